@@ -1,0 +1,1 @@
+"""One family of forecasters a file, all with the same two verbs: ``fit`` and ``simulate``."""

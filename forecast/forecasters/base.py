@@ -1,0 +1,57 @@
+"""What every family of forecasters promises."""
+
+from __future__ import annotations
+
+__all__ = ["FitError", "Fitted", "Forecaster", "require_days", "whole_people"]
+
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.covariates import Covariates
+from forecast.paths import Paths
+from forecast.series import DailySeries
+
+State: TypeAlias = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
+
+MOST_PEOPLE = 50_000
+"""A day's count above this is a failure of a model, not a forecast; paths are cut there."""
+
+
+class FitError(ValueError):
+    """A forecaster that declines a series, with the reason."""
+
+
+class Fitted(Protocol):
+    """A forecaster fitted to one series, ready to draw."""
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        """Draw joint sample paths of the `horizon` days after the data, (n_paths, horizon)."""
+        ...
+
+    def to_state(self) -> State:
+        """Return what was learned: JSON-ready values, and arrays. No pickle, ever."""
+        ...
+
+
+class Forecaster(Protocol):
+    """A declared model: hyperparameters, and the verb that learns the rest."""
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Fitted:
+        """Learn from `series`, all of it; raises `FitError` when it declines."""
+        ...
+
+
+def require_days(series: DailySeries, least: int, family: str) -> None:
+    """Raise `FitError` unless `series` has at least `least` days."""
+    if len(series) < least:
+        raise FitError(f"{family} needs at least {least} days, found {len(series)}")
+
+
+def whole_people(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:
+    """Round to whole, non-negative counts; raises `FitError` on values that are not finite."""
+    if not np.isfinite(values).all():
+        raise FitError("the simulation left the finite numbers")
+    people: npt.NDArray[np.int32] = np.rint(np.clip(values, 0, MOST_PEOPLE)).astype(np.int32)
+    return people

@@ -1,0 +1,115 @@
+"""Climatology: the same season of recent years, in runs of days, at today's level if asked."""
+
+from __future__ import annotations
+
+__all__ = ["Climatology", "FittedClimatology"]
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.covariates import Covariates
+from forecast.forecasters.base import State, require_days, whole_people
+from forecast.paths import Paths
+from forecast.series import DailySeries, Day
+
+_YEAR = 365.2425
+
+
+@dataclass(frozen=True)
+class Climatology:
+    """Runs of days drawn from the same season of past years.
+
+    Attributes
+    ----------
+    years : int
+        How many past years are drawn from.
+    season_days : int
+        Half width of the season: a run may start so many days earlier or later in its year.
+    block_days : int
+        Length of a run; within it the days keep their true succession.
+    scaled : bool
+        Whether days are scaled by the root of the last `level_days` against a year before.
+    level_days : int
+        Length of the recent past that stands for the level.
+
+    References
+    ----------
+    Blocks: Künsch (1989), Annals of Statistics 17(3).
+    """
+
+    years: int = 3
+    season_days: int = 21
+    block_days: int = 14
+    scaled: bool = False
+    level_days: int = 90
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedClimatology:
+        """Keep the years that are drawn from; needs 60 days. `covariates` are not used."""
+        require_days(series, 60, "climatology")
+        # One run more than the years: it must not reach back beyond what is kept.
+        keep = int((self.years + 0.5) * _YEAR) + self.season_days + self.block_days
+        scale = _level_ratio(series.values, self.level_days) if self.scaled else 1.0
+        return FittedClimatology(self, series.data_through, series.values[-keep:], scale)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedClimatology:
+    """The years drawn from, shape (n_days,), and the factor on every day."""
+
+    hyper: Climatology
+    origin: Day
+    window: npt.NDArray[np.int64]
+    scale: float
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        """Draw runs of days; each run of a path has a year and an offset of its own."""
+        n, block = len(self.window), self.hyper.block_days
+        days = np.empty((n_paths, horizon), dtype=np.float64)
+        ahead = rng.integers(0, block, size=n_paths)  # runs do not start on the same day everywhere
+        start = self._starts(1 - ahead, rng)
+        for day in range(horizon):
+            fresh = np.flatnonzero(ahead == block)
+            start[fresh] = self._starts(np.full(len(fresh), day + 1), rng)
+            ahead[fresh] = 0
+            days[:, day] = self.window[(start + ahead) % n]
+            ahead += 1
+        return Paths(self.origin + 1, whole_people(days * self.scale))
+
+    def _starts(
+        self, lead: npt.NDArray[np.int64], rng: np.random.Generator
+    ) -> npt.NDArray[np.int64]:
+        """Positions in the window for runs that start `lead` days after the origin, same shape."""
+        n, block = len(self.window), self.hyper.block_days
+        half = self.hyper.season_days
+        first_year = np.maximum(np.ceil((lead + half + block - 1) / _YEAR), 1)
+        back = np.rint((first_year + rng.integers(0, self.hyper.years, size=lead.shape)) * _YEAR)
+        offset = rng.integers(-half, half + 1, size=lead.shape)
+        position = n - 1 + lead - back.astype(np.int64) + offset
+        # A short series has no such year: any run of it must do.
+        anywhere = rng.integers(0, max(n - block, 1), size=lead.shape)
+        return np.where((position >= 0) & (position + block <= n), position, anywhere)
+
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays."""
+        values = {"hyper": asdict(self.hyper), "origin": str(self.origin), "scale": self.scale}
+        return values, {"window": self.window}
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedClimatology:
+        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        origin = np.datetime64(values["origin"], "D")
+        return cls(Climatology(**values["hyper"]), origin, arrays["window"], values["scale"])
+
+
+def _level_ratio(values: npt.NDArray[np.int64], days: int) -> float:
+    """Root of the last `days` against the same days a year before, between 1/3 and 3."""
+    year = round(_YEAR)
+    if len(values) < year + days:
+        return 1.0
+    now, before = values[-days:].mean(), values[-days - year : -year].mean()
+    if not before:
+        return 1.0
+    return float(np.clip(np.sqrt(now / before), 1 / 3, 3))

@@ -1,0 +1,86 @@
+"""Pool: a mixture of the paths of other forecasters."""
+
+from __future__ import annotations
+
+__all__ = ["FittedPool", "Pool"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError, Fitted, Forecaster, State
+from forecast.paths import Paths
+from forecast.series import DailySeries
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """A linear pool: each path is drawn whole from one member, by the members' weights.
+
+    Attributes
+    ----------
+    members : mapping of str to Forecaster
+    weights : mapping of str to float
+        Shares of the paths, in any unit; equal when empty.
+
+    References
+    ----------
+    Stone (1961), Annals of Mathematical Statistics 32(4).
+    """
+
+    members: Mapping[str, Forecaster]
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        unknown = set(self.weights) - set(self.members)
+        if not self.members or unknown:
+            raise ValueError(f"expected weights of {sorted(self.members)}, found {sorted(unknown)}")
+        if any(not weight >= 0 for weight in self.weights.values()):
+            raise ValueError(f"expected weights of 0 or more, found {dict(self.weights)}")
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedPool:
+        """Fit every member; one that declines leaves its share to the others."""
+        fitted: dict[str, Fitted] = {}
+        reasons: list[str] = []
+        for name, member in self.members.items():
+            try:
+                fitted[name] = member.fit(series, covariates)
+            except FitError as error:
+                reasons.append(f"{name}: {error}")
+        shares = np.array([self.weights.get(n, 0.0 if self.weights else 1.0) for n in fitted])
+        if not shares.sum() > 0:
+            raise FitError("no member of the pool stands; " + "; ".join(reasons))
+        return FittedPool(fitted, shares / shares.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPool:
+    """The fitted members and their shares, shape (n_members,), which add up to 1."""
+
+    members: Mapping[str, Fitted]
+    shares: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        """Draw each member's share of the paths, then shuffle them so that order means nothing."""
+        edges = np.rint(np.concatenate([[0.0], np.cumsum(self.shares)]) * n_paths).astype(int)
+        streams = rng.spawn(len(self.members))
+        drawn = [
+            member.simulate(horizon, int(count), stream)
+            for member, count, stream in zip(
+                self.members.values(), np.diff(edges), streams, strict=True
+            )
+            if count
+        ]
+        values = np.concatenate([paths.values for paths in drawn])
+        return Paths(drawn[0].start, values[rng.permutation(n_paths)])
+
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays; those of a member are named ``MEMBER/ARRAY``."""
+        values: dict[str, object] = {}
+        arrays = {"shares": self.shares}
+        for name, member in self.members.items():
+            values[name], own = member.to_state()
+            arrays |= {f"{name}/{key}": array for key, array in own.items()}
+        return {"members": values}, arrays

@@ -1,0 +1,127 @@
+"""Prophet on a power of the counts, back as whole, non-negative people.
+
+The package draws from numpy's global generator and logs to the terminal; both are fenced in here,
+the one place that may touch what the package forces on it.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FittedProphet", "Prophet"]
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError, State, require_days, whole_people
+from forecast.paths import Paths
+from forecast.series import DailySeries, Day
+
+# Before the import, which already has something to say about missing plot packages.
+logging.getLogger("prophet").setLevel(logging.CRITICAL)
+
+import cmdstanpy  # noqa: E402
+import prophet  # noqa: E402
+from prophet.serialize import model_from_json, model_to_json  # noqa: E402
+
+# After the import, which sets a level and a handler of its own.
+cmdstanpy.utils.get_logger().setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Prophet:
+    """Trend, year and week by Prophet, fitted on ``counts ** power``.
+
+    Attributes
+    ----------
+    power : float
+        Exponent that the counts are raised to before the fit, between 0 and 1.
+    window_days : int
+        Length of the past that is used.
+    changepoint_prior_scale : float
+        Prophet's own: how readily the trend bends.
+
+    References
+    ----------
+    Taylor and Letham (2018), The American Statistician 72(1).
+    """
+
+    power: float = 0.5
+    window_days: int = 1826
+    changepoint_prior_scale: float = 0.05
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedProphet:
+        """Fit by maximum a posteriori; needs 60 days. `covariates` are not used."""
+        require_days(series, 60, "prophet")
+        recent = series.between(
+            series.data_through - min(self.window_days, len(series)) + 1, series.data_through
+        )
+        frame = pd.DataFrame(
+            {
+                "ds": pd.to_datetime(recent.dates),
+                "y": recent.values.astype(np.float64) ** self.power,
+            }
+        )
+        model = prophet.Prophet(
+            yearly_seasonality=len(recent) >= 730,
+            weekly_seasonality=True,
+            daily_seasonality=False,
+            changepoint_prior_scale=self.changepoint_prior_scale,
+            uncertainty_samples=0,
+        )
+        with _quiet_generator(0):
+            try:
+                model.fit(frame, seed=1)
+            except (RuntimeError, ValueError) as error:
+                raise FitError(f"prophet did not converge: {error}") from error
+        return FittedProphet(self, series.data_through, model)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedProphet:
+    """A fitted Prophet model."""
+
+    hyper: Prophet
+    origin: Day
+    model: Any
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        """Draw from the posterior predictive distribution; days are independent given the trend."""
+        days = self.origin + np.arange(1, horizon + 1)
+        with _quiet_generator(int(rng.integers(2**32))):
+            self.model.uncertainty_samples = n_paths
+            frame = self.model.setup_dataframe(pd.DataFrame({"ds": pd.to_datetime(days)}))
+            frame["trend"] = self.model.predict_trend(frame)
+            drawn = self.model.sample_posterior_predictive(frame, vectorized=True)["yhat"]
+        powered = np.clip(np.asarray(drawn).T, 0.0, None)  # (n_paths, horizon)
+        return Paths(self.origin + 1, whole_people(powered ** (1.0 / self.hyper.power)))
+
+    def to_state(self) -> State:
+        """JSON-ready values; there are no arrays beside them."""
+        values = {"hyper": asdict(self.hyper), "origin": str(self.origin)}
+        return values | {"model": json.loads(model_to_json(self.model))}, {}
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedProphet:
+        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        del arrays
+        model = model_from_json(json.dumps(values["model"]))
+        origin = np.datetime64(values["origin"], "D")
+        return cls(Prophet(**values["hyper"]), origin, model)
+
+
+@contextmanager
+def _quiet_generator(seed: int) -> Iterator[None]:
+    """Give the package a seeded global generator, and put the old one back afterwards."""
+    before = np.random.get_state()
+    np.random.seed(seed)
+    try:
+        yield
+    finally:
+        np.random.set_state(before)

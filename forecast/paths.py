@@ -1,0 +1,181 @@
+"""Joint sample paths: the one thing that every forecast is read from.
+
+A band, a total or a probability is a property of the same array of whole, non-negative counts,
+so that days, weeks and years never contradict each other. Bounds are never added up: totals are
+sums along each path.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Paths", "PathsError", "interval_probabilities", "quantiles"]
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.series import Day, DayLike, as_day
+
+_ONE_DAY = np.timedelta64(1, "D")
+
+
+class PathsError(ValueError):
+    """An array that is no set of paths, or a question that the paths do not reach."""
+
+
+@dataclass(frozen=True, eq=False)
+class Paths:
+    """Equally likely futures of one series, joint over days.
+
+    Parameters
+    ----------
+    start : datetime64[D]
+        The first target day.
+    values : ndarray of int32, shape (n_paths, horizon)
+        Whole, non-negative counts; read-only.
+
+    Raises
+    ------
+    PathsError
+        If the array is not two-dimensional, is empty, or holds anything but whole counts.
+    """
+
+    start: Day
+    values: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        values = np.asarray(self.values)
+        if values.ndim != 2 or 0 in values.shape:
+            raise PathsError(f"expected paths of shape (n_paths, horizon), found {values.shape}")
+        if values.dtype.kind not in "iu":
+            raise PathsError(f"expected whole counts, found an array of {values.dtype}")
+        if values.min() < 0 or values.max() > np.iinfo(np.int32).max:
+            raise PathsError(
+                f"expected counts from 0 to 2^31 - 1, found {values.min()} to {values.max()}"
+            )
+        whole = np.array(values, dtype=np.int32)
+        whole.setflags(write=False)
+        object.__setattr__(self, "start", as_day(self.start))
+        object.__setattr__(self, "values", whole)
+
+    @property
+    def n_paths(self) -> int:
+        """Number of paths."""
+        return int(self.values.shape[0])
+
+    @property
+    def horizon(self) -> int:
+        """Number of target days."""
+        return int(self.values.shape[1])
+
+    @property
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """Target days, shape (horizon,)."""
+        return self.start + np.arange(self.horizon)
+
+    @property
+    def end(self) -> Day:
+        """The last target day."""
+        return np.datetime64(self.start + (self.horizon - 1))
+
+    @cached_property
+    def _sorted(self) -> npt.NDArray[np.int32]:
+        return np.sort(self.values, axis=0)  # (n_paths, horizon)
+
+    def upto(self, horizon: int) -> Paths:
+        """The first `horizon` days of every path."""
+        if not 1 <= horizon <= self.horizon:
+            raise PathsError(f"expected a horizon of 1 to {self.horizon} days, found {horizon}")
+        return Paths(self.start, self.values[:, :horizon])
+
+    def quantiles(self, probabilities: Sequence[float]) -> npt.NDArray[np.int32]:
+        """Quantiles of each day, shape (n_probabilities, horizon); always counts that occurred."""
+        return _of_sorted(self._sorted, probabilities)
+
+    def median(self) -> npt.NDArray[np.int32]:
+        """Median of each day, shape (horizon,)."""
+        middle: npt.NDArray[np.int32] = self.quantiles([0.5])[0]
+        return middle
+
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Mean of each day, shape (horizon,)."""
+        return np.asarray(self.values.mean(axis=0, dtype=np.float64))
+
+    def interval(self, level: float) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+        """Central interval of each day at `level` per cent: lower and upper, each (horizon,)."""
+        lo, hi = self.quantiles(interval_probabilities(level))
+        return lo, hi
+
+    def p_zero(self) -> npt.NDArray[np.float64]:
+        """Probability of no arrivals on each day, shape (horizon,)."""
+        return np.asarray((self.values == 0).mean(axis=0))
+
+    def total(self, first: DayLike, last: DayLike) -> npt.NDArray[np.int64]:
+        """Sum of each path over the days `first` to `last`, both included, shape (n_paths,).
+
+        Raises
+        ------
+        PathsError
+            If the span is empty or leaves the target days.
+        """
+        begin, end = as_day(first), as_day(last)
+        if begin > end or begin < self.start or end > self.end:
+            raise PathsError(
+                f"expected a span within {self.start}..{self.end}, found {begin}..{end}"
+            )
+        i, j = int((begin - self.start) / _ONE_DAY), int((end - self.start) / _ONE_DAY)
+        return np.asarray(self.values[:, i : j + 1].sum(axis=1, dtype=np.int64))
+
+    def rolling(self, window: int) -> npt.NDArray[np.int64]:
+        """Sums over each run of `window` days, shape (n_paths, horizon - window + 1).
+
+        Column ``k`` sums the target days ``k`` to ``k + window - 1``.
+        """
+        if not 1 <= window <= self.horizon:
+            raise PathsError(f"expected a window of 1 to {self.horizon} days, found {window}")
+        running = np.zeros((self.n_paths, self.horizon + 1), dtype=np.int64)
+        np.cumsum(self.values, axis=1, out=running[:, 1:])
+        return np.asarray(running[:, window:] - running[:, :-window])
+
+    def exceedance(self, threshold: float, window: int = 1) -> npt.NDArray[np.float64]:
+        """P(sum of `window` days > `threshold`), shape (horizon - window + 1,)."""
+        return np.asarray((self.rolling(window) > threshold).mean(axis=0))
+
+    def any_exceedance(self, threshold: float, window: int = 1) -> float:
+        """P(some run of `window` days within the horizon sums to more than `threshold`)."""
+        return float((self.rolling(window) > threshold).any(axis=1).mean())
+
+
+def interval_probabilities(level: float) -> tuple[float, float]:
+    """Probabilities of the bounds of the central interval at `level` per cent (0 < level < 100)."""
+    if not 0 < level < 100:
+        raise PathsError(f"expected a level between 0 and 100, found {level}")
+    tail = (100.0 - level) / 200.0
+    return tail, 1.0 - tail
+
+
+def quantiles(sample: npt.NDArray[np.integer], probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]
+    """Quantiles along the first axis of a `sample` of counts.
+
+    The inverse of the empirical distribution function, so that a quantile of whole people is
+    whole people and at least ``p`` of the sample lies at or below it.
+
+    Returns
+    -------
+    ndarray, shape (n_probabilities, …)
+
+    References
+    ----------
+    Hyndman and Fan (1996), The American Statistician 50(4), definition 1.
+    """
+    return _of_sorted(np.sort(sample, axis=0), probabilities)
+
+
+def _of_sorted(ordered: npt.NDArray, probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]
+    n = len(ordered)
+    # Rounding to 1e-9 keeps 0.9 * 1000 at the 900th value in spite of binary fractions.
+    rank = np.ceil(np.round(np.asarray(probabilities) * n, 9)).astype(np.int64)
+    picked: npt.NDArray[np.generic] = ordered[np.clip(rank, 1, n) - 1]
+    return picked

@@ -1,0 +1,81 @@
+"""The two regressions that counts with many zeros need: whether anyone comes, and how many."""
+
+from __future__ import annotations
+
+__all__ = ["gamma_regression", "logistic", "logistic_regression"]
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_MOST_STEPS = 100
+_CLOSE_ENOUGH = 1e-8
+
+
+def logistic(x: Array) -> Array:
+    """1 / (1 + exp(-x)), safe for large `x`, same shape."""
+    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -30.0, 30.0))))
+
+
+def logistic_regression(x: Array, happened: Array, weights: Array, ridge: float) -> Array:
+    """Weighted, ridge-penalised logistic regression by Newton's method.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, k)
+        Regressors; the first column is the constant and is not penalised.
+    happened : ndarray, shape (n,)
+        0 or 1.
+    weights : ndarray, shape (n,)
+    ridge : float
+        Penalty on the squared coefficients.
+
+    Returns
+    -------
+    ndarray, shape (k,)
+
+    References
+    ----------
+    McCullagh and Nelder (1989), Generalized Linear Models, section 4.4.
+    """
+    penalty = _penalty(x.shape[1], ridge)
+    share = np.clip(np.average(happened, weights=weights), 0.01, 0.99)
+    beta = np.zeros(x.shape[1])
+    beta[0] = np.log(share / (1.0 - share))
+    for _ in range(_MOST_STEPS):
+        p = logistic(x @ beta)
+        curvature = (x * (weights * p * (1.0 - p))[:, None]).T @ x + np.diag(penalty)
+        step = np.linalg.solve(curvature, x.T @ (weights * (happened - p)) - penalty * beta)
+        beta = beta + np.clip(step, -5.0, 5.0)
+        if np.max(np.abs(step)) < _CLOSE_ENOUGH:
+            break
+    return beta
+
+
+def gamma_regression(x: Array, size: Array, weights: Array, ridge: float) -> Array:
+    """Weighted, ridge-penalised Gamma regression with log link by Fisher scoring.
+
+    `size`, shape (n,), is positive; the other arguments and the result are those of
+    `logistic_regression`. Under the log link the scoring matrix does not change.
+
+    References
+    ----------
+    McCullagh and Nelder (1989), Generalized Linear Models, chapter 8.
+    """
+    penalty = _penalty(x.shape[1], ridge)
+    scoring = (x * weights[:, None]).T @ x + np.diag(penalty)
+    beta = np.linalg.solve(scoring, x.T @ (weights * np.log(size)))
+    for _ in range(_MOST_STEPS):
+        ratio = np.clip(size / np.exp(x @ beta), 0.0, 20.0)
+        step = np.linalg.solve(scoring, x.T @ (weights * (ratio - 1.0)) - penalty * beta)
+        beta = beta + np.clip(step, -1.0, 1.0)
+        if np.max(np.abs(step)) < _CLOSE_ENOUGH:
+            break
+    return np.asarray(beta, dtype=np.float64)
+
+
+def _penalty(columns: int, ridge: float) -> Array:
+    penalty = np.full(columns, ridge)
+    penalty[0] = 1e-6
+    return penalty

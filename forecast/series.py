@@ -1,0 +1,170 @@
+"""A series of daily counts, validated at the door."""
+
+from __future__ import annotations
+
+__all__ = ["DailySeries", "SeriesError", "as_day"]
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Day: TypeAlias = np.datetime64
+DayLike: TypeAlias = np.datetime64 | dt.date | str
+
+_ONE_DAY = np.timedelta64(1, "D")
+
+
+class SeriesError(ValueError):
+    """Values that are not a series of daily counts.
+
+    Attributes
+    ----------
+    index : int | None
+        Position of the offending value, so that a reader of files can name its row.
+    expected, found : str
+        What the rule asks for, and what stood there instead.
+    """
+
+    def __init__(self, index: int | None, expected: str, found: str) -> None:
+        self.index = index
+        self.expected = expected
+        self.found = found
+        where = "" if index is None else f"value {index}: "
+        super().__init__(f"{where}expected {expected}, found {found}")
+
+
+def as_day(value: DayLike) -> Day:
+    """Return `value` (``datetime64``, ``date`` or ``YYYY-MM-DD``) as a ``datetime64[D]``."""
+    day: Day = np.asarray(value, dtype="datetime64[D]")[()]
+    return day
+
+
+@dataclass(frozen=True, eq=False)
+class DailySeries:
+    """Whole, non-negative counts on consecutive days.
+
+    Parameters
+    ----------
+    name : str
+        The `series_id`, such as ``people``.
+    start : datetime64[D]
+        The first day.
+    values : ndarray of int64, shape (n_days,)
+        One count a day, in `unit`; read-only.
+    unit : str
+        What is counted; `name` unless said otherwise.
+
+    Raises
+    ------
+    SeriesError
+        If a value is negative, fractional or not finite, or if there is none.
+    """
+
+    name: str
+    start: Day
+    values: npt.NDArray[np.int64]
+    unit: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", as_day(self.start))
+        object.__setattr__(self, "values", _whole_counts(np.asarray(self.values)))
+        object.__setattr__(self, "unit", self.unit or self.name)
+
+    @classmethod
+    def from_days(
+        cls, name: str, days: Sequence[DayLike] | npt.NDArray[np.datetime64], values: npt.ArrayLike
+    ) -> DailySeries:
+        """Build a series from explicit `days`, which must be consecutive and as many as `values`.
+
+        Raises
+        ------
+        SeriesError
+            If a day is repeated, missing or out of order, or if a value is not a count.
+        """
+        dates = np.asarray(days, dtype="datetime64[D]")
+        counts = np.asarray(values)
+        if len(dates) != len(counts):
+            raise SeriesError(None, f"{len(dates)} values, one a day", f"{len(counts)}")
+        if not len(dates):
+            raise SeriesError(None, "at least one day", "none")
+        steps = np.diff(dates)
+        wrong = np.flatnonzero(steps != _ONE_DAY)
+        if len(wrong):
+            at = int(wrong[0]) + 1
+            raise SeriesError(
+                at, f"{dates[at - 1] + _ONE_DAY}, the day after {dates[at - 1]}", str(dates[at])
+            )
+        return cls(name, dates[0], counts)
+
+    @property
+    def dates(self) -> npt.NDArray[np.datetime64]:
+        """The days, shape (n_days,)."""
+        return self.start + np.arange(len(self.values))  # (n_days,)
+
+    @property
+    def data_through(self) -> Day:
+        """The last day."""
+        return np.datetime64(self.start + (len(self.values) - 1))
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __contains__(self, day: DayLike) -> bool:
+        return bool(self.start <= as_day(day) <= self.data_through)
+
+    def index(self, day: DayLike) -> int:
+        """Position of `day`; negative or beyond the end when it lies outside."""
+        return int((as_day(day) - self.start) // _ONE_DAY)
+
+    def on(self, day: DayLike) -> int:
+        """Count on `day`; raises ``KeyError`` outside the series."""
+        if day not in self:
+            raise KeyError(f"{as_day(day)} is outside {self.start}..{self.data_through}")
+        return int(self.values[self.index(day)])
+
+    def upto(self, day: DayLike) -> DailySeries:
+        """The days up to and including `day`; at least one must remain."""
+        return self.between(self.start, day)
+
+    def between(self, first: DayLike, last: DayLike) -> DailySeries:
+        """The days from `first` to `last`, both included, as far as the series has them.
+
+        Raises
+        ------
+        SeriesError
+            If no day remains.
+        """
+        begin = max(self.index(first), 0)
+        end = max(self.index(last) + 1, begin)
+        return DailySeries(self.name, self.start + begin, self.values[begin:end], self.unit)
+
+    def total(self, first: DayLike, last: DayLike) -> int:
+        """Sum of the known days from `first` to `last`; 0 when none of them is known."""
+        begin, end = max(self.index(first), 0), max(self.index(last) + 1, 0)
+        return int(self.values[begin:end].sum())
+
+
+def _whole_counts(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    if values.ndim != 1 or not len(values):
+        raise SeriesError(None, "at least one day", f"an array of shape {values.shape}")
+    if values.dtype.kind not in "iu":
+        try:
+            numbers = values.astype(np.float64)
+        except (TypeError, ValueError):
+            raise SeriesError(None, "numbers", f"values of type {values.dtype}") from None
+        wrong = np.flatnonzero(~np.isfinite(numbers) | (numbers != np.floor(numbers)))
+        if len(wrong):
+            at = int(wrong[0])
+            raise SeriesError(at, "a whole number such as 437", f"{numbers[at]}")
+        values = numbers
+    negative = np.flatnonzero(values < 0)
+    if len(negative):
+        at = int(negative[0])
+        raise SeriesError(at, "a count of 0 or more", f"{values[at]}")
+    counts = values.astype(np.int64)
+    counts.setflags(write=False)
+    return counts

@@ -1,0 +1,1 @@
+"""Everything that touches the world: figures in, issues frozen, answers out."""

@@ -1,0 +1,31 @@
+"""Days and instants: UK calendar days, and moments in UTC."""
+
+from __future__ import annotations
+
+__all__ = ["LONDON", "assumed_known_at", "instant", "uk_day", "utc_now"]
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+LONDON = ZoneInfo("Europe/London")
+_PUBLISHED = dt.time(14, 0)
+
+
+def utc_now() -> dt.datetime:
+    """Return the present moment, in UTC, to the second."""
+    return dt.datetime.now(dt.UTC).replace(microsecond=0)
+
+
+def uk_day(moment: dt.datetime) -> dt.date:
+    """UK calendar day on which `moment` falls."""
+    return moment.astimezone(LONDON).date()
+
+
+def assumed_known_at(day: dt.date) -> dt.datetime:
+    """When the figure of `day` counts as known if its source does not say: next day, 14:00 UK."""
+    return dt.datetime.combine(day + dt.timedelta(days=1), _PUBLISHED, LONDON).astimezone(dt.UTC)
+
+
+def instant(moment: dt.datetime) -> str:
+    """`moment` as RFC 3339 in UTC with ``Z``, to the second."""
+    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

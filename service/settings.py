@@ -1,0 +1,81 @@
+"""The environment, read once."""
+
+from __future__ import annotations
+
+__all__ = ["Settings", "SettingsError", "load"]
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(ValueError):
+    """Settings that do not hold; the message has a line for each."""
+
+
+class Settings(BaseSettings):
+    """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="Address that the web server binds.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
+    workers: int = Field(1, ge=1, le=64, description="Web worker processes.")
+    threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
+    public_url: str = Field(
+        "", description="Address under which readers reach the service; empty: host and port."
+    )
+    var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`."
+    )
+    models_dir: Path = Field(
+        PROJECT / "models", description="Folder of the declared models (TOML)."
+    )
+    source: Literal["figures"] = Field(
+        "figures", description="Where the figures come from; `figures`: the embedded ones."
+    )
+    paths: int = Field(2000, ge=100, le=20_000, description="Sample paths of each model.")
+    horizon: int = Field(400, ge=28, le=400, description="Days ahead that are simulated.")
+    seed: int = Field(1, ge=0, description="Seed of the simulations.")
+    stale_after_days: int = Field(
+        3, ge=1, description="Age of the newest figure, in days, beyond which answers are stale."
+    )
+    refit_hours: float = Field(
+        24, gt=0, description="Hours between the scheduler's refits when no new figure arrives."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity that is logged."
+    )
+
+    @property
+    def database(self) -> str:
+        """Database URL, the default filled in."""
+        return self.database_url or f"sqlite:///{self.var_dir / 'crossings.sqlite'}"
+
+    @property
+    def address(self) -> str:
+        """Address under which readers reach the service, without a slash at the end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load() -> Settings:
+    """Read the environment.
+
+    Raises
+    ------
+    SettingsError
+        With one line for every setting that does not hold.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"CROSSINGS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}, found {e['input']!r}"
+            for e in error.errors()
+        ]
+        raise SettingsError("\n".join(lines)) from error

@@ -1,0 +1,116 @@
+"""The connection to the database, and its schema."""
+
+from __future__ import annotations
+
+__all__ = ["Database", "DatabaseError", "connect"]
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+_BUSY_MILLISECONDS = 30_000
+_log = logging.getLogger(__name__)
+
+
+class DatabaseError(RuntimeError):
+    """A database that cannot be used as it stands; the message says what to do."""
+
+
+class Database:
+    """One database: reading, writing, migrating."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection whose reads all see one state."""
+        with self.engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it is stored, or nothing."""
+        with self.engine.connect() as connection:
+            # SQLite would begin as a reader and fail when it turns writer behind another one.
+            if self.engine.dialect.name == "sqlite":
+                connection = connection.execution_options(begin_immediate=True)
+            with connection.begin():
+                yield connection
+
+    def migrate(self) -> None:
+        """Bring the schema to this version of the program; does nothing when it is there."""
+        script = ScriptDirectory.from_config(_alembic())
+        with self.writing() as connection:
+            now = MigrationContext.configure(connection).get_current_revision()
+            if now == script.get_current_head():
+                return
+            known = {revision.revision for revision in script.walk_revisions()}
+            if now is not None and now not in known:
+                raise DatabaseError(
+                    f"the database is at migration {now}, which this version does not know: "
+                    "run the version that made it, or a newer one"
+                )
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        _log.info("database migrated from %s to %s", now, script.get_current_head())
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def connect(url: str) -> Database:
+    """Open the database at `url`; a SQLite file and its folder are made when missing.
+
+    Raises
+    ------
+    DatabaseError
+        If the URL is not understood or its driver is not installed.
+    """
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return Database(_sqlite(parsed))
+        return Database(sa.create_engine(parsed, pool_pre_ping=True))
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url)
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
+        connection.isolation_level = None  # transactions begin where we say
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "foreign_keys=ON",
+            f"busy_timeout={_BUSY_MILLISECONDS}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get("begin_immediate")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

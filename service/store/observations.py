@@ -1,0 +1,150 @@
+"""The figures, under two clocks: the day they count, and when they were known."""
+
+from __future__ import annotations
+
+__all__ = ["AsOf", "Figure", "Stored", "current", "fingerprint", "record", "series"]
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from forecast.series import DailySeries
+from service.clock import assumed_known_at
+from service.store.tables import observations
+
+AsOf = dt.date | dt.datetime
+"""A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A count as a source states it.
+
+    Attributes
+    ----------
+    published_at : datetime | None
+        When the source says that it was published; None when it does not say.
+    """
+
+    series_id: str
+    date: dt.date
+    value: int
+    source: str
+    published_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What storing some figures changed."""
+
+    new: int
+    revised: int
+    unchanged: int
+
+
+def record(
+    connection: sa.Connection,
+    figures: Iterable[Figure],
+    seen_at: dt.datetime,
+    assume_known: bool = False,
+) -> Stored:
+    """Store `figures`; a value that differs from the current one supersedes it.
+
+    Parameters
+    ----------
+    seen_at : datetime
+        When they were read.
+    assume_known : bool
+        Whether figures without a time of publication count as known the day after, 14:00 UK
+        time, as embedded ones do, rather than when they were read.
+    """
+    wanted = {(f.series_id, f.date): f for f in figures}
+    if not wanted:
+        return Stored(0, 0, 0)
+    table = observations.c
+    now = {
+        (row.series_id, row.date): row
+        for row in connection.execute(
+            sa.select(table.series_id, table.date, table.value, table.observation_id).where(
+                table.superseded_at.is_(None),
+                table.date.between(min(d for _, d in wanted), max(d for _, d in wanted)),
+            )
+        )
+    }
+    changed = {key: f for key, f in wanted.items() if key not in now or now[key].value != f.value}
+    superseded = [now[key].observation_id for key in changed if key in now]
+    if superseded:
+        connection.execute(
+            observations.update()
+            .where(table.observation_id.in_(sa.bindparam("ids", expanding=True)))
+            .values(superseded_at=seen_at),
+            {"ids": superseded},
+        )
+    rows = [_row(f, seen_at, assume_known and key not in now) for key, f in changed.items()]
+    if rows:
+        connection.execute(observations.insert(), rows)
+    return Stored(len(rows) - len(superseded), len(superseded), len(wanted) - len(rows))
+
+
+def _row(figure: Figure, seen_at: dt.datetime, assume_known: bool) -> dict[str, object]:
+    assumed = assume_known and figure.published_at is None
+    known_at = assumed_known_at(figure.date) if assumed else figure.published_at or seen_at
+    return {
+        "series_id": figure.series_id,
+        "date": figure.date,
+        "value": figure.value,
+        "source": figure.source,
+        "published_at": figure.published_at,
+        "first_seen_at": seen_at,
+        "known_at": known_at,
+        "known_at_assumed": assumed,
+    }
+
+
+def current(
+    connection: sa.Connection, series_id: str, as_of: AsOf | None = None
+) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
+    """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`."""
+    table = observations.c
+    query = (
+        sa.select(table.date, table.value, table.source, table.known_at)
+        .where(table.series_id == series_id)
+        .order_by(table.date)
+    )
+    if isinstance(as_of, dt.datetime):
+        query = query.where(
+            table.known_at <= as_of,
+            sa.or_(table.superseded_at.is_(None), table.superseded_at > as_of),
+        )
+    else:
+        query = query.where(table.superseded_at.is_(None))
+        if as_of is not None:
+            query = query.where(table.date <= as_of)
+    return connection.execute(query).all()
+
+
+def series(
+    connection: sa.Connection, series_id: str, as_of: AsOf | None = None
+) -> DailySeries | None:
+    """The days up to the first gap in the figures, as of `as_of`; None when there are none."""
+    rows = current(connection, series_id, as_of)
+    if not rows:
+        return None
+    length = next(
+        (i for i, row in enumerate(rows) if (row.date - rows[0].date).days != i), len(rows)
+    )
+    return DailySeries.from_days(
+        series_id, [row.date for row in rows[:length]], [row.value for row in rows[:length]]
+    )
+
+
+def fingerprint(figures: Iterable[DailySeries]) -> str:
+    """Hash of the figures themselves: the same figures have the same hash, however they came."""
+    digest = hashlib.sha256()
+    for one in sorted(figures, key=lambda s: s.name):
+        digest.update(f"{one.name} {one.start} {len(one)};".encode())
+        digest.update(one.values.astype("<i8").tobytes())
+    return digest.hexdigest()
