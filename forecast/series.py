@@ -7,7 +7,7 @@ __all__ = ["DailySeries", "SeriesError", "as_day"]
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +39,7 @@ class SeriesError(ValueError):
 
 def as_day(value: DayLike) -> Day:
     """Return `value` (``datetime64``, ``date`` or ``YYYY-MM-DD``) as a ``datetime64[D]``."""
-    day: Day = np.asarray(value, dtype="datetime64[D]")[()]
-    return day
+    return cast(Day, np.asarray(value, dtype="datetime64[D]")[()])
 
 
 @dataclass(frozen=True, eq=False)
