@@ -6,7 +6,7 @@ __all__ = ["RegistryError", "declared"]
 
 from pathlib import Path
 
-from forecast.specs import Spec, SpecError, build, champion, parse
+from forecast.specs import Spec, SpecError, champion, parse
 
 
 class RegistryError(RuntimeError):
@@ -27,8 +27,6 @@ def declared(folder: Path) -> dict[str, Spec]:
         raise RegistryError(f"{folder}: expected model declarations (*.toml), found none")
     try:
         specs = {file.stem: parse(file.stem, file.read_text("utf-8")) for file in files}
-        for name in specs:
-            build(name, specs)
         champion(specs)
     except (SpecError, UnicodeDecodeError) as error:
         raise RegistryError(f"{folder}: {error}") from error

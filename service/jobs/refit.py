@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
-from forecast.series import DailySeries
-from forecast.specs import ROLES, Spec, build
+from forecast.series import DailySeries, as_date
+from forecast.specs import ROLES, Spec, SpecError, build
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.record import JobError, Outcome, perform
@@ -110,7 +110,7 @@ def _draw(
         try:
             fitted = build(name, specs).fit(lead)
             drawn[name] = joint.draw(fitted, figures, settings.horizon, settings.paths, rng)
-        except FitError as error:
+        except (FitError, SpecError) as error:
             failures[name] = str(error)
         except Exception as error:  # one model's defect must not cost the others their issue
             failures[name] = f"{type(error).__name__}: {error}"
@@ -140,7 +140,7 @@ def _issue(
     settings: Settings,
     failures: dict[str, str],
 ) -> Issue:
-    origin: dt.date = series.data_through.item()  # type: ignore[assignment]
+    origin = as_date(series.data_through)
     return Issue(
         issue_id=issues.make_id(series_id, origin, now, inputs),
         series_id=series_id,
