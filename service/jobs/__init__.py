@@ -1,0 +1,1 @@
+"""The jobs: plain functions, each also a command."""

@@ -1,0 +1,63 @@
+"""Ingest: the newest figures, into the store."""
+
+from __future__ import annotations
+
+__all__ = ["ingest"]
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from forecast.series import DailySeries
+from service.clock import utc_now
+from service.context import Context
+from service.jobs.record import JobError, Outcome, perform
+from service.sources import csv, figures
+from service.sources.base import SERIES, SourceError
+from service.store import observations
+from service.store.observations import Figure
+
+
+def ingest(
+    context: Context, source: str | None = None, file: Path | None = None, period: str | None = None
+) -> Outcome:
+    """Read a source whole and store what is new or revised, in one transaction.
+
+    Parameters
+    ----------
+    source : str | None
+        ``figures`` or ``csv``; None: the one that the settings name.
+    file : Path | None
+        The file of the source ``csv``.
+
+    Raises
+    ------
+    JobError
+        When the source is refused; nothing is stored then.
+    """
+    name = source or context.settings.source
+    return perform(context, "ingest", lambda _: _ingest(context, name, file), period)
+
+
+def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
+    try:
+        series = csv.read(file, SERIES[:1]) if file else figures.read()
+    except SourceError as error:
+        raise JobError(str(error)) from error
+    with context.database.writing() as connection:
+        stored = observations.record(
+            connection, _figures(series, source), utc_now(), assume_known=True
+        )
+    through = max(one.data_through for one in series.values())
+    reason = (
+        f"{stored.new} new, {stored.revised} revised, {stored.unchanged} unchanged "
+        f"from {source}, through {through}"
+    )
+    return Outcome("done", reason, {"source": source, "new": stored.new, "revised": stored.revised})
+
+
+def _figures(series: Mapping[str, DailySeries], source: str) -> Iterator[Figure]:
+    for series_id, one in series.items():
+        first: dt.date = one.start.item()  # type: ignore[assignment]
+        for day, value in enumerate(one.values.tolist()):
+            yield Figure(series_id, first + dt.timedelta(days=day), value, source)
