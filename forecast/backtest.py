@@ -98,8 +98,10 @@ def score_origin(
     Raises
     ------
     FitError
-        If the model declines.
+        If the model declines, or there is no figure up to `origin` to fit on.
     """
+    if origin not in figures[protocol.series]:
+        raise FitError(f"no figures up to {origin}")
     truth = figures[protocol.series].between(origin + 1, origin + protocol.horizon).values
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(protocol.seed, model, origin)

@@ -95,7 +95,8 @@ def fit(
 
 def generator(seed: int, model: str, origin: Day) -> np.random.Generator:
     """Random generator of one model at one origin: the same whichever others run beside it."""
-    return np.random.default_rng([seed, zlib.crc32(model.encode()), int(origin.astype(np.int64))])
+    day = int(origin.astype(np.int64)) % 2**32  # seeds are not negative, days before 1970 are
+    return np.random.default_rng([seed, zlib.crc32(model.encode()), day])
 
 
 def leading(figures: Mapping[str, DailySeries]) -> str:

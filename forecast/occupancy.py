@@ -101,12 +101,9 @@ def _growth(
     Half the mean change is kept: growth that was seen goes on, but boats have an end.
     """
     years_ago = ((n_days - 1 - busy) / MEAN_YEAR).astype(int)
-    medians = [
-        float(np.median(np.log(ratio[years_ago == year])))
-        for year in range(4)
-        if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS
-    ]
-    changes = -np.diff(medians)
+    known = [year for year in range(4) if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS]
+    medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in known]
+    changes = -np.diff(medians) / np.diff(known)  # a quiet year between makes it two years' change
     if len(changes) < 2:
         return 0.0, 0.1
     return float(np.clip(changes.mean() / 2, -0.2, 0.2)), float(np.clip(changes.std(), 0.02, 0.2))
