@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["AsOf", "Figure", "Stored", "current", "fingerprint", "record", "series"]
+__all__ = [
+    "AsOf",
+    "Figure",
+    "Stored",
+    "current",
+    "fingerprint",
+    "known_together",
+    "record",
+    "series",
+]
 
 import datetime as dt
 import hashlib
@@ -11,6 +20,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.clock import assumed_known_at
 from service.store.tables import observations
@@ -139,6 +149,17 @@ def series(
     return DailySeries.from_days(
         series_id, [row.date for row in rows[:length]], [row.value for row in rows[:length]]
     )
+
+
+def known_together(connection: sa.Connection, as_of: AsOf) -> dict[str, DailySeries]:
+    """Every series that is forecast, cut to the days that all of them have, as of `as_of`."""
+    found = {name: series(connection, name, as_of) for name in SERIES}
+    there = {name: one for name, one in found.items() if one is not None}
+    if not there:
+        return {}
+    first = max(one.start for one in there.values())
+    last = min(one.data_through for one in there.values())
+    return {name: one.between(first, last) for name, one in there.items()}
 
 
 def fingerprint(figures: Iterable[DailySeries]) -> str:
