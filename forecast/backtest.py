@@ -106,8 +106,8 @@ def score_origin(
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(protocol.seed, model, origin)
     began = time.perf_counter()
-    fitted = forecaster.fit(seen[joint.leading(seen)], covariates)
-    paths = joint.draw(fitted, seen, protocol.horizon, protocol.paths, rng)[protocol.series]
+    fitted = joint.fit(forecaster, seen, covariates)
+    paths = fitted.draw(protocol.horizon, protocol.paths, rng)[protocol.series]
     seconds = time.perf_counter() - began
     return _score(model, origin, seconds, paths, truth, rng)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 __all__ = ["Occupancy"]
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from forecast.calendar import MEAN_YEAR
-from forecast.forecasters.base import FitError
+from forecast.forecasters.base import FitError, State
 from forecast.paths import Paths
 from forecast.series import DailySeries
 
@@ -76,6 +77,20 @@ class Occupancy:
         ahead_years = np.arange(1, people.horizon + 1) / MEAN_YEAR
         drawn = np.rint(counts / (like * np.exp(growth * ahead_years)))
         return Paths(people.start, np.where(counts > 0, np.clip(drawn, 1, counts), 0).astype(int))
+
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays."""
+        values = {
+            "neighbours": self.neighbours,
+            "growth": self.growth,
+            "growth_spread": self.growth_spread,
+        }
+        return values, {"people": self.people, "ratio": self.ratio}
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Occupancy:
+        """Rebuild what `to_state` returned."""
+        return cls(**values, **arrays)
 
 
 def _growth(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DailySeries", "SeriesError", "as_day"]
+__all__ = ["DailySeries", "SeriesError", "as_date", "as_day"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -149,6 +149,11 @@ class DailySeries:
         """Sum of the known days from `first` to `last`; 0 when none of them is known."""
         begin, end = max(self.index(first), 0), max(self.index(last) + 1, 0)
         return int(self.values[begin:end].sum())
+
+
+def as_date(day: Day) -> dt.date:
+    """Return the ``datetime64[D]`` `day` as a ``date``."""
+    return cast(dt.date, day.astype("datetime64[D]").item())
 
 
 def _whole_counts(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
