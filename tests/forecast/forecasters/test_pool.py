@@ -9,7 +9,8 @@ import pytest
 
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, State
-from forecast.forecasters.pool import Pool
+from forecast.forecasters.pool import FittedPool, Pool
+from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
 
@@ -82,10 +83,22 @@ def test_a_pool_of_none_declines() -> None:
 
 
 def test_the_states_of_members_do_not_mix() -> None:
-    values, arrays = Pool({"a": Says(1), "b": Says(2)}).fit(SERIES).to_state()
-    assert set(values["members"]) == {"a", "b"}
-    assert (arrays["a/value"][0], arrays["b/value"][0]) == (1, 2)
-    assert arrays["shares"].tolist() == [0.5, 0.5]
+    """Also when one name begins with another, and in a pool within a pool."""
+    days = DailySeries("people", START, np.arange(70))
+    inner = Pool({"a": SeasonalNaive(window_days=35), "ab": SeasonalNaive(window_days=63)})
+    fitted = Pool({"a": inner, "ab": SeasonalNaive(window_days=42)}, {"ab": 3, "a": 1}).fit(days)
+    values, arrays = fitted.to_state()
+    assert [name for name, _ in values["members"]] == ["a", "ab"]
+    assert {key: len(array) for key, array in arrays.items()} == {
+        "shares": 2,
+        "a/shares": 2,
+        "a/a/window": 35,
+        "a/ab/window": 63,
+        "ab/window": 42,
+    }
+    restored = FittedPool.from_state(values, arrays)
+    one, two = (f.simulate(9, 40, np.random.default_rng(3)).values for f in (fitted, restored))
+    np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize(
