@@ -183,6 +183,8 @@ def quantiles(sample: npt.NDArray[np.integer], probabilities: Sequence[float]) -
 
 def _of_sorted(ordered: npt.NDArray, probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]
     n = len(ordered)
+    if not all(0 <= p <= 1 for p in probabilities):
+        raise PathsError(f"expected probabilities from 0 to 1, found {list(probabilities)}")
     # Rounding to 1e-9 keeps 0.9 * 1000 at the 900th value in spite of binary fractions.
     rank = np.ceil(np.round(np.asarray(probabilities) * n, 9)).astype(np.int64)
     picked: npt.NDArray[np.generic] = ordered[np.clip(rank, 1, n) - 1]

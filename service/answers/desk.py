@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
-import sqlalchemy as sa
-
 from forecast.paths import Paths
 from forecast.series import DailySeries
 from forecast.specs import champion
@@ -28,6 +26,7 @@ from service.context import Context
 from service.registry import declared
 from service.sources.base import SERIES
 from service.store import issues, observations, runs
+from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
 _KEPT = 24
@@ -90,12 +89,12 @@ class Desk:
         if series_id not in SERIES:
             raise NotFound(f"expected a series of {', '.join(SERIES)}, found {series_id!r}")
 
-    def state(self, connection: sa.Connection, issue: Issue, now: dt.datetime) -> State:
+    def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Judge `issue` at the moment `now`."""
         ingest = runs.latest(connection, "ingest")
         return state_of(issue, self._declared_champion, ingest, now, self.context.settings)
 
-    def entries(self, connection: sa.Connection, issue: Issue) -> list[Entry]:
+    def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """The models of `issue`."""
         return self._once(
             ("entries", issue.issue_id), lambda: issues.entries(connection, issue.issue_id)
@@ -105,7 +104,7 @@ class Desk:
     def _declared_champion(self) -> str:
         return champion(declared(self.context.settings.models_dir))
 
-    def _issue(self, connection: sa.Connection, series_id: str, issue_id: str) -> Issue:
+    def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
         if issue_id == "latest":
             newest = issues.latest(connection, series_id)
             if newest is None:
@@ -116,7 +115,7 @@ class Desk:
             raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
         return found
 
-    def _drawn(self, connection: sa.Connection, issue: Issue, model: str) -> tuple[Entry, Paths]:
+    def _drawn(self, connection: Connection, issue: Issue, model: str) -> tuple[Entry, Paths]:
         there = {entry.model: entry for entry in self.entries(connection, issue)}
         if model not in there:
             allowed = ", ".join(["champion", *there])
@@ -127,7 +126,7 @@ class Desk:
         assert paths is not None  # the entry is a row of the same table
         return there[model], paths
 
-    def _known(self, connection: sa.Connection, issue: Issue) -> DailySeries:
+    def _known(self, connection: Connection, issue: Issue) -> DailySeries:
         def read() -> DailySeries:
             series = observations.series(connection, issue.series_id, issue.as_of)
             assert series is not None  # the issue was made of it

@@ -8,13 +8,12 @@ import datetime as dt
 from dataclasses import asdict
 from typing import Any
 
-import sqlalchemy as sa
-
 from service.answers.desk import Desk
 from service.answers.state import State
 from service.clock import instant, uk_day
 from service.sources.base import SERIES
 from service.store import issues, observations, runs
+from service.store.database import Connection
 from service.store.issues import Issue
 
 _TITLES = {
@@ -62,7 +61,7 @@ def is_ready(desk: Desk) -> bool:
         return any(issues.latest(connection, series_id) for series_id in SERIES)
 
 
-def _series(connection: sa.Connection, series_id: str) -> dict[str, Any]:
+def _series(connection: Connection, series_id: str) -> dict[str, Any]:
     known = observations.series(connection, series_id)
     issue = issues.latest(connection, series_id)
     return {
@@ -76,7 +75,7 @@ def _series(connection: sa.Connection, series_id: str) -> dict[str, Any]:
 
 
 def _issue(
-    desk: Desk, connection: sa.Connection, issue: Issue, state: State, now: dt.datetime
+    desk: Desk, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
     standing = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version, "failure": None}
@@ -98,7 +97,7 @@ def _issue(
     }
 
 
-def _job(connection: sa.Connection, job: str) -> dict[str, Any]:
+def _job(connection: Connection, job: str) -> dict[str, Any]:
     last, good = runs.latest(connection, job), runs.latest(connection, job, "done")
     return {
         "job": job,

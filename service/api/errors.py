@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-import sqlalchemy as sa
 from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.store.database import Unavailable
 
 _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def register_errors(app: APIFlask) -> None:
     app.register_error_handler(BadQuestion, _bad_question)
     app.register_error_handler(NotFound, _not_found)
     app.register_error_handler(NotReady, _not_ready)
-    app.register_error_handler(sa.exc.OperationalError, _no_database)
+    app.register_error_handler(Unavailable, _no_database)
     app.error_processor(_bad_parameters)
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(Exception, _unexpected)
@@ -68,7 +68,7 @@ def _not_ready(error: NotReady) -> Response:
     return _answer(503, str(error), retry_after=_RETRY_SECONDS)
 
 
-def _no_database(error: sa.exc.OperationalError) -> Response:
+def _no_database(error: Unavailable) -> Response:
     _log.error("database unavailable: %s", error.orig)
     return _answer(503, "the database does not answer", retry_after=_RETRY_SECONDS)
 

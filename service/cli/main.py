@@ -87,18 +87,16 @@ def main() -> None:
 
 def _expected(error: Exception) -> int | None:
     """Exit status of an error that a person can act on; None for a defect."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     from forecast.forecasters.base import FitError
     from service.jobs.record import JobError
     from service.registry import RegistryError
     from service.sources.base import SourceError
-    from service.store.database import DatabaseError
+    from service.store.database import DatabaseError, Unavailable
 
     if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
         return 2
     if isinstance(error, RegistryError):
         return 2
-    if isinstance(error, (JobError, FitError, DatabaseError, SQLAlchemyError)):
+    if isinstance(error, (JobError, FitError, DatabaseError, Unavailable)):
         return 1
     return None

@@ -89,9 +89,8 @@ def forecast(
     if as_of is not None:
         figures = _upto(figures, str(as_of.date()), data)
     name, forecaster = _models(settings, [model])[0]
-    lead = figures[joint.leading(figures)]
-    rng = joint.generator(seed, name, lead.data_through)
-    drawn = joint.draw(forecaster.fit(lead), figures, horizon, paths, rng)[series]
+    rng = joint.generator(seed, name, figures[series].data_through)
+    drawn = joint.fit(forecaster, figures).draw(horizon, paths, rng)[series]
     if paths_out:
         np.savez_compressed(paths_out, paths=drawn.values, dates=drawn.dates.astype(str))
     rows = bands(drawn, horizon, _LEVELS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["ingest", "refit", "scheduler", "serve", "status"]
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,8 @@ def status(settings: Settings, form: str) -> int:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console()
+    # Off a terminal nothing is cut to the width of one.
+    console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(found["status"], style="bold", highlight=False)
     for reason in found["reasons"]:
         console.print(f"  {reason['name']}: {reason['detail']}", highlight=False)

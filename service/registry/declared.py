@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["RegistryError", "declared"]
+__all__ = ["declared"]
 
 from pathlib import Path
 
 from forecast.specs import Spec, SpecError, champion, parse
-
-
-class RegistryError(RuntimeError):
-    """A models folder that cannot be used as it stands."""
+from service.registry.errors import RegistryError
 
 
 def declared(folder: Path) -> dict[str, Spec]:
