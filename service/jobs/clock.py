@@ -24,6 +24,7 @@ from service.context import Context
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
+from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
 _log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ def _guarded(context: Context, item: Scheduled) -> None:
     period = f"{item.name} {utc_now():%Y-%m-%d}"
     try:
         item.work(context, period)
-    except JobError as error:
+    except (JobError, DatabaseError) as error:
         _log.warning("%s did not succeed: %s", item.name, error)
 
 

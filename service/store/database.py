@@ -17,15 +17,16 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 Connection = sa.Connection
-Unavailable = sa.exc.OperationalError
-"""What is raised when the database does not answer."""
-
 _BUSY_MILLISECONDS = 30_000
 _log = logging.getLogger(__name__)
 
 
 class DatabaseError(RuntimeError):
     """A database that cannot be used as it stands; the message says what to do."""
+
+
+class Unavailable(DatabaseError):
+    """A database that does not answer; the message is one line, without any statement."""
 
 
 class Database:
@@ -36,14 +37,26 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection whose reads all see one state."""
-        with self.engine.connect() as connection, connection.begin():
+        """A connection whose reads all see one state.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self.engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction: all of it is stored, or nothing."""
-        with self.engine.connect() as connection:
+        """A transaction: all of it is stored, or nothing.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self.engine.connect() as connection:
             # SQLite would begin as a reader and fail when it turns writer behind another one.
             if self.engine.dialect.name == "sqlite":
                 connection = connection.execution_options(begin_immediate=True)
@@ -88,6 +101,21 @@ def connect(url: str) -> Database:
         return Database(sa.create_engine(parsed, pool_pre_ping=True))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
+    except OSError as error:
+        raise DatabaseError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        # The others say that a statement is wrong, which is a defect of ours.
+        if type(error) in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError):
+            raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
+        raise
+    except sa.exc.TimeoutError as error:
+        raise Unavailable("database: every connection is in use") from error
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
@@ -99,10 +127,11 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
         connection.isolation_level = None  # transactions begin where we say
         for pragma in (
+            # First: turning a fresh file to WAL already meets the others that do so.
+            f"busy_timeout={_BUSY_MILLISECONDS}",
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            f"busy_timeout={_BUSY_MILLISECONDS}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 
