@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FAMILIES", "ROLES", "Spec", "SpecError", "build", "champion", "parse", "restore"]
+__all__ = ["FAMILIES", "ROLES", "Spec", "SpecError", "build", "champion", "parse"]
 
 import dataclasses
 import importlib
@@ -25,10 +25,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from forecast.forecasters.base import Fitted, Forecaster
+from forecast.forecasters.base import Forecaster
 
 # Families are imported when they are built: statsmodels and prophet take seconds to load.
 FAMILIES = {
@@ -103,35 +100,6 @@ def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
         among its own members.
     """
     return _build(name, specs, ())
-
-
-def restore(
-    name: str,
-    specs: Mapping[str, Spec],
-    values: Mapping[str, Any],
-    arrays: Mapping[str, npt.NDArray[Any]],
-) -> Fitted:
-    """Rebuild what the forecaster declared under `name` had learned, from its `to_state`.
-
-    Raises
-    ------
-    SpecError
-        If `name`, or a member that the state speaks of, is not declared.
-    """
-    if name not in specs:
-        raise SpecError(f"expected a model of {sorted(specs)}, found {name!r}")
-    module, _, class_name = FAMILIES[specs[name].family].partition(":")
-    family = getattr(importlib.import_module(module), f"Fitted{class_name}")
-    if specs[name].family != "pool":
-        fitted: Fitted = family.from_state(dict(values), dict(arrays))
-        return fitted
-    members = {}
-    for member, own in values["members"].items():
-        start = f"{member}/"
-        theirs = {k.removeprefix(start): a for k, a in arrays.items() if k.startswith(start)}
-        members[member] = restore(member, specs, own, theirs)
-    pool: Fitted = family(members, np.asarray(arrays["shares"]))
-    return pool
 
 
 def champion(specs: Mapping[str, Spec]) -> str:

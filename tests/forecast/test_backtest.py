@@ -97,7 +97,7 @@ def test_scores_by_a_slow_loop(figures: dict[str, DailySeries]) -> None:
     score = score_origin("m", Climatology(), figures, origin, PROTOCOL)
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(3, "m", origin)
-    paths = joint.draw(Climatology().fit(seen["people"]), seen, 28, 40, rng)["people"]
+    paths = joint.fit(Climatology(), seen).draw(28, 40, rng)["people"]
     truth = [figures["people"].on(origin + k) for k in range(1, 29)]
     for day in range(28):
         column = np.sort(paths.values[:, day])

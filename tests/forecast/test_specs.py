@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from forecast.forecasters.hurdle import Hurdle
 from forecast.forecasters.pool import Pool
 from forecast.forecasters.sarimax import Sarimax
-from forecast.specs import FAMILIES, Spec, SpecError, build, champion, parse, restore
+from forecast.specs import FAMILIES, Spec, SpecError, build, champion, parse
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
@@ -119,11 +119,6 @@ def test_pools_that_do_not_close() -> None:
         build("d", specs)
     with pytest.raises(SpecError, match=r"expected parameters of \[\]"):
         build("e", {"e": Spec("e", "e", "pool", "champion", {"x": 1}, {"a": 1.0})})
-
-
-def test_restore_knows_only_what_is_declared() -> None:
-    with pytest.raises(SpecError, match="found 'nobody'"):
-        restore("nobody", {}, {}, {})
 
 
 def test_there_is_one_champion() -> None:

@@ -11,7 +11,8 @@ import pytest
 from forecast.forecasters.base import MOST_PEOPLE, FitError, Forecaster, require_days, whole_people
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from forecast.specs import FAMILIES, Spec, build, restore
+from forecast.specs import FAMILIES, Spec, build
+from forecast.states import dump, restore
 
 MEMBERS = {"climatology": 1.0, "hurdle": 2.0}
 SPECS = {
@@ -100,18 +101,18 @@ def test_the_state_survives_json_bit_for_bit(
     family: str, forecaster: Forecaster, recent: DailySeries
 ) -> None:
     fitted = forecaster.fit(recent)
-    values, arrays = fitted.to_state()
+    values, arrays = dump(fitted)
     text = json.dumps(values, allow_nan=False)
     kept = {
         name: np.frombuffer(a.tobytes(), a.dtype).reshape(a.shape) for name, a in arrays.items()
     }
     assert all(a.dtype.kind in "iuf" for a in arrays.values()), "no objects, so no pickle"
-    restored = restore(family, SPECS, json.loads(text), kept)
+    restored = restore(json.loads(text), kept)
     one, two = (f.simulate(30, 40, np.random.default_rng(5)) for f in (fitted, restored))
     assert one.start == two.start
     np.testing.assert_array_equal(one.values, two.values)
     # Drawing changes nothing of what was learned, nor does a second trip.
-    for state in (fitted.to_state(), restored.to_state()):
+    for state in (dump(fitted), dump(restored)):
         assert json.dumps(state[0]) == text
         assert set(state[1]) == set(arrays)
         assert all(np.array_equal(state[1][name], arrays[name]) for name in arrays)
