@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 
 Connection = sa.Connection
 _BUSY_MILLISECONDS = 30_000
+_MIGRATING = 0x63726F7373  # any number that is always the same
 _log = logging.getLogger(__name__)
 
 
@@ -44,8 +45,11 @@ class Database:
         Unavailable
             When the database does not answer.
         """
-        with _one_line(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with _one_line(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "postgresql":  # where each statement has its own
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -67,6 +71,8 @@ class Database:
         """Bring the schema to this version of the program; does nothing when it is there."""
         script = ScriptDirectory.from_config(_alembic())
         with self.writing() as connection:
+            if self.engine.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
             now = MigrationContext.configure(connection).get_current_revision()
             if now == script.get_current_head():
                 return
