@@ -42,6 +42,15 @@ class Settings(BaseSettings):
     keep_versions: int = Field(
         10, ge=1, description="Fitted versions of each model that are kept on disk."
     )
+    champion_origins: int = Field(
+        26, ge=4, le=260, description="Weekly origins on which champion and challengers compare."
+    )
+    champion_margin: float = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="Share by which a challenger's score must be better to become champion.",
+    )
     source: Literal["figures"] = Field(
         "figures", description="Where the figures come from; `figures`: the embedded ones."
     )

@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "service.cli.run",
     "ingest": "service.cli.operate",
     "refit": "service.cli.operate",
+    "compare": "service.cli.operate",
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["AsOf", "Figure", "Stored", "current", "fingerprint", "first_day", "record", "series"]
+__all__ = [
+    "AsOf",
+    "Figure",
+    "Stored",
+    "current",
+    "fingerprint",
+    "first_day",
+    "known_together",
+    "record",
+    "series",
+]
 
 import datetime as dt
 import hashlib
@@ -13,6 +23,7 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
+from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.clock import assumed_known_at
 from service.store.tables import observations
@@ -166,6 +177,17 @@ def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Sele
         )
     query = query.where(table.superseded_at.is_(None))
     return query if as_of is None else query.where(table.date <= as_of)
+
+
+def known_together(connection: sa.Connection, as_of: AsOf) -> dict[str, DailySeries]:
+    """Every series that is forecast, cut to the days that all of them have, as of `as_of`."""
+    found = {name: series(connection, name, as_of) for name in SERIES}
+    there = {name: one for name, one in found.items() if one is not None}
+    if not there:
+        return {}
+    first = max(one.start for one in there.values())
+    last = min(one.data_through for one in there.values())
+    return {name: one.between(first, last) for name, one in there.items()}
 
 
 def fingerprint(figures: Iterable[DailySeries]) -> str:
