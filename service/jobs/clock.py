@@ -25,6 +25,7 @@ from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
+from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
 _log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def _guarded(context: Context, item: Scheduled) -> None:
     period = f"{item.name} {utc_now():{moment}}"
     try:
         item.work(context, period)
-    except JobError as error:
+    except (JobError, DatabaseError) as error:
         _log.warning("%s did not succeed: %s", item.name, error)
 
 
