@@ -12,6 +12,7 @@ __all__ = [
     "known_together",
     "record",
     "series",
+    "version",
 ]
 
 import datetime as dt
@@ -164,6 +165,13 @@ def first_day(connection: sa.Connection, series_id: str) -> dt.date | None:
         observations.c.series_id == series_id, observations.c.superseded_at.is_(None)
     )
     return connection.execute(query).scalar()
+
+
+def version(connection: sa.Connection) -> int:
+    """A number that grows whenever a figure is added or revised; 0 when there is none."""
+    # Nothing is erased and a revision adds a row, so the last row tells.
+    found = connection.execute(sa.select(sa.func.max(observations.c.observation_id))).scalar()
+    return found or 0
 
 
 def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:
