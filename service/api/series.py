@@ -40,7 +40,8 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
     """Return the published figures."""
     q = query_data
     rows = figures.figures(_desk(), series_id, q.first, q.last, q.as_of)
-    body = {"series_id": series_id, "unit": series_id, "attribution": ATTRIBUTION, "rows": rows}
+    body = {"series_id": series_id, "unit": series_id} | _desk().standing(series_id).said()
+    body |= {"attribution": ATTRIBUTION, "rows": rows}
     return represent(body, columns=figures.COLUMNS)
 
 
@@ -77,7 +78,8 @@ def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
 def brief(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(_desk(), series_id, query_data.as_of)
-    return represent(answer | {"attribution": ATTRIBUTION}, rows=None)
+    answer |= _desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
+    return represent(answer, rows=None)
 
 
 def _head(view: View) -> dict[str, Any]:
@@ -93,7 +95,6 @@ def _head(view: View) -> dict[str, Any]:
         "data_through": issue.data_through.isoformat(),
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
-        "status": view.state.status,
-        "reasons": [{"name": r.name, "detail": r.detail} for r in view.state.reasons],
+        **view.state.said(),
         "attribution": ATTRIBUTION,
     }
