@@ -59,6 +59,7 @@ class Desk:
         self.context = context
         self.clock = clock
         self._kept: OrderedDict[object, object] = OrderedDict()
+        self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def view(self, series_id: str, issue_id: str = "latest", model: str = "champion") -> View:
@@ -137,13 +138,22 @@ class Desk:
         return self._once(("known", issue.issue_id), read)
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
+        """What is kept under `key`; made by the first who asks, while others wait for it."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]  # type: ignore[return-value]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    self._turns.pop(key, None)
+                    return self._kept[key]  # type: ignore[return-value]
+            try:
+                made = make()
+                with self._lock:
+                    self._kept[key] = made
+                    while len(self._kept) > _KEPT:
+                        self._kept.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
         return made
