@@ -16,7 +16,12 @@ from service.api.representation import represent
 from service.clock import instant
 from service.sources.figures import ATTRIBUTION
 
-blueprint = APIBlueprint("series", __name__, url_prefix="/v1/series", tag="Series")
+blueprint = APIBlueprint(
+    "series",
+    __name__,
+    url_prefix="/v1/series",
+    tag={"name": "Series", "description": "Figures, forecasts, totals and briefings."},
+)
 
 
 def _desk() -> Desk:
