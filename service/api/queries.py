@@ -11,6 +11,7 @@ __all__ = [
     "ObservationsQuery",
     "QuietQuery",
     "TotalsQuery",
+    "TrackRecordQuery",
 ]
 
 import datetime as dt
@@ -26,7 +27,10 @@ from service.store.observations import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
 _ANY_PERIOD = "|".join(PERIODS)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def _date(value: Any) -> Any:
@@ -45,11 +49,12 @@ def _as_of(value: Any) -> Any:
         return _date(value)
     try:
         # In a query string an unescaped "+" arrives as a space.
-        moment = dt.datetime.fromisoformat(value.replace(" ", "+"))
-        if moment.tzinfo is None:
+        text = value.replace(" ", "+")
+        if not _INSTANT.fullmatch(text):
             raise ValueError
-        return moment
-    except ValueError:
+        # Some moments at the ends of the calendar have no counterpart in UTC.
+        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise ValueError(
             f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
         ) from None
@@ -57,10 +62,9 @@ def _as_of(value: Any) -> Any:
 
 def _numbers(value: Any) -> Any:
     if isinstance(value, str):
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}") from None
+        if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", value):
+            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}")
+        return tuple(int(part) for part in value.split(","))
     return value
 
 
@@ -69,8 +73,16 @@ def _names(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-?\d{1,9}", value):
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
         raise ValueError(f"expected a whole number such as 28, found {value[:40]!r}")
+    return value
+
+
+def _weeks(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[1-9]\d{0,2}w", value):
+            raise ValueError(f"expected weeks such as 26w, found {value[:40]!r}")
+        return int(value[:-1])
     return value
 
 
@@ -96,6 +108,11 @@ Share = Annotated[
     BeforeValidator(_number),
     WithJsonSchema({"type": "number", "minimum": 0.5, "maximum": 0.999}),
 ]
+Weeks = Annotated[
+    int,
+    BeforeValidator(_weeks),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}w$", "examples": ["26w"]}),
+]
 Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
 Moment = Annotated[AsOf, BeforeValidator(_as_of), _as_text("2024-10-18T14:00:00Z")]
 Levels = Annotated[
@@ -111,6 +128,7 @@ Periods = Annotated[
 _LEVELS = Field(
     (50, 80, 95),
     description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
+    json_schema_extra={"default": "50,80,95"},
 )
 _ISSUE = Field("latest", max_length=64, description="An issue's id, or `latest`.")
 _MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
@@ -191,6 +209,16 @@ class QuietQuery(NoQuery):
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
     issue: str = _ISSUE
     model: str = _MODEL
+
+
+class TrackRecordQuery(NoQuery):
+    """Of how many weeks, of which model, live or replayed."""
+
+    window: Weeks = Field(26, description="Weeks back from the newest scored issue, as 26w.")
+    model: str = _MODEL
+    kind: str = Field(
+        "live", description="`live`, or `hindcast`: the past replayed as it would have run."
+    )
 
 
 class ObservationsQuery(NoQuery):

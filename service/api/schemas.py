@@ -14,6 +14,7 @@ __all__ = [
     "Quiet",
     "Status",
     "Totals",
+    "TrackRecord",
 ]
 
 import datetime as dt
@@ -166,6 +167,42 @@ class Quiet(_Headed):
     rows: list[QuietRow]
 
 
+class TrackRecordRow(_Open):
+    """One lead or total: average scores, coverage with its uncertainty, skill."""
+
+    measure: str
+    n: int
+    crps: float | None
+    wis: float | None
+    bias: float | None
+
+
+class PastWeek(_Open):
+    """The 7-day total of one issue, and what came."""
+
+    issue_id: str
+    truth: int
+    median: int
+    lo80: int
+    hi80: int
+    crps: float
+
+
+class TrackRecord(_Open):
+    """How good the published forecasts were."""
+
+    series_id: str
+    kind: str
+    model: str
+    window_weeks: int
+    issues: int
+    rows: list[TrackRecordRow]
+    pit_histogram: list[int]
+    weeks: list[PastWeek]
+    worst: list[PastWeek]
+    best: list[PastWeek]
+
+
 class ObservationsRow(_Open):
     """One published figure."""
 
@@ -181,6 +218,8 @@ class Observations(_Open):
 
     series_id: str
     unit: str
+    status: StatusName
+    reasons: list[ReasonItem]
     attribution: str
     rows: list[ObservationsRow]
 
@@ -212,6 +251,8 @@ class Briefing(_Open):
     last_7_days: SpanItem
     year_to_date: SpanItem
     sentence: str
+    status: StatusName
+    reasons: list[ReasonItem]
 
 
 class CatalogueRow(_Open):
@@ -223,6 +264,8 @@ class CatalogueRow(_Open):
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None
+    status: StatusName
+    reasons: list[ReasonItem]
 
 
 class Catalogue(_Open):

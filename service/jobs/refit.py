@@ -65,7 +65,7 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     fits = fit_all(specs, figures, settings, progress)
     progress("")
     champion = _champion(specs, first, fits)
-    published = _publish(context, run_id, specs, figures, fits, champion, inputs, now)
+    published = _publish(context, run_id, specs, figures, fits, (champion, first), inputs, now)
     reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
     detail = {"issues": published, "failures": fits.failures, "champion": champion}
     return Outcome("done", reason, detail)
@@ -77,7 +77,7 @@ def _publish(
     specs: Mapping[str, Spec],
     figures: Mapping[str, DailySeries],
     fits: Fits,
-    champion: str,
+    leaders: tuple[str, str],
     inputs: str,
     now: dt.datetime,
 ) -> list[str]:
@@ -92,7 +92,7 @@ def _publish(
     published = []
     with context.database.writing() as connection:
         for series_id in figures:
-            issue = _issue(series_id, origin, run_id, champion, inputs, now, settings, fits)
+            issue = _issue(series_id, origin, run_id, leaders, inputs, now, settings, fits)
             rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
             issues.publish(connection, issue, rows)
             published.append(issue.issue_id)
@@ -112,13 +112,13 @@ def _issue(
     series_id: str,
     origin: Day,
     run_id: int,
-    champion: str,
+    leaders: tuple[str, str],
     inputs: str,
     now: dt.datetime,
     settings: Settings,
     fits: Fits,
 ) -> Issue:
-    day = as_date(origin)
+    day, (champion, first) = as_date(origin), leaders
     return Issue(
         issue_id=issues.make_id(series_id, day, now, inputs),
         series_id=series_id,
@@ -129,6 +129,7 @@ def _issue(
         as_of=now,
         issued_at=now,
         champion=champion,
+        wanted=first,
         seed=settings.seed,
         n_paths=settings.paths,
         horizon_days=settings.horizon,

@@ -10,6 +10,7 @@ __all__ = [
     "find",
     "latest",
     "make_id",
+    "of_origin",
     "page",
     "paths",
     "publish",
@@ -37,10 +38,11 @@ class Issue:
     Attributes
     ----------
     kind : str
-        ``live``.
+        ``live``, or ``hindcast`` when the past was replayed.
     champion : str
-        The model that is served: the declared champion, or the best that stands when its fit
-        failed.
+        The model that is served: the wanted one, or the best that stands when its fit failed.
+    wanted : str
+        The model that should have been served.
     inputs_hash : str
         Of the figures, the declarations and the simulation's settings.
     failures : dict of model to str
@@ -56,6 +58,7 @@ class Issue:
     as_of: dt.datetime
     issued_at: dt.datetime
     champion: str
+    wanted: str
     seed: int
     n_paths: int
     horizon_days: int
@@ -152,6 +155,14 @@ def find(connection: sa.Connection, issue_id: str) -> Issue | None:
     """The issue `issue_id`, of any kind."""
     row = connection.execute(sa.select(issues).where(issues.c.issue_id == issue_id)).first()
     return Issue(**row._mapping) if row else None
+
+
+def of_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
+    """Issues of a kind with that origin, of any series."""
+    rows = connection.execute(
+        sa.select(issues).where(issues.c.origin == origin, issues.c.kind == kind)
+    )
+    return [Issue(**row._mapping) for row in rows]
 
 
 def entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
