@@ -8,12 +8,16 @@ __all__ = [
     "Catalogue",
     "Exceedance",
     "Forecast",
+    "ForecastRow",
+    "Headed",
     "Health",
     "Observations",
+    "Open",
     "ProblemDetails",
     "Quiet",
     "Status",
     "Totals",
+    "TotalsRow",
     "TrackRecord",
 ]
 
@@ -25,18 +29,20 @@ from pydantic import BaseModel, ConfigDict
 StatusName = Literal["fresh", "stale", "degraded"]
 
 
-class _Open(BaseModel):
+class Open(BaseModel):
+    """Keys may be added."""
+
     model_config = ConfigDict(extra="allow")
 
 
-class ReasonItem(_Open):
+class ReasonItem(Open):
     """Why the status is not ``fresh``."""
 
     name: str
     detail: str
 
 
-class _Headed(_Open):
+class Headed(Open):
     """What every answer about an issue says first."""
 
     series_id: str
@@ -53,7 +59,7 @@ class _Headed(_Open):
     attribution: str
 
 
-class ForecastRow(_Open):
+class ForecastRow(Open):
     """One day; further levels add their own ``lo`` and ``hi``."""
 
     time: dt.datetime
@@ -70,14 +76,14 @@ class ForecastRow(_Open):
     hi95: int | None = None
 
 
-class Forecast(_Headed):
+class Forecast(Headed):
     """Bands of the coming days."""
 
     levels: list[int]
     rows: list[ForecastRow]
 
 
-class TotalsRow(_Open):
+class TotalsRow(Open):
     """One span: its known part, its simulated part, and the bands of the sum."""
 
     period: str
@@ -90,14 +96,14 @@ class TotalsRow(_Open):
     note: str | None
 
 
-class Totals(_Headed):
+class Totals(Headed):
     """Sums over spans of days."""
 
     levels: list[int]
     rows: list[TotalsRow]
 
 
-class ExceedanceRow(_Open):
+class ExceedanceRow(Open):
     """One run of days, by its first and last day."""
 
     time: dt.datetime
@@ -107,7 +113,7 @@ class ExceedanceRow(_Open):
     p_above: float
 
 
-class Exceedance(_Headed):
+class Exceedance(Headed):
     """How likely a threshold is passed."""
 
     threshold: int
@@ -117,7 +123,7 @@ class Exceedance(_Headed):
     rows: list[ExceedanceRow]
 
 
-class CapacityRow(_Open):
+class CapacityRow(Open):
     """People present on one day, and the places that suffice."""
 
     time: dt.datetime
@@ -128,7 +134,7 @@ class CapacityRow(_Open):
     places: int
 
 
-class Capacity(_Headed):
+class Capacity(Headed):
     """People present at once."""
 
     stay_days: int
@@ -139,7 +145,7 @@ class Capacity(_Headed):
     rows: list[CapacityRow]
 
 
-class QuietSummary(_Open):
+class QuietSummary(Open):
     """A number of days, in short."""
 
     median: int
@@ -148,7 +154,7 @@ class QuietSummary(_Open):
     hi80: int
 
 
-class QuietRow(_Open):
+class QuietRow(Open):
     """How likely so many days are."""
 
     days: int
@@ -158,7 +164,7 @@ class QuietRow(_Open):
     p_quiet_days_at_least: float
 
 
-class Quiet(_Headed):
+class Quiet(Headed):
     """How long it may stay quiet."""
 
     horizon: int
@@ -167,7 +173,7 @@ class Quiet(_Headed):
     rows: list[QuietRow]
 
 
-class TrackRecordRow(_Open):
+class TrackRecordRow(Open):
     """One lead or total: average scores, coverage with its uncertainty, skill."""
 
     measure: str
@@ -177,7 +183,7 @@ class TrackRecordRow(_Open):
     bias: float | None
 
 
-class PastWeek(_Open):
+class PastWeek(Open):
     """The 7-day total of one issue, and what came."""
 
     issue_id: str
@@ -188,7 +194,7 @@ class PastWeek(_Open):
     crps: float
 
 
-class TrackRecord(_Open):
+class TrackRecord(Open):
     """How good the published forecasts were."""
 
     series_id: str
@@ -203,7 +209,7 @@ class TrackRecord(_Open):
     best: list[PastWeek]
 
 
-class ObservationsRow(_Open):
+class ObservationsRow(Open):
     """One published figure."""
 
     time: dt.datetime
@@ -213,7 +219,7 @@ class ObservationsRow(_Open):
     known_at: dt.datetime
 
 
-class Observations(_Open):
+class Observations(Open):
     """The published figures."""
 
     series_id: str
@@ -224,7 +230,7 @@ class Observations(_Open):
     rows: list[ObservationsRow]
 
 
-class AgainstRow(_Open):
+class AgainstRow(Open):
     """The same span of an earlier year."""
 
     year: int
@@ -233,14 +239,14 @@ class AgainstRow(_Open):
     per_cent: float | None
 
 
-class SpanItem(_Open):
+class SpanItem(Open):
     """A sum, and the same span of every earlier year."""
 
     value: int
     against: list[AgainstRow]
 
 
-class Briefing(_Open):
+class Briefing(Open):
     """Where things stand."""
 
     series_id: str
@@ -255,7 +261,7 @@ class Briefing(_Open):
     reasons: list[ReasonItem]
 
 
-class CatalogueRow(_Open):
+class CatalogueRow(Open):
     """A series."""
 
     series_id: str
@@ -268,13 +274,13 @@ class CatalogueRow(_Open):
     reasons: list[ReasonItem]
 
 
-class Catalogue(_Open):
+class Catalogue(Open):
     """The series that are served."""
 
     rows: list[CatalogueRow]
 
 
-class Status(_Open):
+class Status(Open):
     """How the service is."""
 
     status: StatusName
@@ -282,13 +288,13 @@ class Status(_Open):
     now: dt.datetime
 
 
-class Health(_Open):
+class Health(Open):
     """Whether it is."""
 
     status: str
 
 
-class ProblemDetails(_Open):
+class ProblemDetails(Open):
     """An error, as RFC 9457 has it."""
 
     type: str
