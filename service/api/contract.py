@@ -9,6 +9,7 @@ from typing import Any
 from flask import current_app
 
 from service.api.auth import OPEN, OPERATE
+from service.api.schemas import ProblemDetails
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _SAID = {
@@ -40,7 +41,9 @@ _SCHEMES = {
 def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
     """Add to each operation its problems, its other forms and the key that it wants."""
     assert isinstance(spec, dict)  # a text only when YAML is asked for
-    spec.setdefault("components", {}).setdefault("securitySchemes", {}).update(_SCHEMES)
+    parts = spec.setdefault("components", {})
+    parts.setdefault("securitySchemes", {}).update(_SCHEMES)
+    parts.setdefault("schemas", {})["ProblemDetails"] = ProblemDetails.model_json_schema()
     endpoints = {
         (rule.rule.replace("<int:", "<").replace("<", "{").replace(">", "}"), method.lower()): (
             rule.endpoint

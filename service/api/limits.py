@@ -26,9 +26,7 @@ def register_limits(app: Flask, settings: Settings) -> None:
         )
     if settings.rate_per_address:
         limits.append(
-            ApplicationLimit(
-                settings.rate_per_address, key_function=_address, exempt_when=_has_key
-            )
+            ApplicationLimit(settings.rate_per_address, key_function=_address, exempt_when=_has_key)
         )
     if not limits:
         return

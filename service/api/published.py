@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["blueprint"]
 
+from urllib.parse import urlencode
+
 from apiflask import APIBlueprint
-from flask import Response, request, url_for
+from flask import Response, request
 
 from service.answers import archive, gauges, scenario
 from service.answers import panel as panels
@@ -33,8 +35,7 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
     answer = represent(body | {"next": after, "rows": rows})
     if after:
         asked = request.args.to_dict() | {"after": after}
-        follow = url_for("published.issues", series_id=series_id, **asked)
-        answer.headers["Link"] = f'<{follow}>; rel="next"'
+        answer.headers["Link"] = f'<{request.path}?{urlencode(asked)}>; rel="next"'
     return answer
 
 
@@ -71,9 +72,7 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
     """Return one probability in one row, for alerts: some run of days sums to more than that."""
     q = query_data
     view = view_of(series_id, q)
-    return about(
-        view, q, lambda: {"rows": [gauges.chance(view, q.threshold, q.window, q.horizon)]}
-    )
+    return about(view, q, lambda: {"rows": [gauges.chance(view, q.threshold, q.window, q.horizon)]})
 
 
 @blueprint.get("/<series_id>/gauges/age")

@@ -154,7 +154,9 @@ class NoQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
+        own = cls.__annotations__  # first what is asked here, then what all take
+        fields = sorted(cls.model_fields.items(), key=lambda item: item[0] not in own)
+        known = [field.alias or name for name, field in fields]
         unknown = [name for name in data if name not in known]
         if unknown:
             allowed = ", ".join(known) or "none"
@@ -188,7 +190,7 @@ class ForecastQuery(IssueQuery):
 
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
     levels: Levels = _LEVELS
-    format: Literal["json", "csv", "hubverse"] | None = Field(
+    format: Literal["json", "csv", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
         description="`json`, `csv`, or `hubverse`: 23 quantiles and 100 sample paths of each day "
         "as CSV. Unless given, as the header Accept says.",
@@ -241,7 +243,11 @@ class QuietQuery(IssueQuery):
 class TrackRecordQuery(TableQuery):
     """Of how many weeks, of which model, live or replayed."""
 
-    window: Weeks = Field(26, description="Weeks back from the newest scored issue, as 26w.")
+    window: Weeks = Field(
+        26,
+        description="Weeks back from the newest scored issue, as 26w.",
+        json_schema_extra={"default": "26w"},
+    )
     model: str = _MODEL
     kind: str = Field(
         "live", description="`live`, or `hindcast`: the past replayed as it would have run."

@@ -91,9 +91,7 @@ def render(
     return Rendered(content, content_type, digest.hexdigest()[:32], tuple(headers))
 
 
-def reply(
-    rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
-) -> Response:
+def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
     """Send the bytes, or 304 when the reader has them already."""
     if request.if_none_match.contains_weak(rendered.etag):
         answer = Response(status=304)

@@ -135,9 +135,7 @@ def page(
     query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
     if after is not None:
         query = query.where(
-            sa.or_(
-                c.issued_at < after[0], sa.and_(c.issued_at == after[0], c.run_id < after[1])
-            )
+            sa.or_(c.issued_at < after[0], sa.and_(c.issued_at == after[0], c.run_id < after[1]))
         )
     rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
     return [Issue(**row._mapping) for row in rows]

@@ -72,10 +72,7 @@ def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
         .values(outcome="failed", reason="the scheduler ended before it was done", finished_at=now)
     )
     oldest = connection.execute(
-        sa.select(job_requests)
-        .where(c.outcome == "waiting")
-        .order_by(c.request_id)
-        .limit(1)
+        sa.select(job_requests).where(c.outcome == "waiting").order_by(c.request_id).limit(1)
     ).first()
     if oldest is None:
         return None
