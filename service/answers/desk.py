@@ -75,6 +75,7 @@ class Desk:
         self.clock = clock
         self._kept: OrderedDict[object, object] = OrderedDict()
         self._newest: dict[tuple[str, str], _Newest] = {}
+        self._read: dict[str, tuple[int | None, object]] = {}
         self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
@@ -105,9 +106,9 @@ class Desk:
         now = self.clock()
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
+        if issue_id == "latest" and as_of is None:
+            return self._laid_out(series_id, model, now)
         with self.context.database.reading() as connection:
-            if issue_id == "latest" and as_of is None:
-                return self._laid_out(connection, series_id, model, now)
             if as_of is None:
                 issue = self._issue(connection, series_id, issue_id)
                 moment = issue.issued_at
@@ -119,17 +120,18 @@ class Desk:
             known = self._known(connection, issue)
         return View(issue, entry, paths, known, state, moment)
 
-    def _laid_out(
-        self, connection: Connection, series_id: str, model: str, now: dt.datetime
-    ) -> View:
+    def _laid_out(self, series_id: str, model: str, now: dt.datetime) -> View:
         """The newest issue, from memory unless the store has moved on."""
-        mark = marks.read(connection, series_id, _JOBS)
+        mark = self._mark(series_id)
         kept = self._newest.get((series_id, model))
         if kept is None or kept.mark != mark:
-            issue = self._issue(connection, series_id, "latest")
-            entry, paths = self._drawn(connection, issue, model)
-            known = self._known(connection, issue)
-            kept = _Newest(mark, issue, entry, paths, known, self._last_runs(connection))
+            with self.context.database.reading() as connection:
+                mark = marks.read(connection, series_id, _JOBS)
+                issue = self._issue(connection, series_id, "latest")
+                entry, paths = self._drawn(connection, issue, model)
+                known = self._known(connection, issue)
+                last_runs = self._last_runs(connection)
+            kept = _Newest(mark, issue, entry, paths, known, last_runs)
             self._newest[series_id, model] = kept  # as many as there are models
         state = state_of(kept.issue, kept.last_runs, now, self.context.settings)
         return View(kept.issue, kept.entry, kept.paths, kept.known, state, now)
@@ -153,8 +155,22 @@ class Desk:
 
     def figures_version(self) -> int:
         """A number that grows whenever a figure is added or revised."""
-        with self.context.database.reading() as connection:
-            return observations.version(connection)
+        return self._unless_changed("figures", observations.version)
+
+    def _mark(self, series_id: str) -> Mark:
+        return self._unless_changed(
+            series_id, lambda connection: marks.read(connection, series_id, _JOBS)
+        )
+
+    def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
+        """What `read` found last time, unless anyone has written to the database since."""
+        version = self.context.database.version()
+        kept = self._read.get(name)
+        if kept is None or version is None or kept[0] != version:
+            with self.context.database.glancing() as connection:
+                kept = version, read(connection)
+            self._read[name] = kept
+        return kept[1]  # type: ignore[return-value]
 
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Id of the issue of another series that was drawn together with `issue`."""

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from base64 import b64decode
+from functools import lru_cache
 
 from flask import Flask, g, request
 
@@ -48,7 +49,7 @@ def register_auth(app: Flask) -> None:
         if presented is None:
             return
         desk: Desk = app.extensions["desk"]
-        with desk.context.database.reading() as connection:
+        with desk.context.database.glancing() as connection:
             key = keys.match(connection, presented)
         state = key.state(desk.clock()) if key else "not known"
         if key is None or state != "active":
@@ -101,6 +102,7 @@ def _is_open(settings: Settings) -> bool:
     )
 
 
+@lru_cache(maxsize=1024)
 def _is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback

@@ -19,7 +19,6 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
@@ -40,8 +39,7 @@ def register_doors(app: Flask, settings: Settings) -> None:
     app.before_request(_refuse_other_bodies)
 
     def finish(answer: Response) -> Response:
-        for name, value in _HEADERS.items():
-            answer.headers.setdefault(name, value)
+        answer.headers.extend(_HEADERS)
         if request.method == "OPTIONS" and answer.status_code == 200:
             answer.status_code, answer.data = 204, b""
             del answer.headers["Content-Type"]
@@ -86,7 +84,7 @@ def _refuse_large_bodies() -> None:
 
 
 def _refuse_repeated_parameters() -> None:
-    for name, values in request.args.lists():
+    for name, values in request.args.lists() if request.query_string else ():
         if len(values) > 1:
             detail = f"expected {name[:40]!r} once, found it {len(values)} times"
             raise Problem(400, detail, [{"name": name[:40], "detail": detail}])
@@ -106,7 +104,6 @@ def _share(answer: Response, origins: set[str]) -> None:
         return
     answer.headers["Access-Control-Allow-Origin"] = origin
     answer.headers["Access-Control-Expose-Headers"] = _SHOWN_TO_PAGES
-    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
         answer.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST"
         answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"

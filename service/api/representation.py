@@ -93,7 +93,7 @@ def render(
 
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
     """Send the bytes, or 304 when the reader has them already."""
-    if request.if_none_match.contains_weak(rendered.etag):
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(rendered.etag):
         answer = Response(status=304)
         del answer.headers["Content-Type"]
     else:
