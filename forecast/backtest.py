@@ -5,12 +5,24 @@ At each origin a model sees the days up to and including the origin and nothing 
 
 from __future__ import annotations
 
-__all__ = ["OriginScore", "Protocol", "run", "score_origin", "summary"]
+__all__ = [
+    "Mapper",
+    "OriginScore",
+    "Outcome",
+    "Protocol",
+    "Task",
+    "Work",
+    "attempt",
+    "in_turn",
+    "run",
+    "score_origin",
+    "summary",
+]
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -72,6 +84,8 @@ class OriginScore:
         For ``total_7`` and ``total_28``: ``crps``, ``pit``, ``error`` of the mean, ``within``.
     error : ndarray, shape (horizon,)
         Mean forecast less truth.
+    p_zero, truth : ndarray, shape (horizon,)
+        Probability of no arrivals, and what came.
     """
 
     model: str
@@ -83,6 +97,37 @@ class OriginScore:
     error: npt.NDArray[np.float64]
     within: dict[int, npt.NDArray[np.bool_]]
     totals: dict[str, dict[str, float]]
+    p_zero: npt.NDArray[np.float64]
+    truth: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model at one origin."""
+
+    model: str
+    origin: Day
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all tasks share; it is sent to a worker once, not with each task."""
+
+    models: Mapping[str, Forecaster]
+    figures: Mapping[str, DailySeries]
+    protocol: Protocol
+
+    def tasks(self) -> list[Task]:
+        """Every model at every origin, by origin."""
+        origins = self.protocol.origins(self.figures[self.protocol.series].data_through)
+        return [Task(model, origin) for origin in origins for model in self.models]
+
+
+Outcome: TypeAlias = OriginScore | str
+"""The scores; or ``ORIGIN: reason`` where the model declined."""
+
+Mapper: TypeAlias = Callable[[Work, Sequence[Task]], Iterable[tuple[int, Outcome]]]
+"""Attempts every task of some work; gives each one's place and outcome, in whatever order."""
 
 
 def score_origin(
@@ -143,7 +188,24 @@ def _score(
         error=paths.mean() - truth,
         within={level: coverage(paths.values, truth, level) for level in _DAY_LEVELS},
         totals=totals,
+        p_zero=paths.p_zero(),
+        truth=truth,
     )
+
+
+def attempt(work: Work, task: Task) -> Outcome:
+    """Score one task; the outcome is the same wherever, and beside whatever else, it runs."""
+    try:
+        return score_origin(
+            task.model, work.models[task.model], work.figures, task.origin, work.protocol
+        )
+    except FitError as error:
+        return f"{task.origin}: {error}"
+
+
+def in_turn(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+    """Attempt one task after the other, here."""
+    return ((place, attempt(work, task)) for place, task in enumerate(tasks))
 
 
 def run(
@@ -151,8 +213,16 @@ def run(
     figures: Mapping[str, DailySeries],
     protocol: Protocol,
     progress: Callable[[], None] = lambda: None,
+    mapper: Mapper = in_turn,
 ) -> tuple[dict[str, list[OriginScore]], dict[str, list[str]]]:
-    """Score every model at every origin; `progress` is called after each of them.
+    """Score every model at every origin.
+
+    Parameters
+    ----------
+    progress : callable
+        Called after each model at each origin.
+    mapper : callable
+        Who does the work; the result does not depend on it, timings aside.
 
     Returns
     -------
@@ -160,15 +230,20 @@ def run(
     declined : dict of model to list of str
         ``ORIGIN: reason`` for the origins that a model declined.
     """
+    work = Work(models, figures, protocol)
+    tasks = work.tasks()
+    outcomes: dict[int, Outcome] = {}
+    for place, outcome in mapper(work, tasks):
+        outcomes[place] = outcome
+        progress()
     scores: dict[str, list[OriginScore]] = {name: [] for name in models}
     declined: dict[str, list[str]] = {name: [] for name in models}
-    for origin in protocol.origins(figures[protocol.series].data_through):
-        for name, forecaster in models.items():
-            try:
-                scores[name].append(score_origin(name, forecaster, figures, origin, protocol))
-            except FitError as error:
-                declined[name].append(f"{origin}: {error}")
-            progress()
+    for place, task in enumerate(tasks):
+        outcome = outcomes[place]
+        if isinstance(outcome, OriginScore):
+            scores[task.model].append(outcome)
+        else:
+            declined[task.model].append(outcome)
     return scores, declined
 
 
