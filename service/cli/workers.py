@@ -14,7 +14,13 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from multiprocessing.connection import wait as wait_for_end
@@ -152,10 +158,14 @@ def on_cluster(address: str) -> Mapper:
             futures = client.map(_attempt_alone, [shared] * len(tasks), tasks, pure=False)
             places = {future.key: place for place, future in enumerate(futures)}
             try:
-                for future in distributed.as_completed(futures):
-                    yield places[future.key], future.result()
+                for future in distributed.as_completed(futures, loop=client.loop):
+                    outcome = future.result()
+                    future.release()  # or the cluster would have it again if its holder died
+                    yield places[future.key], outcome
             except distributed.scheduler.KilledWorker as error:
                 raise _deadly(tasks[places[future.key]]) from error
+            except CancelledError as error:
+                raise WorkersError(f"{address}: the Dask scheduler is gone") from error
 
     return mapper
 
