@@ -7,6 +7,7 @@ __all__ = ["Entry", "Run", "run_all"]
 import multiprocessing
 import queue
 import resource
+import signal
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -130,6 +131,7 @@ _ticks: Any
 def _begin(ticks: Any) -> None:
     global _ticks
     _ticks = ticks
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> Run:

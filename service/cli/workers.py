@@ -90,12 +90,17 @@ class _Crew:
 
     def _hand_out(self, task: Task, place: int) -> None:
         worker = self._idle.pop()
+        # Its process starts here: an interruption shall end it in silence, not amid its imports.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            future = worker.submit(_attempt, task)
-        except BrokenProcessPool:  # it died while it had nothing to do
-            worker.shutdown(wait=False)
-            worker = self._hire()
-            future = worker.submit(_attempt, task)
+            try:
+                future = worker.submit(_attempt, task)
+            except BrokenProcessPool:  # it died while it had nothing to do
+                worker.shutdown(wait=False)
+                worker = self._hire()
+                future = worker.submit(_attempt, task)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._busy[future] = (worker, place)
 
     def dismiss(self) -> None:
@@ -114,6 +119,7 @@ def _receive(work: Work) -> None:
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()

@@ -8,7 +8,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -222,3 +223,49 @@ def test_the_command_refuses_two_kinds_of_workers() -> None:
         text=True,
     )
     assert (done.returncode, "found both" in done.stderr) == (2, True)
+
+
+def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
+        + ["--workers", "2"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a process group of its own, as a terminal has it
+    )
+    workers = _until(lambda: len(_workers_of(running.pid)) == 2 and _workers_of(running.pid))
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.strip()) == (130, "")
+    assert _until(lambda: not [pid for pid in workers if _alive(pid)])
+
+
+def _workers_of(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    if not children.exists():
+        pytest.skip("this system does not list a process's children")
+    found = [int(pid) for pid in children.read_text().split()]
+    return [pid for pid in found if "spawn_main" in _command(pid)]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def _alive(pid: int) -> bool:
+    return _command(pid) != ""
+
+
+def _until(found: Callable[[], Any]) -> Any:
+    """What `found` returns as soon as it is something; fails after a minute."""
+    for _ in range(600):
+        if value := found():
+            return value
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
