@@ -25,19 +25,17 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from forecast import joint
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.paths import Paths
-from forecast.scores import CRPS_ESTIMATOR, coverage, crps, pit, wis
+from forecast.judged import DAY_LEVELS, Judged, judge
+from forecast.scores import CRPS_ESTIMATOR
 from forecast.series import DailySeries, Day, as_day
 
-_DAY_LEVELS = (50, 80, 95)
 _TOTAL_LEVELS = (80,)
 _LEADS = {"day_1": (1, 1), "days_1_7": (1, 7), "days_8_14": (8, 14), "days_15_28": (15, 28)}
-_TOTALS = {"total_7": 7, "total_28": 28}
+_TOTALS = ("total_7", "total_28")
 
 
 @dataclass(frozen=True)
@@ -70,35 +68,13 @@ class Protocol:
         return list(days)
 
 
-@dataclass(frozen=True)
-class OriginScore:
-    """Scores of one model at one origin.
-
-    Attributes
-    ----------
-    crps, wis, pit : ndarray, shape (horizon,)
-        Of the days.
-    within : dict of level to ndarray of bool, shape (horizon,)
-        Whether the day's central interval held the truth.
-    totals : dict
-        For ``total_7`` and ``total_28``: ``crps``, ``pit``, ``error`` of the mean, ``within``.
-    error : ndarray, shape (horizon,)
-        Mean forecast less truth.
-    p_zero, truth : ndarray, shape (horizon,)
-        Probability of no arrivals, and what came.
-    """
+@dataclass(frozen=True, kw_only=True)
+class OriginScore(Judged):
+    """Scores of one model at one origin, and the seconds that it took to fit and draw."""
 
     model: str
     origin: str
     seconds: float
-    crps: npt.NDArray[np.float64]
-    wis: npt.NDArray[np.float64]
-    pit: npt.NDArray[np.float64]
-    error: npt.NDArray[np.float64]
-    within: dict[int, npt.NDArray[np.bool_]]
-    totals: dict[str, dict[str, float]]
-    p_zero: npt.NDArray[np.float64]
-    truth: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -154,43 +130,8 @@ def score_origin(
     fitted = joint.fit(forecaster, seen, covariates)
     paths = fitted.draw(protocol.horizon, protocol.paths, rng)[protocol.series]
     seconds = time.perf_counter() - began
-    return _score(model, origin, seconds, paths, truth, rng)
-
-
-def _score(
-    model: str,
-    origin: Day,
-    seconds: float,
-    paths: Paths,
-    truth: npt.NDArray[np.int64],
-    rng: np.random.Generator,
-) -> OriginScore:
-    totals = {}
-    for name, days in _TOTALS.items():
-        if days <= len(truth):
-            drawn = paths.total(paths.start, paths.start + (days - 1))[:, None]
-            came = truth[:days].sum(keepdims=True)
-            totals[name] = {
-                "crps": float(crps(drawn, came)[0]),
-                "pit": float(pit(drawn, came, rng)[0]),
-                "error": float(drawn.mean() - came[0]),
-                "truth": float(came[0]),
-            } | {
-                f"within_{level}": float(coverage(drawn, came, level)[0]) for level in _TOTAL_LEVELS
-            }
-    return OriginScore(
-        model=model,
-        origin=str(origin),
-        seconds=seconds,
-        crps=crps(paths.values, truth),
-        wis=wis(paths.values, truth),
-        pit=pit(paths.values, truth, rng),
-        error=paths.mean() - truth,
-        within={level: coverage(paths.values, truth, level) for level in _DAY_LEVELS},
-        totals=totals,
-        p_zero=paths.p_zero(),
-        truth=truth,
-    )
+    judged = judge(paths, truth, rng)
+    return OriginScore(model=model, origin=str(origin), seconds=seconds, **vars(judged))
 
 
 def attempt(work: Work, task: Task) -> Outcome:
@@ -282,7 +223,7 @@ def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:
         "wis": {"day": mean(r.wis for r in rows)},
         "bias": {"day": mean(r.error for r in rows)} | of_totals("error"),
         "coverage": {
-            "day": {str(level): mean(r.within[level] for r in rows) for level in _DAY_LEVELS},
+            "day": {str(level): mean(r.within[level] for r in rows) for level in DAY_LEVELS},
         }
         | {
             name: {str(level): value for level in _TOTAL_LEVELS}
@@ -290,7 +231,7 @@ def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:
         },
         "coverage_by_pit": {
             str(level): mean(np.abs(r.pit - 0.5) < level / 200 for r in rows)
-            for level in _DAY_LEVELS
+            for level in DAY_LEVELS
         },
         "per_origin": [
             {

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SERIES", "SourceError"]
-
-SERIES = ("people", "boats")
-"""The series that sources state, in the order of their columns."""
+__all__ = ["SourceError"]
 
 
 class SourceError(ValueError):
