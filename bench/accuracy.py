@@ -20,10 +20,12 @@ from bench.peers import PEERS, missing
 from bench.runs import Entry, Run, run_all
 from forecast import specs
 from forecast.backtest import Protocol
+from forecast.covariates import CovariateTable
 from forecast.series import DailySeries, as_day
 from service.cli.progress import counting
 from service.registry import RegistryError, declared
 from service.settings import PROJECT
+from service.sources import covariates as covariates_file
 from service.sources import csv, figures
 from service.sources.base import SourceError
 
@@ -133,13 +135,14 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
     """Ours first, the champion before the others; then the peers."""
     try:
         there = declared(folder)
+        shown = specs.published(there)
         best = specs.champion(there)
     except (RegistryError, specs.SpecError) as error:
         raise click.UsageError(str(error)) from error
-    ours = sorted(there, key=lambda name: name != best)
+    ours = sorted(shown, key=lambda name: name != best)
     groups = {"all": [*ours, *PEERS], "ours": ours, "peers": list(PEERS), "champion": [best]}
     wanted = {one for name in asked.split(",") for one in groups.get(name, [name])}
-    unknown = wanted - set(groups["all"])
+    unknown = wanted - set(groups["all"]) - set(there)
     if unknown:
         known = ", ".join([*groups, *groups["all"]])
         raise click.UsageError(f"--models: expected of {known}; found {', '.join(sorted(unknown))}")
@@ -157,15 +160,15 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
             forecaster=specs.build(name, there) if name in there else PEERS[name],
             model=name,
         )
-        for name in groups["all"]
+        for name in dict.fromkeys([*ours, *there, *PEERS])
         if name in wanted
     ]
 
 
-def _drivers(path: Path | None) -> weather.Drivers | None:
+def _drivers(path: Path | None) -> CovariateTable | None:
     try:
-        return weather.read(path) if path else None
-    except (OSError, ValueError) as error:
+        return covariates_file.read(path) if path else None
+    except SourceError as error:
         raise click.UsageError(f"--covariates: {error}") from error
 
 

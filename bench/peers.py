@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
-from forecast.series import DailySeries, Day, DayLike, as_day
+from forecast.series import DailySeries, Day
 
 Array = npt.NDArray[np.float64]
 Draw = Callable[[int, int, np.random.Generator], Array]
@@ -37,10 +37,9 @@ class RawPaths:
     start: Day
     values: Array
 
-    def total(self, first: DayLike, last: DayLike) -> Array:
-        """Sum of each path over the days `first` to `last`, shape (n_paths,)."""
-        i, j = (int((as_day(day) - self.start).astype(int)) for day in (first, last))
-        return np.asarray(self.values[:, i : j + 1].sum(axis=1))
+    def upto(self, horizon: int) -> RawPaths:
+        """The first `horizon` days of every path."""
+        return RawPaths(self.start, self.values[:, :horizon])
 
     def mean(self) -> Array:
         """Mean of each day, shape (horizon,)."""

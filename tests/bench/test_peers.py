@@ -9,6 +9,7 @@ from bench.peers import PEERS, Draw, Peer, RawPaths, missing
 from bench.targets import BEST_OF
 from forecast.backtest import Protocol, score_origin
 from forecast.forecasters.base import FitError
+from forecast.judged import judge
 from forecast.paths import Paths
 from forecast.series import DailySeries
 
@@ -29,9 +30,9 @@ def test_paths_answer_like_ours() -> None:
     raw, ours = RawPaths(ORIGIN + 1, values.astype(float)), Paths(ORIGIN + 1, values)
     np.testing.assert_array_equal(raw.mean(), ours.mean())
     np.testing.assert_array_equal(raw.p_zero(), ours.p_zero())
-    for days in (1, 7, 28):
-        span = (ORIGIN + 1, ORIGIN + days)
-        np.testing.assert_array_equal(raw.total(*span), ours.total(*span))
+    np.testing.assert_array_equal(raw.upto(7).values, ours.upto(7).values)
+    truth, rng = np.full(28, 2), np.random.default_rng
+    np.testing.assert_equal(vars(judge(raw, truth, rng(1))), vars(judge(ours, truth, rng(1))))  # type: ignore[arg-type]
 
 
 def test_negative_numbers_are_kept(people: DailySeries) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,19 +10,19 @@ import pytest
 from bench import weather
 from bench.runs import Entry, Run
 from forecast.backtest import run
+from forecast.covariates import CovariateTable
 from forecast.forecasters.climatology import Climatology
 from forecast.series import DailySeries
 
 START = np.datetime64("2021-12-01")
-DRIVERS = weather.Drivers(
-    ("wind_kmh", "load"), START, np.random.default_rng(1).gamma(3, [5, 0.1], size=(400, 2))
-)
+VALUES = np.random.default_rng(1).gamma(3, [5, 0.1], size=(400, 2))
+DRIVERS = CovariateTable(("wind_kmh", "load"), START, VALUES[None], len(VALUES))
 
 
 def test_history_ends_on_the_origin_and_the_future_follows() -> None:
     told = weather.Proxy(DRIVERS, 14)(np.datetime64("2022-01-01"))
-    np.testing.assert_array_equal(told.history, DRIVERS.values[:32])
-    np.testing.assert_array_equal(told.future, DRIVERS.values[None, 32:46])
+    np.testing.assert_array_equal(told.history, VALUES[:32])
+    np.testing.assert_array_equal(told.future, VALUES[None, 32:46])
     assert (told.names, told.start) == (DRIVERS.names, START)
 
 
@@ -32,9 +31,9 @@ def test_noise_grows_with_the_lead_in_each_covariates_own_scale() -> None:
     errors, scales = [], []
     for place in range(100, 380):
         told = proxy(START + place)
-        errors.append(told.future[0] - DRIVERS.values[place + 1 : place + 15])
+        errors.append(told.future[0] - VALUES[place + 1 : place + 15])
         scales.append(told.history.std(axis=0))
-        np.testing.assert_array_equal(told.history, DRIVERS.values[: place + 1])
+        np.testing.assert_array_equal(told.history, VALUES[: place + 1])
     spread = (np.array(errors) / np.array(scales)[:, None]).std(axis=0)  # (horizon, n_columns)
     expected = 0.2 * np.arange(1, 15)[:, None] * np.ones(2)
     assert spread == pytest.approx(expected, rel=0.15)
@@ -48,8 +47,8 @@ def test_noise_repeats() -> None:
 
 
 def test_no_origin_is_asked_beyond_the_weather() -> None:
-    assert weather.reached(weather.PROTOCOL, DRIVERS).last == str(DRIVERS.end - 14)
-    long = replace(DRIVERS, values=np.ones((2000, 2)))
+    assert weather.reached(weather.PROTOCOL, DRIVERS).last == str(START + 399 - 14)
+    long = replace(DRIVERS, values=np.ones((1, 2000, 2)), n_single=2000)
     assert weather.reached(weather.PROTOCOL, long) == weather.PROTOCOL
 
 
@@ -69,31 +68,3 @@ def test_a_run_without_scores_is_named() -> None:
     found, remark = weather.judge({"without": Run(failure="its process died")})
     assert not found
     assert "without: its process died" in remark
-
-
-def test_the_file_is_read(tmp_path: Path) -> None:
-    file = tmp_path / "weather.csv"
-    file.write_text("date,wind,load\n2024-01-01,1.5,0.2\n2024-01-02,2,0.3\n")
-    drivers = weather.read(file)
-    assert (drivers.names, str(drivers.start), str(drivers.end)) == (
-        ("wind", "load"),
-        "2024-01-01",
-        "2024-01-02",
-    )
-    np.testing.assert_array_equal(drivers.values, [[1.5, 0.2], [2, 0.3]])
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("day,wind\n2024-01-01,1\n", "expected a column `date`"),
-        ("date\n2024-01-01\n", "and others after it"),
-        ("date,wind\n2024-01-01,1\n2024-01-03,1\n", "row 3: expected 2024-01-02"),
-        ("date,wind\n2024-01-01,calm\n", "row 2: could not convert"),
-    ],
-)
-def test_a_file_that_will_not_do_is_refused(tmp_path: Path, text: str, message: str) -> None:
-    file = tmp_path / "weather.csv"
-    file.write_text(text)
-    with pytest.raises(ValueError, match=message):
-        weather.read(file)
