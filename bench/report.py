@@ -101,7 +101,7 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
         "meant for the origins of 2023-2025."
     )
     yield from result.remarks
-    yield grid(target_rows(result.targets))
+    yield grid(target_rows(sorted(result.targets, key=lambda target: target.stretch)))
     asked = [target for target in result.targets if not target.stretch]
     yield f"{sum(target.met for target in asked)} of {len(asked)} targets met, stretch apart."
 
