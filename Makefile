@@ -35,6 +35,10 @@ test-long: install-dev ## Run every test, the long forms of fault and soak tests
 test-oldest: ## Run the tests with the oldest versions that pyproject.toml allows
 	@scripts/test-oldest
 
+.PHONY: bench
+bench: ## Score our forecasters and the peers on 77 past days (10 minutes; ARGS="--quick")
+	@scripts/bench $(ARGS)
+
 .PHONY: lint
 lint: install-dev ## Check style, types and the Dockerfile
 	@$(BIN)/ruff check --quiet
