@@ -16,6 +16,7 @@ from importlib import metadata as packages
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
+from forecast.paths import Paths
 from forecast.series import DailySeries
 from forecast.specs import Spec, SpecError, build
 from service.clock import instant, utc_now
@@ -33,11 +34,11 @@ class Fits:
 
     Attributes
     ----------
-    standing : dict of model to (version, fit)
+    standing : dict of model to (version, paths of each series)
     failures : dict of model to str
     """
 
-    standing: dict[str, tuple[Version, Joint]] = field(default_factory=dict)
+    standing: dict[str, tuple[Version, dict[str, Paths]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,12 +48,18 @@ def fit_all(
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Fits:
-    """Load or fit every model of `specs`; one that fails is left out, and the reason kept."""
+    """Load or fit every model of `specs` and draw from it.
+
+    One that fails at either is left out, and the reason kept.
+    """
     fits = Fits()
+    origin = figures[joint.leading(figures)].data_through
     for name in specs:
         progress(name)
         try:
-            fits.standing[name] = _one(name, specs, figures, settings)
+            version, fitted = _one(name, specs, figures, settings)
+            rng = joint.generator(settings.seed, name, origin)
+            fits.standing[name] = version, fitted.draw(settings.horizon, settings.paths, rng)
             continue
         except (FitError, SpecError) as error:
             fits.failures[name] = str(error)

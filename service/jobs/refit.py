@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from forecast import joint
-from forecast.paths import Paths
 from forecast.series import DailySeries, Day, as_date
 from forecast.specs import ROLES, Spec
 from service.clock import utc_now
@@ -65,7 +64,12 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     fits = fit_all(specs, figures, settings, progress)
     progress("")
     champion = _champion(specs, first, fits)
-    published = _publish(context, run_id, specs, figures, fits, (champion, first), inputs, now)
+    before = newest.issue_id if newest else None
+    published = _publish(
+        context, run_id, specs, figures, fits, (champion, first), inputs, now, before
+    )
+    if not published:
+        return Outcome("skipped", "another run published the same meanwhile")
     reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
     detail = {"issues": published, "failures": fits.failures, "champion": champion}
     return Outcome("done", reason, detail)
@@ -80,20 +84,25 @@ def _publish(
     leaders: tuple[str, str],
     inputs: str,
     now: dt.datetime,
+    before: str | None,
 ) -> list[str]:
-    """Draw from every fit and store one issue a series, all in one transaction."""
-    settings = context.settings
-    origin = figures[joint.leading(figures)].data_through
-    drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
-    for name, (version, fitted) in fits.standing.items():
-        spec, rng = specs[name], joint.generator(settings.seed, name, origin)
-        entry = Entry(name, version.name, spec.role, spec.title)
-        drawn[name] = entry, fitted.draw(settings.horizon, settings.paths, rng)
+    """Store one issue a series, all in one transaction; nothing if another run just did."""
+    lead = joint.leading(figures)
+    origin = figures[lead].data_through
+    entries = {
+        name: Entry(name, version.name, specs[name].role, specs[name].title)
+        for name, (version, _) in fits.standing.items()
+    }
     published = []
     with context.database.writing() as connection:
+        newest = issues.latest(connection, lead)
+        if newest and newest.inputs_hash == inputs:
+            # Equal inputs, equal paths: by another run meanwhile, or in this very second.
+            if newest.issue_id != before or newest.issued_at == now:
+                return []
         for series_id in figures:
-            issue = _issue(series_id, origin, run_id, leaders, inputs, now, settings, fits)
-            rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
+            issue = _issue(series_id, origin, run_id, leaders, inputs, now, context.settings, fits)
+            rows = [(entries[name], drawn[series_id]) for name, (_, drawn) in fits.standing.items()]
             issues.publish(connection, issue, rows)
             published.append(issue.issue_id)
     return published
