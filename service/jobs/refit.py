@@ -69,7 +69,7 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
         context, run_id, specs, figures, fits, (champion, first), inputs, now, before
     )
     if not published:
-        return Outcome("skipped", "another run published the same meanwhile")
+        return Outcome("skipped", "the same paths were published meanwhile")
     reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
     detail = {"issues": published, "failures": fits.failures, "champion": champion}
     return Outcome("done", reason, detail)
