@@ -214,7 +214,11 @@ class QuietQuery(NoQuery):
 class TrackRecordQuery(NoQuery):
     """Of how many weeks, of which model, live or replayed."""
 
-    window: Weeks = Field(26, description="Weeks back from the newest scored issue, as 26w.")
+    window: Weeks = Field(
+        26,
+        description="Weeks back from the newest scored issue, as 26w.",
+        json_schema_extra={"default": "26w"},
+    )
     model: str = _MODEL
     kind: str = Field(
         "live", description="`live`, or `hindcast`: the past replayed as it would have run."

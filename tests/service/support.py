@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 """Two days after the last embedded figure: the forecast is fresh."""
 
+DECLARED = sorted(path.stem for path in (ROOT / "models").glob("*.toml"))
+"""Names of the project's models."""
+
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

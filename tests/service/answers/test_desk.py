@@ -12,7 +12,7 @@ from service.answers.errors import NotFound, NotReady
 from service.context import Context
 from service.store import issues, observations, runs
 from service.store.observations import Figure
-from tests.service.support import NOW, Hand, publish, random_paths, sql_counted, utc
+from tests.service.support import DECLARED, NOW, Hand, publish, random_paths, sql_counted, utc
 
 
 @pytest.fixture
@@ -57,8 +57,7 @@ def test_people_and_boats_are_of_the_same_futures(desk: Desk) -> None:
 
 
 def test_every_declared_model_is_there(desk: Desk) -> None:
-    names = ["climatology", "hurdle", "pool", "prophet", "sarimax", "seasonal_naive"]
-    for name in names:
+    for name in DECLARED:
         view = desk.view("people", model=name)
         assert view.entry.model == name
         assert view.paths.values.min() >= 0
@@ -145,7 +144,7 @@ def test_what_is_not_there_is_named_with_what_is(desk: Desk) -> None:
         desk.view("people", "x")
     with pytest.raises(NotFound, match="an issue of people"):
         desk.view("people", desk.view("boats").issue.issue_id)
-    with pytest.raises(NotFound, match=r"\(champion, climatology, hurdle, .+\), found 'x'"):
+    with pytest.raises(NotFound, match=rf"\(champion, {', '.join(DECLARED)}\), found 'x'"):
         desk.view("people", model="x")
 
 
