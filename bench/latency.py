@@ -166,9 +166,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--port", type=int, default=8510)
-    parser.add_argument(
-        "--var-dir", help="folder of a published database"
-    )
+    parser.add_argument("--var-dir", help="folder of a published database")
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 

@@ -7,6 +7,7 @@ __all__ = [
     "BriefingQuery",
     "CapacityQuery",
     "ChanceQuery",
+    "ChangesQuery",
     "ExceedanceQuery",
     "ForecastQuery",
     "IssueQuery",
@@ -17,6 +18,7 @@ __all__ = [
     "QuietQuery",
     "TotalsQuery",
     "TrackRecordQuery",
+    "WhichQuery",
 ]
 
 import datetime as dt
@@ -173,8 +175,8 @@ class TableQuery(NoQuery):
     )
 
 
-class IssueQuery(TableQuery):
-    """What every answer about an issue takes."""
+class WhichQuery(TableQuery):
+    """Of which issue."""
 
     issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
     as_of: Moment | None = Field(
@@ -182,6 +184,11 @@ class IssueQuery(TableQuery):
         description="The issue that stood then: at that instant, or at the end of that UK day. "
         "Not beside `issue`.",
     )
+
+
+class IssueQuery(WhichQuery):
+    """What most answers about an issue take."""
+
     model: str = _MODEL
 
 
@@ -240,13 +247,19 @@ class QuietQuery(IssueQuery):
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
 
 
+class ChangesQuery(WhichQuery):
+    """Of which issue, since which."""
+
+    since: str | None = Field(
+        None, max_length=64, description="An earlier issue; the one before when not given."
+    )
+
+
 class TrackRecordQuery(TableQuery):
     """Of how many weeks, of which model, live or replayed."""
 
     window: Weeks = Field(
-        26,
-        description="Weeks back from the newest scored issue, as 26w.",
-        json_schema_extra={"default": "26w"},
+        "26w", validate_default=True, description="Weeks back from the newest scored issue, as 26w."
     )
     model: str = _MODEL
     kind: str = Field(

@@ -13,7 +13,9 @@ from service.answers import (
     bands,
     briefing,
     capacity,
+    changes,
     exceedance,
+    explanation,
     figures,
     hubverse,
     quiet,
@@ -22,7 +24,7 @@ from service.answers import (
     track_record,
 )
 from service.api import queries, schemas
-from service.api.about import about, desk, view_of
+from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
 from service.sources.figures import ATTRIBUTION
 
@@ -127,6 +129,26 @@ def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
     q = query_data
     view = view_of(series_id, q)
     return about(view, q, lambda: quiet.quiet(view.paths, q.horizon))
+
+
+@blueprint.get("/<series_id>/explanation")
+@blueprint.input(queries.WhichQuery, location="query")
+@blueprint.output(schemas.Explanation)
+def why(series_id: str, query_data: queries.WhichQuery) -> Response:
+    """Return what drives the forecast: season, level, yesterday, weekday, weather."""
+    q = query_data
+    view = desk().view(series_id, q.issue, as_of=q.as_of)
+    return represent(head(view) | explanation.explanation(desk(), view))
+
+
+@blueprint.get("/<series_id>/changes")
+@blueprint.input(queries.ChangesQuery, location="query")
+@blueprint.output(schemas.Changes)
+def changed(series_id: str, query_data: queries.ChangesQuery) -> Response:
+    """Return what changed since an earlier issue, and because of what."""
+    q = query_data
+    view = desk().view(series_id, q.issue, as_of=q.as_of)
+    return represent(head(view) | changes.changes(desk(), view, q.since))
 
 
 @blueprint.get("/<series_id>/track-record")

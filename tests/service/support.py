@@ -18,7 +18,10 @@ import numpy as np
 import sqlalchemy as sa
 
 from forecast.paths import Paths
+from forecast.series import ONE_DAY
+from forecast.specs import champion, published
 from service.context import Context
+from service.registry import declared
 from service.settings import Settings
 from service.store import issues
 from service.store.database import Database
@@ -27,6 +30,12 @@ from service.store.issues import Entry, Issue
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 """Two days after the last embedded figure: the forecast is fresh."""
+
+_SPECS = declared(ROOT / "models")
+DECLARED = sorted(published(_SPECS))
+"""Names of the project's models that are published by themselves."""
+
+CHAMPION = champion(_SPECS)
 
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -87,7 +96,7 @@ def publish(
 ) -> Issue:
     """Store an issue made of `paths` by model."""
     first = next(iter(paths.values()))
-    origin = (first.start - 1).item()
+    origin = (first.start - ONE_DAY).item()
     issue = Issue(
         issue_id=issues.make_id(series_id, origin, issued_at, f"{run_id}"),
         series_id=series_id,

@@ -54,7 +54,7 @@ def test_days_without_spread() -> None:
 
 @pytest.mark.parametrize("horizon", [0, -1, 11, 401])
 def test_a_horizon_beyond_the_paths_is_refused(horizon: int) -> None:
-    with pytest.raises(BadQuestion, match=f"expected 1 to 10 days, found {horizon}"):
+    with pytest.raises(BadQuestion, match=f"expected a whole number from 1 to 10, found {horizon}"):
         bands(random_paths("2026-01-01", 10), horizon, [80])
 
 

@@ -213,7 +213,8 @@ def bundled(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
     setting = "".join(f"window.{name} = {text};" for name, text in texts.items())
     page = folder / "panels.html"
     page.write_text(
-        "<!doctype html><meta charset='utf-8'><style>body{margin:0;background:#fff}</style>"
+        "<!doctype html><meta charset='utf-8'>"
+        f"<link rel='stylesheet' href='{script.with_suffix('.css').as_uri()}'>"
         f"<div id='root'></div><script>{setting}</script><script src='{script.as_uri()}'></script>"
     )
     return page

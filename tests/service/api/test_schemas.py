@@ -19,6 +19,10 @@ ANSWERS = [
     ("/v1/series/people/observations?from=2025-12-01", "/v1/series/{series_id}/observations"),
     ("/v1/series/people/forecast?levels=50,99", "/v1/series/{series_id}/forecast"),
     ("/v1/series/boats/totals", "/v1/series/{series_id}/totals"),
+    *(
+        (f"/v1/series/people/{question}", f"/v1/series/{{series_id}}/{question}")
+        for question in ("exceedance", "capacity", "quiet", "track-record")
+    ),
     ("/v1/series/people/briefing", "/v1/series/{series_id}/briefing"),
     ("/v1/series/people/exceedance", "/v1/series/{series_id}/exceedance"),
     ("/v1/series/people/capacity", "/v1/series/{series_id}/capacity"),
