@@ -119,9 +119,8 @@ def _histogram(axis: Any, pits: Sequence[Array], colour: str) -> None:
     )
     for x, value in zip(middle, height, strict=True):
         if value > _TOP:  # too high to show: say how high
-            axis.text(
-                x, _TOP - 0.1, f"{value:.0f}", ha="center", va="top", color=_PAPER, fontsize=7
-            )
+            where = {"ha": "center", "va": "top", "color": _PAPER, "fontsize": 7}
+            axis.text(x, _TOP - 0.1, f"{value:.0f}", **where)
     axis.set_xlim(0, 1)
     axis.set_ylim(0, _TOP)
     axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -15,10 +15,7 @@ from bench.runs import CUT
 BEST_OF = ("prophet_defaults", "auto_ets", "auto_arima")
 """The best of these in the same run, column by column, is the best peer."""
 
-PEERS_ARE = {
-    "": "against the best peer, at most",
-    CUT: "against the best peer cut at zero, at most",
-}
+_GROUPS = {"": "against the best peer, at most", CUT: "against the best, cut at 0, at most"}
 
 _RATIOS = {"day_1": 0.72, "days_1_7": 0.84, "total_7": 0.79, "total_28": 0.75}
 _PEOPLE = {"day_1": 51.0, "days_1_7": 72.8, "total_7": 265.0, "total_28": 618.0}
