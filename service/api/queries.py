@@ -5,8 +5,10 @@ from __future__ import annotations
 __all__ = [
     "BriefingQuery",
     "CapacityQuery",
+    "ChangesQuery",
     "ExceedanceQuery",
     "ForecastQuery",
+    "IssueQuery",
     "NoQuery",
     "ObservationsQuery",
     "QuietQuery",
@@ -211,13 +213,26 @@ class QuietQuery(NoQuery):
     model: str = _MODEL
 
 
+class IssueQuery(NoQuery):
+    """Of which issue."""
+
+    issue: str = _ISSUE
+
+
+class ChangesQuery(NoQuery):
+    """Of which issue, since which."""
+
+    since: str | None = Field(
+        None, max_length=64, description="An earlier issue; the one before when not given."
+    )
+    issue: str = _ISSUE
+
+
 class TrackRecordQuery(NoQuery):
     """Of how many weeks, of which model, live or replayed."""
 
     window: Weeks = Field(
-        26,
-        description="Weeks back from the newest scored issue, as 26w.",
-        json_schema_extra={"default": "26w"},
+        "26w", validate_default=True, description="Weeks back from the newest scored issue, as 26w."
     )
     model: str = _MODEL
     kind: str = Field(

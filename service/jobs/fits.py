@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Fits", "fit_all"]
+__all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from forecast.specs import Spec, SpecError, build
+from forecast.specs import Spec, SpecError, build, closure, published
 from service.clock import instant, utc_now
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
@@ -28,17 +28,20 @@ _PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "pro
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A model that stands: its version, the fit itself, and its paths of each series."""
+
+    version: Version
+    fitted: Joint
+    paths: dict[str, Paths]
+
+
 @dataclass
 class Fits:
-    """What stands, and why the rest does not.
+    """What stands, and why the rest does not; both by model."""
 
-    Attributes
-    ----------
-    standing : dict of model to (version, paths of each series)
-    failures : dict of model to str
-    """
-
-    standing: dict[str, tuple[Version, dict[str, Paths]]] = field(default_factory=dict)
+    standing: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -54,12 +57,13 @@ def fit_all(
     """
     fits = Fits()
     origin = figures[joint.leading(figures)].data_through
-    for name in specs:
+    for name in published(specs):
         progress(name)
         try:
             version, fitted = _one(name, specs, figures, settings)
             rng = joint.generator(settings.seed, name, origin)
-            fits.standing[name] = version, fitted.draw(settings.horizon, settings.paths, rng)
+            drawn = fitted.draw(settings.horizon, settings.paths, rng)
+            fits.standing[name] = Fit(version, fitted, drawn)
             continue
         except (FitError, SpecError) as error:
             fits.failures[name] = str(error)
@@ -100,15 +104,19 @@ def _one(
     return version, fitted
 
 
-def _training_hash(name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries]) -> str:
-    """Hash of what decides a fit: the declaration, its members', the figures, the program."""
-    spec = specs[name]
+def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
+    """Hash of a declaration, its members' and the program: equal hashes, the same model."""
     text = json.dumps(
         {
-            "figures": fingerprint(figures.values()),
-            "specs": [asdict(specs[one]) for one in (name, *spec.members) if one in specs],
+            "specs": [asdict(spec) for spec in closure(name, specs)],
             "packages": [packages.version(package) for package in _PACKAGES],
         },
         sort_keys=True,
     )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _training_hash(name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries]) -> str:
+    """Hash of what decides a fit: the model and the figures."""
+    text = f"{declaration_hash(name, specs)} {fingerprint(figures.values())}"
     return hashlib.sha256(text.encode()).hexdigest()

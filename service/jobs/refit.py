@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from forecast import joint
-from forecast.series import DailySeries, Day, as_date
+from forecast.series import DailySeries
 from forecast.specs import ROLES, Spec
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.champion import wanted
 from service.jobs.fits import Fits, fit_all
+from service.jobs.publish import Draft, publish
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
 from service.settings import Settings
 from service.store import issues, observations
-from service.store.issues import Entry, Issue
+from service.store.issues import Issue
 
 Progress = Callable[[str], None]
 
@@ -63,49 +64,15 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
         return Outcome("skipped", f"issue {newest.issue_id} is current")
     fits = fit_all(specs, figures, settings, progress)
     progress("")
-    champion = _champion(specs, first, fits)
-    before = newest.issue_id if newest else None
-    published = _publish(
-        context, run_id, specs, figures, fits, (champion, first), inputs, now, before
-    )
+    draft = Draft(run_id, specs, figures, fits, _champion(specs, first, fits), first, inputs, now)
+    published = publish(context, draft, newest.issue_id if newest else None)
     if not published:
         return Outcome("skipped", "the same paths were published meanwhile")
-    reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
-    detail = {"issues": published, "failures": fits.failures, "champion": champion}
+    reason = (
+        f"published {', '.join(published)} with {len(fits.standing)} models, {draft.champion} first"
+    )
+    detail = {"issues": published, "failures": fits.failures, "champion": draft.champion}
     return Outcome("done", reason, detail)
-
-
-def _publish(
-    context: Context,
-    run_id: int,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    fits: Fits,
-    leaders: tuple[str, str],
-    inputs: str,
-    now: dt.datetime,
-    before: str | None,
-) -> list[str]:
-    """Store one issue a series, all in one transaction; nothing if another run just did."""
-    lead = joint.leading(figures)
-    origin = figures[lead].data_through
-    entries = {
-        name: Entry(name, version.name, specs[name].role, specs[name].title)
-        for name, (version, _) in fits.standing.items()
-    }
-    published = []
-    with context.database.writing() as connection:
-        newest = issues.latest(connection, lead)
-        if newest and newest.inputs_hash == inputs:
-            # Equal inputs, equal paths: by another run meanwhile, or in this very second.
-            if newest.issue_id != before or newest.issued_at == now:
-                return []
-        for series_id in figures:
-            issue = _issue(series_id, origin, run_id, leaders, inputs, now, context.settings, fits)
-            rows = [(entries[name], drawn[series_id]) for name, (_, drawn) in fits.standing.items()]
-            issues.publish(connection, issue, rows)
-            published.append(issue.issue_id)
-    return published
 
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
@@ -115,36 +82,6 @@ def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
         raise JobError(f"no model stands: {reasons}")
     ranked = sorted(fits.standing, key=lambda name: (ROLES.index(specs[name].role), name))
     return first if first in fits.standing else ranked[0]
-
-
-def _issue(
-    series_id: str,
-    origin: Day,
-    run_id: int,
-    leaders: tuple[str, str],
-    inputs: str,
-    now: dt.datetime,
-    settings: Settings,
-    fits: Fits,
-) -> Issue:
-    day, (champion, first) = as_date(origin), leaders
-    return Issue(
-        issue_id=issues.make_id(series_id, day, now, inputs),
-        series_id=series_id,
-        run_id=run_id,
-        kind="live",
-        origin=day,
-        data_through=day,
-        as_of=now,
-        issued_at=now,
-        champion=champion,
-        wanted=first,
-        seed=settings.seed,
-        n_paths=settings.paths,
-        horizon_days=settings.horizon,
-        inputs_hash=inputs,
-        failures=fits.failures,
-    )
 
 
 def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:

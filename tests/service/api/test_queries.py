@@ -101,8 +101,8 @@ def test_paths_without_parameters_take_none(client: FlaskClient, path: str) -> N
         (f"{V1}/forecast?issue=' OR 1=1 --", "'latest' or an issue of people"),
         (f"{V1}/forecast?issue=%00", "'latest' or an issue of people"),
         (f"{V1}/forecast?issue=", "'latest' or an issue of people"),
-        (f"{V1}/totals?model=oracle", "(champion, "),
-        (f"{V1}/totals?model=", "(champion, "),
+        (f"{V1}/totals?model=oracle", "champion, calibrated_pool, climatology, hurdle, pool"),
+        (f"{V1}/totals?model=", "champion, calibrated_pool, climatology, hurdle, pool"),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(

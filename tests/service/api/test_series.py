@@ -45,7 +45,7 @@ def test_every_answer_about_an_issue_has_its_head(client: FlaskClient) -> None:
             *("levels", "rows"),
         ]
         assert body["series_id"] == body["unit"] == "people"
-        assert body["model"] == "pool"
+        assert body["model"] == "calibrated_pool"
         assert body["issue_id"].startswith("people-20251231-")
         assert body["issued_at"].endswith("Z")
         assert "Open Government Licence" in body["attribution"]
@@ -58,7 +58,7 @@ def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context:
     with context.database.reading() as connection:
         issue = issues.latest(connection, "people")
         assert issue is not None
-        paths = issues.paths(connection, issue, "pool")
+        paths = issues.paths(connection, issue, "calibrated_pool")
     assert paths is not None
     for ahead, row in enumerate(rows):
         day = sorted(paths.values[:, ahead].tolist())
@@ -166,7 +166,7 @@ def test_an_issue_by_its_id_is_as_it_was(client: FlaskClient, clock: Hand) -> No
 
 def test_other_models_of_the_issue(client: FlaskClient) -> None:
     champion = get(client, f"{PEOPLE}/forecast")
-    assert get(client, f"{PEOPLE}/forecast?model=pool")["rows"] == champion["rows"]
+    assert get(client, f"{PEOPLE}/forecast?model=calibrated_pool")["rows"] == champion["rows"]
     naive = get(client, f"{PEOPLE}/forecast?model=seasonal_naive")
     assert naive["model"] == "seasonal_naive"
     assert naive["rows"] != champion["rows"]
