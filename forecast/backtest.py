@@ -98,14 +98,16 @@ def score_origin(
     Raises
     ------
     FitError
-        If the model declines.
+        If the model declines, or there is no figure up to `origin` to fit on.
     """
+    if origin not in figures[protocol.series]:
+        raise FitError(f"no figures up to {origin}")
     truth = figures[protocol.series].between(origin + 1, origin + protocol.horizon).values
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(protocol.seed, model, origin)
     began = time.perf_counter()
-    fitted = forecaster.fit(seen[joint.leading(seen)], covariates)
-    paths = joint.draw(fitted, seen, protocol.horizon, protocol.paths, rng)[protocol.series]
+    fitted = joint.fit(forecaster, seen, covariates)
+    paths = fitted.draw(protocol.horizon, protocol.paths, rng)[protocol.series]
     seconds = time.perf_counter() - began
     return _score(model, origin, seconds, paths, truth, rng)
 

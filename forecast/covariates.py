@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["Covariates", "CovariatesError"]
+__all__ = ["CovariateTable", "Covariates", "CovariatesError"]
 
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from forecast.series import Day, as_day
+from forecast.series import Day, DayLike, as_day
+
+Array = npt.NDArray[np.float64]
 
 
 class CovariatesError(ValueError):
@@ -18,7 +20,7 @@ class CovariatesError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Covariates:
-    """Daily drivers of a series.
+    """Daily drivers of a series, as they stand at one origin.
 
     Parameters
     ----------
@@ -30,24 +32,119 @@ class Covariates:
         What was observed, or forecast at the time; finite.
     future : ndarray, shape (n_members, n_ahead, n_columns)
         Equally likely futures of the days after the history; ``n_ahead`` may be 0.
+
+    Raises
+    ------
+    CovariatesError
+        If a shape does not fit or a value is not finite.
     """
 
     names: tuple[str, ...]
     start: Day
-    history: npt.NDArray[np.float64]
-    future: npt.NDArray[np.float64]
+    history: Array
+    future: Array
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", as_day(self.start))
         columns = len(self.names)
-        if self.history.ndim != 2 or self.history.shape[1] != columns:
+        if not columns or self.history.ndim != 2 or self.history.shape[1] != columns:
             raise CovariatesError(
                 f"expected a history of shape (n_days, {columns}), found {self.history.shape}"
             )
-        if self.future.ndim != 3 or self.future.shape[2] != columns:
+        if self.future.ndim != 3 or self.future.shape[2] != columns or not len(self.future):
             raise CovariatesError(
                 f"expected a future of shape (n_members, n_ahead, {columns}), "
                 f"found {self.future.shape}"
             )
         if not (np.isfinite(self.history).all() and np.isfinite(self.future).all()):
             raise CovariatesError("expected finite numbers, found a missing or infinite value")
+
+    @property
+    def data_through(self) -> Day:
+        """The last day of the history."""
+        return np.datetime64(self.start + (len(self.history) - 1))
+
+    @property
+    def n_members(self) -> int:
+        """Number of futures."""
+        return len(self.future)
+
+    @property
+    def n_ahead(self) -> int:
+        """Number of days that the futures cover."""
+        return int(self.future.shape[1])
+
+    def select(self, names: tuple[str, ...]) -> Covariates:
+        """The columns `names`, in that order.
+
+        Raises
+        ------
+        CovariatesError
+            If one of them is not there.
+        """
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise CovariatesError(
+                f"expected a column {missing[0]!r}, found {', '.join(self.names)}"
+            )
+        at = [self.names.index(name) for name in names]
+        return Covariates(names, self.start, self.history[:, at], self.future[:, :, at])
+
+
+@dataclass(frozen=True, eq=False)
+class CovariateTable:
+    """Drivers of many days, some of them in several members: what a file of them holds.
+
+    Parameters
+    ----------
+    names : tuple of str
+    start : datetime64[D]
+    values : ndarray, shape (n_members, n_days, n_columns)
+        Days known in one version are the same in every member.
+    n_single : int
+        How many days, from the first, are known in one version.
+    """
+
+    names: tuple[str, ...]
+    start: Day
+    values: Array
+    n_single: int
+
+    def at(
+        self,
+        origin: DayLike,
+        horizon: int,
+        noise: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> Covariates:
+        """The drivers as they stand at `origin`: history up to it, futures of `horizon` days.
+
+        Parameters
+        ----------
+        noise : float
+            Standard deviation added to each future value per day of lead, as a share of the
+            column's own over the history: the error that a weather forecast has.
+        rng : Generator
+            Needed with `noise`.
+
+        Raises
+        ------
+        CovariatesError
+            If `origin` is before the first day, or after the last that is known in one version.
+        """
+        length = int((as_day(origin) - self.start).astype(np.int64)) + 1
+        if not 1 <= length <= self.n_single:
+            last = self.start + (self.n_single - 1)
+            raise CovariatesError(
+                f"expected a history of the covariates up to {as_day(origin)}, "
+                f"found days from {self.start} to {last}"
+            )
+        history = self.values[0, :length]
+        future = self.values[:, length : length + horizon]
+        if length + future.shape[1] <= self.n_single:
+            future = future[:1]  # every member is the same
+        if noise and rng is not None and future.shape[1]:
+            lead = np.arange(1, future.shape[1] + 1)[None, :, None]
+            spread = noise * history.std(axis=0) * lead
+            future = future + spread * rng.standard_normal(future.shape)
+        return Covariates(self.names, self.start, history, future)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["draw", "generator", "leading"]
+__all__ = ["BOATS", "PEOPLE", "Joint", "fit", "generator", "leading"]
 
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from forecast.forecasters.base import Fitted
+from forecast import states
+from forecast.covariates import Covariates
+from forecast.forecasters.base import Fitted, Forecaster, State
 from forecast.occupancy import Occupancy
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
@@ -17,46 +21,82 @@ from forecast.series import DailySeries, Day
 PEOPLE, BOATS = "people", "boats"
 
 
-def generator(seed: int, model: str, origin: Day) -> np.random.Generator:
-    """Random generator of one model at one origin: the same whichever others run beside it."""
-    return np.random.default_rng([seed, zlib.crc32(model.encode()), int(origin.astype(np.int64))])
+@dataclass(frozen=True, eq=False)
+class Joint:
+    """A forecaster fitted to the leading series, and what the others follow from.
 
-
-def draw(
-    fitted: Fitted,
-    figures: Mapping[str, DailySeries],
-    horizon: int,
-    n_paths: int,
-    rng: np.random.Generator,
-) -> dict[str, Paths]:
-    """Draw the paths of every series in `figures` from one model of its leading series.
-
-    The leading series is ``people`` where it is there, and else the only one. Boats follow from
-    the people of the same path by occupancy.
-
-    Parameters
+    Attributes
     ----------
-    fitted : Fitted
-        Fitted to the leading series.
-    figures : mapping of series_id to DailySeries
-    horizon, n_paths : int
+    series : str
+        The leading series: ``people`` where it is there, and else the only one.
+    occupancy : Occupancy | None
+        People per boat, when boats are drawn too.
+    """
 
-    Returns
-    -------
-    dict of series_id to Paths, each (n_paths, horizon)
+    series: str
+    fitted: Fitted
+    occupancy: Occupancy | None
+
+    def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> dict[str, Paths]:
+        """Draw joint paths of every series, each (n_paths, horizon); path k is one future."""
+        lead_rng, boats_rng = rng.spawn(2)
+        paths = {self.series: self.fitted.simulate(horizon, n_paths, lead_rng)}
+        if self.occupancy is not None:
+            paths[BOATS] = self.occupancy.boats(paths[PEOPLE], boats_rng)
+        return paths
+
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays."""
+        lead, arrays = states.dump(self.fitted)
+        values: dict[str, Any] = {"series": self.series, "lead": lead, "occupancy": None}
+        together = {f"lead/{name}": array for name, array in arrays.items()}
+        if self.occupancy is not None:
+            values["occupancy"], own = self.occupancy.to_state()
+            together |= {f"occupancy/{name}": array for name, array in own.items()}
+        return values, together
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Joint:
+        """Rebuild what `to_state` returned; its paths are the same bit for bit.
+
+        Raises
+        ------
+        StateError
+            If the state is not of this form.
+        """
+        try:
+            lead = states.restore(values["lead"], states.under("lead", arrays))
+            occupancy = values["occupancy"] and Occupancy.from_state(
+                values["occupancy"], states.under("occupancy", arrays)
+            )
+            return cls(values["series"], lead, occupancy)
+        except (KeyError, TypeError) as error:
+            raise states.StateError(f"a joint state without {error}") from error
+
+
+def fit(
+    forecaster: Forecaster,
+    figures: Mapping[str, DailySeries],
+    covariates: Covariates | None = None,
+) -> Joint:
+    """Fit `forecaster` to the leading series of `figures`, and occupancy where there are boats.
 
     Raises
     ------
     FitError
-        If the boats cannot be told from the people.
+        If the forecaster declines, or the boats cannot be told from the people.
     """
-    lead_rng, boats_rng = rng.spawn(2)
     lead = leading(figures)
-    paths = {lead: fitted.simulate(horizon, n_paths, lead_rng)}
-    if lead == PEOPLE and BOATS in figures:
-        occupancy = Occupancy.fit(figures[PEOPLE], figures[BOATS])
-        paths[BOATS] = occupancy.boats(paths[PEOPLE], boats_rng)
-    return paths
+    fitted = forecaster.fit(figures[lead], covariates)
+    both = lead == PEOPLE and BOATS in figures
+    occupancy = Occupancy.fit(figures[PEOPLE], figures[BOATS]) if both else None
+    return Joint(lead, fitted, occupancy)
+
+
+def generator(seed: int, model: str, origin: Day) -> np.random.Generator:
+    """Random generator of one model at one origin: the same whichever others run beside it."""
+    day = int(origin.astype(np.int64)) % 2**32  # seeds are not negative, days before 1970 are
+    return np.random.default_rng([seed, zlib.crc32(model.encode()), day])
 
 
 def leading(figures: Mapping[str, DailySeries]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 __all__ = ["Occupancy"]
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from forecast.calendar import MEAN_YEAR
-from forecast.forecasters.base import FitError
+from forecast.forecasters.base import FitError, State
 from forecast.paths import Paths
 from forecast.series import DailySeries
 
@@ -77,6 +78,20 @@ class Occupancy:
         drawn = np.rint(counts / (like * np.exp(growth * ahead_years)))
         return Paths(people.start, np.where(counts > 0, np.clip(drawn, 1, counts), 0).astype(int))
 
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays."""
+        values = {
+            "neighbours": self.neighbours,
+            "growth": self.growth,
+            "growth_spread": self.growth_spread,
+        }
+        return values, {"people": self.people, "ratio": self.ratio}
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Occupancy:
+        """Rebuild what `to_state` returned."""
+        return cls(**values, **arrays)
+
 
 def _growth(
     busy: npt.NDArray[np.intp], ratio: npt.NDArray[np.float64], n_days: int
@@ -86,12 +101,9 @@ def _growth(
     Half the mean change is kept: growth that was seen goes on, but boats have an end.
     """
     years_ago = ((n_days - 1 - busy) / MEAN_YEAR).astype(int)
-    medians = [
-        float(np.median(np.log(ratio[years_ago == year])))
-        for year in range(4)
-        if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS
-    ]
-    changes = -np.diff(medians)
+    known = [year for year in range(4) if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS]
+    medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in known]
+    changes = -np.diff(medians) / np.diff(known)  # a quiet year between makes it two years' change
     if len(changes) < 2:
         return 0.0, 0.1
     return float(np.clip(changes.mean() / 2, -0.2, 0.2)), float(np.clip(changes.std(), 0.02, 0.2))

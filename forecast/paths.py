@@ -84,6 +84,14 @@ class Paths:
     def _sorted(self) -> npt.NDArray[np.int32]:
         return np.sort(self.values, axis=0)  # (n_paths, horizon)
 
+    @cached_property
+    def _mean(self) -> npt.NDArray[np.float64]:
+        return np.asarray(self.values.mean(axis=0, dtype=np.float64))
+
+    @cached_property
+    def _p_zero(self) -> npt.NDArray[np.float64]:
+        return np.asarray((self.values == 0).mean(axis=0))
+
     def upto(self, horizon: int) -> Paths:
         """The first `horizon` days of every path."""
         if not 1 <= horizon <= self.horizon:
@@ -101,7 +109,7 @@ class Paths:
 
     def mean(self) -> npt.NDArray[np.float64]:
         """Mean of each day, shape (horizon,)."""
-        return np.asarray(self.values.mean(axis=0, dtype=np.float64))
+        return self._mean
 
     def interval(self, level: float) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         """Central interval of each day at `level` per cent: lower and upper, each (horizon,)."""
@@ -110,7 +118,7 @@ class Paths:
 
     def p_zero(self) -> npt.NDArray[np.float64]:
         """Probability of no arrivals on each day, shape (horizon,)."""
-        return np.asarray((self.values == 0).mean(axis=0))
+        return self._p_zero
 
     def total(self, first: DayLike, last: DayLike) -> npt.NDArray[np.int64]:
         """Sum of each path over the days `first` to `last`, both included, shape (n_paths,).
@@ -175,6 +183,8 @@ def quantiles(sample: npt.NDArray[np.integer], probabilities: Sequence[float]) -
 
 def _of_sorted(ordered: npt.NDArray, probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]
     n = len(ordered)
+    if not all(0 <= p <= 1 for p in probabilities):
+        raise PathsError(f"expected probabilities from 0 to 1, found {list(probabilities)}")
     # Rounding to 1e-9 keeps 0.9 * 1000 at the 900th value in spite of binary fractions.
     rank = np.ceil(np.round(np.asarray(probabilities) * n, 9)).astype(np.int64)
     picked: npt.NDArray[np.generic] = ordered[np.clip(rank, 1, n) - 1]

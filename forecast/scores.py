@@ -96,5 +96,8 @@ def pit(
 
 
 def skill(score: float, reference: float) -> float:
-    """Share of the `reference` score that is saved: 1 is perfect, 0 is no better."""
-    return 1.0 - score / reference
+    """Share of the `reference` score that is saved: 1 is perfect, 0 is no better.
+
+    Not a number when the reference is perfect: there is nothing to save.
+    """
+    return 1.0 - score / reference if reference else float("nan")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DailySeries", "SeriesError", "as_day"]
+__all__ = ["DailySeries", "SeriesError", "as_date", "as_day"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ Day: TypeAlias = np.datetime64
 DayLike: TypeAlias = np.datetime64 | dt.date | str
 
 _ONE_DAY = np.timedelta64(1, "D")
+_MOST = np.iinfo(np.int32).max  # what a sample path can hold
 
 
 class SeriesError(ValueError):
@@ -60,7 +61,8 @@ class DailySeries:
     Raises
     ------
     SeriesError
-        If a value is negative, fractional or not finite, or if there is none.
+        If a value is negative, fractional, not finite or beyond 2^31 - 1, if there is none, or
+        if `start` is no day.
     """
 
     name: str
@@ -70,6 +72,8 @@ class DailySeries:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", as_day(self.start))
+        if np.isnat(self.start):
+            raise SeriesError(None, "a first day such as 2018-01-01", "none")
         object.__setattr__(self, "values", _whole_counts(np.asarray(self.values)))
         object.__setattr__(self, "unit", self.unit or self.name)
 
@@ -147,10 +151,17 @@ class DailySeries:
         return int(self.values[begin:end].sum())
 
 
+def as_date(day: Day) -> dt.date:
+    """Return the ``datetime64[D]`` `day` as a ``date``."""
+    return cast(dt.date, day.astype("datetime64[D]").item())
+
+
 def _whole_counts(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     if values.ndim != 1 or not len(values):
         raise SeriesError(None, "at least one day", f"an array of shape {values.shape}")
     if values.dtype.kind not in "iu":
+        if values.dtype.kind not in "bfO":
+            raise SeriesError(None, "numbers", f"values of type {values.dtype}")
         try:
             numbers = values.astype(np.float64)
         except (TypeError, ValueError):
@@ -160,10 +171,11 @@ def _whole_counts(values: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
             at = int(wrong[0])
             raise SeriesError(at, "a whole number such as 437", f"{numbers[at]}")
         values = numbers
-    negative = np.flatnonzero(values < 0)
-    if len(negative):
-        at = int(negative[0])
-        raise SeriesError(at, "a count of 0 or more", f"{values[at]}")
+    wrong = np.flatnonzero((values < 0) | (values > _MOST))
+    if len(wrong):
+        at = int(wrong[0])
+        expected = "a count of 0 or more" if values[at] < 0 else f"a count of at most {_MOST:,}"
+        raise SeriesError(at, expected, f"{values[at]}")
     counts = values.astype(np.int64)
     counts.setflags(write=False)
     return counts

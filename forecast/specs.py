@@ -19,6 +19,7 @@ __all__ = ["FAMILIES", "ROLES", "Spec", "SpecError", "build", "champion", "parse
 
 import dataclasses
 import importlib
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,17 +71,23 @@ def parse(name: str, text: str) -> Spec:
     unknown = set(table) - _KEYS
     if unknown:
         raise SpecError(f"model {name}: expected keys {sorted(_KEYS)}, found {sorted(unknown)}")
-    family, role = table.get("family"), table.get("role", "challenger")
-    if family not in FAMILIES:
+    title, family = table.get("title", name), table.get("family")
+    role = table.get("role", "challenger")
+    if not isinstance(title, str):
+        raise SpecError(f"model {name}: expected a title in quotes, found {title!r}")
+    if family not in list(FAMILIES):
         raise SpecError(f"model {name}: expected a family of {sorted(FAMILIES)}, found {family!r}")
     if role not in ROLES:
         raise SpecError(f"model {name}: expected a role of {ROLES}, found {role!r}")
-    members = table.get("members", {})
+    members, parameters = (_table(name, table, key) for key in ("members", "parameters"))
     if bool(members) != (family == "pool"):
         raise SpecError(f"model {name}: expected members in a pool, and only there")
-    return Spec(
-        name, table.get("title", name), family, role, dict(table.get("parameters", {})), members
-    )
+    for member, weight in members.items():
+        if not _alike(weight, 1.0):
+            raise SpecError(
+                f"model {name}: expected a weight of 0 or more for {member}, found {weight!r}"
+            )
+    return Spec(name, title, family, role, parameters, members)
 
 
 def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
@@ -103,6 +110,13 @@ def champion(specs: Mapping[str, Spec]) -> str:
     return names[0]
 
 
+def _table(name: str, outer: Mapping[str, Any], key: str) -> dict[str, Any]:
+    found = outer.get(key, {})
+    if not isinstance(found, dict):
+        raise SpecError(f"model {name}: expected a table [{key}], found {found!r}")
+    return found
+
+
 def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Forecaster:
     if name not in specs:
         raise SpecError(f"expected a model of {sorted(specs)}, found {name!r}")
@@ -111,16 +125,37 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
     spec = specs[name]
     module, _, class_name = FAMILIES[spec.family].partition(":")
     family = getattr(importlib.import_module(module), class_name)
+    known = {item.name: item.default for item in dataclasses.fields(family)}
     if spec.family == "pool":
-        members = {member: _build(member, specs, (*above, name)) for member in spec.members}
-        pool: Forecaster = family(members, dict(spec.members))
-        return pool
-    known = {item.name for item in dataclasses.fields(family)}
-    unknown = set(spec.parameters) - known
+        known = {}
+    unknown = set(spec.parameters) - set(known)
     if unknown:
         raise SpecError(
             f"model {name}: expected parameters of {sorted(known)}, found {sorted(unknown)}"
         )
+    if spec.family == "pool":
+        members = {member: _build(member, specs, (*above, name)) for member in spec.members}
+        pool: Forecaster = family(members, dict(spec.members))
+        return pool
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.parameters.items()}
+    for key, value in values.items():
+        if not _alike(value, known[key]):
+            raise SpecError(
+                f"model {name}: expected {key} to be like {known[key]!r}, found {value!r}"
+            )
     forecaster: Forecaster = family(**values)
     return forecaster
+
+
+def _alike(value: Any, default: Any) -> bool:
+    """Whether `value` is of the kind of `default`; numbers are finite and 0 or more."""
+    if isinstance(default, tuple):
+        return (
+            isinstance(value, tuple)
+            and len(value) == len(default)
+            and all(_alike(one, other) for one, other in zip(value, default, strict=True))
+        )
+    if isinstance(value, bool) or isinstance(default, bool):
+        return type(value) is type(default)
+    kinds = (int, float) if isinstance(default, float) else int
+    return isinstance(value, kinds) and 0 <= value < math.inf

@@ -36,6 +36,12 @@ class Settings(BaseSettings):
     models_dir: Path = Field(
         PROJECT / "models", description="Folder of the declared models (TOML)."
     )
+    fitted_dir: Path | None = Field(
+        None, description="Folder of the fitted versions; empty: `fitted` in the models' folder."
+    )
+    keep_versions: int = Field(
+        10, ge=1, description="Fitted versions of each model that are kept on disk."
+    )
     source: Literal["figures"] = Field(
         "figures", description="Where the figures come from; `figures`: the embedded ones."
     )
@@ -56,6 +62,11 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """Database URL, the default filled in."""
         return self.database_url or f"sqlite:///{self.var_dir / 'crossings.sqlite'}"
+
+    @property
+    def fitted_folder(self) -> Path:
+        """Folder of the fitted versions, the default filled in."""
+        return self.fitted_dir or self.models_dir / "fitted"
 
     @property
     def address(self) -> str:

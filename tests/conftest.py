@@ -8,9 +8,15 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 
 from forecast.series import DailySeries
 from service.sources import figures as embedded
+
+# The same examples in every run; `make test-long` looks much further.
+settings.register_profile("short", max_examples=40, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=2000, deadline=None)
+settings.load_profile("short")
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,11 @@ __all__ = ["FittedPool", "Pool"]
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from forecast import states
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Fitted, Forecaster, State
 from forecast.paths import Paths
@@ -78,9 +80,19 @@ class FittedPool:
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays; those of a member are named ``MEMBER/ARRAY``."""
-        values: dict[str, object] = {}
-        arrays = {"shares": self.shares}
+        values: list[Any] = []  # in order: the order decides which member draws which paths
+        arrays: dict[str, Any] = {"shares": self.shares}
         for name, member in self.members.items():
-            values[name], own = member.to_state()
+            state, own = states.dump(member)
+            values.append([name, state])
             arrays |= {f"{name}/{key}": array for key, array in own.items()}
         return {"members": values}, arrays
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedPool:
+        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        members = {
+            name: states.restore(state, states.under(name, arrays))
+            for name, state in values["members"]
+        }
+        return cls(members, arrays["shares"])

@@ -95,10 +95,13 @@ class FittedProphet:
         """Draw from the posterior predictive distribution; days are independent given the trend."""
         days = self.origin + np.arange(1, horizon + 1)
         with _quiet_generator(int(rng.integers(2**32))):
-            self.model.uncertainty_samples = n_paths
             frame = self.model.setup_dataframe(pd.DataFrame({"ds": pd.to_datetime(days)}))
             frame["trend"] = self.model.predict_trend(frame)
-            drawn = self.model.sample_posterior_predictive(frame, vectorized=True)["yhat"]
+            self.model.uncertainty_samples = n_paths
+            try:
+                drawn = self.model.sample_posterior_predictive(frame, vectorized=True)["yhat"]
+            finally:
+                self.model.uncertainty_samples = 0  # the state is what was learned, not asked
         powered = np.clip(np.asarray(drawn).T, 0.0, None)  # (n_paths, horizon)
         return Paths(self.origin + 1, whole_people(powered ** (1.0 / self.hyper.power)))
 

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from forecast.series import DailySeries
+from forecast.series import DailySeries, as_date
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.record import JobError, Outcome, perform
@@ -58,6 +58,6 @@ def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
 
 def _figures(series: Mapping[str, DailySeries], source: str) -> Iterator[Figure]:
     for series_id, one in series.items():
-        first: dt.date = one.start.item()  # type: ignore[assignment]
+        first = as_date(one.start)
         for day, value in enumerate(one.values.tolist()):
             yield Figure(series_id, first + dt.timedelta(days=day), value, source)

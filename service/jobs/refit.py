@@ -7,29 +7,26 @@ __all__ = ["refit"]
 import datetime as dt
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
-import sqlalchemy as sa
-
 from forecast import joint
-from forecast.forecasters.base import FitError
 from forecast.paths import Paths
-from forecast.series import DailySeries
-from forecast.specs import ROLES, Spec, build
+from forecast.series import DailySeries, Day, as_date
+from forecast.specs import ROLES, Spec
+from forecast.specs import champion as champion_of
 from service.clock import utc_now
 from service.context import Context
+from service.jobs.fits import Fits, fit_all
 from service.jobs.record import JobError, Outcome, perform
-from service.registry import declared
+from service.registry import declared, read_aliases
 from service.settings import Settings
 from service.sources.base import SERIES
 from service.store import issues, observations
+from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
 Progress = Callable[[str], None]
-Drawn = dict[str, dict[str, Paths]]
-_log = logging.getLogger(__name__)
 
 
 def refit(
@@ -66,24 +63,44 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     inputs = _inputs_hash(figures, specs, settings)
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current")
-    drawn, failures = _draw(figures, specs, settings, progress)
+    fits = fit_all(specs, figures, settings, progress)
     progress("")
-    champion = _champion(specs, drawn, failures)
+    champion = _champion(specs, _wanted(specs, settings), fits)
+    published = _publish(context, run_id, specs, figures, fits, champion, inputs, now)
+    reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
+    detail = {"issues": published, "failures": fits.failures, "champion": champion}
+    return Outcome("done", reason, detail)
+
+
+def _publish(
+    context: Context,
+    run_id: int,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    fits: Fits,
+    champion: str,
+    inputs: str,
+    now: dt.datetime,
+) -> list[str]:
+    """Draw from every fit and store one issue a series, all in one transaction."""
+    settings = context.settings
+    origin = figures[joint.leading(figures)].data_through
+    drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
+    for name, (version, fitted) in fits.standing.items():
+        spec, rng = specs[name], joint.generator(settings.seed, name, origin)
+        entry = Entry(name, version.name, spec.role, spec.title)
+        drawn[name] = entry, fitted.draw(settings.horizon, settings.paths, rng)
     published = []
     with context.database.writing() as connection:
-        for series_id, series in figures.items():
-            issue = _issue(series_id, series, run_id, champion, inputs, now, settings, failures)
-            entries = [
-                (Entry(name, _version(specs[name], inputs), specs[name].role, specs[name].title), p)
-                for name, p in ((name, drawn[name][series_id]) for name in drawn)
-            ]
-            issues.publish(connection, issue, entries)
+        for series_id in figures:
+            issue = _issue(series_id, origin, run_id, champion, inputs, now, settings, fits)
+            rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
+            issues.publish(connection, issue, rows)
             published.append(issue.issue_id)
-    reason = f"published {', '.join(published)} with {len(drawn)} models, champion {champion}"
-    return Outcome("done", reason, {"issues": published, "failures": failures})
+    return published
 
 
-def _figures(connection: sa.Connection, now: dt.datetime) -> dict[str, DailySeries]:
+def _figures(connection: Connection, now: dt.datetime) -> dict[str, DailySeries]:
     """Every series, cut to the days that all of them have."""
     found = {name: observations.series(connection, name, now) for name in SERIES}
     there = {name: series for name, series in found.items() if series is not None}
@@ -94,60 +111,39 @@ def _figures(connection: sa.Connection, now: dt.datetime) -> dict[str, DailySeri
     return {name: series.between(first, through) for name, series in there.items()}
 
 
-def _draw(
-    figures: Mapping[str, DailySeries],
-    specs: Mapping[str, Spec],
-    settings: Settings,
-    progress: Progress,
-) -> tuple[Drawn, dict[str, str]]:
-    """Paths of each model and series, and why a model has none."""
-    drawn: Drawn = {}
-    failures: dict[str, str] = {}
-    lead = figures[joint.leading(figures)]
-    for name in specs:
-        progress(name)
-        rng = joint.generator(settings.seed, name, lead.data_through)
-        try:
-            fitted = build(name, specs).fit(lead)
-            drawn[name] = joint.draw(fitted, figures, settings.horizon, settings.paths, rng)
-        except FitError as error:
-            failures[name] = str(error)
-        except Exception as error:  # one model's defect must not cost the others their issue
-            failures[name] = f"{type(error).__name__}: {error}"
-            _log.exception("model %s failed", name)
-        else:
-            continue
-        _log.warning("model %s is left out of the issue: %s", name, failures[name])
-    return drawn, failures
+def _wanted(specs: Mapping[str, Spec], settings: Settings) -> str:
+    """The model that should be served: the alias where there is one, and else the declared."""
+    aliases = read_aliases(settings.fitted_folder)
+    return aliases.champion if aliases and aliases.champion in specs else champion_of(specs)
 
 
-def _champion(specs: Mapping[str, Spec], drawn: Drawn, failures: Mapping[str, str]) -> str:
-    """The declared champion, or else the best role that stands."""
-    standing = sorted(drawn, key=lambda name: (ROLES.index(specs[name].role), name))
-    if not standing:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
+def _champion(specs: Mapping[str, Spec], wanted: str, fits: Fits) -> str:
+    """`wanted` if it stands, and else the best role that does."""
+    if not fits.standing:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
         raise JobError(f"no model stands: {reasons}")
-    return standing[0]
+    ranked = sorted(fits.standing, key=lambda name: (ROLES.index(specs[name].role), name))
+    return wanted if wanted in fits.standing else ranked[0]
 
 
 def _issue(
     series_id: str,
-    series: DailySeries,
+    origin: Day,
     run_id: int,
     champion: str,
     inputs: str,
     now: dt.datetime,
     settings: Settings,
-    failures: dict[str, str],
+    fits: Fits,
 ) -> Issue:
-    origin: dt.date = series.data_through.item()  # type: ignore[assignment]
+    day = as_date(origin)
     return Issue(
-        issue_id=issues.make_id(series_id, origin, now, inputs),
+        issue_id=issues.make_id(series_id, day, now, inputs),
         series_id=series_id,
         run_id=run_id,
         kind="live",
-        origin=origin,
-        data_through=origin,
+        origin=day,
+        data_through=day,
         as_of=now,
         issued_at=now,
         champion=champion,
@@ -155,7 +151,7 @@ def _issue(
         n_paths=settings.paths,
         horizon_days=settings.horizon,
         inputs_hash=inputs,
-        failures=failures,
+        failures=fits.failures,
     )
 
 
@@ -177,7 +173,3 @@ def _inputs_hash(
         sort_keys=True,
     )
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _version(spec: Spec, inputs: str) -> str:
-    return hashlib.sha256(f"{spec.name} {inputs}".encode()).hexdigest()[:12]

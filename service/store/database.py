@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Database", "DatabaseError", "connect"]
+__all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
 import logging
 from collections.abc import Iterator
@@ -15,6 +15,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+
+Connection = sa.Connection
+Unavailable = sa.exc.OperationalError
+"""What is raised when the database does not answer."""
 
 _BUSY_MILLISECONDS = 30_000
 _log = logging.getLogger(__name__)

@@ -44,7 +44,9 @@ def claim(connection: sa.Connection, job: str, period: str, now: dt.datetime) ->
             )
     except sa.exc.IntegrityError:
         return None
-    return int(result.inserted_primary_key[0])
+    key = result.inserted_primary_key
+    assert key is not None  # a single row always has one
+    return int(key[0])
 
 
 def finish(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["RegistryError", "declared"]
+__all__ = ["declared"]
 
 from pathlib import Path
 
-from forecast.specs import Spec, SpecError, build, champion, parse
-
-
-class RegistryError(RuntimeError):
-    """A models folder that cannot be used as it stands."""
+from forecast.specs import Spec, SpecError, champion, parse
+from service.registry.errors import RegistryError
 
 
 def declared(folder: Path) -> dict[str, Spec]:
@@ -27,8 +24,6 @@ def declared(folder: Path) -> dict[str, Spec]:
         raise RegistryError(f"{folder}: expected model declarations (*.toml), found none")
     try:
         specs = {file.stem: parse(file.stem, file.read_text("utf-8")) for file in files}
-        for name in specs:
-            build(name, specs)
         champion(specs)
     except (SpecError, UnicodeDecodeError) as error:
         raise RegistryError(f"{folder}: {error}") from error

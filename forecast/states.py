@@ -1,0 +1,48 @@
+"""A fitted forecaster as JSON-ready values and arrays, and back again."""
+
+from __future__ import annotations
+
+__all__ = ["StateError", "dump", "restore", "under"]
+
+import importlib
+from typing import Any
+
+from forecast.forecasters.base import Fitted, State
+from forecast.specs import FAMILIES
+
+
+class StateError(ValueError):
+    """A state of a family, or of a form, that this version does not know."""
+
+
+def dump(fitted: Fitted) -> State:
+    """Return the state of `fitted`, its family named in it."""
+    family = type(fitted).__module__.rpartition(".")[2]
+    values, arrays = fitted.to_state()
+    return {"family": family, "values": values}, arrays
+
+
+def restore(values: dict[str, Any], arrays: dict[str, Any]) -> Fitted:
+    """Rebuild what `dump` was given; its paths are the same bit for bit.
+
+    Raises
+    ------
+    StateError
+        If the family is not known, or the state is not of its form.
+    """
+    try:
+        module, _, name = FAMILIES[values["family"]].partition(":")
+        family = getattr(importlib.import_module(module), f"Fitted{name}")
+        fitted: Fitted = family.from_state(values["values"], arrays)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise StateError(
+            f"expected the state of a family of {sorted(FAMILIES)}, {found}"
+        ) from error
+    return fitted
+
+
+def under(prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    """Return the arrays named ``PREFIX/NAME``, by NAME."""
+    start = f"{prefix}/"
+    return {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}

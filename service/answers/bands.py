@@ -1,0 +1,66 @@
+"""What each coming day may bring: median, mean, chance of none, and bands."""
+
+from __future__ import annotations
+
+__all__ = ["LEVELS", "bands", "check_levels"]
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecast.paths import Paths, interval_probabilities
+from service.answers.errors import BadQuestion
+
+LEVELS = (50, 80, 90, 95, 99)
+"""Levels, in per cent, of the central bands that can be asked for."""
+
+
+def bands(paths: Paths, horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
+    """One row a day, ``horizon_days`` 1 to `horizon` counted from the day after the figures.
+
+    Returns
+    -------
+    list of dict
+        ``time date horizon_days median mean p_zero lo50 hi50 …``; counts in whole people or
+        boats, the mean in hundredths.
+
+    Raises
+    ------
+    BadQuestion
+        If the horizon is longer than the paths, or a level is not one of `LEVELS`.
+    """
+    check_levels(levels)
+    longest = paths.horizon
+    if not 1 <= horizon <= longest:
+        raise BadQuestion("horizon", f"1 to {longest} days", horizon)
+    columns = _columns(paths, levels)
+    return [
+        {
+            "time": f"{day}T00:00:00Z",
+            "date": str(day),
+            "horizon_days": ahead + 1,
+        }
+        | {name: values[ahead] for name, values in columns.items()}
+        for ahead, day in enumerate(paths.dates[:horizon].tolist())
+    ]
+
+
+def check_levels(levels: Sequence[int]) -> None:
+    """Raise `BadQuestion` unless each of `levels` is one of `LEVELS`, once."""
+    wrong = [level for level in levels if level not in LEVELS]
+    if wrong or not levels or len(set(levels)) != len(levels):
+        allowed = ", ".join(map(str, LEVELS))
+        raise BadQuestion(
+            "levels", f"some of {allowed}, each once", ",".join(map(str, levels)) or "none"
+        )
+
+
+def _columns(paths: Paths, levels: Sequence[int]) -> dict[str, list[Any]]:
+    columns: dict[str, list[Any]] = {
+        "median": paths.median().tolist(),
+        "mean": paths.mean().round(2).tolist(),
+        "p_zero": paths.p_zero().round(4).tolist(),
+    }
+    bounds = [p for level in levels for p in interval_probabilities(level)]
+    for at, values in enumerate(paths.quantiles(bounds).tolist()):
+        columns[f"{('lo', 'hi')[at % 2]}{levels[at // 2]}"] = values
+    return columns

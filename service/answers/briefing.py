@@ -1,0 +1,123 @@
+"""Where things stand: the last day, the last seven days and the year so far, against past years."""
+
+from __future__ import annotations
+
+__all__ = ["briefing"]
+
+import datetime as dt
+from typing import Any
+
+from forecast.series import DailySeries, as_date
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotReady
+from service.clock import instant
+from service.sources.base import SERIES
+from service.store import observations
+from service.store.observations import AsOf
+
+
+def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
+    """Compare the newest figures with the same point of every earlier year.
+
+    Parameters
+    ----------
+    as_of : date | datetime | None
+        A bare date: the figures for days up to it. An instant: what was known then.
+
+    Returns
+    -------
+    dict
+        ``last_day``, ``last_7_days`` and ``year_to_date``, each with ``from to value`` and
+        ``against``: ``year value difference per_cent`` for every earlier year, newest first;
+        the other series of the last day beside it; and the whole as a ``sentence``.
+
+    Raises
+    ------
+    BadQuestion
+        If `as_of` lies before the first figure.
+    """
+    desk.check_series(series_id)
+    with desk.context.database.reading() as connection:
+        series = observations.series(connection, series_id, as_of)
+        beside = {
+            name: observations.series(connection, name, as_of)
+            for name in SERIES
+            if name != series_id
+        }
+        if series is None:
+            everything = observations.series(connection, series_id)
+            if everything is None:
+                raise NotReady("no figures are stored yet")
+            raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
+    last = as_date(series.data_through)
+    answer: dict[str, Any] = {
+        "series_id": series_id,
+        "unit": series.unit,
+        "as_of": _as_of(as_of, last),
+        "data_through": last.isoformat(),
+        "last_day": _against(series, last, last),
+        "last_7_days": _against(series, max(last - dt.timedelta(days=6), _first(series)), last),
+        "year_to_date": _against(series, max(last.replace(month=1, day=1), _first(series)), last),
+    }
+    answer["last_day"]["beside"] = {
+        name: one.on(last) for name, one in beside.items() if one is not None and last in one
+    }
+    answer["sentence"] = _sentence(answer, last)
+    return answer
+
+
+def _first(series: DailySeries) -> dt.date:
+    return as_date(series.start)
+
+
+def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, Any]:
+    """The sum of a span, and the same span of every earlier year that the series has whole."""
+    value = series.total(first, last)
+    rows = []
+    for year in range(last.year - 1, _first(series).year - 1, -1):
+        shift = last.year - year
+        begin, end = _years_before(first, shift), _years_before(last, shift)
+        if begin < _first(series):
+            break
+        before = series.total(begin, end)
+        change = round(100.0 * (value - before) / before, 1) if before else None
+        rows.append(
+            {"year": year, "value": before, "difference": value - before, "per_cent": change}
+        )
+    return {
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "value": value,
+        "against": rows,
+    }
+
+
+def _years_before(day: dt.date, years: int) -> dt.date:
+    """The same day of an earlier year; 28 February for a 29th that it does not have."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)
+
+
+def _as_of(as_of: AsOf | None, last: dt.date) -> str:
+    if as_of is None:
+        return last.isoformat()
+    return instant(as_of) if isinstance(as_of, dt.datetime) else as_of.isoformat()
+
+
+def _sentence(answer: dict[str, Any], last: dt.date) -> str:
+    unit, day, year = answer["unit"], answer["last_day"], answer["year_to_date"]
+    link = "in" if unit == "people" else "with"
+    others = "".join(f" {link} {count:,} {name}" for name, count in day["beside"].items())
+    text = (
+        f"{last:%-d %B %Y}: {day['value']:,} {unit}{others}; "
+        f"{year['value']:,} {unit} in {last.year} so far"
+    )
+    compared = [
+        f"{abs(row['per_cent']):.1f} % {'more' if row['difference'] > 0 else 'fewer'} than by "
+        f"the same day of {row['year']} ({row['value']:,})"
+        for row in year["against"][:2]
+        if row["per_cent"] is not None
+    ]
+    return f"{text}: {' and '.join(compared)}." if compared else f"{text}."

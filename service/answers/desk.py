@@ -1,0 +1,147 @@
+"""The desk: what is on the table when a question is asked.
+
+An issue never changes, so its paths, and the figures known when it was made, are kept in memory;
+only which issue is the newest, and in what state the service is, is asked each time.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Desk", "View"]
+
+import datetime as dt
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from forecast.paths import Paths
+from forecast.series import DailySeries
+from forecast.specs import champion
+from service.answers.errors import NotFound, NotReady
+from service.answers.state import State, state_of
+from service.clock import utc_now
+from service.context import Context
+from service.registry import declared
+from service.sources.base import SERIES
+from service.store import issues, observations, runs
+from service.store.database import Connection
+from service.store.issues import Entry, Issue
+
+_KEPT = 24
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class View:
+    """One issue of one series, as one model of it sees the future.
+
+    Attributes
+    ----------
+    known : DailySeries
+        The figures as they were known when the issue was made, up to its `data_through`.
+    moment : datetime
+        The moment that "yesterday" is told from: now for the latest issue; for one that is asked
+        for by its id, when it was issued.
+    """
+
+    issue: Issue
+    entry: Entry
+    paths: Paths
+    known: DailySeries
+    state: State
+    moment: dt.datetime
+
+
+class Desk:
+    """Hands out views; safe to share between threads."""
+
+    def __init__(self, context: Context, clock: Callable[[], dt.datetime] = utc_now) -> None:
+        self.context = context
+        self.clock = clock
+        self._kept: OrderedDict[object, object] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def view(self, series_id: str, issue_id: str = "latest", model: str = "champion") -> View:
+        """Lay out an issue of a series.
+
+        Raises
+        ------
+        NotFound
+            If the series, the issue or the model is not there.
+        NotReady
+            If nothing is published yet.
+        """
+        self.check_series(series_id)
+        now = self.clock()
+        with self.context.database.reading() as connection:
+            issue = self._issue(connection, series_id, issue_id)
+            state = self.state(connection, issue, now)
+            wanted = issue.champion if model == "champion" else model
+            entry, paths = self._drawn(connection, issue, wanted)
+            known = self._known(connection, issue)
+        moment = now if issue_id == "latest" else issue.issued_at
+        return View(issue, entry, paths, known, state, moment)
+
+    def check_series(self, series_id: str) -> None:
+        """Raise `NotFound` unless the series is served."""
+        if series_id not in SERIES:
+            raise NotFound(f"expected a series of {', '.join(SERIES)}, found {series_id!r}")
+
+    def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
+        """Judge `issue` at the moment `now`."""
+        ingest = runs.latest(connection, "ingest")
+        return state_of(issue, self._declared_champion, ingest, now, self.context.settings)
+
+    def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
+        """The models of `issue`."""
+        return self._once(
+            ("entries", issue.issue_id), lambda: issues.entries(connection, issue.issue_id)
+        )
+
+    @cached_property
+    def _declared_champion(self) -> str:
+        return champion(declared(self.context.settings.models_dir))
+
+    def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
+        if issue_id == "latest":
+            newest = issues.latest(connection, series_id)
+            if newest is None:
+                raise NotReady("nothing is published yet: the first refit is still to come")
+            return newest
+        found = issues.find(connection, issue_id)
+        if found is None or found.series_id != series_id:
+            raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
+        return found
+
+    def _drawn(self, connection: Connection, issue: Issue, model: str) -> tuple[Entry, Paths]:
+        there = {entry.model: entry for entry in self.entries(connection, issue)}
+        if model not in there:
+            allowed = ", ".join(["champion", *there])
+            raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
+        paths = self._once(
+            ("paths", issue.issue_id, model), lambda: issues.paths(connection, issue, model)
+        )
+        assert paths is not None  # the entry is a row of the same table
+        return there[model], paths
+
+    def _known(self, connection: Connection, issue: Issue) -> DailySeries:
+        def read() -> DailySeries:
+            series = observations.series(connection, issue.series_id, issue.as_of)
+            assert series is not None  # the issue was made of it
+            return series.upto(issue.data_through)
+
+        return self._once(("known", issue.issue_id), read)
+
+    def _once(self, key: object, make: Callable[[], T]) -> T:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]  # type: ignore[return-value]
+        made = make()
+        with self._lock:
+            self._kept[key] = made
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return made

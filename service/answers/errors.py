@@ -1,0 +1,39 @@
+"""Questions that have no answer, and why."""
+
+from __future__ import annotations
+
+__all__ = ["BadQuestion", "NoAnswer", "NotFound", "NotReady"]
+
+
+class NoAnswer(Exception):
+    """A question without an answer; the message says what is allowed.
+
+    ::
+
+        NoAnswer
+        ├── BadQuestion   a parameter outside what can be asked
+        ├── NotFound      a series, an issue or a model that is not there
+        └── NotReady      nothing is published yet
+    """
+
+
+class BadQuestion(NoAnswer):
+    """A parameter outside what can be asked.
+
+    Attributes
+    ----------
+    name : str
+        The parameter.
+    """
+
+    def __init__(self, name: str, expected: str, found: object) -> None:
+        self.name = name
+        super().__init__(f"{name}: expected {expected}, found {found}")
+
+
+class NotFound(NoAnswer):
+    """A series, an issue or a model that is not there."""
+
+
+class NotReady(NoAnswer):
+    """Nothing is published yet; it will be when the first refit is done."""

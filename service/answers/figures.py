@@ -1,0 +1,57 @@
+"""The published figures themselves."""
+
+from __future__ import annotations
+
+__all__ = ["COLUMNS", "figures"]
+
+import datetime as dt
+from typing import Any
+
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotReady
+from service.clock import instant
+from service.store import observations
+from service.store.observations import AsOf
+
+COLUMNS = ("time", "date", "value", "source", "known_at")
+
+
+def figures(
+    desk: Desk,
+    series_id: str,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    as_of: AsOf | None = None,
+) -> list[dict[str, Any]]:
+    """Rows ``time date value source known_at``, in order of days.
+
+    Parameters
+    ----------
+    first, last : date | None
+        The span, both included; None: as far as the figures go.
+    as_of : date | datetime | None
+        A bare date: the figures for days up to it. An instant: what was known then.
+
+    Raises
+    ------
+    BadQuestion
+        If the span is empty.
+    """
+    desk.check_series(series_id)
+    if first and last and first > last:
+        raise BadQuestion("to", f"a day from {first} on", last)
+    with desk.context.database.reading() as connection:
+        rows = observations.current(connection, series_id, as_of)
+    if not rows and as_of is None:
+        raise NotReady("no figures are stored yet")
+    return [
+        {
+            "time": f"{row.date}T00:00:00Z",
+            "date": row.date.isoformat(),
+            "value": row.value,
+            "source": row.source,
+            "known_at": instant(row.known_at),
+        }
+        for row in rows
+        if (first is None or row.date >= first) and (last is None or row.date <= last)
+    ]

@@ -1,0 +1,149 @@
+"""What a span of days may bring in all: the known part, and the simulated part along each path."""
+
+from __future__ import annotations
+
+__all__ = ["PERIODS", "between", "periods"]
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.paths import Paths, interval_probabilities, quantiles
+from forecast.series import DailySeries, as_date
+from service.answers.bands import check_levels
+from service.answers.errors import BadQuestion
+from service.clock import uk_day
+
+_DAY = dt.timedelta(days=1)
+Span = tuple[dt.date, dt.date]
+
+
+def _week(day: dt.date) -> Span:
+    monday = day - day.weekday() * _DAY
+    return monday, monday + 6 * _DAY
+
+
+def _month(day: dt.date) -> Span:
+    first = day.replace(day=1)
+    return first, (first + 31 * _DAY).replace(day=1) - _DAY
+
+
+def _quarter(day: dt.date) -> Span:
+    first = dt.date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
+    return first, _month(first + 63 * _DAY)[1]
+
+
+def _year(day: dt.date) -> Span:
+    return dt.date(day.year, 1, 1), dt.date(day.year, 12, 31)
+
+
+# Of the first day after the figures, and of yesterday, UK time.
+_SPANS: dict[str, Callable[[dt.date, dt.date], Span]] = {
+    "next_7_days": lambda first, _: (first, first + 6 * _DAY),
+    "next_28_days": lambda first, _: (first, first + 27 * _DAY),
+    "this_week": lambda first, _: _week(first),
+    "next_week": lambda first, _: _week(first + 7 * _DAY),
+    "this_month": lambda first, _: _month(first),
+    "next_month": lambda first, _: _month(_month(first)[1] + _DAY),
+    "this_quarter": lambda first, _: _quarter(first),
+    "year_to_date": lambda _, yesterday: (dt.date(yesterday.year, 1, 1), yesterday),
+    "calendar_year": lambda first, _: _year(first),
+}
+PERIODS = tuple(_SPANS)
+"""Periods by name; weeks begin on Monday."""
+
+
+def periods(
+    known: DailySeries,
+    paths: Paths,
+    moment: dt.datetime,
+    names: Sequence[str],
+    levels: Sequence[int],
+) -> list[dict[str, Any]]:
+    """One row for each period of `names`, counted from the day after the figures.
+
+    Parameters
+    ----------
+    known : DailySeries
+        The figures, up to the day before the paths begin.
+    moment : datetime
+        What "yesterday" is told from.
+
+    ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
+    simulated. A period that reaches beyond the simulated days has null for its sums and says so
+    in ``note``.
+
+    Raises
+    ------
+    BadQuestion
+        If a name is not one of `PERIODS`, or a level is not one of the levels.
+    """
+    unknown = [name for name in names if name not in _SPANS]
+    if unknown or not names or len(set(names)) != len(names):
+        allowed = ", ".join(PERIODS)
+        raise BadQuestion("periods", f"some of {allowed}, each once", ",".join(names) or "none")
+    check_levels(levels)
+    first = as_date(paths.start)
+    yesterday = uk_day(moment) - _DAY
+    rows = []
+    for name in names:
+        begin, end = _SPANS[name](first, yesterday)
+        rows.append({"period": name} | _row(known, paths, begin, end, levels))
+    return rows
+
+
+def between(
+    known: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
+) -> list[dict[str, Any]]:
+    """One row for the span from `first` to `last`, both included.
+
+    Raises
+    ------
+    BadQuestion
+        If the span is empty, or begins before the figures, or ends after the simulated days.
+    """
+    check_levels(levels)
+    earliest, latest = as_date(known.start), as_date(paths.end)
+    if not earliest <= first <= latest:
+        raise BadQuestion("from", f"a day from {earliest} to {latest}", first)
+    if not first <= last <= latest:
+        raise BadQuestion("to", f"a day from {first} to {latest}", last)
+    return [{"period": f"{first}/{last}"} | _row(known, paths, first, last, levels)]
+
+
+def _row(
+    known: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
+) -> dict[str, Any]:
+    known_last = min(last, as_date(known.data_through))
+    known_first = max(first, as_date(known.start))
+    simulated_first = max(first, as_date(paths.start))
+    row: dict[str, Any] = {
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "known": known.total(known_first, known_last),
+        "known_days": max((known_last - known_first).days + 1, 0),
+        "simulated_days": max((last - simulated_first).days + 1, 0),
+        "note": None,
+    }
+    names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
+    if last > as_date(paths.end):
+        row["note"] = f"ends after the last simulated day, {paths.end}"
+        return row | dict.fromkeys(["simulated_median", "median", "mean", *names])
+    simulated = _simulated(paths, simulated_first, last)
+    total = simulated + row["known"]
+    bounds = [p for level in levels for p in interval_probabilities(level)]
+    middle, *rest = quantiles(total, [0.5, *bounds]).tolist()
+    row["simulated_median"] = middle - row["known"]
+    row["median"] = middle
+    row["mean"] = round(float(total.mean()), 2)
+    return row | dict(zip(names, rest, strict=True))
+
+
+def _simulated(paths: Paths, first: dt.date, last: dt.date) -> npt.NDArray[np.int64]:
+    """Sum of each path over the span, shape (n_paths,); zeros when it has no simulated day."""
+    if first > last:
+        return np.zeros(paths.n_paths, dtype=np.int64)
+    return paths.total(first, last)

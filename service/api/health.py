@@ -1,0 +1,47 @@
+"""Whether the process lives, whether it can answer, and how the service is."""
+
+from __future__ import annotations
+
+__all__ = ["blueprint"]
+
+from apiflask import APIBlueprint
+from flask import Response, current_app
+
+from service.answers import status as answers
+from service.answers.desk import Desk
+from service.answers.errors import NotReady
+from service.api import queries, schemas
+from service.api.representation import represent
+
+blueprint = APIBlueprint("health", __name__, tag="Service")
+
+
+def _desk() -> Desk:
+    desk: Desk = current_app.extensions["desk"]
+    return desk
+
+
+@blueprint.get("/v1/status")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(schemas.Status)
+def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Say how fresh each series is, what is wrong, and how the jobs fare."""
+    return represent(answers.status(_desk()), rows=None, max_age_seconds=0)
+
+
+@blueprint.get("/livez")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(schemas.Health)
+def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Answer while the process lives."""
+    return represent({"status": "alive"}, rows=None, max_age_seconds=0)
+
+
+@blueprint.get("/readyz")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(schemas.Health)
+def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Answer when the store can be read and an issue exists, however old."""
+    if not answers.is_ready(_desk()):
+        raise NotReady("nothing is published yet: the first refit is still to come")
+    return represent({"status": "ready"}, rows=None, max_age_seconds=0)

@@ -1,0 +1,167 @@
+"""The query parameters of each path, strict: what is not known is refused by name."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BriefingQuery",
+    "ForecastQuery",
+    "NoQuery",
+    "ObservationsQuery",
+    "TotalsQuery",
+]
+
+import datetime as dt
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from service.answers.bands import LEVELS
+from service.answers.totals import PERIODS
+from service.api.errors import Problem
+from service.store.observations import AsOf
+
+_ANY_LEVEL = "|".join(map(str, LEVELS))
+_ANY_PERIOD = "|".join(PERIODS)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def _date(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            if _DATE.fullmatch(value):
+                return dt.date.fromisoformat(value)
+        except ValueError:
+            pass
+        raise ValueError(f"expected a date such as 2024-10-18, found {value[:40]!r}")
+    return value
+
+
+def _as_of(value: Any) -> Any:
+    if not isinstance(value, str) or _DATE.fullmatch(value):
+        return _date(value)
+    try:
+        # In a query string an unescaped "+" arrives as a space.
+        moment = dt.datetime.fromisoformat(value.replace(" ", "+"))
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment
+    except ValueError:
+        raise ValueError(
+            f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
+        ) from None
+
+
+def _numbers(value: Any) -> Any:
+    if isinstance(value, str):
+        try:
+            return tuple(int(part) for part in value.split(","))
+        except ValueError:
+            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}") from None
+    return value
+
+
+def _names(value: Any) -> Any:
+    return tuple(value.split(",")) if isinstance(value, str) else value
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"-?\d{1,9}", value):
+        raise ValueError(f"expected a whole number such as 28, found {value[:40]!r}")
+    return value
+
+
+def _as_text(example: str, **schema: Any) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "examples": [example]} | schema)
+
+
+# The answers themselves say what is allowed; here it stands for the document alone.
+Horizon = Annotated[
+    int,
+    BeforeValidator(_whole),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 400}),
+]
+Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
+Moment = Annotated[AsOf, BeforeValidator(_as_of), _as_text("2024-10-18T14:00:00Z")]
+Levels = Annotated[
+    tuple[int, ...],
+    BeforeValidator(_numbers),
+    _as_text("50,80,95", pattern=f"^({_ANY_LEVEL})(,({_ANY_LEVEL}))*$"),
+]
+Periods = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_names),
+    _as_text("next_7_days,calendar_year", pattern=f"^({_ANY_PERIOD})(,({_ANY_PERIOD}))*$"),
+]
+_LEVELS = Field(
+    (50, 80, 95),
+    description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
+)
+_ISSUE = Field("latest", max_length=64, description="An issue's id, or `latest`.")
+_MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
+
+
+class NoQuery(BaseModel):
+    """A path that takes no query parameters, and the strictness that all have in common."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        unknown = [name for name in data if name not in known]
+        if unknown:
+            allowed = ", ".join(known) or "none"
+            detail = f"expected query parameters of: {allowed}; found {unknown[0][:40]!r}"
+            raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
+        return data
+
+
+class ForecastQuery(NoQuery):
+    """How far, which bands, of which issue."""
+
+    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    levels: Levels = _LEVELS
+    issue: str = _ISSUE
+    model: str = _MODEL
+
+
+class TotalsQuery(NoQuery):
+    """Which spans, which bands, of which issue."""
+
+    periods: Periods | None = Field(
+        None,
+        description=f"Periods by name: {', '.join(PERIODS)}. All of them when nothing is given.",
+    )
+    first: Day | None = Field(None, alias="from", description="First day of a span of your own.")
+    last: Day | None = Field(None, alias="to", description="Last day of a span of your own.")
+    levels: Levels = _LEVELS
+    issue: str = _ISSUE
+    model: str = _MODEL
+
+    @model_validator(mode="after")
+    def _one_way(self) -> TotalsQuery:
+        if (self.first is None) != (self.last is None):
+            raise ValueError("expected both `from` and `to`, or neither")
+        if self.first and self.periods is not None:
+            raise ValueError("expected `periods`, or `from` and `to`, not both")
+        return self
+
+
+class ObservationsQuery(NoQuery):
+    """Which days, as of when."""
+
+    first: Day | None = Field(None, alias="from", description="First day.")
+    last: Day | None = Field(None, alias="to", description="Last day.")
+    as_of: Moment | None = Field(
+        None, description="A date: days up to it. An instant: what was known then."
+    )
+
+
+class BriefingQuery(NoQuery):
+    """As of when."""
+
+    as_of: Moment | None = Field(
+        None, description="A date: days up to it. An instant: what was known then."
+    )

@@ -1,0 +1,181 @@
+"""The answers' shapes, for the OpenAPI document. New keys may appear; these stay."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Briefing",
+    "Catalogue",
+    "Forecast",
+    "Health",
+    "Observations",
+    "ProblemDetails",
+    "Status",
+    "Totals",
+]
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+StatusName = Literal["fresh", "stale", "degraded"]
+
+
+class _Open(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class ReasonItem(_Open):
+    """Why the status is not ``fresh``."""
+
+    name: str
+    detail: str
+
+
+class _Headed(_Open):
+    """What every answer about an issue says first."""
+
+    series_id: str
+    unit: str
+    issue_id: str
+    model: str
+    model_version: str
+    origin: dt.date
+    data_through: dt.date
+    as_of: dt.datetime
+    issued_at: dt.datetime
+    status: StatusName
+    reasons: list[ReasonItem]
+    attribution: str
+    levels: list[int]
+
+
+class ForecastRow(_Open):
+    """One day; further levels add their own ``lo`` and ``hi``."""
+
+    time: dt.datetime
+    date: dt.date
+    horizon_days: int
+    median: int
+    mean: float
+    p_zero: float
+    lo50: int | None = None
+    hi50: int | None = None
+    lo80: int | None = None
+    hi80: int | None = None
+    lo95: int | None = None
+    hi95: int | None = None
+
+
+class Forecast(_Headed):
+    """Bands of the coming days."""
+
+    rows: list[ForecastRow]
+
+
+class TotalsRow(_Open):
+    """One span: its known part, its simulated part, and the bands of the sum."""
+
+    period: str
+    known: int
+    known_days: int
+    simulated_days: int
+    simulated_median: int | None
+    median: int | None
+    mean: float | None
+    note: str | None
+
+
+class Totals(_Headed):
+    """Sums over spans of days."""
+
+    rows: list[TotalsRow]
+
+
+class ObservationsRow(_Open):
+    """One published figure."""
+
+    time: dt.datetime
+    date: dt.date
+    value: int
+    source: str
+    known_at: dt.datetime
+
+
+class Observations(_Open):
+    """The published figures."""
+
+    series_id: str
+    unit: str
+    attribution: str
+    rows: list[ObservationsRow]
+
+
+class AgainstRow(_Open):
+    """The same span of an earlier year."""
+
+    year: int
+    value: int
+    difference: int
+    per_cent: float | None
+
+
+class SpanItem(_Open):
+    """A sum, and the same span of every earlier year."""
+
+    value: int
+    against: list[AgainstRow]
+
+
+class Briefing(_Open):
+    """Where things stand."""
+
+    series_id: str
+    unit: str
+    as_of: str
+    data_through: dt.date
+    last_day: SpanItem
+    last_7_days: SpanItem
+    year_to_date: SpanItem
+    sentence: str
+
+
+class CatalogueRow(_Open):
+    """A series."""
+
+    series_id: str
+    title: str
+    unit: str
+    data_from: dt.date | None
+    data_through: dt.date | None
+    latest_issue: str | None
+
+
+class Catalogue(_Open):
+    """The series that are served."""
+
+    rows: list[CatalogueRow]
+
+
+class Status(_Open):
+    """How the service is."""
+
+    status: StatusName
+    reasons: list[ReasonItem]
+    now: dt.datetime
+
+
+class Health(_Open):
+    """Whether it is."""
+
+    status: str
+
+
+class ProblemDetails(_Open):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str

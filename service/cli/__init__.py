@@ -1,0 +1,13 @@
+"""The command ``crossings``."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy is loaded: with one thread the same seed gives the same paths, bit for bit.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from service.cli.main import main  # noqa: E402
+
+__all__ = ["main"]

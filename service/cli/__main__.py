@@ -1,0 +1,5 @@
+"""``python -m service.cli``: the same command, for processes that start each other."""
+
+from service.cli import main
+
+main()

@@ -1,0 +1,102 @@
+"""The group of commands, and how their errors end."""
+
+from __future__ import annotations
+
+__all__ = ["main"]
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from service import settings as settings_module
+from service.logs import configure
+from service.settings import SettingsError
+
+_COMMANDS = {
+    "run": "service.cli.run",
+    "ingest": "service.cli.operate",
+    "refit": "service.cli.operate",
+    "serve": "service.cli.operate",
+    "scheduler": "service.cli.operate",
+    "status": "service.cli.operate",
+    "forecast": "service.cli.offline",
+    "backtest": "service.cli.offline",
+}
+
+
+class _Group(click.Group):
+    """Loads a command's module when it is asked for, so that the light ones start at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="channel-crossings-forecast", prog_name="crossings")
+@click.pass_context
+def group(ctx: click.Context) -> None:
+    """Probability forecasts of daily small boat arrivals in the United Kingdom.
+
+    \b
+    Examples:
+      crossings run                     everything: figures, fits, web server, scheduler
+      crossings status                  what is published, and how fresh it is
+      crossings forecast --help         a forecast from any CSV, with no database
+
+    Settings come from CROSSINGS_* variables. Exit status: 0 done, 1 not done,
+    2 bad input or settings.
+    """
+    ctx.obj = settings_module.load()
+    configure(ctx.obj.log_level)
+
+
+def main() -> None:
+    """Run the command line; every expected error is one clear line."""
+    try:
+        status: Any = group.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except SettingsError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:
+        known = _expected(error)
+        if known is None:
+            raise
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(known)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _expected(error: Exception) -> int | None:
+    """Exit status of an error that a person can act on; None for a defect."""
+    from forecast.forecasters.base import FitError
+    from service.jobs.record import JobError
+    from service.registry import RegistryError
+    from service.sources.base import SourceError
+    from service.store.database import DatabaseError, Unavailable
+
+    if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
+        return 2
+    if isinstance(error, RegistryError):
+        return 2
+    if isinstance(error, (JobError, FitError, DatabaseError, Unavailable)):
+        return 1
+    return None

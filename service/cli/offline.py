@@ -1,0 +1,268 @@
+"""The commands that need no database: forecast and backtest, on any CSV."""
+
+from __future__ import annotations
+
+__all__ = ["backtest", "forecast"]
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from forecast import backtest as backtests
+from forecast import joint, specs
+from forecast.forecasters.base import Forecaster
+from forecast.series import DailySeries, as_date, as_day
+from service.answers.bands import bands
+from service.answers.totals import between
+from service.cli.progress import counting
+from service.registry import declared
+from service.settings import Settings
+from service.sources.csv import read
+
+F = TypeVar("F", bound=Callable[..., Any])
+_LEVELS = (50, 80, 95)
+_DAY = click.DateTime(["%Y-%m-%d"])
+_DATA = click.option(
+    "--data",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="CSV with the columns date,people[,boats].",
+)
+_SERIES = click.option("--series", default="people", show_default=True, help="Column to forecast.")
+_SEED = click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+_PATHS = click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
+
+
+def _horizon(default: int) -> Callable[[F], F]:
+    return click.option(
+        "--horizon", default=default, show_default=True, type=click.IntRange(1, 400)
+    )
+
+
+@click.command()
+@_DATA
+@_SERIES
+@click.option(
+    "--as-of", type=_DAY, help="Last day that is used; the last of the file if not given."
+)
+@_horizon(28)
+@click.option("--model", default="champion", show_default=True, help="A declared model.")
+@_PATHS
+@_SEED
+@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
+@click.option(
+    "--paths-out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="NPZ file for `paths` (n_paths, horizon) and `dates`.",
+)
+@click.pass_obj
+def forecast(
+    settings: Settings,
+    data: Path,
+    series: str,
+    as_of: Any,
+    horizon: int,
+    model: str,
+    paths: int,
+    seed: int,
+    form: str,
+    paths_out: Path | None,
+) -> None:
+    """Forecast from a CSV file, with no database and no day after --as-of.
+
+    \b
+    Examples:
+      crossings forecast --data figures.csv --horizon 14
+      crossings forecast --data figures.csv --as-of 2024-10-18 --format json
+      crossings forecast --data figures.csv --paths-out paths.npz --format csv > days.csv
+    """
+    figures = _figures(data, series)
+    if as_of is not None:
+        figures = _upto(figures, str(as_of.date()), data)
+    name, forecaster = _models(settings, [model])[0]
+    rng = joint.generator(seed, name, figures[series].data_through)
+    drawn = joint.fit(forecaster, figures).draw(horizon, paths, rng)[series]
+    if paths_out:
+        np.savez_compressed(paths_out, paths=drawn.values, dates=drawn.dates.astype(str))
+    rows = bands(drawn, horizon, _LEVELS)
+    known = figures[series]
+    spans = [days for days in (7, 28) if days <= horizon]
+    first = as_date(drawn.start)
+    totals = [
+        between(known, drawn, first, as_date(drawn.start + (days - 1)), _LEVELS)[0]
+        for days in spans
+    ]
+    head = {
+        "series_id": series,
+        "model": name,
+        "origin": str(known.data_through),
+        "seed": seed,
+        "n_paths": paths,
+    }
+    if form == "json":
+        click.echo(json.dumps(head | {"rows": rows, "totals": totals}, indent=2))
+    elif form == "csv":
+        _write_csv(rows)
+    else:
+        _show_forecast(head, rows, totals)
+
+
+@click.command()
+@_DATA
+@_SERIES
+@click.option("--first", required=True, type=_DAY, help="First origin.")
+@click.option("--last", required=True, type=_DAY, help="No origin is later.")
+@click.option("--every", default=14, show_default=True, type=click.IntRange(1), help="Days.")
+@_horizon(28)
+@click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
+@_PATHS
+@_SEED
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
+@click.pass_obj
+def backtest(
+    settings: Settings,
+    data: Path,
+    series: str,
+    first: Any,
+    last: Any,
+    every: int,
+    horizon: int,
+    models: str,
+    paths: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Score models at rolling origins: at each they see the days up to it and nothing later.
+
+    Origins whose horizon is not wholly within the file are left out, and that is said.
+
+    \b
+    Example:
+      crossings backtest --data figures.csv --first 2023-01-01 --last 2025-12-01 \\
+        --models hurdle,climatology --out scores.json
+    """
+    figures = _figures(data, series)
+    protocol = backtests.Protocol(
+        str(first.date()), str(last.date()), every, horizon, paths, seed, series
+    )
+    chosen = dict(_models(settings, models.split(",")))
+    through = figures[series].data_through
+    asked = len(np.arange(as_day(protocol.first), as_day(protocol.last) + 1, every))
+    origins = protocol.origins(through)
+    if not origins:
+        raise click.UsageError(
+            f"expected an origin with {horizon} days of figures after it, "
+            f"found none: {data} ends on {through}"
+        )
+    if origins[0] < figures[series].start:
+        raise click.UsageError(f"--first: expected a day from {figures[series].start} on")
+    if len(origins) < asked:
+        click.echo(
+            f"{asked - len(origins)} of {asked} origins are left out: {data} ends on {through}, "
+            f"less than {horizon} days after them",
+            err=True,
+        )
+    with counting("origins x models", len(origins) * len(chosen)) as progress:
+        found = backtests.summary(protocol, *backtests.run(chosen, figures, protocol, progress))
+    if out:
+        out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+    _show_backtest(found)
+
+
+def _figures(data: Path, series: str) -> dict[str, DailySeries]:
+    figures = read(data, (series,))
+    wanted = (joint.PEOPLE, joint.BOATS)
+    if series in wanted and joint.PEOPLE in figures:
+        return {name: figures[name] for name in wanted if name in figures}
+    return {series: figures[series]}
+
+
+def _upto(figures: dict[str, DailySeries], day: str, data: Path) -> dict[str, DailySeries]:
+    for one in figures.values():
+        if as_day(day) not in one:
+            raise click.UsageError(
+                f"--as-of: expected a day of {data}, {one.start} to {one.data_through}, found {day}"
+            )
+    return {name: one.upto(day) for name, one in figures.items()}
+
+
+def _models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
+    there = declared(settings.models_dir)
+    if names == ["all"]:
+        names = list(there)
+    wanted = [specs.champion(there) if name == "champion" else name for name in names]
+    try:
+        return [(name, specs.build(name, there)) for name in wanted]
+    except specs.SpecError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _write_csv(rows: list[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+
+
+def _show_forecast(
+    head: dict[str, Any], rows: list[dict[str, Any]], totals: list[dict[str, Any]]
+) -> None:
+    console = Console()
+    console.print(
+        f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}",
+        highlight=False,
+    )
+    table = Table("date", *(["median", "mean", "P(0)", "50 %", "80 %", "95 %"]))
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(
+            row["date"],
+            f"{row['median']:,}",
+            f"{row['mean']:,.1f}",
+            f"{row['p_zero']:.2f}",
+            *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
+        )
+    for row in totals:
+        table.add_section()
+        table.add_row(
+            f"{row['simulated_days']} days",
+            f"{row['median']:,}",
+            f"{row['mean']:,.1f}",
+            "",
+            *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
+        )
+    console.print(table)
+
+
+def _show_backtest(found: dict[str, Any]) -> None:
+    columns = ("day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28")
+    table = Table("model", "origins", *columns, "80 % day", "80 % 7 d", "80 % 28 d", "s")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, row in found["models"].items():
+        cover = row["coverage"]
+        table.add_row(
+            name,
+            str(row["origins"]),
+            *(_number(row["crps"][column], 1) for column in columns),
+            _number(cover["day"]["80"], 2),
+            _number(cover["total_7"]["80"], 2),
+            _number(cover["total_28"]["80"], 2),
+            _number(row["seconds_per_origin"], 3),
+        )
+    Console(width=120 if not sys.stdout.isatty() else None).print(table)
+    for name, row in found["models"].items():
+        for reason in row["declined"]:
+            click.echo(f"{name} declined at {reason}", err=True)
+
+
+def _number(value: float | None, places: int) -> str:
+    return "–" if value is None else f"{value:,.{places}f}"

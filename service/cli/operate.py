@@ -1,0 +1,142 @@
+"""The commands that need the database: ingest, refit, serve, scheduler, status."""
+
+from __future__ import annotations
+
+__all__ = ["ingest", "refit", "scheduler", "serve", "status"]
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service.cli.progress import fitting
+from service.context import open_context
+from service.settings import Settings
+
+
+@click.command()
+@click.option(
+    "--source",
+    type=click.Choice(["figures", "csv"]),
+    help="Where the figures come from; CROSSINGS_SOURCE unless given.",
+)
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.pass_obj
+def ingest(settings: Settings, source: str | None, file: Path | None) -> None:
+    """Read figures into the store.
+
+    \b
+    Examples:
+      crossings ingest
+      crossings ingest --source csv my-figures.csv
+    """
+    from service.jobs.ingest import ingest as job
+
+    if (source == "csv") != (file is not None):
+        raise click.UsageError("expected --source csv with a FILE, or neither")
+    click.echo(job(open_context(settings), source, file).reason)
+
+
+@click.command()
+@click.option("--force", is_flag=True, help="Publish a new issue even if nothing changed.")
+@click.pass_obj
+def refit(settings: Settings, force: bool) -> None:
+    """Fit every declared model and publish a new issue, unless the newest is current.
+
+    \b
+    Example:
+      crossings refit --force
+    """
+    from service.jobs.refit import refit as job
+    from service.registry import declared
+
+    with fitting(len(declared(settings.models_dir))) as progress:
+        outcome = job(open_context(settings), force, progress)
+    click.echo(outcome.reason)
+
+
+@click.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve the API and the page; starts no work of its own.
+
+    \b
+    Example:
+      CROSSINGS_PORT=8080 crossings serve
+    """
+    from service.server import serve as run
+
+    open_context(settings).database.close()  # migrate once, before the workers start
+    run(settings)
+
+
+@click.command()
+@click.pass_obj
+def scheduler(settings: Settings) -> None:
+    """Run the jobs at their times, until stopped. One such process is enough.
+
+    \b
+    Example:
+      crossings scheduler
+    """
+    from service.jobs.clock import run
+
+    run(open_context(settings))
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def status(settings: Settings, form: str) -> int:
+    """Say what is published, how fresh it is, and how the jobs fare.
+
+    Exit status 0 when fresh or stale, 1 when degraded or when nothing is published.
+
+    \b
+    Examples:
+      crossings status
+      crossings status --format json | jq .status
+    """
+    from service.answers.desk import Desk
+    from service.answers.status import status as answer
+
+    found = answer(Desk(open_context(settings)))
+    if form == "json":
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _show(found)
+    return int(found["status"] == "degraded")
+
+
+def _show(found: dict[str, Any]) -> None:
+    # Off a terminal nothing is cut to the width of one.
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(found["status"], style="bold", highlight=False)
+    for reason in found["reasons"]:
+        console.print(f"  {reason['name']}: {reason['detail']}", highlight=False)
+    table = Table("series", "figures through", "issue", "issued at", "champion", "left out")
+    for row in found["series"]:
+        left_out = [m["model"] for m in row["models"] if m["failure"]]
+        table.add_row(
+            row["series_id"],
+            row["data_through"],
+            row["issue_id"],
+            row["issued_at"],
+            row["champion"],
+            ", ".join(left_out) or "none",
+        )
+    console.print(table)
+    jobs = Table("job", "last started", "outcome", "last success", "said")
+    for row in found["jobs"]:
+        jobs.add_row(
+            row["job"],
+            row["last_started_at"] or "never",
+            row["last_outcome"] or "",
+            row["last_success_at"] or "never",
+            row["last_reason"] or "",
+        )
+    console.print(jobs)

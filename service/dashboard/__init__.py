@@ -1,0 +1,5 @@
+"""The web page."""
+
+__all__ = ["blueprint"]
+
+from service.dashboard.pages import blueprint

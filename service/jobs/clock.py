@@ -1,0 +1,99 @@
+"""The scheduler: one process that runs the jobs at their times.
+
+Web processes never schedule. Jobs are declared here, not stored; each run claims its row before
+any work, so that a second scheduler by mistake does no harm.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SCHEDULE", "Scheduled", "build", "run"]
+
+import datetime as dt
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.cron import CronTrigger
+
+from service.clock import LONDON, instant, utc_now
+from service.context import Context
+from service.jobs.ingest import ingest
+from service.jobs.record import JobError
+from service.jobs.refit import refit
+
+_GRACE_SECONDS = 6 * 3600
+_log = logging.getLogger(__name__)
+
+
+def _renew(context: Context, period: str) -> None:
+    """Ingest, and refit on what came; the refit looks for itself whether there is need."""
+    try:
+        ingest(context, period=period)
+    finally:
+        refit(context, period=period)
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A job and the times, in Europe/London, at which it runs."""
+
+    name: str
+    cron: str
+    work: Callable[[Context, str], None]
+    about: str
+
+    @property
+    def trigger(self) -> CronTrigger:
+        """APScheduler's trigger of these times."""
+        return CronTrigger.from_crontab(self.cron, timezone=LONDON)
+
+
+SCHEDULE = (
+    Scheduled("renew", "50 13 * * *", _renew, "ingest and refit after the day's publication"),
+    Scheduled("renew-weekend", "40 9 * * sat,sun", _renew, "the same, earlier, at weekends"),
+)
+
+
+def build(context: Context) -> BlockingScheduler:
+    """Make the scheduler with every job of `SCHEDULE` in it."""
+    scheduler = BlockingScheduler(
+        timezone=dt.UTC,
+        # The default grace is one second: a job two seconds late would silently be left out.
+        job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
+    )
+    for item in SCHEDULE:
+        scheduler.add_job(_guarded, item.trigger, args=[context, item], id=item.name)
+    scheduler.add_listener(_missed, EVENT_JOB_MISSED)
+    return scheduler
+
+
+def run(context: Context) -> None:
+    """Run the jobs at their times until the process is told to stop."""
+    scheduler = build(context)
+
+    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        scheduler.shutdown(wait=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    for item in SCHEDULE:
+        fires = item.trigger.get_next_fire_time(None, utc_now())
+        _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
+    scheduler.start()
+
+
+def _guarded(context: Context, item: Scheduled) -> None:
+    """Run one job; a failure is in its row and its log, and the scheduler goes on."""
+    period = f"{item.name} {utc_now():%Y-%m-%d}"
+    try:
+        item.work(context, period)
+    except JobError as error:
+        _log.warning("%s did not succeed: %s", item.name, error)
+
+
+def _missed(event: JobExecutionEvent) -> None:
+    _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)

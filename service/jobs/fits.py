@@ -1,0 +1,107 @@
+"""The fits of a refit: taken from the registry where they stand, and else made and kept."""
+
+from __future__ import annotations
+
+__all__ = ["Fits", "fit_all"]
+
+import hashlib
+import json
+import logging
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata as packages
+
+from forecast import joint
+from forecast.forecasters.base import FitError
+from forecast.joint import Joint
+from forecast.series import DailySeries
+from forecast.specs import Spec, SpecError, build
+from service.clock import instant, utc_now
+from service.registry import Metadata, RegistryError, Version, find, load, prune, save
+from service.settings import Settings
+from service.store.observations import fingerprint
+
+_PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "prophet")
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Fits:
+    """What stands, and why the rest does not.
+
+    Attributes
+    ----------
+    standing : dict of model to (version, fit)
+    failures : dict of model to str
+    """
+
+    standing: dict[str, tuple[Version, Joint]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+def fit_all(
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    settings: Settings,
+    progress: Callable[[str], None],
+) -> Fits:
+    """Load or fit every model of `specs`; one that fails is left out, and the reason kept."""
+    fits = Fits()
+    for name in specs:
+        progress(name)
+        try:
+            fits.standing[name] = _one(name, specs, figures, settings)
+            continue
+        except (FitError, SpecError) as error:
+            fits.failures[name] = str(error)
+        except Exception as error:  # one model's defect must not cost the others their issue
+            fits.failures[name] = f"{type(error).__name__}: {error}"
+            _log.exception("model %s failed", name)
+        _log.warning("model %s is left out: %s", name, fits.failures[name])
+    return fits
+
+
+def _one(
+    name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], settings: Settings
+) -> tuple[Version, Joint]:
+    root, training = settings.fitted_folder, _training_hash(name, specs, figures)
+    version = find(root, name, training)
+    if version is not None:
+        try:
+            return version, load(version)
+        except RegistryError as error:
+            _log.error("a fitted version is refused and made again: %s", error)
+    began, now = time.perf_counter(), utc_now()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = joint.fit(build(name, specs), figures)
+    metadata = Metadata(
+        model=name,
+        data_through=str(figures[fitted.series].data_through),
+        as_of=instant(now),
+        fitted_at=instant(now),
+        training_hash=training,
+        seconds=round(time.perf_counter() - began, 3),
+        packages={package: packages.version(package) for package in _PACKAGES},
+        spec=asdict(specs[name]),
+        warnings=sorted({str(warning.message)[:200] for warning in caught}),
+    )
+    version = save(root, fitted, metadata)
+    prune(root, name, settings.keep_versions, {version.name})
+    return version, fitted
+
+
+def _training_hash(name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries]) -> str:
+    """Hash of what decides a fit: the declaration, its members', the figures, the program."""
+    spec = specs[name]
+    text = json.dumps(
+        {
+            "figures": fingerprint(figures.values()),
+            "specs": [asdict(specs[one]) for one in (name, *spec.members) if one in specs],
+            "packages": [packages.version(package) for package in _PACKAGES],
+        },
+        sort_keys=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,57 @@
+"""Seasonal terms, against the standard library's calendar."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast.calendar import MEAN_YEAR, day_of_year, harmonics, season_distance, weekday
+
+DAYS = st.dates(dt.date(1950, 1, 1), dt.date(2100, 12, 31))
+
+
+def array(*days: dt.date | str) -> np.ndarray:
+    return np.array(days, dtype="datetime64[D]")
+
+
+@given(st.lists(DAYS, min_size=1, max_size=20))
+def test_weekday_and_day_of_year_by_the_standard_library(days: list[dt.date]) -> None:
+    assert weekday(array(*days)).tolist() == [day.weekday() for day in days]
+    assert day_of_year(array(*days)).tolist() == [day.timetuple().tm_yday - 1 for day in days]
+
+
+def test_harmonics_by_a_slow_loop() -> None:
+    days = np.datetime64("2023-12-25") + np.arange(900)
+    fast = harmonics(days, 3)
+    for i, day in enumerate(day_of_year(days)):
+        slow = []
+        for k in (1, 2, 3):
+            angle = 2 * np.pi * k * day / MEAN_YEAR
+            slow += [np.sin(angle), np.cos(angle)]
+        np.testing.assert_allclose(fast[i], slow, atol=1e-12)
+    assert harmonics(days, 0).shape == (900, 0)
+
+
+def test_the_year_closes() -> None:
+    """The last day of a year and the first of the next are as near as any two days."""
+    waves = harmonics(array("2024-12-31", "2025-01-01", "2025-12-31", "2026-01-01"), 2)
+    assert np.abs(waves[1] - waves[0]).max() < 0.05
+    assert np.abs(waves[3] - waves[2]).max() < 0.05
+
+
+@given(DAYS, DAYS)
+def test_season_distance_is_short_and_the_same_both_ways(one: dt.date, two: dt.date) -> None:
+    there = season_distance(array(one), np.datetime64(two))[0]
+    back = season_distance(array(two), np.datetime64(one))[0]
+    assert there == pytest.approx(back)
+    assert 0 <= there <= MEAN_YEAR / 2
+
+
+def test_season_distance_of_known_days() -> None:
+    days = array("2024-01-05", "2023-07-01", "2025-01-01")
+    distance = season_distance(days, np.datetime64("2025-01-01"))
+    np.testing.assert_allclose(distance, [3.2, 180.8, 0.0], atol=1.0)

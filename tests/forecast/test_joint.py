@@ -1,0 +1,77 @@
+"""People and boats of one path, and generators that do not depend on each other."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from forecast import joint
+from forecast.forecasters.base import FitError
+from forecast.forecasters.climatology import Climatology
+from forecast.series import DailySeries
+from forecast.states import StateError
+
+ORIGIN = np.datetime64("2024-02-28", "D")
+
+
+def test_a_generator_has_its_seed_its_model_and_its_origin() -> None:
+    def first(seed: int, model: str, origin: np.datetime64) -> float:
+        return float(joint.generator(seed, model, origin).random())
+
+    given = first(1, "hurdle", ORIGIN)
+    assert given == first(1, "hurdle", ORIGIN)
+    others = [first(2, "hurdle", ORIGIN), first(1, "pool", ORIGIN), first(1, "hurdle", ORIGIN + 1)]
+    assert len({given, *others}) == 4
+
+
+def test_days_before_1970_have_a_generator_too() -> None:
+    joint.generator(1, "hurdle", np.datetime64("1965-03-01", "D")).random()
+
+
+def test_people_and_boats_come_from_one_path(figures: dict[str, DailySeries]) -> None:
+    seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
+    fitted = joint.fit(Climatology(), seen)
+    drawn = fitted.draw(28, 100, joint.generator(1, "climatology", ORIGIN))
+    assert set(drawn) == {"people", "boats"}
+    np.testing.assert_array_equal(drawn["people"].values == 0, drawn["boats"].values == 0)
+    again = fitted.draw(28, 100, joint.generator(1, "climatology", ORIGIN))
+    for name in drawn:
+        np.testing.assert_array_equal(drawn[name].values, again[name].values)
+        assert str(drawn[name].start) == "2024-02-29"
+
+
+def test_the_people_are_the_same_with_and_without_boats(figures: dict[str, DailySeries]) -> None:
+    people = {"people": figures["people"].upto(ORIGIN)}
+    alone = joint.fit(Climatology(), people).draw(28, 50, joint.generator(1, "x", ORIGIN))
+    both = {name: series.upto(ORIGIN) for name, series in figures.items()}
+    together = joint.fit(Climatology(), both).draw(28, 50, joint.generator(1, "x", ORIGIN))
+    assert set(alone) == {"people"}
+    np.testing.assert_array_equal(alone["people"].values, together["people"].values)
+
+
+def test_boats_alone_lead_themselves(figures: dict[str, DailySeries]) -> None:
+    boats = {"boats": figures["boats"].upto(ORIGIN)}
+    assert joint.leading(boats) == "boats"
+    assert joint.leading(figures) == "people"
+    drawn = joint.fit(Climatology(), boats).draw(7, 10, joint.generator(1, "x", ORIGIN))
+    assert set(drawn) == {"boats"}
+
+
+def test_boats_that_do_not_match_are_declined(figures: dict[str, DailySeries]) -> None:
+    uneven = {"people": figures["people"].upto(ORIGIN), "boats": figures["boats"]}
+    with pytest.raises(FitError, match="same days"):
+        joint.fit(Climatology(), uneven)
+
+
+def test_a_joint_fit_comes_back_from_its_state(figures: dict[str, DailySeries]) -> None:
+    seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
+    fitted = joint.fit(Climatology(), seen)
+    values, arrays = fitted.to_state()
+    again = joint.Joint.from_state(json.loads(json.dumps(values, sort_keys=True)), arrays)
+    for name, paths in fitted.draw(28, 50, np.random.default_rng(3)).items():
+        other = again.draw(28, 50, np.random.default_rng(3))[name]
+        np.testing.assert_array_equal(paths.values, other.values)
+    with pytest.raises(StateError):
+        joint.Joint.from_state({"series": "people"}, arrays)

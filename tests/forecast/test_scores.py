@@ -1,0 +1,128 @@
+"""Scores, beside the double loops that define them and beside published numbers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from forecast.scores import CRPS_ESTIMATOR, coverage, crps, pit, skill, wis
+
+SAMPLES = hnp.arrays(np.int64, st.integers(2, 25), elements=st.integers(0, 1500))
+
+
+def slow_crps(sample: list[int], observed: float) -> float:
+    """E|X - y| - E|X - X'| / 2, the pairs without repetition: the fair estimator."""
+    n = len(sample)
+    apart = sum(abs(x - observed) for x in sample) / n
+    spread = sum(abs(x - z) for x in sample for z in sample) / (2 * n * (n - 1))
+    return apart - spread
+
+
+@given(SAMPLES, st.integers(0, 2000))
+def test_crps_by_a_double_loop(sample: np.ndarray, observed: int) -> None:
+    assert CRPS_ESTIMATOR == "pwm"
+    fast = crps(sample[:, None], [observed])
+    assert fast.shape == (1,)
+    assert fast[0] == pytest.approx(slow_crps(sample.tolist(), observed), abs=1e-8)
+
+
+def test_crps_of_a_known_distribution() -> None:
+    """For y at the mean of N(0, sigma) the score is sigma (2 phi(0) - 1 / sqrt(pi))."""
+    draws = np.random.default_rng(1).normal(0, 1000, size=(200_000, 1))
+    expected = 1000 * (2 / math.sqrt(2 * math.pi) - 1 / math.sqrt(math.pi))
+    assert crps(draws, [0.0])[0] == pytest.approx(expected, rel=0.02)
+
+
+def test_crps_of_many_days_is_the_crps_of_each() -> None:
+    sample = np.random.default_rng(2).integers(0, 500, size=(40, 3, 5))
+    observed = np.random.default_rng(3).integers(0, 500, size=(3, 5))
+    fast = crps(sample, observed)
+    for i in range(3):
+        for j in range(5):
+            assert fast[i, j] == pytest.approx(slow_crps(sample[:, i, j].tolist(), observed[i, j]))
+
+
+def slow_interval_score(lo: float, hi: float, y: float, alpha: float) -> float:
+    """Bracher et al. (2021), eq. 1."""
+    score = hi - lo
+    if y < lo:
+        score += 2 / alpha * (lo - y)
+    if y > hi:
+        score += 2 / alpha * (y - hi)
+    return score
+
+
+@given(SAMPLES, st.integers(0, 2000))
+def test_wis_by_its_definition(sample: np.ndarray, observed: int) -> None:
+    """Bracher et al. (2021), eq. 2, with w_0 = 1/2 and w_k = alpha_k / 2."""
+    ordered = sorted(sample.tolist())
+
+    def quantile(per_mille: int) -> int:
+        return ordered[max(-(-per_mille * len(ordered) // 1000), 1) - 1]
+
+    total = abs(observed - quantile(500)) / 2
+    for level in (50, 80, 95):
+        lo, hi = quantile(500 - 5 * level), quantile(500 + 5 * level)
+        alpha = 1 - level / 100
+        total += alpha / 2 * slow_interval_score(lo, hi, observed, alpha)
+    assert wis(sample[:, None], [observed])[0] == pytest.approx(total / 3.5)
+
+
+def test_wis_of_a_hand_made_forecast() -> None:
+    """Of 1..100: median 50, 50 % 25-75, 80 % 10-90; seen 95: (22.5 + 32.5 + 13) / 2.5."""
+    sample = np.arange(1, 101)[:, None]
+    expected = (0.5 * 45 + (0.25 * 50 + 20) + (0.1 * 80 + 5)) / 2.5
+    assert wis(sample, [95], levels=(50, 80))[0] == pytest.approx(expected)
+
+
+def test_wis_of_a_point_forecast_is_its_absolute_error() -> None:
+    assert wis(np.full((10, 1), 30), [42])[0] == pytest.approx(12)
+
+
+def test_wis_nears_half_the_crps_doubled() -> None:
+    """With many levels the weighted interval score becomes the CRPS."""
+    sample = np.random.default_rng(5).gamma(1.0, 200.0, size=(4000, 6)).astype(int)
+    observed = np.array([0, 50, 120, 300, 700, 1500])
+    levels = [100 * k / 100 for k in range(2, 100, 2)]
+    np.testing.assert_allclose(wis(sample, observed, levels), crps(sample, observed), rtol=0.03)
+
+
+@given(SAMPLES, st.integers(0, 2000))
+def test_coverage_counts_the_bounds_in(sample: np.ndarray, observed: int) -> None:
+    ordered = np.sort(sample)
+    n = len(ordered)
+    lo, hi = ordered[max(math.ceil(n / 10), 1) - 1], ordered[math.ceil(9 * n / 10) - 1]
+    assert coverage(sample[:, None], [observed], 80)[0] == (lo <= observed <= hi)
+    assert coverage(sample[:, None], [lo], 80)[0]
+    assert coverage(sample[:, None], [hi], 80)[0]
+
+
+def test_pit_of_a_right_forecast_is_uniform_in_spite_of_zeros() -> None:
+    rng = np.random.default_rng(6)
+    days = 4000
+    sample = rng.poisson(0.7, size=(500, days))
+    observed = rng.poisson(0.7, size=days)
+    values = pit(sample, observed, rng)
+    counts, _ = np.histogram(values, bins=10, range=(0, 1))
+    # Chi-square with nine degrees of freedom passes 27.9 once in a thousand.
+    assert ((counts - days / 10) ** 2 / (days / 10)).sum() < 27.9
+
+
+@given(SAMPLES, st.integers(0, 2000))
+def test_pit_lies_between_the_shares_below_and_not_above(sample: np.ndarray, observed: int) -> None:
+    value = pit(sample[:, None], [observed], np.random.default_rng(0))[0]
+    below = sum(x < observed for x in sample.tolist()) / len(sample)
+    upto = sum(x <= observed for x in sample.tolist()) / len(sample)
+    assert below - 1e-12 <= value <= upto + 1e-12
+
+
+def test_skill() -> None:
+    assert skill(50.0, 100.0) == 0.5
+    assert skill(100.0, 100.0) == 0.0
+    assert skill(0.0, 3.0) == 1.0
+    assert math.isnan(skill(0.0, 0.0))
