@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
@@ -186,7 +186,7 @@ def _choose(links: Iterable[tuple[str, str]], site: Site, where: str) -> str:
     for title, href in links:
         try:
             url = urljoin(site.www + "/", href)
-            path = urlsplit(url).path
+            path = unquote(urlsplit(url).path)
         except ValueError:  # a link that is no address
             continue
         name = " ".join(re.split(r"[\s_%./+-]+", f"{title} {path.rpartition('/')[2]}".casefold()))

@@ -230,7 +230,9 @@ class Fetcher:
             if error.wait_seconds is None:
                 return True
             return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False
-        return isinstance(error, httpx.TransportError)
+        return isinstance(error, httpx.TransportError) and not isinstance(
+            error, httpx.UnsupportedProtocol
+        )
 
 
 def _check_kind(answer: httpx.Response, kinds: tuple[str, ...], where: str) -> None:
@@ -274,5 +276,8 @@ def _plain(error: Exception) -> str:
 
 def _bare(url: str) -> str:
     """The address without user, query and fragment, where secrets travel."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address, and so nothing to hide in its query
+        return repr(url[:80])
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

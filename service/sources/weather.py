@@ -23,7 +23,7 @@ VARIABLES = {
 _NIGHT_HOURS = slice(0, 10)  # 00:00 to 09:00 UTC, both included: when boats set out
 
 
-def names_of(variables: Sequence[str]) -> tuple[str, ...]:
+def _names_of(variables: Sequence[str]) -> tuple[str, ...]:
     """The daily columns of some hourly `variables`, in order."""
     return tuple(
         f"{variable}_{when}_{VARIABLES[variable]}"
@@ -32,10 +32,10 @@ def names_of(variables: Sequence[str]) -> tuple[str, ...]:
     )
 
 
-NAMES = names_of(tuple(VARIABLES))
+NAMES = _names_of(tuple(VARIABLES))
 """Columns of the past and of the forecast."""
 
-MEMBER_NAMES = names_of(("wind_speed_10m", "wind_gusts_10m"))
+MEMBER_NAMES = _names_of(("wind_speed_10m", "wind_gusts_10m"))
 """Columns of the ensemble, which knows the air only."""
 
 
