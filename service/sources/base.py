@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["PREVENTIONS", "RANKS", "SERIES", "Counts", "Document", "SourceError"]
+__all__ = [
+    "PREVENTIONS",
+    "RANKS",
+    "SERIES",
+    "Counts",
+    "Document",
+    "FetchError",
+    "NotReached",
+    "Rejected",
+    "SourceError",
+    "Unfit",
+]
 
 import datetime as dt
 from collections.abc import Mapping
@@ -28,7 +39,7 @@ class SourceError(ValueError):
     ::
 
         SourceError
-        └── FetchError        figures that could not be fetched; see `service.sources.http`
+        └── FetchError        figures that could not be fetched
             ├── NotReached    no answer, or not the whole of it, however often it was asked
             ├── Rejected      an answer that says no
             └── Unfit         an answer of the wrong kind, the wrong size or from the wrong place
@@ -39,6 +50,35 @@ class SourceError(ValueError):
         self.expected = expected
         self.found = found
         super().__init__(f"{where}: expected {expected}, found {found}")
+
+
+class FetchError(SourceError):
+    """Something that could not be fetched; `where` is its address, without its query."""
+
+
+class NotReached(FetchError):
+    """No answer, or not the whole of it, however often it was asked."""
+
+
+class Rejected(FetchError):
+    """An answer that says no.
+
+    Attributes
+    ----------
+    wait_seconds : float | None
+        How long the site asked to wait.
+    """
+
+    def __init__(
+        self, where: str, expected: str, found: str, status: int, wait_seconds: float | None
+    ) -> None:
+        super().__init__(where, expected, found)
+        self.status = status
+        self.wait_seconds = wait_seconds
+
+
+class Unfit(FetchError):
+    """An answer of the wrong kind, the wrong size, or from the wrong place."""
 
 
 @dataclass(frozen=True)

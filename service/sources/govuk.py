@@ -5,28 +5,20 @@ from __future__ import annotations
 __all__ = ["Published", "Site", "merge", "read"]
 
 import datetime as dt
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import unquote, urljoin, urlsplit
-
-from selectolax.lexbor import LexborHTMLParser
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 from service.sources import page, workbook
 from service.sources.base import RANKS, Document, SourceError
-from service.sources.http import Fetcher, FetchError, Response
+from service.sources.http import Fetcher
+from service.sources.links import newest_workbook
 
 _PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
 )
 _PAGE = f"{_PUBLICATION}/{_PUBLICATION.rpartition('/')[2]}-last-7-days"
-_LARGEST_JSON, _LARGEST_PAGE, _LARGEST_WORKBOOK = 2_000_000, 2_000_000, 10_000_000
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
-_DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS) + r") (\d{4})", re.ASCII)
-_VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
+_LARGEST_PAGE, _LARGEST_WORKBOOK = 2_000_000, 10_000_000
 
 Validators = tuple[str | None, str | None]
 Keep = Callable[[bytes, str], object]
@@ -83,9 +75,10 @@ def read(
     known : mapping of address to (etag, last_modified)
         What the last `read` returned.
     """
+    fetcher = replace(fetcher, hosts=site.hosts)
     takings = _Takings(fetcher, keep, today, known or {})
     takings.take(
-        lambda: _newest_workbook(fetcher, site, keep),
+        lambda: newest_workbook(fetcher, site.www, _PUBLICATION, keep),
         (workbook.read, workbook.MEDIA_TYPES, _LARGEST_WORKBOOK, ".ods"),
     )
     takings.take(lambda: site.www + _PAGE, (page.read, page.MEDIA_TYPES, _LARGEST_PAGE, ".html"))
@@ -141,72 +134,3 @@ def merge(documents: Iterable[Document]) -> dict[str, dict[dt.date, tuple[int, s
                 {day: (value, document.source) for day, value in counts.items()}
             )
     return ruling
-
-
-def _newest_workbook(fetcher: Fetcher, site: Site, keep: Keep) -> str:
-    """Address of the newest workbook: as the content API lists it, else as the page links to it."""
-    failures: list[SourceError] = []
-    ways: Sequence[tuple[str, str, str, Callable[[Response], list[tuple[str, str]]]]] = (
-        ("/api/content", "application/json", ".json", _listed),
-        ("", "text/html", ".html", _linked),
-    )
-    for prefix, kind, suffix, links in ways:
-        try:
-            answer = fetcher.get(site.www + prefix + _PUBLICATION, (kind,), _LARGEST_JSON)
-            keep(answer.content, suffix)
-            return _choose(links(answer), site, answer.url)
-        except SourceError as error:
-            failures.append(error)
-    if all(isinstance(error, FetchError) for error in failures):
-        raise failures[-1]
-    raise next(error for error in failures if not isinstance(error, FetchError))
-
-
-def _listed(answer: Response) -> list[tuple[str, str]]:
-    """(title, address) of each attachment in an answer of the content API."""
-    try:
-        attachments = json.loads(answer.content)["details"]["attachments"]
-        return [
-            (str(one.get("title", "")), str(one["url"])) for one in attachments if one.get("url")
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        wanted = "a publication with details.attachments"
-        raise SourceError(answer.url, wanted, f"{type(error).__name__}: {error}"[:200]) from error
-
-
-def _linked(answer: Response) -> list[tuple[str, str]]:
-    """(text, address) of each link on the publication's own page."""
-    text = answer.content.decode("utf-8", "replace")
-    links = LexborHTMLParser(text).css("a[href]")
-    return [(link.text().strip(), str(link.attributes["href"])) for link in links]
-
-
-def _choose(links: Iterable[tuple[str, str]], site: Site, where: str) -> str:
-    found = {}
-    for title, href in links:
-        try:
-            url = urljoin(site.www + "/", href)
-            path = unquote(urlsplit(url).path)
-        except ValueError:  # a link that is no address
-            continue
-        name = " ".join(re.split(r"[\s_%./+-]+", f"{title} {path.rpartition('/')[2]}".casefold()))
-        if path.casefold().endswith(".ods") and "time series" in name:
-            found[url] = name
-    ranked = sorted(found, key=lambda url: _age(found[url]), reverse=True)
-    if not ranked:
-        raise SourceError(where, "a link to a time-series workbook (.ods)", "none")
-    if len(ranked) > 1 and _age(found[ranked[0]]) == _age(found[ranked[1]]):
-        both = f"{ranked[0]} and {ranked[1]}"
-        raise SourceError(where, "one newest time-series workbook, told by its name", both)
-    if urlsplit(ranked[0]).netloc not in site.hosts:
-        raise SourceError(where, f"a link to {' or '.join(sorted(site.hosts))}", ranked[0])
-    return ranked[0]
-
-
-def _age(name: str) -> tuple[int, int, int, int]:
-    """Year, month, day and version in the name of a workbook, for comparing; zeros when absent."""
-    dated, version = _DATED.search(name), _VERSION.search(name)
-    year, month, day = (
-        (int(dated[3]), _MONTHS.index(dated[2]) + 1, int(dated[1])) if dated else (0, 0, 0)
-    )
-    return year, month, day, int(version[1]) if version else 0

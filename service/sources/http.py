@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FetchError", "Fetcher", "NotReached", "Rejected", "Response", "Unfit"]
+__all__ = ["Fetcher", "Response"]
 
 import datetime as dt
 import time
@@ -16,39 +16,10 @@ import httpx
 import stamina
 
 from service.clock import utc_now
-from service.sources.base import SourceError
+from service.sources.base import NotReached, Rejected, Unfit
 
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _PROJECT = "channel-crossings-forecast"
-
-
-class FetchError(SourceError):
-    """Something that could not be fetched; `where` is its address, without its query."""
-
-
-class NotReached(FetchError):
-    """No answer, or not the whole of it, however often it was asked."""
-
-
-class Rejected(FetchError):
-    """An answer that says no.
-
-    Attributes
-    ----------
-    wait_seconds : float | None
-        How long the site asked to wait.
-    """
-
-    def __init__(
-        self, where: str, expected: str, found: str, status: int, wait_seconds: float | None
-    ) -> None:
-        super().__init__(where, expected, found)
-        self.status = status
-        self.wait_seconds = wait_seconds
-
-
-class Unfit(FetchError):
-    """An answer of the wrong kind, the wrong size, or from the wrong place."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from service.sources import weather
-from service.sources.base import SourceError
-from service.sources.http import Fetcher, FetchError
+from service.sources.base import FetchError, SourceError
+from service.sources.http import Fetcher
 from service.sources.weather import VARIABLES, Weather
 
 ATTRIBUTION = "Weather data by Open-Meteo.com, licensed under CC BY 4.0."

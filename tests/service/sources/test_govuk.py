@@ -160,7 +160,7 @@ def test_a_workbook_elsewhere_is_not_fetched(reading: Reading) -> None:
     elsewhere = {"title": "time series", "url": "http://127.0.0.2:1/time_series.ods"}
     listing(reading.sites, elsewhere)
     reading.sites.replies[PUBLICATION] = Answer(status=404)
-    assert "expected a link to" in refusal(reading.read())
+    assert "expected a host of 127.0.0.1" in refusal(reading.read())
 
 
 def test_html_where_a_workbook_was_expected_is_refused(reading: Reading) -> None:

@@ -11,8 +11,8 @@ from email.utils import format_datetime
 import pytest
 from support.sites import Answer, Sites, dripping, endless, stalled, tagged
 
-from service.sources.base import SourceError
-from service.sources.http import Fetcher, FetchError, NotReached, Rejected, Unfit
+from service.sources.base import FetchError, NotReached, Rejected, SourceError, Unfit
+from service.sources.http import Fetcher
 
 HTML = ("text/html",)
 
