@@ -5,27 +5,37 @@ At each origin a model sees the days up to and including the origin and nothing 
 
 from __future__ import annotations
 
-__all__ = ["OriginScore", "Protocol", "run", "score_origin", "summary"]
+__all__ = [
+    "Mapper",
+    "OriginScore",
+    "Outcome",
+    "Protocol",
+    "Task",
+    "Work",
+    "attempt",
+    "in_turn",
+    "run",
+    "score_origin",
+    "summary",
+]
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from forecast import joint
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.paths import Paths
-from forecast.scores import CRPS_ESTIMATOR, coverage, crps, pit, wis
+from forecast.judged import DAY_LEVELS, Judged, judge
+from forecast.scores import CRPS_ESTIMATOR
 from forecast.series import DailySeries, Day, as_day
 
-_DAY_LEVELS = (50, 80, 95)
 _TOTAL_LEVELS = (80,)
 _LEADS = {"day_1": (1, 1), "days_1_7": (1, 7), "days_8_14": (8, 14), "days_15_28": (15, 28)}
-_TOTALS = {"total_7": 7, "total_28": 28}
+_TOTALS = ("total_7", "total_28")
 
 
 @dataclass(frozen=True)
@@ -58,31 +68,42 @@ class Protocol:
         return list(days)
 
 
-@dataclass(frozen=True)
-class OriginScore:
-    """Scores of one model at one origin.
-
-    Attributes
-    ----------
-    crps, wis, pit : ndarray, shape (horizon,)
-        Of the days.
-    within : dict of level to ndarray of bool, shape (horizon,)
-        Whether the day's central interval held the truth.
-    totals : dict
-        For ``total_7`` and ``total_28``: ``crps``, ``pit``, ``error`` of the mean, ``within``.
-    error : ndarray, shape (horizon,)
-        Mean forecast less truth.
-    """
+@dataclass(frozen=True, kw_only=True)
+class OriginScore(Judged):
+    """Scores of one model at one origin, and the seconds that it took to fit and draw."""
 
     model: str
     origin: str
     seconds: float
-    crps: npt.NDArray[np.float64]
-    wis: npt.NDArray[np.float64]
-    pit: npt.NDArray[np.float64]
-    error: npt.NDArray[np.float64]
-    within: dict[int, npt.NDArray[np.bool_]]
-    totals: dict[str, dict[str, float]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model at one origin."""
+
+    model: str
+    origin: Day
+
+
+@dataclass(frozen=True)
+class Work:
+    """What all tasks share; it is sent to a worker once, not with each task."""
+
+    models: Mapping[str, Forecaster]
+    figures: Mapping[str, DailySeries]
+    protocol: Protocol
+
+    def tasks(self) -> list[Task]:
+        """Every model at every origin, by origin."""
+        origins = self.protocol.origins(self.figures[self.protocol.series].data_through)
+        return [Task(model, origin) for origin in origins for model in self.models]
+
+
+Outcome: TypeAlias = OriginScore | str
+"""The scores; or ``ORIGIN: reason`` where the model declined."""
+
+Mapper: TypeAlias = Callable[[Work, Sequence[Task]], Iterable[tuple[int, Outcome]]]
+"""Attempts every task of some work; gives each one's place and outcome, in whatever order."""
 
 
 def score_origin(
@@ -109,41 +130,23 @@ def score_origin(
     fitted = joint.fit(forecaster, seen, covariates)
     paths = fitted.draw(protocol.horizon, protocol.paths, rng)[protocol.series]
     seconds = time.perf_counter() - began
-    return _score(model, origin, seconds, paths, truth, rng)
+    judged = judge(paths, truth, rng)
+    return OriginScore(model=model, origin=str(origin), seconds=seconds, **vars(judged))
 
 
-def _score(
-    model: str,
-    origin: Day,
-    seconds: float,
-    paths: Paths,
-    truth: npt.NDArray[np.int64],
-    rng: np.random.Generator,
-) -> OriginScore:
-    totals = {}
-    for name, days in _TOTALS.items():
-        if days <= len(truth):
-            drawn = paths.total(paths.start, paths.start + (days - 1))[:, None]
-            came = truth[:days].sum(keepdims=True)
-            totals[name] = {
-                "crps": float(crps(drawn, came)[0]),
-                "pit": float(pit(drawn, came, rng)[0]),
-                "error": float(drawn.mean() - came[0]),
-                "truth": float(came[0]),
-            } | {
-                f"within_{level}": float(coverage(drawn, came, level)[0]) for level in _TOTAL_LEVELS
-            }
-    return OriginScore(
-        model=model,
-        origin=str(origin),
-        seconds=seconds,
-        crps=crps(paths.values, truth),
-        wis=wis(paths.values, truth),
-        pit=pit(paths.values, truth, rng),
-        error=paths.mean() - truth,
-        within={level: coverage(paths.values, truth, level) for level in _DAY_LEVELS},
-        totals=totals,
-    )
+def attempt(work: Work, task: Task) -> Outcome:
+    """Score one task; the outcome is the same wherever, and beside whatever else, it runs."""
+    try:
+        return score_origin(
+            task.model, work.models[task.model], work.figures, task.origin, work.protocol
+        )
+    except FitError as error:
+        return f"{task.origin}: {error}"
+
+
+def in_turn(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+    """Attempt one task after the other, here."""
+    return ((place, attempt(work, task)) for place, task in enumerate(tasks))
 
 
 def run(
@@ -151,8 +154,16 @@ def run(
     figures: Mapping[str, DailySeries],
     protocol: Protocol,
     progress: Callable[[], None] = lambda: None,
+    mapper: Mapper = in_turn,
 ) -> tuple[dict[str, list[OriginScore]], dict[str, list[str]]]:
-    """Score every model at every origin; `progress` is called after each of them.
+    """Score every model at every origin.
+
+    Parameters
+    ----------
+    progress : callable
+        Called after each model at each origin.
+    mapper : callable
+        Who does the work; the result does not depend on it, timings aside.
 
     Returns
     -------
@@ -160,15 +171,20 @@ def run(
     declined : dict of model to list of str
         ``ORIGIN: reason`` for the origins that a model declined.
     """
+    work = Work(models, figures, protocol)
+    tasks = work.tasks()
+    outcomes: dict[int, Outcome] = {}
+    for place, outcome in mapper(work, tasks):
+        outcomes[place] = outcome
+        progress()
     scores: dict[str, list[OriginScore]] = {name: [] for name in models}
     declined: dict[str, list[str]] = {name: [] for name in models}
-    for origin in protocol.origins(figures[protocol.series].data_through):
-        for name, forecaster in models.items():
-            try:
-                scores[name].append(score_origin(name, forecaster, figures, origin, protocol))
-            except FitError as error:
-                declined[name].append(f"{origin}: {error}")
-            progress()
+    for place, task in enumerate(tasks):
+        outcome = outcomes[place]
+        if isinstance(outcome, OriginScore):
+            scores[task.model].append(outcome)
+        else:
+            declined[task.model].append(outcome)
     return scores, declined
 
 
@@ -207,7 +223,7 @@ def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:
         "wis": {"day": mean(r.wis for r in rows)},
         "bias": {"day": mean(r.error for r in rows)} | of_totals("error"),
         "coverage": {
-            "day": {str(level): mean(r.within[level] for r in rows) for level in _DAY_LEVELS},
+            "day": {str(level): mean(r.within[level] for r in rows) for level in DAY_LEVELS},
         }
         | {
             name: {str(level): value for level in _TOTAL_LEVELS}
@@ -215,7 +231,7 @@ def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:
         },
         "coverage_by_pit": {
             str(level): mean(np.abs(r.pit - 0.5) < level / 200 for r in rows)
-            for level in _DAY_LEVELS
+            for level in DAY_LEVELS
         },
         "per_origin": [
             {

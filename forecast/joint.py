@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BOATS", "PEOPLE", "Joint", "fit", "generator", "leading"]
+__all__ = ["BOATS", "PEOPLE", "SERIES", "Joint", "fit", "generator", "leading"]
 
 import zlib
 from collections.abc import Mapping
@@ -19,6 +19,8 @@ from forecast.paths import Paths
 from forecast.series import DailySeries, Day
 
 PEOPLE, BOATS = "people", "boats"
+SERIES = (PEOPLE, BOATS)
+"""What is forecast: the first leads, and the other follows from it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -155,6 +155,48 @@ class Paths:
         """P(some run of `window` days within the horizon sums to more than `threshold`)."""
         return float((self.rolling(window) > threshold).any(axis=1).mean())
 
+    def present(
+        self, stay_days: int, before: npt.NDArray[np.int64] | None = None
+    ) -> npt.NDArray[np.int64]:
+        """People present on each day if each stays `stay_days`, the day of arrival included.
+
+        Parameters
+        ----------
+        stay_days : int
+        before : ndarray, shape (n_days,)
+            Known counts of the days before the paths, the latest last; fewer than
+            ``stay_days - 1`` count as none before them.
+
+        Returns
+        -------
+        ndarray, shape (n_paths, horizon)
+        """
+        if stay_days < 1:
+            raise PathsError(f"expected a stay of 1 day or more, found {stay_days}")
+        lead = np.zeros(stay_days - 1, dtype=np.int64)
+        known = (
+            np.zeros(0, np.int64) if before is None else before[max(len(before) - len(lead), 0) :]
+        )
+        lead[len(lead) - len(known) :] = known
+        running = np.zeros((self.n_paths, len(lead) + self.horizon + 1), dtype=np.int64)
+        running[:, 1 : len(lead) + 1] = np.cumsum(lead)
+        np.cumsum(self.values, axis=1, out=running[:, len(lead) + 1 :])
+        running[:, len(lead) + 1 :] += lead.sum()
+        return np.asarray(running[:, stay_days:] - running[:, :-stay_days])
+
+    def longest_quiet_run(self) -> npt.NDArray[np.int64]:
+        """Length of the longest run of days without arrivals in each path, shape (n_paths,)."""
+        longest = np.zeros(self.n_paths, dtype=np.int64)
+        run = np.zeros(self.n_paths, dtype=np.int64)
+        for day in range(self.horizon):
+            run = np.where(self.values[:, day] == 0, run + 1, 0)
+            np.maximum(longest, run, out=longest)
+        return longest
+
+    def quiet_days(self) -> npt.NDArray[np.int64]:
+        """Number of days without arrivals in each path, shape (n_paths,)."""
+        return np.asarray((self.values == 0).sum(axis=1, dtype=np.int64))
+
 
 def interval_probabilities(level: float) -> tuple[float, float]:
     """Probabilities of the bounds of the central interval at `level` per cent (0 < level < 100)."""

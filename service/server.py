@@ -20,7 +20,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         options = {
-            "bind": f"{self.settings.host}:{self.settings.port}",
+            "bind": self.settings.bind,
             "workers": self.settings.workers,
             "threads": self.settings.threads,
             "worker_class": "gthread",

@@ -42,17 +42,29 @@ class Settings(BaseSettings):
     keep_versions: int = Field(
         10, ge=1, description="Fitted versions of each model that are kept on disk."
     )
+    champion_origins: int = Field(
+        26, ge=4, le=260, description="Weekly origins on which champion and challengers compare."
+    )
+    champion_margin: float = Field(
+        0.03,
+        ge=0,
+        lt=1,
+        description="Share by which a challenger's score must be better to become champion.",
+    )
     source: Literal["figures"] = Field(
         "figures", description="Where the figures come from; `figures`: the embedded ones."
     )
     paths: int = Field(2000, ge=100, le=20_000, description="Sample paths of each model.")
     horizon: int = Field(400, ge=28, le=400, description="Days ahead that are simulated.")
-    seed: int = Field(1, ge=0, description="Seed of the simulations.")
+    seed: int = Field(1, ge=0, lt=2**31, description="Seed of the simulations.")
     stale_after_days: int = Field(
         3, ge=1, description="Age of the newest figure, in days, beyond which answers are stale."
     )
     refit_hours: float = Field(
-        24, gt=0, description="Hours between the scheduler's refits when no new figure arrives."
+        24,
+        gt=0,
+        le=8760,
+        description="Hours between the scheduler's refits when no new figure arrives.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
@@ -71,7 +83,12 @@ class Settings(BaseSettings):
     @property
     def address(self) -> str:
         """Address under which readers reach the service, without a slash at the end."""
-        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+        return (self.public_url or f"http://{self.bind}").rstrip("/")
+
+    @property
+    def bind(self) -> str:
+        """Host and port that the web server binds, as in an address."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def load() -> Settings:

@@ -85,10 +85,13 @@ class FittedClimatology:
         n, block = len(self.window), self.hyper.block_days
         half = self.hyper.season_days
         first_year = np.maximum(np.ceil((lead + half + block - 1) / _YEAR), 1)
-        back = np.rint((first_year + rng.integers(0, self.hyper.years, size=lead.shape)) * _YEAR)
+        last_year = np.floor((n - 1 + lead - half) / _YEAR)
+        years = np.clip(last_year - first_year + 1, 1, self.hyper.years)
+        drawn = rng.integers(0, self.hyper.years, size=lead.shape) % years
+        back = np.rint((first_year + drawn) * _YEAR)
         offset = rng.integers(-half, half + 1, size=lead.shape)
         position = n - 1 + lead - back.astype(np.int64) + offset
-        # A short series has no such year: any run of it must do.
+        # A very short series has no such year: any run of it must do.
         anywhere = rng.integers(0, max(n - block, 1), size=lead.shape)
         return np.where((position >= 0) & (position + block <= n), position, anywhere)
 

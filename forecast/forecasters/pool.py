@@ -68,15 +68,24 @@ class FittedPool:
         """Draw each member's share of the paths, then shuffle them so that order means nothing."""
         edges = np.rint(np.concatenate([[0.0], np.cumsum(self.shares)]) * n_paths).astype(int)
         streams = rng.spawn(len(self.members))
-        drawn = [
-            member.simulate(horizon, int(count), stream)
-            for member, count, stream in zip(
-                self.members.values(), np.diff(edges), streams, strict=True
-            )
-            if count
-        ]
+        drawn = []
+        for name, count, stream in zip(self.members, np.diff(edges), streams, strict=True):
+            if count:
+                try:
+                    drawn.append(self.members[name].simulate(horizon, int(count), stream))
+                except FitError as error:
+                    return self._without(name, error).simulate(horizon, n_paths, rng)
         values = np.concatenate([paths.values for paths in drawn])
         return Paths(drawn[0].start, values[rng.permutation(n_paths)])
+
+    def _without(self, name: str, error: FitError) -> FittedPool:
+        """The others, in their proportions; raises `FitError` when none has a share."""
+        kept = np.array([member != name for member in self.members])
+        shares = self.shares[kept]
+        if not shares.sum() > 0:
+            raise FitError(f"no member of the pool stands; {name}: {error}") from error
+        others = {member: fitted for member, fitted in self.members.items() if member != name}
+        return FittedPool(others, shares / shares.sum())
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays; those of a member are named ``MEMBER/ARRAY``."""

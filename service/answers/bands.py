@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from forecast.paths import Paths, interval_probabilities
+from service.answers.checks import check_whole
 from service.answers.errors import BadQuestion
 
 LEVELS = (50, 80, 90, 95, 99)
@@ -29,9 +30,7 @@ def bands(paths: Paths, horizon: int, levels: Sequence[int]) -> list[dict[str, A
         If the horizon is longer than the paths, or a level is not one of `LEVELS`.
     """
     check_levels(levels)
-    longest = paths.horizon
-    if not 1 <= horizon <= longest:
-        raise BadQuestion("horizon", f"1 to {longest} days", horizon)
+    check_whole("horizon", horizon, 1, paths.horizon)
     columns = _columns(paths, levels)
     return [
         {

@@ -7,11 +7,11 @@ __all__ = ["briefing"]
 import datetime as dt
 from typing import Any
 
+from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotReady
 from service.clock import instant
-from service.sources.base import SERIES
 from service.store import observations
 from service.store.observations import AsOf
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeVar
 
+from forecast.joint import SERIES
 from forecast.paths import Paths
 from forecast.series import DailySeries
 from forecast.specs import champion
@@ -24,7 +25,6 @@ from service.answers.state import State, state_of
 from service.clock import utc_now
 from service.context import Context
 from service.registry import declared
-from service.sources.base import SERIES
 from service.store import issues, observations, runs
 from service.store.database import Connection
 from service.store.issues import Entry, Issue

@@ -41,9 +41,9 @@ def figures(
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:
-        rows = observations.current(connection, series_id, as_of)
-    if not rows and as_of is None:
-        raise NotReady("no figures are stored yet")
+        rows = observations.current(connection, series_id, as_of, first, last)
+        if not rows and observations.first_day(connection, series_id) is None:
+            raise NotReady("no figures are stored yet")
     return [
         {
             "time": f"{row.date}T00:00:00Z",
@@ -53,5 +53,4 @@ def figures(
             "known_at": instant(row.known_at),
         }
         for row in rows
-        if (first is None or row.date >= first) and (last is None or row.date <= last)
     ]

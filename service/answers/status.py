@@ -8,10 +8,10 @@ import datetime as dt
 from dataclasses import asdict
 from typing import Any
 
+from forecast.joint import SERIES
 from service.answers.desk import Desk
 from service.answers.state import State
 from service.clock import instant, uk_day
-from service.sources.base import SERIES
 from service.store import issues, observations, runs
 from service.store.database import Connection
 from service.store.issues import Issue
@@ -41,7 +41,7 @@ def status(desk: Desk) -> dict[str, Any]:
             state = desk.state(connection, issue, now)
             states.append(state)
             rows.append(_issue(desk, connection, issue, state, now))
-        jobs = [_job(connection, job) for job in ("ingest", "refit")]
+        jobs = [_job(connection, job) for job in ("ingest", "refit", "compare")]
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
     reasons = {reason.name: asdict(reason) for state in states for reason in state.reasons}
     if not states:

@@ -69,7 +69,7 @@ def _not_ready(error: NotReady) -> Response:
 
 
 def _no_database(error: Unavailable) -> Response:
-    _log.error("database unavailable: %s", error.orig)
+    _log.error("no answer from the %s", error)
     return _answer(503, "the database does not answer", retry_after=_RETRY_SECONDS)
 
 

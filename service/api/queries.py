@@ -4,9 +4,12 @@ from __future__ import annotations
 
 __all__ = [
     "BriefingQuery",
+    "CapacityQuery",
+    "ExceedanceQuery",
     "ForecastQuery",
     "NoQuery",
     "ObservationsQuery",
+    "QuietQuery",
     "TotalsQuery",
 ]
 
@@ -71,6 +74,12 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _number(value: Any) -> Any:
+    if isinstance(value, str) and not re.fullmatch(r"\d{1,3}(\.\d{1,9})?", value):
+        raise ValueError(f"expected a number such as 0.9, found {value[:40]!r}")
+    return value
+
+
 def _as_text(example: str, **schema: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "examples": [example]} | schema)
 
@@ -80,6 +89,12 @@ Horizon = Annotated[
     int,
     BeforeValidator(_whole),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 400}),
+]
+Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
+Share = Annotated[
+    float,
+    BeforeValidator(_number),
+    WithJsonSchema({"type": "number", "minimum": 0.5, "maximum": 0.999}),
 ]
 Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
 Moment = Annotated[AsOf, BeforeValidator(_as_of), _as_text("2024-10-18T14:00:00Z")]
@@ -147,6 +162,35 @@ class TotalsQuery(NoQuery):
         if self.first and self.periods is not None:
             raise ValueError("expected `periods`, or `from` and `to`, not both")
         return self
+
+
+class ExceedanceQuery(NoQuery):
+    """Above what, in how many days, how far."""
+
+    threshold: Whole = Field(500, description="More than so many count, 0 to 1,000,000.")
+    window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
+    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    issue: str = _ISSUE
+    model: str = _MODEL
+
+
+class CapacityQuery(NoQuery):
+    """How long a stay, how sure, how far."""
+
+    stay_days: Whole = Field(4, description="Days that each person stays, 1 to 400.")
+    share: Share = Field(0.9, description="Probability that the places suffice, 0.5 to 0.999.")
+    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    levels: Levels = _LEVELS
+    issue: str = _ISSUE
+    model: str = _MODEL
+
+
+class QuietQuery(NoQuery):
+    """How far, of which issue."""
+
+    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    issue: str = _ISSUE
+    model: str = _MODEL
 
 
 class ObservationsQuery(NoQuery):

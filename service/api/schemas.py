@@ -4,11 +4,14 @@ from __future__ import annotations
 
 __all__ = [
     "Briefing",
+    "Capacity",
     "Catalogue",
+    "Exceedance",
     "Forecast",
     "Health",
     "Observations",
     "ProblemDetails",
+    "Quiet",
     "Status",
     "Totals",
 ]
@@ -47,7 +50,6 @@ class _Headed(_Open):
     status: StatusName
     reasons: list[ReasonItem]
     attribution: str
-    levels: list[int]
 
 
 class ForecastRow(_Open):
@@ -70,6 +72,7 @@ class ForecastRow(_Open):
 class Forecast(_Headed):
     """Bands of the coming days."""
 
+    levels: list[int]
     rows: list[ForecastRow]
 
 
@@ -89,7 +92,78 @@ class TotalsRow(_Open):
 class Totals(_Headed):
     """Sums over spans of days."""
 
+    levels: list[int]
     rows: list[TotalsRow]
+
+
+class ExceedanceRow(_Open):
+    """One run of days, by its first and last day."""
+
+    time: dt.datetime
+    date: dt.date
+    to: dt.date
+    horizon_days: int
+    p_above: float
+
+
+class Exceedance(_Headed):
+    """How likely a threshold is passed."""
+
+    threshold: int
+    window: int
+    horizon: int
+    p_any: float
+    rows: list[ExceedanceRow]
+
+
+class CapacityRow(_Open):
+    """People present on one day, and the places that suffice."""
+
+    time: dt.datetime
+    date: dt.date
+    horizon_days: int
+    median: int
+    mean: float
+    places: int
+
+
+class Capacity(_Headed):
+    """People present at once."""
+
+    stay_days: int
+    share: float
+    horizon: int
+    places_peak: int
+    levels: list[int]
+    rows: list[CapacityRow]
+
+
+class QuietSummary(_Open):
+    """A number of days, in short."""
+
+    median: int
+    mean: float
+    lo80: int
+    hi80: int
+
+
+class QuietRow(_Open):
+    """How likely so many days are."""
+
+    days: int
+    p_longest_run: float
+    p_longest_run_at_least: float
+    p_quiet_days: float
+    p_quiet_days_at_least: float
+
+
+class Quiet(_Headed):
+    """How long it may stay quiet."""
+
+    horizon: int
+    longest_run: QuietSummary
+    quiet_days: QuietSummary
+    rows: list[QuietRow]
 
 
 class ObservationsRow(_Open):

@@ -9,7 +9,16 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, current_app
 
-from service.answers import bands, briefing, figures, status, totals
+from service.answers import (
+    bands,
+    briefing,
+    capacity,
+    exceedance,
+    figures,
+    quiet,
+    status,
+    totals,
+)
 from service.answers.desk import Desk, View
 from service.api import queries, schemas
 from service.api.representation import represent
@@ -69,6 +78,39 @@ def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
             view.known, view.paths, view.moment, q.periods or totals.PERIODS, q.levels
         )
     return represent(_head(view) | {"levels": list(q.levels), "rows": rows})
+
+
+@blueprint.get("/<series_id>/exceedance")
+@blueprint.input(queries.ExceedanceQuery, location="query")
+@blueprint.output(schemas.Exceedance)
+def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
+    """Return how likely each day, or run of days, brings more than a threshold."""
+    q = query_data
+    view = _desk().view(series_id, q.issue, q.model)
+    return represent(
+        _head(view) | exceedance.exceedance(view.paths, q.threshold, q.window, q.horizon)
+    )
+
+
+@blueprint.get("/<series_id>/capacity")
+@blueprint.input(queries.CapacityQuery, location="query")
+@blueprint.output(schemas.Capacity)
+def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
+    """Return how many people are present at once, and how many places suffice."""
+    q = query_data
+    view = _desk().view(series_id, q.issue, q.model)
+    answer = capacity.capacity(view.known, view.paths, q.stay_days, q.share, q.horizon, q.levels)
+    return represent(_head(view) | answer)
+
+
+@blueprint.get("/<series_id>/quiet")
+@blueprint.input(queries.QuietQuery, location="query")
+@blueprint.output(schemas.Quiet)
+def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
+    """Return how long it may stay quiet, and on how many days."""
+    q = query_data
+    view = _desk().view(series_id, q.issue, q.model)
+    return represent(_head(view) | quiet.quiet(view.paths, q.horizon))
 
 
 @blueprint.get("/<series_id>/briefing")

@@ -18,6 +18,7 @@ _COMMANDS = {
     "run": "service.cli.run",
     "ingest": "service.cli.operate",
     "refit": "service.cli.operate",
+    "compare": "service.cli.operate",
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
@@ -91,12 +92,12 @@ def _expected(error: Exception) -> int | None:
     from service.jobs.record import JobError
     from service.registry import RegistryError
     from service.sources.base import SourceError
-    from service.store.database import DatabaseError, Unavailable
+    from service.store.database import DatabaseError
 
     if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
         return 2
     if isinstance(error, RegistryError):
         return 2
-    if isinstance(error, (JobError, FitError, DatabaseError, Unavailable)):
+    if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
     return None

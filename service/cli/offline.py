@@ -23,6 +23,7 @@ from forecast.series import DailySeries, as_date, as_day
 from service.answers.bands import bands
 from service.answers.totals import between
 from service.cli.progress import counting
+from service.cli.workers import on_cluster, on_processes
 from service.registry import declared
 from service.settings import Settings
 from service.sources.csv import read
@@ -126,6 +127,8 @@ def forecast(
 @_PATHS
 @_SEED
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
+@click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
 @click.pass_obj
 def backtest(
     settings: Settings,
@@ -139,15 +142,20 @@ def backtest(
     paths: int,
     seed: int,
     out: Path | None,
+    workers: int,
+    dask: str | None,
 ) -> None:
     """Score models at rolling origins: at each they see the days up to it and nothing later.
 
-    Origins whose horizon is not wholly within the file are left out, and that is said.
+    Origins whose horizon is not wholly within the file are left out, and that is said. The scores
+    are the same whatever --workers or --dask says.
 
     \b
-    Example:
+    Examples:
       crossings backtest --data figures.csv --first 2023-01-01 --last 2025-12-01 \\
-        --models hurdle,climatology --out scores.json
+        --models hurdle,climatology --workers 2 --out scores.json
+      crossings backtest --data figures.csv --first 2023-01-01 --last 2025-12-01 \\
+        --dask tcp://scheduler:8786
     """
     figures = _figures(data, series)
     protocol = backtests.Protocol(
@@ -170,8 +178,10 @@ def backtest(
             f"less than {horizon} days after them",
             err=True,
         )
+    mapper = _mapper(workers, dask)
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        found = backtests.summary(protocol, *backtests.run(chosen, figures, protocol, progress))
+        run = backtests.run(chosen, figures, protocol, progress, mapper)
+    found = backtests.summary(protocol, *run)
     if out:
         out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
     _show_backtest(found)
@@ -203,6 +213,14 @@ def _models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]
         return [(name, specs.build(name, there)) for name in wanted]
     except specs.SpecError as error:
         raise click.UsageError(str(error)) from error
+
+
+def _mapper(workers: int, dask: str | None) -> backtests.Mapper:
+    if dask and workers > 1:
+        raise click.UsageError("expected --workers or --dask, found both")
+    if dask:
+        return on_cluster(dask)
+    return on_processes(workers) if workers > 1 else backtests.in_turn
 
 
 def _write_csv(rows: list[dict[str, Any]]) -> None:

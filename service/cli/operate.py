@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ingest", "refit", "scheduler", "serve", "status"]
+__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status"]
 
 import json
 import sys
@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from service.cli.progress import fitting
+from service.cli.progress import counting, fitting
 from service.context import open_context
 from service.settings import Settings
 
@@ -57,6 +57,28 @@ def refit(settings: Settings, force: bool) -> None:
     with fitting(len(declared(settings.models_dir))) as progress:
         outcome = job(open_context(settings), force, progress)
     click.echo(outcome.reason)
+
+
+@click.command()
+@click.pass_obj
+def compare(settings: Settings) -> None:
+    """Score every declared model on the last weekly origins; the champion may change.
+
+    Scores that are kept are not computed again.
+
+    \b
+    Example:
+      crossings compare
+    """
+    from service.jobs.compare import compare as job
+    from service.registry import declared
+
+    total = len(declared(settings.models_dir)) * settings.champion_origins
+    with counting("models x origins", total) as progress:
+        outcome = job(open_context(settings), progress)
+    click.echo(outcome.reason)
+    for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
+        click.echo(f"  {ratio:6.3f}  {name}")
 
 
 @click.command()

@@ -6,6 +6,7 @@ __all__ = ["blueprint"]
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
+from forecast.joint import SERIES
 from service.answers.bands import bands
 from service.answers.briefing import briefing
 from service.answers.desk import Desk
@@ -15,7 +16,6 @@ from service.answers.headline import headline
 from service.answers.totals import PERIODS, periods
 from service.clock import LONDON
 from service.dashboard.chart import fan_chart
-from service.sources.base import SERIES
 from service.sources.figures import ATTRIBUTION
 
 blueprint = Blueprint(

@@ -21,20 +21,29 @@ from apscheduler.triggers.cron import CronTrigger
 
 from service.clock import LONDON, instant, utc_now
 from service.context import Context
+from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
+from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
 _log = logging.getLogger(__name__)
 
 
 def _renew(context: Context, period: str) -> None:
-    """Ingest, and refit on what came; the refit looks for itself whether there is need."""
+    """Ingest, refit on what came, and compare; the refit looks for itself whether there is need."""
     try:
         ingest(context, period=period)
     finally:
         refit(context, period=period)
+        _compare(context, period)
+
+
+def _compare(context: Context, period: str) -> None:
+    """Compare the models; publish anew when that changed the champion."""
+    compare(context, period=period)
+    refit(context, period=f"{period} after comparing")
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,9 @@ def build(context: Context) -> BlockingScheduler:
     )
     for item in SCHEDULE:
         scheduler.add_job(_guarded, item.trigger, args=[context, item], id=item.name)
+    # Once at the start: after the first fits there is no record yet to choose a champion by.
+    start = Scheduled("compare", "", _compare, "the record of every model, if it has gaps")
+    scheduler.add_job(_guarded, args=[context, start], id=start.name)
     scheduler.add_listener(_missed, EVENT_JOB_MISSED)
     return scheduler
 
@@ -88,10 +100,11 @@ def run(context: Context) -> None:
 
 def _guarded(context: Context, item: Scheduled) -> None:
     """Run one job; a failure is in its row and its log, and the scheduler goes on."""
-    period = f"{item.name} {utc_now():%Y-%m-%d}"
+    moment = "%Y-%m-%d" if item.cron else "%Y-%m-%dT%H:%M:%SZ"
+    period = f"{item.name} {utc_now():{moment}}"
     try:
         item.work(context, period)
-    except JobError as error:
+    except (JobError, DatabaseError) as error:
         _log.warning("%s did not succeed: %s", item.name, error)
 
 

@@ -8,12 +8,13 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.record import JobError, Outcome, perform
 from service.sources import csv, figures
-from service.sources.base import SERIES, SourceError
+from service.sources.base import SourceError
 from service.store import observations
 from service.store.observations import Figure
 

@@ -14,16 +14,14 @@ from forecast import joint
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day, as_date
 from forecast.specs import ROLES, Spec
-from forecast.specs import champion as champion_of
 from service.clock import utc_now
 from service.context import Context
+from service.jobs.champion import wanted
 from service.jobs.fits import Fits, fit_all
 from service.jobs.record import JobError, Outcome, perform
-from service.registry import declared, read_aliases
+from service.registry import declared
 from service.settings import Settings
-from service.sources.base import SERIES
 from service.store import issues, observations
-from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
 Progress = Callable[[str], None]
@@ -56,16 +54,17 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     settings, now = context.settings, utc_now()
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
-        figures = _figures(connection, now)
+        figures = observations.known_together(connection, now)
         newest = issues.latest(connection, joint.leading(figures)) if figures else None
     if not figures:
         raise JobError("no figures are stored: run `crossings ingest` first")
-    inputs = _inputs_hash(figures, specs, settings)
+    first = wanted(specs, settings)
+    inputs = _inputs_hash(figures, specs, first, settings)
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current")
     fits = fit_all(specs, figures, settings, progress)
     progress("")
-    champion = _champion(specs, _wanted(specs, settings), fits)
+    champion = _champion(specs, first, fits)
     published = _publish(context, run_id, specs, figures, fits, champion, inputs, now)
     reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
     detail = {"issues": published, "failures": fits.failures, "champion": champion}
@@ -100,30 +99,13 @@ def _publish(
     return published
 
 
-def _figures(connection: Connection, now: dt.datetime) -> dict[str, DailySeries]:
-    """Every series, cut to the days that all of them have."""
-    found = {name: observations.series(connection, name, now) for name in SERIES}
-    there = {name: series for name, series in found.items() if series is not None}
-    if not there:
-        return {}
-    through = min(series.data_through for series in there.values())
-    first = max(series.start for series in there.values())
-    return {name: series.between(first, through) for name, series in there.items()}
-
-
-def _wanted(specs: Mapping[str, Spec], settings: Settings) -> str:
-    """The model that should be served: the alias where there is one, and else the declared."""
-    aliases = read_aliases(settings.fitted_folder)
-    return aliases.champion if aliases and aliases.champion in specs else champion_of(specs)
-
-
-def _champion(specs: Mapping[str, Spec], wanted: str, fits: Fits) -> str:
-    """`wanted` if it stands, and else the best role that does."""
+def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
+    """`first` if it stands, and else the best role that does."""
     if not fits.standing:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
         raise JobError(f"no model stands: {reasons}")
     ranked = sorted(fits.standing, key=lambda name: (ROLES.index(specs[name].role), name))
-    return wanted if wanted in fits.standing else ranked[0]
+    return first if first in fits.standing else ranked[0]
 
 
 def _issue(
@@ -161,12 +143,16 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
 
 
 def _inputs_hash(
-    figures: Mapping[str, DailySeries], specs: Mapping[str, Spec], settings: Settings
+    figures: Mapping[str, DailySeries],
+    specs: Mapping[str, Spec],
+    champion: str,
+    settings: Settings,
 ) -> str:
-    """Hash of all that decides the paths: equal inputs, equal paths."""
+    """Hash of all that decides an issue: equal inputs, equal paths."""
     text = json.dumps(
         {
             "figures": observations.fingerprint(figures.values()),
+            "champion": champion,
             "models": [asdict(spec) for spec in specs.values()],
             "draw": [settings.paths, settings.horizon, settings.seed],
         },

@@ -20,6 +20,8 @@ class Aliases:
     ----------
     champion : str
         A model's name.
+    declared : str
+        The champion that was declared then; declaring another one makes the aliases void.
     previous : str | None
         The champion before; None when there was none.
     changed_at : str
@@ -28,6 +30,7 @@ class Aliases:
     """
 
     champion: str
+    declared: str
     previous: str | None
     changed_at: str
     reason: str

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = [
     "PREVENTIONS",
     "RANKS",
-    "SERIES",
     "Counts",
     "Document",
     "FetchError",
@@ -18,9 +17,6 @@ __all__ = [
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-SERIES = ("people", "boats")
-"""The daily series that sources state, in the order of their columns."""
 
 PREVENTIONS = "preventions"
 """People prevented from leaving France, a week; stated under the day that ends it, a Sunday."""

@@ -10,9 +10,9 @@ __all__ = ["ATTRIBUTION", "read"]
 
 from importlib import resources
 
+from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.sources import csv
-from service.sources.base import SERIES
 
 ATTRIBUTION = (
     "Contains public sector information licensed under the Open Government Licence v3.0. "

@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from forecast.joint import SERIES
 from service.sources import rules
-from service.sources.base import SERIES, Document, SourceError
+from service.sources.base import Document, SourceError
 from service.sources.rules import LARGEST_COUNT, Row
 
 MEDIA_TYPES = ("text/html",)

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 
 from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
+from forecast.joint import SERIES
 from service.sources import rules
 from service.sources.archive import unpack
-from service.sources.base import PREVENTIONS, SERIES, Document, SourceError
+from service.sources.base import PREVENTIONS, Document, SourceError
 from service.sources.rules import LARGEST_COUNT, Row, Week, is_possible
 
 MEDIA_TYPES = (

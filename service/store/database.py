@@ -17,15 +17,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 Connection = sa.Connection
-Unavailable = sa.exc.OperationalError
-"""What is raised when the database does not answer."""
-
 _BUSY_MILLISECONDS = 30_000
+_MIGRATING = 0x63726F7373  # any number that is always the same
 _log = logging.getLogger(__name__)
 
 
 class DatabaseError(RuntimeError):
     """A database that cannot be used as it stands; the message says what to do."""
+
+
+class Unavailable(DatabaseError):
+    """A database that does not answer; the message is one line, without any statement."""
 
 
 class Database:
@@ -36,14 +38,29 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection whose reads all see one state."""
-        with self.engine.connect() as connection, connection.begin():
-            yield connection
+        """A connection whose reads all see one state.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "postgresql":  # where each statement has its own
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
-        """A transaction: all of it is stored, or nothing."""
-        with self.engine.connect() as connection:
+        """A transaction: all of it is stored, or nothing.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self.engine.connect() as connection:
             # SQLite would begin as a reader and fail when it turns writer behind another one.
             if self.engine.dialect.name == "sqlite":
                 connection = connection.execution_options(begin_immediate=True)
@@ -54,6 +71,8 @@ class Database:
         """Bring the schema to this version of the program; does nothing when it is there."""
         script = ScriptDirectory.from_config(_alembic())
         with self.writing() as connection:
+            if self.engine.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
             now = MigrationContext.configure(connection).get_current_revision()
             if now == script.get_current_head():
                 return
@@ -88,6 +107,21 @@ def connect(url: str) -> Database:
         return Database(sa.create_engine(parsed, pool_pre_ping=True))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
+    except OSError as error:
+        raise DatabaseError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        # The others say that a statement is wrong, which is a defect of ours.
+        if type(error) in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError):
+            raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
+        raise
+    except sa.exc.TimeoutError as error:
+        raise Unavailable("database: every connection is in use") from error
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:
@@ -99,10 +133,11 @@ def _sqlite(url: sa.URL) -> sa.Engine:
     def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
         connection.isolation_level = None  # transactions begin where we say
         for pragma in (
+            # First: turning a fresh file to WAL already meets the others that do so.
+            f"busy_timeout={_BUSY_MILLISECONDS}",
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
-            f"busy_timeout={_BUSY_MILLISECONDS}",
         ):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -41,10 +41,13 @@ def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
     ValueError
         If the encoding is not known, or the bytes are not of its size.
     """
-    name, _, rest = encoding.partition(":")
-    if name != _NAME:
-        raise ValueError(f"expected paths encoded as {_NAME}, found {encoding!r}")
-    width, n_paths, horizon = (int(number) for number in rest.split(":"))
-    planes = np.frombuffer(zlib.decompress(content), dtype=np.uint8).reshape(width, -1)
-    little = np.ascontiguousarray(planes.T).view(f"<u{width}").reshape(horizon, n_paths)
+    try:
+        name, *sizes = encoding.split(":")
+        if name != _NAME:
+            raise ValueError(f"an encoding other than {_NAME}")
+        width, n_paths, horizon = (int(number) for number in sizes)
+        planes = np.frombuffer(zlib.decompress(content), dtype=np.uint8).reshape(width, -1)
+        little = np.ascontiguousarray(planes.T).view(f"<u{width}").reshape(horizon, n_paths)
+    except (ValueError, TypeError, zlib.error) as error:
+        raise ValueError(f"expected {len(content)} bytes of {encoding!r}, found {error}") from error
     return np.ascontiguousarray(little.T).astype(np.int32)

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-__all__ = ["AsOf", "Figure", "Stored", "current", "fingerprint", "record", "series"]
+__all__ = [
+    "AsOf",
+    "Figure",
+    "Stored",
+    "current",
+    "fingerprint",
+    "first_day",
+    "known_together",
+    "record",
+    "series",
+]
 
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
+from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.clock import assumed_known_at
 from service.store.tables import observations
@@ -90,8 +103,12 @@ def record(
 
 
 def _row(figure: Figure, seen_at: dt.datetime, assume_known: bool) -> dict[str, object]:
-    assumed = assume_known and figure.published_at is None
-    known_at = assumed_known_at(figure.date) if assumed else figure.published_at or seen_at
+    known_at = figure.published_at or seen_at
+    assumed = False
+    if assume_known and figure.published_at is None:
+        usual = assumed_known_at(figure.date)
+        # A figure that has been seen is known, however early it came.
+        known_at, assumed = min(usual, seen_at), usual <= seen_at
     return {
         "series_id": figure.series_id,
         "date": figure.date,
@@ -105,40 +122,72 @@ def _row(figure: Figure, seen_at: dt.datetime, assume_known: bool) -> dict[str, 
 
 
 def current(
-    connection: sa.Connection, series_id: str, as_of: AsOf | None = None
+    connection: sa.Connection,
+    series_id: str,
+    as_of: AsOf | None = None,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
 ) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
-    """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`."""
+    """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`.
+
+    Parameters
+    ----------
+    first, last : date | None
+        The span, both included; None: as far as the figures go.
+    """
     table = observations.c
-    query = (
-        sa.select(table.date, table.value, table.source, table.known_at)
-        .where(table.series_id == series_id)
-        .order_by(table.date)
-    )
-    if isinstance(as_of, dt.datetime):
-        query = query.where(
-            table.known_at <= as_of,
-            sa.or_(table.superseded_at.is_(None), table.superseded_at > as_of),
-        )
-    else:
-        query = query.where(table.superseded_at.is_(None))
-        if as_of is not None:
-            query = query.where(table.date <= as_of)
-    return connection.execute(query).all()
+    query = sa.select(table.date, table.value, table.source, table.known_at)
+    if first is not None:
+        query = query.where(table.date >= first)
+    if last is not None:
+        query = query.where(table.date <= last)
+    return connection.execute(_as_of(query, series_id, as_of)).all()
 
 
 def series(
     connection: sa.Connection, series_id: str, as_of: AsOf | None = None
 ) -> DailySeries | None:
     """The days up to the first gap in the figures, as of `as_of`; None when there are none."""
-    rows = current(connection, series_id, as_of)
+    query = sa.select(observations.c.date, observations.c.value)
+    rows = connection.execute(_as_of(query, series_id, as_of)).all()
     if not rows:
         return None
-    length = next(
-        (i for i, row in enumerate(rows) if (row.date - rows[0].date).days != i), len(rows)
+    first = rows[0].date.toordinal()
+    length = next((i for i, (day, _) in enumerate(rows) if day.toordinal() - first != i), len(rows))
+    values = np.fromiter((value for _, value in rows[:length]), dtype=np.int64, count=length)
+    return DailySeries(series_id, rows[0].date, values)
+
+
+def first_day(connection: sa.Connection, series_id: str) -> dt.date | None:
+    """The first day of a series as it now stands; None when there are no figures."""
+    query = sa.select(sa.func.min(observations.c.date)).where(
+        observations.c.series_id == series_id, observations.c.superseded_at.is_(None)
     )
-    return DailySeries.from_days(
-        series_id, [row.date for row in rows[:length]], [row.value for row in rows[:length]]
-    )
+    return connection.execute(query).scalar()
+
+
+def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:
+    """Those rows of a series that count as of `as_of`, in order of days."""
+    table = observations.c
+    query = query.where(table.series_id == series_id).order_by(table.date)
+    if isinstance(as_of, dt.datetime):
+        return query.where(
+            table.known_at <= as_of,
+            sa.or_(table.superseded_at.is_(None), table.superseded_at > as_of),
+        )
+    query = query.where(table.superseded_at.is_(None))
+    return query if as_of is None else query.where(table.date <= as_of)
+
+
+def known_together(connection: sa.Connection, as_of: AsOf) -> dict[str, DailySeries]:
+    """Every series that is forecast, cut to the days that all of them have, as of `as_of`."""
+    found = {name: series(connection, name, as_of) for name in SERIES}
+    there = {name: one for name, one in found.items() if one is not None}
+    if not there:
+        return {}
+    first = max(one.start for one in there.values())
+    last = min(one.data_through for one in there.values())
+    return {name: one.between(first, last) for name, one in there.items()}
 
 
 def fingerprint(figures: Iterable[DailySeries]) -> str:

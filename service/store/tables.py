@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["issue_paths", "issues", "metadata", "observations", "runs"]
+__all__ = [
+    "issue_notes",
+    "issue_paths",
+    "issues",
+    "metadata",
+    "model_scores",
+    "observations",
+    "runs",
+]
 
 import datetime as dt
 from typing import Any
@@ -113,4 +121,26 @@ issue_paths = sa.Table(
     sa.Column("title", sa.String(200), nullable=False),
     sa.Column("encoding", sa.String(32), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
+)
+
+# What was said of an issue when it was made: why, and what changed. As frozen as the issue.
+issue_notes = sa.Table(
+    "issue_notes",
+    metadata,
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+# Scores of a declared model at a past origin; computed once for each state of the figures.
+model_scores = sa.Table(
+    "model_scores",
+    metadata,
+    sa.Column("series_id", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("spec_hash", sa.String(64), primary_key=True),
+    sa.Column("origin", sa.Date, primary_key=True),
+    sa.Column("figures_hash", sa.String(64), primary_key=True),
+    sa.Column("scores", sa.JSON, nullable=False),
+    sa.Column("computed_at", Instant, nullable=False),
 )

@@ -65,13 +65,24 @@ def test_boats_that_do_not_match_are_declined(figures: dict[str, DailySeries]) -
         joint.fit(Climatology(), uneven)
 
 
-def test_a_joint_fit_comes_back_from_its_state(figures: dict[str, DailySeries]) -> None:
-    seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
-    fitted = joint.fit(Climatology(), seen)
+@pytest.mark.parametrize("names", [["people", "boats"], ["boats"]])
+def test_the_state_survives_json_bit_for_bit(
+    figures: dict[str, DailySeries], names: list[str]
+) -> None:
+    fitted = joint.fit(Climatology(), {name: figures[name].upto(ORIGIN) for name in names})
     values, arrays = fitted.to_state()
-    again = joint.Joint.from_state(json.loads(json.dumps(values, sort_keys=True)), arrays)
-    for name, paths in fitted.draw(28, 50, np.random.default_rng(3)).items():
-        other = again.draw(28, 50, np.random.default_rng(3))[name]
-        np.testing.assert_array_equal(paths.values, other.values)
+    restored = joint.Joint.from_state(json.loads(json.dumps(values)), arrays)
+    one, two = (f.draw(28, 40, joint.generator(1, "x", ORIGIN)) for f in (fitted, restored))
+    assert set(one) == set(two) == set(names)
+    for name in names:
+        np.testing.assert_array_equal(one[name].values, two[name].values)
+
+
+def test_a_state_of_another_form_is_refused(figures: dict[str, DailySeries]) -> None:
+    values, arrays = joint.fit(Climatology(), figures).to_state()
+    for key in values:
+        rest = {k: v for k, v in values.items() if k != key}
+        with pytest.raises(StateError, match=key):
+            joint.Joint.from_state(rest, arrays)
     with pytest.raises(StateError):
-        joint.Joint.from_state({"series": "people"}, arrays)
+        joint.Joint.from_state(values, {})

@@ -97,9 +97,7 @@ def test_days_after_the_origin_cannot_matter(forecaster: Forecaster, recent: Dai
     np.testing.assert_array_equal(one.values, two.values)
 
 
-def test_the_state_survives_json_bit_for_bit(
-    family: str, forecaster: Forecaster, recent: DailySeries
-) -> None:
+def test_the_state_survives_json_bit_for_bit(forecaster: Forecaster, recent: DailySeries) -> None:
     fitted = forecaster.fit(recent)
     values, arrays = dump(fitted)
     text = json.dumps(values, allow_nan=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.sites import Sites, running
 
 from service.sources.http import Fetcher
+from tests.support.sites import Sites, running
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ods
 
 from service.sources.archive import unpack
 from service.sources.base import SourceError
+from tests.support import ods
 
 FIT = ods.parts({"SB_01": [["Date"]], "SB_02": [["Week ending"]]})
 

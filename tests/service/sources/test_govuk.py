@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import ods, pages, shared
-from support.sites import ODS, PAGE, PUBLICATION, Answer, Sites, endless, publish, tagged
 
 from service.sources import govuk
 from service.sources.govuk import Published, Site
 from service.sources.http import Fetcher
+from tests.support import ods, pages, shared
+from tests.support.sites import ODS, PAGE, PUBLICATION, Answer, Sites, endless, publish, tagged
 
 TODAY = dt.date(2024, 2, 1)
 DAYS = ods.some_days(dt.date(2024, 1, 1), 26)

@@ -9,10 +9,10 @@ from dataclasses import replace
 from email.utils import format_datetime
 
 import pytest
-from support.sites import Answer, Sites, dripping, endless, stalled, tagged
 
 from service.sources.base import FetchError, NotReached, Rejected, SourceError, Unfit
 from service.sources.http import Fetcher
+from tests.support.sites import Answer, Sites, dripping, endless, stalled, tagged
 
 HTML = ("text/html",)
 

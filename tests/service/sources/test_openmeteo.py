@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.sites import Answer, Sites, forecast_weather, hourly, running
 
 from service.sources import openmeteo, weather
 from service.sources.base import SourceError
 from service.sources.http import Fetcher
 from service.sources.openmeteo import Service
+from tests.support.sites import Answer, Sites, forecast_weather, hourly, running
 
 TODAY = dt.date(2025, 12, 28)
 SPAN = (dt.date(2025, 12, 1), dt.date(2025, 12, 3))

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import pages, shared
 
 from forecast.series import DailySeries
 from service.sources import page
 from service.sources.base import SourceError
+from tests.support import pages, shared
 
 TODAY = dt.date(2025, 12, 31)
 LAST = dt.date(2025, 12, 20)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import ods, shared
 
 from forecast.series import DailySeries
 from service.sources import workbook
 from service.sources.base import SourceError
+from tests.support import ods, shared
 
 FIRST, TODAY = dt.date(2024, 1, 1), dt.date(2024, 3, 1)
 DAYS = ods.some_days(FIRST, 28)

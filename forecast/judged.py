@@ -1,0 +1,88 @@
+"""One forecast against what came: scores of its days and of its totals."""
+
+from __future__ import annotations
+
+__all__ = ["DAY_LEVELS", "TOTALS", "Judged", "judge"]
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.paths import Paths, interval_probabilities, quantiles
+from forecast.scores import coverage, crps, pit, wis
+
+Array = npt.NDArray[np.float64]
+
+DAY_LEVELS = (50, 80, 95)
+TOTALS = {"total_7": 7, "total_14": 14, "total_28": 28}
+"""Totals that are judged, by name: days from the first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Scores of a forecast, days ahead first; all in the unit of the series.
+
+    Attributes
+    ----------
+    crps, wis, pit : ndarray, shape (n_days,)
+        Of the days.
+    error : ndarray, shape (n_days,)
+        Mean forecast less truth.
+    within : dict of level to ndarray of bool, shape (n_days,)
+        Whether the day's central interval held the truth.
+    p_zero, truth : ndarray, shape (n_days,)
+        Probability of no arrivals, and what came.
+    totals : dict
+        For each of `TOTALS` that the days reach: ``crps wis pit error truth median``, and
+        ``within_L lo_L hi_L`` for each level.
+    """
+
+    crps: Array
+    wis: Array
+    pit: Array
+    error: Array
+    within: dict[int, npt.NDArray[np.bool_]]
+    p_zero: Array
+    truth: npt.NDArray[np.int64]
+    totals: dict[str, dict[str, float]]
+
+
+def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> Judged:
+    """Score `paths` against `truth`, shape (n_days,), the days from the paths' first.
+
+    `rng` is drawn from for the randomised PIT alone.
+    """
+    near = paths.upto(len(truth))
+    totals = {
+        name: _total(near, truth[:days], rng) for name, days in TOTALS.items() if days <= len(truth)
+    }
+    return Judged(
+        crps=crps(near.values, truth),
+        wis=wis(near.values, truth),
+        pit=pit(near.values, truth, rng),
+        error=near.mean() - truth,
+        within={level: coverage(near.values, truth, level) for level in DAY_LEVELS},
+        p_zero=near.p_zero(),
+        truth=truth,
+        totals=totals,
+    )
+
+
+def _total(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
+    drawn = paths.upto(len(truth)).values.sum(axis=1, dtype=np.int64)[:, None]  # (n_paths, 1)
+    came = truth.sum(keepdims=True)
+    found: dict[str, Any] = {
+        "crps": float(crps(drawn, came)[0]),
+        "wis": float(wis(drawn, came)[0]),
+        "pit": float(pit(drawn, came, rng)[0]),
+        "error": float(drawn.mean() - came[0]),
+        "truth": int(came[0]),
+        "median": int(quantiles(drawn, [0.5])[0, 0]),
+    }
+    for level in (*DAY_LEVELS, 99):
+        lo, hi = quantiles(drawn, interval_probabilities(level))[:, 0]
+        found |= {f"lo_{level}": int(lo), f"hi_{level}": int(hi)}
+        found[f"within_{level}"] = float(lo <= came[0] <= hi)
+    return found

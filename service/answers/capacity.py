@@ -1,0 +1,74 @@
+"""How many people are present at once if each stays some days, and how many places suffice."""
+
+from __future__ import annotations
+
+__all__ = ["capacity"]
+
+from collections.abc import Sequence
+from typing import Any
+
+from forecast.paths import Paths, interval_probabilities, quantiles
+from forecast.series import DailySeries
+from service.answers.bands import check_levels
+from service.answers.checks import check_share, check_whole
+
+
+def capacity(
+    known: DailySeries,
+    paths: Paths,
+    stay_days: int,
+    share: float,
+    horizon: int,
+    levels: Sequence[int],
+) -> dict[str, Any]:
+    """People present on each day; the day of arrival is the first day of the stay.
+
+    Parameters
+    ----------
+    known : DailySeries
+        The figures before the paths: who arrived less than `stay_days` ago is still there.
+    share : float
+        Probability with which the places suffice.
+
+    Returns
+    -------
+    dict
+        ``stay_days share horizon``; ``places_peak``, which suffices on every day of the horizon
+        at once with probability `share`; and ``rows`` of ``time date horizon_days median mean
+        places lo50 hi50 …``, where ``places`` suffices on that day with probability `share`.
+
+    Raises
+    ------
+    BadQuestion
+        If a number lies outside what can be asked.
+    """
+    check_whole("horizon", horizon, 1, paths.horizon)
+    check_whole("stay_days", stay_days, 1, 400)
+    check_share("share", share, 0.5, 0.999)
+    check_levels(levels)
+    near = paths.upto(horizon)
+    present = near.present(stay_days, known.values)  # (n_paths, horizon)
+    bounds = [p for level in levels for p in interval_probabilities(level)]
+    names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
+    middle, places, *rest = quantiles(present, [0.5, share, *bounds]).tolist()
+    means = present.mean(axis=0).round(2).tolist()
+    rows = [
+        {
+            "time": f"{day}T00:00:00Z",
+            "date": str(day),
+            "horizon_days": at + 1,
+            "median": middle[at],
+            "mean": means[at],
+            "places": places[at],
+        }
+        | {name: values[at] for name, values in zip(names, rest, strict=True)}
+        for at, day in enumerate(near.dates.tolist())
+    ]
+    return {
+        "stay_days": stay_days,
+        "share": share,
+        "horizon": horizon,
+        "places_peak": int(quantiles(present.max(axis=1), [share])[0]),
+        "levels": list(levels),
+        "rows": rows,
+    }

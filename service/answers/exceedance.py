@@ -1,0 +1,49 @@
+"""How likely a day, or a run of days, brings more than a threshold."""
+
+from __future__ import annotations
+
+__all__ = ["exceedance"]
+
+from typing import Any
+
+from forecast.paths import Paths
+from service.answers.checks import check_whole
+
+
+def exceedance(paths: Paths, threshold: int, window: int, horizon: int) -> dict[str, Any]:
+    """P(sum of `window` days > `threshold`) for each run of days within the horizon.
+
+    Returns
+    -------
+    dict
+        ``threshold window horizon p_any``, the probability of at least one such run within the
+        horizon, and ``rows`` of ``time date to horizon_days p_above``, a row for each first day.
+
+    Raises
+    ------
+    BadQuestion
+        If a number lies outside what can be asked.
+    """
+    check_whole("horizon", horizon, 1, paths.horizon)
+    check_whole("window", window, 1, horizon)
+    check_whole("threshold", threshold, 0, 1_000_000)
+    near = paths.upto(horizon)
+    chances = near.exceedance(threshold, window).round(4).tolist()
+    days = near.dates.tolist()
+    rows = [
+        {
+            "time": f"{days[at]}T00:00:00Z",
+            "date": str(days[at]),
+            "to": str(days[at + window - 1]),
+            "horizon_days": at + 1,
+            "p_above": chance,
+        }
+        for at, chance in enumerate(chances)
+    ]
+    return {
+        "threshold": threshold,
+        "window": window,
+        "horizon": horizon,
+        "p_any": round(near.any_exceedance(threshold, window), 4),
+        "rows": rows,
+    }

@@ -1,0 +1,61 @@
+"""How long it may stay quiet, and on how many days."""
+
+from __future__ import annotations
+
+__all__ = ["quiet"]
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.paths import Paths, quantiles
+from service.answers.checks import check_whole
+
+
+def quiet(paths: Paths, horizon: int) -> dict[str, Any]:
+    """Distributions of the longest run of days without arrivals, and of the number of such days.
+
+    Both within the horizon alone: days before it do not lengthen a run.
+
+    Returns
+    -------
+    dict
+        ``horizon``; ``longest_run`` and ``quiet_days``, each ``median mean lo80 hi80``; and
+        ``rows`` of ``days p_longest_run p_longest_run_at_least p_quiet_days
+        p_quiet_days_at_least`` for 0 to `horizon` days.
+
+    Raises
+    ------
+    BadQuestion
+        If the horizon is longer than the paths.
+    """
+    check_whole("horizon", horizon, 1, paths.horizon)
+    near = paths.upto(horizon)
+    run, count = near.longest_quiet_run(), near.quiet_days()
+    columns = {
+        "p_longest_run": _shares(run, horizon),
+        "p_quiet_days": _shares(count, horizon),
+    }
+    rows = []
+    for days in range(horizon + 1):
+        row: dict[str, Any] = {"days": days}
+        for name, shares in columns.items():
+            row[name] = round(float(shares[days]), 4)
+            row[f"{name}_at_least"] = round(float(shares[days:].sum()), 4)
+        rows.append(row)
+    return {
+        "horizon": horizon,
+        "longest_run": _summary(run),
+        "quiet_days": _summary(count),
+        "rows": rows,
+    }
+
+
+def _shares(sample: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.float64]:
+    return np.bincount(sample, minlength=most + 1) / len(sample)
+
+
+def _summary(sample: npt.NDArray[np.int64]) -> dict[str, float]:
+    lo, middle, hi = quantiles(sample, [0.1, 0.5, 0.9]).tolist()
+    return {"median": middle, "mean": round(float(sample.mean()), 2), "lo80": lo, "hi80": hi}

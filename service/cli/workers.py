@@ -1,0 +1,179 @@
+"""Many hands for a backtest: processes of this machine, or the workers of a Dask cluster.
+
+Either way each worker is sent what all tasks share once, then one task at a time; a worker that
+dies costs the task it had another try, and the outcomes are the same bit for bit.
+"""
+
+from __future__ import annotations
+
+__all__ = ["WorkersError", "on_cluster", "on_processes"]
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from importlib import import_module
+from multiprocessing.connection import wait as wait_for_end
+from typing import Any
+
+import click
+
+from forecast.backtest import Mapper, Outcome, Task, Work, attempt
+
+_MOST_TRIES = 4
+_SECONDS_TO_CONNECT = 30
+
+
+class WorkersError(click.ClickException):
+    """Workers that cannot be reached, or that die of a task again and again."""
+
+
+def on_processes(count: int) -> Mapper:
+    """Attempt the tasks on `count` processes of this machine."""
+
+    def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+        crew = _Crew(work, min(count, len(tasks)))
+        try:
+            yield from crew.attempt(tasks)
+        finally:
+            crew.dismiss()
+
+    return mapper
+
+
+class _Crew:
+    """Executors of one process each, so that the death of one is nothing to the others."""
+
+    def __init__(self, work: Work, count: int) -> None:
+        self._work = work
+        self._idle = [self._hire() for _ in range(count)]
+        self._busy: dict[Future[Outcome], tuple[ProcessPoolExecutor, int]] = {}
+
+    def _hire(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(
+            max_workers=1,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_receive,
+            initargs=(self._work,),
+        )
+
+    def attempt(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+        waiting = deque(range(len(tasks)))
+        tries = [0] * len(tasks)
+        while waiting or self._busy:
+            while waiting and self._idle:
+                self._hand_out(tasks[waiting[0]], waiting[0])
+                tries[waiting.popleft()] += 1
+            for future in wait(self._busy, return_when=FIRST_COMPLETED).done:
+                worker, place = self._busy.pop(future)
+                try:
+                    outcome = future.result()
+                except BrokenProcessPool:
+                    if tries[place] == _MOST_TRIES:
+                        raise _deadly(tasks[place]) from None
+                    worker.shutdown(wait=False)
+                    self._idle.append(self._hire())
+                    waiting.appendleft(place)
+                else:
+                    self._idle.append(worker)
+                    yield place, outcome
+
+    def _hand_out(self, task: Task, place: int) -> None:
+        worker = self._idle.pop()
+        try:
+            future = worker.submit(_attempt, task)
+        except BrokenProcessPool:  # it died while it had nothing to do
+            worker.shutdown(wait=False)
+            worker = self._hire()
+            future = worker.submit(_attempt, task)
+        self._busy[future] = (worker, place)
+
+    def dismiss(self) -> None:
+        """End the workers; one that is still at a task, after an interruption, ends with it."""
+        for worker in self._idle:
+            worker.shutdown()
+        for worker, _ in self._busy.values():
+            worker.shutdown(wait=False, cancel_futures=True)
+
+
+_work: Work
+
+
+def _receive(work: Work) -> None:
+    """Begin as a worker: keep what all tasks share, and end when the parent ends."""
+    global _work
+    _work = work
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait_for_end([sentinel])
+    os._exit(1)
+
+
+def _attempt(task: Task) -> Outcome:
+    return attempt(_work, task)
+
+
+def on_cluster(address: str) -> Mapper:
+    """Attempt the tasks on the Dask cluster whose scheduler is at `address`.
+
+    Raises
+    ------
+    click.UsageError
+        If the package ``distributed`` is not installed.
+    """
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        raise click.UsageError(
+            "--dask needs the package `distributed`: install the extra `cluster` of this project"
+        ) from error
+
+    def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
+        try:
+            client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise WorkersError(f"{address}: expected a Dask scheduler, found none") from error
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
+            except TimeoutError as error:
+                raise WorkersError(f"{address}: expected a Dask worker, found none") from error
+            # As a task of its own it can be had again when the worker that holds it dies.
+            shared = client.submit(_itself, work, pure=False)
+            futures = client.map(_attempt_alone, [shared] * len(tasks), tasks, pure=False)
+            places = {future.key: place for place, future in enumerate(futures)}
+            try:
+                for future in distributed.as_completed(futures):
+                    yield places[future.key], future.result()
+            except distributed.scheduler.KilledWorker as error:
+                raise _deadly(tasks[places[future.key]]) from error
+
+    return mapper
+
+
+def _itself(work: Work) -> Work:
+    return work
+
+
+_one_at_a_time = threading.Lock()
+
+
+def _attempt_alone(work: Work, task: Task) -> Outcome:
+    """Attempt a task when no thread of this process is at another: some packages share state."""
+    with _one_at_a_time:
+        return attempt(work, task)
+
+
+def _deadly(task: Task) -> WorkersError:
+    return WorkersError(
+        f"{_MOST_TRIES} workers died, one after the other, of {task.model} at {task.origin}"
+    )

@@ -1,0 +1,88 @@
+"""Which model is served: the declared champion, until a challenger has proved better."""
+
+from __future__ import annotations
+
+__all__ = ["Verdict", "judge", "wanted"]
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.specs import Spec, champion
+from service.registry import read_aliases
+from service.settings import Settings
+
+MEASURES = ("days_1_7", "total_7", "total_28")
+"""What is compared: the CRPS of the days and totals that planners act on."""
+
+Scores = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who should be champion, and why.
+
+    Attributes
+    ----------
+    ratios : dict of model to float
+        Geometric mean, over `MEASURES`, of a model's mean score against the champion's: below 1
+        is better.
+    """
+
+    champion: str
+    reason: str
+    ratios: dict[str, float]
+
+
+def wanted(specs: Mapping[str, Spec], settings: Settings) -> str:
+    """The model that should be served: the alias while it holds, and else the declared one."""
+    declared = champion(specs)
+    aliases = read_aliases(settings.fitted_folder)
+    if aliases and aliases.declared == declared and aliases.champion in specs:
+        return aliases.champion
+    return declared
+
+
+def judge(
+    now: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
+) -> Verdict:
+    """Compare on the origins that the champion `now` and a challenger both have.
+
+    Parameters
+    ----------
+    record : mapping of model to origin to measure to CRPS
+    margin : float
+        A challenger must be better by more than this share; baselines never become champion.
+    """
+    ratios = {
+        name: ratio
+        for name in specs
+        if (ratio := _ratio(record.get(name, {}), record.get(now, {}))) is not None
+    }
+    rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != now}
+    best = min(rivals, key=lambda name: rivals[name], default=None)
+    origins = len(record.get(now, {}))
+    if best is None or rivals[best] >= 1.0 - margin:
+        nearest = f"; nearest is {best} at {rivals[best]:.3f}" if best else ""
+        reason = f"{now} stays champion on {origins} origins{nearest}"
+        return Verdict(now, reason, ratios)
+    reason = (
+        f"{best} replaces {now}: its score is {rivals[best]:.3f} of the champion's on "
+        f"{origins} weekly origins, better by more than {margin:.0%}"
+    )
+    return Verdict(best, reason, ratios)
+
+
+def _ratio(scores: Scores, reference: Scores) -> float | None:
+    shared = sorted(set(scores) & set(reference))
+    if not shared:
+        return None
+    logs = []
+    for measure in MEASURES:
+        own = float(np.mean([scores[origin][measure] for origin in shared]))
+        other = float(np.mean([reference[origin][measure] for origin in shared]))
+        if other <= 0:
+            return None
+        logs.append(np.log(max(own, 1e-12) / other))
+    return float(np.exp(np.mean(logs)))

@@ -1,0 +1,153 @@
+"""Compare: every declared model on the last weekly origins; the champion may change."""
+
+from __future__ import annotations
+
+__all__ = ["compare"]
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib import metadata
+
+from forecast import joint
+from forecast.backtest import Protocol, score_origin
+from forecast.forecasters.base import FitError
+from forecast.series import DailySeries, Day, as_date, as_day
+from forecast.specs import Spec, SpecError, build
+from forecast.specs import champion as declared_champion
+from service.clock import instant, utc_now
+from service.context import Context
+from service.jobs.champion import judge, wanted
+from service.jobs.record import JobError, Outcome, perform
+from service.registry import Aliases, declared, write_aliases
+from service.settings import Settings
+from service.store import observations, scores
+from service.store.observations import known_together
+from service.store.scores import Key
+
+_HORIZON, _PATHS = 28, 1000
+_MONDAY = as_day("2018-01-01")
+Record = dict[str, dict[str, dict[str, float]]]
+
+
+def compare(
+    context: Context,
+    progress: Callable[[], None] = lambda: None,
+    period: str | None = None,
+) -> Outcome:
+    """Score what is not scored yet, then keep or change the champion.
+
+    Parameters
+    ----------
+    progress : callable
+        Called after each model and origin.
+
+    Raises
+    ------
+    JobError
+        When there are no figures.
+    """
+    return perform(context, "compare", lambda _: _compare(context, progress), period)
+
+
+def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
+    settings = context.settings
+    specs = declared(settings.models_dir)
+    with context.database.reading() as connection:
+        figures = known_together(connection, utc_now())
+    if not figures:
+        raise JobError("no figures are stored: run `crossings ingest` first")
+    lead = figures[joint.leading(figures)]
+    origins = _origins(lead, settings.champion_origins)
+    keys = {
+        (name, origin): _key(name, specs, figures, origin) for name in specs for origin in origins
+    }
+    with context.database.reading() as connection:
+        kept = scores.kept(connection, keys.values())
+    fresh = 0
+    record: Record = {name: {} for name in specs}
+    for (name, origin), key in keys.items():
+        values = kept.get(key)
+        if values is None:
+            values = _score(name, specs, figures, origin, settings)
+            fresh += 1
+            with context.database.writing() as connection:
+                scores.keep(connection, {key: values}, utc_now())
+        if values:  # empty: the model declined
+            record[name][str(origin)] = values
+        progress()
+    return _decide(specs, record, settings, fresh)
+
+
+def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh: int) -> Outcome:
+    now = wanted(specs, settings)
+    verdict = judge(now, specs, record, settings.champion_margin)
+    if verdict.champion != now:
+        write_aliases(
+            settings.fitted_folder,
+            Aliases(
+                champion=verdict.champion,
+                declared=declared_champion(specs),
+                previous=now,
+                changed_at=instant(utc_now()),
+                reason=verdict.reason,
+            ),
+        )
+    detail = {"champion": verdict.champion, "ratios": verdict.ratios, "computed": fresh}
+    return Outcome("done", verdict.reason, detail)
+
+
+def _score(
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    origin: Day,
+    settings: Settings,
+) -> dict[str, float]:
+    """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
+    protocol = Protocol(
+        str(origin),
+        str(origin),
+        horizon=_HORIZON,
+        paths=_PATHS,
+        seed=settings.seed,
+        series=joint.leading(figures),
+    )
+    try:
+        found = score_origin(name, build(name, specs), figures, origin, protocol)
+    except (FitError, SpecError):
+        return {}
+    totals = {total: found.totals[total]["crps"] for total in ("total_7", "total_28")}
+    return {"days_1_7": float(found.crps[:7].mean())} | totals
+
+
+def _origins(series: DailySeries, count: int) -> list[Day]:
+    """The last `count` Mondays with a whole horizon of figures after them.
+
+    Always Mondays: as days go by, origins that were scored stay among those that are asked for.
+    """
+    last = series.data_through - _HORIZON
+    monday = last - (last - _MONDAY).astype(int) % 7
+    days = [monday - 7 * week for week in range(count)]
+    return [day for day in reversed(days) if day >= series.start + 60]
+
+
+def _key(
+    name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], origin: Day
+) -> Key:
+    seen = [series.upto(origin + _HORIZON) for series in figures.values()]
+    text = json.dumps(
+        [asdict(specs[one]) for one in (name, *specs[name].members) if one in specs]
+        + [metadata.version("channel-crossings-forecast")],
+        sort_keys=True,
+    )
+    day: dt.date = as_date(origin)
+    return Key(
+        joint.leading(figures),
+        name,
+        hashlib.sha256(text.encode()).hexdigest(),
+        day,
+        observations.fingerprint(seen),
+    )

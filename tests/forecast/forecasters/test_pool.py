@@ -1,0 +1,110 @@
+"""A pool takes whole paths from its members, by their weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError, State
+from forecast.forecasters.pool import FittedPool, Pool
+from forecast.forecasters.seasonal_naive import SeasonalNaive
+from forecast.paths import Paths
+from forecast.series import DailySeries, Day
+
+START = np.datetime64("2024-01-01", "D")
+SERIES = DailySeries("people", START, np.ones(60, int))
+
+
+@dataclass
+class Says:
+    """Says one number on every day; declines to be fitted or to draw if told so."""
+
+    value: int
+    fits: bool = True
+    draws: bool = True
+    origin: Day = START
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Says:
+        if not self.fits:
+            raise FitError("declined to fit")
+        return Says(self.value, self.fits, self.draws, series.data_through)
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        if not self.draws:
+            raise FitError("declined to draw")
+        return Paths(self.origin + 1, np.full((n_paths, horizon), self.value))
+
+    def to_state(self) -> State:
+        return {}, {"value": np.array([self.value])}
+
+
+def counts(pool: Pool, n: int = 100) -> dict[int, int]:
+    paths = pool.fit(SERIES).simulate(7, n, np.random.default_rng(1))
+    assert paths.start == SERIES.data_through + 1
+    assert (paths.values == paths.values[:, :1]).all(), "a path comes whole from one member"
+    values, found = np.unique(paths.values[:, 0], return_counts=True)
+    return dict(zip(values.tolist(), found.tolist(), strict=True))
+
+
+def test_paths_follow_the_weights() -> None:
+    members = {"a": Says(1), "b": Says(2), "c": Says(3)}
+    assert counts(Pool(members, {"a": 1, "b": 2, "c": 1})) == {1: 25, 2: 50, 3: 25}
+    assert counts(Pool(members), n=90) == {1: 30, 2: 30, 3: 30}
+    assert counts(Pool(members, {"a": 0.0, "b": 1.0, "c": 3.0})) == {2: 25, 3: 75}
+    assert sum(counts(Pool(members), n=1).values()) == 1
+    assert sum(counts(Pool(members), n=100).values()) == 100
+
+
+def test_the_order_of_paths_means_nothing() -> None:
+    paths = (
+        Pool({"a": Says(1), "b": Says(2)}).fit(SERIES).simulate(1, 100, np.random.default_rng(1))
+    )
+    assert 15 < (paths.values[:50, 0] == 1).sum() < 35
+
+
+def test_one_that_declines_leaves_its_share_to_the_others() -> None:
+    weights = {"a": 2.0, "b": 1.0, "c": 1.0}
+    for absent in (Says(1, fits=False), Says(1, draws=False)):
+        assert counts(Pool({"a": absent, "b": Says(2), "c": Says(3)}, weights)) == {2: 50, 3: 50}
+
+
+def test_a_pool_of_none_declines() -> None:
+    nobody = Pool({"a": Says(1, fits=False), "b": Says(2, fits=False)})
+    with pytest.raises(FitError, match="no member of the pool stands; a: declined to fit; b: "):
+        nobody.fit(SERIES)
+    with pytest.raises(FitError, match="no member of the pool stands"):
+        Pool({"a": Says(1), "b": Says(2, fits=False)}, {"a": 0.0, "b": 1.0}).fit(SERIES)
+    mute = Pool({"a": Says(1, draws=False), "b": Says(2, draws=False)}).fit(SERIES)
+    with pytest.raises(FitError, match="no member of the pool stands; b: declined to draw"):
+        mute.simulate(7, 100, np.random.default_rng(0))
+
+
+def test_the_states_of_members_do_not_mix() -> None:
+    """Also when one name begins with another, and in a pool within a pool."""
+    days = DailySeries("people", START, np.arange(70))
+    inner = Pool({"a": SeasonalNaive(window_days=35), "ab": SeasonalNaive(window_days=63)})
+    fitted = Pool({"a": inner, "ab": SeasonalNaive(window_days=42)}, {"ab": 3, "a": 1}).fit(days)
+    values, arrays = fitted.to_state()
+    assert [name for name, _ in values["members"]] == ["a", "ab"]
+    assert {key: len(array) for key, array in arrays.items()} == {
+        "shares": 2,
+        "a/shares": 2,
+        "a/a/window": 35,
+        "a/ab/window": 63,
+        "ab/window": 42,
+    }
+    restored = FittedPool.from_state(values, arrays)
+    one, two = (f.simulate(9, 40, np.random.default_rng(3)).values for f in (fitted, restored))
+    np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("members", "weights"),
+    [({}, {}), ({"a": Says(1)}, {"b": 1.0}), ({"a": Says(1)}, {"a": -1.0})],
+)
+def test_weights_are_those_of_members(members: dict[str, Says], weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="expected weights of"):
+        Pool(members, weights)

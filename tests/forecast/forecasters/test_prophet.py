@@ -1,0 +1,59 @@
+"""Prophet, fenced in: its mean is kept, its noise on the terminal and in numpy is not."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from forecast.forecasters.base import FitError
+from forecast.forecasters.prophet import Prophet
+from forecast.series import DailySeries
+
+START = np.datetime64("2022-01-01", "D")
+
+
+@pytest.fixture
+def far_from_zero() -> DailySeries:
+    day = np.arange(500)
+    noise = np.random.default_rng(1).normal(0, 40, 500)
+    weekly = np.where(day % 7 == 0, 500, 0)  # Saturdays, since 2022-01-01 is one
+    return DailySeries("people", START, np.rint(3000 + weekly + noise).astype(int))
+
+
+def test_paths_have_the_mean_and_spread_of_the_forecast(far_from_zero: DailySeries) -> None:
+    fitted = Prophet(power=1.0).fit(far_from_zero)
+    paths = fitted.simulate(14, 2000, np.random.default_rng(2))
+    expected = fitted.model.predict(pd.DataFrame({"ds": pd.to_datetime(paths.dates)}))["yhat"]
+    np.testing.assert_allclose(paths.mean(), expected, atol=8)
+    np.testing.assert_allclose(paths.values.std(axis=0), 40, rtol=0.15)
+    saturdays = paths.dates[paths.mean() > 3300]
+    assert [str(day) for day in saturdays] == ["2023-05-20", "2023-05-27"]
+
+
+def test_nothing_is_said(
+    far_from_zero: DailySeries,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.INFO):
+        Prophet().fit(far_from_zero).simulate(3, 3, np.random.default_rng(0))
+    assert capfd.readouterr() == ("", "")
+    assert not caplog.records
+
+
+def test_only_the_window_matters(far_from_zero: DailySeries) -> None:
+    changed = far_from_zero.values.copy()
+    changed[:300] = 0
+    one, two = (
+        Prophet(window_days=200).fit(series).simulate(5, 20, np.random.default_rng(4))
+        for series in (far_from_zero, DailySeries("people", START, changed))
+    )
+    np.testing.assert_array_equal(one.values, two.values)
+
+
+def test_sixty_days_are_needed() -> None:
+    with pytest.raises(FitError, match="60 days, found 59"):
+        Prophet().fit(DailySeries("people", START, np.ones(59, int)))

@@ -1,0 +1,145 @@
+"""A published database made once, by the real commands, and copied for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.context import Context, open_context
+from service.settings import Settings
+from service.store.database import Database, connect
+from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
+
+POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the machine's own environment says about the service does not reach the tests."""
+    for name in list(os.environ):
+        if name.startswith("CROSSINGS_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def crossings(tmp_path: Path) -> Crossings:
+    """Run the command to its end, with folders of its own unless told otherwise."""
+    own = {"var_dir": tmp_path / "var", "fitted_dir": tmp_path / "fitted", "paths": 100}
+
+    def run(*arguments: str, stdin: str | None = None, **settings: object) -> Any:
+        return subprocess.run(
+            command(*arguments),
+            env=environment(**(own | settings)),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder: a SQLite file with one issue of every declared model, and the fitted versions."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    folder = shared / "published"
+    with (shared / "published.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first of the workers makes it for all
+        if not folder.exists():
+            making = shared / "publishing"
+            env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
+            for job in ("ingest", "refit"):
+                subprocess.run(
+                    command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
+                )
+            making.rename(folder)
+    return folder
+
+
+@pytest.fixture
+def settings(published: Path, tmp_path: Path) -> Settings:
+    """Settings whose database and fitted versions are copies of the published ones."""
+    (tmp_path / "var").mkdir(exist_ok=True)
+    shutil.copy(published / "crossings.sqlite", tmp_path / "var")
+    shutil.copytree(published / "fitted", tmp_path / "fitted", dirs_exist_ok=True)
+    return Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted", paths=200)
+
+
+@pytest.fixture
+def context(settings: Settings) -> Iterator[Context]:
+    opened = open_context(settings)
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Context]:
+    """A migrated database with nothing in it, and models that are fitted in no time."""
+    models = quick_models(tmp_path / "models")
+    opened = open_context(
+        Settings(var_dir=tmp_path / "empty", models_dir=models, paths=100, horizon=28)
+    )
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def clock() -> Hand:
+    return Hand(NOW)
+
+
+@pytest.fixture
+def client(context: Context, clock: Hand) -> FlaskClient:
+    return create_app(context, clock).test_client()
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param(
+            "postgresql",
+            marks=pytest.mark.skipif(
+                not POSTGRESQL, reason="CROSSINGS_TEST_POSTGRESQL names no database"
+            ),
+        ),
+    ]
+)
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty database, of each kind that the store knows."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'store.sqlite'}"
+        return
+    _drop_everything(POSTGRESQL)
+    yield POSTGRESQL
+    _drop_everything(POSTGRESQL)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database."""
+    opened = connect(database_url)
+    opened.migrate()
+    yield opened
+    opened.close()
+
+
+def _drop_everything(url: str) -> None:
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()

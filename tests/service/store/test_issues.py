@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from service.store import issues, runs
+from service.store.database import Database
+from tests.service.support import NOW, publish, random_paths
+
+
+@pytest.fixture
+def run_id(database: Database) -> int:
+    return run(database, "first")
+
+
+def run(database: Database, period: str) -> int:
+    with database.writing() as connection:
+        claimed = runs.claim(connection, "refit", period, NOW)
+    assert claimed is not None
+    return claimed
+
+
+def test_an_issue_is_read_as_it_was_published(database: Database, run_id: int) -> None:
+    drawn = {"climatology": random_paths("2026-01-01", 30), "hurdle": random_paths("2026-01-01", 9)}
+    issue = publish(database, drawn, run_id, failures={"prophet": "did not converge"})
+    with database.reading() as connection:
+        assert issues.latest(connection, "people") == issue
+        assert issues.find(connection, issue.issue_id) == issue
+        assert [e.model for e in issues.entries(connection, issue.issue_id)] == [*drawn]
+        for model, paths in drawn.items():
+            again = issues.paths(connection, issue, model)
+            assert again is not None
+            assert again.start == paths.start
+            np.testing.assert_array_equal(again.values, paths.values)
+        assert issues.paths(connection, issue, "pool") is None
+        assert issues.find(connection, "people-nothing") is None
+        assert issues.latest(connection, "boats") is None
+
+
+def test_the_newest_is_the_one_issued_last(database: Database, run_id: int) -> None:
+    paths = {"climatology": random_paths("2026-01-01", 3)}
+    late = publish(database, paths, run_id, NOW + dt.timedelta(hours=1))
+    publish(database, paths, run(database, "second"), NOW)
+    with database.reading() as connection:
+        assert issues.latest(connection, "people") == late
+    also = publish(database, paths, run(database, "third"), NOW + dt.timedelta(hours=1))
+    with database.reading() as connection:
+        assert issues.latest(connection, "people") == also
+
+
+def test_only_live_issues_are_the_latest(database: Database, run_id: int) -> None:
+    issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE issues SET kind = 'retro'"))
+    with database.reading() as connection:
+        assert issues.latest(connection, "people") is None
+        assert issues.find(connection, issue.issue_id) == replace(issue, kind="retro")
+
+
+def test_a_run_publishes_a_series_once(database: Database, run_id: int) -> None:
+    paths = {"climatology": random_paths("2026-01-01", 3)}
+    publish(database, paths, run_id)
+    with pytest.raises(sa.exc.IntegrityError):
+        publish(database, paths, run_id, NOW + dt.timedelta(seconds=1))
+
+
+def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None:
+    issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
+    second = replace(issue, issue_id="second", run_id=run(database, "second"))
+    twice = (issues.Entry("m", "v", "champion", "M"), random_paths("2026-01-01", 3))
+    with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
+        issues.publish(connection, second, [twice, twice])
+    with database.reading() as connection:
+        assert issues.find(connection, "second") is None
+
+
+def test_an_id_tells_series_and_origin() -> None:
+    made = issues.make_id("people", dt.date(2025, 12, 31), NOW, "abc")
+    assert made.startswith("people-20251231-")
+    assert made == issues.make_id("people", dt.date(2025, 12, 31), NOW, "abc")
+    later = NOW + dt.timedelta(seconds=1)
+    assert made != issues.make_id("people", dt.date(2025, 12, 31), later, "abc")
+    assert made != issues.make_id("people", dt.date(2025, 12, 31), NOW, "abd")

@@ -1,0 +1,128 @@
+"""What the tests of the service use beside fixtures."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from forecast.paths import Paths
+from service.context import Context
+from service.settings import Settings
+from service.store import issues
+from service.store.database import Database
+from service.store.issues import Entry, Issue
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
+"""Two days after the last embedded figure: the forecast is fresh."""
+
+Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def utc(*parts: int) -> dt.datetime:
+    return dt.datetime(*parts, tzinfo=dt.UTC)  # type: ignore[arg-type,misc]
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment of a child: ours without any setting, and then `settings`."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
+    given = {f"CROSSINGS_{name.upper()}": str(value) for name, value in settings.items()}
+    return kept | {"PYTHONPATH": str(ROOT)} | given
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "service.cli", *arguments]
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The environment in which a child has these settings."""
+    return environment(**settings.model_dump(exclude_defaults=True))
+
+
+class Hand:
+    """A clock that shows what it is set to."""
+
+    def __init__(self, now: dt.datetime) -> None:
+        self.now = now
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+def declare(models: Path, name: str, family: str, role: str, more: str = "") -> None:
+    """Write the declaration of a model."""
+    text = f'title = "The {name}"\nfamily = "{family}"\nrole = "{role}"\n{more}'
+    models.mkdir(exist_ok=True)
+    (models / f"{name}.toml").write_text(text)
+
+
+def quick_models(models: Path) -> Path:
+    """A models folder with two models that need no optimiser."""
+    declare(models, "climatology", "climatology", "champion")
+    declare(models, "seasonal_naive", "seasonal_naive", "baseline")
+    return models
+
+
+def publish(
+    database: Database,
+    paths: Mapping[str, Paths],
+    run_id: int,
+    issued_at: dt.datetime = NOW,
+    series_id: str = "people",
+    champion: str = "climatology",
+    failures: Mapping[str, str] | None = None,
+) -> Issue:
+    """Store an issue made of `paths` by model."""
+    first = next(iter(paths.values()))
+    origin = (first.start - 1).item()
+    issue = Issue(
+        issue_id=issues.make_id(series_id, origin, issued_at, f"{run_id}"),
+        series_id=series_id,
+        run_id=run_id,
+        kind="live",
+        origin=origin,
+        data_through=origin,
+        as_of=issued_at,
+        issued_at=issued_at,
+        champion=champion,
+        seed=1,
+        n_paths=first.n_paths,
+        horizon_days=first.horizon,
+        inputs_hash="0" * 64,
+        failures=dict(failures or {}),
+    )
+    rows = [(Entry(m, "v1", "champion", f"The {m}"), p) for m, p in paths.items()]
+    with database.writing() as connection:
+        issues.publish(connection, issue, rows)
+    return issue
+
+
+def random_paths(start: str, horizon: int, n_paths: int = 50, seed: int = 0) -> Paths:
+    """Paths with many zeros and a long tail, as arrivals have them."""
+    rng = np.random.default_rng(seed)
+    busy = rng.random((n_paths, horizon)) < 0.4
+    return Paths(np.datetime64(start), np.where(busy, rng.geometric(0.01, busy.shape), 0))
+
+
+@contextlib.contextmanager
+def sql_counted(context: Context) -> Iterator[list[str]]:
+    """Collect the statements that are sent to the database."""
+    seen: list[str] = []
+
+    def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(context.database.engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(context.database.engine, "before_cursor_execute", note)

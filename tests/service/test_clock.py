@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.clock import LONDON, assumed_known_at, instant, uk_day, utc_now
+from tests.service.support import utc
+
+
+def test_now_is_utc_to_the_second() -> None:
+    now = utc_now()
+    assert now.utcoffset() == dt.timedelta(0)
+    assert now.microsecond == 0
+    assert abs((dt.datetime.now(dt.UTC) - now).total_seconds()) < 5
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        (utc(2025, 6, 30, 22, 59), dt.date(2025, 6, 30)),
+        (utc(2025, 6, 30, 23, 0), dt.date(2025, 7, 1)),  # midnight of British Summer Time
+        (utc(2025, 12, 31, 23, 59), dt.date(2025, 12, 31)),
+        (utc(2026, 1, 1, 0, 0), dt.date(2026, 1, 1)),
+        (utc(2025, 3, 30, 0, 59), dt.date(2025, 3, 30)),  # the hour that is left out
+        (utc(2025, 3, 30, 23, 0), dt.date(2025, 3, 31)),
+        (utc(2025, 10, 25, 23, 30), dt.date(2025, 10, 26)),  # the hour that comes twice
+        (utc(2025, 10, 26, 23, 30), dt.date(2025, 10, 26)),
+    ],
+)
+def test_a_day_is_a_day_in_london(moment: dt.datetime, day: dt.date) -> None:
+    assert uk_day(moment) == day
+    assert uk_day(moment.astimezone(LONDON)) == day
+
+
+def test_a_figure_counts_as_known_the_day_after_at_14_london() -> None:
+    assert assumed_known_at(dt.date(2025, 12, 31)) == utc(2026, 1, 1, 14)
+    assert assumed_known_at(dt.date(2025, 6, 30)) == utc(2025, 7, 1, 13)
+    assert assumed_known_at(dt.date(2025, 3, 29)) == utc(2025, 3, 30, 13)
+    assert assumed_known_at(dt.date(2024, 2, 28)) == utc(2024, 2, 29, 14)
+
+
+def test_an_instant_is_written_with_z() -> None:
+    assert instant(dt.datetime(2025, 7, 1, 14, 0, 5, 999, LONDON)) == "2025-07-01T13:00:05Z"

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.settings import PROJECT, Settings, SettingsError, load
+
+
+def test_the_defaults_need_no_environment() -> None:
+    settings = load()
+    assert (settings.host, settings.port, settings.paths, settings.horizon) == (
+        "127.0.0.1",
+        8000,
+        2000,
+        400,
+    )
+    assert settings.database == f"sqlite:///{PROJECT / 'var' / 'crossings.sqlite'}"
+    assert settings.models_dir == PROJECT / "models"
+    assert settings.address == "http://127.0.0.1:8000"
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CROSSINGS_PORT", "8123")
+    monkeypatch.setenv("CROSSINGS_VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("CROSSINGS_PUBLIC_URL", "https://forecast.example/")
+    settings = load()
+    assert settings.port == 8123
+    assert settings.database == f"sqlite:///{tmp_path / 'crossings.sqlite'}"
+    assert settings.address == "https://forecast.example"
+
+
+def test_a_database_url_wins_over_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_DATABASE_URL", "postgresql+psycopg://db/crossings")
+    assert load().database == "postgresql+psycopg://db/crossings"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "eight"),
+        ("PORT", ""),
+        ("PATHS", "99"),
+        ("PATHS", "20001"),
+        ("HORIZON", "27"),
+        ("HORIZON", "401"),
+        ("SEED", "-1"),
+        ("SEED", str(2**31)),
+        ("WORKERS", "0"),
+        ("REFIT_HOURS", "0"),
+        ("REFIT_HOURS", "nan"),
+        ("REFIT_HOURS", "inf"),
+        ("REFIT_HOURS", "1e300"),
+        ("STALE_AFTER_DAYS", "0"),
+        ("SOURCE", "hearsay"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_setting_that_does_not_hold_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CROSSINGS_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"CROSSINGS_{name}: ")
+    assert repr(value) in line
+
+
+def test_every_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_PORT", "x")
+    monkeypatch.setenv("CROSSINGS_PATHS", "1")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_address_of_version_6_is_bracketed(host: str) -> None:
+    assert Settings(host=host).address == f"http://[{host}]:8000"
+    assert Settings(host=host).bind == f"[{host}]:8000"

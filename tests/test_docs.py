@@ -1,0 +1,88 @@
+"""The documents stay true: they are short, their links lead somewhere, their settings exist."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted(chain(ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md")))
+SETTING = re.compile(r"CROSSINGS_[A-Z_]*[A-Z]")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+TITLE = re.compile(r"^#+ (.+)$", re.MULTILINE)
+SETTINGS = {f"CROSSINGS_{name.upper()}": field for name, field in Settings.model_fields.items()}
+
+
+def document(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def anchors(text: str) -> set[str]:
+    """Anchors of the titles of a document, as they are commonly made."""
+    return {re.sub(r"[^\w\- ]", "", t.lower()).replace(" ", "-") for t in TITLE.findall(text)}
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) < 160
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=document)
+def test_links_lead_somewhere(path: Path) -> None:
+    wrong = []
+    for target in LINK.findall(path.read_text("utf-8")):
+        place, _, anchor = target.partition("#")
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        found = path.parent / place if place else path
+        if not found.exists():
+            wrong.append(target)
+        elif anchor and anchor not in anchors(found.read_text("utf-8")):
+            wrong.append(target)
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=document)
+def test_settings_that_are_named_exist(path: Path) -> None:
+    assert set(SETTING.findall(path.read_text("utf-8"))) <= set(SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Makefile", "compose.yaml"])
+def test_settings_of_the_ways_to_start_exist(name: str) -> None:
+    if (ROOT / name).exists():
+        assert set(SETTING.findall((ROOT / name).read_text("utf-8"))) <= set(SETTINGS)
+
+
+def test_every_setting_is_documented() -> None:
+    """The table in docs/operations.md says of each setting what the code says of it."""
+    rows = {}
+    for line in (ROOT / "docs" / "operations.md").read_text("utf-8").splitlines():
+        cells = [cell.strip() for cell in line.split("|")[1:-1]]
+        if len(cells) == 3 and SETTING.fullmatch(cells[0].strip("`")):
+            rows[cells[0].strip("`")] = (cells[1].strip("`"), cells[2])
+    assert list(rows) == list(SETTINGS), "the same settings, in the same order"
+    for name, field in SETTINGS.items():
+        default, meaning = rows[name]
+        assert meaning == field.description
+        if isinstance(field.default, Path):
+            assert default == f"{field.default.name}` beside the code"
+        else:
+            assert default == ("" if field.default is None else str(field.default))
+
+
+def test_decisions_are_numbered_and_of_one_form() -> None:
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [file.name[:4] for file in files] == [f"{n:04}" for n in range(1, len(files) + 1)]
+    for file in files:
+        text = file.read_text("utf-8")
+        assert text.startswith(f"# {file.name[:4]} ")
+        assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
+            "Context",
+            "Decision",
+            "Consequences",
+        ]
+        assert len(text.splitlines()) <= 60, "a page each"
