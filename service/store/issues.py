@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["Entry", "Issue", "entries", "find", "latest", "make_id", "paths", "publish"]
+__all__ = [
+    "Entry",
+    "Issue",
+    "entries",
+    "find",
+    "latest",
+    "make_id",
+    "of_origin",
+    "paths",
+    "publish",
+]
 
 import datetime as dt
 import hashlib
@@ -25,7 +35,7 @@ class Issue:
     Attributes
     ----------
     kind : str
-        ``live``.
+        ``live``, or ``hindcast`` when the past was replayed.
     champion : str
         The model that is served: the declared champion, or the best that stands when its fit
         failed.
@@ -94,6 +104,14 @@ def find(connection: sa.Connection, issue_id: str) -> Issue | None:
     """The issue `issue_id`, of any kind."""
     row = connection.execute(sa.select(issues).where(issues.c.issue_id == issue_id)).first()
     return Issue(**row._mapping) if row else None
+
+
+def of_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
+    """Issues of a kind with that origin, of any series."""
+    rows = connection.execute(
+        sa.select(issues).where(issues.c.origin == origin, issues.c.kind == kind)
+    )
+    return [Issue(**row._mapping) for row in rows]
 
 
 def entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
