@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AsOf",
+    "Change",
     "Figure",
     "Stored",
     "current",
@@ -17,7 +18,6 @@ __all__ = [
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,100 +25,12 @@ import sqlalchemy as sa
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries
-from service.clock import assumed_known_at
+from service.store.documents import Figure
+from service.store.recording import Change, Stored, record
 from service.store.tables import observations
 
 AsOf = dt.date | dt.datetime
 """A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A count as a source states it.
-
-    Attributes
-    ----------
-    published_at : datetime | None
-        When the source says that it was published; None when it does not say.
-    """
-
-    series_id: str
-    date: dt.date
-    value: int
-    source: str
-    published_at: dt.datetime | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What storing some figures changed."""
-
-    new: int
-    revised: int
-    unchanged: int
-
-
-def record(
-    connection: sa.Connection,
-    figures: Iterable[Figure],
-    seen_at: dt.datetime,
-    assume_known: bool = False,
-) -> Stored:
-    """Store `figures`; a value that differs from the current one supersedes it.
-
-    Parameters
-    ----------
-    seen_at : datetime
-        When they were read.
-    assume_known : bool
-        Whether figures without a time of publication count as known the day after, 14:00 UK
-        time, as embedded ones do, rather than when they were read.
-    """
-    wanted = {(f.series_id, f.date): f for f in figures}
-    if not wanted:
-        return Stored(0, 0, 0)
-    table = observations.c
-    now = {
-        (row.series_id, row.date): row
-        for row in connection.execute(
-            sa.select(table.series_id, table.date, table.value, table.observation_id).where(
-                table.superseded_at.is_(None),
-                table.date.between(min(d for _, d in wanted), max(d for _, d in wanted)),
-            )
-        )
-    }
-    changed = {key: f for key, f in wanted.items() if key not in now or now[key].value != f.value}
-    superseded = [now[key].observation_id for key in changed if key in now]
-    if superseded:
-        connection.execute(
-            observations.update()
-            .where(table.observation_id.in_(sa.bindparam("ids", expanding=True)))
-            .values(superseded_at=seen_at),
-            {"ids": superseded},
-        )
-    rows = [_row(f, seen_at, assume_known and key not in now) for key, f in changed.items()]
-    if rows:
-        connection.execute(observations.insert(), rows)
-    return Stored(len(rows) - len(superseded), len(superseded), len(wanted) - len(rows))
-
-
-def _row(figure: Figure, seen_at: dt.datetime, assume_known: bool) -> dict[str, object]:
-    known_at = figure.published_at or seen_at
-    assumed = False
-    if assume_known and figure.published_at is None:
-        usual = assumed_known_at(figure.date)
-        # A figure that has been seen is known, however early it came.
-        known_at, assumed = min(usual, seen_at), usual <= seen_at
-    return {
-        "series_id": figure.series_id,
-        "date": figure.date,
-        "value": figure.value,
-        "source": figure.source,
-        "published_at": figure.published_at,
-        "first_seen_at": seen_at,
-        "known_at": known_at,
-        "known_at_assumed": assumed,
-    }
 
 
 def current(
