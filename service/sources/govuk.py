@@ -116,7 +116,7 @@ class _Takings:
                 self.unchanged.append(url)
                 return
             self.keep(answer.content, suffix)
-            self.documents.append(parse(answer.content, answer.url, self.today))
+            self.documents.append(parse(answer.content, url, self.today))
             self.validators[url] = (answer.etag, answer.last_modified)
         except SourceError as error:
             self.refusals.append(error)
