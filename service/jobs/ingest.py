@@ -58,7 +58,8 @@ class Reading:
             for name in ("new", "revised", "unchanged")
         )
         if not self.taken:
-            return f"nothing was published at {source} since it was last read"
+            said = "nothing could be read" if self.refusals else "nothing new was published"
+            return f"{said} at {source}"
         through = max(document.data_through for document, _ in self.taken)
         return (
             f"{new} new, {revised} revised, {unchanged} unchanged from {source}, through {through}"

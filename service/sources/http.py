@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Fetcher", "Response"]
 
 import datetime as dt
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import stamina
 from service.clock import utc_now
 from service.sources.base import NotReached, Rejected, Unfit
 
+_log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _PROJECT = "channel-crossings-forecast"
 
@@ -204,6 +206,15 @@ class Fetcher:
         return isinstance(error, httpx.TransportError) and not isinstance(
             error, httpx.UnsupportedProtocol
         )
+
+
+def _say(details: stamina.instrumentation.RetryDetails) -> None:
+    """Log a pause; the error names the address without its query."""
+    why, wait = _plain(details.caused_by), details.wait_for
+    _log.warning("attempt %d failed (%s); asking again in %.1f s", details.retry_num, why, wait)
+
+
+stamina.instrumentation.set_on_retry_hooks([_say])
 
 
 def _check_kind(answer: httpx.Response, kinds: tuple[str, ...], where: str) -> None:

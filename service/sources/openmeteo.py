@@ -5,7 +5,7 @@ Weather data by Open-Meteo.com, licensed under CC BY 4.0.
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTION", "POINTS", "Service", "archive", "coming", "ensemble", "past_forecasts"]
+__all__ = ["POINTS", "Service", "archive", "coming", "ensemble", "past_forecasts"]
 
 import datetime as dt
 import json
@@ -20,8 +20,6 @@ from service.sources import weather
 from service.sources.base import FetchError, SourceError
 from service.sources.http import Fetcher
 from service.sources.weather import VARIABLES, Weather
-
-ATTRIBUTION = "Weather data by Open-Meteo.com, licensed under CC BY 4.0."
 
 POINTS = ((51.05, 1.65), (50.85, 1.30))
 """Latitude and longitude: between Calais and Dover, and between Boulogne and Dungeness."""

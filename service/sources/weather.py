@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MEMBER_NAMES", "NAMES", "VARIABLES", "Weather", "daily"]
+__all__ = ["ATTRIBUTION", "MEMBER_NAMES", "NAMES", "VARIABLES", "Weather", "daily"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+ATTRIBUTION = "Weather data by Open-Meteo.com, licensed under CC BY 4.0."
 
 VARIABLES = {
     "wave_height": "m",

@@ -13,6 +13,7 @@ __all__ = [
     "known_together",
     "record",
     "series",
+    "span",
 ]
 
 import datetime as dt
@@ -42,13 +43,16 @@ def current(
 ) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
     """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`.
 
+    `known_at` is when the value came to be known, whoever stated it first; `source` is who
+    states it now.
+
     Parameters
     ----------
     first, last : date | None
         The span, both included; None: as far as the figures go.
     """
     table = observations.c
-    query = sa.select(table.date, table.value, table.source, table.known_at)
+    query = sa.select(table.date, table.value, table.source, table.since.label("known_at"))
     if first is not None:
         query = query.where(table.date >= first)
     if last is not None:
@@ -72,10 +76,18 @@ def series(
 
 def first_day(connection: sa.Connection, series_id: str) -> dt.date | None:
     """The first day of a series as it now stands; None when there are no figures."""
-    query = sa.select(sa.func.min(observations.c.date)).where(
+    there = span(connection, series_id)
+    return there[0] if there else None
+
+
+def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
+    """First and last day of a series as it now stands, whatever gaps there are between."""
+    date = observations.c.date
+    query = sa.select(sa.func.min(date), sa.func.max(date)).where(
         observations.c.series_id == series_id, observations.c.superseded_at.is_(None)
     )
-    return connection.execute(query).scalar()
+    first, last = connection.execute(query).one()
+    return (first, last) if first else None
 
 
 def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:
