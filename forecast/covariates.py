@@ -74,6 +74,20 @@ class Covariates:
         """Number of days that the futures cover."""
         return int(self.future.shape[1])
 
+    def as_at(self, origin: DayLike, days_ahead: int) -> Covariates:
+        """The covariates as if `origin` were today: what came then is its only future.
+
+        Raises
+        ------
+        CovariatesError
+            If the history does not reach back to `origin`.
+        """
+        length = int((as_day(origin) - self.start).astype(np.int64)) + 1
+        if not 1 <= length <= len(self.history):
+            raise CovariatesError(f"expected a history up to {origin}, found from {self.start}")
+        came = self.history[None, length : length + days_ahead]
+        return Covariates(self.names, self.start, self.history[:length], came)
+
     def select(self, names: tuple[str, ...]) -> Covariates:
         """The columns `names`, in that order.
 
