@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forecast.joint import SERIES
-from forecast.series import DailySeries
+from forecast.series import DailySeries, as_date
 from service.clock import utc_now
 from service.settings import Settings
 from service.sources import csv, figures, govuk, page, raw, workbook
@@ -21,7 +21,7 @@ from service.sources.http import Fetcher
 SOURCES = ("figures", "govuk", "workbook", "page", "csv")
 """``workbook``, ``page`` and ``csv`` are read from a file."""
 
-_LARGEST_BYTES = 50_000_000
+_LARGEST_BYTES = 10_000_000
 _PARSERS: dict[str, Callable[[bytes, str, dt.date], Document]] = {
     "workbook": workbook.read,
     "page": page.read,
@@ -99,21 +99,34 @@ def _one(
         return _document("figures", "embedded figures", figures.read())
     assert file is not None  # the command asks for it
     if source == "csv":
-        return _document("csv", str(file), csv.read(file, SERIES[:1]))
+        return _document("csv", str(file), _from_csv(file, today))
     content = _bytes(file)
     if is_kept:
         raw.keep(_raw_folder(settings), content, _SUFFIXES[source])
     return _PARSERS[source](content, str(file), today)
 
 
+def _from_csv(file: Path, today: dt.date) -> dict[str, DailySeries]:
+    """The series of a CSV file, which may hold anything that somebody wrote."""
+    series = csv.read(file, SERIES[:1])
+    if not set(series) <= set(SERIES):
+        allowed = ", ".join(("date", *SERIES))
+        raise SourceError(f"{file}, row 1", f"only the columns {allowed}", ", ".join(series))
+    last = as_date(series[SERIES[0]].data_through)
+    if last > today:
+        raise SourceError(str(file), f"days up to {today}", str(last))
+    return series
+
+
 def _bytes(file: Path) -> bytes:
     try:
-        size = file.stat().st_size
-        if size > _LARGEST_BYTES:
-            raise SourceError(str(file), f"a file of at most {_LARGEST_BYTES:,} bytes", f"{size:,}")
-        return file.read_bytes()
+        with file.open("rb") as stream:  # not by its size: a device has none, and no end
+            content = stream.read(_LARGEST_BYTES + 1)
     except OSError as error:
         raise SourceError(str(file), "a readable file", error.strerror or str(error)) from error
+    if len(content) > _LARGEST_BYTES:
+        raise SourceError(str(file), f"a file of at most {_LARGEST_BYTES:,} bytes", "more")
+    return content
 
 
 def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:
