@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["Change", "Stored", "record"]
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -18,6 +18,15 @@ from service.store.tables import observations
 
 _RECORDING = 0x66696775726573  # any number that is always the same
 _EMBEDDED = "figures"
+_MOST_AT_ONCE = 500
+
+
+class _Current(NamedTuple):
+    """What now rules."""
+
+    value: int
+    source: str
+    known_at: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -63,39 +72,31 @@ def record(
         return Stored(0, 0, 0)
     if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
-    there = _rows(connection, wanted)
+    there = _rulings(connection, wanted)
     dated = _dated(connection, wanted, there, seen_at, assume_known)
     fresh = [one for one in documents.group(dated, seen_at) if documents.add(connection, one)]
     touched = frozenset(
-        key for one in fresh for key, s in one.statements() if _matters(s, there.get(key, ()))
+        key for one in fresh for key, s in one.statements() if _matters(s, there.get(key))
     )
-    if touched:
-        _rebuild(connection, touched, there)
-    return _stored(wanted, there, _values(connection, touched))
+    return _stored(wanted, there, _rebuild(connection, touched) if touched else {})
 
 
-def _rows(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, list[sa.Row[Any]]]:
-    """The stored rows of the days that `keys` span, each figure's by `known_at`."""
+def _rulings(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, _Current]:
+    """The values that now rule on the days that `keys` span."""
+    table = observations.c
     days = [day for _, day in keys]
-    query = (
-        sa.select(observations)
-        .where(observations.c.date.between(min(days), max(days)))
-        .order_by(observations.c.known_at)
+    query = sa.select(table.series_id, table.date, table.value, table.source, table.known_at).where(
+        table.superseded_at.is_(None), table.date.between(min(days), max(days))
     )
-    found: dict[Key, list[sa.Row[Any]]] = {}
-    for row in connection.execute(query):
-        found.setdefault((row.series_id, row.date), []).append(row)
-    return found
-
-
-def _ruling(rows: Sequence[sa.Row[Any]]) -> sa.Row[Any] | None:
-    return next((row for row in rows if row.superseded_at is None), None)
+    return {
+        (series_id, day): _Current(*rest) for series_id, day, *rest in connection.execute(query)
+    }
 
 
 def _dated(
     connection: sa.Connection,
     wanted: Mapping[Key, Figure],
-    there: Mapping[Key, list[sa.Row[Any]]],
+    there: Mapping[Key, _Current],
     seen_at: dt.datetime,
     assume_known: bool,
 ) -> list[Figure]:
@@ -107,7 +108,7 @@ def _dated(
         # The embedded figures are older than what else is stored: they are held to themselves.
         stated = _last_stated(connection, undated, _EMBEDDED)
     for key, figure in undated.items():
-        ruling = _ruling(there.get(key, ()))
+        ruling = there.get(key)
         if figure.source == _EMBEDDED:
             before = stated.get(key)
         else:
@@ -129,39 +130,41 @@ def _last_stated(connection: sa.Connection, keys: Iterable[Key], source: str) ->
     return stated
 
 
-def _matters(one: Statement, rows: Sequence[sa.Row[Any]]) -> bool:
-    """Whether a new statement can change the history that `rows` are."""
-    ruling = _ruling(rows)
+def _matters(one: Statement, ruling: _Current | None) -> bool:
+    """Whether a new statement can change the history in which `ruling` is the last."""
     if ruling is None or one.value != ruling.value or one.known_at < ruling.known_at:
         return True
     return one.source != ruling.source and one.rank >= RANKS.get(ruling.source, 2)
 
 
-def _rebuild(
-    connection: sa.Connection, keys: frozenset[Key], there: Mapping[Key, list[sa.Row[Any]]]
-) -> None:
-    """Make the histories of `keys` of all that was ever stated about them."""
+def _rebuild(connection: sa.Connection, keys: frozenset[Key]) -> dict[Key, Ruling]:
+    """Make the histories of `keys` of all that was ever stated about them; what now rules."""
     days = [day for _, day in keys]
     stated: dict[Key, list[Statement]] = {}
     for document in documents.overlapping(connection, min(days), max(days)):
         for key, one in document.statements(keys):
             stated.setdefault(key, []).append(one)
-    gone: list[dict[str, int]] = []
-    come: list[dict[str, Any]] = []
-    for key in keys:
-        wanted = [_row(key, ruling) for ruling in history(stated[key])]
-        for row in there.get(key, ()):
-            kept = {name: value for name, value in row._mapping.items() if name in _COLUMNS}
-            if kept in wanted:
-                wanted.remove(kept)
-            else:
-                gone.append({"gone": row.observation_id})
-        come += wanted
-    if gone:
-        where = observations.c.observation_id == sa.bindparam("gone")
-        connection.execute(observations.delete().where(where), gone)
-    if come:
-        connection.execute(observations.insert(), come)
+    now: dict[Key, Ruling] = {}
+    rows = []
+    for key, statements in stated.items():
+        for ruling in history(statements):
+            rows.append(_row(key, ruling))
+            if ruling.superseded_at is None:
+                now[key] = ruling
+    _delete(connection, keys)
+    connection.execute(observations.insert(), rows)
+    return now
+
+
+def _delete(connection: sa.Connection, keys: frozenset[Key]) -> None:
+    table = observations.c
+    for series_id in {series_id for series_id, _ in keys}:
+        days = sorted(day for one, day in keys if one == series_id)
+        for at in range(0, len(days), _MOST_AT_ONCE):
+            part = days[at : at + _MOST_AT_ONCE]
+            connection.execute(
+                observations.delete().where(table.series_id == series_id, table.date.in_(part))
+            )
 
 
 def _row(key: Key, ruling: Ruling) -> dict[str, Any]:
@@ -180,25 +183,12 @@ def _row(key: Key, ruling: Ruling) -> dict[str, Any]:
     }
 
 
-_COLUMNS = frozenset(column.name for column in observations.columns) - {"observation_id"}
-
-
-def _values(connection: sa.Connection, keys: frozenset[Key]) -> dict[Key, sa.Row[Any]]:
-    """The rows that now rule, of `keys`."""
-    if not keys:
-        return {}
-    found = {key: _ruling(rows) for key, rows in _rows(connection, keys).items() if key in keys}
-    return {key: row for key, row in found.items() if row is not None}
-
-
 def _stored(
-    wanted: Mapping[Key, Figure],
-    there: Mapping[Key, list[sa.Row[Any]]],
-    now: Mapping[Key, sa.Row[Any]],
+    wanted: Mapping[Key, Figure], there: Mapping[Key, _Current], now: Mapping[Key, Ruling]
 ) -> Stored:
     changes = []
     for key in sorted(now):
-        before = _ruling(there.get(key, ()))
+        before = there.get(key)
         if before is None or before.value != now[key].value:
             value = before.value if before else None
             changes.append(Change(*key, value, now[key].value, now[key].source))
