@@ -81,7 +81,7 @@ def put(connection: sa.Connection, told: Told) -> bool:
 
 def newest(connection: sa.Connection, kind: str, as_of: dt.datetime | None = None) -> Told | None:
     """The last of a kind that was read, as of `as_of`; None when there is none."""
-    query = _of(kind, as_of).order_by(weather.c.weather_id.desc()).limit(1)
+    query = _of(kind, as_of).order_by(None).order_by(weather.c.weather_id.desc()).limit(1)
     row = connection.execute(query).first()
     return _told(row) if row else None
 

@@ -295,7 +295,8 @@ def test_the_real_files_in_any_order_make_one_history(reader: Context) -> None:
     files = [*real(), ("figures", None)]
     orders = [files, files[::-1], files[3:] + files[:3], files[1::2] + files[::2]]
     dumps = set()
-    for order in orders:
+    is_quick = reader.database.engine.dialect.name == "sqlite"
+    for order in orders if is_quick else orders[1:3]:
         forget(reader)
         for source, path in order:
             ingest(reader, source, path)
