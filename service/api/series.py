@@ -29,7 +29,12 @@ from service.api.representation import represent
 from service.clock import instant
 from service.sources.figures import ATTRIBUTION
 
-blueprint = APIBlueprint("series", __name__, url_prefix="/v1/series", tag="Series")
+blueprint = APIBlueprint(
+    "series",
+    __name__,
+    url_prefix="/v1/series",
+    tag={"name": "Series", "description": "Figures, forecasts, totals and briefings."},
+)
 
 
 def _desk() -> Desk:
@@ -159,12 +164,14 @@ def record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
 def brief(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(_desk(), series_id, query_data.as_of)
-    return represent(answer | {"attribution": ATTRIBUTION}, rows=None)
+    answer |= _desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
+    return represent(answer, rows=None)
 
 
 def _stored(series_id: str) -> dict[str, Any]:
     """What every answer about figures says first."""
-    return {"series_id": series_id, "unit": UNITS[series_id], "attribution": ATTRIBUTION}
+    head = {"series_id": series_id, "unit": UNITS[series_id]} | _desk().standing(series_id).said()
+    return head | {"attribution": ATTRIBUTION}
 
 
 def _head(view: View) -> dict[str, Any]:
@@ -180,7 +187,6 @@ def _head(view: View) -> dict[str, Any]:
         "data_through": issue.data_through.isoformat(),
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
-        "status": view.state.status,
-        "reasons": [{"name": r.name, "detail": r.detail} for r in view.state.reasons],
+        **view.state.said(),
         "attribution": ATTRIBUTION,
     }
