@@ -14,6 +14,7 @@ __all__ = [
     "Observations",
     "ProblemDetails",
     "Quiet",
+    "Revisions",
     "Status",
     "Totals",
     "TrackRecord",
@@ -264,6 +265,28 @@ class Observations(_Open):
     rows: list[ObservationsRow]
 
 
+class RevisionsRow(_Open):
+    """A figure that was published anew with another value."""
+
+    time: dt.datetime
+    date: dt.date
+    value_before: int
+    value: int
+    source_before: str
+    source: str
+    known_at: dt.datetime
+    marked_revised: bool
+    ruled: bool
+
+
+class Revisions(_Open):
+    """Every revision, in the order of publication; `count` is of those that ruled."""
+
+    series_id: str
+    count: int
+    rows: list[RevisionsRow]
+
+
 class AgainstRow(_Open):
     """The same span of an earlier year."""
 
@@ -301,6 +324,8 @@ class CatalogueRow(_Open):
     series_id: str
     title: str
     unit: str
+    frequency: Literal["daily", "weekly"]
+    is_forecast: bool
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None

@@ -17,6 +17,7 @@ from service.settings import SettingsError
 _COMMANDS = {
     "run": "service.cli.run",
     "ingest": "service.cli.operate",
+    "weather": "service.cli.operate",
     "refit": "service.cli.operate",
     "compare": "service.cli.operate",
     "score": "service.cli.record",

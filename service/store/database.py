@@ -104,6 +104,8 @@ def connect(url: str) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(_sqlite(parsed))
+        if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
+            parsed = parsed.set(drivername="postgresql+psycopg")
         return Database(sa.create_engine(parsed, pool_pre_ping=True))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
