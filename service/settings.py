@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -31,6 +32,36 @@ class Settings(BaseSettings):
     threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
     public_url: str = Field(
         "", description="Address under which readers reach the service; empty: host and port."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies before the web server whose forwarded addresses are believed; "
+        "set it whenever there is one.",
+    )
+    anonymous_reading: Literal["local", "yes", "no"] = Field(
+        "local",
+        description="Who may read without a key; `local`: who asks from this machine a server "
+        "bound to loopback, with no proxy between.",
+    )
+    rate_per_key: str = Field(
+        "1200/minute", pattern=_RATE, description="Requests that one key may make; empty: any."
+    )
+    rate_per_address: str = Field(
+        "600/minute",
+        pattern=_RATE,
+        description="Requests that one address may make without a key; empty: any.",
+    )
+    rate_store: str = Field(
+        "memory://",
+        pattern=r"^(memory://|rediss?://.+)$",
+        description="Where requests are counted: `memory://`, each worker for itself, or a "
+        "`redis://` URL.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins, with commas between, whose pages may read the API in a browser.",
     )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(

@@ -25,6 +25,7 @@ _COMMANDS = {
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
+    "keys": "service.cli.keys",
     "forecast": "service.cli.offline",
     "backtest": "service.cli.offline",
 }

@@ -23,6 +23,7 @@ from apscheduler.triggers.cron import CronTrigger
 
 from service.clock import LONDON, instant, utc_now
 from service.context import Context
+from service.jobs import asked
 from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, abandon
@@ -91,6 +92,7 @@ def build(context: Context) -> BlockingScheduler:
     # Once at the start: after the first fits there is no record yet to choose a champion by.
     start = Scheduled("compare", "", _compare, "the record of every model, if it has gaps")
     scheduler.add_job(_guarded, args=[context, start], id=start.name)
+    scheduler.add_job(asked.take, "interval", seconds=asked.POLL_SECONDS, args=[context])
     scheduler.add_listener(_missed, EVENT_JOB_MISSED)
     return scheduler
 

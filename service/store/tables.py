@@ -9,6 +9,8 @@ __all__ = [
     "issue_paths",
     "issue_scores",
     "issues",
+    "job_requests",
+    "keys",
     "metadata",
     "model_scores",
     "observations",
@@ -219,5 +221,42 @@ issue_scores = sa.Table(
         unique=True,
         sqlite_where=sa.text("superseded_at IS NULL"),
         postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
+)
+
+# Who may ask. Of a key only its hash is kept.
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("key_id", sa.Integer, primary_key=True),
+    sa.Column("prefix", sa.String(16), nullable=False, unique=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("secret_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("revoked_at", Instant),
+    sa.Column("last_used_at", Instant),
+)
+
+# Work that was asked for over HTTP; the scheduler claims it.
+job_requests = sa.Table(
+    "job_requests",
+    metadata,
+    sa.Column("request_id", sa.Integer, primary_key=True),
+    sa.Column("job", sa.String(32), nullable=False),
+    sa.Column("asked_by", sa.String(64), nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("claimed_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    # One waiting request a job: who asks again is given the one that waits.
+    sa.Index(
+        "uq_job_requests_waiting",
+        "job",
+        unique=True,
+        sqlite_where=sa.text("outcome = 'waiting'"),
+        postgresql_where=sa.text("outcome = 'waiting'"),
     ),
 )
