@@ -11,6 +11,7 @@ from typing import Any
 
 from apiflask import APIFlask
 from flask import Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import dashboard
 from service.answers.desk import Desk
@@ -37,7 +38,7 @@ answers; those that are here stay.
 
 
 def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> APIFlask:
-    """Build the application over the database of `context`; it reads and never starts work."""
+    """Build the application over the database of `context`; it never starts work."""
     app = APIFlask(
         __name__,
         title="Channel crossings forecast",
@@ -61,9 +62,12 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["desk"] = Desk(context, clock)
+    if proxies := context.settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies)  # type: ignore[method-assign]
     app.register_blueprint(series.blueprint)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(dashboard.blueprint)
+    app.register_blueprint(dashboard.subscriptions)
     register_errors(app)
     app.spec_processor(_name_problems)
     app.before_request(_refuse_repeated_parameters)

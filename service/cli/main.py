@@ -24,6 +24,8 @@ _COMMANDS = {
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
+    "digest": "service.cli.mail",
+    "subscribers": "service.cli.mail",
     "forecast": "service.cli.offline",
     "backtest": "service.cli.offline",
 }

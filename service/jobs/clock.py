@@ -22,6 +22,7 @@ from apscheduler.triggers.cron import CronTrigger
 from service.clock import LONDON, instant, utc_now
 from service.context import Context
 from service.jobs.compare import compare
+from service.jobs.digest import post
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
@@ -64,6 +65,7 @@ class Scheduled:
 SCHEDULE = (
     Scheduled("renew", "50 13 * * *", _renew, "ingest and refit after the day's publication"),
     Scheduled("renew-weekend", "40 9 * * sat,sun", _renew, "the same, earlier, at weekends"),
+    Scheduled("post", "* * * * *", post, "mail that is due: links to confirm, the week's mail"),
 )
 
 
