@@ -45,12 +45,13 @@ def alt_text(content: Mapping[str, Any]) -> str:
     past, days, unit = content["past"], content["days"][:_AHEAD], content["unit"]
     highest = max(past, key=lambda row: row["value"])
     widest = max(days, key=lambda row: row["hi80"])
+    low, high = min(row["median"] for row in days), max(row["median"] for row in days)
+    medians = f"medians between {low:,} and {high:,}" if high else "a median of 0 on each day"
     return (
         f"Chart of {unit} per day. {len(past)} days as published: the highest "
         f"{highest['value']:,} on {_long(highest['date'])}, "
         f"{sum(row['value'] == 0 for row in past)} days without arrivals. Then {len(days)} days "
-        f"of forecast: medians between {min(row['median'] for row in days):,} and "
-        f"{max(row['median'] for row in days):,}; on the widest day, {_long(widest['date'])}, "
+        f"of forecast: {medians}; on the widest day, {_long(widest['date'])}, "
         f"80 % of futures lie between {widest['lo80']:,} and {widest['hi80']:,}. "
         "The numbers are in the table below."
     )

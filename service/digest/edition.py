@@ -88,7 +88,7 @@ def gather(
         "days": bands(view.paths, _HORIZON, _LEVELS),
         "totals": periods(view.known, view.paths, view.moment, _PERIODS, (80, 95)),
         "last_week": last_week(desk, previous),
-        "changes": changes(view, previous),
+        "changes": changes(desk, view, previous),
         "track_record": track_record(desk),
         "attribution": ATTRIBUTION,
     }

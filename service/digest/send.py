@@ -150,8 +150,6 @@ class Session:
             raise MailError(
                 f"the SMTP server {server} does not offer {missing}, which is required"
             ) from error
-        except TimeoutError as error:
-            raise MailError(f"the SMTP server {server} does not answer in time") from error
         except (smtplib.SMTPException, OSError) as error:
             raise MailError(f"the SMTP server {server} cannot be used: {_why(error)}") from error
 
@@ -211,6 +209,9 @@ def _line(code: int, said: bytes) -> str:
 
 
 def _why(error: Exception) -> str:
+    # smtplib raises its own error in the place of a timeout.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return "no answer in time"
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return _line(error.smtp_code, said if isinstance(said, bytes) else said.encode())
