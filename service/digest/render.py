@@ -11,7 +11,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from functools import cache, cached_property
@@ -72,6 +72,28 @@ class Press:
         """The chart, drawn when it is first wanted."""
         return chart.draw(self.edition.content)
 
+    @cached_property
+    def _pictures(self) -> list[Any]:  # which the stubs do not let a message attach
+        made = []
+        for name, png in (("light", self.charts.light), ("dark", self.charts.dark)):
+            part = MIMEPart(_POLICY)
+            part.set_content(
+                png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
+                filename=f"chart-{name}.png",
+            )  # fmt: skip
+            made.append(part)
+        return made
+
+    @cached_property
+    def _table(self) -> Any:
+        part = MIMEPart(_POLICY)
+        part.set_content(
+            _csv(self.edition.content["days"]),
+            subtype="csv", cte="quoted-printable", disposition="attachment",
+            filename=f"forecast-{self.edition.week}.csv",
+        )  # fmt: skip
+        return part
+
     def html(self, reader: Reader) -> str:
         """The mail as HTML, its styles in its elements."""
         cids = {name: self.cid(name) for name in ("light", "dark")}
@@ -104,15 +126,11 @@ class Press:
         message.set_content(self.text(reader), cte="quoted-printable")
         message.add_alternative(self.html(reader), subtype="html", cte="quoted-printable")
         _, related = message.iter_parts()
-        for name, png in (("light", self.charts.light), ("dark", self.charts.dark)):
-            related.add_related(
-                png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
-                filename=f"chart-{name}.png",
-            )  # fmt: skip
-        message.add_attachment(
-            _csv(self.edition.content["days"]),
-            subtype="csv", filename=f"forecast-{self.edition.week}.csv", cte="quoted-printable",
-        )  # fmt: skip
+        related.make_related()
+        message.make_mixed()
+        for part in self._pictures:
+            related.attach(part)
+        message.attach(self._table)
         return message
 
     def _said(self, reader: Reader) -> dict[str, Any]:

@@ -55,6 +55,10 @@ def digest(
         When mail cannot be sent as things stand; what is sent stays sent.
     """
     week = week or iso_week(clock())
+    try:
+        monday(week)
+    except NoAnswer as error:
+        raise JobError(str(error)) from error
 
     def work(run_id: int) -> Outcome:  # noqa: ARG001
         try:

@@ -24,19 +24,16 @@ def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetim
     """
     salt = _salt(connection, now.astimezone(dt.UTC).date())
     digests = {name: hashlib.sha256(f"{salt} {name}".encode()).hexdigest() for name in who}
-    counted: dict[str, int] = dict(
-        connection.execute(
-            sa.select(asks.c.who, sa.func.count())
-            .where(asks.c.who.in_(digests.values()))
-            .group_by(asks.c.who)
-        )
-        .tuples()
-        .all()
+    rows = connection.execute(
+        sa.select(asks.c.who, sa.func.count())
+        .where(asks.c.who.in_(digests.values()))
+        .group_by(asks.c.who)
     )
+    counted: dict[str, int] = {row[0]: row[1] for row in rows}
     over = [name for name, digest in digests.items() if counted.get(digest, 0) >= who[name]]
     if not over:
-        rows = [{"who": digest, "asked_at": now} for digest in digests.values()]
-        connection.execute(asks.insert(), rows)
+        asked = [{"who": digest, "asked_at": now} for digest in digests.values()]
+        connection.execute(asks.insert(), asked)
     return over
 
 

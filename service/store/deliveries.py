@@ -171,7 +171,7 @@ def counts(connection: sa.Connection, week: str) -> dict[str, int]:
         .group_by(d.state)
         .order_by(d.state)
     )
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def _bounces(connection: sa.Connection, subscriber_id: int) -> int:

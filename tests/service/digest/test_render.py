@@ -16,6 +16,7 @@ from PIL import Image
 from service.answers.desk import Desk
 from service.app import create_app
 from service.context import Context
+from service.digest import chart
 from service.digest.edition import gather
 from service.digest.render import Press, Reader, confirmation, serialise, subject
 from service.settings import Settings
@@ -23,6 +24,7 @@ from service.store.deliveries import Edition
 from tests.service.support import NOW, Hand
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"
+DRAWN: list[chart.Charts] = []
 READER = Reader("reader@example.org", 300, TOKEN)
 HEADER = re.compile(rb"^([A-Za-z-]+): (.*)$")
 
@@ -32,6 +34,19 @@ def press_of(context: Context, **changes: Any) -> Press:
     edition = gather(desk, "2026-W01")
     edition.content.update(changes)
     return Press(edition, desk.view("people").paths, context.settings)
+
+
+@pytest.fixture(autouse=True)
+def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chart is the same in nearly all of these tests, and takes longest."""
+    draw = chart.draw
+
+    def once(content: dict[str, Any]) -> chart.Charts:
+        if not DRAWN:
+            DRAWN.append(draw(content))
+        return DRAWN[0]
+
+    monkeypatch.setattr(chart, "draw", once)
 
 
 @pytest.fixture
@@ -279,6 +294,6 @@ def test_the_link_to_confirm_is_whole(mailing: Context) -> None:
     assert found["To"] == "new@example.org"
     assert found["Auto-Submitted"] == "auto-generated"
     assert "List-Unsubscribe" not in found
-    text = parts(content)["text/plain"].get_content()
+    text = parts(content)["text/plain"].get_content().replace("\r\n", "\n")
     assert f"\nhttps://forecast.example.org/subscribe/confirm/{TOKEN}\n" in text
     assert "400 people" in text
