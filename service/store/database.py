@@ -172,6 +172,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted, such as an address, is overwritten
         ):
             connection.execute(f"PRAGMA {pragma}")
 

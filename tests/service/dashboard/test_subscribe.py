@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.context import Context
+from service.digest import chart
 from service.jobs.digest import digest
 from service.jobs.opt_in import mail_links
 from service.settings import Settings
@@ -213,8 +214,9 @@ def test_one_click_leaves_however_often_it_comes(web: FlaskClient, mailing: Cont
 
 
 def test_leaving_deletes_all_that_is_about_a_person(
-    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+    web: FlaskClient, mailing: Context, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(chart, "draw", lambda _: chart.Charts(b"", b""))
     join(mailing, "a")
     ask(web, "a@reader.example.org")
     digest(mailing, clock=hand)

@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import random
-import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -20,18 +17,17 @@ from service.jobs.digest import digest, due_week, post
 from service.jobs.record import JobError
 from service.settings import Settings
 from service.store import deliveries, runs, subscribers
-from service.store.deliveries import Edition
+from tests.service.crash import crash_again_and_again, ids
 from tests.service.mailbox import (
     PASSWORD,
     Mailbox,
     free_port,
-    furnish,
     issue_anew,
     join,
     mail_settings,
     serving,
 )
-from tests.service.support import ROOT, Hand, command, environment, utc
+from tests.service.support import Hand, utc
 
 FRIDAY = utc(2026, 1, 2, 16)
 WEEK = "2026-W01"
@@ -69,10 +65,6 @@ def is_due(context: Context, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
         edition = deliveries.edition(connection, WEEK)
         return edition is not None and bool(deliveries.due(connection, edition, now))
-
-
-def ids(mailbox: Mailbox) -> list[str]:
-    return [message["Message-ID"] for message in mailbox.messages()]
 
 
 def to(*names: str) -> list[str]:
@@ -153,7 +145,7 @@ def test_the_waits_grow_and_end(mailing: Context, mailbox: Mailbox, hand: Hand) 
     mailbox.rcpt = greylist
     while hand.now < FRIDAY + dt.timedelta(days=6):
         if not tried or is_due(mailing, hand.now):
-            digest(mailing, clock=hand)
+            digest(mailing, WEEK, hand)
         hand.now += dt.timedelta(minutes=5 if len(tried) < 5 else 30)
     waits = [(b - a).total_seconds() / 60 for a, b in zip(tried, tried[1:], strict=False)]
     assert waits[:4] == [5, 15, 45, 135]
@@ -322,44 +314,6 @@ def test_without_mail_or_without_an_issue_nothing_is_done(
     for context in (mailing, empty):
         with context.database.reading() as connection:
             assert runs.latest(connection, "digest") is None
-
-
-def crash_again_and_again(
-    folder: Path, ca_file: Path, authority: trustme.CA, readers: int, kills: int, seed: int
-) -> None:
-    """Kill the sending process at random moments until all is sent; count what came."""
-    rng = random.Random(seed)
-    names = [f"reader{at}" for at in range(readers)]
-    with serving(Mailbox(), authority) as box:
-        settings = mail_settings(folder, box.port, ca_file)
-        context = open_context(settings)
-        furnish(context)
-        join(context, *names)
-        given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
-        env = environment(**given, log_level="ERROR")
-        for _ in range(kills):
-            child = subprocess.Popen(command("digest"), env=env, cwd=ROOT, stdout=subprocess.PIPE)
-            already = len(box.taken)
-            wanted = already + rng.randrange(1, max((readers - already) // 2, 2))
-            while len(box.taken) < wanted and child.poll() is None:
-                time.sleep(0.001)
-            time.sleep(rng.random() * 0.02)
-            child.send_signal(signal.SIGKILL)
-            child.wait()
-            assert child.stdout
-            child.stdout.close()
-        last = subprocess.run(command("digest"), env=env, cwd=ROOT, check=True, timeout=240)
-        assert last.returncode == 0
-        time.sleep(0.1)
-        came = Counter(zip(box.readers(), ids(box), strict=True))
-        with context.database.reading() as connection:
-            found = deliveries.edition(connection, box.messages()[0]["Subject"].split(":")[0][-8:])
-        context.database.close()
-    assert isinstance(found, Edition)
-    assert {to for to, _ in came} == {f"{name}@reader.example.org" for name in names}, "none lost"
-    assert len(came) == readers, "nobody's mail has two ids"
-    assert sum(came.values()) - readers <= kills, "twice is only what was in flight at a kill"
-    assert max(came.values()) <= 2
 
 
 def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
