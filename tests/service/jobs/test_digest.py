@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -36,11 +35,6 @@ WEEK = "2026-W01"
 @pytest.fixture
 def hand() -> Hand:
     return Hand(FRIDAY)
-
-
-@pytest.fixture(autouse=True)
-def _no_address_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, logger="service")
 
 
 @pytest.fixture(autouse=True)
