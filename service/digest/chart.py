@@ -21,7 +21,7 @@ _LIGHT = {
 }  # fmt: skip
 _DARK = {
     "paper": "#162028", "ink": "#ffffff", "soft": "#b4bec6", "line": "#2c3842",
-    "lo95": "#1a3a49", "lo80": "#24586f", "lo50": "#3685a6", "past": "#b4bec6",
+    "lo95": "#22495c", "lo80": "#2f6d88", "lo50": "#4a9dbf", "past": "#b4bec6",
 }  # fmt: skip
 _BANDS = ((95, "95 % of futures"), (80, "80 %"), (50, "50 %"))
 

@@ -119,7 +119,7 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
         return f"{forecast}. No figure of these days is published yet."
     if len(came) < _DAYS:
         return f"{forecast}. {total:,} arrived on the {len(came)} of 7 days that are published."
-    place = "within" if said["lo80"] <= total <= said["hi80"] else "outside"
+    place = "above" if total > said["hi80"] else "below" if total < said["lo80"] else "within"
     return f"{forecast}. {total:,} arrived, {place} that range."
 
 
