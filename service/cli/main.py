@@ -102,6 +102,8 @@ def _expected(error: Exception) -> int | None:
         return 2
     if isinstance(error, RegistryError):
         return 2
+    if isinstance(error, OSError) and error.filename is not None:
+        return 1
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
     return None

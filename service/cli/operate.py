@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
 from service.context import open_context
 from service.settings import Settings
@@ -94,6 +95,7 @@ def serve(settings: Settings) -> None:
     """
     from service.server import serve as run
 
+    require_free(settings)
     open_context(settings).database.close()  # migrate once, before the workers start
     run(settings)
 

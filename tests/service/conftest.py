@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
+import logging
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -16,6 +19,7 @@ import trustme
 from flask.testing import FlaskClient
 
 from service.app import create_app
+from service.cli import main
 from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
@@ -34,21 +38,30 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crossings(tmp_path: Path) -> Crossings:
-    """Run the command to its end, with folders of its own unless told otherwise."""
+def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
+    """Run the command to its end, with folders of its own unless told otherwise.
+
+    In this process: loading the libraries takes longer than what most commands do.
+    """
     own = {"var_dir": tmp_path / "var", "fitted_dir": tmp_path / "fitted", "paths": 100}
 
-    def run(*arguments: str, stdin: str | None = None, **settings: object) -> Any:
-        return subprocess.run(
-            command(*arguments),
-            env=environment(**(own | settings)),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            check=False,
-        )
+    def run(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        with monkeypatch.context() as patch:
+            for name, value in (own | settings).items():
+                patch.setenv(f"CROSSINGS_{name.upper()}", str(value))
+            patch.setattr(sys, "argv", ["crossings", *arguments])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main()
+                except SystemExit as end:
+                    status = int(end.code or 0)
+                finally:
+                    root.handlers[:] = handlers
+                    root.setLevel(level)
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
     return run
 
@@ -68,6 +81,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
                 subprocess.run(
                     command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
                 )
+                shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder
 
@@ -76,7 +90,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def settings(published: Path, tmp_path: Path) -> Settings:
     """Settings whose database and fitted versions are copies of the published ones."""
     (tmp_path / "var").mkdir(exist_ok=True)
-    shutil.copy(published / "crossings.sqlite", tmp_path / "var")
+    shutil.copy(published / "after-refit.sqlite", tmp_path / "var" / "crossings.sqlite")
     shutil.copytree(published / "fitted", tmp_path / "fitted", dirs_exist_ok=True)
     return Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted", paths=200)
 
@@ -97,6 +111,16 @@ def empty(tmp_path: Path) -> Iterator[Context]:
     )
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def filled(empty: Context, published: Path) -> Context:
+    """The same with the embedded figures in it."""
+    empty.database.close()
+    for file in empty.settings.var_dir.iterdir():
+        file.unlink()
+    shutil.copy(published / "after-ingest.sqlite", empty.settings.var_dir / "crossings.sqlite")
+    return empty
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 
 from forecast.paths import Paths
 from forecast.series import ONE_DAY
+from forecast.specs import champion, published
 from service.context import Context
+from service.registry import declared
 from service.settings import Settings
 from service.store import issues
 from service.store.database import Database
@@ -25,6 +27,12 @@ from service.store.issues import Entry, Issue
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 """Two days after the last embedded figure: the forecast is fresh."""
+
+_SPECS = declared(ROOT / "models")
+DECLARED = sorted(published(_SPECS))
+"""Names of the project's models that are published by themselves."""
+
+CHAMPION = champion(_SPECS)
 
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -81,6 +89,7 @@ def publish(
     series_id: str = "people",
     champion: str = "climatology",
     failures: Mapping[str, str] | None = None,
+    wanted: str = "",
 ) -> Issue:
     """Store an issue made of `paths` by model."""
     first = next(iter(paths.values()))
@@ -95,6 +104,7 @@ def publish(
         as_of=issued_at,
         issued_at=issued_at,
         champion=champion,
+        wanted=wanted or champion,
         seed=1,
         n_paths=first.n_paths,
         horizon_days=first.horizon,
