@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parent.parent
+# ASCII and no control characters: nothing of it can begin a header of its own.
+_SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class SettingsError(ValueError):
@@ -138,6 +140,45 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
+    )
+    smtp_host: str = Field("", description="SMTP server that takes the mail; empty: no mail.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="`starttls`, `tls` or `none`; the first two check certificates."
+    )
+    smtp_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to check the server's by; empty: the system's."
+    )
+    smtp_user: str = Field("", description="User at the SMTP server; empty: no login.")
+    smtp_password: SecretStr = Field(
+        SecretStr(""), description="Password of that user.", repr=False
+    )
+    smtp_password_file: Path | None = Field(
+        None, description="File that holds the password, instead of the variable."
+    )
+    smtp_timeout: float = Field(
+        30, gt=0, le=600, description="Seconds that the SMTP server may take for each answer."
+    )
+    mail_from: str = Field(
+        "",
+        pattern=_SENDER,
+        description="Sender, as `name@example.org` or `Some Name <name@example.org>`.",
+    )
+    mail_list_id: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$",
+        description="Name in `List-Id`; empty: `crossings-weekly.` and the sender's domain.",
+    )
+    mail_per_minute: int = Field(
+        1200, ge=1, le=60_000, description="Most mails that are sent in a minute."
+    )
+    digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = Field(
+        "fri", description="Day of the weekly mail."
+    )
+    digest_time: str = Field(
+        "15:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Time of the weekly mail, UK time, after the day's refit.",
     )
 
     @property
