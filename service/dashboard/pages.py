@@ -4,6 +4,9 @@ from __future__ import annotations
 
 __all__ = ["blueprint"]
 
+import datetime as dt
+import hashlib
+
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from forecast.joint import SERIES
@@ -54,7 +57,9 @@ def now() -> Response:
         waiting = make_response(render_template("waiting.html", reason=reason), 503)
         waiting.headers["Retry-After"] = "10"
         return waiting
-    past = figures(desk, series_id, as_of=view.issue.as_of)[-_PAST_DAYS:]
+    last = view.issue.data_through
+    first = last - dt.timedelta(days=_PAST_DAYS - 1)
+    past = figures(desk, series_id, first, last, view.issue.as_of)
     days = bands(view.paths, _HORIZON, _LEVELS)
     page = render_template(
         "now.html",
@@ -71,5 +76,6 @@ def now() -> Response:
     )
     answer = make_response(page)
     answer.headers["Cache-Control"] = "no-cache"
-    answer.set_etag(f"{view.issue.issue_id}-{hash(page) & 0xFFFFFFFF:x}", weak=True)
+    answer.set_etag(hashlib.sha256(page.encode()).hexdigest()[:32])
+    answer.make_conditional(request)
     return answer

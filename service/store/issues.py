@@ -5,13 +5,16 @@ from __future__ import annotations
 __all__ = [
     "Entry",
     "Issue",
+    "beside",
     "entries",
     "find",
     "latest",
     "make_id",
     "of_origin",
+    "page",
     "paths",
     "publish",
+    "standing",
 ]
 
 import datetime as dt
@@ -37,8 +40,9 @@ class Issue:
     kind : str
         ``live``, or ``hindcast`` when the past was replayed.
     champion : str
-        The model that is served: the declared champion, or the best that stands when its fit
-        failed.
+        The model that is served: the wanted one, or the best that stands when its fit failed.
+    wanted : str
+        The model that should have been served.
     inputs_hash : str
         Of the figures, the declarations and the simulation's settings.
     failures : dict of model to str
@@ -54,6 +58,7 @@ class Issue:
     as_of: dt.datetime
     issued_at: dt.datetime
     champion: str
+    wanted: str
     seed: int
     n_paths: int
     horizon_days: int
@@ -89,13 +94,62 @@ def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry
     connection.execute(issue_paths.insert(), rows)
 
 
-def latest(connection: sa.Connection, series_id: str) -> Issue | None:
-    """The newest live issue of a series."""
-    row = connection.execute(
+def latest(
+    connection: sa.Connection, series_id: str, by: dt.datetime | None = None
+) -> Issue | None:
+    """The newest live issue of a series, of those made by the moment `by` if one is given."""
+    query = (
         sa.select(issues)
         .where(issues.c.series_id == series_id, issues.c.kind == "live")
         .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
         .limit(1)
+    )
+    if by is not None:
+        query = query.where(issues.c.issued_at <= by)
+    row = connection.execute(query).first()
+    return Issue(**row._mapping) if row else None
+
+
+def standing(connection: sa.Connection, series_id: str, moment: dt.datetime) -> Issue | None:
+    """The live issue of a series that was the newest at `moment`."""
+    row = connection.execute(
+        sa.select(issues)
+        .where(
+            issues.c.series_id == series_id, issues.c.kind == "live", issues.c.issued_at <= moment
+        )
+        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
+        .limit(1)
+    ).first()
+    return Issue(**row._mapping) if row else None
+
+
+def page(
+    connection: sa.Connection,
+    series_id: str,
+    limit: int,
+    after: tuple[dt.datetime, int] | None = None,
+) -> list[Issue]:
+    """The live issues of a series, newest first.
+
+    Parameters
+    ----------
+    after : (issued_at, run_id) | None
+        Of the last issue of the page before.
+    """
+    c = issues.c
+    query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
+    if after is not None:
+        query = query.where(
+            sa.or_(c.issued_at < after[0], sa.and_(c.issued_at == after[0], c.run_id < after[1]))
+        )
+    rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
+    return [Issue(**row._mapping) for row in rows]
+
+
+def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
+    """The issue of another series that the same run published."""
+    row = connection.execute(
+        sa.select(issues).where(issues.c.run_id == issue.run_id, issues.c.series_id == series_id)
     ).first()
     return Issue(**row._mapping) if row else None
 

