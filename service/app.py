@@ -15,6 +15,7 @@ from flask import Response, request
 from service import dashboard
 from service.answers.desk import Desk
 from service.api import health, schemas, series
+from service.api.compression import compress
 from service.api.errors import Problem, register_errors
 from service.clock import utc_now
 from service.context import Context
@@ -68,6 +69,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     app.spec_processor(_name_problems)
     app.before_request(_refuse_repeated_parameters)
     app.after_request(_add_headers)
+    app.after_request(compress)
     return app
 
 

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="Address under which readers reach the service; empty: host and port."
     )
+    contact: str = Field(
+        "", description="Who runs this copy and how to reach them, as the page says it."
+    )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
         "", description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`."

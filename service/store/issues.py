@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["Entry", "Issue", "entries", "find", "latest", "make_id", "paths", "publish"]
+__all__ = [
+    "Entry",
+    "Issue",
+    "before",
+    "entries",
+    "find",
+    "latest",
+    "listed",
+    "make_id",
+    "paths",
+    "publish",
+]
 
 import datetime as dt
 import hashlib
@@ -88,6 +99,28 @@ def latest(connection: sa.Connection, series_id: str) -> Issue | None:
         .limit(1)
     ).first()
     return Issue(**row._mapping) if row else None
+
+
+def before(connection: sa.Connection, series_id: str, moment: dt.datetime) -> Issue | None:
+    """The newest live issue of a series that was issued before `moment`."""
+    found = listed(connection, series_id, 1, moment)
+    return found[0] if found else None
+
+
+def listed(
+    connection: sa.Connection, series_id: str, limit: int, moment: dt.datetime | None = None
+) -> list[Issue]:
+    """The newest `limit` live issues of a series, newest first, issued before `moment` if given."""
+    c = issues.c
+    query = (
+        sa.select(issues)
+        .where(c.series_id == series_id, c.kind == "live")
+        .order_by(c.issued_at.desc(), c.run_id.desc())
+        .limit(limit)
+    )
+    if moment is not None:
+        query = query.where(c.issued_at < moment)
+    return [Issue(**row._mapping) for row in connection.execute(query)]
 
 
 def find(connection: sa.Connection, issue_id: str) -> Issue | None:
