@@ -11,6 +11,7 @@ __all__ = [
     "ObservationsQuery",
     "QuietQuery",
     "TotalsQuery",
+    "TrackRecordQuery",
 ]
 
 import datetime as dt
@@ -74,6 +75,14 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _weeks(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[1-9]\d{0,2}w", value):
+            raise ValueError(f"expected weeks such as 26w, found {value[:40]!r}")
+        return int(value[:-1])
+    return value
+
+
 def _number(value: Any) -> Any:
     if isinstance(value, str) and not re.fullmatch(r"\d{1,3}(\.\d{1,9})?", value):
         raise ValueError(f"expected a number such as 0.9, found {value[:40]!r}")
@@ -95,6 +104,11 @@ Share = Annotated[
     float,
     BeforeValidator(_number),
     WithJsonSchema({"type": "number", "minimum": 0.5, "maximum": 0.999}),
+]
+Weeks = Annotated[
+    int,
+    BeforeValidator(_weeks),
+    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}w$", "examples": ["26w"]}),
 ]
 Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
 Moment = Annotated[AsOf, BeforeValidator(_as_of), _as_text("2024-10-18T14:00:00Z")]
@@ -191,6 +205,16 @@ class QuietQuery(NoQuery):
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
     issue: str = _ISSUE
     model: str = _MODEL
+
+
+class TrackRecordQuery(NoQuery):
+    """Of how many weeks, of which model, live or replayed."""
+
+    window: Weeks = Field(26, description="Weeks back from the newest scored issue, as 26w.")
+    model: str = _MODEL
+    kind: str = Field(
+        "live", description="`live`, or `hindcast`: the past replayed as it would have run."
+    )
 
 
 class ObservationsQuery(NoQuery):

@@ -14,6 +14,7 @@ __all__ = [
     "Quiet",
     "Status",
     "Totals",
+    "TrackRecord",
 ]
 
 import datetime as dt
@@ -165,6 +166,42 @@ class Quiet(_Headed):
     longest_run: QuietSummary
     quiet_days: QuietSummary
     rows: list[QuietRow]
+
+
+class TrackRecordRow(_Open):
+    """One lead or total: average scores, coverage with its uncertainty, skill."""
+
+    measure: str
+    n: int
+    crps: float | None
+    wis: float | None
+    bias: float | None
+
+
+class PastWeek(_Open):
+    """The 7-day total of one issue, and what came."""
+
+    issue_id: str
+    truth: int
+    median: int
+    lo80: int
+    hi80: int
+    crps: float
+
+
+class TrackRecord(_Open):
+    """How good the published forecasts were."""
+
+    series_id: str
+    kind: str
+    model: str
+    window_weeks: int
+    issues: int
+    rows: list[TrackRecordRow]
+    pit_histogram: list[int]
+    weeks: list[PastWeek]
+    worst: list[PastWeek]
+    best: list[PastWeek]
 
 
 class ObservationsRow(_Open):

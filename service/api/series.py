@@ -18,6 +18,7 @@ from service.answers import (
     quiet,
     status,
     totals,
+    track_record,
 )
 from service.answers.desk import Desk, View
 from service.api import queries, schemas
@@ -111,6 +112,16 @@ def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
     q = query_data
     view = _desk().view(series_id, q.issue, q.model)
     return represent(_head(view) | quiet.quiet(view.paths, q.horizon))
+
+
+@blueprint.get("/<series_id>/track-record")
+@blueprint.input(queries.TrackRecordQuery, location="query")
+@blueprint.output(schemas.TrackRecord)
+def record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
+    """Return how good the published forecasts were."""
+    q = query_data
+    answer = track_record.track_record(_desk(), series_id, q.window, q.model, q.kind)
+    return represent(answer | {"attribution": ATTRIBUTION})
 
 
 @blueprint.get("/<series_id>/briefing")

@@ -19,6 +19,8 @@ _COMMANDS = {
     "ingest": "service.cli.operate",
     "refit": "service.cli.operate",
     "compare": "service.cli.operate",
+    "score": "service.cli.record",
+    "hindcast": "service.cli.record",
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",

@@ -11,6 +11,7 @@ __all__ = [
     "latest",
     "listed",
     "make_id",
+    "of_origin",
     "paths",
     "publish",
 ]
@@ -36,7 +37,7 @@ class Issue:
     Attributes
     ----------
     kind : str
-        ``live``.
+        ``live``, or ``hindcast`` when the past was replayed.
     champion : str
         The model that is served: the declared champion, or the best that stands when its fit
         failed.
@@ -127,6 +128,14 @@ def find(connection: sa.Connection, issue_id: str) -> Issue | None:
     """The issue `issue_id`, of any kind."""
     row = connection.execute(sa.select(issues).where(issues.c.issue_id == issue_id)).first()
     return Issue(**row._mapping) if row else None
+
+
+def of_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
+    """Issues of a kind with that origin, of any series."""
+    rows = connection.execute(
+        sa.select(issues).where(issues.c.origin == origin, issues.c.kind == kind)
+    )
+    return [Issue(**row._mapping) for row in rows]
 
 
 def entries(connection: sa.Connection, issue_id: str) -> list[Entry]:

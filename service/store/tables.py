@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "issue_notes",
     "issue_paths",
+    "issue_scores",
     "issues",
     "metadata",
     "model_scores",
@@ -107,7 +108,7 @@ issues = sa.Table(
     sa.Column("horizon_days", sa.Integer, nullable=False),
     sa.Column("inputs_hash", sa.String(64), nullable=False),
     sa.Column("failures", sa.JSON, nullable=False),
-    sa.UniqueConstraint("series_id", "run_id", name="uq_issues_series_id_run_id"),
+    sa.UniqueConstraint("series_id", "run_id", "origin", name="uq_issues_series_id_run_id_origin"),
     sa.Index("ix_issues_series_id_issued_at", "series_id", "issued_at"),
 )
 
@@ -143,4 +144,26 @@ model_scores = sa.Table(
     sa.Column("figures_hash", sa.String(64), primary_key=True),
     sa.Column("scores", sa.JSON, nullable=False),
     sa.Column("computed_at", Instant, nullable=False),
+)
+
+# Scores of published issues. Those that a revision of the figures made obsolete are kept too.
+issue_scores = sa.Table(
+    "issue_scores",
+    metadata,
+    sa.Column("score_id", sa.Integer, primary_key=True),
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("days_known", sa.Integer, nullable=False),
+    sa.Column("truth_hash", sa.String(64), nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("scored_at", Instant, nullable=False),
+    sa.Column("superseded_at", Instant),
+    sa.Index(
+        "uq_issue_scores_current",
+        "issue_id",
+        "model",
+        unique=True,
+        sqlite_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
 )

@@ -68,7 +68,9 @@ def upgrade() -> None:
         sa.Column("failures", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=op.f("fk_issues_run_id")),
         sa.PrimaryKeyConstraint("issue_id", name=op.f("pk_issues")),
-        sa.UniqueConstraint("series_id", "run_id", name="uq_issues_series_id_run_id"),
+        sa.UniqueConstraint(
+            "series_id", "run_id", "origin", name="uq_issues_series_id_run_id_origin"
+        ),
     )
     with op.batch_alter_table("issues", schema=None) as batch_op:
         batch_op.create_index(

@@ -1,0 +1,193 @@
+"""How good the published forecasts were, the worst weeks shown as openly as the best."""
+
+from __future__ import annotations
+
+__all__ = ["KINDS", "LEADS", "track_record"]
+
+import datetime as dt
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from forecast.judged import DAY_LEVELS, TOTALS
+from forecast.scores import skill
+from service.answers.checks import check_whole
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion
+from service.store import track
+from service.store.track import Scored
+
+KINDS = ("live", "hindcast")
+LEADS = (1, 7, 14, 28)
+"""Days ahead that are judged one by one."""
+
+REFERENCES = ("seasonal_naive", "climatology")
+_SHOWN = 5
+_BINS = 10
+
+
+def track_record(
+    desk: Desk, series_id: str, weeks: int = 26, model: str = "champion", kind: str = "live"
+) -> dict[str, Any]:
+    """Average the scores of the issues of the last `weeks` weeks.
+
+    Parameters
+    ----------
+    model : str
+        ``champion``: whichever model was served at the time.
+    kind : str
+        ``live``, or ``hindcast`` for the past replayed.
+
+    Returns
+    -------
+    dict
+        ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
+        bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals
+        on windows that do not overlap), ``skill_seasonal_naive skill_climatology``;
+        ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against what came;
+        ``worst`` and ``best`` of them by CRPS.
+
+    Raises
+    ------
+    BadQuestion
+        If a parameter lies outside what can be asked.
+    """
+    desk.check_series(series_id)
+    check_whole("window", weeks, 1, 520)
+    if kind not in KINDS:
+        raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
+    with desk.context.database.reading() as connection:
+        everything = track.current(connection, series_id, kind, dt.date.min)
+    last = max((row.origin for row in everything), default=None)
+    since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
+    recent = [row for row in everything if row.origin > since]
+    own = [r for r in recent if (r.is_champion if model == "champion" else r.model == model)]
+    others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}
+    past_weeks = [_week(row) for row in own if "total_7" in row.content["totals"]]
+    ranked = sorted(past_weeks, key=lambda week: -week["crps"])
+    return {
+        "series_id": series_id,
+        "unit": series_id,
+        "kind": kind,
+        "model": model,
+        "window_weeks": weeks,
+        "from": own[0].origin.isoformat() if own else None,
+        "to": own[-1].origin.isoformat() if own else None,
+        "issues": len(own),
+        "rows": [_lead(own, others, lead) for lead in LEADS]
+        + [_total(own, others, name, days) for name, days in TOTALS.items()],
+        "pit_histogram": _histogram(own),
+        "weeks": past_weeks,
+        "worst": ranked[:_SHOWN],
+        "best": ranked[::-1][:_SHOWN],
+    }
+
+
+References = dict[str, dict[dt.date, Scored]]
+
+
+def _lead(own: Sequence[Scored], others: References, lead: int) -> dict[str, Any]:
+    """Scores of the day `lead` days ahead."""
+
+    def at(row: Scored, name: str) -> float:
+        return float(row.content["days"][name][lead - 1])
+
+    known = [row for row in own if row.days_known >= lead]
+    pits = [at(row, "pit") for row in known]
+    found = _averages(known, at) | {"measure": f"day_{lead}"}
+    for level in DAY_LEVELS:
+        inside = [abs(value - 0.5) < level / 200 for value in pits]
+        found |= _share(f"coverage{level}", inside)
+    for name, rows in others.items():
+        pairs = [
+            (at(row, "crps"), at(rows[row.origin], "crps"))
+            for row in known
+            if row.origin in rows and rows[row.origin].days_known >= lead
+        ]
+        found[f"skill_{name}"] = _skill(pairs)
+    return found
+
+
+def _total(own: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
+    """Scores of the sum of the first `days` days."""
+
+    def at(row: Scored, key: str) -> float:
+        return float(row.content["totals"][name][key])
+
+    known = [row for row in own if name in row.content["totals"]]
+    found = _averages(known, at) | {"measure": name}
+    apart = _apart(known, days)
+    for level in DAY_LEVELS:
+        found |= _share(f"coverage{level}", [at(row, f"within_{level}") > 0 for row in apart])
+    for reference, rows in others.items():
+        pairs = [
+            (at(row, "crps"), at(rows[row.origin], "crps"))
+            for row in known
+            if row.origin in rows and name in rows[row.origin].content["totals"]
+        ]
+        found[f"skill_{reference}"] = _skill(pairs)
+    return found
+
+
+def _averages(rows: Sequence[Scored], at: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"measure": None, "n": len(rows)}
+    for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
+        found[name] = round(float(np.mean([at(r, key) for r in rows])), 2) if rows else None
+    return found
+
+
+def _apart(rows: Sequence[Scored], days: int) -> list[Scored]:
+    """Issues whose windows of `days` days do not overlap, from the first on."""
+    chosen: list[Scored] = []
+    for row in rows:
+        if not chosen or (row.origin - chosen[-1].origin).days >= days:
+            chosen.append(row)
+    return chosen
+
+
+def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
+    """Share of hits with its 95 % interval (Wilson 1927, JASA 22)."""
+    n = len(inside)
+    if not n:
+        return {name: None, f"{name}_lo": None, f"{name}_hi": None}
+    z, p = 1.959964, sum(inside) / n
+    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return {
+        name: round(p, 3),
+        f"{name}_lo": round(max(centre - half, 0.0), 3),
+        f"{name}_hi": round(min(centre + half, 1.0), 3),
+    }
+
+
+def _skill(pairs: Sequence[tuple[float, float]]) -> float | None:
+    reference = sum(other for _, other in pairs)
+    if not pairs or reference <= 0:
+        return None
+    return round(skill(sum(own for own, _ in pairs), reference), 3)
+
+
+def _histogram(own: Sequence[Scored]) -> list[int]:
+    """Counts of the PIT of days 1 to 7 in ten equal bins; flat when calibrated."""
+    values = [v for row in own for v in row.content["days"]["pit"][:7]]
+    counts, _ = np.histogram(values, bins=_BINS, range=(0.0, 1.0))
+    return [int(count) for count in counts]
+
+
+def _week(row: Scored) -> dict[str, Any]:
+    total = row.content["totals"]["total_7"]
+    return {
+        "issue_id": row.issue_id,
+        "model": row.model,
+        "from": (row.origin + dt.timedelta(days=1)).isoformat(),
+        "to": (row.origin + dt.timedelta(days=7)).isoformat(),
+        "truth": int(total["truth"]),
+        "median": int(total["median"]),
+        "lo80": int(total["lo_80"]),
+        "hi80": int(total["hi_80"]),
+        "lo95": int(total["lo_95"]),
+        "hi95": int(total["hi_95"]),
+        "crps": total["crps"],
+    }

@@ -1,0 +1,121 @@
+"""Hindcast: the past replayed as it would have run, and marked so for ever."""
+
+from __future__ import annotations
+
+__all__ = ["hindcast", "origins"]
+
+import datetime as dt
+import hashlib
+from collections.abc import Callable, Sequence
+
+from forecast import joint
+from forecast.forecasters.base import FitError
+from forecast.paths import Paths
+from forecast.series import as_date, as_day
+from forecast.specs import build
+from service.clock import assumed_known_at
+from service.context import Context
+from service.jobs.champion import wanted
+from service.jobs.record import Outcome, perform
+from service.registry import declared
+from service.store import issues, observations
+from service.store.issues import Entry, Issue
+
+
+def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
+    """The days, `every_days` apart from `since`, that have a figure after them."""
+    with context.database.reading() as connection:
+        series = observations.series(connection, joint.PEOPLE)
+    if series is None:
+        return []
+    last = as_date(series.data_through) - dt.timedelta(days=1)
+    count = (last - since).days // every_days + 1
+    return [since + dt.timedelta(days=every_days * step) for step in range(max(count, 0))]
+
+
+def hindcast(
+    context: Context,
+    days: Sequence[dt.date],
+    models: Sequence[str] = (),
+    horizon: int = 28,
+    n_paths: int = 1000,
+    progress: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
+
+    Each sees the figures as they were known at 14:00 UK time on the day after the origin.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Declared models; empty: the champion and the baselines.
+    """
+
+    def work(run_id: int) -> Outcome:
+        made = 0
+        for day in days:
+            made += _one(context, run_id, day, models, horizon, n_paths)
+            progress()
+        return Outcome("done", f"{made} hindcasts made of {len(days)} origins", {"made": made})
+
+    return perform(context, "hindcast", work)
+
+
+def _one(
+    context: Context,
+    run_id: int,
+    day: dt.date,
+    models: Sequence[str],
+    horizon: int,
+    n_paths: int,
+) -> bool:
+    settings, as_of = context.settings, assumed_known_at(day)
+    specs = declared(settings.models_dir)
+    champion = wanted(specs, settings)
+    chosen = list(models) or [
+        name for name in specs if name == champion or specs[name].role == "baseline"
+    ]
+    with context.database.reading() as connection:
+        figures = observations.known_together(connection, as_of)
+        figures = {name: one.upto(day) for name, one in figures.items()}
+        there = {issue.inputs_hash for issue in issues.of_origin(connection, day, "hindcast")}
+    lead = figures[joint.leading(figures)]
+    text = f"{observations.fingerprint(figures.values())} {chosen} {champion} {horizon} {n_paths}"
+    inputs = hashlib.sha256(text.encode()).hexdigest()
+    if inputs in there or lead.data_through != as_day(day):
+        return False
+    drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
+    failures: dict[str, str] = {}
+    for name in chosen:
+        rng = joint.generator(settings.seed, name, lead.data_through)
+        try:
+            paths = joint.fit(build(name, specs), figures).draw(horizon, n_paths, rng)
+        except FitError as error:
+            failures[name] = str(error)
+            continue
+        version = hashlib.sha256(f"{name} {inputs}".encode()).hexdigest()[:10]
+        entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)
+        drawn[name] = entry, paths
+    if not drawn:
+        return False
+    with context.database.writing() as connection:
+        for series_id in figures:
+            header = Issue(
+                issue_id="hindcast-" + issues.make_id(series_id, day, as_of, inputs),
+                series_id=series_id,
+                run_id=run_id,
+                kind="hindcast",
+                origin=day,
+                data_through=day,
+                as_of=as_of,
+                issued_at=as_of,
+                champion=champion if champion in drawn else next(iter(drawn)),
+                seed=settings.seed,
+                n_paths=n_paths,
+                horizon_days=horizon,
+                inputs_hash=inputs,
+                failures=failures,
+            )
+            rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
+            issues.publish(connection, header, rows)
+    return True
