@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["chance_bars", "count_bars"]
+__all__ = ["chance_bars", "count_bars", "share_bars"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +32,26 @@ def count_bars(chances: Sequence[float], title: str) -> Markup:
         for at in range(0, len(chances), every)
     ]
     return sheet.svg(title, [*_frame(sheet), *marks, *_bars(sheet, chances)], "chart small")
+
+
+def share_bars(counts: Sequence[int], title: str) -> Markup:
+    """Draw tenths from the lowest to the highest, and a line where each should be."""
+    total = sum(counts)
+    shares = [count / total for count in counts]
+    sheet = Sheet(_WIDTH, _HEIGHT, _LEFT, len(counts), _top(shares))
+    even = sheet.y(100 / len(counts))
+    ends = [
+        f'<text class="tick" x="{x:.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}">{word}</text>'
+        for x, anchor, word in (
+            (sheet.x(0), "start", "fewer than expected"),
+            (sheet.x(len(counts)), "end", "more than expected"),
+        )
+    ]
+    line = (
+        f'<line class="promised" x1="{_LEFT}" x2="{sheet.x(len(counts)):.1f}" '
+        f'y1="{even:.1f}" y2="{even:.1f}"/>'
+    )
+    return sheet.svg(title, [*_frame(sheet), *ends, *_bars(sheet, shares), line], "chart small")
 
 
 def _top(chances: Sequence[float]) -> float:

@@ -85,8 +85,7 @@ def _draw(sheet: Sheet, past: Rows, days: Rows, came: Rows, line: Line | None) -
         )
     if line:
         parts.append(_across(sheet, line))
-    object.__setattr__(sheet, "parts", parts)
-    return drawn
+    return parts
 
 
 def _bar(sheet: Sheet, at: int, value: int) -> str:

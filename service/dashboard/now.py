@@ -16,22 +16,11 @@ from service.answers.totals import PERIODS, periods
 from service.dashboard.asked import Asked
 from service.dashboard.bars import chance_bars
 from service.dashboard.fan import fan_chart, range_bar
+from service.dashboard.words import per_cent
 
 _PAST_DAYS, _HORIZON = 90, 28
 _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
-_PERIOD_NAMES = {
-    "next_7_days": "Next 7 days",
-    "next_28_days": "Next 28 days",
-    "this_week": "Week of the first day ahead",
-    "next_week": "Week after",
-    "this_month": "Month",
-    "next_month": "Month after",
-    "this_quarter": "Quarter",
-    "year_to_date": "Year to yesterday",
-    "calendar_year": "Calendar year",
-}
-
 
 def what_is_coming(asked: Asked) -> dict[str, Any]:
     """Everything that the page Now shows of an issue."""
@@ -45,6 +34,8 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     above = exceedance(view.paths, says["threshold"], 1, _HORIZON)
     top = max(row["hi95"] for row in days) or 1
     totals = periods(view.known, view.paths, view.moment, PERIODS, _LEVELS)
+    for row in totals:
+        row["name"] = _name(row)
     for row, passing in zip(days, above["rows"], strict=True):
         row["p_above"] = passing["p_above"]
         row["bar"] = range_bar(row, top)
@@ -68,8 +59,24 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
         "has_come": bool(came),
         "totals": totals,
         "tiles": [row for name in _TILES for row in totals if row["period"] == name],
-        "period_names": _PERIOD_NAMES,
     }
+
+
+def _name(row: dict[str, Any]) -> str:
+    """The span as a reader calls it."""
+    first = dt.date.fromisoformat(row["from"])
+    last = dt.date.fromisoformat(row["to"])
+    return {
+        "next_7_days": "Next 7 days",
+        "next_28_days": "Next 28 days",
+        "this_week": f"Week to {last.day} {last:%B}",
+        "next_week": f"Week to {last.day} {last:%B}",
+        "this_month": f"{first:%B %Y}",
+        "next_month": f"{first:%B %Y}",
+        "this_quarter": f"{first:%B} to {last:%B %Y}",
+        "year_to_date": f"{last.year} to yesterday",
+        "calendar_year": f"{last.year}, whole year",
+    }[row["period"]]
 
 
 def _came(asked: Asked, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -81,10 +88,13 @@ def _came(asked: Asked, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _chart_data(
     unit: str, past: list[dict[str, Any]], days: list[dict[str, Any]], came: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    columns = ["date", "median", "p_zero", "p_above", "lo50", "hi50", "lo80", "hi80", "lo95"]
+    columns = ("date", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
     return {
         "unit": unit,
         "past": [[row["date"], row["value"]] for row in past],
-        "days": [{name: row[name] for name in (*columns, "hi95")} for row in days],
+        "days": [
+            {name: row[name] for name in columns} | {"none": per_cent(row["p_zero"])}
+            for row in days
+        ],
         "came": [row["value"] for row in came],
     }

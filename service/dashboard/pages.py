@@ -105,7 +105,7 @@ def plan_csv() -> Response:
 def record() -> Response:
     """Show how past forecasts fared."""
     wanted = _asked()
-    return _page("record.html", wanted, **past_forecasts(wanted))
+    return _page("record.html", wanted, **past_forecasts(wanted, request.args.get("window", "26")))
 
 
 @blueprint.get("/about")

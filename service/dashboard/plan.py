@@ -25,6 +25,7 @@ def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
     places = _places(view, asked) if unit == "people" else None
     return {
         "above": above,
+        "others": _others(view, asked),
         "quiet": calm,
         "places": places,
         "above_chart": chance_bars(
@@ -64,6 +65,15 @@ def plan_table(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
             row["stay_days"], row["share"] = asked["stay_days"], asked["share"] / 100
             row["present_median"], row["places"] = places[at]["median"], places[at]["places"]
     return rows
+
+
+def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
+    """The same question with the threshold halved and multiplied."""
+    threshold = asked["threshold"] or 100
+    thresholds = sorted({0, *(max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))})
+    return [
+        exceedance(view.paths, one, asked["window"], asked["horizon"]) for one in thresholds
+    ]
 
 
 def _places(view: View, asked: dict[str, int]) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Sheet:
         """A mark with the day's date, unless it would be cut off."""
         date = dt.date.fromisoformat(day)
         x = self.x(at)
-        anchor = "end" if x > self.width - 30 else "middle"
+        anchor = "end" if x > self.width - 24 else "middle"
         return (
             f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{self.y(0):.1f}" y2="{self.y(0) + 5:.1f}"/>'

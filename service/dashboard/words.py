@@ -8,6 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Callable
 
+from service.answers import headline
 from service.clock import LONDON
 
 _NARROW = "\N{NO-BREAK SPACE}"
@@ -20,15 +21,13 @@ def count(number: float | None) -> str:
 
 
 def per_cent(p: float) -> str:
-    """A probability, claiming no more than a sample can know."""
-    if p < 0.005:
-        return f"under 1{_NARROW}%"
-    return f"over 99{_NARROW}%" if p > 0.995 else f"{100 * p:.0f}{_NARROW}%"
+    """A probability as every face says it; it does not break at the end of a line."""
+    return headline.per_cent(p).replace(" ", _NARROW)
 
 
 def _short_per_cent(p: float) -> str:
     """The same for a narrow column."""
-    return per_cent(p).replace("under ", "<").replace("over ", ">")
+    return per_cent(p).replace(f"under{_NARROW}", "<").replace(f"over{_NARROW}", ">")
 
 
 def day(value: str | dt.date) -> str:
