@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["gamma_regression", "logistic", "logistic_regression"]
+__all__ = ["gamma_regression", "logistic", "logistic_regression", "scaled_ridge"]
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ def logistic(x: Array) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(x, -30.0, 30.0))))
 
 
-def logistic_regression(x: Array, happened: Array, weights: Array, ridge: float) -> Array:
+def logistic_regression(x: Array, happened: Array, weights: Array, ridge: float | Array) -> Array:
     """Weighted, ridge-penalised logistic regression by Newton's method.
 
     Parameters
@@ -28,8 +28,8 @@ def logistic_regression(x: Array, happened: Array, weights: Array, ridge: float)
     happened : ndarray, shape (n,)
         0 or 1.
     weights : ndarray, shape (n,)
-    ridge : float
-        Penalty on the squared coefficients.
+    ridge : float or ndarray, shape (k,)
+        Penalty on the squared coefficients; one for all but the constant, or one for each.
 
     Returns
     -------
@@ -53,7 +53,7 @@ def logistic_regression(x: Array, happened: Array, weights: Array, ridge: float)
     return beta
 
 
-def gamma_regression(x: Array, size: Array, weights: Array, ridge: float) -> Array:
+def gamma_regression(x: Array, size: Array, weights: Array, ridge: float | Array) -> Array:
     """Weighted, ridge-penalised Gamma regression with log link by Fisher scoring.
 
     `size`, shape (n,), is positive; the other arguments and the result are those of
@@ -67,7 +67,7 @@ def gamma_regression(x: Array, size: Array, weights: Array, ridge: float) -> Arr
     scoring = (x * weights[:, None]).T @ x + np.diag(penalty)
     beta = np.linalg.solve(scoring, x.T @ (weights * np.log(size)))
     for _ in range(_MOST_STEPS):
-        ratio = np.clip(size / np.exp(x @ beta), 0.0, 20.0)
+        ratio = np.clip(size / np.exp(np.clip(x @ beta, -20.0, 20.0)), 0.0, 20.0)
         step = np.linalg.solve(scoring, x.T @ (weights * (ratio - 1.0)) - penalty * beta)
         beta = beta + np.clip(step, -1.0, 1.0)
         if np.max(np.abs(step)) < _CLOSE_ENOUGH:
@@ -75,7 +75,25 @@ def gamma_regression(x: Array, size: Array, weights: Array, ridge: float) -> Arr
     return np.asarray(beta, dtype=np.float64)
 
 
-def _penalty(columns: int, ridge: float) -> Array:
-    penalty = np.full(columns, ridge)
+def scaled_ridge(x: Array, weights: Array, strength: Array) -> Array:
+    """Penalty of each column of `x` for `strength` in standard deviations, both shape (k,).
+
+    A column that never varies is held at zero; the constant is not penalised.
+
+    References
+    ----------
+    Hoerl and Kennard (1970), Technometrics 12(1).
+    """
+    mean = np.average(x, axis=0, weights=weights)
+    variance = np.average((x - mean) ** 2, axis=0, weights=weights)
+    penalty = np.where(variance > 1e-12, strength * variance, 1.0)
+    penalty[0] = 1e-6
+    return np.asarray(penalty, dtype=np.float64)
+
+
+def _penalty(columns: int, ridge: float | Array) -> Array:
+    if isinstance(ridge, np.ndarray):
+        return ridge
+    penalty = np.full(columns, float(ridge))
     penalty[0] = 1e-6
     return penalty

@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FAMILIES", "ROLES", "Spec", "SpecError", "build", "champion", "parse"]
+__all__ = ["FAMILIES", "ROLES", "Spec", "SpecError", "build", "champion", "parse", "published"]
 
 import dataclasses
 import importlib
@@ -34,9 +34,12 @@ FAMILIES = {
     "sarimax": "forecast.forecasters.sarimax:Sarimax",
     "prophet": "forecast.forecasters.prophet:Prophet",
     "hurdle": "forecast.forecasters.hurdle:Hurdle",
+    "level_hurdle": "forecast.forecasters.level_hurdle:LevelHurdle",
+    "analog": "forecast.forecasters.analog:Analog",
     "pool": "forecast.forecasters.pool:Pool",
 }
-ROLES = ("champion", "challenger", "baseline")
+ROLES = ("champion", "challenger", "baseline", "member")
+"""From the best down; a member is fitted within its pools alone, and not published itself."""
 _KEYS = {"title", "family", "role", "parameters", "members"}
 
 
@@ -102,6 +105,11 @@ def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
     return _build(name, specs, ())
 
 
+def published(specs: Mapping[str, Spec]) -> dict[str, Spec]:
+    """Those of `specs` that are published by themselves: all but the members of pools."""
+    return {name: spec for name, spec in specs.items() if spec.role != "member"}
+
+
 def champion(specs: Mapping[str, Spec]) -> str:
     """Name of the one model that is declared as champion."""
     names = [spec.name for spec in specs.values() if spec.role == "champion"]
@@ -125,9 +133,8 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
     spec = specs[name]
     module, _, class_name = FAMILIES[spec.family].partition(":")
     family = getattr(importlib.import_module(module), class_name)
-    known = {item.name: item.default for item in dataclasses.fields(family)}
-    if spec.family == "pool":
-        known = {}
+    fields = {item.name: item for item in dataclasses.fields(family)}
+    known = {} if spec.family == "pool" else {n: item.default for n, item in fields.items()}
     unknown = set(spec.parameters) - set(known)
     if unknown:
         raise SpecError(
@@ -139,7 +146,7 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
         return pool
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.parameters.items()}
     for key, value in values.items():
-        if not _alike(value, known[key]):
+        if not _alike(value, known[key], any_length="..." in str(fields[key].type)):
             raise SpecError(
                 f"model {name}: expected {key} to be like {known[key]!r}, found {value!r}"
             )
@@ -147,13 +154,13 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
     return forecaster
 
 
-def _alike(value: Any, default: Any) -> bool:
+def _alike(value: Any, default: Any, any_length: bool = False) -> bool:
     """Whether `value` is of the kind of `default`; numbers are finite and 0 or more."""
     if isinstance(default, tuple):
         return (
             isinstance(value, tuple)
-            and len(value) == len(default)
-            and all(_alike(one, other) for one, other in zip(value, default, strict=True))
+            and (any_length and len(value) > 0 or len(value) == len(default))
+            and all(_alike(one, default[0]) for one in value)
         )
     if isinstance(value, bool) or isinstance(default, bool):
         return type(value) is type(default)

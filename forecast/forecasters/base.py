@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["FitError", "Fitted", "Forecaster", "require_days", "whole_people"]
+__all__ = [
+    "Continues",
+    "Explained",
+    "FitError",
+    "Fitted",
+    "Forecaster",
+    "require_days",
+    "whole_people",
+]
 
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Set
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +41,33 @@ class Fitted(Protocol):
 
     def to_state(self) -> State:
         """Return what was learned: JSON-ready values, and arrays. No pickle, ever."""
+        ...
+
+
+@runtime_checkable
+class Continues(Protocol):
+    """A fitted forecaster that can go on from days that another one drew."""
+
+    def simulate_after(
+        self, lead: npt.NDArray[np.float64], horizon: int, rng: np.random.Generator
+    ) -> Paths:
+        """Draw paths that begin with `lead`, (n_paths, n_days), and go on to `horizon`."""
+        ...
+
+
+@runtime_checkable
+class Explained(Protocol):
+    """A fitted forecaster that can say what it would forecast if it did not know something."""
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What the forecast can be explained by."""
+        ...
+
+    def mean_without(
+        self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Mean forecast, (horizon,), when the factors `absent` may be any of their past values."""
         ...
 
 

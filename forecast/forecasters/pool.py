@@ -4,15 +4,17 @@ from __future__ import annotations
 
 __all__ = ["FittedPool", "Pool"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from forecast import states
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError, Fitted, Forecaster, State
+from forecast.explain import factors_of, mean_without
+from forecast.forecasters.base import Continues, FitError, Fitted, Forecaster, State
 from forecast.paths import Paths
 from forecast.series import DailySeries
 
@@ -64,21 +66,57 @@ class FittedPool:
     members: Mapping[str, Fitted]
     shares: np.ndarray[tuple[int], np.dtype[np.float64]]
 
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What the forecast can be explained by: all that any member can."""
+        every = [name for member in self.members.values() for name in factors_of(member)]
+        return tuple(dict.fromkeys(every))
+
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw each member's share of the paths, then shuffle them so that order means nothing."""
-        edges = np.rint(np.concatenate([[0.0], np.cumsum(self.shares)]) * n_paths).astype(int)
-        streams = rng.spawn(len(self.members))
+        """Draw each member's share of the paths, then shuffle them so that order means nothing.
+
+        Members that know nothing of the weather go on from days that the others drew from it.
+        """
+        streams = rng.spawn(len(self.members) + 1)
+        counts = self._counts(n_paths)
         drawn = []
-        for name, count, stream in zip(self.members, np.diff(edges), streams, strict=True):
+        for name, count, stream in zip(self.members, counts, streams, strict=False):
             if count:
                 try:
-                    drawn.append(self.members[name].simulate(horizon, int(count), stream))
+                    drawn.append(self._member(name, horizon, count, stream))
                 except FitError as error:
-                    return self._without(name, error).simulate(horizon, n_paths, rng)
+                    return self._less(name, error).simulate(horizon, n_paths, rng)
         values = np.concatenate([paths.values for paths in drawn])
-        return Paths(drawn[0].start, values[rng.permutation(n_paths)])
+        return Paths(drawn[0].start, values[streams[-1].permutation(n_paths)])
 
-    def _without(self, name: str, error: FitError) -> FittedPool:
+    def mean_without(
+        self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
+    ) -> npt.NDArray[np.float64]:
+        """Mean forecast without the factors `absent`, (horizon,): that of the members, weighted."""
+        streams = rng.spawn(len(self.members))
+        means = [
+            mean_without(member, absent, horizon, n_paths, stream)
+            for member, stream in zip(self.members.values(), streams, strict=True)
+        ]
+        return np.average(means, axis=0, weights=self.shares)
+
+    def _counts(self, n_paths: int) -> list[int]:
+        edges = np.rint(np.concatenate([[0.0], np.cumsum(self.shares)]) * n_paths).astype(int)
+        return [int(count) for count in np.diff(edges)]
+
+    def _member(self, name: str, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        member = self.members[name]
+        if not isinstance(member, Continues):
+            return member.simulate(horizon, n_paths, rng)
+        guides = {n: m for n, m in self.members.items() if getattr(m, "covered_days", 0)}
+        days = min(max((m.covered_days for m in guides.values()), default=0), horizon)  # type: ignore[attr-defined]
+        if not days:
+            return member.simulate(horizon, n_paths, rng)
+        equal = np.full(len(guides), 1.0 / len(guides))
+        lead = FittedPool(guides, equal).simulate(days, n_paths, rng)
+        return member.simulate_after(lead.values.astype(np.float64), horizon, rng)
+
+    def _less(self, name: str, error: FitError) -> FittedPool:
         """The others, in their proportions; raises `FitError` when none has a share."""
         kept = np.array([member != name for member in self.members])
         shares = self.shares[kept]

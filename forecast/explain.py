@@ -1,0 +1,86 @@
+"""What drives a forecast, in people against the yearly mean.
+
+Each factor's share is its Shapley value: what it adds to the mean forecast, averaged over all
+orders in which the factors could be learned. The shares and the yearly mean add up to the
+forecast by construction.
+"""
+
+from __future__ import annotations
+
+__all__ = ["METHOD", "OTHER", "attribution", "factors_of", "mean_without"]
+
+import itertools
+import math
+from collections.abc import Set
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.forecasters.base import Explained, Fitted
+
+Array = npt.NDArray[np.float64]
+
+METHOD = "Shapley values of the mean forecast; a factor left out takes any of its past values"
+OTHER = "other"
+"""What the factors do not tell: members that cannot be explained, and the average day."""
+
+
+def attribution(
+    fitted: Fitted, mean: Array, yearly_mean: float, n_paths: int, seed: int
+) -> dict[str, Array]:
+    """Split `mean`, shape (horizon,), into what each factor adds to `yearly_mean`.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (horizon,)
+        The mean forecast as published, in the unit of the series.
+    yearly_mean : float
+        Mean of a day of the last year.
+    n_paths, seed : int
+        Of the simulations; all of them share their random numbers.
+
+    Returns
+    -------
+    dict of factor to ndarray, shape (horizon,)
+        With `OTHER`; ``yearly_mean`` plus all of them is `mean`.
+
+    References
+    ----------
+    Shapley (1953), A value for n-person games; Owen (2014), SIAM/ASA Journal on Uncertainty
+    Quantification 2(1).
+    """
+    factors = factors_of(fitted)
+    horizon = len(mean)
+    value = {
+        frozenset(known): mean_without(
+            fitted, set(factors) - set(known), horizon, n_paths, np.random.default_rng(seed)
+        )
+        for size in range(len(factors) + 1)
+        for known in itertools.combinations(factors, size)
+    }
+    n = len(factors)
+    shares = {}
+    for factor in factors:
+        others = [name for name in factors if name != factor]
+        total = np.zeros(horizon)
+        for size in range(n):
+            weight = math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
+            for known in itertools.combinations(others, size):
+                total += weight * (value[frozenset({*known, factor})] - value[frozenset(known)])
+        shares[factor] = total
+    rest = mean - yearly_mean - sum(shares.values(), np.zeros(horizon))
+    return shares | {OTHER: rest}
+
+
+def factors_of(fitted: Fitted) -> tuple[str, ...]:
+    """What `fitted` can be explained by; nothing when it cannot be."""
+    return fitted.factors if isinstance(fitted, Explained) else ()
+
+
+def mean_without(
+    fitted: Fitted, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
+) -> Array:
+    """Mean forecast without the factors `absent`, shape (horizon,)."""
+    if isinstance(fitted, Explained):
+        return fitted.mean_without(absent, horizon, n_paths, rng)
+    return fitted.simulate(horizon, n_paths, rng).mean()

@@ -1,0 +1,331 @@
+"""Hurdle on several memories, and on the weather when it is given.
+
+Whether anyone arrives is a logistic regression, how many a Gamma regression whose residual ratios
+are resampled. Both read the season, Saturday, the recent past and the weather; the recent past of
+a path is what that path itself has drawn.
+"""
+
+from __future__ import annotations
+
+__all__ = ["FittedLevelHurdle", "LevelHurdle"]
+
+from collections.abc import Set
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.calendar import harmonics, weekday
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError, State, require_days, whole_people
+from forecast.memory import Memory, MemoryState, tame
+from forecast.paths import Paths
+from forecast.regression import gamma_regression, logistic, logistic_regression, scaled_ridge
+from forecast.series import DailySeries, Day
+from forecast.weather import FittedWeather, WeatherTerms
+
+Array = npt.NDArray[np.float64]
+
+_SATURDAY = 5
+_FEWEST_SIZES = 8
+_FEWEST_WEATHER_DAYS = 365
+_TYPICAL_DAYS = 365
+
+
+@dataclass(frozen=True)
+class LevelHurdle:
+    """Hyperparameters; strengths of ridges are in standard deviations of a column.
+
+    Attributes
+    ----------
+    levels, shares : tuple of float
+        Half-lives, in days, of the levels and of the shares of days with arrivals.
+    lags : int
+        Single days that are remembered.
+    harmonics : int
+        Waves of the year in both parts.
+    weight_half_life_days : float
+        A day so old counts half in the fit.
+    window_days : int
+        Days older than this are not used.
+    ridge, level_ridge, weather_ridge : float
+        Strengths of the penalties.
+    level_slack : float
+        Log levels in the paths stay within the past range, widened by so much.
+    size_cap : float
+        No day above so many times the largest of the window.
+    weather_wait_days : tuple of int
+        The mean weather of so many days before the day enters beside that of the day.
+
+    References
+    ----------
+    Mullahy (1986), Journal of Econometrics 33(3); McCullagh and Nelder (1989), Generalized Linear
+    Models, chapters 4 and 8.
+    """
+
+    levels: tuple[float, ...] = (20.0,)
+    shares: tuple[float, ...] = (3.0, 10.0)
+    lags: int = 3
+    harmonics: int = 1
+    weight_half_life_days: float = 540.0
+    window_days: int = 1650
+    ridge: float = 10.0
+    level_ridge: float = 10.0
+    weather_ridge: float = 3.0
+    level_slack: float = 0.3
+    size_cap: float = 2.0
+    weather_wait_days: tuple[int, ...] = (1, 5)
+
+    @property
+    def memory(self) -> Memory:
+        """What is remembered of the recent past."""
+        return Memory(self.levels, self.shares, self.lags)
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedLevelHurdle:
+        """Fit both parts; needs 60 days, and with covariates a year of them.
+
+        Raises
+        ------
+        FitError
+            If the series or the history of the covariates is too short, or they end apart.
+        """
+        require_days(series, 60, "level_hurdle")
+        y = tame(series.values.astype(np.float64), self.window_days)
+        n = len(y)
+        first = max(min(30, n // 3), n - self.window_days)
+        season = self.season(series.dates[first:])
+        remembered = self.memory.history(y)[first - 1 :]  # row t: known before day first + t
+        x = np.hstack([season, remembered[:-1]])
+        strength = np.full(x.shape[1], self.ridge)
+        k, n_levels = season.shape[1], len(self.levels)
+        strength[k : k + n_levels] = self.level_ridge
+        target = y[first:]
+        weights = 0.5 ** (np.arange(len(target))[::-1] / self.weight_half_life_days)
+        weather = None
+        if covariates is not None:
+            weather, columns = self._weather(series, covariates)
+            rows = min(len(columns), len(target))  # the days that have weather
+            x, target, weights = (
+                np.hstack([x[-rows:], columns[-rows:]]),
+                target[-rows:],
+                weights[-rows:],
+            )
+            strength = np.append(strength, np.full(columns.shape[1], self.weather_ridge))
+        busy = target > 0
+        size, ratios, ratio_shares = _fit_sizes(x[busy], target[busy], weights[busy], strength)
+        penalty = scaled_ridge(x, weights, strength)
+        return FittedLevelHurdle(
+            hyper=self,
+            origin=series.data_through,
+            coefficients=np.stack(
+                [logistic_regression(x, busy.astype(np.float64), weights, penalty), size]
+            ),
+            ratios=ratios,
+            ratio_shares=ratio_shares,
+            state=self.memory.state(y),
+            typical=self._typical(y),
+            level_bounds=np.stack(
+                [
+                    remembered[:, :n_levels].min(axis=0) - self.level_slack,
+                    remembered[:, :n_levels].max(axis=0) + self.level_slack,
+                ]
+            ),
+            cap=self.size_cap * max(float(y[first:].max()), 1.0),
+            weather=weather,
+        )
+
+    def season(self, days: npt.NDArray[np.datetime64]) -> Array:
+        """Constant, Saturday and harmonics, shape (n_days, 2 + 2 * harmonics)."""
+        saturday = (weekday(days) == _SATURDAY).astype(np.float64)
+        return np.column_stack([np.ones(len(days)), saturday, harmonics(days, self.harmonics)])
+
+    def _weather(self, series: DailySeries, covariates: Covariates) -> tuple[FittedWeather, Array]:
+        if covariates.data_through != series.data_through:
+            raise FitError(
+                f"the history of the covariates must end on {series.data_through}, "
+                f"found {covariates.data_through}"
+            )
+        if len(covariates.history) < _FEWEST_WEATHER_DAYS:
+            raise FitError(
+                f"covariates need {_FEWEST_WEATHER_DAYS} days of history, "
+                f"found {len(covariates.history)}"
+            )
+        return WeatherTerms(wait_days=self.weather_wait_days).fit(covariates)
+
+    def _typical(self, y: Array) -> Array:
+        """The states of the last year, shape (n_days, n_means + lags)."""
+        ends = range(max(len(y) - _TYPICAL_DAYS, self.lags) + 1, len(y) + 1)
+        return np.stack([self.memory.state(y[:end]) for end in ends[::7]])
+
+
+@dataclass(frozen=True, eq=False)
+class FittedLevelHurdle:
+    """What was learned, and the state at the origin.
+
+    Attributes
+    ----------
+    coefficients : ndarray, shape (2, k)
+        Of whether anyone arrives, and of how many.
+    ratios, ratio_shares : ndarray, shape (n_busy,)
+        Residual ratios in increasing order, and how often each is drawn.
+    state : ndarray, shape (n_means + lags,)
+    typical : ndarray, shape (n_days, n_means + lags)
+        States of the last year, for telling what is not typical now.
+    level_bounds : ndarray, shape (2, n_levels)
+    """
+
+    hyper: LevelHurdle
+    origin: Day
+    coefficients: Array
+    ratios: Array
+    ratio_shares: Array
+    state: Array
+    typical: Array
+    level_bounds: Array
+    cap: float
+    weather: FittedWeather | None
+
+    @property
+    def covered_days(self) -> int:
+        """Days ahead for which weather was given."""
+        return 0 if self.weather is None else self.weather.covered_days
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """What the forecast can be explained by."""
+        weather = ("weather",) if self.covered_days else ()
+        return ("season", "recent level", "yesterday", "day of week", *weather)
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        """Draw day after day; each path remembers what it drew."""
+        return Paths(self.origin + 1, whole_people(self._draw(horizon, n_paths, rng, set())))
+
+    def mean_without(
+        self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
+    ) -> Array:
+        """Mean forecast when the factors `absent` are any of their past values, (horizon,)."""
+        return np.asarray(self._draw(horizon, n_paths, rng, absent).mean(axis=0))
+
+    def _draw(
+        self, horizon: int, n_paths: int, rng: np.random.Generator, absent: Set[str]
+    ) -> Array:
+        memory = self.hyper.memory
+        k = 2 + 2 * self.hyper.harmonics
+        m = k + memory.width
+        calendar, drivers = self._calendar(horizon, n_paths, absent), None
+        if self.weather is not None:
+            columns = self._without(absent).draw(horizon, n_paths, rng)
+            drivers = np.einsum("phc,bc->hbp", columns, self.coefficients[:, m:], optimize=True)
+        recent = MemoryState(memory, self._begin(n_paths, rng, absent), n_paths)
+        steps = np.cumsum(self.ratio_shares)
+        paths = np.empty((horizon, n_paths))
+        for day in range(horizon):
+            eta = self.coefficients[:, k:m] @ recent.features(*self.level_bounds)  # (2, n_paths)
+            eta += calendar[day]
+            if drivers is not None:
+                eta += drivers[day]
+            busy = _strata(n_paths, rng) < logistic(eta[0])
+            drawn = np.searchsorted(steps, _strata(n_paths, rng))
+            ratio = self.ratios[np.minimum(drawn, len(steps) - 1)]
+            size = np.rint(np.exp(np.minimum(eta[1], 25.0)) * ratio)
+            paths[day] = np.where(busy, np.clip(size, 1.0, self.cap), 0.0)
+            recent.step(paths[day])
+        return np.ascontiguousarray(paths.T)
+
+    def _calendar(self, horizon: int, n_paths: int, absent: Set[str]) -> Array:
+        """What season and weekday add to both parts, shape (horizon, 2, 1 or n_paths)."""
+        days = self.origin + np.arange(1, horizon + 1)
+        columns = self.hyper.season(days)[:, :, None]  # (horizon, k, 1)
+        if "season" in absent:  # each path has the season of another part of the year
+            shift = np.arange(n_paths) * 365 // n_paths
+            shifted = (days[:, None] + shift).reshape(-1)
+            waves = self.hyper.season(shifted)[:, 2:].reshape(horizon, n_paths, -1)
+            columns = np.concatenate(
+                [np.repeat(columns[:, :2], n_paths, axis=2), waves.transpose(0, 2, 1)], axis=1
+            )
+        if "day of week" in absent:
+            columns = columns.copy()
+            columns[:, 1] = 1.0 / 7.0
+        k = columns.shape[1]
+        terms = np.einsum("bk,hkp->hbp", self.coefficients[:, :k], columns, optimize=True)
+        return np.asarray(terms)
+
+    def _begin(self, n_paths: int, rng: np.random.Generator, absent: Set[str]) -> Array:
+        """State to begin with, for all paths or for each."""
+        if not absent & {"recent level", "yesterday"}:
+            return self.state
+        begin = np.repeat(self.state[:, None], n_paths, axis=1)
+        means = self.hyper.memory.n_means
+        for factor, part in (("recent level", slice(0, means)), ("yesterday", slice(means, None))):
+            typical = self.typical[rng.integers(0, len(self.typical), size=n_paths)].T
+            if factor in absent:
+                begin[part] = typical[part]
+        return begin
+
+    def _without(self, absent: Set[str]) -> FittedWeather:
+        assert self.weather is not None
+        weather = self.weather
+        if "weather" not in absent:
+            return weather
+        nothing = weather.future[:, :0]
+        return FittedWeather(
+            weather.terms, weather.mean, weather.sd, weather.past, weather.origin, nothing
+        )
+
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays."""
+        values: dict[str, Any] = {
+            "hyper": asdict(self.hyper),
+            "origin": str(self.origin),
+            "cap": self.cap,
+            "weather": None,
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.weather is not None:
+            values["weather"], own = self.weather.to_state()
+            arrays |= {f"weather/{name}": array for name, array in own.items()}
+        return values, arrays
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedLevelHurdle:
+        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        hyper: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in values["hyper"].items()
+        }
+        weather = None
+        if values["weather"] is not None:
+            own = {n[8:]: array for n, array in arrays.items() if n.startswith("weather/")}
+            weather = FittedWeather.from_state(values["weather"], own)
+        return cls(
+            hyper=LevelHurdle(**hyper),
+            origin=np.datetime64(values["origin"], "D"),
+            cap=values["cap"],
+            weather=weather,
+            **{name: arrays[name] for name in _ARRAYS},
+        )
+
+
+_ARRAYS = ("coefficients", "ratios", "ratio_shares", "state", "typical", "level_bounds")
+
+
+def _fit_sizes(x: Array, y: Array, weights: Array, strength: Array) -> tuple[Array, Array, Array]:
+    """Coefficients (k,), residual ratios in order (n,) and their shares (n,)."""
+    if len(y) < _FEWEST_SIZES:  # too few to regress: one mean for all
+        size = np.zeros(x.shape[1])
+        size[0] = np.log(y.mean()) if len(y) else 0.0
+        return size, np.ones(1), np.ones(1)
+    size = gamma_regression(x, y, weights, scaled_ridge(x, weights, strength))
+    ratios = y / np.exp(np.clip(x @ size, -20.0, 20.0))
+    order = np.argsort(ratios, kind="stable")
+    return size, ratios[order], (weights / weights.sum())[order]
+
+
+def _strata(n: int, rng: np.random.Generator) -> Array:
+    """One uniform number in each n-th of [0, 1), in random order, shape (n,).
+
+    References
+    ----------
+    McKay, Beckman and Conover (1979), Technometrics 21(2).
+    """
+    return np.asarray((rng.permutation(n) + rng.random(n)) / n)
