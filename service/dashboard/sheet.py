@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-_STEPS = (1, 2, 2.5, 5, 10)
+_STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,10 @@ class Sheet:
 
 
 def ceiling(count: float) -> float:
-    """The next round number that four lines divide well."""
+    """The next round number that four lines divide into whole counts."""
     scale = 10 ** math.floor(math.log10(max(count, 4) / 4))
-    step = next(s for s in _STEPS if s * scale * 4 >= count)
-    return float(4 * max(step * scale, 1))
+    steps = (step * scale for step in _STEPS if step * scale % 1 == 0)
+    return float(4 * next(step for step in steps if step * 4 >= count))
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:
