@@ -10,7 +10,7 @@ from __future__ import annotations
 __all__ = ["FittedLevelHurdle", "LevelHurdle"]
 
 from collections.abc import Set
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -72,10 +72,10 @@ class LevelHurdle:
     window_days: int = 1650
     ridge: float = 10.0
     level_ridge: float = 10.0
-    weather_ridge: float = 3.0
+    weather_ridge: float = 5.0
     level_slack: float = 0.3
     size_cap: float = 2.0
-    weather_wait_days: tuple[int, ...] = (1, 5)
+    weather_wait_days: tuple[int, ...] = (1, 10)
 
     @property
     def memory(self) -> Memory:
@@ -127,8 +127,8 @@ class LevelHurdle:
             typical=self._typical(y),
             level_bounds=np.stack(
                 [
-                    remembered[:, :n_levels].min(axis=0) - self.level_slack,
-                    remembered[:, :n_levels].max(axis=0) + self.level_slack,
+                    remembered[:-1, :n_levels].min(axis=0) - self.level_slack,
+                    remembered[:-1, :n_levels].max(axis=0) + self.level_slack,
                 ]
             ),
             cap=self.size_cap * max(float(y[first:].max()), 1.0),
@@ -268,10 +268,7 @@ class FittedLevelHurdle:
         weather = self.weather
         if "weather" not in absent:
             return weather
-        nothing = weather.future[:, :0]
-        return FittedWeather(
-            weather.terms, weather.mean, weather.sd, weather.past, weather.origin, nothing
-        )
+        return replace(weather, future=weather.future[:, :0], trust=weather.trust[:0])
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""

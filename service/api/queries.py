@@ -5,8 +5,10 @@ from __future__ import annotations
 __all__ = [
     "BriefingQuery",
     "CapacityQuery",
+    "ChangesQuery",
     "ExceedanceQuery",
     "ForecastQuery",
+    "IssueQuery",
     "NoQuery",
     "ObservationsQuery",
     "QuietQuery",
@@ -205,6 +207,21 @@ class QuietQuery(NoQuery):
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
     issue: str = _ISSUE
     model: str = _MODEL
+
+
+class IssueQuery(NoQuery):
+    """Of which issue."""
+
+    issue: str = _ISSUE
+
+
+class ChangesQuery(NoQuery):
+    """Of which issue, since which."""
+
+    since: str | None = Field(
+        None, max_length=64, description="An earlier issue; the one before when not given."
+    )
+    issue: str = _ISSUE
 
 
 class TrackRecordQuery(NoQuery):

@@ -6,7 +6,9 @@ __all__ = [
     "Briefing",
     "Capacity",
     "Catalogue",
+    "Changes",
     "Exceedance",
+    "Explanation",
     "Forecast",
     "Health",
     "Observations",
@@ -166,6 +168,44 @@ class Quiet(_Headed):
     longest_run: QuietSummary
     quiet_days: QuietSummary
     rows: list[QuietRow]
+
+
+class ExplanationRow(_Open):
+    """One day: the yearly mean and each factor add up to the mean."""
+
+    time: dt.datetime
+    date: dt.date
+    horizon_days: int
+    yearly_mean: float
+    mean: float
+
+
+class Explanation(_Headed):
+    """What drives the forecast."""
+
+    method: str
+    yearly_mean: float
+    factors: list[str]
+    rows: list[ExplanationRow]
+
+
+class ChangesRow(_Open):
+    """One day: what was forecast before and each cause add up to what is now."""
+
+    time: dt.datetime
+    date: dt.date
+    before: float
+    after: float
+
+
+class Changes(_Headed):
+    """What changed between two issues."""
+
+    since: str
+    since_issued_at: dt.datetime
+    steps: int
+    causes: list[str]
+    rows: list[ChangesRow]
 
 
 class TrackRecordRow(_Open):

@@ -13,7 +13,9 @@ from service.answers import (
     bands,
     briefing,
     capacity,
+    changes,
     exceedance,
+    explanation,
     figures,
     quiet,
     status,
@@ -112,6 +114,24 @@ def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
     q = query_data
     view = _desk().view(series_id, q.issue, q.model)
     return represent(_head(view) | quiet.quiet(view.paths, q.horizon))
+
+
+@blueprint.get("/<series_id>/explanation")
+@blueprint.input(queries.IssueQuery, location="query")
+@blueprint.output(schemas.Explanation)
+def why(series_id: str, query_data: queries.IssueQuery) -> Response:
+    """Return what drives the forecast: season, level, yesterday, weekday, weather."""
+    view = _desk().view(series_id, query_data.issue)
+    return represent(_head(view) | explanation.explanation(_desk(), view))
+
+
+@blueprint.get("/<series_id>/changes")
+@blueprint.input(queries.ChangesQuery, location="query")
+@blueprint.output(schemas.Changes)
+def changed(series_id: str, query_data: queries.ChangesQuery) -> Response:
+    """Return what changed since an earlier issue, and because of what."""
+    view = _desk().view(series_id, query_data.issue)
+    return represent(_head(view) | changes.changes(_desk(), view, query_data.since))
 
 
 @blueprint.get("/<series_id>/track-record")

@@ -51,10 +51,11 @@ def refit(settings: Settings, force: bool) -> None:
     Example:
       crossings refit --force
     """
+    from forecast.specs import published
     from service.jobs.refit import refit as job
     from service.registry import declared
 
-    with fitting(len(declared(settings.models_dir))) as progress:
+    with fitting(len(published(declared(settings.models_dir)))) as progress:
         outcome = job(open_context(settings), force, progress)
     click.echo(outcome.reason)
 
@@ -70,10 +71,11 @@ def compare(settings: Settings) -> None:
     Example:
       crossings compare
     """
+    from forecast.specs import published
     from service.jobs.compare import compare as job
     from service.registry import declared
 
-    total = len(declared(settings.models_dir)) * settings.champion_origins
+    total = len(published(declared(settings.models_dir))) * settings.champion_origins
     with counting("models x origins", total) as progress:
         outcome = job(open_context(settings), progress)
     click.echo(outcome.reason)

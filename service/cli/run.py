@@ -50,13 +50,14 @@ def run(settings: Settings) -> int:
 
 
 def _prepare(context: Context) -> None:
+    from forecast.specs import published
     from service.jobs.ingest import ingest
     from service.jobs.refit import refit
     from service.registry import declared
 
     click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
     click.echo(f"figures   {ingest(context).reason}")
-    with fitting(len(declared(context.settings.models_dir))) as progress:
+    with fitting(len(published(declared(context.settings.models_dir)))) as progress:
         outcome = refit(context, progress=progress)
     click.echo(f"forecast  {outcome.reason}")
 

@@ -5,21 +5,18 @@ from __future__ import annotations
 __all__ = ["compare"]
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from importlib import metadata
 
 from forecast import joint
 from forecast.backtest import Protocol, score_origin
 from forecast.forecasters.base import FitError
 from forecast.series import DailySeries, Day, as_date, as_day
-from forecast.specs import Spec, SpecError, build
+from forecast.specs import Spec, SpecError, build, published
 from forecast.specs import champion as declared_champion
 from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs.champion import judge, wanted
+from service.jobs.fits import declaration_hash
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import Aliases, declared, write_aliases
 from service.settings import Settings
@@ -62,7 +59,9 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     lead = figures[joint.leading(figures)]
     origins = _origins(lead, settings.champion_origins)
     keys = {
-        (name, origin): _key(name, specs, figures, origin) for name in specs for origin in origins
+        (name, origin): _key(name, specs, figures, origin)
+        for name in published(specs)
+        for origin in origins
     }
     with context.database.reading() as connection:
         kept = scores.kept(connection, keys.values())
@@ -138,16 +137,11 @@ def _key(
     name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], origin: Day
 ) -> Key:
     seen = [series.upto(origin + _HORIZON) for series in figures.values()]
-    text = json.dumps(
-        [asdict(specs[one]) for one in (name, *specs[name].members) if one in specs]
-        + [metadata.version("channel-crossings-forecast")],
-        sort_keys=True,
-    )
     day: dt.date = as_date(origin)
     return Key(
         joint.leading(figures),
         name,
-        hashlib.sha256(text.encode()).hexdigest(),
+        declaration_hash(name, specs),
         day,
         observations.fingerprint(seen),
     )

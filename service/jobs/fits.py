@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Fits", "fit_all"]
+__all__ = ["Fits", "declaration_hash", "fit_all"]
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.series import DailySeries
-from forecast.specs import Spec, SpecError, build
+from forecast.specs import Spec, SpecError, build, published
 from service.clock import instant, utc_now
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
@@ -49,7 +49,7 @@ def fit_all(
 ) -> Fits:
     """Load or fit every model of `specs`; one that fails is left out, and the reason kept."""
     fits = Fits()
-    for name in specs:
+    for name in published(specs):
         progress(name)
         try:
             fits.standing[name] = _one(name, specs, figures, settings)
@@ -93,15 +93,19 @@ def _one(
     return version, fitted
 
 
-def _training_hash(name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries]) -> str:
-    """Hash of what decides a fit: the declaration, its members', the figures, the program."""
-    spec = specs[name]
+def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
+    """Hash of a declaration, its members' and the program: equal hashes, the same model."""
     text = json.dumps(
         {
-            "figures": fingerprint(figures.values()),
-            "specs": [asdict(specs[one]) for one in (name, *spec.members) if one in specs],
+            "specs": [asdict(specs[one]) for one in (name, *specs[name].members) if one in specs],
             "packages": [packages.version(package) for package in _PACKAGES],
         },
         sort_keys=True,
     )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _training_hash(name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries]) -> str:
+    """Hash of what decides a fit: the model and the figures."""
+    text = f"{declaration_hash(name, specs)} {fingerprint(figures.values())}"
     return hashlib.sha256(text.encode()).hexdigest()

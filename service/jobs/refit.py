@@ -7,24 +7,29 @@ __all__ = ["refit"]
 import datetime as dt
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from typing import Any
 
 from forecast import joint
+from forecast.forecasters.base import FitError
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day, as_date
-from forecast.specs import ROLES, Spec
+from forecast.specs import ROLES, Spec, build
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.champion import wanted
-from service.jobs.fits import Fits, fit_all
+from service.jobs.fits import Fits, declaration_hash, fit_all
+from service.jobs.notes import changes, explanation
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
 from service.settings import Settings
-from service.store import issues, observations
+from service.store import issues, notes, observations
 from service.store.issues import Entry, Issue
 
 Progress = Callable[[str], None]
+_log = logging.getLogger(__name__)
 
 
 def refit(
@@ -89,14 +94,49 @@ def _publish(
         spec, rng = specs[name], joint.generator(settings.seed, name, origin)
         entry = Entry(name, version.name, spec.role, spec.title)
         drawn[name] = entry, fitted.draw(settings.horizon, settings.paths, rng)
+    said = _say(context, specs, figures, fits, champion, drawn[champion][1])
     published = []
     with context.database.writing() as connection:
         for series_id in figures:
             issue = _issue(series_id, origin, run_id, champion, inputs, now, settings, fits)
             rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
             issues.publish(connection, issue, rows)
+            for kind, content in said.items():
+                if series_id in content:
+                    notes.put(connection, issue.issue_id, kind, content[series_id])
             published.append(issue.issue_id)
     return published
+
+
+def _say(
+    context: Context,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    fits: Fits,
+    champion: str,
+    paths: Mapping[str, Paths],
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """What drives the issue, and what changed; a forecast is published even if neither can be."""
+    seed, said = context.settings.seed, {}
+    try:
+        _, fitted = fits.standing[champion]
+        said[notes.EXPLANATION] = explanation(fitted, paths, figures, seed)
+        with context.database.reading() as connection:
+            found = {name: issues.latest(connection, name) for name in figures}
+            before = {name: issue for name, issue in found.items() if issue is not None}
+            if len(before) == len(figures):
+                said[notes.CHANGES] = changes(
+                    connection,
+                    before,
+                    build(champion, specs),
+                    (champion, declaration_hash(champion, specs)),
+                    paths,
+                    figures,
+                    seed,
+                )
+    except (FitError, ValueError, KeyError) as error:
+        _log.exception("the issue is published without its reasons: %s", error)
+    return said
 
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:

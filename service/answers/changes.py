@@ -1,0 +1,96 @@
+"""What changed between two issues, and because of what, in people."""
+
+from __future__ import annotations
+
+__all__ = ["changes"]
+
+import datetime as dt
+from typing import Any
+
+from forecast.series import as_date
+from service.answers.desk import Desk, View
+from service.answers.errors import BadQuestion, NotFound
+from service.store import notes
+from service.store.database import Connection
+
+_SPANS = (7, 28)
+_MOST_STEPS = 400
+
+
+def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
+    """Split the change of the mean forecast since an earlier issue into its causes.
+
+    Between the two issues stand others; what each changed, and because of what, was written down
+    when it was made, and is added up here, day by day.
+
+    Parameters
+    ----------
+    since : str | None
+        An earlier issue of the series; None: the one before.
+
+    Returns
+    -------
+    dict
+        ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each day that
+        both issues forecast: ``time date before … after``, where before and the causes add up to
+        after; and ``totals`` of the first 7 and 28 of these days, alike.
+
+    Raises
+    ------
+    NotFound
+        If no issue stands before this one, or the two are not linked by live issues.
+    BadQuestion
+        If the issues have no day in common.
+    """
+    with desk.context.database.reading() as connection:
+        chain = _chain(connection, view, since)
+    first = as_date(view.paths.start)
+    length = min(
+        len(note["before"]) - (first - dt.date.fromisoformat(note["from"])).days for note in chain
+    )
+    if length < 1:
+        raise BadQuestion("since", "an issue that forecast some of the same days", since)
+    causes = list(chain[0]["causes"])
+    rows = []
+    for ahead in range(length):
+        day = first + dt.timedelta(days=ahead)
+        at = [(note, (day - dt.date.fromisoformat(note["from"])).days) for note in chain]
+        oldest, where = at[-1]
+        rows.append(
+            {"time": f"{day}T00:00:00Z", "date": str(day), "before": oldest["before"][where]}
+            | {c: round(sum(note["causes"][c][i] for note, i in at), 3) for c in causes}
+            | {"after": chain[0]["after"][at[0][1]]}
+        )
+    totals = [
+        {"days": days}
+        | {key: round(sum(row[key] for row in rows[:days]), 3) for key in ("before", *causes)}
+        | {"after": round(sum(row["after"] for row in rows[:days]), 3)}
+        for days in _SPANS
+        if days <= length
+    ]
+    return {
+        "model": view.issue.champion,
+        "since": chain[-1]["since"],
+        "since_issued_at": chain[-1]["since_issued_at"],
+        "steps": len(chain),
+        "causes": causes,
+        "rows": rows,
+        "totals": totals,
+    }
+
+
+def _chain(connection: Connection, view: View, since: str | None) -> list[dict[str, Any]]:
+    """Notes from the newest issue back to the one that follows `since`."""
+    chain: list[dict[str, Any]] = []
+    issue_id = view.issue.issue_id
+    while len(chain) < _MOST_STEPS:
+        note = notes.read(connection, issue_id, notes.CHANGES)
+        if note is None:
+            break
+        chain.append(note)
+        issue_id = note["since"]
+        if since in (None, issue_id):
+            return chain
+    if since is None:
+        raise NotFound(f"no issue stands before {view.issue.issue_id}")
+    raise NotFound(f"expected an issue before {view.issue.issue_id}, found {since!r}")

@@ -1,0 +1,61 @@
+"""What drives a forecast, in people against a day of the last year."""
+
+from __future__ import annotations
+
+__all__ = ["explanation"]
+
+from typing import Any
+
+from service.answers.desk import Desk, View
+from service.answers.errors import NotFound
+from service.store import notes
+
+SPANS = (1, 7, 28)
+
+
+def explanation(desk: Desk, view: View) -> dict[str, Any]:
+    """Split the mean forecast of the served model into its factors.
+
+    Returns
+    -------
+    dict
+        ``method``; ``yearly_mean``, of a day of the last year; ``factors``, their names;
+        ``rows``, one a day: ``time date horizon_days yearly_mean … mean``, where the yearly mean
+        and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days, alike.
+
+    Raises
+    ------
+    NotFound
+        If nothing was said of the issue when it was made.
+    """
+    with desk.context.database.reading() as connection:
+        note = notes.read(connection, view.issue.issue_id, notes.EXPLANATION)
+    if note is None:
+        raise NotFound(f"issue {view.issue.issue_id} has no explanation")
+    factors: dict[str, list[float]] = note["factors"]
+    base, mean = note["yearly_mean"], note["mean"]
+    rows = [
+        {"time": f"{day}T00:00:00Z", "date": str(day), "horizon_days": at + 1, "yearly_mean": base}
+        | {_key(name): share[at] for name, share in factors.items()}
+        | {"mean": mean[at]}
+        for at, day in enumerate(view.paths.dates[: len(mean)].tolist())
+    ]
+    totals = [
+        {"days": days, "yearly_mean": round(base * days, 3)}
+        | {_key(name): round(sum(share[:days]), 3) for name, share in factors.items()}
+        | {"mean": round(sum(mean[:days]), 3)}
+        for days in SPANS
+        if days <= len(mean)
+    ]
+    return {
+        "method": note["method"],
+        "model": view.issue.champion,
+        "yearly_mean": base,
+        "factors": [_key(name) for name in factors],
+        "rows": rows,
+        "totals": totals,
+    }
+
+
+def _key(name: str) -> str:
+    return name.replace(" ", "_")

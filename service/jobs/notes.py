@@ -1,0 +1,172 @@
+"""What is said of an issue as it is made: what drives it, and what changed since the last one."""
+
+from __future__ import annotations
+
+__all__ = ["CAUSES", "changes", "explanation"]
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast import joint
+from forecast.explain import METHOD, attribution
+from forecast.forecasters.base import Forecaster
+from forecast.joint import Joint
+from forecast.paths import Paths
+from forecast.series import DailySeries
+from service.clock import instant
+from service.store import issues, notes, observations
+from service.store.database import Connection
+from service.store.issues import Issue
+
+EXPLAINED_DAYS = 28
+COMPARED_DAYS = 90
+CAUSES = ("model", "revision", "new_figures")
+"""In the order in which they are let in, one after the other."""
+
+_PATHS = 1000
+_YEAR_DAYS = 365
+_PLACES = 3
+Array = npt.NDArray[np.float64]
+
+
+def explanation(
+    fitted: Joint,
+    paths: Mapping[str, Paths],
+    figures: Mapping[str, DailySeries],
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Split each series' mean forecast into what drives it, in its own unit.
+
+    Boats follow from people, and so do their reasons: a factor's share of the boats is its share
+    of the people, at the boats that these people come in.
+
+    Returns
+    -------
+    dict of series_id to dict
+        ``method yearly_mean mean factors``, the latter by name a list by day.
+    """
+    horizon = min(EXPLAINED_DAYS, paths[fitted.series].horizon)
+    lead = paths[fitted.series].upto(horizon).mean()
+    level = _yearly_mean(figures[fitted.series])
+    shares = attribution(fitted.fitted, lead, level, _PATHS, seed)
+    found = {}
+    for name, drawn in paths.items():
+        mean = drawn.upto(horizon).mean()
+        ratio = mean / np.where(lead > 0, lead, 1.0)
+        own = {factor: share * ratio for factor, share in shares.items()}
+        base = _yearly_mean(figures[name])
+        own["other"] = own["other"] + mean - base - sum(own.values(), np.zeros(horizon))
+        found[name] = {
+            "method": METHOD,
+            "yearly_mean": round(base, _PLACES),
+            "mean": _listed(mean),
+            "factors": {factor: _listed(share) for factor, share in own.items()},
+        }
+    return found
+
+
+def changes(
+    connection: Connection,
+    before: Mapping[str, Issue],
+    forecaster: Forecaster,
+    champion: tuple[str, str],
+    paths: Mapping[str, Paths],
+    figures: Mapping[str, DailySeries],
+    seed: int,
+) -> dict[str, dict[str, Any]]:
+    """Split the change of each day's mean since the issues `before` into its causes.
+
+    The causes are let in one after the other: the model as it now is, on the figures as they were
+    then known; the revisions since; the new figures. What a cause changes is the difference that
+    it makes at its turn, so that they add up.
+
+    Parameters
+    ----------
+    before : mapping of series_id to Issue
+        The newest issues but for the one that is being made.
+    champion : (name, hash of its declaration)
+        What is served now.
+
+    Returns
+    -------
+    dict of series_id to dict
+        ``since since_issued_at champion declaration from before after causes``, the latter by
+        name a list by day from ``from`` on.
+    """
+    name, declaration = champion
+    leading = joint.leading(figures)
+    lead = before[leading]
+    last = notes.read(connection, lead.issue_id, notes.CHANGES) or {}
+    then = _figures_then(connection, figures, lead)
+    now = {series_id: one.upto(lead.data_through) for series_id, one in figures.items()}
+    same_model = lead.champion == name and last.get("declaration") == declaration
+    revised = observations.fingerprint(then.values()) != observations.fingerprint(now.values())
+    origin = then[leading].data_through
+    horizon = COMPARED_DAYS + int((figures[leading].data_through - origin).astype(int))
+
+    def drawn(known: Mapping[str, DailySeries]) -> dict[str, Paths]:
+        rng = joint.generator(seed, name, origin)
+        return joint.fit(forecaster, known).draw(horizon, _PATHS, rng)
+
+    after_model = None if same_model else drawn(then)
+    after_revision = drawn(now) if revised else after_model
+    found = {}
+    for series_id, issue in before.items():
+        if series_id not in paths:
+            continue
+        old = issues.paths(connection, issue, issue.champion)
+        assert old is not None  # the champion is always in its issue
+        steps = [
+            _on(old, paths[series_id]),
+            _on(after_model[series_id], paths[series_id]) if after_model else None,
+            _on(after_revision[series_id], paths[series_id]) if after_revision else None,
+            _on(paths[series_id], paths[series_id]),
+        ]
+        found[series_id] = _split(steps) | {
+            "since": issue.issue_id,
+            "since_issued_at": instant(issue.issued_at),
+            "champion": name,
+            "declaration": declaration,
+            "from": str(paths[series_id].start),
+        }
+    return found
+
+
+def _split(steps: list[Array | None]) -> dict[str, Any]:
+    days = min(len(step) for step in steps if step is not None)
+    at = steps[0]
+    assert at is not None
+    values = {"before": at[:days]}
+    causes = {}
+    for cause, step in zip(CAUSES, steps[1:], strict=True):
+        causes[cause] = np.zeros(days) if step is None else step[:days] - at[:days]
+        at = at if step is None else step
+    return {
+        "before": _listed(values["before"]),
+        "after": _listed(at[:days]),
+        "causes": {cause: _listed(change) for cause, change in causes.items()},
+    }
+
+
+def _on(paths: Paths, target: Paths) -> Array:
+    """Mean of `paths` on the days of `target` that both have, at most so many."""
+    skip = int((target.start - paths.start).astype(int))
+    return paths.mean()[skip : skip + min(COMPARED_DAYS, target.horizon)]
+
+
+def _figures_then(
+    connection: Connection, figures: Mapping[str, DailySeries], lead: Issue
+) -> dict[str, DailySeries]:
+    known = observations.known_together(connection, lead.as_of)
+    return {name: known[name].upto(lead.data_through) for name in figures}
+
+
+def _yearly_mean(series: DailySeries) -> float:
+    return float(series.values[-_YEAR_DAYS:].mean())
+
+
+def _listed(values: Array) -> list[float]:
+    return [float(value) for value in np.round(values, _PLACES)]

@@ -1,0 +1,28 @@
+"""What is said of an issue when it is made; as frozen as the issue itself."""
+
+from __future__ import annotations
+
+__all__ = ["CHANGES", "EXPLANATION", "put", "read"]
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.store.tables import issue_notes
+
+EXPLANATION, CHANGES = "explanation", "changes"
+
+
+def put(connection: sa.Connection, issue_id: str, kind: str, content: dict[str, Any]) -> None:
+    """Store a note beside its issue; a part of the transaction that publishes it."""
+    connection.execute(issue_notes.insert().values(issue_id=issue_id, kind=kind, content=content))
+
+
+def read(connection: sa.Connection, issue_id: str, kind: str) -> dict[str, Any] | None:
+    """The note of that kind; None when there is none."""
+    row = connection.execute(
+        sa.select(issue_notes.c.content).where(
+            issue_notes.c.issue_id == issue_id, issue_notes.c.kind == kind
+        )
+    ).first()
+    return row.content if row else None
