@@ -22,6 +22,7 @@ _PAST_DAYS, _HORIZON = 90, 28
 _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
 
+
 def what_is_coming(asked: Asked) -> dict[str, Any]:
     """Everything that the page Now shows of an issue."""
     view, series_id = asked.view, asked.series_id

@@ -71,9 +71,7 @@ def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
     """The same question with the threshold halved and multiplied."""
     threshold = asked["threshold"] or 100
     thresholds = sorted({0, *(max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))})
-    return [
-        exceedance(view.paths, one, asked["window"], asked["horizon"]) for one in thresholds
-    ]
+    return [exceedance(view.paths, one, asked["window"], asked["horizon"]) for one in thresholds]
 
 
 def _places(view: View, asked: dict[str, int]) -> dict[str, Any]:

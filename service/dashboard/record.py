@@ -38,9 +38,7 @@ def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
     """
     if window not in map(str, WINDOWS):
         raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
-    records = [
-        track_record(asked.desk, asked.series_id, int(window), kind=kind) for kind in _KINDS
-    ]
+    records = [track_record(asked.desk, asked.series_id, int(window), kind=kind) for kind in _KINDS]
     return {
         "window": int(window),
         "windows": WINDOWS,

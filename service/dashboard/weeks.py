@@ -34,7 +34,13 @@ def coverage_chart(row: dict[str, Any], name: str) -> Markup:
     parts = [
         f'<line class="grid" x1="{sheet.x(p):.1f}" x2="{sheet.x(p):.1f}" y1="2" y2="74"/>'
         f'<text class="tick" x="{sheet.x(p):.1f}" y="91" text-anchor="{anchor}">{p}</text>'
-        for p, anchor in ((0, "middle"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end"))
+        for p, anchor in (
+            (0, "middle"),
+            (25, "middle"),
+            (50, "middle"),
+            (75, "middle"),
+            (100, "end"),
+        )
     ]
     for at, level in enumerate(_LEVELS):
         parts.append(_coverage(sheet, row, level, 14 + 24 * at))

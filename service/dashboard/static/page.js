@@ -5,10 +5,11 @@
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const DAY = 86400;
   const count = (n) => n.toLocaleString("en-GB");
+  const written = (date, parts) =>
+    new Date(date).toLocaleDateString("en-GB", { ...parts, timeZone: "UTC" });
   const spoken = (date) =>
-    new Date(`${date}T00:00:00Z`).toLocaleDateString("en-GB", {
-      weekday: "long", day: "numeric", month: "long", year: "numeric", timeZone: "UTC",
-    });
+    `${written(date, { weekday: "long" })} ` +
+    written(date, { day: "numeric", month: "long", year: "numeric" });
 
   // --- the fan chart: hover, touch and keyboard read each day
   function fan() {
@@ -81,7 +82,7 @@
         axes: [
           {
             ...axis, grid: { show: false }, space: 70,
-            values: (_, marks) => marks.map((at) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" })),
+            values: (_, marks) => marks.map((at) => written(at * 1000, { day: "numeric", month: "short" })),
             splits: (u, axisIndex, low, high) => {
               // Mondays, as many as have room, counted from the last.
               const every = Math.max(Math.ceil(76 / ((u.bbox.width / devicePixelRatio) * 7 * DAY / (high - low))), 1);
