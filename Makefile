@@ -29,12 +29,16 @@ test: lint ## Lint, then run every test but the long ones
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long
-test-long: install-dev ## Run the long forms of the fault and soak tests
-	@$(BIN)/python -m pytest -m long --hypothesis-profile long
+test-long: install-dev ## Run every test, the long forms of fault and soak tests among them
+	@$(BIN)/python -m pytest -m '' --hypothesis-profile long
 
 .PHONY: test-oldest
 test-oldest: ## Run the tests with the oldest versions that pyproject.toml allows
 	@scripts/test-oldest
+
+.PHONY: bench
+bench: ## Score our forecasters and the peers on 77 past days (10 minutes; ARGS="--quick")
+	@scripts/bench $(ARGS)
 
 .PHONY: lint
 lint: install-dev ## Check style, types and the Dockerfile

@@ -31,7 +31,7 @@ from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.judged import DAY_LEVELS, Judged, judge
 from forecast.scores import CRPS_ESTIMATOR
-from forecast.series import DailySeries, Day, as_day
+from forecast.series import ONE_DAY, DailySeries, Day, as_day
 
 _TOTAL_LEVELS = (80,)
 _LEADS = {"day_1": (1, 1), "days_1_7": (1, 7), "days_8_14": (8, 14), "days_15_28": (15, 28)}
@@ -63,9 +63,9 @@ class Protocol:
 
     def origins(self, data_through: Day) -> list[Day]:
         """Origins whose whole horizon lies within the figures."""
-        last = min(as_day(self.last), data_through - self.horizon)
-        days = np.arange(as_day(self.first), last + 1, self.every)
-        return list(days)
+        last = min(as_day(self.last), data_through - self.horizon * ONE_DAY)
+        count = (last - as_day(self.first)) // ONE_DAY // self.every + 1
+        return [as_day(self.first) + k * self.every * ONE_DAY for k in range(count)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,8 @@ def score_origin(
     """
     if origin not in figures[protocol.series]:
         raise FitError(f"no figures up to {origin}")
-    truth = figures[protocol.series].between(origin + 1, origin + protocol.horizon).values
+    end = origin + protocol.horizon * ONE_DAY
+    truth = figures[protocol.series].between(origin + ONE_DAY, end).values
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(protocol.seed, model, origin)
     began = time.perf_counter()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from forecast.series import Day, DayLike, as_day
+from forecast.series import ONE_DAY, Day, DayLike, as_day
 
 Array = npt.NDArray[np.float64]
 
@@ -62,7 +62,7 @@ class Covariates:
     @property
     def data_through(self) -> Day:
         """The last day of the history."""
-        return np.datetime64(self.start + (len(self.history) - 1))
+        return np.datetime64(self.start + (len(self.history) - 1) * ONE_DAY)
 
     @property
     def n_members(self) -> int:
@@ -73,6 +73,20 @@ class Covariates:
     def n_ahead(self) -> int:
         """Number of days that the futures cover."""
         return int(self.future.shape[1])
+
+    def as_at(self, origin: DayLike, days_ahead: int) -> Covariates:
+        """The covariates as if `origin` were today: what came then is its only future.
+
+        Raises
+        ------
+        CovariatesError
+            If the history does not reach back to `origin`.
+        """
+        length = int((as_day(origin) - self.start).astype(np.int64)) + 1
+        if not 1 <= length <= len(self.history):
+            raise CovariatesError(f"expected a history up to {origin}, found from {self.start}")
+        came = self.history[None, length : length + days_ahead]
+        return Covariates(self.names, self.start, self.history[:length], came)
 
     def select(self, names: tuple[str, ...]) -> Covariates:
         """The columns `names`, in that order.
@@ -134,7 +148,7 @@ class CovariateTable:
         """
         length = int((as_day(origin) - self.start).astype(np.int64)) + 1
         if not 1 <= length <= self.n_single:
-            last = self.start + (self.n_single - 1)
+            last = self.start + (self.n_single - 1) * ONE_DAY
             raise CovariatesError(
                 f"expected a history of the covariates up to {as_day(origin)}, "
                 f"found days from {self.start} to {last}"

@@ -71,7 +71,7 @@ def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) 
 
 
 def _total(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
-    drawn = paths.upto(len(truth)).values.sum(axis=1, dtype=np.int64)[:, None]  # (n_paths, 1)
+    drawn = paths.upto(len(truth)).values.sum(axis=1)[:, None]  # (n_paths, 1)
     came = truth.sum(keepdims=True)
     found: dict[str, Any] = {
         "crps": float(crps(drawn, came)[0]),

@@ -16,9 +16,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from forecast.series import Day, DayLike, as_day
-
-_ONE_DAY = np.timedelta64(1, "D")
+from forecast.series import ONE_DAY, Day, DayLike, as_day
 
 
 class PathsError(ValueError):
@@ -73,12 +71,12 @@ class Paths:
     @property
     def dates(self) -> npt.NDArray[np.datetime64]:
         """Target days, shape (horizon,)."""
-        return self.start + np.arange(self.horizon)
+        return self.start + np.arange(self.horizon) * ONE_DAY
 
     @property
     def end(self) -> Day:
         """The last target day."""
-        return np.datetime64(self.start + (self.horizon - 1))
+        return np.datetime64(self.start + (self.horizon - 1) * ONE_DAY)
 
     @cached_property
     def _sorted(self) -> npt.NDArray[np.int32]:
@@ -133,7 +131,7 @@ class Paths:
             raise PathsError(
                 f"expected a span within {self.start}..{self.end}, found {begin}..{end}"
             )
-        i, j = int((begin - self.start) / _ONE_DAY), int((end - self.start) / _ONE_DAY)
+        i, j = int((begin - self.start) / ONE_DAY), int((end - self.start) / ONE_DAY)
         return np.asarray(self.values[:, i : j + 1].sum(axis=1, dtype=np.int64))
 
     def rolling(self, window: int) -> npt.NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DailySeries", "SeriesError", "as_date", "as_day"]
+__all__ = ["ONE_DAY", "DailySeries", "SeriesError", "as_date", "as_day"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -15,7 +15,8 @@ import numpy.typing as npt
 Day: TypeAlias = np.datetime64
 DayLike: TypeAlias = np.datetime64 | dt.date | str
 
-_ONE_DAY = np.timedelta64(1, "D")
+ONE_DAY = np.timedelta64(1, "D")
+"""Days are counted with it: a bare number beside a date has no unit."""
 _MOST = np.iinfo(np.int32).max  # what a sample path can hold
 
 
@@ -95,23 +96,23 @@ class DailySeries:
         if not len(dates):
             raise SeriesError(None, "at least one day", "none")
         steps = np.diff(dates)
-        wrong = np.flatnonzero(steps != _ONE_DAY)
+        wrong = np.flatnonzero(steps != ONE_DAY)
         if len(wrong):
             at = int(wrong[0]) + 1
             raise SeriesError(
-                at, f"{dates[at - 1] + _ONE_DAY}, the day after {dates[at - 1]}", str(dates[at])
+                at, f"{dates[at - 1] + ONE_DAY}, the day after {dates[at - 1]}", str(dates[at])
             )
         return cls(name, dates[0], counts)
 
     @property
     def dates(self) -> npt.NDArray[np.datetime64]:
         """The days, shape (n_days,)."""
-        return self.start + np.arange(len(self.values))  # (n_days,)
+        return self.start + np.arange(len(self.values)) * ONE_DAY  # (n_days,)
 
     @property
     def data_through(self) -> Day:
         """The last day."""
-        return np.datetime64(self.start + (len(self.values) - 1))
+        return np.datetime64(self.start + (len(self.values) - 1) * ONE_DAY)
 
     def __len__(self) -> int:
         return len(self.values)
@@ -121,7 +122,7 @@ class DailySeries:
 
     def index(self, day: DayLike) -> int:
         """Position of `day`; negative or beyond the end when it lies outside."""
-        return int((as_day(day) - self.start) // _ONE_DAY)
+        return int((as_day(day) - self.start) // ONE_DAY)
 
     def on(self, day: DayLike) -> int:
         """Count on `day`; raises ``KeyError`` outside the series."""
@@ -143,7 +144,9 @@ class DailySeries:
         """
         begin = max(self.index(first), 0)
         end = max(self.index(last) + 1, begin)
-        return DailySeries(self.name, self.start + begin, self.values[begin:end], self.unit)
+        return DailySeries(
+            self.name, self.start + begin * ONE_DAY, self.values[begin:end], self.unit
+        )
 
     def total(self, first: DayLike, last: DayLike) -> int:
         """Sum of the known days from `first` to `last`; 0 when none of them is known."""

@@ -15,7 +15,17 @@
 
 from __future__ import annotations
 
-__all__ = ["FAMILIES", "ROLES", "Spec", "SpecError", "build", "champion", "parse", "published"]
+__all__ = [
+    "FAMILIES",
+    "ROLES",
+    "Spec",
+    "SpecError",
+    "build",
+    "champion",
+    "closure",
+    "parse",
+    "published",
+]
 
 import dataclasses
 import importlib
@@ -37,7 +47,9 @@ FAMILIES = {
     "level_hurdle": "forecast.forecasters.level_hurdle:LevelHurdle",
     "analog": "forecast.forecasters.analog:Analog",
     "pool": "forecast.forecasters.pool:Pool",
+    "calibrated": "forecast.forecasters.calibrated:Calibrated",
 }
+_COMPOSED = ("pool", "calibrated")
 ROLES = ("champion", "challenger", "baseline", "member")
 """From the best down; a member is fitted within its pools alone, and not published itself."""
 _KEYS = {"title", "family", "role", "parameters", "members"}
@@ -83,8 +95,10 @@ def parse(name: str, text: str) -> Spec:
     if role not in ROLES:
         raise SpecError(f"model {name}: expected a role of {ROLES}, found {role!r}")
     members, parameters = (_table(name, table, key) for key in ("members", "parameters"))
-    if bool(members) != (family == "pool"):
-        raise SpecError(f"model {name}: expected members in a pool, and only there")
+    if bool(members) != (family in _COMPOSED):
+        raise SpecError(f"model {name}: expected members in {_COMPOSED}, and only there")
+    if family == "calibrated" and len(members) != 1:
+        raise SpecError(f"model {name}: expected one member to calibrate, found {sorted(members)}")
     for member, weight in members.items():
         if not _alike(weight, 1.0):
             raise SpecError(
@@ -103,6 +117,15 @@ def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
         among its own members.
     """
     return _build(name, specs, ())
+
+
+def closure(name: str, specs: Mapping[str, Spec]) -> list[Spec]:
+    """The declarations that decide the model `name`: its own, its members', theirs."""
+    found = {name: specs[name]}
+    for member in specs[name].members:
+        if member in specs and member != name:
+            found |= {spec.name: spec for spec in closure(member, specs)}
+    return list(found.values())
 
 
 def published(specs: Mapping[str, Spec]) -> dict[str, Spec]:
@@ -134,24 +157,31 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
     module, _, class_name = FAMILIES[spec.family].partition(":")
     family = getattr(importlib.import_module(module), class_name)
     fields = {item.name: item for item in dataclasses.fields(family)}
-    known = {} if spec.family == "pool" else {n: item.default for n, item in fields.items()}
+    composed = spec.family in _COMPOSED
+    known = {n: item.default for n, item in fields.items() if n not in ("members", "weights")}
+    values = _values(spec, known, {n for n, item in fields.items() if "..." in str(item.type)})
+    if composed:
+        values["members"] = {one: _build(one, specs, (*above, name)) for one in spec.members}
+    if spec.family == "pool":
+        values["weights"] = dict(spec.members)
+    forecaster: Forecaster = family(**values)
+    return forecaster
+
+
+def _values(spec: Spec, known: Mapping[str, Any], of_any_length: set[str]) -> dict[str, Any]:
+    """The parameters of `spec`, checked against the family's defaults `known`."""
     unknown = set(spec.parameters) - set(known)
     if unknown:
         raise SpecError(
-            f"model {name}: expected parameters of {sorted(known)}, found {sorted(unknown)}"
+            f"model {spec.name}: expected parameters of {sorted(known)}, found {sorted(unknown)}"
         )
-    if spec.family == "pool":
-        members = {member: _build(member, specs, (*above, name)) for member in spec.members}
-        pool: Forecaster = family(members, dict(spec.members))
-        return pool
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.parameters.items()}
     for key, value in values.items():
-        if not _alike(value, known[key], any_length="..." in str(fields[key].type)):
+        if not _alike(value, known[key], key in of_any_length):
             raise SpecError(
-                f"model {name}: expected {key} to be like {known[key]!r}, found {value!r}"
+                f"model {spec.name}: expected {key} to be like {known[key]!r}, found {value!r}"
             )
-    forecaster: Forecaster = family(**values)
-    return forecaster
+    return values
 
 
 def _alike(value: Any, default: Any, any_length: bool = False) -> bool:

@@ -209,6 +209,20 @@ def test_a_package_stays_in_its_room(package: str, home: str) -> None:
     assert not wrong, f"only service/{home} imports {package}"
 
 
+def test_days_are_counted_with_a_unit() -> None:
+    """``origin + 7`` is an error from numpy 2.5 on: ``origin + 7 * ONE_DAY``."""
+    bare = re.compile(r"\b(?:origin|start|end|data_through|START|ORIGIN) [+-] (?:\d|\(|np\.arange)")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in tracked()
+        if path.suffix == ".py"
+        and path.relative_to(ROOT).parts[0] in ("forecast", "tests", "bench")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if bare.search(line) and "ONE_DAY" not in line and path != Path(__file__)
+    ]
+    assert not wrong
+
+
 def test_nothing_is_pickled() -> None:
     wrong = []
     for path in tracked():

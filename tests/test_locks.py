@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "bench/requirements.txt")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?: ; (?P<marker>.+?))? \\$")
 
 
@@ -49,9 +49,11 @@ def test_both_locks_agree() -> None:
 def test_what_is_declared_is_locked() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     groups = project["dependency-groups"]
+    extras = project["project"]["optional-dependencies"]
     wanted = {
         "requirements.txt": [*project["project"]["dependencies"], *groups["build"]],
-        "requirements-dev.txt": [*groups["lint"], *groups["test"]],
+        "requirements-dev.txt": [*groups["lint"], *groups["test"], *extras["cluster"]],
+        "bench/requirements.txt": [*project["project"]["dependencies"], *groups["bench"]],
     }
     for lock, requirements in wanted.items():
         names = {re.split(r"[\[<>=~! ]", requirement)[0] for requirement in requirements}

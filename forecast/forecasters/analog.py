@@ -22,7 +22,7 @@ from forecast.covariates import Covariates
 from forecast.forecasters.base import State, require_days, whole_people
 from forecast.memory import level_of, tame
 from forecast.paths import Paths
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 Array = npt.NDArray[np.float64]
 
@@ -111,7 +111,7 @@ class FittedAnalog:
 
     def simulate_after(self, lead: Array, horizon: int, rng: np.random.Generator) -> Paths:
         """Draw chains of runs that go on from `lead`, (n_paths, n_days): a path's first days."""
-        return Paths(self.origin + 1, whole_people(self._draw(lead, horizon, rng)))
+        return Paths(self.origin + ONE_DAY, whole_people(self._draw(lead, horizon, rng)))
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from forecast.covariates import Covariates
 from forecast.forecasters.base import State, require_days, whole_people
 from forecast.paths import Paths
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 _YEAR = 365.2425
 
@@ -76,7 +76,7 @@ class FittedClimatology:
             ahead[fresh] = 0
             days[:, day] = self.window[(start + ahead) % n]
             ahead += 1
-        return Paths(self.origin + 1, whole_people(days * self.scale))
+        return Paths(self.origin + ONE_DAY, whole_people(days * self.scale))
 
     def _starts(
         self, lead: npt.NDArray[np.int64], rng: np.random.Generator

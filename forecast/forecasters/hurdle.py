@@ -21,7 +21,7 @@ from forecast.covariates import Covariates
 from forecast.forecasters.base import State, require_days, whole_people
 from forecast.paths import Paths
 from forecast.regression import gamma_regression, logistic, logistic_regression
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 Array = npt.NDArray[np.float64]
 
@@ -108,7 +108,7 @@ class FittedHurdle:
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw day after day; each path feeds its own level and lags."""
-        season = self.hyper.season(self.origin + np.arange(1, horizon + 1))
+        season = self.hyper.season(self.origin + np.arange(1, horizon + 1) * ONE_DAY)
         k = season.shape[1]
         season_any = season @ self.any_coefficients[:k]  # (horizon,)
         season_size = season @ self.size_coefficients[:k]
@@ -126,7 +126,7 @@ class FittedHurdle:
             before, yesterday = yesterday, np.where(uniforms[day] < p_any, count, 0.0)
             level = keep * level + (1.0 - keep) * yesterday
             days[:, day] = yesterday
-        return Paths(self.origin + 1, whole_people(days))
+        return Paths(self.origin + ONE_DAY, whole_people(days))
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""

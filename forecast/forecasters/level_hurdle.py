@@ -22,7 +22,7 @@ from forecast.forecasters.base import FitError, State, require_days, whole_peopl
 from forecast.memory import Memory, MemoryState, tame
 from forecast.paths import Paths
 from forecast.regression import gamma_regression, logistic, logistic_regression, scaled_ridge
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 from forecast.weather import FittedWeather, WeatherTerms
 
 Array = npt.NDArray[np.float64]
@@ -199,7 +199,7 @@ class FittedLevelHurdle:
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw day after day; each path remembers what it drew."""
-        return Paths(self.origin + 1, whole_people(self._draw(horizon, n_paths, rng, set())))
+        return Paths(self.origin + ONE_DAY, whole_people(self._draw(horizon, n_paths, rng, set())))
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
@@ -235,7 +235,7 @@ class FittedLevelHurdle:
 
     def _calendar(self, horizon: int, n_paths: int, absent: Set[str]) -> Array:
         """What season and weekday add to both parts, shape (horizon, 2, 1 or n_paths)."""
-        days = self.origin + np.arange(1, horizon + 1)
+        days = self.origin + np.arange(1, horizon + 1) * ONE_DAY
         columns = self.hyper.season(days)[:, :, None]  # (horizon, k, 1)
         if "season" in absent:  # each path has the season of another part of the year
             shift = np.arange(n_paths) * 365 // n_paths

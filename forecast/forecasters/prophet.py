@@ -21,7 +21,7 @@ import pandas as pd
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, State, require_days, whole_people
 from forecast.paths import Paths
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 # Before the import, which already has something to say about missing plot packages.
 logging.getLogger("prophet").setLevel(logging.CRITICAL)
@@ -60,7 +60,8 @@ class Prophet:
         """Fit by maximum a posteriori; needs 60 days. `covariates` are not used."""
         require_days(series, 60, "prophet")
         recent = series.between(
-            series.data_through - min(self.window_days, len(series)) + 1, series.data_through
+            series.data_through - (min(self.window_days, len(series)) - 1) * ONE_DAY,
+            series.data_through,
         )
         frame = pd.DataFrame(
             {
@@ -93,7 +94,7 @@ class FittedProphet:
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw from the posterior predictive distribution; days are independent given the trend."""
-        days = self.origin + np.arange(1, horizon + 1)
+        days = self.origin + np.arange(1, horizon + 1) * ONE_DAY
         with _quiet_generator(int(rng.integers(2**32))):
             frame = self.model.setup_dataframe(pd.DataFrame({"ds": pd.to_datetime(days)}))
             frame["trend"] = self.model.predict_trend(frame)
@@ -103,7 +104,7 @@ class FittedProphet:
             finally:
                 self.model.uncertainty_samples = 0  # the state is what was learned, not asked
         powered = np.clip(np.asarray(drawn).T, 0.0, None)  # (n_paths, horizon)
-        return Paths(self.origin + 1, whole_people(powered ** (1.0 / self.hyper.power)))
+        return Paths(self.origin + ONE_DAY, whole_people(powered ** (1.0 / self.hyper.power)))
 
     def to_state(self) -> State:
         """JSON-ready values; there are no arrays beside them."""

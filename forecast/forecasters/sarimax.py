@@ -16,7 +16,7 @@ from forecast.calendar import harmonics
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, State, require_days, whole_people
 from forecast.paths import Paths
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Sarimax:
 
     def model(self, counts: npt.NDArray[np.int64], last: Day) -> Any:
         """The statsmodels model of `counts`, shape (n_days,), that end on `last`."""
-        days = last - np.arange(len(counts))[::-1]
+        days = last - np.arange(len(counts))[::-1] * ONE_DAY
         return SARIMAX(
             counts.astype(np.float64) ** self.power,
             exog=self.regressors(days),
@@ -91,7 +91,7 @@ class FittedSarimax:
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw from the state at the end of the data, state uncertainty included."""
         results = self.hyper.model(self.counts, self.origin).filter(self.params)
-        days = self.origin + np.arange(1, horizon + 1)
+        days = self.origin + np.arange(1, horizon + 1) * ONE_DAY
         drawn = results.simulate(
             horizon,
             anchor="end",
@@ -100,7 +100,7 @@ class FittedSarimax:
             rng=rng,
         )
         powered = np.clip(np.asarray(drawn).reshape(horizon, n_paths).T, 0.0, None)
-        return Paths(self.origin + 1, whole_people(powered ** (1.0 / self.hyper.power)))
+        return Paths(self.origin + ONE_DAY, whole_people(powered ** (1.0 / self.hyper.power)))
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from forecast.covariates import Covariates
 from forecast.forecasters.base import State, require_days, whole_people
 from forecast.paths import Paths
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 _WEEK = 7
 
@@ -60,7 +60,7 @@ class FittedSeasonalNaive:
             pick = rng.integers(lag, rows, size=n_paths)
             drawn[:, ahead] = past[-1] + past[pick] - past[pick - lag]
         days = drawn.reshape(n_paths, weeks * _WEEK)[:, :horizon]
-        return Paths(self.origin + 1, whole_people(days))
+        return Paths(self.origin + ONE_DAY, whole_people(days))
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""

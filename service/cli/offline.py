@@ -19,7 +19,7 @@ from rich.table import Table
 from forecast import backtest as backtests
 from forecast import joint, specs
 from forecast.forecasters.base import Forecaster
-from forecast.series import DailySeries, as_date, as_day
+from forecast.series import ONE_DAY, DailySeries, as_date, as_day
 from service.answers.bands import bands
 from service.answers.totals import between
 from service.cli.progress import counting
@@ -98,7 +98,7 @@ def forecast(
     spans = [days for days in (7, 28) if days <= horizon]
     first = as_date(drawn.start)
     totals = [
-        between(known, drawn, first, as_date(drawn.start + (days - 1)), _LEVELS)[0]
+        between(known, drawn, first, as_date(drawn.start + (days - 1) * ONE_DAY), _LEVELS)[0]
         for days in spans
     ]
     head = {
@@ -163,7 +163,7 @@ def backtest(
     )
     chosen = dict(_models(settings, models.split(",")))
     through = figures[series].data_through
-    asked = len(np.arange(as_day(protocol.first), as_day(protocol.last) + 1, every))
+    asked = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(through)
     if not origins:
         raise click.UsageError(

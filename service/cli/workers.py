@@ -14,7 +14,13 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    CancelledError,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from concurrent.futures.process import BrokenProcessPool
 from importlib import import_module
 from multiprocessing.connection import wait as wait_for_end
@@ -84,12 +90,17 @@ class _Crew:
 
     def _hand_out(self, task: Task, place: int) -> None:
         worker = self._idle.pop()
+        # Its process starts here: an interruption shall end it in silence, not amid its imports.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            future = worker.submit(_attempt, task)
-        except BrokenProcessPool:  # it died while it had nothing to do
-            worker.shutdown(wait=False)
-            worker = self._hire()
-            future = worker.submit(_attempt, task)
+            try:
+                future = worker.submit(_attempt, task)
+            except BrokenProcessPool:  # it died while it had nothing to do
+                worker.shutdown(wait=False)
+                worker = self._hire()
+                future = worker.submit(_attempt, task)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._busy[future] = (worker, place)
 
     def dismiss(self) -> None:
@@ -108,6 +119,7 @@ def _receive(work: Work) -> None:
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -152,10 +164,14 @@ def on_cluster(address: str) -> Mapper:
             futures = client.map(_attempt_alone, [shared] * len(tasks), tasks, pure=False)
             places = {future.key: place for place, future in enumerate(futures)}
             try:
-                for future in distributed.as_completed(futures):
-                    yield places[future.key], future.result()
+                for future in distributed.as_completed(futures, loop=client.loop):
+                    outcome = future.result()
+                    future.release()  # or the cluster would have it again if its holder died
+                    yield places[future.key], outcome
             except distributed.scheduler.KilledWorker as error:
                 raise _deadly(tasks[places[future.key]]) from error
+            except CancelledError as error:
+                raise WorkersError(f"{address}: the Dask scheduler is gone") from error
 
     return mapper
 

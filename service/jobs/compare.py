@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from forecast import joint
 from forecast.backtest import Protocol, score_origin
 from forecast.forecasters.base import FitError
-from forecast.series import DailySeries, Day, as_date, as_day
+from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published
 from forecast.specs import champion as declared_champion
 from service.clock import instant, utc_now
@@ -127,16 +127,16 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
 
     Always Mondays: as days go by, origins that were scored stay among those that are asked for.
     """
-    last = series.data_through - _HORIZON
-    monday = last - (last - _MONDAY).astype(int) % 7
-    days = [monday - 7 * week for week in range(count)]
-    return [day for day in reversed(days) if day >= series.start + 60]
+    last = series.data_through - _HORIZON * ONE_DAY
+    monday = last - (last - _MONDAY) // ONE_DAY % 7 * ONE_DAY
+    days = [monday - 7 * week * ONE_DAY for week in range(count)]
+    return [day for day in reversed(days) if day >= series.start + 60 * ONE_DAY]
 
 
 def _key(
     name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], origin: Day
 ) -> Key:
-    seen = [series.upto(origin + _HORIZON) for series in figures.values()]
+    seen = [series.upto(origin + _HORIZON * ONE_DAY) for series in figures.values()]
     day: dt.date = as_date(origin)
     return Key(
         joint.leading(figures),

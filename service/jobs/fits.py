@@ -17,7 +17,7 @@ from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.series import DailySeries
-from forecast.specs import Spec, SpecError, build, published
+from forecast.specs import Spec, SpecError, build, closure, published
 from service.clock import instant, utc_now
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
@@ -97,7 +97,7 @@ def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
     """Hash of a declaration, its members' and the program: equal hashes, the same model."""
     text = json.dumps(
         {
-            "specs": [asdict(specs[one]) for one in (name, *specs[name].members) if one in specs],
+            "specs": [asdict(spec) for spec in closure(name, specs)],
             "packages": [packages.version(package) for package in _PACKAGES],
         },
         sort_keys=True,

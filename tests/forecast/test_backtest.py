@@ -16,7 +16,7 @@ from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
 from forecast.scores import crps
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 PROTOCOL = Protocol("2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3)
 
@@ -33,7 +33,7 @@ class Spy:
         return self
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        return Paths(self.seen[-1] + 1, np.full((n_paths, horizon), self.value))
+        return Paths(self.seen[-1] + ONE_DAY, np.full((n_paths, horizon), self.value))
 
     def to_state(self) -> State:
         return {}, {}
@@ -78,7 +78,7 @@ def test_a_model_sees_the_days_up_to_the_origin(figures: dict[str, DailySeries])
 def test_later_figures_cannot_matter(figures: dict[str, DailySeries]) -> None:
     """Other days after the horizon leave every score as it was, the seconds apart."""
     origin = np.datetime64("2023-01-15", "D")
-    end = origin + PROTOCOL.horizon
+    end = origin + PROTOCOL.horizon * ONE_DAY
     changed = {}
     for name, series in figures.items():
         values = series.values.copy()
@@ -98,7 +98,7 @@ def test_scores_by_a_slow_loop(figures: dict[str, DailySeries]) -> None:
     seen = {name: series.upto(origin) for name, series in figures.items()}
     rng = joint.generator(3, "m", origin)
     paths = joint.fit(Climatology(), seen).draw(28, 40, rng)["people"]
-    truth = [figures["people"].on(origin + k) for k in range(1, 29)]
+    truth = [figures["people"].on(origin + k * ONE_DAY) for k in range(1, 29)]
     for day in range(28):
         column = np.sort(paths.values[:, day])
         assert score.crps[day] == pytest.approx(crps(column[:, None], [truth[day]])[0])
@@ -152,7 +152,7 @@ def test_the_summary_averages_origins_and_days(figures: dict[str, DailySeries]) 
     table = summary(PROTOCOL, scores, declined)
     errors = np.array(
         [
-            [abs(5 - people["people"].on(origin + k)) for k in range(1, 29)]
+            [abs(5 - people["people"].on(origin + k * ONE_DAY)) for k in range(1, 29)]
             for origin in PROTOCOL.origins(people["people"].data_through)
         ]
     )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.calendar import MEAN_YEAR, day_of_year, harmonics, season_distance, weekday
+from forecast.series import ONE_DAY
 
 DAYS = st.dates(dt.date(1950, 1, 1), dt.date(2100, 12, 31))
 
@@ -25,7 +26,7 @@ def test_weekday_and_day_of_year_by_the_standard_library(days: list[dt.date]) ->
 
 
 def test_harmonics_by_a_slow_loop() -> None:
-    days = np.datetime64("2023-12-25") + np.arange(900)
+    days = np.datetime64("2023-12-25") + np.arange(900) * ONE_DAY
     fast = harmonics(days, 3)
     for i, day in enumerate(day_of_year(days)):
         slow = []

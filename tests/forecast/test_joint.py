@@ -10,7 +10,7 @@ import pytest
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from forecast.states import StateError
 
 ORIGIN = np.datetime64("2024-02-28", "D")
@@ -22,7 +22,11 @@ def test_a_generator_has_its_seed_its_model_and_its_origin() -> None:
 
     given = first(1, "hurdle", ORIGIN)
     assert given == first(1, "hurdle", ORIGIN)
-    others = [first(2, "hurdle", ORIGIN), first(1, "pool", ORIGIN), first(1, "hurdle", ORIGIN + 1)]
+    others = [
+        first(2, "hurdle", ORIGIN),
+        first(1, "pool", ORIGIN),
+        first(1, "hurdle", ORIGIN + ONE_DAY),
+    ]
     assert len({given, *others}) == 4
 
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from forecast.forecasters.base import FitError
 from forecast.occupancy import Occupancy
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2024-02-27", "D")
 PLAIN = Occupancy(np.array([10.0, 100.0, 400.0]), np.array([8.0, 30.0, 50.0]), 0, 0.0, 0.0)
@@ -85,6 +85,6 @@ def test_a_short_past_has_no_growth() -> None:
 def test_what_cannot_be_told_is_declined() -> None:
     people, boats = growing(0.0, days=60)
     with pytest.raises(FitError, match="same days"):
-        Occupancy.fit(people, boats.upto(boats.data_through - 1))
+        Occupancy.fit(people, boats.upto(boats.data_through - ONE_DAY))
     with pytest.raises(FitError, match="5 days with arrivals"):
         Occupancy.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([1, 1, 1, 1, 0])))

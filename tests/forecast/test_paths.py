@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from forecast.paths import Paths, PathsError, interval_probabilities, quantiles
+from forecast.series import ONE_DAY
 
 START = np.datetime64("2024-02-27", "D")
 VALUES = hnp.arrays(
@@ -105,18 +106,18 @@ def test_interval_probabilities() -> None:
 def test_totals_are_sums_along_each_path(paths: Paths, data: st.DataObject) -> None:
     i = data.draw(st.integers(0, paths.horizon - 1))
     j = data.draw(st.integers(i, paths.horizon - 1))
-    total = paths.total(START + i, START + j)
+    total = paths.total(START + i * ONE_DAY, START + j * ONE_DAY)
     assert total.tolist() == [sum(path[i : j + 1]) for path in paths.values.tolist()]
     # Two halves of a span make the whole of it, path by path.
     middle = data.draw(st.integers(i, j))
-    left = paths.total(START + i, START + middle)
-    right = paths.total(START + middle + 1, START + j) if middle < j else 0
+    left = paths.total(START + i * ONE_DAY, START + middle * ONE_DAY)
+    right = paths.total(START + (middle + 1) * ONE_DAY, START + j * ONE_DAY) if middle < j else 0
     np.testing.assert_array_equal(left + right, total)
 
 
 def test_totals_do_not_overflow() -> None:
     paths = Paths(START, np.full((2, 3), 2**31 - 1))
-    assert paths.total(START, START + 2).tolist() == [3 * (2**31 - 1)] * 2
+    assert paths.total(START, START + 2 * ONE_DAY).tolist() == [3 * (2**31 - 1)] * 2
     assert paths.rolling(3).ravel().tolist() == [3 * (2**31 - 1)] * 2
     assert paths.mean().tolist() == [2**31 - 1.0] * 3
 
@@ -124,7 +125,7 @@ def test_totals_do_not_overflow() -> None:
 @pytest.mark.parametrize(("first", "last"), [(-1, 1), (0, 3), (2, 1), (5, 6)])
 def test_totals_stay_within_the_target_days(first: int, last: int) -> None:
     with pytest.raises(PathsError, match=r"within 2024-02-27\.\.2024-02-29"):
-        Paths(START, np.ones((2, 3), int)).total(START + first, START + last)
+        Paths(START, np.ones((2, 3), int)).total(START + first * ONE_DAY, START + last * ONE_DAY)
 
 
 @given(PATHS, st.data())
@@ -161,7 +162,7 @@ def test_p_zero_mean_and_exceedance_agree(paths: Paths) -> None:
 def test_upto_says_the_same_of_the_days_it_keeps(paths: Paths, data: st.DataObject) -> None:
     horizon = data.draw(st.integers(1, paths.horizon))
     part = paths.upto(horizon)
-    assert (part.horizon, part.end) == (horizon, START + horizon - 1)
+    assert (part.horizon, part.end) == (horizon, START + (horizon - 1) * ONE_DAY)
     np.testing.assert_array_equal(part.median(), paths.median()[:horizon])
 
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.series import DailySeries, SeriesError, as_day
+from forecast.series import ONE_DAY, DailySeries, SeriesError, as_day
 
 COUNTS = st.lists(st.integers(0, 2000), min_size=1, max_size=60)
 
 
 def series(values: Any, start: str = "2024-02-27") -> DailySeries:
-    return DailySeries("people", np.datetime64(start), np.asarray(values))
+    return DailySeries("people", np.datetime64(start, "D"), np.asarray(values))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_values_are_read_only_and_no_window_on_the_callers_array() -> None:
 @given(COUNTS, st.integers(-10, 70), st.integers(-10, 70))
 def test_between_and_total_by_a_slow_loop(values: list[int], first: int, last: int) -> None:
     one = series(values)
-    a, b = one.start + first, one.start + last
+    a, b = one.start + first * ONE_DAY, one.start + last * ONE_DAY
     kept = [v for day, v in zip(one.dates, values, strict=True) if a <= day <= b]
     assert one.total(a, b) == sum(kept)
     if kept:
@@ -119,7 +119,7 @@ def test_between_and_total_by_a_slow_loop(values: list[int], first: int, last: i
 @given(COUNTS, st.integers(0, 59))
 def test_upto_keeps_the_past_alone(values: list[int], days: int) -> None:
     one = series(values)
-    origin = one.start + min(days, len(one) - 1)
+    origin = one.start + min(days, len(one) - 1) * ONE_DAY
     assert one.upto(origin).data_through == origin
     assert one.upto(origin).values.tolist() == values[: min(days, len(one) - 1) + 1]
 

@@ -15,6 +15,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from forecast.paths import Paths
+from forecast.series import ONE_DAY
 from service.context import Context
 from service.settings import Settings
 from service.store import issues
@@ -83,7 +84,7 @@ def publish(
 ) -> Issue:
     """Store an issue made of `paths` by model."""
     first = next(iter(paths.values()))
-    origin = (first.start - 1).item()
+    origin = (first.start - ONE_DAY).item()
     issue = Issue(
         issue_id=issues.make_id(series_id, origin, issued_at, f"{run_id}"),
         series_id=series_id,

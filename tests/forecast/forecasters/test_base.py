@@ -10,7 +10,7 @@ import pytest
 
 from forecast.forecasters.base import MOST_PEOPLE, FitError, Forecaster, require_days, whole_people
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from forecast.specs import FAMILIES, Spec, build
 from forecast.states import dump, restore
 
@@ -92,7 +92,7 @@ def test_days_after_the_origin_cannot_matter(forecaster: Forecaster, recent: Dai
     changed = recent.values.copy()
     changed[-60:] = 999
     other = DailySeries(recent.name, recent.start, changed)
-    origin = recent.data_through - 60
+    origin = recent.data_through - 60 * ONE_DAY
     one, two = (drawn(forecaster, series.upto(origin)) for series in (recent, other))
     np.testing.assert_array_equal(one.values, two.values)
 

@@ -8,7 +8,7 @@ import pytest
 from forecast.calendar import season_distance
 from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2016-03-05", "D")
 
@@ -24,7 +24,7 @@ def distances(days: int, horizon: int, **parameters: int) -> np.ndarray:
     paths = fitted.simulate(horizon, 300, np.random.default_rng(1))
     return np.array(
         [
-            season_distance(START + paths.values[:, day], target)
+            season_distance(START + paths.values[:, day] * ONE_DAY, target)
             for day, target in enumerate(paths.dates)
         ]
     )

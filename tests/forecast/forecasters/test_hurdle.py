@@ -10,7 +10,7 @@ import pytest
 from forecast.calendar import harmonics, weekday
 from forecast.forecasters.base import FitError
 from forecast.forecasters.hurdle import Hurdle
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2021-05-01", "D")
 
@@ -24,7 +24,7 @@ def test_paths_by_a_slow_simulation(people: DailySeries) -> None:
     rng = np.random.default_rng(1)
     uniforms = rng.random((horizon, n))
     ratios = rng.choice(fitted.ratios, size=(horizon, n), p=fitted.ratio_shares)
-    days = series.data_through + np.arange(1, horizon + 1)
+    days = series.data_through + np.arange(1, horizon + 1) * ONE_DAY
     waves, saturday = harmonics(days, 2), weekday(days) == 5
     keep = 0.5 ** (1 / 60)
     for path in range(n):
@@ -59,7 +59,7 @@ def test_it_finds_what_it_simulates() -> None:
 
 def test_saturdays_are_busier_where_they_were() -> None:
     rng = np.random.default_rng(4)
-    days = START + np.arange(1500)
+    days = START + np.arange(1500) * ONE_DAY
     busy = rng.random(1500) < np.where(weekday(days) == 5, 0.8, 0.2)
     series = DailySeries("people", START, np.where(busy, rng.integers(50, 150, 1500), 0))
     paths = Hurdle().fit(series).simulate(70, 300, rng)

@@ -12,7 +12,7 @@ from forecast.forecasters.base import FitError, State
 from forecast.forecasters.pool import FittedPool, Pool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 START = np.datetime64("2024-01-01", "D")
 SERIES = DailySeries("people", START, np.ones(60, int))
@@ -35,7 +35,7 @@ class Says:
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         if not self.draws:
             raise FitError("declined to draw")
-        return Paths(self.origin + 1, np.full((n_paths, horizon), self.value))
+        return Paths(self.origin + ONE_DAY, np.full((n_paths, horizon), self.value))
 
     def to_state(self) -> State:
         return {}, {"value": np.array([self.value])}
@@ -43,7 +43,7 @@ class Says:
 
 def counts(pool: Pool, n: int = 100) -> dict[int, int]:
     paths = pool.fit(SERIES).simulate(7, n, np.random.default_rng(1))
-    assert paths.start == SERIES.data_through + 1
+    assert paths.start == SERIES.data_through + ONE_DAY
     assert (paths.values == paths.values[:, :1]).all(), "a path comes whole from one member"
     values, found = np.unique(paths.values[:, 0], return_counts=True)
     return dict(zip(values.tolist(), found.tolist(), strict=True))

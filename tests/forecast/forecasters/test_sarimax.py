@@ -7,7 +7,7 @@ import pytest
 
 from forecast.forecasters.base import FitError
 from forecast.forecasters.sarimax import Sarimax
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2022-01-01", "D")
 SMALL = Sarimax(order=(1, 0, 0), seasonal_order=(0, 0, 0, 7), harmonics=1, power=1.0)
@@ -26,7 +26,7 @@ def far_from_zero() -> DailySeries:
 def test_paths_have_the_mean_and_spread_of_the_forecast(far_from_zero: DailySeries) -> None:
     fitted = SMALL.fit(far_from_zero)
     paths = fitted.simulate(15, 4000, np.random.default_rng(2)).values
-    days = far_from_zero.data_through + np.arange(1, 16)
+    days = far_from_zero.data_through + np.arange(1, 16) * ONE_DAY
     results = SMALL.model(far_from_zero.values, far_from_zero.data_through).filter(fitted.params)
     forecast = results.get_forecast(15, exog=SMALL.regressors(days))
     np.testing.assert_allclose(paths.mean(axis=0), forecast.predicted_mean, atol=6)

@@ -1,0 +1,197 @@
+"""How good the forecasts are: ours and the peers' on the same past days, in one run.
+
+``make bench`` prints the table of docs/models.md and every target, met or not.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bench import report, weather
+from bench.peers import PEERS, missing
+from bench.runs import Entry, Run, run_all
+from forecast import specs
+from forecast.backtest import Protocol
+from forecast.covariates import CovariateTable
+from forecast.series import DailySeries, as_day
+from service.cli.progress import counting
+from service.registry import RegistryError, declared
+from service.settings import PROJECT
+from service.sources import covariates as covariates_file
+from service.sources import csv, figures
+from service.sources.base import SourceError
+
+_SLOW = ("monks_2023", "auto_arima", "auto_ets")
+_DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--data", type=click.Path(path_type=Path), help="CSV; the embedded figures if not.")
+@click.option("--first", type=_DAY, default="2023-01-01", show_default=True, help="First origin.")
+@click.option("--last", type=_DAY, default="2025-12-01", show_default=True, help="None is later.")
+@click.option("--every", type=click.IntRange(1), default=14, show_default=True, help="Days.")
+@click.option("--paths", type=click.IntRange(10), default=1000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "--models",
+    default="all",
+    show_default=True,
+    help="Of: all, ours, peers, champion, a declared model, " + ", ".join(PEERS) + ".",
+)
+@click.option("--models-dir", type=click.Path(path_type=Path), default=PROJECT / "models")
+@click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
+@click.option("--covariates", type=click.Path(path_type=Path), help="CSV: date, numbers.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For diagrams.")
+@click.option("--json", "to", type=click.Path(path_type=Path, dir_okay=False), help="All scores.")
+@click.option("--quick", is_flag=True, help="Four origins and few paths: a test of the program.")
+def main(
+    data: Path | None,
+    first: Any,
+    last: Any,
+    every: int,
+    paths: int,
+    seed: int,
+    models: str,
+    models_dir: Path,
+    processes: int,
+    covariates: Path | None,
+    out: Path | None,
+    to: Path | None,
+    quick: bool,
+) -> None:
+    """Score our forecasters and the peers at rolling origins.
+
+    \b
+    Examples:
+      make bench
+      python -m bench.accuracy --models champion,climatology,auto_ets
+      python -m bench.accuracy --data longer.csv --first 2026-01-01 --last 2026-12-31
+    """
+    began = time.monotonic()
+    protocol = Protocol(str(first.date()), str(last.date()), every, 28, paths, seed)
+    judged = replace(weather.PROTOCOL, paths=paths, seed=seed)
+    if quick:
+        print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
+        protocol, judged = _quick(protocol), _quick(judged)
+    known = _figures(data)
+    entries = _entries(models, models_dir)
+    drivers = _drivers(covariates)
+    if not protocol.origins(known[protocol.series].data_through):
+        raise click.UsageError(
+            f"expected an origin with {protocol.horizon} days of figures after it, found none: "
+            f"the figures end on {known[protocol.series].data_through}"
+        )
+    result = report.evaluate(protocol, entries, _run(entries, known, protocol, processes))
+    if drivers is not None and result.champion is not None:
+        judged = weather.reached(judged, drivers)
+        runs = _run(weather.entries(result.champion, drivers, judged), known, judged, processes)
+        told, remark = weather.judge(runs)
+        result = replace(
+            result,
+            targets=[*result.targets, *told],
+            remarks=[*result.remarks, *([remark] if remark else [])],
+        )
+    print(report.as_text(result))
+    _keep(result, out, to)
+    print(f"\n{time.monotonic() - began:,.0f} s in all, {processes} processes at a time.")
+    if any(run.failure for run in result.runs.values()):
+        sys.exit(1)
+
+
+def _quick(protocol: Protocol) -> Protocol:
+    """The same with four origins and few paths."""
+    span = int((as_day(protocol.last) - as_day(protocol.first)).astype(int))
+    return replace(protocol, every=max(span // 3, 1), paths=min(protocol.paths, 200))
+
+
+def _keep(result: report.Result, out: Path | None, to: Path | None) -> None:
+    if to:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(json.dumps(report.as_json(result), indent=1) + "\n", "utf-8")
+        print(f"\nwritten: {to}")
+    if out:
+        from bench import diagrams
+
+        for path in diagrams.draw(result.entries, result.runs, out):
+            print(f"drawn: {path}")
+
+
+def _figures(data: Path | None) -> dict[str, DailySeries]:
+    try:
+        return csv.read(data, ("people",)) if data else figures.read()
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _entries(asked: str, folder: Path) -> list[Entry]:
+    """Ours first, the champion before the others; then the peers."""
+    try:
+        there = declared(folder)
+        shown = specs.published(there)
+        best = specs.champion(there)
+    except (RegistryError, specs.SpecError) as error:
+        raise click.UsageError(str(error)) from error
+    ours = sorted(shown, key=lambda name: name != best)
+    groups = {"all": [*ours, *PEERS], "ours": ours, "peers": list(PEERS), "champion": [best]}
+    wanted = {one for name in asked.split(",") for one in groups.get(name, [name])}
+    unknown = wanted - set(groups["all"]) - set(there)
+    if unknown:
+        known = ", ".join([*groups, *groups["all"]])
+        raise click.UsageError(f"--models: expected of {known}; found {', '.join(sorted(unknown))}")
+    lacking = missing(peer for name, peer in PEERS.items() if name in wanted)
+    if lacking:
+        raise click.UsageError(
+            f"not installed: {', '.join(lacking)}; `make bench` installs it beside the project, "
+            "and --models ours does without"
+        )
+    return [
+        Entry(
+            name=name,
+            title=there[name].title if name in there else PEERS[name].title,
+            kind="champion" if name == best else "ours" if name in there else "peer",
+            forecaster=specs.build(name, there) if name in there else PEERS[name],
+            model=name,
+        )
+        for name in dict.fromkeys([*ours, *there, *PEERS])
+        if name in wanted
+    ]
+
+
+def _drivers(path: Path | None) -> CovariateTable | None:
+    try:
+        return covariates_file.read(path) if path else None
+    except SourceError as error:
+        raise click.UsageError(f"--covariates: {error}") from error
+
+
+def _run(
+    entries: Sequence[Entry], known: Mapping[str, DailySeries], protocol: Protocol, processes: int
+) -> dict[str, Run]:
+    """Run all, the slow ones first so that they end with the others."""
+    total = len(entries) * len(protocol.origins(known[protocol.series].data_through))
+    order = sorted(entries, key=lambda entry: entry.name not in _SLOW)
+
+    def done(entry: Entry, run: Run) -> None:
+        if not sys.stderr.isatty():
+            took = f"{sum(score.seconds for score in run.scores):,.0f} s"
+            click.echo(f"{entry.name}: {run.failure or took}", err=True)
+
+    with counting("origins x forecasters", total) as tick:
+
+        def progress(finished: int) -> None:
+            for _ in range(finished):
+                tick()
+
+        return run_all(order, known, protocol, processes, progress, done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""Uncertainty of averages over origins: a paired block bootstrap.
+
+Scores of neighbouring origins go together, for their horizons overlap and seasons last: whole
+runs of origins are drawn. Two forecasters are drawn at the same origins, for what was hard for
+one was mostly hard for the other.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Interval", "block_length", "mean", "ratio", "resample"]
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+RESAMPLES = 5000
+LEVEL = 95
+_SEED = 20180101
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with the bounds of its central interval at `LEVEL` per cent."""
+
+    value: float
+    lo: float
+    hi: float
+
+    def holds(self, other: float) -> bool:
+        """Whether `other` lies inside, bounds included."""
+        return self.lo <= other <= self.hi
+
+
+def block_length(n: int) -> int:
+    """Origins in a block: the cube root of their number, rounded up."""
+    return int(np.ceil(round(n ** (1 / 3), 9)))
+
+
+def resample(n: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
+    """Draw `resamples` times `n` places in blocks, the end followed by the beginning.
+
+    Returns
+    -------
+    ndarray, shape (resamples, n)
+
+    References
+    ----------
+    Circular blocks: Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
+    """
+    length = block_length(n)
+    blocks = -(-n // length)
+    starts = rng.integers(0, n, size=(resamples, blocks, 1))
+    places = (starts + np.arange(length)) % n  # (resamples, blocks, length)
+    drawn: npt.NDArray[np.int64] = places.reshape(resamples, blocks * length)[:, :n]
+    return drawn
+
+
+def mean(values: Array) -> Interval:
+    """Average of `values`, shape (n_origins,), one an origin."""
+    drawn = _means(values)
+    return _interval(float(values.mean()), drawn)
+
+
+def ratio(ours: Array, theirs: Array) -> Interval:
+    """Average of `ours` over that of `theirs`, both (n_origins,) at the same origins.
+
+    Draws in which `theirs` are all zero have no ratio and are left out.
+    """
+    if ours.shape != theirs.shape:
+        raise ValueError(f"expected as many of both, found {len(ours)} and {len(theirs)}")
+    above, below = _means(ours), _means(theirs)
+    some = below != 0
+    return _interval(float(ours.mean() / theirs.mean()), above[some] / below[some])
+
+
+def _means(values: Array) -> Array:
+    # Always the same draws, so that two series of scores are drawn at the same origins.
+    places = resample(len(values), np.random.default_rng(_SEED))
+    return np.asarray(values[places].mean(axis=1))
+
+
+def _interval(value: float, drawn: Array) -> Interval:
+    tail = (100 - LEVEL) / 2
+    lo, hi = np.percentile(drawn, [tail, 100 - tail])
+    return Interval(value, float(lo), float(hi))

@@ -1,0 +1,214 @@
+"""What others would forecast with: their packages, behind the two verbs of our own forecasters.
+
+Peers are shown as they are. Their paths are whatever numbers their packages draw: neither whole
+nor cut at zero.
+"""
+
+from __future__ import annotations
+
+__all__ = ["PEERS", "Peer", "RawPaths", "missing"]
+
+import importlib.util
+import logging
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError
+from forecast.series import DailySeries, Day
+
+Array = npt.NDArray[np.float64]
+Draw = Callable[[int, int, np.random.Generator], Array]
+"""Horizon, number of paths, generator -> paths (n_paths, horizon)."""
+
+_WEEK = 7
+_FIVE_YEARS = 1826
+
+
+@dataclass(frozen=True, eq=False)
+class RawPaths:
+    """Paths as a package gave them, (n_paths, horizon), to be scored like `Paths`."""
+
+    start: Day
+    values: Array
+
+    def upto(self, horizon: int) -> RawPaths:
+        """The first `horizon` days of every path."""
+        return RawPaths(self.start, self.values[:, :horizon])
+
+    def mean(self) -> Array:
+        """Mean of each day, shape (horizon,)."""
+        return np.asarray(self.values.mean(axis=0))
+
+    def p_zero(self) -> Array:
+        """Share of the paths that round to nobody, or to less, shape (horizon,)."""
+        return np.asarray((self.values < 0.5).mean(axis=0))
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A peer's method.
+
+    Attributes
+    ----------
+    title : str
+    packages : tuple of str
+        What it needs.
+    learn : callable
+        (series, extras) -> Draw.
+    extras : dict
+        Keyword arguments for `learn`.
+    """
+
+    title: str
+    packages: tuple[str, ...]
+    learn: Callable[..., Draw]
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> _Fitted:  # noqa: ARG002
+        """Fit; whatever the package fails of counts as declined at this origin."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return _Fitted(series.data_through, self.learn(series, **self.extras))
+            except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+                raise FitError(f"{type(error).__name__}: {error}") from error
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    origin: Day
+    draw: Draw
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> RawPaths:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            values = self.draw(horizon, n_paths, rng)
+        if values.shape != (n_paths, horizon) or not np.isfinite(values).all():
+            raise FitError(f"paths of shape {values.shape}, not all of them finite")
+        return RawPaths(self.origin + 1, values)
+
+
+def _prophet(series: DailySeries, log: bool = False, **options: Any) -> Draw:
+    """Taylor and Letham (2018), The American Statistician 72(1); the package's defaults."""
+    logging.getLogger("prophet").setLevel(logging.CRITICAL)
+    import cmdstanpy
+    import pandas as pd
+    import prophet
+
+    cmdstanpy.utils.get_logger().setLevel(logging.CRITICAL)
+    counts = series.values.astype(np.float64)
+    frame = pd.DataFrame(
+        {"ds": pd.to_datetime(series.dates), "y": np.log1p(counts) if log else counts}
+    )
+    model = prophet.Prophet(yearly_seasonality=True, weekly_seasonality=True, **options)
+    np.random.seed(1)
+    model.fit(frame, seed=1)
+
+    def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
+        days = series.data_through + np.arange(1, horizon + 1)
+        model.uncertainty_samples = n_paths
+        np.random.seed(int(rng.integers(2**32)))
+        drawn = model.predictive_samples(pd.DataFrame({"ds": pd.to_datetime(days)}))["yhat"].T
+        return np.asarray(np.expm1(drawn) if log else drawn)
+
+    return draw
+
+
+def _statsforecast(series: DailySeries, model: str, window_days: int | None = None) -> Draw:
+    """Garza et al. (2022), StatsForecast; weekly season, simulated paths, normal errors."""
+    from statsforecast import models
+
+    counts = series.values.astype(np.float64)[-(window_days or 0) :]
+    fitted = getattr(models, model)(season_length=_WEEK).fit(counts)
+
+    def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
+        return np.asarray(fitted.simulate(horizon, n_paths, seed=int(rng.integers(2**31))))
+
+    return draw
+
+
+def _monks(series: DailySeries) -> Draw:
+    """Average of Prophet and a regression with ARIMA (1,1,3)(1,0,1,7) errors.
+
+    As they did: five years of days, New Year's Day as a special day in both, forecasts and bounds
+    averaged. Averaged bounds at every level are averaged quantiles; their days are joined in the
+    order of the ARIMA paths, which they leave open.
+
+    References
+    ----------
+    Monks et al. (2023), BMC Medical Informatics and Decision Making 23, 117.
+    """
+    recent = series.between(series.data_through - (_FIVE_YEARS - 1), series.data_through)
+    arima, prophet = _arima(recent), _prophet(recent, holidays=_new_years(recent))
+
+    def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
+        one = arima(horizon, n_paths, rng)
+        other = np.sort(prophet(horizon, n_paths, rng), axis=0)
+        ranks = one.argsort(axis=0).argsort(axis=0)
+        return np.asarray((one + np.take_along_axis(other, ranks, axis=0)) / 2)
+
+    return draw
+
+
+def _arima(series: DailySeries) -> Draw:
+    from statsmodels.tsa.arima.model import ARIMA
+
+    warnings.simplefilter("ignore")  # again: loading the package turned some on
+
+    def special(days: npt.NDArray[np.datetime64]) -> Array:
+        return (days == days.astype("datetime64[Y]")).astype(np.float64)[:, None]
+
+    fitted = ARIMA(
+        series.values.astype(np.float64),
+        exog=special(series.dates),
+        order=(1, 1, 3),
+        seasonal_order=(1, 0, 1, _WEEK),
+        enforce_stationarity=False,
+    ).fit()
+
+    def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
+        days = series.data_through + np.arange(1, horizon + 1)
+        drawn = fitted.simulate(
+            horizon, anchor="end", repetitions=n_paths, exog=special(days), rng=rng
+        )
+        return np.asarray(drawn).reshape(horizon, n_paths).T
+
+    return draw
+
+
+def _new_years(series: DailySeries) -> Any:
+    import pandas as pd
+
+    first, last = series.dates[0].astype("datetime64[Y]"), series.data_through + 400
+    days = np.arange(first, last.astype("datetime64[Y]") + 1).astype("datetime64[D]")
+    return pd.DataFrame({"holiday": "new_year", "ds": pd.to_datetime(days)})
+
+
+_STATS = ("statsforecast",)
+PEERS = {
+    "naive_7": Peer("Seasonal naive (7)", _STATS, _statsforecast, {"model": "SeasonalNaive"}),
+    "prophet_defaults": Peer("Prophet, defaults, yearly + weekly", ("prophet",), _prophet),
+    "prophet_log1p": Peer("Prophet on log1p", ("prophet",), _prophet, {"log": True}),
+    "auto_ets": Peer("AutoETS (7)", _STATS, _statsforecast, {"model": "AutoETS"}),
+    "auto_arima": Peer(
+        "AutoARIMA (7), last 730 days",
+        _STATS,
+        _statsforecast,
+        {"model": "AutoARIMA", "window_days": 730},
+    ),
+    "monks_2023": Peer(
+        "Monks et al. 2023: Prophet with ARIMA errors", ("prophet", "statsmodels"), _monks
+    ),
+}
+
+
+def missing(peers: Iterable[Peer]) -> list[str]:
+    """Packages that `peers` need and that are not installed."""
+    wanted = {package for peer in peers for package in peer.packages}
+    return sorted(package for package in wanted if importlib.util.find_spec(package) is None)

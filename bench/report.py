@@ -1,0 +1,147 @@
+"""What one benchmark found: as text for people, and as JSON for programs."""
+
+from __future__ import annotations
+
+__all__ = ["Result", "as_json", "as_text", "evaluate"]
+
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata
+from typing import Any
+
+from bench import bootstrap, targets
+from bench.measures import Measured, measure
+from bench.runs import Entry, Run
+from bench.table import comparison_rows, grid, protocol_rows, target_rows
+from forecast.backtest import Protocol
+from forecast.scores import CRPS_ESTIMATOR
+
+_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast")
+
+
+@dataclass(frozen=True)
+class Result:
+    """Who took part, what they said, and what follows."""
+
+    protocol: Protocol
+    entries: Sequence[Entry]
+    runs: Mapping[str, Run]
+    measured: Mapping[str, Measured]
+    targets: Sequence[targets.Target] = ()
+    remarks: Sequence[str] = ()
+
+    @property
+    def champion(self) -> Entry | None:
+        """The champion, if it was among those that ran."""
+        there = [e for e in self.entries if e.kind == "champion" and e.name in self.measured]
+        return there[0] if there else None
+
+
+def evaluate(protocol: Protocol, entries: Sequence[Entry], runs: Mapping[str, Run]) -> Result:
+    """Measure every run, and judge the champion's targets that need no weather."""
+    measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
+    result = Result(protocol, entries, runs, measured)
+    if result.champion is None:
+        return result
+    own = measured[result.champion.name]
+    judged = [*targets.against_peers(own, measured), *targets.within(own)]
+    lacking = [name for name in targets.BEST_OF if name not in measured]
+    remarks = [f"Not run, so not among the best peers: {', '.join(lacking)}."] if lacking else []
+    return replace(result, targets=judged, remarks=remarks)
+
+
+def as_text(result: Result) -> str:
+    """The tables, with what one must know to read them."""
+    parts = [_head(result), grid(protocol_rows(result.entries, result.runs, result.measured))]
+    parts += _troubles(result)
+    if result.champion is not None:
+        parts += _judged(result, result.champion)
+    return "\n\n".join(parts)
+
+
+def _head(result: Result) -> str:
+    asked = result.protocol
+    n = max((len(measured.origins) for measured in result.measured.values()), default=0)
+    return (
+        f"{n} origins every {asked.every} days from {asked.first} to {asked.last}, "
+        f"{asked.horizon} days ahead, {asked.paths:,} paths. CRPS in people (estimator "
+        f"`{CRPS_ESTIMATOR}`), lower is better.\n"
+        "Totals are sums along simulated paths. Peers' paths are as their packages draw them: "
+        "neither whole nor cut at zero.\n"
+        "Seconds are the median of the origins, memory is the peak of a process of its own.\n"
+        f"{os.cpu_count()} cores; "
+        + ", ".join(f"{name} {version}" for name, version in _versions().items())
+        + "."
+    )
+
+
+def _troubles(result: Result) -> Iterator[str]:
+    for entry in result.entries:
+        run = result.runs[entry.name]
+        if run.failure:
+            yield f"{entry.name} failed: {run.failure}"
+        elif run.declined:
+            yield f"{entry.name} declined {len(run.declined)} origins; {run.declined[0]}"
+
+
+def _judged(result: Result, champion: Entry) -> Iterator[str]:
+    n = len(result.measured[champion.name].origins)
+    yield (
+        f"Ratios of CRPS at the same origins, with {bootstrap.LEVEL} % intervals of a paired "
+        f"block bootstrap ({bootstrap.block_length(n)} origins a block):\n"
+        "< the champion is better, > it is worse, = the interval holds 1 and nobody wins."
+    )
+    yield grid(comparison_rows(champion, result.entries, result.measured))
+    yield (
+        f"Targets of {champion.name}. The best peer is, in each column, the best of "
+        f"{', '.join(targets.BEST_OF)}.\n"
+        "`surely`: the whole interval lies on the same side of the bound. Bounds in people are "
+        "meant for the origins of 2023-2025."
+    )
+    yield from result.remarks
+    yield grid(target_rows(sorted(result.targets, key=lambda target: target.stretch)))
+    asked = [target for target in result.targets if not target.stretch]
+    yield f"{sum(target.met for target in asked)} of {len(asked)} targets met, stretch apart."
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Everything that was measured, each origin on its own too."""
+    return {
+        "protocol": asdict(result.protocol) | {"crps_estimator": CRPS_ESTIMATOR},
+        "versions": _versions(),
+        "forecasters": {
+            entry.name: _of(entry, result.runs[entry.name], result.measured.get(entry.name))
+            for entry in result.entries
+        },
+        "targets": [
+            asdict(target) | {"met": target.met, "sure": target.sure} for target in result.targets
+        ],
+        "remarks": list(result.remarks),
+    }
+
+
+def _of(entry: Entry, run: Run, measured: Measured | None) -> dict[str, Any]:
+    columns = measured.columns if measured else {}
+    return {
+        "title": entry.title,
+        "kind": entry.kind,
+        "seconds_per_origin": run.seconds,
+        "peak_mb": run.peak_mb,
+        "declined": run.declined,
+        "failure": run.failure,
+        "mean": {name: float(values.mean()) for name, values in columns.items()},
+        "origins": list(measured.origins) if measured else [],
+        "per_origin": {name: values.tolist() for name, values in columns.items()},
+    }

@@ -1,0 +1,71 @@
+"""Spread of totals, learned from past errors, applied to whole paths.
+
+A path is multiplied as a whole within each window of days: days and totals stay coherent, days
+without arrivals stay so, and no day becomes negative.
+"""
+
+from __future__ import annotations
+
+__all__ = ["normal_score", "spread", "stretch_of"]
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+Array = npt.NDArray[np.float64]
+
+_FLOOR = 50.0
+"""People, added to totals before their ratio is taken."""
+
+_MOST_STRETCH = 0.4
+_FEWEST_SCORES = 6
+
+
+def normal_score(totals: npt.NDArray[np.integer], truth: int) -> float:
+    """Where `truth` lies among simulated `totals`, (n_paths,), in standard deviations.
+
+    Standard normal over many forecasts when their spread is right.
+
+    References
+    ----------
+    Gneiting, Balabdaoui and Raftery (2007), Journal of the Royal Statistical Society B 69(2).
+    """
+    rank = float(np.mean(totals < truth) + 0.5 * np.mean(totals == truth))
+    edge = 0.5 / len(totals)
+    return float(norm.ppf(np.clip(rank, edge, 1.0 - edge)))
+
+
+def stretch_of(scores: Array, independent: float, prior_strength: float) -> float:
+    """How much further from the median totals should lie, in logs; 0: as they are.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,)
+        Normal scores of past truths.
+    independent : float
+        Share of each score that is news: below 1 when their windows overlap.
+    prior_strength : float
+        The prior that the spread is right, in independent scores.
+    """
+    if len(scores) < _FEWEST_SCORES:
+        return 0.0
+    weight = len(scores) * independent
+    variance = (prior_strength + weight * float(np.mean(scores**2))) / (prior_strength + weight)
+    return float(np.clip(0.5 * np.log(variance), -_MOST_STRETCH, _MOST_STRETCH))
+
+
+def spread(paths: npt.NDArray[np.int32], stretch: float, window_days: int) -> Array:
+    """Paths whose totals by window lie further from their median by `stretch`, same shape.
+
+    The total T of each window becomes about ``T * (T / median) ** stretch``.
+    """
+    out = paths.astype(np.float64)
+    if stretch == 0.0:
+        return out
+    for start in range(0, paths.shape[1], window_days):
+        part = out[:, start : start + window_days]
+        total = part.sum(axis=1)
+        factor = ((total + _FLOOR) / (np.median(total) + _FLOOR)) ** stretch
+        moved = np.maximum(np.rint(part * factor[:, None]), 1.0)
+        out[:, start : start + window_days] = np.where(part > 0, moved, 0.0)
+    return out

@@ -1,0 +1,66 @@
+"""Peers are scored like ours, from whatever numbers they give; none of their packages is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.peers import PEERS, Draw, Peer, RawPaths, missing
+from bench.targets import BEST_OF
+from forecast.backtest import Protocol, score_origin
+from forecast.forecasters.base import FitError
+from forecast.judged import judge
+from forecast.paths import Paths
+from forecast.series import DailySeries
+
+ORIGIN = np.datetime64("2024-01-01", "D")
+
+
+def of(values: np.ndarray) -> Peer:
+    """A peer that draws `values`."""
+
+    def learn(series: DailySeries) -> Draw:
+        return lambda *_: values
+
+    return Peer("", (), learn)
+
+
+def test_paths_answer_like_ours() -> None:
+    values = np.random.default_rng(1).poisson(2.0, size=(50, 28))
+    raw, ours = RawPaths(ORIGIN + 1, values.astype(float)), Paths(ORIGIN + 1, values)
+    np.testing.assert_array_equal(raw.mean(), ours.mean())
+    np.testing.assert_array_equal(raw.p_zero(), ours.p_zero())
+    np.testing.assert_array_equal(raw.upto(7).values, ours.upto(7).values)
+    truth, rng = np.full(28, 2), np.random.default_rng
+    np.testing.assert_equal(vars(judge(raw, truth, rng(1))), vars(judge(ours, truth, rng(1))))  # type: ignore[arg-type]
+
+
+def test_negative_numbers_are_kept(people: DailySeries) -> None:
+    protocol = Protocol(str(ORIGIN), str(ORIGIN), paths=10)
+    low = score_origin("x", of(np.full((10, 28), -100.5)), {"people": people}, ORIGIN, protocol)  # type: ignore[arg-type]
+    np.testing.assert_allclose(low.crps, low.truth + 100.5)
+    assert low.totals["total_7"]["crps"] == low.truth[:7].sum() + 703.5
+    assert (low.p_zero == 1).all()
+
+
+@pytest.mark.parametrize("values", [np.ones((10, 27)), np.full((10, 28), np.nan)])
+def test_paths_that_are_none_count_as_declined(people: DailySeries, values: np.ndarray) -> None:
+    with pytest.raises(FitError, match="paths of shape"):
+        of(values).fit(people).simulate(28, 10, np.random.default_rng(1))
+
+
+def test_what_a_package_fails_of_counts_as_declined(people: DailySeries) -> None:
+    def learn(series: DailySeries) -> Draw:
+        raise np.linalg.LinAlgError("singular")
+
+    with pytest.raises(FitError, match="LinAlgError: singular"):
+        Peer("", (), learn).fit(people)
+
+
+def test_what_is_not_installed_is_named() -> None:
+    nowhere = Peer("", ("numpy", "no_such_package_b", "no_such_package_a"), of)  # type: ignore[arg-type]
+    assert missing([nowhere, nowhere]) == ["no_such_package_a", "no_such_package_b"]
+
+
+def test_those_to_beat_are_among_the_peers() -> None:
+    assert set(BEST_OF) <= set(PEERS)

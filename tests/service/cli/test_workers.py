@@ -1,0 +1,271 @@
+"""Many workers: the same outcomes bit for bit, also when a worker is killed at its task."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+
+from forecast import backtest
+from forecast.backtest import Mapper, OriginScore, Outcome, Protocol, Work
+from forecast.forecasters.base import Forecaster
+from forecast.forecasters.climatology import Climatology
+from forecast.forecasters.hurdle import Hurdle
+from forecast.series import DailySeries
+from service.cli.workers import WorkersError, on_cluster, on_processes
+
+ROOT = Path(__file__).resolve().parents[3]
+# Enough paths that a task is under way for a while, and can be caught at it.
+SLOW = Protocol("2024-01-01", "2024-02-15", every=14, horizon=28, paths=10_000, seed=3)
+MODELS: dict[str, Forecaster] = {"hurdle": Hurdle(), "climatology": Climatology()}
+
+
+def same(one: Outcome, other: Outcome) -> bool:
+    """Whether all but the seconds are equal, bit for bit."""
+    if not (isinstance(one, OriginScore) and isinstance(other, OriginScore)):
+        return one == other
+    names = [field.name for field in fields(OriginScore) if field.name != "seconds"]
+    np.testing.assert_equal(*({n: getattr(x, n) for n in names} for x in (one, other)))
+    return True
+
+
+def same_runs(one: Any, other: Any) -> bool:
+    scores, declined = one
+    assert declined == other[1]
+    assert {name: len(rows) for name, rows in scores.items()} == {
+        name: len(rows) for name, rows in other[0].items()
+    }
+    return all(
+        same(a, b) for name in scores for a, b in zip(scores[name], other[0][name], strict=True)
+    )
+
+
+@pytest.fixture(scope="module")
+def work(figures: dict[str, DailySeries]) -> Work:
+    return Work(MODELS, figures, SLOW)
+
+
+@pytest.fixture(scope="module")
+def here(work: Work) -> Any:
+    return backtest.run(work.models, work.figures, work.protocol)
+
+
+def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
+    return backtest.run(work.models, work.figures, work.protocol, progress, mapper)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_processes_change_nothing(work: Work, here: Any, count: int) -> None:
+    done = []
+    assert same_runs(run(work, on_processes(count), lambda: done.append(1)), here)
+    assert len(done) == len(work.tasks()) == 8
+
+
+def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeries]) -> None:
+    early = Protocol("2018-02-01", "2018-04-01", every=14, horizon=7, paths=20)
+    people = {"people": figures["people"]}
+    scores, declined = run(Work(MODELS, people, early), on_processes(2))
+    assert len(scores["climatology"]) == 3
+    assert declined["climatology"][0] == "2018-02-01: climatology needs at least 60 days, found 32"
+    assert same_runs((scores, declined), backtest.run(MODELS, people, early))
+
+
+def test_the_figures_are_sent_once_to_each_process(
+    work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = []
+
+    def state(self: Work) -> dict[str, Any]:
+        sent.append(1)
+        return self.__dict__
+
+    monkeypatch.setattr(Work, "__getstate__", state, raising=False)
+    run(work, on_processes(2))
+    assert len(sent) == 2
+
+
+@pytest.mark.parametrize("victims", [1, 2])
+def test_killed_processes_cost_a_try_and_nothing_else(work: Work, here: Any, victims: int) -> None:
+    killed: list[int] = []
+
+    def kill() -> None:
+        if not killed:
+            for child in multiprocessing.active_children()[:victims]:
+                assert child.pid
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+
+    assert same_runs(run(work, on_processes(2), kill), here)
+    assert len(killed) == victims
+
+
+def test_no_process_is_left_behind(work: Work) -> None:
+    mapper = on_processes(2)
+    outcomes = iter(mapper(work, work.tasks()[:4]))
+    next(outcomes)
+    children = [child for child in multiprocessing.active_children() if child.name[:5] == "Spawn"]
+    list(outcomes)
+    assert children
+    assert not [child for child in children if child.is_alive()]
+
+
+DEADLY = """
+import os, signal
+class Deadly:
+    def fit(self, series, covariates=None):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def deadly(
+    figures: dict[str, DailySeries], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Work:
+    """Work that no worker survives."""
+    (tmp_path / "deadly_model.py").write_text(DEADLY)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    import deadly_model  # type: ignore[import-not-found]
+
+    protocol = Protocol("2024-01-01", "2024-01-01", paths=20)
+    return Work({"deadly": deadly_model.Deadly()}, figures, protocol)
+
+
+def test_a_task_that_kills_every_process_is_named(deadly: Work) -> None:
+    with pytest.raises(WorkersError, match="4 workers died.* of deadly at 2024-01-01"):
+        run(deadly, on_processes(2))
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A scheduler and two workers, each a process of its own with two threads."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+def test_a_cluster_changes_nothing(work: Work, here: Any, cluster: Any) -> None:
+    done = []
+    assert same_runs(run(work, on_cluster(cluster.scheduler_address), lambda: done.append(1)), here)
+    assert len(done) == len(work.tasks())
+
+
+def test_a_killed_worker_of_a_cluster_costs_a_try_and_nothing_else(
+    work: Work, here: Any, cluster: Any
+) -> None:
+    killed: list[int] = []
+
+    def kill() -> None:
+        if not killed:
+            killed.append(next(iter(cluster.workers.values())).pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    assert same_runs(run(work, on_cluster(cluster.scheduler_address), kill), here)
+    assert killed
+
+
+def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("service.cli.workers._SECONDS_TO_CONNECT", 1)
+    work = Work({}, {}, SLOW)
+    for address in ("tcp://127.0.0.1:1", "nowhere://x"):
+        with pytest.raises(WorkersError, match="expected a Dask scheduler"):
+            list(on_cluster(address)(work, []))
+
+
+def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(click.UsageError, match="extra `cluster`"):
+        on_cluster("tcp://127.0.0.1:8786")
+
+
+def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -> None:
+    data = ROOT / "service" / "sources" / "figures.csv"
+    command = [sys.executable, "-m", "service.cli", "backtest", "--data", str(data)]
+    command += ["--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology"]
+
+    def scores(*options: str) -> Any:
+        out = tmp_path / "scores.json"
+        done = subprocess.run(
+            [*command, *options, "--out", str(out)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        found = json.loads(out.read_text())
+        for row in found["models"].values():
+            del row["seconds_per_origin"]
+        return found
+
+    alone = scores()
+    assert scores("--workers", "2") == alone
+    assert scores("--dask", cluster.scheduler_address) == alone
+
+
+def test_the_command_refuses_two_kinds_of_workers() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        + ["--first", "2024-01-01", "--last", "2024-02-01", "--workers", "2", "--dask", "tcp://x"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, "found both" in done.stderr) == (2, True)
+
+
+def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
+        + ["--workers", "2"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a process group of its own, as a terminal has it
+    )
+    workers = _until(lambda: len(_workers_of(running.pid)) == 2 and _workers_of(running.pid))
+    os.killpg(running.pid, signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.strip()) == (130, "")
+    assert _until(lambda: not [pid for pid in workers if _alive(pid)])
+
+
+def _workers_of(parent: int) -> list[int]:
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    if not children.exists():
+        pytest.skip("this system does not list a process's children")
+    found = [int(pid) for pid in children.read_text().split()]
+    return [pid for pid in found if "spawn_main" in _command(pid)]
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def _alive(pid: int) -> bool:
+    return _command(pid) != ""
+
+
+def _until(found: Callable[[], Any]) -> Any:
+    """What `found` returns as soon as it is something; fails after a minute."""
+    for _ in range(600):
+        if value := found():
+            return value
+        time.sleep(0.1)
+    raise AssertionError("waited in vain")
