@@ -73,9 +73,9 @@ def periods(
         What "yesterday" is told from.
 
     ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
-    simulated. ``last_year`` is the sum of the same days a year earlier, as the figures stood, or
-    null where they do not reach. A period that reaches beyond the simulated days has null for its sums and says so
-    in ``note``.
+    simulated. ``last_year`` is the sum of the same days a year earlier, as then known, or null
+    where the figures do not reach. A period that reaches beyond the simulated days has null for
+    its sums and says so in ``note``.
 
     Raises
     ------

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from service.dashboard.sheet import Sheet
 
-_WIDTH, _HEIGHT, _LEFT = 460, 190, 50
+_WIDTH, _HEIGHT, _LEFT = 460, 190, 56
 
 
 def chance_bars(rows: Sequence[dict[str, Any]], column: str, title: str) -> Markup:

@@ -7,6 +7,7 @@ __all__ = ["blueprint"]
 import csv
 import hashlib
 import io
+from pathlib import Path
 from typing import Any
 
 from flask import (
@@ -28,6 +29,7 @@ from service.dashboard.asked import FIELDS, Asked, Plan, asked
 from service.dashboard.now import what_is_coming
 from service.dashboard.plan import answer_plan, plan_table
 from service.dashboard.record import past_forecasts
+from service.dashboard.why import reasons
 from service.dashboard.words import FILTERS
 from service.dashboard.wrong import register
 from service.sources.figures import ATTRIBUTION
@@ -40,6 +42,7 @@ VIEWS = (
     ("record", "Track record"),
     ("about", "About"),
 )
+_STATIC = Path(__file__).parent / "static"
 _A_YEAR_SECONDS = 365 * 86400
 _marks: dict[str, str] = {}
 
@@ -50,15 +53,15 @@ for _name, _filter in FILTERS.items():
 def _static(filename: str) -> str:
     """Address of a file, with a mark of its content, so that it may be kept for ever."""
     if filename not in _marks:
-        with blueprint.open_resource(f"static/{filename}") as file:
-            _marks[filename] = hashlib.sha256(file.read()).hexdigest()[:12]
+        content = (_STATIC / filename).read_bytes()
+        _marks[filename] = hashlib.sha256(content).hexdigest()[:12]
     return url_for("dashboard.static", filename=filename, v=_marks[filename])
 
 
 @blueprint.get("/static/<path:filename>")
 def static(filename: str) -> Response:
     """Send a file of the page."""
-    answer = send_from_directory(f"{blueprint.root_path}/static", filename)
+    answer = send_from_directory(_STATIC, filename)
     asked_for = request.args.get("v")
     if asked_for and asked_for == _marks.get(filename, asked_for):
         answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"
@@ -69,7 +72,7 @@ def static(filename: str) -> Response:
 def now() -> Response:
     """Show what is coming."""
     wanted = _asked()
-    return _page("now.html", wanted, **what_is_coming(wanted))
+    return _page("now.html", wanted, **what_is_coming(wanted), **reasons(wanted))
 
 
 @blueprint.get("/plan")

@@ -30,7 +30,7 @@ def weeks_chart(weeks: Rows, unit: str) -> Markup:
 
 def coverage_chart(row: dict[str, Any], name: str) -> Markup:
     """Draw how often the bands held what came, with its uncertainty, beside what was promised."""
-    sheet = Sheet(300, 96, 44, 100, 100, above=2, below=22)
+    sheet = Sheet(300, 96, 44, 100, 100, right=14, above=2, below=22)
     parts = [
         f'<line class="grid" x1="{sheet.x(p):.1f}" x2="{sheet.x(p):.1f}" y1="2" y2="74"/>'
         f'<text class="tick" x="{sheet.x(p):.1f}" y="91" text-anchor="{anchor}">{p}</text>'

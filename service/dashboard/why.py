@@ -20,6 +20,7 @@ _NAMES = {
     "recent_level": "level of recent weeks",
     "yesterday": "the last days",
     "day_of_week": "day of the week",
+    "other": "what these do not tell",
 }
 
 
@@ -33,7 +34,7 @@ def _changed(asked: Asked) -> dict[str, Any] | None:
         found = changes(asked.desk, asked.view)
     except (NotFound, BadQuestion):
         return None
-    return _table(found, "causes", "before", "after") | {"since": found["since"], "found": found}
+    return _table(found, "causes", "before", "after") | {"since": found["since"]}
 
 
 def _driven(asked: Asked) -> dict[str, Any] | None:
