@@ -64,7 +64,8 @@ def _sentence(text: str) -> str:
 
 
 def _signed(number: float) -> str:
-    return f"{'+' if number > 0 else '−' if number < 0 else '±'}{abs(number):,.0f}"
+    whole = round(number)
+    return f"{'+' if whole > 0 else '−' if whole < 0 else '±'}{abs(whole):,}"
 
 
 def _date(value: str | dt.date) -> dt.date:

@@ -230,7 +230,7 @@
     image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
     await image.decode();
     const style = getComputedStyle(document.documentElement);
-    const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width + 80, height: 2 * height + 170 });
+    const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width + 80, height: 2 * height + 220 });
     const pen = canvas.getContext("2d");
     pen.fillStyle = style.getPropertyValue("--paper");
     pen.fillRect(0, 0, canvas.width, canvas.height);
@@ -240,6 +240,18 @@
     pen.drawImage(image, 40, 90);
     pen.font = "22px system-ui, sans-serif";
     pen.fillStyle = style.getPropertyValue("--soft");
+    let left = 40;
+    all(".entry", figure).forEach((entry) => {
+      const key = getComputedStyle(one(".key", entry));
+      const tall = 2 * parseFloat(key.height);
+      const filled = key.backgroundColor === style.getPropertyValue("--paper") ? key.borderColor : key.backgroundColor;
+      pen.fillStyle = filled;
+      pen.fillRect(left, 2 * height + 128 - tall / 2, 2 * parseFloat(key.width), tall);
+      pen.fillStyle = style.getPropertyValue("--soft");
+      left += 2 * parseFloat(key.width) + 12;
+      pen.fillText(entry.textContent.trim(), left, 2 * height + 136);
+      left += pen.measureText(entry.textContent.trim()).width + 36;
+    });
     const clocks = all("footer dl dd").slice(0, 2).map((part) => part.textContent.trim());
     pen.fillText(`Figures to ${clocks[0]}; issued ${clocks[1]}. Source: Home Office, OGL v3.0; provisional.`, 40, canvas.height - 32, canvas.width - 80);
     const blob = await new Promise((done) => { canvas.toBlob(done); });
