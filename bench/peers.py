@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 Array = npt.NDArray[np.float64]
 Draw = Callable[[int, int, np.random.Generator], Array]
@@ -91,7 +91,7 @@ class _Fitted:
             values = self.draw(horizon, n_paths, rng)
         if values.shape != (n_paths, horizon) or not np.isfinite(values).all():
             raise FitError(f"paths of shape {values.shape}, not all of them finite")
-        return RawPaths(self.origin + 1, values)
+        return RawPaths(self.origin + ONE_DAY, values)
 
 
 def _prophet(series: DailySeries, log: bool = False, **options: Any) -> Draw:
@@ -111,7 +111,7 @@ def _prophet(series: DailySeries, log: bool = False, **options: Any) -> Draw:
     model.fit(frame, seed=1)
 
     def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
-        days = series.data_through + np.arange(1, horizon + 1)
+        days = series.data_through + np.arange(1, horizon + 1) * ONE_DAY
         model.uncertainty_samples = n_paths
         np.random.seed(int(rng.integers(2**32)))
         drawn = model.predictive_samples(pd.DataFrame({"ds": pd.to_datetime(days)}))["yhat"].T
@@ -144,7 +144,7 @@ def _monks(series: DailySeries) -> Draw:
     ----------
     Monks et al. (2023), BMC Medical Informatics and Decision Making 23, 117.
     """
-    recent = series.between(series.data_through - (_FIVE_YEARS - 1), series.data_through)
+    recent = series.between(series.data_through - (_FIVE_YEARS - 1) * ONE_DAY, series.data_through)
     arima, prophet = _arima(recent), _prophet(recent, holidays=_new_years(recent))
 
     def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
@@ -173,7 +173,7 @@ def _arima(series: DailySeries) -> Draw:
     ).fit()
 
     def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
-        days = series.data_through + np.arange(1, horizon + 1)
+        days = series.data_through + np.arange(1, horizon + 1) * ONE_DAY
         drawn = fitted.simulate(
             horizon, anchor="end", repetitions=n_paths, exog=special(days), rng=rng
         )
@@ -185,7 +185,7 @@ def _arima(series: DailySeries) -> Draw:
 def _new_years(series: DailySeries) -> Any:
     import pandas as pd
 
-    first, last = series.dates[0].astype("datetime64[Y]"), series.data_through + 400
+    first, last = series.dates[0].astype("datetime64[Y]"), series.data_through + 400 * ONE_DAY
     days = np.arange(first, last.astype("datetime64[Y]") + 1).astype("datetime64[D]")
     return pd.DataFrame({"holiday": "new_year", "ds": pd.to_datetime(days)})
 

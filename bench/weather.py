@@ -18,7 +18,7 @@ from bench.measures import measure
 from bench.runs import Entry, Run
 from forecast.backtest import Protocol
 from forecast.covariates import Covariates, CovariateTable
-from forecast.series import Day, as_day
+from forecast.series import ONE_DAY, Day, as_day
 
 PROTOCOL = Protocol("2022-01-01", "2024-12-01", every=7, horizon=14)
 NOISE_PER_DAY = 0.2
@@ -42,7 +42,9 @@ class Proxy:
 
 def reached(protocol: Protocol, table: CovariateTable) -> Protocol:
     """The same protocol, with no origin whose horizon is not known in `table` in one version."""
-    last = min(as_day(protocol.last), table.start + (table.n_single - 1 - protocol.horizon))
+    last = min(
+        as_day(protocol.last), table.start + (table.n_single - 1 - protocol.horizon) * ONE_DAY
+    )
     return replace(protocol, last=str(last))
 
 

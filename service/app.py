@@ -55,11 +55,8 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         HTTP_ERROR_SCHEMA=schemas.ProblemDetails.model_json_schema(),
         AUTO_SERVERS=False,
         DESCRIPTION=_DESCRIPTION.strip(),
-        TAGS=[
-            {"name": "Series", "description": "Figures, forecasts, totals and briefings."},
-            {"name": "Service", "description": "Whether it lives, and how it is."},
-        ],
     )
+    app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["desk"] = Desk(context, clock)
     app.register_blueprint(series.blueprint)
@@ -67,6 +64,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     app.register_blueprint(dashboard.blueprint)
     register_errors(app)
     app.spec_processor(_name_problems)
+    app.before_request(_refuse_large_bodies)
     app.before_request(_refuse_repeated_parameters)
     app.after_request(_add_headers)
     app.after_request(compress)
@@ -83,6 +81,12 @@ def _name_problems(spec: dict[str, Any] | str) -> dict[str, Any] | str:
                 if int(status) >= 400 and "application/json" in content:
                     content["application/problem+json"] = content.pop("application/json")
     return spec
+
+
+def _refuse_large_bodies() -> None:
+    """Before anyone reads them; most paths never would."""
+    if (request.content_length or 0) > _LARGEST_BODY_BYTES:
+        raise Problem(413, f"expected a body of at most {_LARGEST_BODY_BYTES:,} bytes")
 
 
 def _refuse_repeated_parameters() -> None:

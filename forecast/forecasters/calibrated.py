@@ -21,7 +21,7 @@ from forecast.covariates import Covariates, CovariatesError
 from forecast.explain import factors_of, mean_without
 from forecast.forecasters.base import FitError, Fitted, Forecaster, State, whole_people
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 Array = npt.NDArray[np.float64]
 
@@ -74,7 +74,7 @@ class Calibrated:
     ) -> list[float]:
         scores = []
         for back in range(self.origins):
-            origin = series.data_through - (self.window_days + back * self.step_days)
+            origin = series.data_through - (self.window_days + back * self.step_days) * ONE_DAY
             if (origin - series.start).astype(int) + 1 < self.least_days:
                 break
             try:
@@ -84,7 +84,7 @@ class Calibrated:
                 break  # too little is known so far back; the later origins stand
             rng = np.random.default_rng([_SEED, abs(int(origin.astype(np.int64)))])
             drawn = past.simulate(self.window_days, self.paths, rng)
-            truth = series.total(origin + 1, origin + self.window_days)
+            truth = series.total(origin + ONE_DAY, origin + self.window_days * ONE_DAY)
             scores.append(normal_score(drawn.total(drawn.start, drawn.end), truth))
         return scores
 

@@ -239,7 +239,7 @@ class FittedLevelHurdle:
         columns = self.hyper.season(days)[:, :, None]  # (horizon, k, 1)
         if "season" in absent:  # each path has the season of another part of the year
             shift = np.arange(n_paths) * 365 // n_paths
-            shifted = (days[:, None] + shift).reshape(-1)
+            shifted = (days[:, None] + shift * ONE_DAY).reshape(-1)
             waves = self.hyper.season(shifted)[:, 2:].reshape(horizon, n_paths, -1)
             columns = np.concatenate(
                 [np.repeat(columns[:, :2], n_paths, axis=2), waves.transpose(0, 2, 1)], axis=1

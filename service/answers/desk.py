@@ -13,23 +13,21 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeVar
 
 from forecast.joint import SERIES
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from forecast.specs import champion
 from service.answers.errors import NotFound, NotReady
-from service.answers.state import State, state_of
+from service.answers.state import Reason, State, state_of
 from service.clock import utc_now
 from service.context import Context
-from service.registry import declared
 from service.store import issues, observations, runs
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
 _KEPT = 24
+_JOBS = ("ingest", "refit")
 T = TypeVar("T")
 
 
@@ -61,6 +59,7 @@ class Desk:
         self.context = context
         self.clock = clock
         self._kept: OrderedDict[object, object] = OrderedDict()
+        self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def view(self, series_id: str, issue_id: str = "latest", model: str = "champion") -> View:
@@ -91,18 +90,22 @@ class Desk:
 
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Judge `issue` at the moment `now`."""
-        ingest = runs.latest(connection, "ingest")
-        return state_of(issue, self._declared_champion, ingest, now, self.context.settings)
+        last_runs = {job: runs.latest(connection, job) for job in _JOBS}
+        return state_of(issue, last_runs, now, self.context.settings)
+
+    def standing(self, series_id: str) -> State:
+        """Judge the newest issue of a series, or that there is none."""
+        with self.context.database.reading() as connection:
+            issue = issues.latest(connection, series_id)
+            if issue is None:
+                return State("degraded", (Reason("no_issue", "nothing is published yet"),))
+            return self.state(connection, issue, self.clock())
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """The models of `issue`."""
         return self._once(
             ("entries", issue.issue_id), lambda: issues.entries(connection, issue.issue_id)
         )
-
-    @cached_property
-    def _declared_champion(self) -> str:
-        return champion(declared(self.context.settings.models_dir))
 
     def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
         if issue_id == "latest":
@@ -135,13 +138,22 @@ class Desk:
         return self._once(("known", issue.issue_id), read)
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
+        """What is kept under `key`; made by the first who asks, while others wait for it."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]  # type: ignore[return-value]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    self._turns.pop(key, None)
+                    return self._kept[key]  # type: ignore[return-value]
+            try:
+                made = make()
+                with self._lock:
+                    self._kept[key] = made
+                    while len(self._kept) > _KEPT:
+                        self._kept.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
         return made

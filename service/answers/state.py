@@ -5,7 +5,9 @@ from __future__ import annotations
 __all__ = ["Reason", "State", "state_of"]
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from service.clock import uk_day
 from service.settings import Settings
@@ -31,18 +33,20 @@ class State:
     status: str
     reasons: tuple[Reason, ...]
 
+    def said(self) -> dict[str, Any]:
+        """``status`` and ``reasons``, as every answer says them."""
+        return {"status": self.status, "reasons": [asdict(reason) for reason in self.reasons]}
+
 
 def state_of(
-    issue: Issue, declared_champion: str, ingest: Run | None, now: dt.datetime, settings: Settings
+    issue: Issue, last_runs: Mapping[str, Run | None], now: dt.datetime, settings: Settings
 ) -> State:
     """Judge an issue at the moment `now`.
 
     Parameters
     ----------
-    declared_champion : str
-        The model that should have been served.
-    ingest : Run | None
-        The last run of the ingest.
+    last_runs : mapping of job to Run | None
+        The last run of each job that answers depend on.
     """
     old: list[Reason] = []
     broken: list[Reason] = []
@@ -51,15 +55,16 @@ def state_of(
         old.append(
             Reason("figures_old", f"the newest figure is of {issue.data_through}, {age} days ago")
         )
-    if issue.champion != declared_champion and declared_champion in issue.failures:
-        why = issue.failures[declared_champion]
+    if issue.champion != issue.wanted:
+        why = issue.failures.get(issue.wanted, "no reason was kept")
         broken.append(
             Reason(
                 "champion_failed",
-                f"{declared_champion} could not be fitted ({why}); {issue.champion} is served",
+                f"{issue.wanted} could not be fitted ({why}); {issue.champion} is served",
             )
         )
-    if ingest is not None and ingest.outcome == "failed":
-        broken.append(Reason("ingest_failed", f"the last ingest failed: {ingest.reason}"))
+    for job, run in last_runs.items():
+        if run is not None and run.outcome == "failed":
+            broken.append(Reason(f"{job}_failed", f"the last {job} failed: {run.reason}"))
     status = "degraded" if broken else "stale" if old else "fresh"
     return State(status, (*old, *broken))

@@ -26,7 +26,8 @@ _SEVERITY = ("fresh", "stale", "degraded")
 def catalogue(desk: Desk) -> list[dict[str, Any]]:
     """One row for each series that is served."""
     with desk.context.database.reading() as connection:
-        return [_series(connection, series_id) for series_id in SERIES]
+        rows = [_series(connection, series_id) for series_id in SERIES]
+    return [row | desk.standing(row["series_id"]).said() for row in rows]
 
 
 def status(desk: Desk) -> dict[str, Any]:

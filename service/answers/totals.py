@@ -73,9 +73,9 @@ def periods(
         What "yesterday" is told from.
 
     ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
-    simulated. ``last_year`` is the sum of the same days a year earlier, as then known, or null
-    where the figures do not reach. A period that reaches beyond the simulated days has null for
-    its sums and says so in ``note``.
+    simulated. A period that begins before the figures or ends after the simulated days has null
+    for its sums and says so in ``note``. ``last_year`` is the sum of the same days a year earlier,
+    as then known, or null where the figures do not reach.
 
     Raises
     ------
@@ -133,6 +133,9 @@ def _row(
     names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
     if last > as_date(paths.end):
         row["note"] = f"ends after the last simulated day, {paths.end}"
+    elif first < as_date(known.start):
+        row["note"] = f"begins before the first figure, {known.start}"
+    if row["note"]:
         return row | dict.fromkeys(["simulated_median", "median", "mean", *names])
     simulated = _simulated(paths, simulated_first, last)
     total = simulated + row["known"]

@@ -13,7 +13,11 @@ from service.answers.errors import NotReady
 from service.api import queries, schemas
 from service.api.representation import represent
 
-blueprint = APIBlueprint("health", __name__, tag="Service")
+blueprint = APIBlueprint(
+    "health",
+    __name__,
+    tag={"name": "Service", "description": "Whether it lives, and how it is."},
+)
 
 
 def _desk() -> Desk:

@@ -29,7 +29,10 @@ from service.store.observations import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
 _ANY_PERIOD = "|".join(PERIODS)
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 def _date(value: Any) -> Any:
@@ -48,11 +51,12 @@ def _as_of(value: Any) -> Any:
         return _date(value)
     try:
         # In a query string an unescaped "+" arrives as a space.
-        moment = dt.datetime.fromisoformat(value.replace(" ", "+"))
-        if moment.tzinfo is None:
+        text = value.replace(" ", "+")
+        if not _INSTANT.fullmatch(text):
             raise ValueError
-        return moment
-    except ValueError:
+        # Some moments at the ends of the calendar have no counterpart in UTC.
+        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise ValueError(
             f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
         ) from None
@@ -60,10 +64,9 @@ def _as_of(value: Any) -> Any:
 
 def _numbers(value: Any) -> Any:
     if isinstance(value, str):
-        try:
-            return tuple(int(part) for part in value.split(","))
-        except ValueError:
-            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}") from None
+        if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", value):
+            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}")
+        return tuple(int(part) for part in value.split(","))
     return value
 
 
@@ -72,7 +75,7 @@ def _names(value: Any) -> Any:
 
 
 def _whole(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-?\d{1,9}", value):
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
         raise ValueError(f"expected a whole number such as 28, found {value[:40]!r}")
     return value
 
@@ -127,6 +130,7 @@ Periods = Annotated[
 _LEVELS = Field(
     (50, 80, 95),
     description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
+    json_schema_extra={"default": "50,80,95"},
 )
 _ISSUE = Field("latest", max_length=64, description="An issue's id, or `latest`.")
 _MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
@@ -227,7 +231,9 @@ class ChangesQuery(NoQuery):
 class TrackRecordQuery(NoQuery):
     """Of how many weeks, of which model, live or replayed."""
 
-    window: Weeks = Field(26, description="Weeks back from the newest scored issue, as 26w.")
+    window: Weeks = Field(
+        "26w", validate_default=True, description="Weeks back from the newest scored issue, as 26w."
+    )
     model: str = _MODEL
     kind: str = Field(
         "live", description="`live`, or `hindcast`: the past replayed as it would have run."

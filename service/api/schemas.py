@@ -259,6 +259,8 @@ class Observations(_Open):
 
     series_id: str
     unit: str
+    status: StatusName
+    reasons: list[ReasonItem]
     attribution: str
     rows: list[ObservationsRow]
 
@@ -290,6 +292,8 @@ class Briefing(_Open):
     last_7_days: SpanItem
     year_to_date: SpanItem
     sentence: str
+    status: StatusName
+    reasons: list[ReasonItem]
 
 
 class CatalogueRow(_Open):
@@ -301,6 +305,8 @@ class CatalogueRow(_Open):
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None
+    status: StatusName
+    reasons: list[ReasonItem]
 
 
 class Catalogue(_Open):

@@ -28,7 +28,12 @@ from service.api.representation import represent
 from service.clock import instant
 from service.sources.figures import ATTRIBUTION
 
-blueprint = APIBlueprint("series", __name__, url_prefix="/v1/series", tag="Series")
+blueprint = APIBlueprint(
+    "series",
+    __name__,
+    url_prefix="/v1/series",
+    tag={"name": "Series", "description": "Figures, forecasts, totals and briefings."},
+)
 
 
 def _desk() -> Desk:
@@ -52,7 +57,8 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
     """Return the published figures."""
     q = query_data
     rows = figures.figures(_desk(), series_id, q.first, q.last, q.as_of)
-    body = {"series_id": series_id, "unit": series_id, "attribution": ATTRIBUTION, "rows": rows}
+    body = {"series_id": series_id, "unit": series_id} | _desk().standing(series_id).said()
+    body |= {"attribution": ATTRIBUTION, "rows": rows}
     return represent(body, columns=figures.COLUMNS)
 
 
@@ -150,7 +156,8 @@ def record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
 def brief(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(_desk(), series_id, query_data.as_of)
-    return represent(answer | {"attribution": ATTRIBUTION}, rows=None)
+    answer |= _desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
+    return represent(answer, rows=None)
 
 
 def _head(view: View) -> dict[str, Any]:
@@ -166,7 +173,6 @@ def _head(view: View) -> dict[str, Any]:
         "data_through": issue.data_through.isoformat(),
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
-        "status": view.state.status,
-        "reasons": [{"name": r.name, "detail": r.detail} for r in view.state.reasons],
+        **view.state.said(),
         "attribution": ATTRIBUTION,
     }

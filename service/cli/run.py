@@ -26,8 +26,8 @@ _READY_SECONDS = 60
 _STOP_SECONDS = 15
 
 
-class _Stopped(Exception):
-    """The process was told to stop."""
+class _Stopped(BaseException):
+    """The process was told to stop; no handler of errors on the way may keep it from that."""
 
 
 @click.command()

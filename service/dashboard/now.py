@@ -28,8 +28,9 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     view, series_id = asked.view, asked.series_id
     unit = view.known.unit
     says = headline(view)
-    past = figures(asked.desk, series_id, as_of=view.issue.as_of)
-    past = [row for row in past if row["date"] <= str(view.issue.data_through)][-_PAST_DAYS:]
+    last = view.issue.data_through
+    first = last - dt.timedelta(days=_PAST_DAYS - 1)
+    past = figures(asked.desk, series_id, first, last, view.issue.as_of)
     days = bands(view.paths, _HORIZON, _LEVELS)
     came = _came(asked, days) if asked.is_past else []
     above = exceedance(view.paths, says["threshold"], 1, _HORIZON)

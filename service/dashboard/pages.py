@@ -158,8 +158,8 @@ def _page(template: str, wanted: Asked, status: int = 200, **more: Any) -> Respo
 
 
 def _reasons(wanted: Asked) -> list[Any]:
-    """What is wrong; of a past issue, its age is no fault of it, nor is today's ingest."""
-    about_today = {"figures_old", "ingest_failed"} if wanted.is_past else set()
+    """What is wrong; of a past issue, its age is no fault of it, nor are today's jobs."""
+    about_today = {"figures_old", "ingest_failed", "refit_failed"} if wanted.is_past else set()
     return [r for r in wanted.view.state.reasons if r.name not in about_today]
 
 

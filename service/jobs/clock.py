@@ -10,12 +10,14 @@ __all__ = ["SCHEDULE", "Scheduled", "build", "run"]
 
 import datetime as dt
 import logging
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
 
 from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 
@@ -23,7 +25,7 @@ from service.clock import LONDON, instant, utc_now
 from service.context import Context
 from service.jobs.compare import compare
 from service.jobs.ingest import ingest
-from service.jobs.record import JobError
+from service.jobs.record import JobError, abandon
 from service.jobs.refit import refit
 from service.store.database import DatabaseError
 
@@ -71,6 +73,8 @@ def build(context: Context) -> BlockingScheduler:
     """Make the scheduler with every job of `SCHEDULE` in it."""
     scheduler = BlockingScheduler(
         timezone=dt.UTC,
+        # One job at a time: some of what models are fitted with is global to the process.
+        executors={"default": ThreadPoolExecutor(1)},
         # The default grace is one second: a job two seconds late would silently be left out.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
@@ -88,14 +92,23 @@ def run(context: Context) -> None:
     scheduler = build(context)
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        scheduler.shutdown(wait=False)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise SystemExit
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     for item in SCHEDULE:
         fires = item.trigger.get_next_fire_time(None, utc_now())
         _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
-    scheduler.start()
+    try:
+        scheduler.start()
+    except SystemExit:
+        # A job under way would hold the process back for minutes; what it has stored is whole,
+        # and what it has not is stored by the next run.
+        abandon(context)
+        logging.shutdown()
+        os._exit(0)
 
 
 def _guarded(context: Context, item: Scheduled) -> None:

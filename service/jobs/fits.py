@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Fits", "declaration_hash", "fit_all"]
+__all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 
 import hashlib
 import json
@@ -16,6 +16,7 @@ from importlib import metadata as packages
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
+from forecast.paths import Paths
 from forecast.series import DailySeries
 from forecast.specs import Spec, SpecError, build, closure, published
 from service.clock import instant, utc_now
@@ -27,17 +28,20 @@ _PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "pro
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A model that stands: its version, the fit itself, and its paths of each series."""
+
+    version: Version
+    fitted: Joint
+    paths: dict[str, Paths]
+
+
 @dataclass
 class Fits:
-    """What stands, and why the rest does not.
+    """What stands, and why the rest does not; both by model."""
 
-    Attributes
-    ----------
-    standing : dict of model to (version, fit)
-    failures : dict of model to str
-    """
-
-    standing: dict[str, tuple[Version, Joint]] = field(default_factory=dict)
+    standing: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,12 +51,19 @@ def fit_all(
     settings: Settings,
     progress: Callable[[str], None],
 ) -> Fits:
-    """Load or fit every model of `specs`; one that fails is left out, and the reason kept."""
+    """Load or fit every model of `specs` and draw from it.
+
+    One that fails at either is left out, and the reason kept.
+    """
     fits = Fits()
+    origin = figures[joint.leading(figures)].data_through
     for name in published(specs):
         progress(name)
         try:
-            fits.standing[name] = _one(name, specs, figures, settings)
+            version, fitted = _one(name, specs, figures, settings)
+            rng = joint.generator(settings.seed, name, origin)
+            drawn = fitted.draw(settings.horizon, settings.paths, rng)
+            fits.standing[name] = Fit(version, fitted, drawn)
             continue
         except (FitError, SpecError) as error:
             fits.failures[name] = str(error)

@@ -110,6 +110,7 @@ def _one(
                 as_of=as_of,
                 issued_at=as_of,
                 champion=champion if champion in drawn else next(iter(drawn)),
+                wanted=champion,
                 seed=settings.seed,
                 n_paths=n_paths,
                 horizon_days=horizon,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
-from service.clock import utc_now
+from service.clock import uk_day, utc_now
 from service.context import Context
 from service.jobs.record import JobError, Outcome, perform
 from service.sources import csv, figures
@@ -42,7 +42,7 @@ def ingest(
 
 def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
     try:
-        series = csv.read(file, SERIES[:1]) if file else figures.read()
+        series = _from_file(file) if file else figures.read()
     except SourceError as error:
         raise JobError(str(error)) from error
     with context.database.writing() as connection:
@@ -55,6 +55,18 @@ def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
         f"from {source}, through {through}"
     )
     return Outcome("done", reason, {"source": source, "new": stored.new, "revised": stored.revised})
+
+
+def _from_file(file: Path) -> dict[str, DailySeries]:
+    """The series of a CSV file, which may hold anything that somebody wrote."""
+    series = csv.read(file, SERIES[:1])
+    if not set(series) <= set(SERIES):
+        allowed = ", ".join(("date", *SERIES))
+        raise SourceError(f"{file}, row 1", f"only the columns {allowed}", ", ".join(series))
+    today, last = uk_day(utc_now()), as_date(series[SERIES[0]].data_through)
+    if last > today:
+        raise SourceError(str(file), f"days up to {today}", str(last))
+    return series
 
 
 def _figures(series: Mapping[str, DailySeries], source: str) -> Iterator[Figure]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["JobError", "Outcome", "perform"]
+__all__ = ["JobError", "Outcome", "abandon", "perform"]
 
 import logging
 import time
@@ -13,7 +13,10 @@ from typing import Any
 from service.clock import instant, utc_now
 from service.context import Context
 from service.store import runs
+from service.store.database import DatabaseError
 
+_STOPPED = "the process was told to stop before it was done"
+_under_way: dict[int, float] = {}
 _log = logging.getLogger(__name__)
 
 
@@ -54,19 +57,34 @@ def perform(
         run_id = runs.claim(connection, job, period, utc_now())
     if run_id is None:
         return Outcome("skipped", f"{job} for {period} was already claimed")
+    _under_way[run_id] = began
     try:
         outcome = work(run_id)
-    except BaseException as error:
-        expected = isinstance(error, JobError)
-        reason = str(error) if expected else f"{type(error).__name__}: {error}"
+    except (JobError, DatabaseError) as error:
+        _log.error("%s failed: %s", job, error)
+        _finish(context, run_id, Outcome("failed", str(error)), began)
+        raise
+    except Exception as error:
+        # The first line alone: statements and their values are for the log.
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+        _log.exception("%s failed: %s", job, reason)
         _finish(context, run_id, Outcome("failed", reason), began)
-        _log.error("%s failed: %s", job, reason, exc_info=not expected)
-        if expected or not isinstance(error, Exception):
-            raise
         raise JobError(f"{job} failed: {reason}") from error
+    except BaseException:  # told to stop, which is nobody's failure
+        _log.warning("%s was stopped before it was done", job)
+        _finish(context, run_id, Outcome("stopped", _STOPPED), began)
+        raise
+    finally:
+        _under_way.pop(run_id, None)
     _finish(context, run_id, outcome, began)
     _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
     return outcome
+
+
+def abandon(context: Context) -> None:
+    """Say of the runs that other threads of this process have begun that they were stopped."""
+    for run_id, began in list(_under_way.items()):
+        _finish(context, run_id, Outcome("stopped", _STOPPED), began)
 
 
 def _finish(context: Context, run_id: int, outcome: Outcome, began: float) -> None:

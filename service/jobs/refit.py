@@ -7,29 +7,24 @@ __all__ = ["refit"]
 import datetime as dt
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Any
 
 from forecast import joint
-from forecast.forecasters.base import FitError
-from forecast.paths import Paths
-from forecast.series import DailySeries, Day, as_date
-from forecast.specs import ROLES, Spec, build
+from forecast.series import DailySeries
+from forecast.specs import ROLES, Spec
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.champion import wanted
-from service.jobs.fits import Fits, declaration_hash, fit_all
-from service.jobs.notes import changes, explanation
+from service.jobs.fits import Fits, fit_all
+from service.jobs.publish import Draft, publish
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
 from service.settings import Settings
-from service.store import issues, notes, observations
-from service.store.issues import Entry, Issue
+from service.store import issues, observations
+from service.store.issues import Issue
 
 Progress = Callable[[str], None]
-_log = logging.getLogger(__name__)
 
 
 def refit(
@@ -69,74 +64,15 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
         return Outcome("skipped", f"issue {newest.issue_id} is current")
     fits = fit_all(specs, figures, settings, progress)
     progress("")
-    champion = _champion(specs, first, fits)
-    published = _publish(context, run_id, specs, figures, fits, champion, inputs, now)
-    reason = f"published {', '.join(published)} with {len(fits.standing)} models, {champion} first"
-    detail = {"issues": published, "failures": fits.failures, "champion": champion}
+    draft = Draft(run_id, specs, figures, fits, _champion(specs, first, fits), first, inputs, now)
+    published = publish(context, draft, newest.issue_id if newest else None)
+    if not published:
+        return Outcome("skipped", "another run published the same meanwhile")
+    reason = (
+        f"published {', '.join(published)} with {len(fits.standing)} models, {draft.champion} first"
+    )
+    detail = {"issues": published, "failures": fits.failures, "champion": draft.champion}
     return Outcome("done", reason, detail)
-
-
-def _publish(
-    context: Context,
-    run_id: int,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    fits: Fits,
-    champion: str,
-    inputs: str,
-    now: dt.datetime,
-) -> list[str]:
-    """Draw from every fit and store one issue a series, all in one transaction."""
-    settings = context.settings
-    origin = figures[joint.leading(figures)].data_through
-    drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
-    for name, (version, fitted) in fits.standing.items():
-        spec, rng = specs[name], joint.generator(settings.seed, name, origin)
-        entry = Entry(name, version.name, spec.role, spec.title)
-        drawn[name] = entry, fitted.draw(settings.horizon, settings.paths, rng)
-    said = _say(context, specs, figures, fits, champion, drawn[champion][1])
-    published = []
-    with context.database.writing() as connection:
-        for series_id in figures:
-            issue = _issue(series_id, origin, run_id, champion, inputs, now, settings, fits)
-            rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
-            issues.publish(connection, issue, rows)
-            for kind, content in said.items():
-                if series_id in content:
-                    notes.put(connection, issue.issue_id, kind, content[series_id])
-            published.append(issue.issue_id)
-    return published
-
-
-def _say(
-    context: Context,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    fits: Fits,
-    champion: str,
-    paths: Mapping[str, Paths],
-) -> dict[str, dict[str, dict[str, Any]]]:
-    """What drives the issue, and what changed; a forecast is published even if neither can be."""
-    seed, said = context.settings.seed, {}
-    try:
-        _, fitted = fits.standing[champion]
-        said[notes.EXPLANATION] = explanation(fitted, paths, figures, seed)
-        with context.database.reading() as connection:
-            found = {name: issues.latest(connection, name) for name in figures}
-            before = {name: issue for name, issue in found.items() if issue is not None}
-            if len(before) == len(figures):
-                said[notes.CHANGES] = changes(
-                    connection,
-                    before,
-                    build(champion, specs),
-                    (champion, declaration_hash(champion, specs)),
-                    paths,
-                    figures,
-                    seed,
-                )
-    except (FitError, ValueError, KeyError) as error:
-        _log.exception("the issue is published without its reasons: %s", error)
-    return said
 
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
@@ -146,35 +82,6 @@ def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
         raise JobError(f"no model stands: {reasons}")
     ranked = sorted(fits.standing, key=lambda name: (ROLES.index(specs[name].role), name))
     return first if first in fits.standing else ranked[0]
-
-
-def _issue(
-    series_id: str,
-    origin: Day,
-    run_id: int,
-    champion: str,
-    inputs: str,
-    now: dt.datetime,
-    settings: Settings,
-    fits: Fits,
-) -> Issue:
-    day = as_date(origin)
-    return Issue(
-        issue_id=issues.make_id(series_id, day, now, inputs),
-        series_id=series_id,
-        run_id=run_id,
-        kind="live",
-        origin=day,
-        data_through=day,
-        as_of=now,
-        issued_at=now,
-        champion=champion,
-        seed=settings.seed,
-        n_paths=settings.paths,
-        horizon_days=settings.horizon,
-        inputs_hash=inputs,
-        failures=fits.failures,
-    )
 
 
 def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["read_json", "sync_folder", "write_json", "write_whole"]
+__all__ = ["read_json", "sync_folder", "unique", "write_json", "write_whole"]
 
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from service.registry.errors import RegistryError
 
 def write_whole(file: Path, content: bytes) -> None:
     """Write `content` beside `file`, see it on the disk, and put it in place."""
-    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    beside = file.with_name(f".{file.name}.{unique()}")
     try:
         with beside.open("wb") as stream:
             stream.write(content)
@@ -25,6 +26,11 @@ def write_whole(file: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def unique() -> str:
+    """A part of a name that no other thread or process uses at the same time."""
+    return f"{os.getpid()}-{threading.get_ident()}"
 
 
 def write_json(file: Path, values: Any) -> None:

@@ -12,7 +12,6 @@ import datetime as dt
 import hashlib
 import io
 import json
-import os
 import shutil
 import zipfile
 from dataclasses import asdict, dataclass, field
@@ -24,7 +23,7 @@ import numpy as np
 from forecast.joint import Joint
 from forecast.states import StateError
 from service.registry.errors import RegistryError
-from service.registry.files import read_json, sync_folder, write_json, write_whole
+from service.registry.files import read_json, sync_folder, unique, write_json, write_whole
 
 FORMAT = 1
 """Number of the form that is written; the loader refuses others."""
@@ -78,16 +77,14 @@ def save(root: Path, fitted: Joint, metadata: Metadata) -> Version:
     name = f"{stamp}-{digest[:10]}"
     home = root / metadata.model
     home.mkdir(parents=True, exist_ok=True)
-    beside = home / f".{name}.{os.getpid()}"
+    beside = home / f".{name}.{unique()}"
     try:
         beside.mkdir()
         write_whole(beside / "model.json", content)
         write_whole(beside / "arrays.npz", packed)
         write_json(beside / "metadata.json", asdict(metadata) | {"content_hash": digest})
         write_json(beside / "scores.json", {})
-        if (home / name).exists():  # the same fit in the same second
-            shutil.rmtree(home / name)
-        beside.replace(home / name)
+        _put(beside, home / name)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -134,6 +131,16 @@ def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
     for version in _versions(root, model)[keep:]:
         if version.name not in spared:
             shutil.rmtree(version.folder, ignore_errors=True)
+
+
+def _put(beside: Path, place: Path) -> None:
+    """Move a version into its place, unless the same fit of the same second is there already."""
+    try:
+        beside.replace(place)
+    except OSError:
+        if not place.exists():
+            raise
+        shutil.rmtree(beside)
 
 
 def _versions(root: Path, model: str) -> list[Version]:

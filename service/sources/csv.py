@@ -42,9 +42,11 @@ def _all_series(
     header: list[str], rows: list[Row], name: str, wanted: tuple[str, ...]
 ) -> dict[str, DailySeries]:
     for series in wanted:
+        if series == "date":
+            raise SourceError(name, "a series beside the column 'date'", "'date'")
         if series not in header:
             expected = f"a column {series!r}"
-            raise SourceError(f"{name}, row 1", expected, ",".join(header)[:200])
+            raise SourceError(f"{name}, row 1", expected, table.names(header))
     at_date = header.index("date")
     lines = [line for line, _ in rows]
     days = [table.parse_day(cells[at_date], f"{name}, row {line}") for line, cells in rows]

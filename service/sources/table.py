@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-__all__ = ["Row", "parse", "parse_day", "read"]
+__all__ = ["Row", "names", "parse", "parse_day", "read"]
 
 import csv
 import datetime as dt
 import io
+import re
 from pathlib import Path
 
 from service.sources.base import SourceError
 
 _LARGEST_BYTES = 50_000_000
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 Row = tuple[int, list[str]]
 
 
 def read(path: Path) -> tuple[list[str], list[Row]]:
     """Read the file at `path`; see `parse`."""
     try:
-        size = path.stat().st_size
-        if size > _LARGEST_BYTES:
-            raise SourceError(str(path), f"a file of at most {_LARGEST_BYTES:,} bytes", f"{size:,}")
-        content = path.read_bytes()
+        with path.open("rb") as stream:  # not by its size: a device has none, and no end
+            content = stream.read(_LARGEST_BYTES + 1)
     except OSError as error:
         raise SourceError(str(path), "a readable file", error.strerror or str(error)) from error
+    if len(content) > _LARGEST_BYTES:
+        raise SourceError(str(path), f"a file of at most {_LARGEST_BYTES:,} bytes", "more")
     return parse(content, str(path))
 
 
@@ -66,15 +68,20 @@ def parse(content: bytes, name: str) -> tuple[list[str], list[Row]]:
 def parse_day(text: str, where: str) -> dt.date:
     """Return the date ``YYYY-MM-DD`` in `text`; `where` names its place in errors."""
     try:
-        if len(text.strip()) != 10:
+        if not _DAY.fullmatch(text.strip()):  # ISO 8601 knows other ways to write a day
             raise ValueError
         return dt.date.fromisoformat(text.strip())
     except ValueError:
         raise SourceError(where, "a date such as 2024-10-18", repr(text[:40])) from None
 
 
+def names(header: list[str]) -> str:
+    """The columns of a header in one printable line, cut where it is long."""
+    return repr(",".join(header)[:200])[1:-1] or "nothing"
+
+
 def _check_header(header: list[str], name: str) -> None:
-    where, found = f"{name}, row 1", ",".join(header)[:200] or "nothing"
+    where, found = f"{name}, row 1", names(header)
     if "date" not in header:
         raise SourceError(where, "a column 'date'", found)
     if len(set(header)) != len(header) or "" in header:

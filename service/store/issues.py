@@ -39,8 +39,9 @@ class Issue:
     kind : str
         ``live``, or ``hindcast`` when the past was replayed.
     champion : str
-        The model that is served: the declared champion, or the best that stands when its fit
-        failed.
+        The model that is served: the wanted one, or the best that stands when its fit failed.
+    wanted : str
+        The model that should have been served.
     inputs_hash : str
         Of the figures, the declarations and the simulation's settings.
     failures : dict of model to str
@@ -56,6 +57,7 @@ class Issue:
     as_of: dt.datetime
     issued_at: dt.datetime
     champion: str
+    wanted: str
     seed: int
     n_paths: int
     horizon_days: int

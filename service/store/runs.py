@@ -20,7 +20,7 @@ class Run:
     Attributes
     ----------
     outcome : str
-        ``running``, ``done``, ``skipped`` or ``failed``.
+        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``.
     """
 
     run_id: int

@@ -103,6 +103,7 @@ issues = sa.Table(
     sa.Column("as_of", Instant, nullable=False),
     sa.Column("issued_at", Instant, nullable=False),
     sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("wanted", sa.String(64), nullable=False, server_default=""),
     sa.Column("seed", sa.Integer, nullable=False),
     sa.Column("n_paths", sa.Integer, nullable=False),
     sa.Column("horizon_days", sa.Integer, nullable=False),

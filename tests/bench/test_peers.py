@@ -11,7 +11,7 @@ from forecast.backtest import Protocol, score_origin
 from forecast.forecasters.base import FitError
 from forecast.judged import judge
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 ORIGIN = np.datetime64("2024-01-01", "D")
 
@@ -27,7 +27,7 @@ def of(values: np.ndarray) -> Peer:
 
 def test_paths_answer_like_ours() -> None:
     values = np.random.default_rng(1).poisson(2.0, size=(50, 28))
-    raw, ours = RawPaths(ORIGIN + 1, values.astype(float)), Paths(ORIGIN + 1, values)
+    raw, ours = RawPaths(ORIGIN + ONE_DAY, values.astype(float)), Paths(ORIGIN + ONE_DAY, values)
     np.testing.assert_array_equal(raw.mean(), ours.mean())
     np.testing.assert_array_equal(raw.p_zero(), ours.p_zero())
     np.testing.assert_array_equal(raw.upto(7).values, ours.upto(7).values)

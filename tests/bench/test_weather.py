@@ -12,7 +12,7 @@ from bench.runs import Entry, Run
 from forecast.backtest import run
 from forecast.covariates import CovariateTable
 from forecast.forecasters.climatology import Climatology
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2021-12-01")
 VALUES = np.random.default_rng(1).gamma(3, [5, 0.1], size=(400, 2))
@@ -41,13 +41,13 @@ def test_noise_grows_with_the_lead_in_each_covariates_own_scale() -> None:
 
 def test_noise_repeats() -> None:
     proxy = weather.Proxy(DRIVERS, 14, noise=0.2)
-    one, again = (proxy(START + 100).future for _ in range(2))
+    one, again = (proxy(START + 100 * ONE_DAY).future for _ in range(2))
     np.testing.assert_array_equal(one, again)
-    assert not np.array_equal(one, replace(proxy, seed=2)(START + 100).future)
+    assert not np.array_equal(one, replace(proxy, seed=2)(START + 100 * ONE_DAY).future)
 
 
 def test_no_origin_is_asked_beyond_the_weather() -> None:
-    assert weather.reached(weather.PROTOCOL, DRIVERS).last == str(START + 399 - 14)
+    assert weather.reached(weather.PROTOCOL, DRIVERS).last == str(START + (399 - 14) * ONE_DAY)
     long = replace(DRIVERS, values=np.ones((1, 2000, 2)), n_single=2000)
     assert weather.reached(weather.PROTOCOL, long) == weather.PROTOCOL
 

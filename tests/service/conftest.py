@@ -66,6 +66,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
                 subprocess.run(
                     command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
                 )
+                shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder
 
@@ -74,7 +75,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
 def settings(published: Path, tmp_path: Path) -> Settings:
     """Settings whose database and fitted versions are copies of the published ones."""
     (tmp_path / "var").mkdir(exist_ok=True)
-    shutil.copy(published / "crossings.sqlite", tmp_path / "var")
+    shutil.copy(published / "after-refit.sqlite", tmp_path / "var" / "crossings.sqlite")
     shutil.copytree(published / "fitted", tmp_path / "fitted", dirs_exist_ok=True)
     return Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted", paths=200)
 
@@ -95,6 +96,16 @@ def empty(tmp_path: Path) -> Iterator[Context]:
     )
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def filled(empty: Context, published: Path) -> Context:
+    """The same with the embedded figures in it."""
+    empty.database.close()
+    for file in empty.settings.var_dir.iterdir():
+        file.unlink()
+    shutil.copy(published / "after-ingest.sqlite", empty.settings.var_dir / "crossings.sqlite")
+    return empty
 
 
 @pytest.fixture

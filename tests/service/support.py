@@ -81,6 +81,7 @@ def publish(
     series_id: str = "people",
     champion: str = "climatology",
     failures: Mapping[str, str] | None = None,
+    wanted: str = "",
 ) -> Issue:
     """Store an issue made of `paths` by model."""
     first = next(iter(paths.values()))
@@ -95,6 +96,7 @@ def publish(
         as_of=issued_at,
         issued_at=issued_at,
         champion=champion,
+        wanted=wanted or champion,
         seed=1,
         n_paths=first.n_paths,
         horizon_days=first.horizon,

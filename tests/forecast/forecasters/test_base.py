@@ -14,10 +14,12 @@ from forecast.series import ONE_DAY, DailySeries
 from forecast.specs import FAMILIES, Spec, build
 from forecast.states import dump, restore
 
-MEMBERS = {"climatology": 1.0, "hurdle": 2.0}
+MEMBERS = {
+    "pool": {"climatology": 1.0, "hurdle": 2.0},
+    "calibrated": {"level_hurdle": 1.0},
+}
 SPECS = {
-    name: Spec(name, name, name, "challenger", members=MEMBERS if name == "pool" else {})
-    for name in FAMILIES
+    name: Spec(name, name, name, "challenger", members=MEMBERS.get(name, {})) for name in FAMILIES
 }
 
 

@@ -1,0 +1,126 @@
+"""Publish: one frozen issue a series, with what is said of it, all in one transaction."""
+
+from __future__ import annotations
+
+__all__ = ["Draft", "publish"]
+
+import datetime as dt
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from forecast import joint
+from forecast.forecasters.base import FitError
+from forecast.series import DailySeries, as_date
+from forecast.specs import Spec, build
+from service.context import Context
+from service.jobs.fits import Fits, declaration_hash
+from service.jobs.notes import changes, explanation
+from service.store import issues, notes
+from service.store.issues import Entry, Issue
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """All that an issue is made of.
+
+    Attributes
+    ----------
+    champion, wanted : str
+        The model that is served, and the one that should be.
+    inputs : str
+        Hash of all that decides the paths.
+    """
+
+    run_id: int
+    specs: Mapping[str, Spec]
+    figures: Mapping[str, DailySeries]
+    fits: Fits
+    champion: str
+    wanted: str
+    inputs: str
+    now: dt.datetime
+
+
+def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
+    """Store the issues of `draft`; none if another run has just stored the same.
+
+    Parameters
+    ----------
+    before : str | None
+        The issue that was the newest when the work began.
+
+    Returns
+    -------
+    list of str
+        The ids, one for each series.
+    """
+    said = _say(context, draft)
+    entries = {
+        name: Entry(name, fit.version.name, draft.specs[name].role, draft.specs[name].title)
+        for name, fit in draft.fits.standing.items()
+    }
+    published = []
+    with context.database.writing() as connection:
+        newest = issues.latest(connection, joint.leading(draft.figures))
+        if newest and newest.inputs_hash == draft.inputs:
+            # Equal inputs, equal paths: by another run meanwhile, or in this very second.
+            if newest.issue_id != before or newest.issued_at == draft.now:
+                return []
+        for series_id in draft.figures:
+            issue = _issue(context, draft, series_id)
+            rows = [
+                (entries[name], fit.paths[series_id]) for name, fit in draft.fits.standing.items()
+            ]
+            issues.publish(connection, issue, rows)
+            for kind, content in said.items():
+                if series_id in content:
+                    notes.put(connection, issue.issue_id, kind, content[series_id])
+            published.append(issue.issue_id)
+    return published
+
+
+def _say(context: Context, draft: Draft) -> dict[str, dict[str, dict[str, Any]]]:
+    """What drives the issue, and what changed; a forecast is published even if neither is known."""
+    seed, champion, figures = context.settings.seed, draft.champion, draft.figures
+    fit = draft.fits.standing[champion]
+    said = {}
+    try:
+        said[notes.EXPLANATION] = explanation(fit.fitted, fit.paths, figures, seed)
+        with context.database.reading() as connection:
+            found = {name: issues.latest(connection, name) for name in figures}
+            before = {name: issue for name, issue in found.items() if issue is not None}
+            if len(before) == len(figures):
+                model = champion, declaration_hash(champion, draft.specs)
+                forecaster = build(champion, draft.specs)
+                said[notes.CHANGES] = changes(
+                    connection, before, forecaster, model, fit.paths, figures, seed
+                )
+    except (FitError, ValueError, KeyError):
+        _log.exception("the issue is published without its reasons")
+    return said
+
+
+def _issue(context: Context, draft: Draft, series_id: str) -> Issue:
+    settings = context.settings
+    day = as_date(draft.figures[series_id].data_through)
+    return Issue(
+        issue_id=issues.make_id(series_id, day, draft.now, draft.inputs),
+        series_id=series_id,
+        run_id=draft.run_id,
+        kind="live",
+        origin=day,
+        data_through=day,
+        as_of=draft.now,
+        issued_at=draft.now,
+        champion=draft.champion,
+        wanted=draft.wanted,
+        seed=settings.seed,
+        n_paths=settings.paths,
+        horizon_days=settings.horizon,
+        inputs_hash=draft.inputs,
+        failures=draft.fits.failures,
+    )

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.paths import Paths
+from service.answers.bands import LEVELS, bands, check_levels
+from service.answers.errors import BadQuestion
+from tests.service.support import random_paths
+
+
+def test_a_row_a_day_from_the_day_after_the_figures() -> None:
+    rows = bands(random_paths("2025-12-30", 10), 4, [80])
+    assert [row["date"] for row in rows] == [
+        "2025-12-30",
+        "2025-12-31",
+        "2026-01-01",
+        "2026-01-02",
+    ]
+    assert [row["horizon_days"] for row in rows] == [1, 2, 3, 4]
+    assert rows[0]["time"] == "2025-12-30T00:00:00Z"
+    assert list(rows[0]) == [
+        *("time", "date", "horizon_days", "median", "mean", "p_zero", "lo80", "hi80"),
+    ]
+
+
+def test_the_numbers_are_those_of_a_slow_loop() -> None:
+    paths = random_paths("2026-01-01", 30, 77)
+    for ahead, row in enumerate(bands(paths, 30, LEVELS)):
+        day = sorted(paths.values[:, ahead].tolist())
+        assert row["mean"] == pytest.approx(sum(day) / 77, abs=0.0051)
+        assert row["p_zero"] == round(day.count(0) / 77, 4)
+        for level in LEVELS:
+            for bound, share in (("lo", (100 - level) / 200), ("hi", (100 + level) / 200)):
+                least = next(v for at, v in enumerate(day, 1) if at / 77 >= share - 1e-12)
+                assert row[f"{bound}{level}"] == least
+        assert row["median"] == next(v for at, v in enumerate(day, 1) if at / 77 >= 0.5)
+
+
+def test_bands_lie_within_each_other() -> None:
+    for row in bands(random_paths("2026-01-01", 100, 300), 100, LEVELS):
+        chain = [row[f"lo{level}"] for level in reversed(LEVELS)]
+        chain += [row["median"]] + [row[f"hi{level}"] for level in LEVELS]
+        assert chain == sorted(chain)
+        assert chain[0] >= 0
+        assert all(isinstance(value, int) for value in chain)
+
+
+def test_days_without_spread() -> None:
+    (row,) = bands(Paths(np.datetime64("2026-01-01"), np.full((10, 1), 7)), 1, [50, 99])
+    assert {row[n] for n in ("median", "mean", "lo50", "hi50", "lo99", "hi99")} == {7}
+    assert row["p_zero"] == 0
+
+
+@pytest.mark.parametrize("horizon", [0, -1, 11, 401])
+def test_a_horizon_beyond_the_paths_is_refused(horizon: int) -> None:
+    with pytest.raises(BadQuestion, match=f"expected a whole number from 1 to 10, found {horizon}"):
+        bands(random_paths("2026-01-01", 10), horizon, [80])
+
+
+@pytest.mark.parametrize("levels", [[], [0], [100], [81], [80, 80], [50, -1]])
+def test_other_levels_are_refused(levels: list[int]) -> None:
+    with pytest.raises(BadQuestion, match="expected some of 50, 80, 90, 95, 99, each once"):
+        check_levels(levels)

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from forecast.series import DailySeries
+from service.answers.briefing import briefing
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.context import Context
+from service.store import observations
+from service.store.observations import Figure
+from tests.service.support import Hand, utc
+
+D = dt.date
+
+
+@pytest.fixture
+def desk(context: Context, clock: Hand) -> Desk:
+    return Desk(context, clock)
+
+
+def against(answer: dict, span: str, year: int) -> dict:  # type: ignore[type-arg]
+    (row,) = [row for row in answer[span]["against"] if row["year"] == year]
+    return row
+
+
+def test_the_18th_of_october_2024(desk: Desk) -> None:
+    answer = briefing(desk, "people", D(2024, 10, 18))
+    assert answer["last_day"]["value"] == 647
+    assert answer["last_day"]["beside"] == {"boats": 10}
+    assert answer["year_to_date"]["value"] == 28_204
+    assert against(answer, "year_to_date", 2023)["value"] == 26_116
+    assert against(answer, "year_to_date", 2023)["per_cent"] == 8.0
+    assert against(answer, "year_to_date", 2022)["value"] == 37_603
+    assert against(answer, "year_to_date", 2022)["per_cent"] == -25.0
+    assert answer["data_through"] == answer["as_of"] == "2024-10-18"
+    assert answer["sentence"] == (
+        "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 so far: 8.0 % more than "
+        "by the same day of 2023 (26,116) and 25.0 % fewer than by the same day of 2022 (37,603)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "value", "year"), [("2025-06-20", 437, 17_817), ("2021-11-12", None, 23_622)]
+)
+def test_other_days_that_were_reported(desk: Desk, day: str, value: int | None, year: int) -> None:
+    answer = briefing(desk, "people", D.fromisoformat(day))
+    assert answer["year_to_date"]["value"] == year
+    assert value is None or answer["last_day"]["value"] == value
+
+
+@pytest.mark.parametrize("day", ["2025-12-31", "2024-02-29", "2025-03-02", "2019-01-01"])
+def test_every_number_is_what_a_slow_sum_finds(desk: Desk, people: DailySeries, day: str) -> None:
+    last = D.fromisoformat(day)
+    answer = briefing(desk, "people", last)
+    for span in ("last_day", "last_7_days", "year_to_date"):
+        first = D.fromisoformat(answer[span]["from"])
+        assert answer[span]["to"] == day
+        assert answer[span]["value"] == slow(people, first, last)
+        for row in answer[span]["against"]:
+            begin, end = (earlier(d, last.year - row["year"]) for d in (first, last))
+            assert row["value"] == slow(people, begin, end)
+            assert row["difference"] == answer[span]["value"] - row["value"]
+            if row["value"]:
+                share = 100 * (answer[span]["value"] / row["value"] - 1)
+                assert row["per_cent"] == pytest.approx(share, abs=0.051)
+            else:
+                assert row["per_cent"] is None
+    years = [row["year"] for row in answer["last_day"]["against"]]
+    assert years == list(range(last.year - 1, 2017, -1))
+
+
+def slow(series: DailySeries, first: D, last: D) -> int:
+    return sum(
+        value
+        for day, value in zip(series.dates.tolist(), series.values.tolist(), strict=True)
+        if first <= day <= last
+    )
+
+
+def earlier(day: D, years: int) -> D:
+    at = D(day.year - years, day.month, 1)
+    return at + dt.timedelta(
+        days=27 if (day.month, day.day) == (2, 29) and (at.year % 4) else day.day - 1
+    )
+
+
+def test_a_span_that_an_earlier_year_has_only_in_part_is_left_out(desk: Desk) -> None:
+    answer = briefing(desk, "people", D(2019, 1, 3))
+    assert answer["last_7_days"]["from"] == "2018-12-28"
+    assert answer["last_7_days"]["against"] == []
+    assert [row["year"] for row in answer["year_to_date"]["against"]] == [2018]
+
+
+def test_the_first_days_of_all(desk: Desk) -> None:
+    answer = briefing(desk, "people", D(2018, 1, 1))
+    assert answer["last_7_days"]["from"] == "2018-01-01"
+    assert answer["sentence"] == "1 January 2018: 0 people in 0 boats; 0 people in 2018 so far."
+
+
+def test_a_date_after_the_figures_is_answered_with_the_last_of_them(desk: Desk) -> None:
+    answer = briefing(desk, "people", D(2026, 6, 1))
+    assert (answer["as_of"], answer["data_through"]) == ("2026-06-01", "2025-12-31")
+    assert briefing(desk, "people")["as_of"] == "2025-12-31"
+
+
+@pytest.mark.parametrize(
+    ("moment", "through"),
+    [
+        (utc(2024, 10, 19, 12, 59), "2024-10-17"),
+        (utc(2024, 10, 19, 13, 0), "2024-10-18"),  # 14:00 in London
+        (utc(2024, 12, 1, 13, 59), "2024-11-29"),
+        (utc(2024, 12, 1, 14, 0), "2024-11-30"),
+    ],
+)
+def test_an_instant_knows_what_was_known_then(
+    desk: Desk, moment: dt.datetime, through: str
+) -> None:
+    answer = briefing(desk, "people", moment)
+    assert answer["data_through"] == through
+    assert answer["as_of"].endswith("Z")
+
+
+def test_a_revision_changes_what_a_date_says_and_not_what_an_instant_says(
+    context: Context, desk: Desk
+) -> None:
+    with context.database.writing() as connection:
+        figure = Figure("people", D(2024, 10, 18), 600, "test")
+        observations.record(connection, [figure], utc(2026, 1, 1, 9))
+    assert briefing(desk, "people", D(2024, 10, 18))["last_day"]["value"] == 600
+    assert briefing(desk, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
+
+
+def test_boats_have_a_briefing_too(desk: Desk) -> None:
+    answer = briefing(desk, "boats", D(2024, 10, 18))
+    assert answer["last_day"]["value"] == 10
+    assert answer["sentence"].startswith("18 October 2024: 10 boats with 647 people; ")
+
+
+@pytest.mark.parametrize("as_of", [D(2017, 12, 31), D.min, utc(2018, 1, 2, 13, 59)])
+def test_before_the_first_figure(desk: Desk, as_of: dt.date) -> None:
+    with pytest.raises(BadQuestion, match="as_of: expected a day from 2018-01-01 on"):
+        briefing(desk, "people", as_of)
+
+
+def test_no_figures_and_no_such_series(empty: Context, clock: Hand) -> None:
+    with pytest.raises(NotReady, match="no figures"):
+        briefing(Desk(empty, clock), "people")
+    with pytest.raises(NotFound, match="expected a series of people, boats"):
+        briefing(Desk(empty, clock), "planes")

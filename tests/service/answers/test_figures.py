@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.answers.figures import COLUMNS, figures
+from service.context import Context
+from tests.service.support import Hand, sql_counted, utc
+
+D = dt.date
+
+
+@pytest.fixture
+def desk(context: Context, clock: Hand) -> Desk:
+    return Desk(context, clock)
+
+
+def test_every_figure_in_order(desk: Desk) -> None:
+    rows = figures(desk, "people")
+    assert len(rows) == 2922
+    assert sum(row["value"] for row in rows) == 192_610
+    assert sum(row["value"] for row in figures(desk, "boats")) == 4_961
+    assert [row["date"] for row in rows] == sorted(row["date"] for row in rows)
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[-1] == {
+        "time": "2025-12-31T00:00:00Z",
+        "date": "2025-12-31",
+        "value": rows[-1]["value"],
+        "source": "figures",
+        "known_at": "2026-01-01T14:00:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "count"),
+    [
+        (D(2025, 12, 1), None, 31),
+        (None, D(2018, 1, 31), 31),
+        (D(2024, 2, 28), D(2024, 3, 1), 3),
+        (D(2024, 2, 29), D(2024, 2, 29), 1),
+        (D(2026, 1, 1), D(2026, 2, 1), 0),
+        (D.min, D.max, 2922),
+    ],
+)
+def test_a_span_includes_both_ends(desk: Desk, first: D | None, last: D | None, count: int) -> None:
+    assert len(figures(desk, "people", first, last)) == count
+
+
+def test_as_of_a_date_and_an_instant(desk: Desk) -> None:
+    assert figures(desk, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
+    assert figures(desk, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
+    assert figures(desk, "people", as_of=D(2017, 1, 1)) == []
+
+
+def test_only_the_days_asked_for_leave_the_database(context: Context, desk: Desk) -> None:
+    with sql_counted(context) as statements:
+        figures(desk, "people", D(2025, 12, 1), D(2025, 12, 31))
+    assert any("observations.date >= " in statement for statement in statements)
+
+
+def test_what_has_no_answer(desk: Desk, empty: Context) -> None:
+    with pytest.raises(BadQuestion, match="to: expected a day from 2025-02-01 on"):
+        figures(desk, "people", D(2025, 2, 1), D(2025, 1, 31))
+    with pytest.raises(NotFound, match="found 'planes'"):
+        figures(desk, "planes")
+    with pytest.raises(NotReady):
+        figures(Desk(empty), "people", D(2025, 1, 1))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from service.answers.desk import Desk
+from service.answers.status import catalogue, is_ready, status
+from service.context import Context
+from service.store import runs
+from tests.service.support import NOW, Hand, publish, random_paths, utc
+
+
+def test_all_is_well(context: Context, clock: Hand) -> None:
+    found = status(Desk(context, clock))
+    assert (found["status"], found["reasons"]) == ("fresh", [])
+    assert found["now"] == "2026-01-02T12:00:00Z"
+    assert [row["series_id"] for row in found["series"]] == ["people", "boats"]
+    row = found["series"][0]
+    assert (row["data_through"], row["figures_age_days"]) == ("2025-12-31", 2)
+    assert row["champion"] == "calibrated_pool"
+    assert [m["model"] for m in row["models"]] == [
+        *(
+            "calibrated_pool",
+            "climatology",
+            "hurdle",
+            "pool",
+            "prophet",
+            "sarimax",
+            "seasonal_naive",
+        )
+    ]
+    assert all(m["failure"] is None and m["version"] for m in row["models"])
+    jobs = {job["job"]: job for job in found["jobs"]}
+    assert jobs["ingest"]["last_outcome"] == jobs["refit"]["last_outcome"] == "done"
+    assert jobs["refit"]["last_success_at"] >= jobs["refit"]["last_started_at"]
+
+
+def test_old_figures(context: Context) -> None:
+    found = status(Desk(context, Hand(utc(2026, 11, 21, 12))))
+    assert found["status"] == "stale"
+    assert found["series"][0]["figures_age_days"] == 325
+    (reason,) = found["reasons"]
+    assert reason == {
+        "name": "figures_old",
+        "detail": "the newest figure is of 2025-12-31, 325 days ago",
+    }
+
+
+def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "later", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "done", None, {}, NOW)
+    publish(
+        context.database,
+        {"climatology": random_paths("2026-01-01", 30)},
+        run_id,
+        NOW + dt.timedelta(days=365),
+        failures={"hurdle": "did not converge"},
+        wanted="hurdle",
+    )
+    found = status(Desk(context, clock))
+    models = {m["model"]: m["failure"] for m in found["series"][0]["models"]}
+    assert models == {"climatology": None, "hurdle": "did not converge"}
+    assert found["status"] == "degraded"
+    assert found["series"][1]["status"] == "fresh"
+
+
+def test_nothing_yet(empty: Context, clock: Hand) -> None:
+    desk = Desk(empty, clock)
+    assert not is_ready(desk)
+    found = status(desk)
+    assert found["status"] == "degraded"
+    assert [reason["name"] for reason in found["reasons"]] == ["no_issue"]
+    assert found["series"] == []
+    assert found["jobs"][0]["last_started_at"] is None
+    assert [row["data_through"] for row in catalogue(desk)] == [None, None]
+
+
+def test_the_list_of_series(context: Context, clock: Hand) -> None:
+    desk = Desk(context, clock)
+    assert is_ready(desk)
+    people, boats = catalogue(desk)
+    assert (people["series_id"], boats["series_id"]) == ("people", "boats")
+    assert (people["data_from"], people["data_through"]) == ("2018-01-01", "2025-12-31")
+    assert people["latest_issue"] == desk.view("people").issue.issue_id
+    assert people["status"] == boats["status"] == "fresh"

@@ -1,0 +1,127 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, abort
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.context import Context
+from tests.service.support import Hand
+
+FORECAST = "/v1/series/people/forecast"
+
+
+def check(answer: Any, status: int, title: str) -> dict[str, Any]:
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    body: dict[str, Any] = answer.json
+    assert (body["status"], body["title"], body["type"]) == (status, title, "about:blank")
+    assert body["detail"]
+    for secret in ("Traceback", "File ", "sqlite3", "SELECT", "site-packages"):
+        assert secret not in answer.text
+    return body
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1", f"{FORECAST}/", "/static/none.css", "/v1//"])
+def test_404(client: FlaskClient, path: str) -> None:
+    assert check(client.get(path), 404, "Not Found")["instance"] == path
+
+
+@pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/pages.py", "/static//etc"])
+def test_no_file_outside_the_page_is_served(client: FlaskClient, path: str) -> None:
+    check(client.get(path), 404, "Not Found")
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
+def test_405(client: FlaskClient, method: str) -> None:
+    answer = getattr(client, method)(FORECAST, json={"horizon": 1})
+    check(answer, 405, "Method Not Allowed")
+    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        (FORECAST, "image/png"),
+        (FORECAST, "application/json;q=0, text/csv;q=0"),
+        ("/v1/status", "text/csv"),
+        ("/v1/series/people/briefing", "text/csv"),
+        ("/readyz", "text/html"),
+    ],
+)
+def test_406(client: FlaskClient, path: str, accept: str) -> None:
+    body = check(client.get(path, headers={"Accept": accept}), 406, "Not Acceptable")
+    assert "application/json" in body["detail"]
+
+
+def test_413(client: FlaskClient) -> None:
+    for method in ("get", "post"):
+        answer = getattr(client, method)(FORECAST, data=b"x" * (64 * 1024 + 1))
+        assert "65,536" in check(answer, 413, "Request Entity Too Large")["detail"]
+    assert client.get(FORECAST, data=b"x" * 1000).status_code == 200
+
+
+def test_500_is_logged_and_tells_nothing(app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    app.add_url_rule("/broken", view_func=lambda: 1 / 0)
+    with caplog.at_level(logging.ERROR):
+        body = check(app.test_client().get("/broken"), 500, "Internal Server Error")
+    assert body["detail"] == "an unexpected error, which has been logged"
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 413, 422, 429, 500, 503])
+def test_every_error_of_the_framework_is_a_problem(app: Flask, status: int) -> None:
+    app.add_url_rule("/aborted", view_func=lambda: abort(status))
+    answer = app.test_client().get("/aborted")
+    assert answer.status_code == answer.json["status"] == status
+    assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path", [FORECAST, "/v1/series", "/v1/status", "/readyz", "/v1/series/people/totals", "/"]
+)
+def test_503_when_the_database_is_gone(
+    context: Context, clock: Hand, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = create_app(context, clock).test_client()
+    context.database.close()
+    folder = context.settings.var_dir
+    folder.rename(folder.with_name("moved"))
+    with caplog.at_level(logging.ERROR):
+        answer = client.get(path)
+    check(answer, 503, "Service Unavailable")
+    assert answer.headers["Retry-After"] == "10"
+    assert "unable to open database file" in caplog.text
+    assert client.get("/livez").status_code == 200
+    folder.with_name("moved").rename(folder)
+    assert client.get(path).status_code == 200
+
+
+def test_503_when_the_database_is_damaged(context: Context, clock: Hand) -> None:
+    client = create_app(context, clock).test_client()
+    context.database.close()
+    file = Path(context.settings.var_dir) / "crossings.sqlite"
+    for name in (file.name + "-wal", file.name + "-shm"):
+        file.with_name(name).unlink(missing_ok=True)
+    file.write_bytes(b"damage" * 5000)
+    check(client.get(FORECAST), 503, "Service Unavailable")
+
+
+@pytest.mark.parametrize(
+    "path", [FORECAST, "/v1/series/boats/totals", "/readyz", "/v1/series/people/observations"]
+)
+def test_503_before_anything_is_published(empty: Context, clock: Hand, path: str) -> None:
+    answer = create_app(empty, clock).test_client().get(path)
+    check(answer, 503, "Service Unavailable")
+    assert answer.headers["Retry-After"] == "10"
+
+
+@pytest.fixture
+def app(context: Context, clock: Hand) -> Flask:
+    return create_app(context, clock)

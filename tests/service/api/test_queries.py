@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from flask.testing import FlaskClient
+
+V1 = "/v1/series/people"
+
+BAD = [
+    # what is asked, the parameter at fault, what the answer must name
+    ("/forecast?horizon=0", "horizon", "1 to 400"),
+    ("/forecast?horizon=401", "horizon", "1 to 400"),
+    ("/forecast?horizon=-1", "horizon", "1 to 400"),
+    ("/forecast?horizon=999999999", "horizon", "1 to 400"),
+    ("/forecast?horizon=", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=1e2", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=28.0", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=%202", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=%D9%A2", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=%00", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=%FF", "horizon", "a whole number such as 28"),
+    ("/forecast?horizon=" + "9" * 5000, "horizon", "a whole number such as 28"),
+    ("/forecast?levels=", "levels", "50,80,95"),
+    ("/forecast?levels=81", "levels", "50, 80, 90, 95, 99"),
+    ("/forecast?levels=100", "levels", "50, 80, 90, 95, 99"),
+    ("/forecast?levels=80,80", "levels", "each once"),
+    ("/forecast?levels=80,", "levels", "50,80,95"),
+    ("/forecast?levels=5_0", "levels", "50,80,95"),
+    ("/forecast?levels=%D9%A5%D9%A0", "levels", "50,80,95"),
+    ("/forecast?levels=eighty", "levels", "50,80,95"),
+    ("/forecast?levels=-80", "levels", "50,80,95"),
+    ("/forecast?levels=80;95", "levels", "50,80,95"),
+    ("/forecast?issue=" + "x" * 65, "issue", "64"),
+    ("/forecast?model=" + "x" * 65, "model", "64"),
+    ("/forecast?Horizon=28", "Horizon", "horizon, levels, issue, model"),
+    ("/forecast?horizn=28", "horizn", "horizon, levels, issue, model"),
+    ("/forecast?=1", "", "horizon, levels, issue, model"),
+    ("/forecast?horizon=28&horizon=29", "horizon", "once"),
+    ("/totals?periods=", "periods", "next_7_days, next_28_days, this_week"),
+    ("/totals?periods=next_year", "periods", "calendar_year"),
+    ("/totals?periods=next_week,next_week", "periods", "each once"),
+    ("/totals?periods=next_week,", "periods", "calendar_year"),
+    ("/totals?levels=7", "levels", "50, 80, 90, 95, 99"),
+    ("/totals?from=2026-01-01", "query", "both `from` and `to`"),
+    ("/totals?to=2026-01-01", "query", "both `from` and `to`"),
+    ("/totals?from=2026-01-02&to=2026-01-01", "to", "a day from 2026-01-02 to 2027-02-04"),
+    ("/totals?from=2026-01-02&to=2027-02-05", "to", "a day from 2026-01-02 to 2027-02-04"),
+    ("/totals?from=2017-01-02&to=2026-01-05", "from", "a day from 2018-01-01 to 2027-02-04"),
+    ("/totals?from=0001-01-01&to=9999-12-31", "from", "a day from 2018-01-01"),
+    ("/totals?from=2026-02-30&to=2026-03-01", "from", "a date such as 2024-10-18"),
+    ("/totals?from=2026-W01-1&to=2026-03-01", "from", "a date such as 2024-10-18"),
+    ("/totals?from=20260101&to=2026-03-01", "from", "a date such as 2024-10-18"),
+    ("/totals?from=2026-01-01&to=2026-01-02&periods=next_week", "query", "not both"),
+    ("/totals?horizon=28", "horizon", "periods, from, to, levels, issue, model"),
+    ("/observations?from=yesterday", "from", "a date such as 2024-10-18"),
+    ("/observations?from=2025-02-01&to=2025-01-01", "to", "a day from 2025-02-01 on"),
+    ("/observations?as_of=now", "as_of", "2024-10-18 or 2024-10-18T14:00:00Z"),
+    ("/observations?as_of=2024-10-18T14:00:00", "as_of", "2024-10-18T14:00:00Z"),
+    ("/observations?as_of=2024-W42-5T14:00:00Z", "as_of", "2024-10-18T14:00:00Z"),
+    ("/observations?as_of=2024-10-18T25:00:00Z", "as_of", "2024-10-18T14:00:00Z"),
+    ("/observations?as_of=9999-12-31T23:59:59-01:00", "as_of", "2024-10-18T14:00:00Z"),
+    ("/observations?as_of=0001-01-01T00:00:00%2B01:00", "as_of", "2024-10-18T14:00:00Z"),
+    ("/observations?as_of=2024-10-18T14:00:00%2B99:00", "as_of", "2024-10-18T14:00:00Z"),
+    ("/observations?horizon=2", "horizon", "from, to, as_of"),
+    ("/briefing?as_of=2017-12-31", "as_of", "a day from 2018-01-01 on"),
+    ("/briefing?as_of=0001-01-01T00:00:00Z", "as_of", "a day from 2018-01-01 on"),
+    ("/briefing?as_of=", "as_of", "2024-10-18"),
+    ("/briefing?from=2025-01-01", "from", "as_of"),
+]
+
+
+@pytest.mark.parametrize(("ask", "name", "allowed"), BAD)
+def test_a_bad_parameter_names_what_is_allowed(
+    client: FlaskClient, ask: str, name: str, allowed: str
+) -> None:
+    answer = client.get(V1 + ask)
+    problem = check_problem(answer, 400)
+    assert [error["name"] for error in problem["errors"]] == [name]
+    assert allowed in problem["detail"]
+    assert allowed in problem["errors"][0]["detail"]
+    assert len(answer.data) < 1200
+
+
+@pytest.mark.parametrize("path", ["/v1/series", "/v1/status", "/livez", "/readyz"])
+def test_paths_without_parameters_take_none(client: FlaskClient, path: str) -> None:
+    problem = check_problem(client.get(f"{path}?verbose=1"), 400)
+    assert problem["detail"] == "expected query parameters of: none; found 'verbose'"
+
+
+@pytest.mark.parametrize(
+    ("ask", "allowed"),
+    [
+        ("/v1/series/planes/forecast", "people, boats"),
+        ("/v1/series/PEOPLE/totals", "people, boats"),
+        ("/v1/series/%00/observations", "people, boats"),
+        ("/v1/series/people%20/briefing", "people, boats"),
+        (f"/v1/series/{quote('люди')}/briefing", "people, boats"),
+        (f"{V1}/forecast?issue=people-20251231-0000000000", "'latest' or an issue of people"),
+        (f"{V1}/forecast?issue=' OR 1=1 --", "'latest' or an issue of people"),
+        (f"{V1}/forecast?issue=%00", "'latest' or an issue of people"),
+        (f"{V1}/forecast?issue=", "'latest' or an issue of people"),
+        (f"{V1}/totals?model=oracle", "champion, calibrated_pool, climatology, hurdle, pool"),
+        (f"{V1}/totals?model=", "champion, calibrated_pool, climatology, hurdle, pool"),
+    ],
+)
+def test_what_is_not_there_is_named_with_what_is(
+    client: FlaskClient, ask: str, allowed: str
+) -> None:
+    assert allowed in check_problem(client.get(ask), 404)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "count"),
+    [
+        ("/forecast?horizon=1", 1),
+        ("/forecast?horizon=400", 400),
+        ("/forecast?horizon=007", 7),
+        ("/forecast", 28),
+        ("/totals", 9),
+        ("/totals?periods=next_week,this_week", 2),
+        ("/totals?from=2018-01-01&to=2027-02-04", 1),
+        ("/observations?from=2025-12-31", 1),
+        ("/observations?from=2026-01-01", 0),
+        ("/observations?as_of=2018-01-02", 2),
+        ("/observations?as_of=2018-01-02T14:00:00Z", 1),
+        ("/observations?as_of=2018-01-02T15:00:00%2B01:00", 1),
+        ("/observations?as_of=2018-01-02T15:00:00+01:00", 1),
+        ("/observations?as_of=2018-01-02T13:59:59.999Z", 0),
+    ],
+)
+def test_the_ends_of_what_can_be_asked(client: FlaskClient, ask: str, count: int) -> None:
+    answer = client.get(V1 + ask)
+    assert answer.status_code == 200, answer.text
+    assert len(answer.json["rows"]) == count
+
+
+def test_levels_come_in_the_order_asked(client: FlaskClient) -> None:
+    body = client.get(f"{V1}/forecast?levels=99,50&horizon=1").json
+    assert body["levels"] == [99, 50]
+    assert list(body["rows"][0])[6:] == ["lo99", "hi99", "lo50", "hi50"]
+
+
+def check_problem(answer: Any, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    problem: dict[str, Any] = answer.json
+    assert problem["type"] == "about:blank"
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    assert "Traceback" not in answer.text
+    return problem

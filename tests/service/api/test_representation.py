@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.context import Context
+from service.store import observations, runs
+from service.store.observations import Figure
+from tests.service.support import NOW, Hand, publish, random_paths, utc
+
+FORECAST = "/v1/series/people/forecast"
+TAGGED = [
+    FORECAST,
+    "/v1/series/people/totals",
+    "/v1/series/people/briefing",
+    "/v1/series/people/observations?from=2025-12-01",
+    "/v1/series",
+    "/v1/status",
+    "/",
+]
+
+
+def tag(client: FlaskClient, path: str, accept: str = "*/*") -> str:
+    answer = client.get(path, headers={"Accept": accept})
+    assert answer.status_code == 200
+    found = answer.headers["ETag"]
+    assert found.startswith('"'), "a strong one"
+    return found
+
+
+@pytest.mark.parametrize("path", TAGGED)
+def test_what_the_reader_has_is_not_sent_again(client: FlaskClient, path: str) -> None:
+    has = tag(client, path)
+    again = client.get(path, headers={"If-None-Match": f'"other", {has}'})
+    assert (again.status_code, again.data) == (304, b"")
+    assert again.headers["ETag"] == has
+    assert "Cache-Control" in again.headers
+    assert again.headers["X-Content-Type-Options"] == "nosniff"
+    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+@pytest.mark.parametrize("path", TAGGED)
+def test_a_status_that_changed_is_another_answer(
+    client: FlaskClient, clock: Hand, path: str
+) -> None:
+    has = tag(client, path)
+    clock.now = utc(2026, 1, 20)
+    assert client.get(path, headers={"If-None-Match": has}).status_code == 200
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+def test_a_job_that_failed_changes_the_tag(
+    client: FlaskClient, context: Context, accept: str
+) -> None:
+    has = tag(client, FORECAST, accept)
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "later", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "failed", "no model stands", {}, NOW)
+    answer = client.get(FORECAST, headers={"If-None-Match": has, "Accept": accept})
+    assert answer.status_code == 200
+    assert answer.headers["X-Crossings-Status"] == "degraded"
+
+
+def test_a_new_issue_changes_the_tag(client: FlaskClient, context: Context) -> None:
+    has = tag(client, FORECAST)
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "later", NOW)
+    assert run_id is not None
+    same = random_paths("2026-01-01", 40)
+    publish(context.database, {"climatology": same}, run_id, NOW + dt.timedelta(days=365))
+    assert client.get(FORECAST, headers={"If-None-Match": has}).status_code == 200
+
+
+def test_a_revision_changes_the_tag_of_the_figures(client: FlaskClient, context: Context) -> None:
+    path = "/v1/series/people/observations?from=2025-12-01"
+    has = tag(client, path)
+    with context.database.writing() as connection:
+        figure = Figure("people", dt.date(2025, 12, 30), 7, "test")
+        observations.record(connection, [figure], NOW)
+    assert client.get(path, headers={"If-None-Match": has}).status_code == 200
+
+
+def test_json_and_csv_have_tags_of_their_own(client: FlaskClient) -> None:
+    assert tag(client, FORECAST, "text/csv") != tag(client, FORECAST, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("application/json", "application/json"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
+        ("text/csv", "text/csv; charset=utf-8"),
+        ("text/*", "text/csv; charset=utf-8"),
+        ("text/csv;q=0.4, application/json;q=0.5", "application/json"),
+        ("text/csv;q=0.6, application/json;q=0.5", "text/csv; charset=utf-8"),
+    ],
+)
+def test_the_reader_chooses_the_form(client: FlaskClient, accept: str, content_type: str) -> None:
+    answer = client.get(FORECAST, headers={"Accept": accept})
+    assert answer.status_code == 200
+    assert answer.content_type == content_type
+    assert "Accept" in answer.headers["Vary"]
+
+
+def test_how_long_an_answer_may_be_kept(client: FlaskClient) -> None:
+    def kept(path: str) -> str:
+        return client.get(path).headers["Cache-Control"]
+
+    assert kept(FORECAST) == "public, max-age=60"
+    assert kept("/v1/status") == "public, max-age=0"
+    assert kept("/readyz") == "public, max-age=0"
+
+
+def test_head_is_get_without_a_body(client: FlaskClient) -> None:
+    head, get = client.head(FORECAST), client.get(FORECAST)
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["ETag"] == get.headers["ETag"]
+    assert head.headers["Content-Length"] == get.headers["Content-Length"]
+
+
+def test_no_number_is_outside_json(client: FlaskClient) -> None:
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    for path in TAGGED[:-1]:
+        json.loads(client.get(path).text, parse_constant=refuse)

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import io
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+
+from service.context import Context
+from service.store import issues
+from tests.service.support import Hand, sql_counted, utc
+
+PEOPLE = "/v1/series/people"
+
+
+def get(client: FlaskClient, path: str, **headers: str) -> dict[str, Any]:
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json
+    return body
+
+
+def test_a_forecast_begins_on_the_day_after_the_figures(client: FlaskClient) -> None:
+    body = get(client, f"{PEOPLE}/forecast")
+    assert (body["data_through"], body["origin"]) == ("2025-12-31", "2025-12-31")
+    assert [row["horizon_days"] for row in body["rows"]] == list(range(1, 29))
+    assert body["rows"][0]["date"] == "2026-01-01"
+    assert body["rows"][-1]["time"] == "2026-01-28T00:00:00Z"
+    assert list(body["rows"][0]) == [
+        *("time", "date", "horizon_days", "median", "mean", "p_zero"),
+        *("lo50", "hi50", "lo80", "hi80", "lo95", "hi95"),
+    ]
+
+
+def test_every_answer_about_an_issue_has_its_head(client: FlaskClient) -> None:
+    for path in (f"{PEOPLE}/forecast", f"{PEOPLE}/totals"):
+        body = get(client, path)
+        assert list(body) == [
+            *("series_id", "unit", "issue_id", "model", "model_version", "origin"),
+            *("data_through", "as_of", "issued_at", "status", "reasons", "attribution"),
+            *("levels", "rows"),
+        ]
+        assert body["series_id"] == body["unit"] == "people"
+        assert body["model"] == "calibrated_pool"
+        assert body["issue_id"].startswith("people-20251231-")
+        assert body["issued_at"].endswith("Z")
+        assert "Open Government Licence" in body["attribution"]
+
+
+def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context: Context) -> None:
+    """From the bytes in the database, with plain loops."""
+    rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
+    (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
+    with context.database.reading() as connection:
+        issue = issues.latest(connection, "people")
+        assert issue is not None
+        paths = issues.paths(connection, issue, "calibrated_pool")
+    assert paths is not None
+    for ahead, row in enumerate(rows):
+        day = sorted(paths.values[:, ahead].tolist())
+        assert row["median"] == day[99]
+        assert (row["lo80"], row["hi80"]) == (day[19], day[179])
+        assert row["mean"] == pytest.approx(sum(day) / 200, abs=0.0051)
+        assert row["p_zero"] == day.count(0) / 200
+    sums = sorted(sum(path[:7]) for path in paths.values.tolist())
+    assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
+    assert week["known"] == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{PEOPLE}/forecast?horizon=40&levels=80,99",
+        f"{PEOPLE}/totals",
+        f"{PEOPLE}/observations?from=2025-11-01",
+        f"{PEOPLE}/observations?from=2027-01-01",
+        "/v1/series/boats/forecast",
+    ],
+)
+def test_csv_has_the_rows_of_json(client: FlaskClient, path: str) -> None:
+    rows = get(client, path)["rows"]
+    answer = client.get(path, headers={"Accept": "text/csv"})
+    assert answer.content_type == "text/csv; charset=utf-8"
+    table = list(csv.reader(io.StringIO(answer.text)))
+    assert len(table) == len(rows) + 1
+    for row, cells in zip(rows, table[1:], strict=True):
+        assert table[0] == list(row)
+        assert cells == ["" if value is None else str(value) for value in row.values()]
+    if not rows:
+        assert table[0] == ["time", "date", "value", "source", "known_at"]
+
+
+def test_csv_says_the_status_in_headers(client: FlaskClient, clock: Hand) -> None:
+    clock.now = utc(2026, 2, 1)
+    answer = client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"})
+    assert answer.headers["X-Crossings-Status"] == "stale"
+    assert answer.headers["X-Crossings-Data-Through"] == "2025-12-31"
+    assert answer.headers["X-Crossings-Issue-Id"].startswith("people-20251231-")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(f"{PEOPLE}/{question}" for question in ("forecast", "totals", "briefing")),
+        f"{PEOPLE}/observations?from=2025-12-01",
+    ],
+)
+def test_every_answer_says_how_old_the_figures_are(
+    client: FlaskClient, clock: Hand, path: str
+) -> None:
+    fresh = get(client, path)
+    assert (fresh["status"], fresh["reasons"]) == ("fresh", [])
+    clock.now = utc(2026, 1, 4)
+    stale = get(client, path)
+    assert stale["status"] == "stale"
+    assert stale["reasons"] == [
+        {"name": "figures_old", "detail": "the newest figure is of 2025-12-31, 4 days ago"}
+    ]
+
+
+def test_the_list_of_series_says_it_for_each(client: FlaskClient, clock: Hand) -> None:
+    clock.now = utc(2026, 1, 4)
+    rows = get(client, "/v1/series")["rows"]
+    assert [(row["series_id"], row["status"]) for row in rows] == [
+        ("people", "stale"),
+        ("boats", "stale"),
+    ]
+
+
+def test_the_briefing(client: FlaskClient) -> None:
+    body = get(client, f"{PEOPLE}/briefing?as_of=2024-10-18")
+    assert body["last_day"]["value"] == 647
+    assert body["last_day"]["beside"] == {"boats": 10}
+    assert body["year_to_date"]["value"] == 28_204
+    assert [row["per_cent"] for row in body["year_to_date"]["against"][:2]] == [8.0, -25.0]
+    assert "Open Government Licence" in body["attribution"]
+
+
+def test_totals_are_coherent(client: FlaskClient) -> None:
+    """The mean of a sum is the sum of the means; its bounds are not the sums of the bounds."""
+    days = get(client, f"{PEOPLE}/forecast?horizon=365")["rows"]
+    (year,) = get(client, f"{PEOPLE}/totals?periods=calendar_year")["rows"]
+    assert year["mean"] == pytest.approx(sum(row["mean"] for row in days), abs=2)
+    assert year["hi95"] < sum(row["hi95"] for row in days)
+    assert year["lo95"] > sum(row["lo95"] for row in days)
+
+
+def test_an_issue_by_its_id_is_as_it_was(client: FlaskClient, clock: Hand) -> None:
+    latest = get(client, f"{PEOPLE}/totals")
+    issue_id = latest["issue_id"]
+    clock.now = utc(2026, 5, 1, 12)
+    later = get(client, f"{PEOPLE}/totals?issue={issue_id}")
+    now = get(client, f"{PEOPLE}/totals")
+    ytd = [
+        next(row for row in body["rows"] if row["period"] == "year_to_date")
+        for body in (later, now)
+    ]
+    issued = dt.datetime.fromisoformat(latest["issued_at"]).date()
+    assert ytd[0]["to"] == (issued - dt.timedelta(days=1)).isoformat()
+    assert ytd[1]["to"] == "2026-04-30"
+
+
+def test_other_models_of_the_issue(client: FlaskClient) -> None:
+    champion = get(client, f"{PEOPLE}/forecast")
+    assert get(client, f"{PEOPLE}/forecast?model=calibrated_pool")["rows"] == champion["rows"]
+    naive = get(client, f"{PEOPLE}/forecast?model=seasonal_naive")
+    assert naive["model"] == "seasonal_naive"
+    assert naive["rows"] != champion["rows"]
+
+
+def test_a_warm_forecast_is_quick_and_asks_little(client: FlaskClient, context: Context) -> None:
+    client.get(f"{PEOPLE}/forecast")
+    with sql_counted(context) as statements:
+        client.get(f"{PEOPLE}/forecast")
+    assert len([s for s in statements if s.startswith("SELECT")]) <= 3
+    seconds = []
+    for _ in range(50):
+        began = time.process_time()  # whatever else the machine is doing
+        client.get(f"{PEOPLE}/forecast")
+        seconds.append(time.process_time() - began)
+    assert np.median(seconds) < 0.010

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from service.context import Context
+from service.jobs.record import JobError, Outcome, abandon, perform
+from service.store import runs
+from service.store.database import Unavailable
+from service.store.runs import Run
+
+
+def last(context: Context, job: str = "test") -> Run:
+    with context.database.reading() as connection:
+        run = runs.latest(connection, job)
+    assert run is not None
+    return run
+
+
+def test_a_run_has_its_row_before_and_after_the_work(empty: Context) -> None:
+    def work(run_id: int) -> Outcome:
+        run = last(empty)
+        assert (run.run_id, run.outcome, run.finished_at) == (run_id, "running", None)
+        return Outcome("done", "it went well", {"count": 3})
+
+    assert perform(empty, "test", work).reason == "it went well"
+    run = last(empty)
+    assert (run.outcome, run.reason, run.detail["count"]) == ("done", "it went well", 3)
+    assert run.detail["seconds"] >= 0
+    assert run.finished_at is not None
+
+
+def test_a_period_is_worked_on_once(empty: Context) -> None:
+    count: list[int] = []
+
+    def work(run_id: int) -> Outcome:
+        count.append(run_id)
+        return Outcome("done", "ok")
+
+    assert perform(empty, "test", work, "monday").outcome == "done"
+    assert perform(empty, "test", work, "monday").outcome == "skipped"
+    assert perform(empty, "other", work, "monday").outcome == "done"
+    perform(empty, "test", work)
+    perform(empty, "test", work)
+    assert len(count) == 4
+
+
+def test_a_failure_that_was_foreseen(empty: Context, caplog: pytest.LogCaptureFixture) -> None:
+    def work(_: int) -> Outcome:
+        raise JobError("the source is closed")
+
+    with pytest.raises(JobError, match=r"^the source is closed$"):
+        perform(empty, "test", work)
+    assert (last(empty).outcome, last(empty).reason) == ("failed", "the source is closed")
+    assert "test failed: the source is closed" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_defect_is_logged_whole_and_said_in_one_line(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(_: int) -> Outcome:
+        with empty.database.writing() as connection:
+            connection.execute(sa.text("INSERT INTO runs (job) VALUES ('x')"))
+        return Outcome("done", "never")
+
+    with pytest.raises(JobError, match=r"^test failed: IntegrityError: [^\n]+$"):
+        perform(empty, "test", work)
+    reason = last(empty).reason
+    assert reason is not None
+    assert reason.startswith("IntegrityError: ")
+    assert "INSERT" not in reason
+    assert "\n" not in reason
+    assert "Traceback" in caplog.text
+
+
+def test_no_answer_from_the_database_is_foreseen(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(_: int) -> Outcome:
+        with empty.database.reading() as connection:
+            connection.execute(sa.text("SELECT * FROM nowhere"))
+        return Outcome("done", "never")
+
+    with pytest.raises(Unavailable):
+        perform(empty, "test", work)
+    assert last(empty).reason == "database: no such table: nowhere"
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_to_be_stopped_is_no_failure(
+    empty: Context, stop: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(_: int) -> Outcome:
+        raise stop
+
+    with pytest.raises(stop):
+        perform(empty, "test", work)
+    assert last(empty).outcome == "stopped"
+    assert "Traceback" not in caplog.text
+
+
+def test_what_other_threads_have_begun_can_be_abandoned(empty: Context) -> None:
+    began, go = threading.Event(), threading.Event()
+
+    def work(_: int) -> Outcome:
+        began.set()
+        go.wait(10)
+        return Outcome("done", "after all")
+
+    thread = threading.Thread(target=perform, args=(empty, "test", work))
+    thread.start()
+    assert began.wait(10)
+    abandon(empty)
+    assert last(empty).outcome == "stopped"
+    go.set()
+    thread.join()
+    assert last(empty).outcome == "done"
+    abandon(empty)
+    assert last(empty).outcome == "done"
+
+
+def test_what_was_done_is_logged(empty: Context, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        perform(empty, "test", lambda _: Outcome("done", "5 new"))
+    assert "test done: 5 new" in caplog.text
