@@ -99,7 +99,9 @@ def test_wrong_inputs_are_named_beside_the_form(site: Any) -> None:
 
 def test_input_is_never_markup(site: Any) -> None:
     for path in ("/plan?threshold=", "/?series=", "/?on=", "/?issue=", "/record?window="):
-        page = site.client.get(path + "%3Cscript%3Ealert(1)%3C/script%3E").get_data(as_text=True)
+        address = path + "%3Cscript%3Ealert(1)%3C/script%3E"
+        page = site.client.get(address, headers={"Accept": "text/html"}).get_data(as_text=True)
+        assert "alert(1)" in page or "plan" in path
         assert "<script>alert" not in page
 
 
@@ -132,7 +134,7 @@ def test_the_newest_issue_by_its_day_is_the_newest(site: Any) -> None:
     ],
 )
 def test_errors_are_pages_too(site: Any, path: str, status: int, words: str) -> None:
-    answer = site.client.get(path)
+    answer = site.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == status
     assert answer.mimetype == "text/html"
     assert words.lower() in text(answer).lower()
@@ -140,12 +142,18 @@ def test_errors_are_pages_too(site: Any, path: str, status: int, words: str) -> 
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+def test_a_program_gets_problem_details(site: Any) -> None:
+    answer = site.client.get("/?on=yesterday", headers={"Accept": "*/*"})
+    assert answer.content_type == "application/problem+json"
+    assert "a day such as" in answer.get_json()["detail"]
+
+
 def test_a_database_that_is_gone_is_said(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(*_: object) -> None:
         raise Unavailable("database: gone")
 
     monkeypatch.setattr(site.client.application.extensions["desk"], "view", gone)
-    answer = site.client.get("/")
+    answer = site.client.get("/", headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
     assert "The database does not answer" in text(answer)
