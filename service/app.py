@@ -15,6 +15,7 @@ from service import dashboard
 from service.answers.desk import Desk
 from service.api import docs, grafana, health, jobs, published, schemas, series
 from service.api.auth import register_auth
+from service.api.compression import compress
 from service.api.contract import complete
 from service.api.doors import register_doors
 from service.api.errors import register_errors
@@ -62,4 +63,5 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         app.register_blueprint(room.blueprint)
     app.register_blueprint(dashboard.subscriptions)
     app.spec_processor(complete)
+    app.after_request(compress)
     return app

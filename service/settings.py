@@ -65,6 +65,9 @@ class Settings(BaseSettings):
         "",
         description="Origins, with commas between, whose pages may read the API in a browser.",
     )
+    contact: str = Field(
+        "", description="Who runs this copy and how to reach them, as the page says it."
+    )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
         "", description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`."
@@ -108,7 +111,7 @@ class Settings(BaseSettings):
     weather_key: SecretStr = Field(
         SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
     )
-    contact: str = Field(
+    agent_contact: str = Field(
         "",
         max_length=200,
         pattern=r"^[\x21-\x7e]*$",

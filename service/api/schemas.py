@@ -87,12 +87,13 @@ class Forecast(Headed):
 
 
 class TotalsRow(Open):
-    """One span: its known part, its simulated part, and the bands of the sum."""
+    """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
 
     period: str
     known: int
     known_days: int
     simulated_days: int
+    last_year: int | None
     simulated_median: int | None
     median: int | None
     mean: float | None
