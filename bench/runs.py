@@ -23,7 +23,7 @@ from forecast.backtest import OriginScore, Protocol
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.judged import judge
-from forecast.series import DailySeries, Day
+from forecast.series import ONE_DAY, DailySeries, Day
 
 CUT = "_cut"
 """Ending of a peer's name when its paths are cut at zero."""
@@ -175,7 +175,8 @@ def _score_peer(
     entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: Protocol
 ) -> dict[str, OriginScore]:
     series = figures[protocol.series]
-    truth = series.between(origin + 1, origin + protocol.horizon).values
+    end = origin + protocol.horizon * ONE_DAY
+    truth = series.between(origin + ONE_DAY, end).values
     rng = joint.generator(protocol.seed, entry.model, origin)
     began = time.perf_counter()
     fitted = entry.forecaster.fit(series.upto(origin))
