@@ -21,7 +21,9 @@ ANSWERS = [
     ("/v1/series/boats/totals", "/v1/series/{series_id}/totals"),
     *(
         (f"/v1/series/people/{question}", f"/v1/series/{{series_id}}/{question}")
-        for question in ("exceedance", "capacity", "quiet", "track-record")
+        for question in (
+            *("exceedance", "capacity", "quiet", "track-record", "explanation", "changes"),
+        )
     ),
     ("/v1/series/people/briefing", "/v1/series/{series_id}/briefing"),
     ("/v1/status", "/v1/status"),
