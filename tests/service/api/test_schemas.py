@@ -22,7 +22,7 @@ ANSWERS = [
     *(
         (f"/v1/series/people/{question}", f"/v1/series/{{series_id}}/{question}")
         for question in (
-            *("exceedance", "capacity", "quiet", "track-record", "explanation", "changes"),
+            *("exceedance", "capacity", "quiet", "track-record", "explanation", "revisions"),
         )
     ),
     ("/v1/series/people/briefing", "/v1/series/{series_id}/briefing"),
@@ -30,6 +30,8 @@ ANSWERS = [
     ("/livez", "/livez"),
     ("/readyz", "/readyz"),
 ]
+# It tells of two issues, of which one is there.
+ELSEWHERE = {"/v1/series/{series_id}/changes"}
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_every_answer_is_what_the_document_says(
 
 
 def test_every_path_has_its_answer_tested(document: dict[str, Any]) -> None:
-    assert {documented for _, documented in ANSWERS} == set(document["paths"])
+    assert {documented for _, documented in ANSWERS} | ELSEWHERE == set(document["paths"])
 
 
 def test_no_parameter_is_missing_from_the_document(document: dict[str, Any]) -> None:
