@@ -7,6 +7,7 @@ __all__ = ["Worker", "serve"]
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
@@ -55,8 +56,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make: Callable[[Settings], Any]) -> None:
         self.settings = settings
+        self.make = make
         super().__init__()
 
     def load_config(self) -> None:
@@ -70,6 +72,10 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "keepalive": 5,
             "loglevel": "warning",
             "control_socket_disable": True,
+            # A request line and headers larger than any of ours are refused at once.
+            "limit_request_line": 4094,
+            "limit_request_fields": 50,
+            "limit_request_field_size": 4096,
         }
         for name, value in options.items():
             if name in self.cfg.settings:
@@ -77,9 +83,15 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Build the application in the worker: database connections do not survive a fork."""
-        return create_app(open_context(self.settings))
+        return self.make(self.settings)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
-    _Server(settings).run()
+def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> None:
+    """Serve until told to stop.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the WSGI application in each worker; ours unless given.
+    """
+    _Server(settings, make or (lambda own: create_app(open_context(own)))).run()

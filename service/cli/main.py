@@ -25,6 +25,9 @@ _COMMANDS = {
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
+    "keys": "service.cli.keys",
+    "digest": "service.cli.mail",
+    "subscribers": "service.cli.mail",
     "forecast": "service.cli.offline",
     "backtest": "service.cli.offline",
 }

@@ -23,7 +23,9 @@ from apscheduler.triggers.cron import CronTrigger
 
 from service.clock import LONDON, instant, utc_now
 from service.context import Context
+from service.jobs import asked
 from service.jobs.compare import compare
+from service.jobs.digest import post
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, abandon
 from service.jobs.refit import refit
@@ -74,6 +76,7 @@ SCHEDULE = (
     Scheduled("renew-evening", "30 17 * * *", _renew, "the same, for what was published late"),
     Scheduled("weather", "25 5 * * *", _weather, "the weather, if it is read at all"),
     Scheduled("weather-noon", "25 13 * * *", _weather, "the same, before the day's forecast"),
+    Scheduled("post", "* * * * *", post, "mail that is due: links to confirm, the week's mail"),
 )
 
 
@@ -91,6 +94,7 @@ def build(context: Context) -> BlockingScheduler:
     # Once at the start: after the first fits there is no record yet to choose a champion by.
     start = Scheduled("compare", "", _compare, "the record of every model, if it has gaps")
     scheduler.add_job(_guarded, args=[context, start], id=start.name)
+    scheduler.add_job(asked.take, "interval", seconds=asked.POLL_SECONDS, args=[context])
     scheduler.add_listener(_missed, EVENT_JOB_MISSED)
     return scheduler
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
+import fcntl
 import logging
+import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +38,9 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._glancing = engine.execution_options(one_statement=True)
+        self._watching: sa.Connection | None = None
+        self._lock = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -50,6 +56,33 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def glancing(self) -> Iterator[sa.Connection]:
+        """A connection for one short statement that reads, without a transaction about it.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self._glancing.connect() as connection:
+            yield connection
+
+    def version(self) -> int | None:
+        """A number that differs after every change by anyone; None where there is none to be had.
+
+        SQLite tells each connection of the commits of all others; ours that listens writes nothing.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with _one_line(), self._lock:
+            if self._watching is None:
+                self._watching = self._glancing.connect()
+            raw = self._watching.connection.dbapi_connection
+            assert raw is not None
+            found: int = raw.execute("PRAGMA data_version").fetchone()[0]
+            return found
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -87,8 +120,43 @@ class Database:
             command.upgrade(config, "head")
         _log.info("database migrated from %s to %s", now, script.get_current_head())
 
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[bool]:
+        """Whether no other process is at `purpose`; the others are told so until this ends.
+
+        The lock is the operating system's or the server's, so that a process that is killed
+        holds it no longer.
+        """
+        if self.engine.dialect.name == "postgresql":
+            # Outside of a transaction: it may be held for as long as a thousand mails take.
+            with _one_line(), self.engine.connect() as connection:
+                free = connection.execution_options(isolation_level="AUTOCOMMIT")
+                key = zlib.crc32(purpose.encode())
+                held = bool(free.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+                try:
+                    yield held
+                finally:
+                    if held:
+                        free.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+            return
+        database = self.engine.url.database
+        if not database or database == ":memory:":  # which no other process sees
+            yield True
+            return
+        with Path(f"{database}.{purpose}").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
     def close(self) -> None:
         """Give back every connection."""
+        with self._lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
         self.engine.dispose()
 
 
@@ -106,7 +174,7 @@ def connect(url: str) -> Database:
             return Database(_sqlite(parsed))
         if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return Database(sa.create_engine(parsed, pool_pre_ping=True))
+        return Database(sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
     except OSError as error:
@@ -129,7 +197,8 @@ def _one_line() -> Iterator[None]:
 def _sqlite(url: sa.URL) -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url)
+    # Parameters may hold addresses, which no error and no log repeats.
+    engine = sa.create_engine(url, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
@@ -140,11 +209,14 @@ def _sqlite(url: sa.URL) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted, such as an address, is overwritten
         ):
             connection.execute(f"PRAGMA {pragma}")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("one_statement"):
+            return  # a statement sees one state anyway
         immediate = connection.get_execution_options().get("begin_immediate")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 

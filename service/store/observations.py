@@ -14,6 +14,7 @@ __all__ = [
     "record",
     "series",
     "span",
+    "version",
 ]
 
 import datetime as dt
@@ -88,6 +89,13 @@ def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] |
     )
     first, last = connection.execute(query).one()
     return (first, last) if first else None
+
+
+def version(connection: sa.Connection) -> int:
+    """A number that grows whenever a figure is added or revised; 0 when there is none."""
+    # Nothing is erased and a revision adds a row, so the last row tells.
+    found = connection.execute(sa.select(sa.func.max(observations.c.observation_id))).scalar()
+    return found or 0
 
 
 def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -137,3 +140,26 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, **more: object) -> Iterator[str]:
+    """A real server with these settings as long as the block lasts; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = as_environment(settings) | environment(port=port, log_level="WARNING", **more)
+    with subprocess.Popen(command("serve"), env=env, cwd=ROOT, stderr=subprocess.PIPE) as server:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"{address}/livez", timeout=5).close()
+                    break
+                except OSError:
+                    assert server.poll() is None, server.stderr and server.stderr.read()
+                    time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+            server.communicate(timeout=20)
