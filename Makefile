@@ -25,6 +25,7 @@ install-dev: ## The same, and what tests and lint need
 
 .PHONY: test
 test: lint ## Lint, then run every test but the long ones
+	@scripts/browser
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long

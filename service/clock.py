@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LONDON", "assumed_known_at", "instant", "uk_day", "utc_now"]
+__all__ = ["LONDON", "assumed_known_at", "instant", "uk_day", "utc_now", "years_before"]
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -29,3 +29,11 @@ def assumed_known_at(day: dt.date) -> dt.datetime:
 def instant(moment: dt.datetime) -> str:
     """`moment` as RFC 3339 in UTC with ``Z``, to the second."""
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def years_before(day: dt.date, years: int) -> dt.date:
+    """The same day of an earlier year; 28 February for a 29th that it does not have."""
+    try:
+        return day.replace(year=day.year - years)
+    except ValueError:
+        return day.replace(year=day.year - years, day=28)

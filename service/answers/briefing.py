@@ -11,7 +11,7 @@ from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import instant
+from service.clock import instant, years_before
 from service.store import observations
 from service.store.observations import AsOf
 
@@ -76,7 +76,7 @@ def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, An
     rows = []
     for year in range(last.year - 1, _first(series).year - 1, -1):
         shift = last.year - year
-        begin, end = _years_before(first, shift), _years_before(last, shift)
+        begin, end = years_before(first, shift), years_before(last, shift)
         if begin < _first(series):
             break
         before = series.total(begin, end)
@@ -90,14 +90,6 @@ def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, An
         "value": value,
         "against": rows,
     }
-
-
-def _years_before(day: dt.date, years: int) -> dt.date:
-    """The same day of an earlier year; 28 February for a 29th that it does not have."""
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return day.replace(year=day.year - years, day=28)
 
 
 def _as_of(as_of: AsOf | None, last: dt.date) -> str:

@@ -6,7 +6,7 @@ only which issue is the newest, and in what state the service is, is asked each 
 
 from __future__ import annotations
 
-__all__ = ["Desk", "View"]
+__all__ = ["STORED", "UNITS", "Desk", "View"]
 
 import datetime as dt
 import threading
@@ -22,12 +22,18 @@ from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.state import Reason, State, state_of
 from service.clock import LONDON, utc_now
 from service.context import Context
+from service.sources.base import PREVENTIONS
 from service.store import issues, marks, observations, runs
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
 from service.store.marks import Mark
 from service.store.observations import AsOf
 from service.store.runs import Run
+
+STORED = (*SERIES, PREVENTIONS)
+"""The series whose figures are served; those that are also forecast come first."""
+
+UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
 _KEPT = 24
 _JOBS = ("ingest", "refit")
@@ -141,12 +147,21 @@ class Desk:
         if series_id not in SERIES:
             raise NotFound(f"expected a series of {', '.join(SERIES)}, found {series_id!r}")
 
+    def check_stored(self, series_id: str) -> None:
+        """Raise `NotFound` unless the figures of the series are served, forecast or not."""
+        if series_id not in STORED:
+            raise NotFound(f"expected a series of {', '.join(STORED)}, found {series_id!r}")
+
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Judge `issue` at the moment `now`."""
         return state_of(issue, self._last_runs(connection), now, self.context.settings)
 
     def standing(self, series_id: str) -> State:
-        """Judge the newest issue of a series, or that there is none."""
+        """Judge the newest issue of a series, or that there is none.
+
+        A series that is not forecast stands as the first of those that are.
+        """
+        series_id = series_id if series_id in SERIES else SERIES[0]
         with self.context.database.reading() as connection:
             issue = issues.latest(connection, series_id)
             if issue is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DAY_THRESHOLD", "headline"]
+__all__ = ["DAY_THRESHOLD", "headline", "per_cent"]
 
 import datetime as dt
 from typing import Any
@@ -31,7 +31,7 @@ def headline(view: View) -> dict[str, Any]:
     sentence = (
         f"{_span(first, last, view)}: about {week['median']:,} {view.known.unit}, "
         f"8 weeks in 10 between {week['lo80']:,} and {week['hi80']:,}; "
-        f"{_per_cent(p_above)} chance of a day above {threshold:,}."
+        f"{per_cent(p_above)} chance of a day above {threshold:,}."
     )
     return {"sentence": sentence, "threshold": threshold, "p_above": p_above} | numbers
 
@@ -45,8 +45,8 @@ def _span(first: dt.date, last: dt.date, view: View) -> str:
     return f"{first.day} {first:%B} to {last.day} {last:%B %Y}"
 
 
-def _per_cent(p: float) -> str:
+def per_cent(p: float) -> str:
     """A probability as words that do not claim more than a sample can know."""
-    if p < 0.005:
+    if p < 0.0051:
         return "under 1 %"
-    return "over 99 %" if p > 0.995 else f"{100 * p:.0f} %"
+    return "over 99 %" if p > 0.9949 else f"{100 * p:.0f} %"

@@ -15,7 +15,7 @@ from forecast.paths import Paths, interval_probabilities, quantiles
 from forecast.series import DailySeries, as_date
 from service.answers.bands import check_levels
 from service.answers.errors import BadQuestion
-from service.clock import uk_day
+from service.clock import uk_day, years_before
 
 _DAY = dt.timedelta(days=1)
 Span = tuple[dt.date, dt.date]
@@ -74,7 +74,8 @@ def periods(
 
     ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
     simulated. A period that begins before the figures or ends after the simulated days has null
-    for its sums and says so in ``note``.
+    for its sums and says so in ``note``. ``last_year`` is the sum of the same days a year earlier,
+    as then known, or null where the figures do not reach.
 
     Raises
     ------
@@ -126,6 +127,7 @@ def _row(
         "known": known.total(known_first, known_last),
         "known_days": max((known_last - known_first).days + 1, 0),
         "simulated_days": max((last - simulated_first).days + 1, 0),
+        "last_year": _a_year_earlier(known, first, last),
         "note": None,
     }
     names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
@@ -143,6 +145,13 @@ def _row(
     row["median"] = middle
     row["mean"] = round(float(total.mean()), 2)
     return row | dict(zip(names, rest, strict=True))
+
+
+def _a_year_earlier(known: DailySeries, first: dt.date, last: dt.date) -> int | None:
+    begin, end = years_before(first, 1), years_before(last, 1)
+    if begin < as_date(known.start) or end > as_date(known.data_through):
+        return None
+    return known.total(begin, end)
 
 
 def _simulated(paths: Paths, first: dt.date, last: dt.date) -> npt.NDArray[np.int64]:

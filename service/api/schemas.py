@@ -17,6 +17,7 @@ __all__ = [
     "Open",
     "ProblemDetails",
     "Quiet",
+    "Revisions",
     "Status",
     "Totals",
     "TotalsRow",
@@ -86,12 +87,13 @@ class Forecast(Headed):
 
 
 class TotalsRow(Open):
-    """One span: its known part, its simulated part, and the bands of the sum."""
+    """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
 
     period: str
     known: int
     known_days: int
     simulated_days: int
+    last_year: int | None
     simulated_median: int | None
     median: int | None
     mean: float | None
@@ -270,6 +272,28 @@ class Observations(Open):
     rows: list[ObservationsRow]
 
 
+class RevisionsRow(Open):
+    """A figure that was published anew with another value."""
+
+    time: dt.datetime
+    date: dt.date
+    value_before: int
+    value: int
+    source_before: str
+    source: str
+    known_at: dt.datetime
+    marked_revised: bool
+    ruled: bool
+
+
+class Revisions(Open):
+    """Every revision, in the order of publication; `count` is of those that ruled."""
+
+    series_id: str
+    count: int
+    rows: list[RevisionsRow]
+
+
 class AgainstRow(Open):
     """The same span of an earlier year."""
 
@@ -307,6 +331,8 @@ class CatalogueRow(Open):
     series_id: str
     title: str
     unit: str
+    frequency: Literal["daily", "weekly"]
+    is_forecast: bool
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None

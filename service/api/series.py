@@ -19,10 +19,12 @@ from service.answers import (
     figures,
     hubverse,
     quiet,
+    revisions,
     status,
     totals,
     track_record,
 )
+from service.answers.desk import UNITS
 from service.api import queries, schemas
 from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
@@ -52,9 +54,16 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
     """Return the published figures."""
     q = query_data
     rows = figures.figures(desk(), series_id, q.first, q.last, q.as_of)
-    body = {"series_id": series_id, "unit": series_id} | desk().standing(series_id).said()
-    body |= {"attribution": ATTRIBUTION, "rows": rows}
-    return represent(body, columns=figures.COLUMNS)
+    return represent(_stored(series_id) | {"rows": rows}, columns=figures.COLUMNS)
+
+
+@blueprint.get("/<series_id>/revisions")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(schemas.Revisions)
+def revised(series_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Return every figure that was published anew with another value."""
+    found = revisions.revisions(desk(), series_id)
+    return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
 
 
 @blueprint.get("/<series_id>/forecast")
@@ -169,3 +178,9 @@ def brief(series_id: str, query_data: queries.BriefingQuery) -> Response:
     answer = briefing.briefing(desk(), series_id, query_data.as_of)
     answer |= desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
     return represent(answer, rows=None)
+
+
+def _stored(series_id: str) -> dict[str, Any]:
+    """What every answer about figures says first."""
+    told = {"series_id": series_id, "unit": UNITS[series_id]} | desk().standing(series_id).said()
+    return told | {"attribution": ATTRIBUTION}

@@ -17,6 +17,7 @@ from service.settings import SettingsError
 _COMMANDS = {
     "run": "service.cli.run",
     "ingest": "service.cli.operate",
+    "weather": "service.cli.operate",
     "refit": "service.cli.operate",
     "compare": "service.cli.operate",
     "score": "service.cli.record",
@@ -25,6 +26,8 @@ _COMMANDS = {
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
     "keys": "service.cli.keys",
+    "digest": "service.cli.mail",
+    "subscribers": "service.cli.mail",
     "forecast": "service.cli.offline",
     "backtest": "service.cli.offline",
 }

@@ -49,15 +49,33 @@ def run(settings: Settings) -> int:
 
 def _prepare(context: Context) -> None:
     from forecast.specs import published
-    from service.jobs.ingest import ingest
     from service.jobs.refit import refit
     from service.registry import declared
 
     click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
-    click.echo(f"figures   {ingest(context).reason}")
+    _ingest(context)
     with fitting(len(published(declared(context.settings.models_dir)))) as progress:
         outcome = refit(context, progress=progress)
     click.echo(f"forecast  {outcome.reason}")
+
+
+def _ingest(context: Context) -> None:
+    """Read the figures; a site that is down must not keep the service from starting."""
+    from forecast.joint import PEOPLE
+    from service.jobs.ingest import ingest
+    from service.jobs.record import JobError
+    from service.store import observations
+
+    with context.database.reading() as connection:
+        is_empty = observations.first_day(connection, PEOPLE) is None
+    if is_empty and context.settings.source != "figures":
+        click.echo(f"figures   {ingest(context, 'figures').reason}")
+    try:
+        click.echo(f"figures   {ingest(context).reason}")
+    except JobError as error:
+        if context.settings.source == "figures":
+            raise
+        click.echo(f"figures   not read: {error}", err=True)
 
 
 def _serve(settings: Settings) -> int:

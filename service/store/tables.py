@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 __all__ = [
+    "documents",
+    "fetches",
+    "asks",
+    "deliveries",
+    "editions",
     "issue_notes",
     "issue_paths",
     "issue_scores",
@@ -12,7 +17,12 @@ __all__ = [
     "metadata",
     "model_scores",
     "observations",
+    "opt_ins",
     "runs",
+    "weather",
+    "salts",
+    "subscribers",
+    "unsubscribed",
 ]
 
 import datetime as dt
@@ -51,7 +61,26 @@ metadata = sa.MetaData(
     }
 )
 
-# Every value ever seen, under two clocks: the day it counts, and when it was known.
+# Every document whose figures were taken, whole; `observations` are made of them.
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("document_id", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("published_at", Instant),
+    sa.Column("known_at", Instant),
+    sa.Column("known_at_assumed", sa.Boolean, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("fingerprint", name="uq_documents_fingerprint"),
+    sa.Index("ix_documents_last_date", "last_date"),
+)
+
+# Every value ever seen, under two clocks: the day it counts, and when it was known. A value that
+# never ruled is superseded at the moment it was known.
 observations = sa.Table(
     "observations",
     metadata,
@@ -64,6 +93,8 @@ observations = sa.Table(
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("known_at", Instant, nullable=False),
     sa.Column("known_at_assumed", sa.Boolean, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("marked_revised", sa.Boolean, nullable=False),
     sa.Column("superseded_at", Instant),
     sa.Index(
         "uq_observations_current",
@@ -74,6 +105,35 @@ observations = sa.Table(
         postgresql_where=sa.text("superseded_at IS NULL"),
     ),
     sa.Index("ix_observations_series_id_date", "series_id", "date"),
+)
+
+# What a site said of an answer, so that it can say that nothing changed since.
+fetches = sa.Table(
+    "fetches",
+    metadata,
+    sa.Column("url", sa.String(500), primary_key=True),
+    sa.Column("etag", sa.String(500)),
+    sa.Column("last_modified", sa.String(100)),
+    sa.Column("fetched_at", Instant, nullable=False),
+)
+
+# Weather as it was told, never changed: daily covariates of one kind and one telling.
+weather = sa.Table(
+    "weather",
+    metadata,
+    sa.Column("weather_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("n_members", sa.Integer, nullable=False),
+    sa.Column("names", sa.JSON, nullable=False),
+    sa.Column("encoding", sa.String(32), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
+    sa.Index("ix_weather_kind_last_date", "kind", "last_date"),
 )
 
 # One row for each run of a job; claimed before the work.
@@ -206,4 +266,92 @@ job_requests = sa.Table(
         sqlite_where=sa.text("outcome = 'waiting'"),
         postgresql_where=sa.text("outcome = 'waiting'"),
     ),
+)
+
+# Who gets the weekly mail. The address is the only thing here that is about a person.
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    sa.Column("subscriber_id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # Unsubscribes, and names the subscriber in a Message-ID.
+    sa.Column("token", sa.String(32), nullable=False),
+    sa.Column("joined_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.UniqueConstraint("address", name="uq_subscribers_address"),
+    sa.UniqueConstraint("token", name="uq_subscribers_token"),
+    sqlite_autoincrement=True,  # the number of one who left is not given to another
+)
+
+# Who asked for the mail and has not yet confirmed; gone once they do, or soon after it expires.
+opt_ins = sa.Table(
+    "opt_ins",
+    metadata,
+    sa.Column("opt_in_id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("token_hash", sa.String(64)),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.UniqueConstraint("address", name="uq_opt_ins_address"),
+    sa.UniqueConstraint("token_hash", name="uq_opt_ins_token_hash"),
+    sqlite_autoincrement=True,
+)
+
+# Hashes of the tokens of those who left, so that their link still says that they did.
+unsubscribed = sa.Table(
+    "unsubscribed",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("left_at", Instant, nullable=False),
+)
+
+# Who asked today, as hashes under a salt that is forgotten with the day.
+asks = sa.Table(
+    "asks",
+    metadata,
+    sa.Column("ask_id", sa.Integer, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Index("ix_asks_who", "who"),
+)
+salts = sa.Table(
+    "salts",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("salt", sa.String(64), nullable=False),
+)
+
+# What a week's mail says: the same to all of its readers, however long the sending takes.
+editions = sa.Table(
+    "editions",
+    metadata,
+    sa.Column("week", sa.String(8), primary_key=True),
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+# One row for each week and subscriber: what became of the mail.
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("week", sa.ForeignKey("editions.week"), primary_key=True),
+    sa.Column(
+        "subscriber_id",
+        sa.ForeignKey("subscribers.subscriber_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("began_at", Instant, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
 )

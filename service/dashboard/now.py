@@ -1,0 +1,102 @@
+"""What is coming: sentence, chart, days and totals of one issue."""
+
+from __future__ import annotations
+
+__all__ = ["what_is_coming"]
+
+import datetime as dt
+from typing import Any
+
+from service.answers.bands import bands
+from service.answers.briefing import briefing
+from service.answers.exceedance import exceedance
+from service.answers.figures import figures
+from service.answers.headline import headline
+from service.answers.totals import PERIODS, periods
+from service.dashboard.asked import Asked
+from service.dashboard.bars import chance_bars
+from service.dashboard.fan import fan_chart, range_bar
+from service.dashboard.words import per_cent
+
+_PAST_DAYS, _HORIZON = 90, 28
+_LEVELS = (50, 80, 95)
+_TILES = ("next_7_days", "this_month", "calendar_year")
+
+
+def what_is_coming(asked: Asked) -> dict[str, Any]:
+    """Everything that the page Now shows of an issue."""
+    view, series_id = asked.view, asked.series_id
+    unit = view.known.unit
+    says = headline(view)
+    last = view.issue.data_through
+    first = last - dt.timedelta(days=_PAST_DAYS - 1)
+    past = figures(asked.desk, series_id, first, last, view.issue.as_of)
+    days = bands(view.paths, _HORIZON, _LEVELS)
+    came = _came(asked, days) if asked.is_past else []
+    above = exceedance(view.paths, says["threshold"], 1, _HORIZON)
+    top = max(row["hi95"] for row in days) or 1
+    totals = periods(view.known, view.paths, view.moment, PERIODS, _LEVELS)
+    for row in totals:
+        row["name"] = _name(row)
+    for row, passing in zip(days, above["rows"], strict=True):
+        row["p_above"] = passing["p_above"]
+        row["bar"] = range_bar(row, top)
+    for row, arrived in zip(days, came, strict=False):
+        row["came"] = arrived["value"]
+    title = (
+        f"{unit} per day: {len(past)} days as published, then {len(days)} days of forecast from "
+        f"{days[0]['date']} to {days[-1]['date']}; the numbers are in the table of days"
+    )
+    return {
+        "headline": says,
+        "briefing": briefing(asked.desk, series_id, view.issue.as_of),
+        "chart": fan_chart(past, days, title, came),
+        "chart_data": _chart_data(unit, past, days, came),
+        "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
+        "above_chart": chance_bars(
+            days, "p_above", f"Chance of more than {says['threshold']:,} {unit}, by day"
+        ),
+        "days": days,
+        "above": above,
+        "has_come": bool(came),
+        "totals": totals,
+        "tiles": [row for name in _TILES for row in totals if row["period"] == name],
+    }
+
+
+def _name(row: dict[str, Any]) -> str:
+    """The span as a reader calls it."""
+    first = dt.date.fromisoformat(row["from"])
+    last = dt.date.fromisoformat(row["to"])
+    return {
+        "next_7_days": "Next 7 days",
+        "next_28_days": "Next 28 days",
+        "this_week": f"Week to {last.day} {last:%B}",
+        "next_week": f"Week to {last.day} {last:%B}",
+        "this_month": f"{first:%B %Y}",
+        "next_month": f"{first:%B %Y}",
+        "this_quarter": f"{first:%B} to {last:%B %Y}",
+        "year_to_date": f"{last.year} to yesterday",
+        "calendar_year": f"{last.year}, whole year",
+    }[row["period"]]
+
+
+def _came(asked: Asked, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The figures that arrived after a past issue was made, for the days that it forecast."""
+    first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
+    return figures(asked.desk, asked.series_id, first, last)
+
+
+def _chart_data(
+    unit: str, past: list[dict[str, Any]], days: list[dict[str, Any]], came: list[dict[str, Any]]
+) -> dict[str, Any]:
+    columns = ("date", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+    return {
+        "unit": unit,
+        "past": [[row["date"], row["value"]] for row in past],
+        "days": [
+            {name: row[name] for name in columns} | {"none": per_cent(row["p_zero"])}
+            for row in days
+        ],
+        "came": [row["value"] for row in came],
+    }

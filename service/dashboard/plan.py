@@ -1,0 +1,85 @@
+"""A planner's own question: chance of passing a threshold, places that suffice, quiet days."""
+
+from __future__ import annotations
+
+__all__ = ["answer_plan", "plan_table"]
+
+from typing import Any
+
+from service.answers.bands import bands
+from service.answers.capacity import capacity
+from service.answers.desk import View
+from service.answers.exceedance import exceedance
+from service.answers.quiet import quiet
+from service.dashboard.bars import chance_bars, count_bars
+from service.dashboard.fan import Line, fan_chart
+
+_LEVELS = (50, 80, 95)
+
+
+def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
+    """Answers and their charts; places are counted for people alone."""
+    horizon, unit = asked["horizon"], view.known.unit
+    above = exceedance(view.paths, asked["threshold"], asked["window"], horizon)
+    calm = quiet(view.paths, horizon)
+    places = _places(view, asked) if unit == "people" else None
+    return {
+        "above": above,
+        "others": _others(view, asked),
+        "quiet": calm,
+        "places": places,
+        "above_chart": chance_bars(
+            above["rows"],
+            "p_above",
+            f"Chance of more than {asked['threshold']:,} {unit}, by first day",
+        ),
+        "quiet_chart": count_bars(
+            [row["p_quiet_days"] for row in calm["rows"]],
+            f"Chance of so many days without arrivals in {horizon} days",
+        ),
+        "run_chart": count_bars(
+            [row["p_longest_run"] for row in calm["rows"]],
+            f"Chance that the longest run of quiet days in {horizon} days is so long",
+        ),
+        "places_chart": places
+        and fan_chart(
+            [],
+            places["rows"],
+            f"People present on each of the next {horizon} days, and the "
+            f"{places['places_peak']:,} places that suffice",
+            line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
+        ),
+    }
+
+
+def plan_table(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
+    """One row a day: the bands, the chance of passing the threshold, people present, places."""
+    rows = bands(view.paths, asked["horizon"], _LEVELS)
+    above = exceedance(view.paths, asked["threshold"], asked["window"], asked["horizon"])["rows"]
+    places = _places(view, asked)["rows"] if view.known.unit == "people" else []
+    for at, row in enumerate(rows):
+        del row["time"]
+        row["threshold"], row["window"] = asked["threshold"], asked["window"]
+        row["p_above"] = above[at]["p_above"] if at < len(above) else None
+        if places:
+            row["stay_days"], row["share"] = asked["stay_days"], asked["share"] / 100
+            row["present_median"], row["places"] = places[at]["median"], places[at]["places"]
+    return rows
+
+
+def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
+    """The same question with the threshold halved and multiplied."""
+    threshold = asked["threshold"] or 100
+    thresholds = sorted({0, *(max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))})
+    return [exceedance(view.paths, one, asked["window"], asked["horizon"]) for one in thresholds]
+
+
+def _places(view: View, asked: dict[str, int]) -> dict[str, Any]:
+    return capacity(
+        view.known,
+        view.paths,
+        asked["stay_days"],
+        asked["share"] / 100,
+        asked["horizon"],
+        _LEVELS,
+    )

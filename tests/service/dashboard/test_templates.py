@@ -1,0 +1,129 @@
+"""Every view in every light: no violation that axe finds, nothing cut off, nothing lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.service.support import utc
+
+VIEWS = {"now": "/", "plan": "/plan", "record": "/record", "about": "/about"}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+LIGHTS = {"light": {}, "dark": {"dark": True}, "phone": {"width": 375}}
+
+
+def violations(page: Page) -> str:
+    found = Axe().run(page, options={"runOnly": RULES, "resultTypes": ["violations"]})
+    return "" if found.violations_count == 0 else str(found.generate_report())
+
+
+@pytest.mark.parametrize("light", LIGHTS)
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_accessible_and_fits(
+    visit: Any, shoot: Callable[..., None], view: str, light: str
+) -> None:
+    page = visit(VIEWS[view], **LIGHTS[light])
+    if light == "light":
+        page.evaluate(
+            "document.querySelectorAll('details').forEach((part) => { part.open = true })"
+        )
+    assert not violations(page)
+    width = LIGHTS[light].get("width", 1200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shoot(page, f"{view}-{light}")
+
+
+@pytest.mark.parametrize("path", ["/?series=boats", "/plan?series=boats", "/record?series=boats"])
+def test_boats_are_accessible_too(visit: Any, path: str) -> None:
+    page = visit(path)
+    assert not violations(page)
+    assert page.locator("nav.series [aria-current]").inner_text() == "Boats"
+
+
+def test_without_script_the_numbers_are_in_tables_and_drawings(
+    visit: Any, shoot: Callable[..., None]
+) -> None:
+    for view, path in VIEWS.items():
+        page = visit(path, script=False)
+        assert page.locator("h1").is_visible()
+        assert page.locator("[hidden]:visible").count() == 0
+        if view in ("now", "plan"):
+            assert page.locator("svg.chart.wide").first.is_visible()
+            assert page.locator("table").first.is_visible()
+        shoot(page, f"{view}-no-script")
+
+
+def test_without_script_the_form_answers(visit: Any) -> None:
+    page = visit("/plan", script=False)
+    page.fill("#threshold", "250")
+    page.click("form.plan button")
+    assert "threshold=250" in page.url
+    assert "more than 250 people" in page.locator("#answers").inner_text()
+
+
+def test_a_small_phone_shows_the_important_columns(visit: Any) -> None:
+    page = visit("/", width=320)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    for heading in ("Median", "8 in 10", "None"):
+        box = page.locator("table.days th", has_text=heading).first.bounding_box()
+        assert box and box["x"] + box["width"] <= 320
+    assert page.locator("svg.chart.small").first.is_visible()
+
+
+def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(
+    visit: Any, shoot: Callable[..., None]
+) -> None:
+    page = visit("/")
+    page.emulate_media(media="print")
+    assert page.locator("table.days").nth(1).locator("tbody tr").first.is_visible()
+    assert not page.locator("nav.views").is_visible()
+    assert not page.locator(".reader").is_visible()
+    assert page.locator("svg.chart.wide").first.is_visible()
+    assert len(page.pdf(format="A4")) > 10_000
+    shoot(page, "now-print")
+
+
+def test_old_figures_are_said_in_amber(visit: Any, site: Any, shoot: Callable[..., None]) -> None:
+    now, site.clock.now = site.clock.now, utc(2026, 2, 1, 12)
+    try:
+        page = visit("/")
+        notice = page.locator(".notice").inner_text()
+        shoot(page, "now-stale")
+        assert not violations(page)
+    finally:
+        site.clock.now = now
+    assert notice.replace("\xa0", " ") == (
+        "Stale. The newest figure is of 31 December 2025, 32 days ago."
+    )
+    assert page.locator("h1").inner_text().startswith("1 to 7 January 2026: about")
+
+
+def test_an_empty_database_says_what_is_awaited(
+    visit: Any, bare: Any, shoot: Callable[..., None]
+) -> None:
+    for path in ("/", "/plan", "/record"):
+        page = visit(path, base=bare.url, expected=503)
+        assert "nothing is published yet" in page.locator(".notice").inner_text().lower()
+    assert not violations(page)
+    shoot(page, "empty")
+    assert visit("/about", base=bare.url).locator("h1").is_visible()
+
+
+def test_every_page_can_be_walked_by_keyboard(visit: Any) -> None:
+    page = visit("/plan")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "threshold"
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("1000")
+    page.wait_for_url("**threshold=1000**")
+    page.locator("#answers summary").first.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
