@@ -36,6 +36,8 @@ def _wrong(error: Exception) -> Response:
         answer = Response(json.dumps(problem), status, content_type=_PROBLEM)
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "no-store"
+    # What the application says beside it: which key it wants, when to come again.
+    answer.headers.update(getattr(error, "headers", None) or {})
     if status == 503:
         answer.headers["Retry-After"] = str(_RETRY_SECONDS)
     if isinstance(error, HTTPException) and error.code == 405:

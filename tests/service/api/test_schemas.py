@@ -42,6 +42,7 @@ ELSEWHERE = {
     "/v1/series/{series_id}/track-record",
     "/v1/series/{series_id}/explanation",
     "/v1/series/{series_id}/changes",
+    "/v1/series/{series_id}/revisions",
     "/v1/jobs/{job}",
     "/v1/jobs/requests/{request_id}",
 }
