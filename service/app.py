@@ -7,29 +7,22 @@ __all__ = ["create_app"]
 import datetime as dt
 from collections.abc import Callable
 from importlib import metadata
-from typing import Any
 
 from apiflask import APIFlask
-from flask import Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import dashboard
 from service.answers.desk import Desk
-from service.api import health, schemas, series
+from service.api import docs, grafana, health, jobs, published, schemas, series
+from service.api.auth import register_auth
 from service.api.compression import compress
-from service.api.errors import Problem, register_errors
+from service.api.contract import complete
+from service.api.doors import register_doors
+from service.api.errors import register_errors
+from service.api.limits import register_limits
 from service.clock import utc_now
 from service.context import Context
 
-_LARGEST_BODY_BYTES = 64 * 1024
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-}
 _DESCRIPTION = """
 Probability forecasts of daily small boat arrivals in the United Kingdom. Every band, total and
 probability is read off one set of joint sample paths, frozen as an issue. New keys may appear in
@@ -48,7 +41,6 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         static_folder=None,  # type: ignore[arg-type]
     )
     app.config.update(
-        MAX_CONTENT_LENGTH=_LARGEST_BODY_BYTES,
         VALIDATION_ERROR_STATUS_CODE=400,
         VALIDATION_ERROR_DESCRIPTION="A parameter outside what can be asked",
         VALIDATION_ERROR_SCHEMA=schemas.ProblemDetails.model_json_schema(),
@@ -56,47 +48,19 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         AUTO_SERVERS=False,
         DESCRIPTION=_DESCRIPTION.strip(),
     )
-    app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.extensions["desk"] = Desk(context, clock)
-    app.register_blueprint(series.blueprint)
-    app.register_blueprint(health.blueprint)
-    app.register_blueprint(dashboard.blueprint)
+    proxies = context.settings.trusted_proxies
+    if proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
     register_errors(app)
-    app.spec_processor(_name_problems)
-    app.before_request(_refuse_large_bodies)
-    app.before_request(_refuse_repeated_parameters)
-    app.after_request(_add_headers)
+    register_doors(app, context.settings)
+    # Who asks is found out first, then counted, then let in or refused: guessing counts too.
+    register_auth(app)
+    register_limits(app, context.settings)
+    app.before_request(app.extensions["require"])
+    for room in (series, published, jobs, health, docs, grafana, dashboard):
+        app.register_blueprint(room.blueprint)
+    app.spec_processor(complete)
     app.after_request(compress)
     return app
-
-
-def _name_problems(spec: dict[str, Any] | str) -> dict[str, Any] | str:
-    """Errors are problem details, which the framework cannot be told."""
-    assert isinstance(spec, dict)  # a text only when YAML is asked for
-    for path in spec["paths"].values():
-        for operation in path.values():
-            for status, answer in operation["responses"].items():
-                content = answer.get("content", {})
-                if int(status) >= 400 and "application/json" in content:
-                    content["application/problem+json"] = content.pop("application/json")
-    return spec
-
-
-def _refuse_large_bodies() -> None:
-    """Before anyone reads them; most paths never would."""
-    if (request.content_length or 0) > _LARGEST_BODY_BYTES:
-        raise Problem(413, f"expected a body of at most {_LARGEST_BODY_BYTES:,} bytes")
-
-
-def _refuse_repeated_parameters() -> None:
-    for name, values in request.args.lists():
-        if len(values) > 1:
-            detail = f"expected {name[:40]!r} once, found it {len(values)} times"
-            raise Problem(400, detail, [{"name": name[:40], "detail": detail}])
-
-
-def _add_headers(answer: Response) -> Response:
-    for name, value in _HEADERS.items():
-        answer.headers.setdefault(name, value)
-    return answer

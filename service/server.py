@@ -2,20 +2,63 @@
 
 from __future__ import annotations
 
-__all__ = ["serve"]
+__all__ = ["Worker", "serve"]
 
+import contextlib
+import socket
+import time
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
 from service.app import create_app
 from service.context import open_context
 from service.settings import Settings
 
+_ASK_SECONDS = 10.0
+_ANSWER_SECONDS = 60.0
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """Threads that no reader can hold for ever.
+
+    gunicorn waits without end for the rest of a request that has begun, and for a reader who does
+    not read: as many such connections as there are threads would silence the service.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._deadlines: dict[Any, float] = {}
+        super().__init__(*arguments, **options)
+
+    def handle(self, conn: Any) -> Any:
+        """Read a request and answer it."""
+        self._deadlines[conn] = time.monotonic() + _ASK_SECONDS
+        try:
+            return super().handle(conn)
+        finally:
+            self._deadlines.pop(conn, None)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Answer a request that has been read."""
+        self._deadlines[conn] = time.monotonic() + _ANSWER_SECONDS
+        return super().handle_request(req, conn)
+
+    def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
+        """End what took too long; the main loop calls this every second."""
+        super().murder_keepalived(*arguments, **options)
+        now = time.monotonic()
+        for conn, deadline in list(self._deadlines.items()):
+            if now > deadline:
+                with contextlib.suppress(OSError):
+                    conn.sock.shutdown(socket.SHUT_RDWR)
+
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, make: Callable[[Settings], Any]) -> None:
         self.settings = settings
+        self.make = make
         super().__init__()
 
     def load_config(self) -> None:
@@ -23,12 +66,16 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "bind": self.settings.bind,
             "workers": self.settings.workers,
             "threads": self.settings.threads,
-            "worker_class": "gthread",
+            "worker_class": "service.server.Worker",
             "timeout": 30,
             "graceful_timeout": 10,
             "keepalive": 5,
             "loglevel": "warning",
             "control_socket_disable": True,
+            # A request line and headers larger than any of ours are refused at once.
+            "limit_request_line": 4094,
+            "limit_request_fields": 50,
+            "limit_request_field_size": 4096,
         }
         for name, value in options.items():
             if name in self.cfg.settings:
@@ -36,9 +83,15 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """Build the application in the worker: database connections do not survive a fork."""
-        return create_app(open_context(self.settings))
+        return self.make(self.settings)
 
 
-def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
-    _Server(settings).run()
+def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> None:
+    """Serve until told to stop.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the WSGI application in each worker; ours unless given.
+    """
+    _Server(settings, make or (lambda own: create_app(open_context(own)))).run()

@@ -5,16 +5,20 @@ from __future__ import annotations
 __all__ = ["Settings", "SettingsError", "load"]
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 class SettingsError(ValueError):
     """Settings that do not hold; the message has a line for each."""
+
+
+HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
 
 class Settings(BaseSettings):
@@ -29,8 +33,38 @@ class Settings(BaseSettings):
     public_url: str = Field(
         "", description="Address under which readers reach the service; empty: host and port."
     )
-    contact: str = Field(
+    operator: str = Field(
         "", description="Who runs this copy and how to reach them, as the page says it."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies before the web server whose forwarded addresses are believed; "
+        "set it whenever there is one.",
+    )
+    anonymous_reading: Literal["local", "yes", "no"] = Field(
+        "local",
+        description="Who may read without a key; `local`: who asks from this machine a server "
+        "bound to loopback, with no proxy between.",
+    )
+    rate_per_key: str = Field(
+        "1200/minute", pattern=_RATE, description="Requests that one key may make; empty: any."
+    )
+    rate_per_address: str = Field(
+        "600/minute",
+        pattern=_RATE,
+        description="Requests that one address may make without a key; empty: any.",
+    )
+    rate_store: str = Field(
+        "memory://",
+        pattern=r"^(memory://|rediss?://.+)$",
+        description="Where requests are counted: `memory://`, each worker for itself, or a "
+        "`redis://` URL.",
+    )
+    cors_origins: str = Field(
+        "",
+        description="Origins, with commas between, whose pages may read the API in a browser.",
     )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
@@ -54,8 +88,44 @@ class Settings(BaseSettings):
         lt=1,
         description="Share by which a challenger's score must be better to become champion.",
     )
-    source: Literal["figures"] = Field(
-        "figures", description="Where the figures come from; `figures`: the embedded ones."
+    source: Literal["figures", "govuk"] = Field(
+        "figures",
+        description="Where the figures come from; `figures`: the embedded ones; `govuk`: GOV.UK.",
+    )
+    govuk_url: HttpAddress = Field("https://www.gov.uk", description="Where GOV.UK is.")
+    govuk_assets_url: HttpAddress = Field(
+        "https://assets.publishing.service.gov.uk",
+        description="Where the files are that GOV.UK links to; no other host is asked.",
+    )
+    weather: Literal["off", "openmeteo"] = Field(
+        "off",
+        description="Where the weather comes from; `openmeteo`: Open-Meteo, free of charge for "
+        "non-commercial use.",
+    )
+    weather_url: HttpAddress = Field(
+        "https://{service}.open-meteo.com",
+        description="Where Open-Meteo is, with `{service}` for the name of each of its hosts.",
+    )
+    weather_key: SecretStr = Field(
+        SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
+    )
+    contact: str = Field(
+        "",
+        max_length=200,
+        pattern=r"^[\x21-\x7e]*$",
+        description="Address told to the sites that are read; empty: `CROSSINGS_PUBLIC_URL`.",
+    )
+    fetch_attempts: int = Field(
+        4, ge=1, le=10, description="How often a site that does not answer is asked."
+    )
+    fetch_seconds: float = Field(
+        60, gt=0, le=3600, description="Bound of one attempt to fetch something, in seconds."
+    )
+    fetch_wait_seconds: float = Field(
+        120, ge=0, le=3600, description="Longest pause that a site may ask for, in seconds."
+    )
+    raw_keep_days: int = Field(
+        90, ge=1, le=3650, description="Days that the bytes of documents are kept as they came."
     )
     paths: int = Field(2000, ge=100, le=20_000, description="Sample paths of each model.")
     horizon: int = Field(400, ge=28, le=400, description="Days ahead that are simulated.")

@@ -30,7 +30,11 @@ FLOORS = [
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 
 # What only one room may import.
-ONLY_IN = {"sqlalchemy": "store", "alembic": "store", "sqlite3": "store", "apscheduler": "jobs"}
+ONLY_IN = {
+    **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3"), "store"),
+    **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "sources"),
+    "apscheduler": "jobs",
+}
 NEVER = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 # The forecasting library takes arrays, dates and generators, and reads nothing of the world.

@@ -6,7 +6,7 @@ only which issue is the newest, and in what state the service is, is asked each 
 
 from __future__ import annotations
 
-__all__ = ["Desk", "View"]
+__all__ = ["STORED", "UNITS", "Desk", "View"]
 
 import datetime as dt
 import threading
@@ -18,13 +18,22 @@ from typing import TypeVar
 from forecast.joint import SERIES
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from service.answers.errors import NotFound, NotReady
+from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.state import Reason, State, state_of
-from service.clock import utc_now
+from service.clock import LONDON, utc_now
 from service.context import Context
-from service.store import issues, observations, runs
+from service.sources.base import PREVENTIONS
+from service.store import issues, marks, observations, runs
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
+from service.store.marks import Mark
+from service.store.observations import AsOf
+from service.store.runs import Run
+
+STORED = (*SERIES, PREVENTIONS)
+"""The series whose figures are served; those that are also forecast come first."""
+
+UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
 _KEPT = 24
 _JOBS = ("ingest", "refit")
@@ -41,7 +50,7 @@ class View:
         The figures as they were known when the issue was made, up to its `data_through`.
     moment : datetime
         The moment that "yesterday" is told from: now for the latest issue; for one that is asked
-        for by its id, when it was issued.
+        for by its id, when it was issued; by a moment, that moment.
     """
 
     issue: Issue
@@ -52,6 +61,18 @@ class View:
     moment: dt.datetime
 
 
+@dataclass(frozen=True)
+class _Newest:
+    """What was laid out for the newest issue, and the mark under which it holds."""
+
+    mark: Mark
+    issue: Issue
+    entry: Entry
+    paths: Paths
+    known: DailySeries
+    last_runs: dict[str, Run | None]
+
+
 class Desk:
     """Hands out views; safe to share between threads."""
 
@@ -59,14 +80,29 @@ class Desk:
         self.context = context
         self.clock = clock
         self._kept: OrderedDict[object, object] = OrderedDict()
+        self._newest: dict[tuple[str, str], _Newest] = {}
+        self._read: dict[str, tuple[int | None, object]] = {}
         self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def view(self, series_id: str, issue_id: str = "latest", model: str = "champion") -> View:
+    def view(
+        self,
+        series_id: str,
+        issue_id: str = "latest",
+        model: str = "champion",
+        as_of: AsOf | None = None,
+    ) -> View:
         """Lay out an issue of a series.
+
+        Parameters
+        ----------
+        as_of : date | datetime | None
+            The issue that stood then: at that instant, or at the end of that UK day.
 
         Raises
         ------
+        BadQuestion
+            If both an issue and `as_of` are named.
         NotFound
             If the series, the issue or the model is not there.
         NotReady
@@ -74,38 +110,105 @@ class Desk:
         """
         self.check_series(series_id)
         now = self.clock()
+        if as_of is not None and issue_id != "latest":
+            raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
+        if issue_id == "latest" and as_of is None:
+            return self._laid_out(series_id, model, now)
         with self.context.database.reading() as connection:
-            issue = self._issue(connection, series_id, issue_id)
+            if as_of is None:
+                issue = self._issue(connection, series_id, issue_id)
+                moment = issue.issued_at
+            else:
+                moment = min(_end(as_of), now)
+                issue = self._standing(connection, series_id, moment)
             state = self.state(connection, issue, now)
-            wanted = issue.champion if model == "champion" else model
-            entry, paths = self._drawn(connection, issue, wanted)
+            entry, paths = self._drawn(connection, issue, model)
             known = self._known(connection, issue)
-        moment = now if issue_id == "latest" else issue.issued_at
         return View(issue, entry, paths, known, state, moment)
+
+    def _laid_out(self, series_id: str, model: str, now: dt.datetime) -> View:
+        """The newest issue, from memory unless the store has moved on."""
+        mark = self._mark(series_id)
+        kept = self._newest.get((series_id, model))
+        if kept is None or kept.mark != mark:
+            with self.context.database.reading() as connection:
+                mark = marks.read(connection, series_id, _JOBS)
+                issue = self._issue(connection, series_id, "latest")
+                entry, paths = self._drawn(connection, issue, model)
+                known = self._known(connection, issue)
+                last_runs = self._last_runs(connection)
+            kept = _Newest(mark, issue, entry, paths, known, last_runs)
+            self._newest[series_id, model] = kept  # as many as there are models
+        state = state_of(kept.issue, kept.last_runs, now, self.context.settings)
+        return View(kept.issue, kept.entry, kept.paths, kept.known, state, now)
 
     def check_series(self, series_id: str) -> None:
         """Raise `NotFound` unless the series is served."""
         if series_id not in SERIES:
             raise NotFound(f"expected a series of {', '.join(SERIES)}, found {series_id!r}")
 
+    def check_stored(self, series_id: str) -> None:
+        """Raise `NotFound` unless the figures of the series are served, forecast or not."""
+        if series_id not in STORED:
+            raise NotFound(f"expected a series of {', '.join(STORED)}, found {series_id!r}")
+
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Judge `issue` at the moment `now`."""
-        last_runs = {job: runs.latest(connection, job) for job in _JOBS}
-        return state_of(issue, last_runs, now, self.context.settings)
+        return state_of(issue, self._last_runs(connection), now, self.context.settings)
 
     def standing(self, series_id: str) -> State:
-        """Judge the newest issue of a series, or that there is none."""
+        """Judge the newest issue of a series, or that there is none.
+
+        A series that is not forecast stands as the first of those that are.
+        """
+        series_id = series_id if series_id in SERIES else SERIES[0]
         with self.context.database.reading() as connection:
             issue = issues.latest(connection, series_id)
             if issue is None:
                 return State("degraded", (Reason("no_issue", "nothing is published yet"),))
             return self.state(connection, issue, self.clock())
 
+    def figures_version(self) -> int:
+        """A number that grows whenever a figure is added or revised."""
+        return self._unless_changed("figures", observations.version)
+
+    def _mark(self, series_id: str) -> Mark:
+        return self._unless_changed(
+            series_id, lambda connection: marks.read(connection, series_id, _JOBS)
+        )
+
+    def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
+        """What `read` found last time, unless anyone has written to the database since."""
+        version = self.context.database.version()
+        kept = self._read.get(name)
+        if kept is None or version is None or kept[0] != version:
+            with self.context.database.glancing() as connection:
+                kept = version, read(connection)
+            self._read[name] = kept
+        return kept[1]  # type: ignore[return-value]
+
+    def beside(self, issue: Issue, series_id: str) -> str | None:
+        """Id of the issue of another series that was drawn together with `issue`."""
+        with self.context.database.reading() as connection:
+            found = issues.beside(connection, issue, series_id)
+        return found.issue_id if found else None
+
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """The models of `issue`."""
         return self._once(
             ("entries", issue.issue_id), lambda: issues.entries(connection, issue.issue_id)
         )
+
+    @staticmethod
+    def _last_runs(connection: Connection) -> dict[str, Run | None]:
+        return {job: runs.latest(connection, job) for job in _JOBS}
+
+    @staticmethod
+    def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
+        found = issues.standing(connection, series_id, moment)
+        if found is None:
+            raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
+        return found
 
     def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
         if issue_id == "latest":
@@ -120,6 +223,7 @@ class Desk:
 
     def _drawn(self, connection: Connection, issue: Issue, model: str) -> tuple[Entry, Paths]:
         there = {entry.model: entry for entry in self.entries(connection, issue)}
+        model = issue.champion if model == "champion" else model
         if model not in there:
             allowed = ", ".join(["champion", *there])
             raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
@@ -157,3 +261,10 @@ class Desk:
                 with self._lock:
                     self._turns.pop(key, None)
         return made
+
+
+def _end(as_of: AsOf) -> dt.datetime:
+    """`as_of` itself, or the last second of that UK day."""
+    if isinstance(as_of, dt.datetime):
+        return as_of
+    return dt.datetime.combine(as_of, dt.time(23, 59, 59), LONDON).astimezone(dt.UTC)

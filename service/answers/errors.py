@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BadQuestion", "NoAnswer", "NotFound", "NotReady"]
+__all__ = ["BadQuestion", "NoAnswer", "NotFound", "NotPossible", "NotReady"]
 
 
 class NoAnswer(Exception):
@@ -13,6 +13,7 @@ class NoAnswer(Exception):
         NoAnswer
         ├── BadQuestion   a parameter outside what can be asked
         ├── NotFound      a series, an issue or a model that is not there
+        ├── NotPossible   a right question that this issue cannot answer
         └── NotReady      nothing is published yet
     """
 
@@ -33,6 +34,10 @@ class BadQuestion(NoAnswer):
 
 class NotFound(NoAnswer):
     """A series, an issue or a model that is not there."""
+
+
+class NotPossible(NoAnswer):
+    """A right question that this issue cannot answer."""
 
 
 class NotReady(NoAnswer):

@@ -37,7 +37,7 @@ def figures(
     BadQuestion
         If the span is empty.
     """
-    desk.check_series(series_id)
+    desk.check_stored(series_id)
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:

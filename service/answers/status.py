@@ -9,16 +9,19 @@ from dataclasses import asdict
 from typing import Any
 
 from forecast.joint import SERIES
-from service.answers.desk import Desk
+from forecast.series import as_date
+from service.answers.desk import STORED, UNITS, Desk
 from service.answers.state import State
 from service.clock import instant, uk_day
-from service.store import issues, observations, runs
+from service.sources.weather import ATTRIBUTION
+from service.store import documents, issues, observations, runs, weather
 from service.store.database import Connection
 from service.store.issues import Issue
 
 _TITLES = {
     "people": "People arriving by small boat across the English Channel",
     "boats": "Boats arriving across the English Channel",
+    "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
 }
 _SEVERITY = ("fresh", "stale", "degraded")
 
@@ -26,7 +29,7 @@ _SEVERITY = ("fresh", "stale", "degraded")
 def catalogue(desk: Desk) -> list[dict[str, Any]]:
     """One row for each series that is served."""
     with desk.context.database.reading() as connection:
-        rows = [_series(connection, series_id) for series_id in SERIES]
+        rows = [_series(connection, series_id) for series_id in STORED]
     return [row | desk.standing(row["series_id"]).said() for row in rows]
 
 
@@ -42,7 +45,9 @@ def status(desk: Desk) -> dict[str, Any]:
             state = desk.state(connection, issue, now)
             states.append(state)
             rows.append(_issue(desk, connection, issue, state, now))
-        jobs = [_job(connection, job) for job in ("ingest", "refit", "compare")]
+        read = [_document(row) for row in documents.newest(connection)]
+        told = _weather(desk, connection)
+        jobs = [_job(connection, job) for job in ("ingest", "weather", "refit", "compare")]
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
     reasons = {reason.name: asdict(reason) for state in states for reason in state.reasons}
     if not states:
@@ -52,6 +57,8 @@ def status(desk: Desk) -> dict[str, Any]:
         "reasons": list(reasons.values()),
         "now": instant(now),
         "series": rows,
+        "documents": read,
+        "weather": told,
         "jobs": jobs,
     }
 
@@ -63,14 +70,20 @@ def is_ready(desk: Desk) -> bool:
 
 
 def _series(connection: Connection, series_id: str) -> dict[str, Any]:
-    known = observations.series(connection, series_id)
+    is_forecast = series_id in SERIES
+    known = observations.series(connection, series_id) if is_forecast else None
+    first, last = observations.span(connection, series_id) or (None, None)
+    if known is not None:  # the days after a gap are stored, and wait
+        last = as_date(known.data_through)
     issue = issues.latest(connection, series_id)
     return {
         "series_id": series_id,
         "title": _TITLES[series_id],
-        "unit": series_id,
-        "data_from": str(known.start) if known else None,
-        "data_through": str(known.data_through) if known else None,
+        "unit": UNITS[series_id],
+        "frequency": "daily" if is_forecast else "weekly",
+        "is_forecast": is_forecast,
+        "data_from": str(first) if first else None,
+        "data_through": str(last) if last else None,
         "latest_issue": issue.issue_id if issue else None,
     }
 
@@ -98,6 +111,33 @@ def _issue(
     }
 
 
+def _document(row: dict[str, Any]) -> dict[str, Any]:
+    published_at = row["published_at"]
+    return {
+        "source": row["source"],
+        "data_through": row["data_through"].isoformat(),
+        "published_at": instant(published_at) if published_at else None,
+        "read_at": instant(row["read_at"]),
+    }
+
+
+def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
+    """Whether there is weather, and how far; without it the service works, and says so."""
+    if desk.context.settings.weather == "off":
+        detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
+        return {"status": "off", "detail": detail, "read_at": None, "through": None}
+    told = weather.newest(connection, "forecast")
+    if told is None:
+        detail = "no weather could be read yet; forecasts do without"
+        return {"status": "missing", "detail": detail, "read_at": None, "through": None}
+    return {
+        "status": "read",
+        "detail": ATTRIBUTION,
+        "read_at": instant(told.seen_at),
+        "through": told.last.isoformat(),
+    }
+
+
 def _job(connection: Connection, job: str) -> dict[str, Any]:
     last, good = runs.latest(connection, job), runs.latest(connection, job, "done")
     return {
@@ -105,5 +145,6 @@ def _job(connection: Connection, job: str) -> dict[str, Any]:
         "last_started_at": instant(last.started_at) if last else None,
         "last_outcome": last.outcome if last else None,
         "last_reason": last.reason if last else None,
+        "last_notes": last.detail.get("notes", []) if last else [],
         "last_success_at": instant(good.finished_at) if good and good.finished_at else None,
     }

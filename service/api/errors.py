@@ -6,7 +6,7 @@ __all__ = ["Problem", "register_errors"]
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -14,7 +14,7 @@ from apiflask import APIFlask, HTTPError
 from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
-from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.store.database import Unavailable
 
 _RETRY_SECONDS = 10
@@ -31,12 +31,21 @@ class Problem(Exception):
         What was expected and what was found.
     errors : sequence of dict
         ``name`` and ``detail`` of each parameter at fault.
+    headers : dict
+        Beside those that every error has.
     """
 
-    def __init__(self, status: int, detail: str, errors: Sequence[dict[str, str]] = ()) -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Sequence[dict[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.status = status
         self.detail = detail
         self.errors = list(errors)
+        self.headers = dict(headers or {})
         super().__init__(detail)
 
 
@@ -45,6 +54,7 @@ def register_errors(app: APIFlask) -> None:
     app.register_error_handler(Problem, _problem)
     app.register_error_handler(BadQuestion, _bad_question)
     app.register_error_handler(NotFound, _not_found)
+    app.register_error_handler(NotPossible, _not_possible)
     app.register_error_handler(NotReady, _not_ready)
     app.register_error_handler(Unavailable, _no_database)
     app.error_processor(_bad_parameters)
@@ -53,7 +63,9 @@ def register_errors(app: APIFlask) -> None:
 
 
 def _problem(error: Problem) -> Response:
-    return _answer(error.status, error.detail, error.errors)
+    answer = _answer(error.status, error.detail, error.errors)
+    answer.headers.update(error.headers)
+    return answer
 
 
 def _bad_question(error: BadQuestion) -> Response:
@@ -62,6 +74,10 @@ def _bad_question(error: BadQuestion) -> Response:
 
 def _not_found(error: NotFound) -> Response:
     return _answer(404, str(error))
+
+
+def _not_possible(error: NotPossible) -> Response:
+    return _answer(409, str(error))
 
 
 def _not_ready(error: NotReady) -> Response:

@@ -5,12 +5,12 @@ from __future__ import annotations
 __all__ = ["blueprint"]
 
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from service.answers import status as answers
-from service.answers.desk import Desk
 from service.answers.errors import NotReady
 from service.api import queries, schemas
+from service.api.about import desk
 from service.api.representation import represent
 
 blueprint = APIBlueprint(
@@ -20,17 +20,12 @@ blueprint = APIBlueprint(
 )
 
 
-def _desk() -> Desk:
-    desk: Desk = current_app.extensions["desk"]
-    return desk
-
-
 @blueprint.get("/v1/status")
 @blueprint.input(queries.NoQuery, location="query")
 @blueprint.output(schemas.Status)
 def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Say how fresh each series is, what is wrong, and how the jobs fare."""
-    return represent(answers.status(_desk()), rows=None, max_age_seconds=0)
+    return represent(answers.status(desk()), rows=None, max_age_seconds=0)
 
 
 @blueprint.get("/livez")
@@ -46,6 +41,6 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 @blueprint.output(schemas.Health)
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Answer when the store can be read and an issue exists, however old."""
-    if not answers.is_ready(_desk()):
+    if not answers.is_ready(desk()):
         raise NotReady("nothing is published yet: the first refit is still to come")
     return represent({"status": "ready"}, rows=None, max_age_seconds=0)

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 __all__ = [
+    "AgeQuery",
     "BriefingQuery",
     "CapacityQuery",
+    "ChanceQuery",
     "ChangesQuery",
     "ExceedanceQuery",
     "ForecastQuery",
     "IssueQuery",
+    "IssuesQuery",
     "NoQuery",
     "ObservationsQuery",
+    "PanelQuery",
     "QuietQuery",
     "TotalsQuery",
     "TrackRecordQuery",
+    "WhichQuery",
 ]
 
 import datetime as dt
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from service.answers.bands import LEVELS
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
+from service.clock import uk_day
 from service.store.observations import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
@@ -60,6 +66,12 @@ def _as_of(value: Any) -> Any:
         raise ValueError(
             f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
         ) from None
+
+
+def _day_of(value: Any) -> Any:
+    """A date, or the UK day of an instant: charts ask with instants."""
+    found = _as_of(value)
+    return uk_day(found) if isinstance(found, dt.datetime) else found
 
 
 def _numbers(value: Any) -> Any:
@@ -116,6 +128,7 @@ Weeks = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}w$", "examples": ["26w"]}),
 ]
 Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
+DayOf = Annotated[dt.date, BeforeValidator(_day_of), _as_text("2024-10-18")]
 Moment = Annotated[AsOf, BeforeValidator(_as_of), _as_text("2024-10-18T14:00:00Z")]
 Levels = Annotated[
     tuple[int, ...],
@@ -132,7 +145,6 @@ _LEVELS = Field(
     description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
     json_schema_extra={"default": "50,80,95"},
 )
-_ISSUE = Field("latest", max_length=64, description="An issue's id, or `latest`.")
 _MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
 
 
@@ -144,7 +156,9 @@ class NoQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        known = [field.alias or name for name, field in cls.model_fields.items()]
+        own = cls.__annotations__  # first what is asked here, then what all take
+        fields = sorted(cls.model_fields.items(), key=lambda item: item[0] not in own)
+        known = [field.alias or name for name, field in fields]
         unknown = [name for name in data if name not in known]
         if unknown:
             allowed = ", ".join(known) or "none"
@@ -153,16 +167,44 @@ class NoQuery(BaseModel):
         return data
 
 
-class ForecastQuery(NoQuery):
+class TableQuery(NoQuery):
+    """What every answer that is a table takes."""
+
+    format: Literal["json", "csv"] | None = Field(
+        None, description="`json` or `csv`; unless given, as the header Accept says."
+    )
+
+
+class WhichQuery(TableQuery):
+    """Of which issue."""
+
+    issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
+    as_of: Moment | None = Field(
+        None,
+        description="The issue that stood then: at that instant, or at the end of that UK day. "
+        "Not beside `issue`.",
+    )
+
+
+class IssueQuery(WhichQuery):
+    """What most answers about an issue take."""
+
+    model: str = _MODEL
+
+
+class ForecastQuery(IssueQuery):
     """How far, which bands, of which issue."""
 
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
     levels: Levels = _LEVELS
-    issue: str = _ISSUE
-    model: str = _MODEL
+    format: Literal["json", "csv", "hubverse"] | None = Field(  # type: ignore[assignment]
+        None,
+        description="`json`, `csv`, or `hubverse`: 23 quantiles and 100 sample paths of each day "
+        "as CSV. Unless given, as the header Accept says.",
+    )
 
 
-class TotalsQuery(NoQuery):
+class TotalsQuery(IssueQuery):
     """Which spans, which bands, of which issue."""
 
     periods: Periods | None = Field(
@@ -172,8 +214,6 @@ class TotalsQuery(NoQuery):
     first: Day | None = Field(None, alias="from", description="First day of a span of your own.")
     last: Day | None = Field(None, alias="to", description="Last day of a span of your own.")
     levels: Levels = _LEVELS
-    issue: str = _ISSUE
-    model: str = _MODEL
 
     @model_validator(mode="after")
     def _one_way(self) -> TotalsQuery:
@@ -184,51 +224,38 @@ class TotalsQuery(NoQuery):
         return self
 
 
-class ExceedanceQuery(NoQuery):
+class ExceedanceQuery(IssueQuery):
     """Above what, in how many days, how far."""
 
     threshold: Whole = Field(500, description="More than so many count, 0 to 1,000,000.")
     window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
-    issue: str = _ISSUE
-    model: str = _MODEL
 
 
-class CapacityQuery(NoQuery):
+class CapacityQuery(IssueQuery):
     """How long a stay, how sure, how far."""
 
     stay_days: Whole = Field(4, description="Days that each person stays, 1 to 400.")
     share: Share = Field(0.9, description="Probability that the places suffice, 0.5 to 0.999.")
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
     levels: Levels = _LEVELS
-    issue: str = _ISSUE
-    model: str = _MODEL
 
 
-class QuietQuery(NoQuery):
+class QuietQuery(IssueQuery):
     """How far, of which issue."""
 
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
-    issue: str = _ISSUE
-    model: str = _MODEL
 
 
-class IssueQuery(NoQuery):
-    """Of which issue."""
-
-    issue: str = _ISSUE
-
-
-class ChangesQuery(NoQuery):
+class ChangesQuery(WhichQuery):
     """Of which issue, since which."""
 
     since: str | None = Field(
         None, max_length=64, description="An earlier issue; the one before when not given."
     )
-    issue: str = _ISSUE
 
 
-class TrackRecordQuery(NoQuery):
+class TrackRecordQuery(TableQuery):
     """Of how many weeks, of which model, live or replayed."""
 
     window: Weeks = Field(
@@ -240,7 +267,7 @@ class TrackRecordQuery(NoQuery):
     )
 
 
-class ObservationsQuery(NoQuery):
+class ObservationsQuery(TableQuery):
     """Which days, as of when."""
 
     first: Day | None = Field(None, alias="from", description="First day.")
@@ -256,3 +283,33 @@ class BriefingQuery(NoQuery):
     as_of: Moment | None = Field(
         None, description="A date: days up to it. An instant: what was known then."
     )
+
+
+class IssuesQuery(TableQuery):
+    """Which page."""
+
+    limit: Whole = Field(100, description="Issues a page, 1 to 500.")
+    after: str | None = Field(None, max_length=120, description="The `next` of the page before.")
+
+
+class PanelQuery(IssueQuery):
+    """Which days; a day may be given as an instant, as charts do."""
+
+    first: DayOf | None = Field(
+        None, alias="from", description="First day; 60 days before the forecast unless given."
+    )
+    last: DayOf | None = Field(
+        None, alias="to", description="Last day; the 28th day of the forecast unless given."
+    )
+
+
+class ChanceQuery(IssueQuery):
+    """Above what, in how many days, how far."""
+
+    threshold: Whole = Field(2000, description="More than so many count, 0 to 1,000,000.")
+    window: Whole = Field(7, description="Days that are summed, 1 to the horizon.")
+    horizon: Horizon = Field(7, description="Days ahead, 1 to 400.")
+
+
+class AgeQuery(TableQuery):
+    """How old the newest issue is."""

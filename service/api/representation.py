@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["represent"]
+__all__ = ["CSV", "JSON", "Rendered", "chosen", "render", "reply", "represent", "tag"]
 
 import csv
 import hashlib
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, request
@@ -16,6 +17,18 @@ from flask import Response, request
 from service.api.errors import Problem
 
 JSON, CSV = "application/json", "text/csv"
+_FORMATS = {"json": JSON, "csv": CSV, "hubverse": CSV}
+FOREVER_SECONDS = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """An answer as bytes; as frozen as the issue that it is about."""
+
+    content: bytes
+    content_type: str
+    etag: str
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 def represent(
@@ -38,29 +51,66 @@ def represent(
     Problem
         406 when the reader wants neither JSON nor, for a table, CSV.
     """
-    offered = [JSON, CSV] if rows else [JSON]
-    chosen = request.accept_mimetypes.best_match(offered)
-    if request.accept_mimetypes and chosen is None:
+    kind = chosen(table=rows is not None)
+    return reply(render(body, kind, rows, columns), max_age_seconds)
+
+
+def chosen(table: bool) -> str:
+    """The form that the reader prefers: as `format` says, and else as Accept does."""
+    offered = [JSON, CSV] if table else [JSON]
+    named = _FORMATS.get(request.args.get("format", ""))
+    if named in offered:
+        return named
+    accept = request.headers.get("Accept", "*/*")
+    if accept == "*/*":
+        return JSON
+    found = request.accept_mimetypes.best_match(offered)
+    if request.accept_mimetypes and found is None:
         raise Problem(406, f"expected Accept to allow {' or '.join(offered)}")
-    if chosen == CSV and rows:
+    return found or JSON
+
+
+def render(
+    body: dict[str, Any], kind: str, rows: str | None = "rows", columns: Sequence[str] = ()
+) -> Rendered:
+    """Turn `body` into bytes of `kind`, and tag them."""
+    if kind == CSV and rows is not None:
         text, content_type = _csv(body[rows], columns), f"{CSV}; charset=utf-8"
     else:
         text, content_type = json.dumps(body, separators=(",", ":"), allow_nan=False), JSON
     content = text.encode()
-    answer = Response(content, content_type=content_type)
     # The tag is of the bytes themselves: issue, figures, status and reasons are all in them,
     # save in CSV, whose status stands in headers.
     digest = hashlib.sha256(content)
+    headers = []
     for name in ("status", "issue_id", "data_through"):
         if body.get(name):
-            answer.headers[f"X-Crossings-{name.replace('_', '-').title()}"] = str(body[name])
+            headers.append((f"X-Crossings-{name.replace('_', '-').title()}", str(body[name])))
             digest.update(str(body[name]).encode())
     digest.update(json.dumps(body.get("reasons", [])).encode())
-    answer.set_etag(digest.hexdigest()[:32])
-    answer.headers["Cache-Control"] = f"public, max-age={max_age_seconds}"
-    answer.vary.add("Accept")
-    answer.make_conditional(request)
+    return Rendered(content, content_type, digest.hexdigest()[:32], tuple(headers))
+
+
+def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
+    """Send the bytes, or 304 when the reader has them already."""
+    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(rendered.etag):
+        answer = Response(status=304)
+        del answer.headers["Content-Type"]
+    else:
+        answer = Response(rendered.content, content_type=rendered.content_type)
+    answer.headers.extend(rendered.headers)
+    answer.headers["ETag"] = f'"{rendered.etag}"'
+    # What was read with a key is not for a shared cache to hand to others.
+    scope = "private" if "Authorization" in request.headers else "public"
+    age = f"{scope}, max-age={FOREVER_SECONDS if immutable else max_age_seconds}"
+    answer.headers["Cache-Control"] = f"{age}, immutable" if immutable else age
+    answer.headers["Vary"] = "Accept"
     return answer
+
+
+def tag(content: bytes) -> str:
+    """A strong tag of `content`."""
+    return hashlib.sha256(content).hexdigest()[:32]
 
 
 def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:

@@ -10,12 +10,17 @@ __all__ = [
     "Exceedance",
     "Explanation",
     "Forecast",
+    "ForecastRow",
+    "Headed",
     "Health",
     "Observations",
+    "Open",
     "ProblemDetails",
     "Quiet",
+    "Revisions",
     "Status",
     "Totals",
+    "TotalsRow",
     "TrackRecord",
 ]
 
@@ -27,18 +32,20 @@ from pydantic import BaseModel, ConfigDict
 StatusName = Literal["fresh", "stale", "degraded"]
 
 
-class _Open(BaseModel):
+class Open(BaseModel):
+    """Keys may be added."""
+
     model_config = ConfigDict(extra="allow")
 
 
-class ReasonItem(_Open):
+class ReasonItem(Open):
     """Why the status is not ``fresh``."""
 
     name: str
     detail: str
 
 
-class _Headed(_Open):
+class Headed(Open):
     """What every answer about an issue says first."""
 
     series_id: str
@@ -55,7 +62,7 @@ class _Headed(_Open):
     attribution: str
 
 
-class ForecastRow(_Open):
+class ForecastRow(Open):
     """One day; further levels add their own ``lo`` and ``hi``."""
 
     time: dt.datetime
@@ -72,14 +79,14 @@ class ForecastRow(_Open):
     hi95: int | None = None
 
 
-class Forecast(_Headed):
+class Forecast(Headed):
     """Bands of the coming days."""
 
     levels: list[int]
     rows: list[ForecastRow]
 
 
-class TotalsRow(_Open):
+class TotalsRow(Open):
     """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
 
     period: str
@@ -93,14 +100,14 @@ class TotalsRow(_Open):
     note: str | None
 
 
-class Totals(_Headed):
+class Totals(Headed):
     """Sums over spans of days."""
 
     levels: list[int]
     rows: list[TotalsRow]
 
 
-class ExceedanceRow(_Open):
+class ExceedanceRow(Open):
     """One run of days, by its first and last day."""
 
     time: dt.datetime
@@ -110,7 +117,7 @@ class ExceedanceRow(_Open):
     p_above: float
 
 
-class Exceedance(_Headed):
+class Exceedance(Headed):
     """How likely a threshold is passed."""
 
     threshold: int
@@ -120,7 +127,7 @@ class Exceedance(_Headed):
     rows: list[ExceedanceRow]
 
 
-class CapacityRow(_Open):
+class CapacityRow(Open):
     """People present on one day, and the places that suffice."""
 
     time: dt.datetime
@@ -131,7 +138,7 @@ class CapacityRow(_Open):
     places: int
 
 
-class Capacity(_Headed):
+class Capacity(Headed):
     """People present at once."""
 
     stay_days: int
@@ -142,7 +149,7 @@ class Capacity(_Headed):
     rows: list[CapacityRow]
 
 
-class QuietSummary(_Open):
+class QuietSummary(Open):
     """A number of days, in short."""
 
     median: int
@@ -151,7 +158,7 @@ class QuietSummary(_Open):
     hi80: int
 
 
-class QuietRow(_Open):
+class QuietRow(Open):
     """How likely so many days are."""
 
     days: int
@@ -161,7 +168,7 @@ class QuietRow(_Open):
     p_quiet_days_at_least: float
 
 
-class Quiet(_Headed):
+class Quiet(Headed):
     """How long it may stay quiet."""
 
     horizon: int
@@ -170,7 +177,7 @@ class Quiet(_Headed):
     rows: list[QuietRow]
 
 
-class ExplanationRow(_Open):
+class ExplanationRow(Open):
     """One day: the yearly mean and each factor add up to the mean."""
 
     time: dt.datetime
@@ -180,7 +187,7 @@ class ExplanationRow(_Open):
     mean: float
 
 
-class Explanation(_Headed):
+class Explanation(Headed):
     """What drives the forecast."""
 
     method: str
@@ -189,7 +196,7 @@ class Explanation(_Headed):
     rows: list[ExplanationRow]
 
 
-class ChangesRow(_Open):
+class ChangesRow(Open):
     """One day: what was forecast before and each cause add up to what is now."""
 
     time: dt.datetime
@@ -198,7 +205,7 @@ class ChangesRow(_Open):
     after: float
 
 
-class Changes(_Headed):
+class Changes(Headed):
     """What changed between two issues."""
 
     since: str
@@ -208,7 +215,7 @@ class Changes(_Headed):
     rows: list[ChangesRow]
 
 
-class TrackRecordRow(_Open):
+class TrackRecordRow(Open):
     """One lead or total: average scores, coverage with its uncertainty, skill."""
 
     measure: str
@@ -218,7 +225,7 @@ class TrackRecordRow(_Open):
     bias: float | None
 
 
-class PastWeek(_Open):
+class PastWeek(Open):
     """The 7-day total of one issue, and what came."""
 
     issue_id: str
@@ -229,7 +236,7 @@ class PastWeek(_Open):
     crps: float
 
 
-class TrackRecord(_Open):
+class TrackRecord(Open):
     """How good the published forecasts were."""
 
     series_id: str
@@ -244,7 +251,7 @@ class TrackRecord(_Open):
     best: list[PastWeek]
 
 
-class ObservationsRow(_Open):
+class ObservationsRow(Open):
     """One published figure."""
 
     time: dt.datetime
@@ -254,7 +261,7 @@ class ObservationsRow(_Open):
     known_at: dt.datetime
 
 
-class Observations(_Open):
+class Observations(Open):
     """The published figures."""
 
     series_id: str
@@ -265,7 +272,29 @@ class Observations(_Open):
     rows: list[ObservationsRow]
 
 
-class AgainstRow(_Open):
+class RevisionsRow(Open):
+    """A figure that was published anew with another value."""
+
+    time: dt.datetime
+    date: dt.date
+    value_before: int
+    value: int
+    source_before: str
+    source: str
+    known_at: dt.datetime
+    marked_revised: bool
+    ruled: bool
+
+
+class Revisions(Open):
+    """Every revision, in the order of publication; `count` is of those that ruled."""
+
+    series_id: str
+    count: int
+    rows: list[RevisionsRow]
+
+
+class AgainstRow(Open):
     """The same span of an earlier year."""
 
     year: int
@@ -274,14 +303,14 @@ class AgainstRow(_Open):
     per_cent: float | None
 
 
-class SpanItem(_Open):
+class SpanItem(Open):
     """A sum, and the same span of every earlier year."""
 
     value: int
     against: list[AgainstRow]
 
 
-class Briefing(_Open):
+class Briefing(Open):
     """Where things stand."""
 
     series_id: str
@@ -296,12 +325,14 @@ class Briefing(_Open):
     reasons: list[ReasonItem]
 
 
-class CatalogueRow(_Open):
+class CatalogueRow(Open):
     """A series."""
 
     series_id: str
     title: str
     unit: str
+    frequency: Literal["daily", "weekly"]
+    is_forecast: bool
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None
@@ -309,13 +340,13 @@ class CatalogueRow(_Open):
     reasons: list[ReasonItem]
 
 
-class Catalogue(_Open):
+class Catalogue(Open):
     """The series that are served."""
 
     rows: list[CatalogueRow]
 
 
-class Status(_Open):
+class Status(Open):
     """How the service is."""
 
     status: StatusName
@@ -323,13 +354,13 @@ class Status(_Open):
     now: dt.datetime
 
 
-class Health(_Open):
+class Health(Open):
     """Whether it is."""
 
     status: str
 
 
-class ProblemDetails(_Open):
+class ProblemDetails(Open):
     """An error, as RFC 9457 has it."""
 
     type: str

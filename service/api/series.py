@@ -7,7 +7,7 @@ __all__ = ["blueprint"]
 from typing import Any
 
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from service.answers import (
     bands,
@@ -17,15 +17,17 @@ from service.answers import (
     exceedance,
     explanation,
     figures,
+    hubverse,
     quiet,
+    revisions,
     status,
     totals,
     track_record,
 )
-from service.answers.desk import Desk, View
+from service.answers.desk import UNITS
 from service.api import queries, schemas
+from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
-from service.clock import instant
 from service.sources.figures import ATTRIBUTION
 
 blueprint = APIBlueprint(
@@ -36,17 +38,12 @@ blueprint = APIBlueprint(
 )
 
 
-def _desk() -> Desk:
-    desk: Desk = current_app.extensions["desk"]
-    return desk
-
-
 @blueprint.get("")
 @blueprint.input(queries.NoQuery, location="query")
 @blueprint.output(schemas.Catalogue)
 def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
-    rows = status.catalogue(_desk())
+    rows = status.catalogue(desk())
     return represent({"attribution": ATTRIBUTION, "rows": rows})
 
 
@@ -56,10 +53,17 @@ def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 def observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     q = query_data
-    rows = figures.figures(_desk(), series_id, q.first, q.last, q.as_of)
-    body = {"series_id": series_id, "unit": series_id} | _desk().standing(series_id).said()
-    body |= {"attribution": ATTRIBUTION, "rows": rows}
-    return represent(body, columns=figures.COLUMNS)
+    rows = figures.figures(desk(), series_id, q.first, q.last, q.as_of)
+    return represent(_stored(series_id) | {"rows": rows}, columns=figures.COLUMNS)
+
+
+@blueprint.get("/<series_id>/revisions")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(schemas.Revisions)
+def revised(series_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Return every figure that was published anew with another value."""
+    found = revisions.revisions(desk(), series_id)
+    return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
 
 
 @blueprint.get("/<series_id>/forecast")
@@ -68,9 +72,14 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
 def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     """Return the bands of each coming day."""
     q = query_data
-    view = _desk().view(series_id, q.issue, q.model)
-    rows = bands.bands(view.paths, q.horizon, q.levels)
-    return represent(_head(view) | {"levels": list(q.levels), "rows": rows})
+    view = view_of(series_id, q)
+    if q.format == "hubverse":
+        return about(view, q, lambda: {"rows": hubverse.hubverse(view, q.horizon)})
+    return about(
+        view,
+        q,
+        lambda: {"levels": list(q.levels), "rows": bands.bands(view.paths, q.horizon, q.levels)},
+    )
 
 
 @blueprint.get("/<series_id>/totals")
@@ -79,14 +88,18 @@ def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
 def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
     """Return sums over named periods, or over a span of your own."""
     q = query_data
-    view = _desk().view(series_id, q.issue, q.model)
-    if q.first and q.last:
-        rows = totals.between(view.known, view.paths, q.first, q.last, q.levels)
-    else:
-        rows = totals.periods(
-            view.known, view.paths, view.moment, q.periods or totals.PERIODS, q.levels
-        )
-    return represent(_head(view) | {"levels": list(q.levels), "rows": rows})
+    view = view_of(series_id, q)
+
+    def answer() -> dict[str, Any]:
+        if q.first and q.last:
+            rows = totals.between(view.known, view.paths, q.first, q.last, q.levels)
+        else:
+            rows = totals.periods(
+                view.known, view.paths, view.moment, q.periods or totals.PERIODS, q.levels
+            )
+        return {"levels": list(q.levels), "rows": rows}
+
+    return about(view, q, answer)
 
 
 @blueprint.get("/<series_id>/exceedance")
@@ -95,9 +108,9 @@ def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
 def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     """Return how likely each day, or run of days, brings more than a threshold."""
     q = query_data
-    view = _desk().view(series_id, q.issue, q.model)
-    return represent(
-        _head(view) | exceedance.exceedance(view.paths, q.threshold, q.window, q.horizon)
+    view = view_of(series_id, q)
+    return about(
+        view, q, lambda: exceedance.exceedance(view.paths, q.threshold, q.window, q.horizon)
     )
 
 
@@ -107,9 +120,14 @@ def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
 def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
     """Return how many people are present at once, and how many places suffice."""
     q = query_data
-    view = _desk().view(series_id, q.issue, q.model)
-    answer = capacity.capacity(view.known, view.paths, q.stay_days, q.share, q.horizon, q.levels)
-    return represent(_head(view) | answer)
+    view = view_of(series_id, q)
+    return about(
+        view,
+        q,
+        lambda: capacity.capacity(
+            view.known, view.paths, q.stay_days, q.share, q.horizon, q.levels
+        ),
+    )
 
 
 @blueprint.get("/<series_id>/quiet")
@@ -118,17 +136,18 @@ def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
 def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
     """Return how long it may stay quiet, and on how many days."""
     q = query_data
-    view = _desk().view(series_id, q.issue, q.model)
-    return represent(_head(view) | quiet.quiet(view.paths, q.horizon))
+    view = view_of(series_id, q)
+    return about(view, q, lambda: quiet.quiet(view.paths, q.horizon))
 
 
 @blueprint.get("/<series_id>/explanation")
-@blueprint.input(queries.IssueQuery, location="query")
+@blueprint.input(queries.WhichQuery, location="query")
 @blueprint.output(schemas.Explanation)
-def why(series_id: str, query_data: queries.IssueQuery) -> Response:
+def why(series_id: str, query_data: queries.WhichQuery) -> Response:
     """Return what drives the forecast: season, level, yesterday, weekday, weather."""
-    view = _desk().view(series_id, query_data.issue)
-    return represent(_head(view) | explanation.explanation(_desk(), view))
+    q = query_data
+    view = desk().view(series_id, q.issue, as_of=q.as_of)
+    return represent(head(view) | explanation.explanation(desk(), view))
 
 
 @blueprint.get("/<series_id>/changes")
@@ -136,8 +155,9 @@ def why(series_id: str, query_data: queries.IssueQuery) -> Response:
 @blueprint.output(schemas.Changes)
 def changed(series_id: str, query_data: queries.ChangesQuery) -> Response:
     """Return what changed since an earlier issue, and because of what."""
-    view = _desk().view(series_id, query_data.issue)
-    return represent(_head(view) | changes.changes(_desk(), view, query_data.since))
+    q = query_data
+    view = desk().view(series_id, q.issue, as_of=q.as_of)
+    return represent(head(view) | changes.changes(desk(), view, q.since))
 
 
 @blueprint.get("/<series_id>/track-record")
@@ -146,7 +166,7 @@ def changed(series_id: str, query_data: queries.ChangesQuery) -> Response:
 def record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
     """Return how good the published forecasts were."""
     q = query_data
-    answer = track_record.track_record(_desk(), series_id, q.window, q.model, q.kind)
+    answer = track_record.track_record(desk(), series_id, q.window, q.model, q.kind)
     return represent(answer | {"attribution": ATTRIBUTION})
 
 
@@ -155,24 +175,12 @@ def record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
 @blueprint.output(schemas.Briefing)
 def brief(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
-    answer = briefing.briefing(_desk(), series_id, query_data.as_of)
-    answer |= _desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
+    answer = briefing.briefing(desk(), series_id, query_data.as_of)
+    answer |= desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
     return represent(answer, rows=None)
 
 
-def _head(view: View) -> dict[str, Any]:
-    """What every answer about an issue says first."""
-    issue = view.issue
-    return {
-        "series_id": issue.series_id,
-        "unit": issue.series_id,
-        "issue_id": issue.issue_id,
-        "model": view.entry.model,
-        "model_version": view.entry.version,
-        "origin": issue.origin.isoformat(),
-        "data_through": issue.data_through.isoformat(),
-        "as_of": instant(issue.as_of),
-        "issued_at": instant(issue.issued_at),
-        **view.state.said(),
-        "attribution": ATTRIBUTION,
-    }
+def _stored(series_id: str) -> dict[str, Any]:
+    """What every answer about figures says first."""
+    told = {"series_id": series_id, "unit": UNITS[series_id]} | desk().standing(series_id).said()
+    return told | {"attribution": ATTRIBUTION}

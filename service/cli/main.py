@@ -17,6 +17,7 @@ from service.settings import SettingsError
 _COMMANDS = {
     "run": "service.cli.run",
     "ingest": "service.cli.operate",
+    "weather": "service.cli.operate",
     "refit": "service.cli.operate",
     "compare": "service.cli.operate",
     "score": "service.cli.record",
@@ -24,6 +25,7 @@ _COMMANDS = {
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
+    "keys": "service.cli.keys",
     "forecast": "service.cli.offline",
     "backtest": "service.cli.offline",
 }
@@ -100,6 +102,8 @@ def _expected(error: Exception) -> int | None:
         return 2
     if isinstance(error, RegistryError):
         return 2
+    if isinstance(error, OSError) and error.filename is not None:
+        return 1
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
     return None

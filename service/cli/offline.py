@@ -276,7 +276,7 @@ def _show_backtest(found: dict[str, Any]) -> None:
             _number(cover["total_28"]["80"], 2),
             _number(row["seconds_per_origin"], 3),
         )
-    Console(width=120 if not sys.stdout.isatty() else None).print(table)
+    Console(width=160 if not sys.stdout.isatty() else None).print(table)
     for name, row in found["models"].items():
         for reason in row["declined"]:
             click.echo(f"{name} declined at {reason}", err=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status"]
+__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
 
 import json
 import sys
@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
 from service.context import open_context
 from service.settings import Settings
@@ -21,24 +22,54 @@ from service.settings import Settings
 @click.command()
 @click.option(
     "--source",
-    type=click.Choice(["figures", "csv"]),
+    type=click.Choice(["figures", "govuk", "workbook", "page", "csv"]),
     help="Where the figures come from; CROSSINGS_SOURCE unless given.",
 )
+@click.option("--dry-run", is_flag=True, help="Show what would change; store nothing.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.pass_obj
-def ingest(settings: Settings, source: str | None, file: Path | None) -> None:
-    """Read figures into the store.
+def ingest(settings: Settings, source: str | None, dry_run: bool, file: Path | None) -> None:
+    """Read figures into the store: embedded, from GOV.UK, or from a FILE.
+
+    A workbook or a page that breaks a rule is refused whole, and nothing of it is stored.
 
     \b
     Examples:
       crossings ingest
+      crossings ingest --source govuk --dry-run
+      crossings ingest --source workbook 31_December_2025_Small_boats_-_time_series.ods
       crossings ingest --source csv my-figures.csv
     """
-    from service.jobs.ingest import ingest as job
+    from service.cli.changes import show
+    from service.jobs import ingest as jobs
 
-    if (source == "csv") != (file is not None):
-        raise click.UsageError("expected --source csv with a FILE, or neither")
-    click.echo(job(open_context(settings), source, file).reason)
+    if (source in ("workbook", "page", "csv")) != (file is not None):
+        raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
+    context = open_context(settings)
+    if dry_run:
+        reading = jobs.preview(context, source, file)
+        show(reading, source or settings.source)
+        if reading.refusals:
+            raise reading.refusals[0]
+        return
+    outcome = jobs.ingest(context, source, file)
+    click.echo(outcome.reason)
+    for note in outcome.detail.get("notes", []):
+        click.echo(f"note: {note}")
+
+
+@click.command()
+@click.pass_obj
+def weather(settings: Settings) -> None:
+    """Read the weather of the Dover Strait into the store; nothing when CROSSINGS_WEATHER is off.
+
+    \b
+    Example:
+      CROSSINGS_WEATHER=openmeteo crossings weather
+    """
+    from service.jobs.weather import weather as job
+
+    click.echo(job(open_context(settings)).reason)
 
 
 @click.command()
@@ -94,6 +125,7 @@ def serve(settings: Settings) -> None:
     """
     from service.server import serve as run
 
+    require_free(settings)
     open_context(settings).database.close()  # migrate once, before the workers start
     run(settings)
 

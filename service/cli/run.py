@@ -5,19 +5,17 @@ from __future__ import annotations
 __all__ = ["run"]
 
 import contextlib
-import os
+import http.client
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from types import FrameType
 
 import click
 
+from service.cli.ports import require_free
 from service.cli.progress import fitting
 from service.context import Context, open_context
 from service.settings import Settings
@@ -41,7 +39,7 @@ def run(settings: Settings) -> int:
       CROSSINGS_PORT=8080 crossings run
     """
     with contextlib.suppress(_Stopped), _stoppable():
-        _require_free(settings)
+        require_free(settings)
         context = open_context(settings)
         _prepare(context)
         context.database.close()
@@ -51,15 +49,33 @@ def run(settings: Settings) -> int:
 
 def _prepare(context: Context) -> None:
     from forecast.specs import published
-    from service.jobs.ingest import ingest
     from service.jobs.refit import refit
     from service.registry import declared
 
     click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
-    click.echo(f"figures   {ingest(context).reason}")
+    _ingest(context)
     with fitting(len(published(declared(context.settings.models_dir)))) as progress:
         outcome = refit(context, progress=progress)
     click.echo(f"forecast  {outcome.reason}")
+
+
+def _ingest(context: Context) -> None:
+    """Read the figures; a site that is down must not keep the service from starting."""
+    from forecast.joint import PEOPLE
+    from service.jobs.ingest import ingest
+    from service.jobs.record import JobError
+    from service.store import observations
+
+    with context.database.reading() as connection:
+        is_empty = observations.first_day(connection, PEOPLE) is None
+    if is_empty and context.settings.source != "figures":
+        click.echo(f"figures   {ingest(context, 'figures').reason}")
+    try:
+        click.echo(f"figures   {ingest(context).reason}")
+    except JobError as error:
+        if context.settings.source == "figures":
+            raise
+        click.echo(f"figures   not read: {error}", err=True)
 
 
 def _serve(settings: Settings) -> int:
@@ -68,9 +84,10 @@ def _serve(settings: Settings) -> int:
     try:
         for role in ("serve", "scheduler"):
             # A session of their own: Ctrl-C reaches us alone, and we pass it on.
-            children[role] = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", role], start_new_session=True
-            )
+            with _undisturbed():
+                children[role] = subprocess.Popen(
+                    [sys.executable, "-m", "service.cli", role], start_new_session=True
+                )
         _wait_until_ready(settings, children["serve"])
         click.echo(
             f"ready     {settings.address}/                 the page\n"
@@ -103,30 +120,38 @@ def _stop(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> None:
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "") else settings.host
-    host = f"[{host}]" if ":" in host else host
+    host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
+        # Straight to it: a proxy of the environment knows nothing of this machine's ports.
+        connection = http.client.HTTPConnection(host, settings.port, timeout=5)
         try:
-            with urllib.request.urlopen(f"http://{host}:{settings.port}/readyz", timeout=5):
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
                 return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
+        except (http.client.HTTPException, OSError):
+            pass
+        finally:
+            connection.close()
+        time.sleep(0.05)
     raise click.ClickException("the web server did not become ready")
 
 
-def _require_free(settings: Settings) -> None:
-    """Find out before the fits, not after, that the port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise click.ClickException(
-                f"{settings.host}:{settings.port}: {os.strerror(error.errno or 0)}; "
-                "choose another port with CROSSINGS_PORT"
-            ) from error
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put off a signal to the end: a child that is not yet in our list would outlive us."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda signum, _: came.append(signum))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 @contextlib.contextmanager

@@ -22,8 +22,8 @@ from flask import (
 )
 
 from forecast.joint import SERIES
+from service.answers.archive import listing
 from service.answers.desk import Desk
-from service.answers.past import issues_listed
 from service.clock import uk_day
 from service.dashboard.asked import FIELDS, Asked, Plan, asked
 from service.dashboard.now import what_is_coming
@@ -44,6 +44,7 @@ VIEWS = (
 )
 _STATIC = Path(__file__).parent / "static"
 _A_YEAR_SECONDS = 365 * 86400
+_RECENT = 8
 _marks: dict[str, str] = {}
 
 for _name, _filter in FILTERS.items():
@@ -114,8 +115,8 @@ def record() -> Response:
 @blueprint.get("/about")
 def about() -> Response:
     """Say what this is; needs no forecast."""
-    contact = _desk().context.settings.contact
-    return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
+    operator = _desk().context.settings.operator
+    return _tagged(make_response(render_template("about.html", operator=operator, **_frame())))
 
 
 def _desk() -> Desk:
@@ -151,7 +152,7 @@ def _page(template: str, wanted: Asked, status: int = 200, **more: Any) -> Respo
         "unit": view.known.unit,
         "issued_on": uk_day(view.issue.issued_at),
         "today": uk_day(desk.clock()),
-        "issues": issues_listed(desk, wanted.series_id, 8),
+        "issues": listing(desk, wanted.series_id, _RECENT)[0],
         "reasons": _reasons(wanted),
     }
     return _tagged(make_response(render_template(template, **frame, **more), status))

@@ -23,10 +23,12 @@ from apscheduler.triggers.cron import CronTrigger
 
 from service.clock import LONDON, instant, utc_now
 from service.context import Context
+from service.jobs import asked
 from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, abandon
 from service.jobs.refit import refit
+from service.jobs.weather import weather
 from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
@@ -40,6 +42,10 @@ def _renew(context: Context, period: str) -> None:
     finally:
         refit(context, period=period)
         _compare(context, period)
+
+
+def _weather(context: Context, period: str) -> None:
+    weather(context, period=period)
 
 
 def _compare(context: Context, period: str) -> None:
@@ -66,6 +72,9 @@ class Scheduled:
 SCHEDULE = (
     Scheduled("renew", "50 13 * * *", _renew, "ingest and refit after the day's publication"),
     Scheduled("renew-weekend", "40 9 * * sat,sun", _renew, "the same, earlier, at weekends"),
+    Scheduled("renew-evening", "30 17 * * *", _renew, "the same, for what was published late"),
+    Scheduled("weather", "25 5 * * *", _weather, "the weather, if it is read at all"),
+    Scheduled("weather-noon", "25 13 * * *", _weather, "the same, before the day's forecast"),
 )
 
 
@@ -83,6 +92,7 @@ def build(context: Context) -> BlockingScheduler:
     # Once at the start: after the first fits there is no record yet to choose a champion by.
     start = Scheduled("compare", "", _compare, "the record of every model, if it has gaps")
     scheduler.add_job(_guarded, args=[context, start], id=start.name)
+    scheduler.add_job(asked.take, "interval", seconds=asked.POLL_SECONDS, args=[context])
     scheduler.add_listener(_missed, EVENT_JOB_MISSED)
     return scheduler
 

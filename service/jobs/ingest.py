@@ -2,75 +2,194 @@
 
 from __future__ import annotations
 
-__all__ = ["ingest"]
+__all__ = ["Reading", "ingest", "preview"]
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from forecast.joint import SERIES
-from forecast.series import DailySeries, as_date
-from service.clock import uk_day, utc_now
+from service.clock import assumed_known_at, instant, uk_day, utc_now
 from service.context import Context
+from service.jobs.gather import Gathered, gather, prune
 from service.jobs.record import JobError, Outcome, perform
-from service.sources import csv, figures
-from service.sources.base import SourceError
-from service.store import observations
-from service.store.observations import Figure
+from service.sources import rules
+from service.sources.base import Document, SourceError
+from service.store import fetches, observations
+from service.store.database import Connection
+from service.store.observations import Change, Figure, Stored
+
+_UNDATED = ("figures", "csv")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source would change, or has changed.
+
+    Attributes
+    ----------
+    taken : tuple of (Document, Stored)
+        In the order in which they were published.
+    refusals : tuple of SourceError
+        One for each document that was refused.
+    unchanged : tuple of str
+        Addresses whose content is as it was.
+    """
+
+    taken: tuple[tuple[Document, Stored], ...]
+    refusals: tuple[SourceError, ...]
+    unchanged: tuple[str, ...]
+
+    @property
+    def changes(self) -> list[Change]:
+        """Every figure that is another than before, by series and day."""
+        found = [change for _, stored in self.taken for change in stored.changes]
+        return sorted(found, key=lambda change: (change.series_id, change.date))
+
+    @property
+    def notes(self) -> list[str]:
+        """Repairs, and figures that are unlikely but allowed."""
+        return [note for document, _ in self.taken for note in document.notes]
+
+    def counted(self, source: str) -> str:
+        """How many figures changed, in words."""
+        new, revised, unchanged = (
+            sum(getattr(stored, name) for _, stored in self.taken)
+            for name in ("new", "revised", "unchanged")
+        )
+        if not self.taken:
+            said = "nothing could be read" if self.refusals else "nothing new was published"
+            return f"{said} at {source}"
+        through = max(document.data_through for document, _ in self.taken)
+        return (
+            f"{new} new, {revised} revised, {unchanged} unchanged from {source}, through {through}"
+        )
+
+
+class _Previewed(Exception):
+    """Ends a transaction that must not be stored."""
 
 
 def ingest(
     context: Context, source: str | None = None, file: Path | None = None, period: str | None = None
 ) -> Outcome:
-    """Read a source whole and store what is new or revised, in one transaction.
+    """Read a source and store what is new or revised, in one transaction.
+
+    A document that is refused is refused whole; what else the source published is stored all the
+    same, and the run fails with the reason.
 
     Parameters
     ----------
     source : str | None
-        ``figures`` or ``csv``; None: the one that the settings name.
+        One of `service.jobs.gather.SOURCES`; None: the one that the settings name.
     file : Path | None
-        The file of the source ``csv``.
+        For a source that is read from a file.
 
     Raises
     ------
     JobError
-        When the source is refused; nothing is stored then.
+        When a document is refused.
     """
     name = source or context.settings.source
     return perform(context, "ingest", lambda _: _ingest(context, name, file), period)
 
 
-def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
+def preview(context: Context, source: str | None = None, file: Path | None = None) -> Reading:
+    """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
+    name = source or context.settings.source
+    gathered = _gather(context, name, file, is_kept=False)
     try:
-        series = _from_file(file) if file else figures.read()
-    except SourceError as error:
-        raise JobError(str(error)) from error
+        with context.database.writing() as connection:
+            reading = _take(connection, gathered)
+            raise _Previewed
+    except _Previewed:
+        return reading
+
+
+def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
+    gathered = _gather(context, source, file, is_kept=True)
     with context.database.writing() as connection:
-        stored = observations.record(
-            connection, _figures(series, source), utc_now(), assume_known=True
-        )
-    through = max(one.data_through for one in series.values())
-    reason = (
-        f"{stored.new} new, {stored.revised} revised, {stored.unchanged} unchanged "
-        f"from {source}, through {through}"
+        reading = _take(connection, gathered)
+    prune(context.settings)
+    counted = reading.counted(source)
+    if reading.refusals:
+        said = "; ".join(str(refusal) for refusal in reading.refusals)
+        more = f" (what else was published is stored: {counted})" if reading.taken else ""
+        raise JobError(said + more) from reading.refusals[0]
+    detail = {
+        "source": source,
+        "new": sum(stored.new for _, stored in reading.taken),
+        "revised": sum(stored.revised for _, stored in reading.taken),
+        "notes": reading.notes,
+        "documents": [
+            {
+                "source": document.source,
+                "published_at": instant(document.published_at) if document.published_at else None,
+                "data_through": document.data_through.isoformat(),
+            }
+            for document, _ in reading.taken
+        ],
+    }
+    return Outcome("done", counted, detail)
+
+
+def _gather(context: Context, source: str, file: Path | None, is_kept: bool) -> Gathered:
+    with context.database.reading() as connection:
+        known = fetches.known(connection)
+    return gather(context.settings, source, file, uk_day(utc_now()), known, is_kept)
+
+
+def _take(connection: Connection, gathered: Gathered) -> Reading:
+    """Store each document unless it contradicts what was published before it."""
+    now = utc_now()
+    taken, refusals = [], list(gathered.refusals)
+    for document in sorted(gathered.documents, key=lambda d: _known_at(d, now)):
+        try:
+            if document.source not in _UNDATED:
+                _check_changes(connection, document, now)
+            figures = _figures(document, now)
+            stored = observations.record(connection, figures, now, assume_known=True)
+            taken.append((document, stored))
+        except SourceError as error:
+            refusals.append(error)
+    names = {document.name for document, _ in taken}
+    fetches.remember(
+        connection, {url: v for url, v in gathered.validators.items() if url in names}, now
     )
-    return Outcome("done", reason, {"source": source, "new": stored.new, "revised": stored.revised})
+    return Reading(tuple(taken), tuple(refusals), gathered.unchanged)
 
 
-def _from_file(file: Path) -> dict[str, DailySeries]:
-    """The series of a CSV file, which may hold anything that somebody wrote."""
-    series = csv.read(file, SERIES[:1])
-    if not set(series) <= set(SERIES):
-        allowed = ", ".join(("date", *SERIES))
-        raise SourceError(f"{file}, row 1", f"only the columns {allowed}", ", ".join(series))
-    today, last = uk_day(utc_now()), as_date(series[SERIES[0]].data_through)
-    if last > today:
-        raise SourceError(str(file), f"days up to {today}", str(last))
-    return series
+def _check_changes(connection: Connection, document: Document, now: dt.datetime) -> None:
+    just_before = min(_known_at(document, now), now) - dt.timedelta(microseconds=1)
+    published = {}
+    for series_id, counts in document.figures.items():
+        if counts:
+            rows = observations.current(
+                connection, series_id, just_before, min(counts), max(counts)
+            )
+            published[series_id] = {row.date: row.value for row in rows}
+    rules.check_changes(document, published)
 
 
-def _figures(series: Mapping[str, DailySeries], source: str) -> Iterator[Figure]:
-    for series_id, one in series.items():
-        first = as_date(one.start)
-        for day, value in enumerate(one.values.tolist()):
-            yield Figure(series_id, first + dt.timedelta(days=day), value, source)
+def _known_at(document: Document, now: dt.datetime) -> dt.datetime:
+    """When the document came to be known; the day after its last if it does not say."""
+    if document.source in _UNDATED:
+        return now
+    return document.published_at or assumed_known_at(document.data_through)
+
+
+def _figures(document: Document, now: dt.datetime) -> Iterator[Figure]:
+    stands = None
+    if document.published_at is None and document.source not in _UNDATED:
+        stands = _known_at(document, now)
+    for series_id, counts in document.figures.items():
+        for day, value in counts.items():
+            yield Figure(
+                series_id,
+                day,
+                value,
+                document.source,
+                document.published_at,
+                stands,
+                (series_id, day) in document.revised,
+            )

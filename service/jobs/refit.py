@@ -67,7 +67,7 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     draft = Draft(run_id, specs, figures, fits, _champion(specs, first, fits), first, inputs, now)
     published = publish(context, draft, newest.issue_id if newest else None)
     if not published:
-        return Outcome("skipped", "another run published the same meanwhile")
+        return Outcome("skipped", "the same paths were published meanwhile")
     reason = (
         f"published {', '.join(published)} with {len(fits.standing)} models, {draft.champion} first"
     )

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
-__all__ = ["SourceError"]
+__all__ = [
+    "PREVENTIONS",
+    "RANKS",
+    "Counts",
+    "Document",
+    "FetchError",
+    "NotReached",
+    "Rejected",
+    "SourceError",
+    "Unfit",
+]
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+PREVENTIONS = "preventions"
+"""People prevented from leaving France, a week; stated under the day that ends it, a Sunday."""
+
+RANKS = {"figures": 0, "page": 1, "workbook": 2, "csv": 2}
+"""Which source rules when several state the same day: the highest, and of equals the newest."""
+
+Counts = Mapping[dt.date, int]
 
 
 class SourceError(ValueError):
     """Figures that break a rule: which, where, what was expected and what was found.
 
     Nothing of such a source is taken over.
+
+    ::
+
+        SourceError
+        └── FetchError        figures that could not be fetched
+            ├── NotReached    no answer, or not the whole of it, however often it was asked
+            ├── Rejected      an answer that says no
+            └── Unfit         an answer of the wrong kind, the wrong size or from the wrong place
     """
 
     def __init__(self, where: str, expected: str, found: str) -> None:
@@ -16,3 +46,65 @@ class SourceError(ValueError):
         self.expected = expected
         self.found = found
         super().__init__(f"{where}: expected {expected}, found {found}")
+
+
+class FetchError(SourceError):
+    """Something that could not be fetched; `where` is its address, without its query."""
+
+
+class NotReached(FetchError):
+    """No answer, or not the whole of it, however often it was asked."""
+
+
+class Rejected(FetchError):
+    """An answer that says no.
+
+    Attributes
+    ----------
+    wait_seconds : float | None
+        How long the site asked to wait.
+    """
+
+    def __init__(
+        self, where: str, expected: str, found: str, status: int, wait_seconds: float | None
+    ) -> None:
+        super().__init__(where, expected, found)
+        self.status = status
+        self.wait_seconds = wait_seconds
+
+
+class Unfit(FetchError):
+    """An answer of the wrong kind, the wrong size, or from the wrong place."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """What one published document states, after every rule that it can be held to by itself.
+
+    Attributes
+    ----------
+    source : str
+        A key of `RANKS`.
+    name : str
+        What errors call it: a file or an address.
+    published_at : datetime | None
+        When it says that it was published; None when it does not say, or not credibly.
+    figures : mapping of series_id to counts a day
+        A day that the document does not state is not there.
+    revised : frozenset of (series_id, date)
+        The figures that it marks "Revised".
+    notes : tuple of str
+        What a person should know of it: repairs, and figures that are unlikely but allowed.
+    """
+
+    source: str
+    name: str
+    published_at: dt.datetime | None
+    figures: Mapping[str, Counts]
+    revised: frozenset[tuple[str, dt.date]] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def data_through(self) -> dt.date:
+        """The last day that it states."""
+        return max(max(counts) for counts in self.figures.values() if counts)

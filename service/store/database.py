@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,9 @@ class Database:
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._glancing = engine.execution_options(one_statement=True)
+        self._watching: sa.Connection | None = None
+        self._lock = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -50,6 +54,33 @@ class Database:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def glancing(self) -> Iterator[sa.Connection]:
+        """A connection for one short statement that reads, without a transaction about it.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self._glancing.connect() as connection:
+            yield connection
+
+    def version(self) -> int | None:
+        """A number that differs after every change by anyone; None where there is none to be had.
+
+        SQLite tells each connection of the commits of all others; ours that listens writes nothing.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with _one_line(), self._lock:
+            if self._watching is None:
+                self._watching = self._glancing.connect()
+            raw = self._watching.connection.dbapi_connection
+            assert raw is not None
+            found: int = raw.execute("PRAGMA data_version").fetchone()[0]
+            return found
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -89,6 +120,10 @@ class Database:
 
     def close(self) -> None:
         """Give back every connection."""
+        with self._lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
         self.engine.dispose()
 
 
@@ -104,6 +139,8 @@ def connect(url: str) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(_sqlite(parsed))
+        if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
+            parsed = parsed.set(drivername="postgresql+psycopg")
         return Database(sa.create_engine(parsed, pool_pre_ping=True))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
@@ -143,6 +180,8 @@ def _sqlite(url: sa.URL) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
+        if connection.get_execution_options().get("one_statement"):
+            return  # a statement sees one state anyway
         immediate = connection.get_execution_options().get("begin_immediate")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 

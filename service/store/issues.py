@@ -5,15 +5,16 @@ from __future__ import annotations
 __all__ = [
     "Entry",
     "Issue",
-    "before",
+    "beside",
     "entries",
     "find",
     "latest",
-    "listed",
     "make_id",
     "of_origin",
+    "page",
     "paths",
     "publish",
+    "standing",
 ]
 
 import datetime as dt
@@ -104,26 +105,48 @@ def latest(connection: sa.Connection, series_id: str) -> Issue | None:
     return Issue(**row._mapping) if row else None
 
 
-def before(connection: sa.Connection, series_id: str, moment: dt.datetime) -> Issue | None:
-    """The newest live issue of a series that was issued before `moment`."""
-    found = listed(connection, series_id, 1, moment)
-    return found[0] if found else None
-
-
-def listed(
-    connection: sa.Connection, series_id: str, limit: int, moment: dt.datetime | None = None
-) -> list[Issue]:
-    """The newest `limit` live issues of a series, newest first, issued before `moment` if given."""
-    c = issues.c
-    query = (
+def standing(connection: sa.Connection, series_id: str, moment: dt.datetime) -> Issue | None:
+    """The live issue of a series that was the newest at `moment`."""
+    row = connection.execute(
         sa.select(issues)
-        .where(c.series_id == series_id, c.kind == "live")
-        .order_by(c.issued_at.desc(), c.run_id.desc())
-        .limit(limit)
-    )
-    if moment is not None:
-        query = query.where(c.issued_at < moment)
-    return [Issue(**row._mapping) for row in connection.execute(query)]
+        .where(
+            issues.c.series_id == series_id, issues.c.kind == "live", issues.c.issued_at <= moment
+        )
+        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
+        .limit(1)
+    ).first()
+    return Issue(**row._mapping) if row else None
+
+
+def page(
+    connection: sa.Connection,
+    series_id: str,
+    limit: int,
+    after: tuple[dt.datetime, int] | None = None,
+) -> list[Issue]:
+    """The live issues of a series, newest first.
+
+    Parameters
+    ----------
+    after : (issued_at, run_id) | None
+        Of the last issue of the page before.
+    """
+    c = issues.c
+    query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
+    if after is not None:
+        query = query.where(
+            sa.or_(c.issued_at < after[0], sa.and_(c.issued_at == after[0], c.run_id < after[1]))
+        )
+    rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
+    return [Issue(**row._mapping) for row in rows]
+
+
+def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
+    """The issue of another series that the same run published."""
+    row = connection.execute(
+        sa.select(issues).where(issues.c.run_id == issue.run_id, issues.c.series_id == series_id)
+    ).first()
+    return Issue(**row._mapping) if row else None
 
 
 def find(connection: sa.Connection, issue_id: str) -> Issue | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "AsOf",
+    "Change",
     "Figure",
     "Stored",
     "current",
@@ -12,12 +13,13 @@ __all__ = [
     "known_together",
     "record",
     "series",
+    "span",
+    "version",
 ]
 
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,100 +27,12 @@ import sqlalchemy as sa
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries
-from service.clock import assumed_known_at
+from service.store.documents import Figure
+from service.store.recording import Change, Stored, record
 from service.store.tables import observations
 
 AsOf = dt.date | dt.datetime
 """A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A count as a source states it.
-
-    Attributes
-    ----------
-    published_at : datetime | None
-        When the source says that it was published; None when it does not say.
-    """
-
-    series_id: str
-    date: dt.date
-    value: int
-    source: str
-    published_at: dt.datetime | None = None
-
-
-@dataclass(frozen=True)
-class Stored:
-    """What storing some figures changed."""
-
-    new: int
-    revised: int
-    unchanged: int
-
-
-def record(
-    connection: sa.Connection,
-    figures: Iterable[Figure],
-    seen_at: dt.datetime,
-    assume_known: bool = False,
-) -> Stored:
-    """Store `figures`; a value that differs from the current one supersedes it.
-
-    Parameters
-    ----------
-    seen_at : datetime
-        When they were read.
-    assume_known : bool
-        Whether figures without a time of publication count as known the day after, 14:00 UK
-        time, as embedded ones do, rather than when they were read.
-    """
-    wanted = {(f.series_id, f.date): f for f in figures}
-    if not wanted:
-        return Stored(0, 0, 0)
-    table = observations.c
-    now = {
-        (row.series_id, row.date): row
-        for row in connection.execute(
-            sa.select(table.series_id, table.date, table.value, table.observation_id).where(
-                table.superseded_at.is_(None),
-                table.date.between(min(d for _, d in wanted), max(d for _, d in wanted)),
-            )
-        )
-    }
-    changed = {key: f for key, f in wanted.items() if key not in now or now[key].value != f.value}
-    superseded = [now[key].observation_id for key in changed if key in now]
-    if superseded:
-        connection.execute(
-            observations.update()
-            .where(table.observation_id.in_(sa.bindparam("ids", expanding=True)))
-            .values(superseded_at=seen_at),
-            {"ids": superseded},
-        )
-    rows = [_row(f, seen_at, assume_known and key not in now) for key, f in changed.items()]
-    if rows:
-        connection.execute(observations.insert(), rows)
-    return Stored(len(rows) - len(superseded), len(superseded), len(wanted) - len(rows))
-
-
-def _row(figure: Figure, seen_at: dt.datetime, assume_known: bool) -> dict[str, object]:
-    known_at = figure.published_at or seen_at
-    assumed = False
-    if assume_known and figure.published_at is None:
-        usual = assumed_known_at(figure.date)
-        # A figure that has been seen is known, however early it came.
-        known_at, assumed = min(usual, seen_at), usual <= seen_at
-    return {
-        "series_id": figure.series_id,
-        "date": figure.date,
-        "value": figure.value,
-        "source": figure.source,
-        "published_at": figure.published_at,
-        "first_seen_at": seen_at,
-        "known_at": known_at,
-        "known_at_assumed": assumed,
-    }
 
 
 def current(
@@ -130,13 +44,16 @@ def current(
 ) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
     """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`.
 
+    `known_at` is when the value came to be known, whoever stated it first; `source` is who
+    states it now.
+
     Parameters
     ----------
     first, last : date | None
         The span, both included; None: as far as the figures go.
     """
     table = observations.c
-    query = sa.select(table.date, table.value, table.source, table.known_at)
+    query = sa.select(table.date, table.value, table.source, table.since.label("known_at"))
     if first is not None:
         query = query.where(table.date >= first)
     if last is not None:
@@ -160,10 +77,25 @@ def series(
 
 def first_day(connection: sa.Connection, series_id: str) -> dt.date | None:
     """The first day of a series as it now stands; None when there are no figures."""
-    query = sa.select(sa.func.min(observations.c.date)).where(
+    there = span(connection, series_id)
+    return there[0] if there else None
+
+
+def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
+    """First and last day of a series as it now stands, whatever gaps there are between."""
+    date = observations.c.date
+    query = sa.select(sa.func.min(date), sa.func.max(date)).where(
         observations.c.series_id == series_id, observations.c.superseded_at.is_(None)
     )
-    return connection.execute(query).scalar()
+    first, last = connection.execute(query).one()
+    return (first, last) if first else None
+
+
+def version(connection: sa.Connection) -> int:
+    """A number that grows whenever a figure is added or revised; 0 when there is none."""
+    # Nothing is erased and a revision adds a row, so the last row tells.
+    found = connection.execute(sa.select(sa.func.max(observations.c.observation_id))).scalar()
+    return found or 0
 
 
 def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:

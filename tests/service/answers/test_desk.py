@@ -12,7 +12,16 @@ from service.answers.errors import NotFound, NotReady
 from service.context import Context
 from service.store import issues, observations, runs
 from service.store.observations import Figure
-from tests.service.support import NOW, Hand, publish, random_paths, sql_counted, utc
+from tests.service.support import (
+    CHAMPION,
+    DECLARED,
+    NOW,
+    Hand,
+    publish,
+    random_paths,
+    sql_counted,
+    utc,
+)
 
 
 @pytest.fixture
@@ -40,7 +49,7 @@ def newer(context: Context, hours: int) -> str:
 
 def test_the_champion_of_the_newest_issue(desk: Desk, context: Context) -> None:
     view = desk.view("people")
-    assert view.entry.model == view.issue.champion == "calibrated_pool"
+    assert view.entry.model == view.issue.champion == CHAMPION
     assert (view.paths.n_paths, view.paths.horizon) == (200, 400)
     assert str(view.paths.start) == "2026-01-01"
     assert str(view.known.data_through) == "2025-12-31" == str(view.issue.data_through)
@@ -57,16 +66,7 @@ def test_people_and_boats_are_of_the_same_futures(desk: Desk) -> None:
 
 
 def test_every_declared_model_is_there(desk: Desk) -> None:
-    names = [
-        "calibrated_pool",
-        "climatology",
-        "hurdle",
-        "pool",
-        "prophet",
-        "sarimax",
-        "seasonal_naive",
-    ]
-    for name in names:
+    for name in DECLARED:
         view = desk.view("people", model=name)
         assert view.entry.model == name
         assert view.paths.values.min() >= 0
@@ -143,7 +143,7 @@ def test_many_who_ask_at_once_wait_for_one_who_reads(
         thread.start()
     for thread in threads:
         thread.join()
-    assert decoded == ["calibrated_pool"]
+    assert decoded == [CHAMPION]
 
 
 def test_what_is_not_there_is_named_with_what_is(desk: Desk) -> None:
@@ -153,7 +153,7 @@ def test_what_is_not_there_is_named_with_what_is(desk: Desk) -> None:
         desk.view("people", "x")
     with pytest.raises(NotFound, match="an issue of people"):
         desk.view("people", desk.view("boats").issue.issue_id)
-    with pytest.raises(NotFound, match=r"\(champion, calibrated_pool, .+\), found 'x'"):
+    with pytest.raises(NotFound, match=rf"\(champion, {', '.join(DECLARED)}\), found 'x'"):
         desk.view("people", model="x")
 
 

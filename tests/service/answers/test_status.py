@@ -6,7 +6,7 @@ from service.answers.desk import Desk
 from service.answers.status import catalogue, is_ready, status
 from service.context import Context
 from service.store import runs
-from tests.service.support import NOW, Hand, publish, random_paths, utc
+from tests.service.support import CHAMPION, DECLARED, NOW, Hand, publish, random_paths, utc
 
 
 def test_all_is_well(context: Context, clock: Hand) -> None:
@@ -16,18 +16,8 @@ def test_all_is_well(context: Context, clock: Hand) -> None:
     assert [row["series_id"] for row in found["series"]] == ["people", "boats"]
     row = found["series"][0]
     assert (row["data_through"], row["figures_age_days"]) == ("2025-12-31", 2)
-    assert row["champion"] == "calibrated_pool"
-    assert [m["model"] for m in row["models"]] == [
-        *(
-            "calibrated_pool",
-            "climatology",
-            "hurdle",
-            "pool",
-            "prophet",
-            "sarimax",
-            "seasonal_naive",
-        )
-    ]
+    assert row["champion"] == CHAMPION
+    assert [m["model"] for m in row["models"]] == DECLARED
     assert all(m["failure"] is None and m["version"] for m in row["models"])
     jobs = {job["job"]: job for job in found["jobs"]}
     assert jobs["ingest"]["last_outcome"] == jobs["refit"]["last_outcome"] == "done"

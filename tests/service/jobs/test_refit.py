@@ -26,7 +26,7 @@ from service.store import issues
 from service.store.issues import Issue
 from service.store.tables import issue_paths
 from service.store.tables import issues as table
-from tests.service.support import ROOT, Hand, as_environment, command, declare
+from tests.service.support import DECLARED, ROOT, Hand, as_environment, command, declare
 
 
 def latest(context: Context, series_id: str = "people") -> Issue:
@@ -240,16 +240,7 @@ def test_the_same_seed_makes_the_same_issue_bit_for_bit(
     second = open_context(fresh)
     first, again = contents(context), contents(second)
     second.database.close()
-    models = {
-        "calibrated_pool",
-        "climatology",
-        "hurdle",
-        "pool",
-        "prophet",
-        "sarimax",
-        "seasonal_naive",
-    }
-    assert first.keys() == {(s, m) for s in ("people", "boats") for m in models}
+    assert first.keys() == {(s, m) for s in ("people", "boats") for m in DECLARED}
     assert again == first
 
 

@@ -4,19 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from forecast.specs import FAMILIES
 from service.registry import RegistryError, declared
 from service.settings import PROJECT
-from tests.service.support import declare, quick_models
+from tests.service.support import CHAMPION, DECLARED, declare, quick_models
 
 
 def test_the_models_of_the_project() -> None:
     specs = declared(PROJECT / "models")
     assert list(specs) == sorted(specs)
-    assert [name for name, spec in specs.items() if spec.role == "champion"] == ["calibrated_pool"]
-    assert {spec.family for spec in specs.values()} == {
-        *("analog", "calibrated", "climatology", "hurdle", "level_hurdle", "pool", "prophet"),
-        *("sarimax", "seasonal_naive"),
-    }
+    assert [name for name, spec in specs.items() if spec.role == "champion"] == [CHAMPION]
+    assert set(DECLARED) < set(specs)
+    assert {spec.family for spec in specs.values()} <= set(FAMILIES)
 
 
 @pytest.mark.parametrize("made", [True, False])

@@ -120,8 +120,8 @@ def test_a_migration_that_is_not_known_is_refused(database: Database) -> None:
 def test_one_value_a_day_is_current(database: Database) -> None:
     row = (
         "INSERT INTO observations (series_id, date, value, source, first_seen_at, known_at,"
-        " known_at_assumed) VALUES ('people', '2025-01-01', 1, 's', '2025-01-02 14:00:00',"
-        " '2025-01-02 14:00:00', false)"
+        " known_at_assumed, since, marked_revised) VALUES ('people', '2025-01-01', 1, 's',"
+        " '2025-01-02 14:00:00', '2025-01-02 14:00:00', false, '2025-01-02 14:00:00', false)"
     )
     with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
         connection.execute(sa.text(row))

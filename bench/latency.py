@@ -1,0 +1,175 @@
+"""How fast the service answers, beside a bare Flask route under the same server.
+
+Needs wrk, the load generator in C; the service is started on loopback with its own settings, save
+that nobody is counted. Each path is asked by 50 clients at once, after a bare Flask route of the
+same number of bytes, in the same run: the ratio is what can be compared between machines.
+
+    python bench/latency.py --seconds 30 --workers 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PATHS = (
+    "/v1/series/people/forecast",
+    "/v1/series/people/totals",
+    "/v1/series/people/exceedance",
+    "/v1/series/people/panel",
+    "304",
+)
+CLIENTS = 50
+
+
+def main() -> None:
+    """Start both servers, ask, print the table."""
+    options = _options()
+    if options.bare:
+        _serve_bare()
+        return
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is not installed; the system's package manager has it")
+    with tempfile.TemporaryDirectory() as folder:
+        env = _environment(folder, options)
+        if options.var_dir is None:
+            for job in ("ingest", "refit"):
+                subprocess.run(_crossings(job), env=env, cwd=ROOT, check=True)
+        with _running(_crossings("serve"), env, options.port) as ours:
+            bare_env = env | {"CROSSINGS_PORT": str(options.port + 1)}
+            bare_command = [sys.executable, __file__, "--bare"]
+            with _running(bare_command, bare_env, options.port + 1):
+                _measure(options, ours.pid)
+
+
+def _measure(options: argparse.Namespace, pid: int) -> None:
+    base, bare = (f"http://127.0.0.1:{options.port + at}" for at in (0, 1))
+    _wrk(base + PATHS[0], 2)
+    before, asked = _memory(pid), 0
+    print(f"{options.workers} workers, {options.threads} threads, {CLIENTS} clients, ", end="")
+    print(f"{options.seconds} s each; load before: {os.getloadavg()[0]:.1f}\n")
+    print("| asked | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for path in PATHS:
+        url, header = (base + PATHS[0], "") if path == "304" else (base + path, "")
+        with urllib.request.urlopen(url) as answer:
+            size = len(answer.read())
+            if path == "304":
+                size, header = 0, f"If-None-Match: {answer.headers['ETag']}"
+        plain, _, _ = _wrk(f"{bare}/{size}", options.seconds)
+        rate, p50, p99 = _wrk(url, options.seconds, header)
+        asked += int(rate * options.seconds)
+        name = path.rpartition("/")[2]
+        ratio = rate / plain
+        print(f"| {name} | {size:,} | {plain:,.0f} | {rate:,.0f} | {ratio:.2f} | {p50} | {p99} |")
+    print(f"\nmemory of a worker: {before} MB, after {asked:,} requests {_memory(pid)} MB")
+
+
+def _wrk(url: str, seconds: int, header: str = "") -> tuple[float, str, str]:
+    """Requests per second, and the 50th and 99th percentile in milliseconds."""
+    command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", url]
+    command += ["-H", header] if header else []
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    if "Non-2xx" in said and not header:
+        sys.exit(f"{url} did not answer as it should:\n{said}")
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    assert rate, said
+    percentiles = dict(re.findall(r"(50|99)%\s+([\d.]+m?u?s)", said))
+    return float(rate.group(1)), _ms(percentiles["50"]), _ms(percentiles["99"])
+
+
+def _ms(text: str) -> str:
+    for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
+        if text.endswith(unit):
+            return f"{float(text.removesuffix(unit)) * factor:.1f}"
+    raise ValueError(text)
+
+
+def _memory(pid: int) -> float:
+    """Resident memory in MB of the largest worker."""
+    children = subprocess.run(
+        ["ps", "--ppid", str(pid), "-o", "rss="], capture_output=True, text=True, check=False
+    ).stdout.split()
+    return round(max(map(int, children)) / 1024, 1) if children else 0.0
+
+
+@contextmanager
+def _running(command: list[str], env: dict[str, str], port: int) -> Iterator[subprocess.Popen]:
+    """Run a server as long as the block lasts."""
+    server = subprocess.Popen(command, env=env, cwd=ROOT)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield server
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(15)
+
+
+def _serve_bare() -> None:
+    from flask import Flask
+
+    from service.server import serve
+    from service.settings import Settings, load
+
+    def make(settings: Settings) -> Flask:  # noqa: ARG001
+        app = Flask("bare")
+        constants = {}
+
+        @app.get("/<int:size>")
+        def constant(size: int) -> bytes:
+            return constants.setdefault(size, b"x" * size)
+
+        app.add_url_rule("/livez", view_func=lambda: "alive", endpoint="livez")
+        return app
+
+    serve(load(), make)
+
+
+def _crossings(job: str) -> list[str]:
+    return [sys.executable, "-m", "service.cli", job]
+
+
+def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:
+    own = {
+        "VAR_DIR": options.var_dir or folder,
+        "FITTED_DIR": f"{folder}/fitted",
+        "PORT": options.port,
+        "WORKERS": options.workers,
+        "THREADS": options.threads,
+        "RATE_PER_ADDRESS": "",
+        "LOG_LEVEL": "WARNING",
+    }
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
+    return kept | {"PYTHONPATH": str(ROOT)} | {f"CROSSINGS_{k}": str(v) for k, v in own.items()}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--port", type=int, default=8510)
+    parser.add_argument("--var-dir", help="folder of a published database")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

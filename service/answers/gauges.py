@@ -1,0 +1,45 @@
+"""One number in one row, for those who watch and alert."""
+
+from __future__ import annotations
+
+__all__ = ["age", "chance"]
+
+import datetime as dt
+from typing import Any
+
+from service.answers.desk import View
+from service.answers.exceedance import exceedance
+from service.clock import instant, uk_day
+
+
+def chance(view: View, threshold: int, window: int, horizon: int) -> dict[str, Any]:
+    """P(some run of `window` days within the horizon sums to more than `threshold`).
+
+    With ``window`` and ``horizon`` both 7: P(the next seven days bring more than that).
+
+    Returns
+    -------
+    dict
+        ``time value``, and what was asked.
+
+    Raises
+    ------
+    BadQuestion
+        If a number lies outside what can be asked.
+    """
+    found = exceedance(view.paths, threshold, window, horizon)
+    asked = {name: found[name] for name in ("threshold", "window", "horizon")}
+    return {"time": instant(view.issue.issued_at), "value": found["p_any"]} | asked
+
+
+def age(view: View, now: dt.datetime) -> dict[str, Any]:
+    """Hours since the issue, and days since the last figure, at the moment `now`."""
+    hours = (now - view.issue.issued_at).total_seconds() / 3600
+    days = (uk_day(now) - view.issue.data_through).days
+    return {
+        "time": instant(view.issue.issued_at),
+        "hours_since_issue": round(max(hours, 0.0), 2),
+        "days_since_figures": days,
+        "fresh": int(view.state.status == "fresh"),
+        "degraded": int(view.state.status == "degraded"),
+    }

@@ -1,0 +1,63 @@
+"""The forecast as rows of a hubverse hub, so that others can score it beside their own.
+
+References
+----------
+Columns and rules of the hubverse model output format, schema version 6 (docs.hubverse.io).
+"""
+
+from __future__ import annotations
+
+__all__ = ["COLUMNS", "QUANTILE_LEVELS", "SAMPLES", "hubverse"]
+
+from typing import Any
+
+import numpy as np
+
+from forecast.paths import Paths
+from service.answers.checks import check_whole
+from service.answers.desk import View
+
+COLUMNS = (
+    *("origin_date", "target", "horizon", "target_end_date", "location"),
+    *("output_type", "output_type_id", "value"),
+)
+QUANTILE_LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.99)
+SAMPLES = 100
+_LOCATION = "GB"
+
+
+def hubverse(view: View, horizon: int) -> list[dict[str, Any]]:
+    """Rows of quantiles, 23 levels a day, and of sample paths, 100 of them.
+
+    A sample's ``output_type_id`` is the same on each of its days: it is one joint path.
+
+    Raises
+    ------
+    BadQuestion
+        If the horizon is longer than the paths.
+    """
+    check_whole("horizon", horizon, 1, view.paths.horizon)
+    near = view.paths.upto(horizon)
+    quantiles = near.quantiles(QUANTILE_LEVELS).tolist()  # (23, horizon)
+    samples = near.values[_chosen(near)].tolist()  # (100, horizon)
+    rows = []
+    for at, day in enumerate(near.dates.tolist()):
+        task = {
+            "origin_date": view.issue.origin.isoformat(),
+            "target": f"daily {view.issue.series_id} arriving",
+            "horizon": at + 1,
+            "target_end_date": str(day),
+            "location": _LOCATION,
+        }
+        for level, column in zip(QUANTILE_LEVELS, quantiles, strict=True):
+            found = {"output_type": "quantile", "output_type_id": level, "value": column[at]}
+            rows.append(task | found)
+        for number, path in enumerate(samples, start=1):
+            found = {"output_type": "sample", "output_type_id": number, "value": path[at]}
+            rows.append(task | found)
+    return rows
+
+
+def _chosen(paths: Paths) -> Any:
+    """Evenly spread over all paths: those of a mixture may stand in the order of its members."""
+    return np.arange(SAMPLES) * paths.n_paths // SAMPLES

@@ -1,0 +1,62 @@
+"""Past figures and coming days in one table, a row a day: what a chart draws."""
+
+from __future__ import annotations
+
+__all__ = ["COLUMNS", "PAST_DAYS", "panel"]
+
+import datetime as dt
+from typing import Any
+
+from forecast.series import as_date
+from service.answers.bands import bands
+from service.answers.desk import Desk, View
+from service.answers.errors import BadQuestion
+from service.store import observations
+from service.store.observations import AsOf
+
+_LEVELS = (50, 80, 95)
+_BOUNDS = tuple(f"{bound}{level}" for level in _LEVELS for bound in ("lo", "hi"))
+COLUMNS = ("time", "date", "actual", "median", "mean", "p_zero", *_BOUNDS)
+PAST_DAYS, _AHEAD = 60, 28
+_EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS[2:])
+
+
+def panel(
+    desk: Desk,
+    view: View,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+    as_of: AsOf | None = None,
+) -> list[dict[str, Any]]:
+    """One row a day; both bounds of a level are null on the same days.
+
+    Parameters
+    ----------
+    first, last : date | None
+        The span, both included, clipped to what there is. None: the last `PAST_DAYS` days of
+        figures, and four weeks ahead.
+    as_of : date | datetime | None
+        The figures shown as actuals: for days up to it, or as known then; None: as they stand.
+
+    Raises
+    ------
+    BadQuestion
+        If the span is empty.
+    """
+    paths = view.paths
+    start, end = as_date(paths.start), as_date(paths.end)
+    first = first or start - dt.timedelta(days=PAST_DAYS)
+    last = last or start + dt.timedelta(days=_AHEAD - 1)
+    if first > last:
+        raise BadQuestion("to", f"a day from {first} on", last)
+    with desk.context.database.reading() as connection:
+        found = observations.current(connection, view.issue.series_id, as_of, first, last)
+    rows = {row.date: _EMPTY | {"actual": row.value} for row in found}
+    horizon = (min(last, end) - start).days + 1
+    for ahead in bands(paths, horizon, _LEVELS) if horizon > 0 else []:
+        day = dt.date.fromisoformat(ahead["date"])
+        if day >= first:
+            rows[day] = rows.get(day, _EMPTY) | {name: ahead[name] for name in COLUMNS[3:]}
+    return [
+        {"time": f"{day}T00:00:00Z", "date": day.isoformat()} | rows[day] for day in sorted(rows)
+    ]

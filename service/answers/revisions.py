@@ -1,0 +1,49 @@
+"""What was stated of a day after it had been stated before."""
+
+from __future__ import annotations
+
+__all__ = ["COLUMNS", "revisions"]
+
+from typing import Any
+
+from service.answers.desk import Desk
+from service.clock import instant
+from service.store import revisions as store
+
+COLUMNS = (
+    "time",
+    "date",
+    "value_before",
+    "value",
+    "source_before",
+    "source",
+    "known_at",
+    "marked_revised",
+    "ruled",
+)
+
+
+def revisions(desk: Desk, series_id: str) -> dict[str, Any]:
+    """Every revision of a series in the order in which they were published, and their number.
+
+    ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;
+    such a row is listed, and not counted.
+    """
+    desk.check_stored(series_id)
+    with desk.context.database.reading() as connection:
+        found = store.revisions(connection, series_id)
+    rows = [
+        {
+            "time": f"{one.date}T00:00:00Z",
+            "date": one.date.isoformat(),
+            "value_before": one.value_before,
+            "value": one.value,
+            "source_before": one.source_before,
+            "source": one.source,
+            "known_at": instant(one.known_at),
+            "marked_revised": one.is_marked,
+            "ruled": one.ruled,
+        }
+        for one in found
+    ]
+    return {"count": sum(one.ruled for one in found), "rows": rows}

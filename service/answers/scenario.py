@@ -1,0 +1,118 @@
+"""What if there were more arrivals, or more people in each boat: beside the forecast, never in it.
+
+A scenario is computed when it is asked for and stored nowhere.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SEAS", "Scenario", "scenario"]
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from forecast import joint
+from forecast.paths import Paths
+from forecast.scenarios import people_per_boat, scaled
+from service.answers.bands import bands
+from service.answers.desk import Desk, View
+from service.answers.errors import BadQuestion, NotPossible
+from service.answers.totals import periods
+
+SEAS = ("calm", "mixed", "rough")
+_PERIODS = ("next_7_days", "next_28_days")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is assumed.
+
+    Attributes
+    ----------
+    level_percent : float
+        Change of the level of arrivals, -100 to 400.
+    people_per_boat : float | None
+        Mean number of people in each boat, 1 to 300; None: as forecast.
+    weather : mapping of date to str
+        ``calm``, ``mixed`` or ``rough`` by day.
+    """
+
+    level_percent: float = 0.0
+    people_per_boat: float | None = None
+    weather: Mapping[dt.date, str] = field(default_factory=dict)
+
+
+def scenario(
+    desk: Desk, view: View, assumed: Scenario, horizon: int, levels: Sequence[int]
+) -> dict[str, Any]:
+    """Answer with the scenario and, beside it, the forecast as it is.
+
+    Returns
+    -------
+    dict
+        ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` as ``forecast`` has it;
+        ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
+
+    Raises
+    ------
+    BadQuestion
+        If nothing is assumed, or a number lies outside what can be.
+    NotPossible
+        If the model of this issue does not use what is assumed.
+    """
+    _check(assumed)
+    if assumed.weather:
+        raise NotPossible(
+            f"weather: the model {view.entry.model} of issue {view.issue.issue_id} uses no "
+            "weather, so that calm or rough days change nothing in it"
+        )
+    plain = _answered(view, view.paths, horizon, levels)
+    people, boats = (_paths(desk, view, name) for name in (joint.PEOPLE, joint.BOATS))
+    load = people_per_boat(people, boats) if people and boats else None
+    factor = 1 + assumed.level_percent / 100
+    if assumed.people_per_boat is not None and view.issue.series_id == joint.PEOPLE:
+        if not load:
+            raise NotPossible("people_per_boat: no boats are drawn with the people of this issue")
+        factor *= assumed.people_per_boat / load
+    rng = joint.generator(view.issue.seed, "scenario", view.paths.start)
+    changed = view.paths if math.isclose(factor, 1) else scaled(view.paths, factor, rng)
+    return {
+        "kind": "scenario",
+        "assumed": {
+            "level_percent": assumed.level_percent,
+            "people_per_boat": assumed.people_per_boat,
+            "weather": {},
+        },
+        "people_per_boat_forecast": round(load, 2) if load else None,
+        "horizon": horizon,
+        "levels": list(levels),
+        **_answered(view, changed, horizon, levels),
+        "forecast": plain,
+    }
+
+
+def _answered(view: View, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
+    return {
+        "rows": bands(paths, horizon, levels),
+        "totals": periods(view.known, paths, view.moment, _PERIODS, levels),
+    }
+
+
+def _paths(desk: Desk, view: View, series_id: str) -> Paths | None:
+    """The paths of the same futures of a series; None when it is not drawn with this one."""
+    if series_id == view.issue.series_id:
+        return view.paths
+    issue_id = desk.beside(view.issue, series_id)
+    return desk.view(series_id, issue_id, view.entry.model).paths if issue_id else None
+
+
+def _check(assumed: Scenario) -> None:
+    if not -100 <= assumed.level_percent <= 400:
+        raise BadQuestion("level_percent", "a number from -100 to 400", assumed.level_percent)
+    load = assumed.people_per_boat
+    if load is not None and not 1 <= load <= 300:
+        raise BadQuestion("people_per_boat", "a number from 1 to 300", load)
+    if not (assumed.level_percent or load or assumed.weather):
+        raise BadQuestion("level_percent", "something that is assumed", "nothing")

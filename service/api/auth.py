@@ -1,0 +1,146 @@
+"""Who may ask: a key in the header Authorization, or, where that is allowed, anyone.
+
+Every endpoint wants a key that may read, save those of `OPEN`; those of `OPERATE` want one that
+may operate, wherever the question comes from.
+"""
+
+from __future__ import annotations
+
+__all__ = ["OPEN", "OPERATE", "register_auth"]
+
+import ipaddress
+import logging
+import threading
+import time
+from base64 import b64decode
+from functools import lru_cache
+
+from flask import Flask, g, request
+
+from service.answers.desk import Desk
+from service.api.errors import Problem
+from service.settings import Settings
+from service.store import keys
+from service.store.database import Unavailable
+from service.store.keys import Key
+
+OPEN = frozenset(
+    {
+        *("health.livez", "health.readyz"),
+        *("openapi.spec", "docs.page", "docs.static", "dashboard.static"),
+        "dashboard.about",
+    }
+)
+"""Endpoints that hold no figure and want no key."""
+OPERATE = frozenset({"jobs.ask", "jobs.state"})
+"""Endpoints that want a key of the scope ``operate``."""
+
+_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
+_USED_SECONDS = 60.0
+_log = logging.getLogger(__name__)
+
+
+def register_auth(app: Flask) -> None:
+    """Find out before each request who asks; `require` is for after the limits."""
+    uses = _Uses()
+
+    def identify() -> None:
+        g.key, g.refused = None, ""
+        presented = _presented()
+        if presented is None:
+            return
+        desk: Desk = app.extensions["desk"]
+        with desk.context.database.glancing() as connection:
+            key = keys.match(connection, presented)
+        state = key.state(desk.clock()) if key else "not known"
+        if key is None or state != "active":
+            g.refused = f"the key is {state}"
+            _log.warning("refused %s: %s (%s…)", request.path, g.refused, _shown(presented))
+            return
+        g.key = key
+        uses.note(desk, key)
+
+    def require() -> None:
+        settings = app.extensions["desk"].context.settings
+        if request.endpoint in OPEN or request.method == "OPTIONS":
+            return
+        if g.key is None:
+            if g.refused or request.endpoint in OPERATE or not _is_open(settings):
+                raise _unauthorised(g.refused or "expected a key")
+        elif request.endpoint in OPERATE and g.key.scope != "operate":
+            _log.warning("refused %s: key %s may only read", request.path, g.key.prefix)
+            raise Problem(403, "expected a key of the scope operate, found one that may read")
+
+    app.extensions["require"] = require
+    app.before_request(identify)
+
+
+def _presented() -> str | None:
+    """The key that is presented: after Bearer, or, for browsers that read, as Basic's password."""
+    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return value.strip()
+    if scheme.lower() == "basic" and request.method in ("GET", "HEAD"):
+        try:
+            return b64decode(value.strip(), validate=True).decode("utf-8").partition(":")[2]
+        except ValueError:
+            return ""
+    return "" if scheme else None
+
+
+def _is_open(settings: Settings) -> bool:
+    """Whether anyone may read."""
+    if settings.anonymous_reading != "local":
+        return settings.anonymous_reading == "yes"
+    # A proxy on this machine turns the whole world into loopback: it shows by the setting, by an
+    # address that is not ours, or by the headers that proxies add.
+    return (
+        _is_loopback(settings.host)
+        and _is_loopback(request.remote_addr or "")
+        and not settings.trusted_proxies
+        and not settings.public_url
+        and not any(name in request.headers for name in _FORWARDED)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _unauthorised(why: str) -> Problem:
+    challenge = 'Bearer realm="crossings"'
+    if "text/html" in request.headers.get("Accept", ""):  # a browser asks its reader only so
+        challenge = 'Basic realm="crossings", charset="UTF-8"'
+    detail = f"{why}: Authorization: Bearer KEY, as `crossings keys create` makes it"
+    return Problem(401, detail, headers={"WWW-Authenticate": challenge})
+
+
+def _shown(presented: str) -> str:
+    """As much of a key as may stand in a log: its prefix, and nothing of what is not a key."""
+    prefix = presented[:20]
+    return prefix if prefix.startswith("crossings_") and prefix.isascii() else "of another form"
+
+
+class _Uses:
+    """Records when a key was used last, at most once a minute: no write for each request."""
+
+    def __init__(self) -> None:
+        self._noted: dict[int, float] = {}
+        self._lock = threading.Lock()
+
+    def note(self, desk: Desk, key: Key) -> None:
+        """Record that `key` is used now, unless that was just done."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._noted.get(key.key_id, -_USED_SECONDS) < _USED_SECONDS:
+                return
+            self._noted[key.key_id] = now
+        try:
+            with desk.context.database.writing() as connection:
+                keys.touch(connection, key.key_id, desk.clock())
+        except Unavailable as error:  # reading goes on
+            _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

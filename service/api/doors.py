@@ -1,0 +1,110 @@
+"""What is refused before anyone reads it, and what every answer says beside itself."""
+
+from __future__ import annotations
+
+__all__ = ["deprecated", "register_doors"]
+
+import datetime as dt
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Flask, Response, make_response, request
+
+from service.api.errors import Problem
+from service.settings import Settings
+
+LARGEST_BODY_BYTES = 64 * 1024
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+}
+_SHOWN_TO_PAGES = "ETag, Link, Location, Retry-After, X-Crossings-Status, X-Crossings-Issue-Id"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def register_doors(app: Flask, settings: Settings) -> None:
+    """Refuse what is too large or said twice; add the headers of safety."""
+    origins = {one.strip() for one in settings.cors_origins.split(",") if one.strip()}
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
+    app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
+    app.before_request(_refuse_large_bodies)
+    app.before_request(_refuse_repeated_parameters)
+    app.before_request(_refuse_other_bodies)
+
+    def finish(answer: Response) -> Response:
+        answer.headers.extend(_HEADERS)
+        if request.method == "OPTIONS" and answer.status_code == 200:
+            answer.status_code, answer.data = 204, b""
+            del answer.headers["Content-Type"]
+        if origins:
+            _share(answer, origins)
+        return answer
+
+    app.after_request(finish)
+
+
+def deprecated(
+    since: dt.date, sunset: dt.date | None = None, successor: str = ""
+) -> Callable[[F], F]:
+    """Mark a view: it still answers as ever, and says since when it should not be used.
+
+    References
+    ----------
+    RFC 9745 (Deprecation), RFC 8594 (Sunset), RFC 8288 (successor-version).
+    """
+    moment = dt.datetime.combine(since, dt.time(), dt.UTC)
+
+    def mark(view: F) -> F:
+        @wraps(view)
+        def marked(*args: Any, **kwargs: Any) -> Response:
+            answer = make_response(view(*args, **kwargs))
+            answer.headers["Deprecation"] = f"@{int(moment.timestamp())}"
+            if sunset:
+                answer.headers["Sunset"] = f"{sunset:%a, %d %b %Y} 00:00:00 GMT"
+            if successor:
+                answer.headers.add("Link", f'<{successor}>; rel="successor-version"')
+            return answer
+
+        return marked  # type: ignore[return-value]
+
+    return mark
+
+
+def _refuse_large_bodies() -> None:
+    """Before anyone reads them; most paths never would."""
+    if (request.content_length or 0) > LARGEST_BODY_BYTES:
+        raise Problem(413, f"expected a body of at most {LARGEST_BODY_BYTES:,} bytes")
+
+
+def _refuse_repeated_parameters() -> None:
+    for name, values in request.args.lists() if request.query_string else ():
+        if len(values) > 1:
+            detail = f"expected {name[:40]!r} once, found it {len(values)} times"
+            raise Problem(400, detail, [{"name": name[:40], "detail": detail}])
+
+
+def _refuse_other_bodies() -> None:
+    if request.content_length and request.method == "POST" and not request.is_json:
+        found = request.mimetype[:40] or "none"
+        raise Problem(415, f"expected Content-Type: application/json, found {found}")
+
+
+def _share(answer: Response, origins: set[str]) -> None:
+    """Let pages of the `origins` that are set read; credentials of a browser are never used."""
+    answer.vary.add("Origin")
+    origin = request.headers.get("Origin", "")
+    if origin not in origins:
+        return
+    answer.headers["Access-Control-Allow-Origin"] = origin
+    answer.headers["Access-Control-Expose-Headers"] = _SHOWN_TO_PAGES
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        answer.headers["Access-Control-Allow-Methods"] = "GET, HEAD, POST"
+        answer.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+        answer.headers["Access-Control-Max-Age"] = "600"

@@ -1,0 +1,94 @@
+"""``/grafana``: the protocol of the simPod JSON data source, over the same answers."""
+
+from __future__ import annotations
+
+__all__ = ["blueprint"]
+
+import datetime as dt
+from typing import Any
+
+from apiflask import APIBlueprint
+from flask import Response, jsonify
+
+from forecast.joint import SERIES
+from service.answers.errors import BadQuestion
+from service.answers.panel import COLUMNS, panel
+from service.api import bodies
+from service.api.about import desk
+from service.clock import uk_day
+
+blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
+
+_FIELDS = COLUMNS[2:]
+_TARGETS = [f"{series_id}.{field}" for series_id in SERIES for field in _FIELDS]
+
+
+@blueprint.get("/")
+def root() -> Response:
+    """Answer the data source's test of its connection."""
+    return jsonify({"status": "ready"})
+
+
+@blueprint.post("/metrics")
+def metrics() -> Response:
+    """List what can be drawn."""
+    return jsonify([{"label": name, "value": name} for name in _TARGETS])
+
+
+@blueprint.post("/metric-payload-options")
+def options() -> Response:
+    """List the further choices of a target: there are none."""
+    return jsonify([])
+
+
+@blueprint.post("/query")
+@blueprint.input(bodies.SimpodQuery, location="json")
+def query(json_data: bodies.SimpodQuery) -> Response:
+    """Return the points of each target within the range, value first."""
+    first, last = _days(json_data)
+    tables = {
+        series_id: panel(desk(), desk().view(series_id), first, last)
+        for series_id in {_parts(target.target)[0] for target in json_data.targets}
+    }
+    return jsonify([_points(target.target, tables) for target in json_data.targets])
+
+
+@blueprint.post("/variable")
+def variable() -> Response:
+    """List the series, for a variable of a dashboard."""
+    return jsonify([{"__text": name, "__value": name} for name in SERIES])
+
+
+@blueprint.post("/tag-keys")
+def tag_keys() -> Response:
+    """List what can be filtered by: nothing, as a target names its series."""
+    return jsonify([])
+
+
+@blueprint.post("/tag-values")
+def tag_values() -> Response:
+    """List the values of what can be filtered by."""
+    return jsonify([])
+
+
+def _days(asked: bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
+    if asked.range.first > asked.range.last:
+        raise BadQuestion("range.to", f"a moment from {asked.range.first} on", asked.range.last)
+    return uk_day(asked.range.first), uk_day(asked.range.last)
+
+
+def _parts(target: str) -> tuple[str, str]:
+    series_id, _, field = target.partition(".")
+    if target not in _TARGETS:
+        raise BadQuestion("target", f"one of {', '.join(_TARGETS)}", repr(target[:40]))
+    return series_id, field
+
+
+def _points(target: str, tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    series_id, field = _parts(target)
+    points = [
+        [row[field], int(dt.datetime.fromisoformat(row["time"]).timestamp() * 1000)]
+        for row in tables[series_id]
+        if row[field] is not None
+    ]
+    return {"target": target, "datapoints": points}

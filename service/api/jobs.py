@@ -1,0 +1,41 @@
+"""``/v1/jobs``: work is asked for here, and done by the scheduler."""
+
+from __future__ import annotations
+
+__all__ = ["blueprint"]
+
+from apiflask import APIBlueprint
+from flask import Response, g, url_for
+
+from service.answers import asked
+from service.api import queries, shapes
+from service.api.about import desk
+from service.api.representation import JSON, render, reply
+
+blueprint = APIBlueprint(
+    "jobs",
+    __name__,
+    url_prefix="/v1/jobs",
+    tag={"name": "Jobs", "description": "Work that the scheduler does when it is asked to."},
+)
+
+
+@blueprint.post("/<job>")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(shapes.JobRequest, status_code=202)
+def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Leave a request for a job; the one that waits already is returned if there is one."""
+    found = asked.ask(desk(), job, g.key.name)
+    answer = reply(render(found, JSON, None))
+    answer.status_code = 202
+    answer.headers["Location"] = url_for("jobs.state", request_id=found["request_id"])
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@blueprint.get("/requests/<int:request_id>")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(shapes.JobRequest)
+def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Say how far a request is: waiting, running, done, skipped or failed."""
+    return reply(render(asked.state(desk(), request_id), JSON, None), max_age_seconds=0)

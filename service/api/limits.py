@@ -1,0 +1,76 @@
+"""How often one may ask: by key, and without one by address.
+
+The counting is that of the `limits` library, asked directly: a fixed window, in memory or in Redis.
+"""
+
+from __future__ import annotations
+
+__all__ = ["register_limits"]
+
+import ipaddress
+import logging
+import time
+from functools import lru_cache
+
+from flask import Flask, g, request
+from limits import RateLimitItem, parse
+from limits.errors import StorageError
+from limits.storage import storage_from_string
+from limits.strategies import FixedWindowRateLimiter
+
+from service.api.counts import SCHEME
+from service.api.errors import Problem
+from service.settings import Settings
+
+_UNCOUNTED = frozenset({"health.livez", "health.readyz", "dashboard.static", "docs.static"})
+_log = logging.getLogger(__name__)
+
+
+def register_limits(app: Flask, settings: Settings) -> None:
+    """Count each request, and refuse those beyond the limits with 429 and Retry-After."""
+    per_key, per_address = map(_limit, (settings.rate_per_key, settings.rate_per_address))
+    store = settings.rate_store
+    storage = storage_from_string(
+        f"{SCHEME}://" if store == "memory://" else store, wrap_exceptions=True
+    )
+    window = FixedWindowRateLimiter(storage)
+
+    def count() -> None:
+        if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
+            return
+        if g.key is None:
+            limit, who = per_address, _network(request.remote_addr or "")
+        else:
+            limit, who = per_key, f"key {g.key.key_id}"
+        if limit is None:
+            return
+        try:
+            within = window.hit(limit, who)
+        except StorageError as error:  # better to answer uncounted than nobody
+            _log.error("requests are not counted: %s", error)
+            return
+        if not within:
+            seconds = max(1, round(window.get_window_stats(limit, who).reset_time - time.time()))
+            raise Problem(
+                429,
+                f"expected at most {limit}; wait {seconds} s",
+                headers={"Retry-After": str(seconds)},
+            )
+
+    app.before_request(count)
+
+
+def _limit(text: str) -> RateLimitItem | None:
+    return parse(text) if text else None
+
+
+@lru_cache(maxsize=4096)
+def _network(address: str) -> str:
+    """The address; of an IPv6 one the network, as one reader has a whole network of them."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "no address"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(found)

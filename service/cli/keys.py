@@ -1,0 +1,94 @@
+"""``crossings keys``: who may ask."""
+
+from __future__ import annotations
+
+__all__ = ["keys"]
+
+import datetime as dt
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service.clock import instant, utc_now
+from service.context import open_context
+from service.settings import Settings
+from service.store import keys as store
+
+
+@click.group()
+def keys() -> None:
+    """Make, list and revoke the keys of those who ask.
+
+    \b
+    Examples:
+      crossings keys create --name grafana --scope read
+      crossings keys list
+      crossings keys revoke grafana
+    """
+
+
+@keys.command()
+@click.option("--name", required=True, help="Who has it; each name once.")
+@click.option("--scope", type=click.Choice(store.SCOPES), default="read", show_default=True)
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day it no longer holds.")
+@click.pass_obj
+def create(settings: Settings, name: str, scope: str, expires: dt.datetime | None) -> None:
+    """Make a key and print it; it is not shown again.
+
+    \b
+    Example:
+      crossings keys create --name grafana --scope read --expires 2027-01-01
+    """
+    name = name.strip()
+    if not 0 < len(name) <= 64 or not name.isprintable():
+        raise click.UsageError("--name: expected 1 to 64 printable characters")
+    now = utc_now()
+    ends = expires.replace(tzinfo=dt.UTC) if expires else None
+    if ends is not None and ends <= now:
+        raise click.UsageError(f"--expires: expected a day after today, found {ends.date()}")
+    try:
+        with open_context(settings).database.writing() as connection:
+            key = store.create(connection, name, scope, now, ends)
+    except store.NameTaken as error:
+        raise click.UsageError(f"--name: {error}") from error
+    click.echo(key)
+    click.echo("It is not shown again; only its hash is kept.", err=True)
+
+
+@keys.command("list")
+@click.pass_obj
+def show(settings: Settings) -> None:
+    """List the keys: whose they are, what they may, when they were used last."""
+    now = utc_now()
+    with open_context(settings).database.reading() as connection:
+        found = store.listing(connection)
+    table = Table("name", "key", "scope", "state", "made", "expires", "last used")
+    for key in found:
+        table.add_row(
+            key.name,
+            f"crossings_{key.prefix}_…",
+            key.scope,
+            key.state(now),
+            instant(key.created_at),
+            instant(key.expires_at) if key.expires_at else "never",
+            instant(key.last_used_at) if key.last_used_at else "never",
+        )
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@keys.command()
+@click.argument("name")
+@click.pass_obj
+def revoke(settings: Settings, name: str) -> None:
+    """End a key at once, by its name or the ten digits of its prefix.
+
+    \b
+    Example:
+      crossings keys revoke grafana
+    """
+    with open_context(settings).database.writing() as connection:
+        if not store.revoke(connection, name, utc_now()):
+            raise click.ClickException(f"no key {name!r} that is not revoked already")
+    click.echo(f"revoked {name}")

@@ -1,0 +1,44 @@
+"""Jobs that were asked for over HTTP: taken one by one, and their end recorded."""
+
+from __future__ import annotations
+
+__all__ = ["POLL_SECONDS", "take"]
+
+import logging
+from collections.abc import Callable
+
+from service.clock import utc_now
+from service.context import Context
+from service.jobs.compare import compare
+from service.jobs.ingest import ingest
+from service.jobs.record import JobError, Outcome
+from service.jobs.refit import refit
+from service.store import requests
+from service.store.database import DatabaseError
+
+POLL_SECONDS = 5
+_WORK: dict[str, Callable[[Context, str], Outcome]] = {
+    "ingest": lambda context, period: ingest(context, period=period),
+    "refit": lambda context, period: refit(context, period=period),
+    "compare": lambda context, period: compare(context, period=period),
+}
+_log = logging.getLogger(__name__)
+
+
+def take(context: Context) -> None:
+    """Do the oldest request that waits, if one does; a failure ends in its row and the log."""
+    try:
+        with context.database.writing() as connection:
+            found = requests.claim(connection, utc_now())
+        if found is None:
+            return
+        _log.info("%s was asked for by %s", found.job, found.asked_by)
+        try:
+            done = _WORK[found.job](context, f"request {found.request_id}")
+            outcome, reason = done.outcome, done.reason
+        except JobError as error:
+            outcome, reason = "failed", str(error)
+        with context.database.writing() as connection:
+            requests.finish(connection, found.request_id, outcome, reason, utc_now())
+    except DatabaseError as error:
+        _log.warning("requests could not be taken: %s", error)

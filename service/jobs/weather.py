@@ -1,0 +1,102 @@
+"""Weather: what was, what was foreseen, and what is foreseen, into the store."""
+
+from __future__ import annotations
+
+__all__ = ["weather"]
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from service.clock import uk_day, utc_now
+from service.context import Context
+from service.jobs.gather import fetcher
+from service.jobs.record import JobError, Outcome, perform
+from service.settings import Settings
+from service.sources import openmeteo
+from service.sources.base import SourceError
+from service.sources.openmeteo import Service
+from service.sources.weather import Weather
+from service.store import weather as store
+from service.store.weather import Told
+
+_BEGIN = {"archive": dt.date(2018, 1, 1), "past_forecast": dt.date(2022, 9, 1)}
+_PART_DAYS = 366
+_AGAIN_DAYS = 7  # reanalysis is corrected, and its last days come late
+_ONE_DAY = dt.timedelta(days=1)
+Ask = Callable[[], Weather]
+
+
+def weather(context: Context, period: str | None = None) -> Outcome:
+    """Fetch what of the past is not stored yet, the coming week and the ensemble.
+
+    Each part is stored by itself; the run fails when one could not be had.
+
+    Raises
+    ------
+    JobError
+        When a part could not be fetched, or its form was broken.
+    """
+    if context.settings.weather == "off":
+        return Outcome("skipped", "CROSSINGS_WEATHER is off")
+    return perform(context, "weather", lambda _: _weather(context), period)
+
+
+def _weather(context: Context) -> Outcome:
+    stored, refusals = [], []
+    for name, ask in _parts(context, uk_day(utc_now())):
+        try:
+            told = _told(ask())
+        except SourceError as error:
+            refusals.append(error)
+            continue
+        with context.database.writing() as connection:
+            if store.put(connection, told):
+                stored.append(name)
+    said = f"{', '.join(stored)} stored" if stored else "nothing new"
+    if refusals:
+        failed = "; ".join(dict.fromkeys(str(refusal) for refusal in refusals))
+        raise JobError(f"{failed} ({said})") from refusals[0]
+    return Outcome("done", f"weather: {said}", {"stored": stored})
+
+
+def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
+    """What to ask for: the past a year at a time, then the coming days."""
+    ask, service = fetcher(context.settings), _service(context.settings)
+    for kind, read in (
+        ("archive", openmeteo.archive),
+        ("past_forecast", openmeteo.past_forecasts),
+    ):
+        with context.database.reading() as connection:
+            there = store.span(connection, kind)
+        first = there[1] - _AGAIN_DAYS * _ONE_DAY if there else _BEGIN[kind]
+        while first < today:
+            last = min(first + (_PART_DAYS - 1) * _ONE_DAY, today - _ONE_DAY)
+            yield f"{kind} {first} to {last}", _past(read, ask, service, first, last)
+            first = last + _ONE_DAY
+    yield "forecast", lambda: openmeteo.coming(ask, service)
+    yield "ensemble", lambda: openmeteo.ensemble(ask, service)
+
+
+def _past(
+    read: Callable[..., Weather],
+    ask: object,
+    service: Service,
+    first: dt.date,
+    last: dt.date,
+) -> Ask:
+    return lambda: read(ask, service, first, last)
+
+
+def _service(settings: Settings) -> Service:
+    return Service(settings.weather_url, settings.weather_key.get_secret_value())
+
+
+def _told(found: Weather) -> Told:
+    """The days as one block, NaN where one is missing."""
+    first = found.dates[0]
+    at = [(day - first).days for day in found.dates]
+    values = np.full((len(found.values), at[-1] + 1, len(found.names)), np.nan)
+    values[:, at] = found.values
+    return Told(found.kind, found.names, first, values, found.made_at, found.fetched_at)

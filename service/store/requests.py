@@ -1,0 +1,95 @@
+"""Work that was asked for over HTTP: left by the web server, claimed by the scheduler."""
+
+from __future__ import annotations
+
+__all__ = ["JOBS", "Asked", "claim", "find", "finish", "leave"]
+
+import datetime as dt
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from service.store.tables import job_requests
+
+JOBS = ("ingest", "refit", "compare")
+"""What can be asked for."""
+_GIVEN_UP = dt.timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for work.
+
+    Attributes
+    ----------
+    outcome : str
+        ``waiting``, ``running``, ``done``, ``skipped`` or ``failed``.
+    """
+
+    request_id: int
+    job: str
+    asked_by: str
+    asked_at: dt.datetime
+    claimed_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    outcome: str
+    reason: str | None
+
+
+def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> Asked:
+    """Ask for `job`; the request that waits already, if one does."""
+    c = job_requests.c
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                job_requests.insert().values(
+                    job=job, asked_by=asked_by, asked_at=now, outcome="waiting"
+                )
+            )
+    except sa.exc.IntegrityError:
+        pass
+    query = sa.select(job_requests).where(c.job == job, c.outcome == "waiting")
+    return Asked(**connection.execute(query).one()._mapping)
+
+
+def find(connection: sa.Connection, request_id: int) -> Asked | None:
+    """The request `request_id`."""
+    query = sa.select(job_requests).where(job_requests.c.request_id == request_id)
+    row = connection.execute(query).first()
+    return Asked(**row._mapping) if row else None
+
+
+def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
+    """Take the oldest request that waits; None when none does, or another took it.
+
+    Requests that were claimed hours ago and never finished are closed as failed: whoever had them
+    has ended.
+    """
+    c = job_requests.c
+    connection.execute(
+        job_requests.update()
+        .where(c.outcome == "running", c.claimed_at < now - _GIVEN_UP)
+        .values(outcome="failed", reason="the scheduler ended before it was done", finished_at=now)
+    )
+    oldest = connection.execute(
+        sa.select(job_requests).where(c.outcome == "waiting").order_by(c.request_id).limit(1)
+    ).first()
+    if oldest is None:
+        return None
+    taken = connection.execute(
+        job_requests.update()
+        .where(c.request_id == oldest.request_id, c.outcome == "waiting")
+        .values(outcome="running", claimed_at=now)
+    )
+    return find(connection, oldest.request_id) if taken.rowcount else None
+
+
+def finish(
+    connection: sa.Connection, request_id: int, outcome: str, reason: str | None, now: dt.datetime
+) -> None:
+    """Record how the request `request_id` ended."""
+    connection.execute(
+        job_requests.update()
+        .where(job_requests.c.request_id == request_id)
+        .values(outcome=outcome, reason=reason, finished_at=now)
+    )

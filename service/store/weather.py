@@ -1,0 +1,190 @@
+"""Weather as it was told, under two clocks: the day it is of, and when it was told."""
+
+from __future__ import annotations
+
+__all__ = ["Told", "covariates", "newest", "past", "put", "span"]
+
+import datetime as dt
+import hashlib
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+
+from forecast.covariates import CovariateTable
+from service.store.tables import weather
+
+_ENCODING = "float32-zlib"
+_ONE_DAY = dt.timedelta(days=1)
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Daily covariates, told at one time.
+
+    Attributes
+    ----------
+    kind : str
+        ``archive``, ``past_forecast``, ``forecast`` or ``ensemble``.
+    names : tuple of str
+        One a column, with its unit.
+    first : date
+        UTC day of the first row.
+    values : ndarray, shape (n_members, n_days, n_columns)
+        NaN on days that were not told.
+    made_at : datetime
+        When the forecast was made.
+    seen_at : datetime
+        When it was read.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    first: dt.date
+    values: Array
+    made_at: dt.datetime
+    seen_at: dt.datetime
+
+    @property
+    def last(self) -> dt.date:
+        """UTC day of the last row."""
+        return self.first + dt.timedelta(days=int(self.values.shape[1]) - 1)
+
+
+def put(connection: sa.Connection, told: Told) -> bool:
+    """Store `told`; False when the same was told before."""
+    content = np.ascontiguousarray(told.values, dtype="<f4").tobytes()
+    head = f"{told.kind} {told.names} {told.first} {told.values.shape} "
+    fingerprint = hashlib.sha256(head.encode() + content).hexdigest()
+    there = sa.select(weather.c.weather_id).where(weather.c.fingerprint == fingerprint)
+    if connection.execute(there).first():
+        return False
+    connection.execute(
+        weather.insert().values(
+            kind=told.kind,
+            fingerprint=fingerprint,
+            made_at=told.made_at,
+            first_seen_at=told.seen_at,
+            first_date=told.first,
+            last_date=told.last,
+            n_members=len(told.values),
+            names=list(told.names),
+            encoding=_ENCODING,
+            content=zlib.compress(content, 6),
+        )
+    )
+    return True
+
+
+def newest(connection: sa.Connection, kind: str, as_of: dt.datetime | None = None) -> Told | None:
+    """The last of a kind that was read, as of `as_of`; None when there is none."""
+    query = _of(kind, as_of).order_by(None).order_by(weather.c.weather_id.desc()).limit(1)
+    row = connection.execute(query).first()
+    return _told(row) if row else None
+
+
+def span(connection: sa.Connection, kind: str) -> tuple[dt.date, dt.date] | None:
+    """First and last day that were told of a kind; None when none was."""
+    query = sa.select(sa.func.min(weather.c.first_date), sa.func.max(weather.c.last_date)).where(
+        weather.c.kind == kind
+    )
+    first, last = connection.execute(query).one()
+    return (first, last) if first else None
+
+
+def past(connection: sa.Connection, kind: str, as_of: dt.datetime | None = None) -> Told | None:
+    """All that was told of a kind as one: where days overlap, what was read last."""
+    rows = [_told(row) for row in connection.execute(_of(kind, as_of))]
+    if not rows:
+        return None
+    first, last = min(one.first for one in rows), max(one.last for one in rows)
+    values = np.full((1, (last - first).days + 1, len(rows[0].names)), np.nan)
+    for one in rows:
+        at = (one.first - first).days
+        where = values[:, at : at + one.values.shape[1]]
+        np.copyto(where, one.values[:1], where=np.isfinite(one.values[:1]))
+    end = rows[-1]
+    return Told(kind, end.names, first, values, end.made_at, end.seen_at)
+
+
+def covariates(
+    connection: sa.Connection, names: tuple[str, ...], as_of: dt.datetime | None = None
+) -> CovariateTable | None:
+    """The columns `names` as models take them: one past, then what is foreseen.
+
+    The past is what was foreseen at the time, where it is kept, and what was, before that: a
+    model that learns from what was trusts a forecast too much. The days to come are the ensemble's
+    members, and of columns that it does not know the forecast, the same for each member.
+
+    Returns
+    -------
+    CovariateTable | None
+        None without a past, or with a gap in it.
+    """
+    kinds = ("archive", "past_forecast", "forecast")
+    parts = [one for kind in kinds if (one := past(connection, kind, as_of))]
+    if not parts or any(name not in parts[0].names for name in names):
+        return None
+    ahead = newest(connection, "forecast", as_of)
+    members = newest(connection, "ensemble", as_of)
+    first, last = min(one.first for one in parts), max(one.last for one in parts)
+    # What an earlier forecast said of days that have passed since is part of the past.
+    single = ahead.first - _ONE_DAY if ahead else last
+    n_members = len(members.values) if members else 1
+    table = np.full((n_members, (last - first).days + 1, len(names)), np.nan)
+    for one in parts:
+        _lay(table, one, names, first)
+    if members:
+        _lay(table, members, names, first)
+    return _whole(table, names, first, (single - first).days + 1)
+
+
+def _lay(table: Array, one: Told, names: tuple[str, ...], first: dt.date) -> None:
+    """Lay what was told over the table, as far as it reaches."""
+    for column, name in enumerate(names):
+        if name not in one.names:
+            continue
+        at = max((one.first - first).days, 0)
+        skip = max((first - one.first).days, 0)
+        values = one.values[:, skip:, one.names.index(name)][:, : table.shape[1] - at]
+        where = table[:, at : at + values.shape[1], column]
+        np.copyto(where, values, where=np.isfinite(values))
+
+
+def _whole(
+    table: Array, names: tuple[str, ...], first: dt.date, n_single: int
+) -> CovariateTable | None:
+    """Cut at the first day with a gap, in the past and ahead."""
+    is_whole = np.asarray(np.isfinite(table).all(axis=(0, 2)))  # (n_days,)
+    begin = int(np.argmax(is_whole)) if is_whole.any() else len(is_whole)
+    gaps = np.flatnonzero(~is_whole[begin:])
+    end = begin + int(gaps[0]) if len(gaps) else len(is_whole)
+    n_single = min(n_single, end) - begin
+    if n_single < 1:
+        return None
+    table[:, begin : begin + n_single] = table[:1, begin : begin + n_single]
+    start = np.datetime64(first + begin * _ONE_DAY, "D")
+    return CovariateTable(names, start, table[:, begin:end], n_single)
+
+
+def _of(kind: str, as_of: dt.datetime | None) -> sa.Select[tuple[object, ...]]:
+    query = sa.select(weather).where(weather.c.kind == kind).order_by(weather.c.weather_id)
+    return query if as_of is None else query.where(weather.c.first_seen_at <= as_of)
+
+
+def _told(row: sa.Row[tuple[object, ...]]) -> Told:
+    if row.encoding != _ENCODING:
+        raise ValueError(f"expected weather encoded as {_ENCODING}, found {row.encoding!r}")
+    shape = row.n_members, (row.last_date - row.first_date).days + 1, len(row.names)
+    values = np.frombuffer(zlib.decompress(row.content), dtype="<f4").reshape(shape)
+    return Told(
+        row.kind,
+        tuple(row.names),
+        row.first_date,
+        values.astype(np.float64),
+        row.made_at,
+        row.first_seen_at,
+    )

@@ -1,0 +1,283 @@
+"""The dashboard, by Grafana's own types and components; and the simPod protocol."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import hashlib
+import html
+import json
+import re
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+
+from service.settings import Settings
+from tests.service.support import ROOT, serving
+
+FILES = ROOT / "grafana"
+TOOLS = ROOT / "tests" / "grafana"
+ARTEFACTS = ROOT / "tests" / "artefacts"
+DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
+RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
+VARIABLES = {
+    "series": "people",
+    "threshold": "500",
+    "stay_days": "4",
+    "__timeFrom:date:iso": RANGE[0],
+    "__timeTo:date:iso": RANGE[1],
+}
+
+
+def targets() -> list[tuple[int, dict[str, Any]]]:
+    return [(panel["id"], one) for panel in DASHBOARD["panels"] for one in panel["targets"]]
+
+
+def filled(text: str) -> str:
+    """`text` with its variables filled in, as Grafana does."""
+    return re.sub(r"\$\{([^}]+)\}", lambda found: VARIABLES[found.group(1)], text)
+
+
+def address(target: dict[str, Any]) -> str:
+    return filled(target["url"])
+
+
+def rows(body: Any, selector: str) -> list[dict[str, Any]]:
+    for part in selector.split("."):
+        body = body[part]
+    return body  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("panel", "target"), targets(), ids=lambda x: str(x)[:3])
+def test_every_panel_asks_for_columns_that_are_there(
+    client: FlaskClient, panel: int, target: dict[str, Any]
+) -> None:
+    answer = client.get(address(target))
+    assert answer.status_code == 200, answer.text
+    found = rows(answer.json, target["root_selector"])
+    for row in found:
+        assert {column["selector"] for column in target["columns"]} <= set(row)
+
+
+def test_annotations_are_the_issues(client: FlaskClient) -> None:
+    (annotation,) = DASHBOARD["annotations"]["list"]
+    (row,) = client.get(address(annotation["target"])).json["rows"]
+    assert {c["selector"] for c in annotation["target"]["columns"]} <= set(row)
+
+
+def test_alert_rules_read_one_number_from_one_row(client: FlaskClient) -> None:
+    text = (FILES / "provisioning" / "alerting" / "crossings.yaml").read_text("utf-8")
+    (group,) = yaml.safe_load(text)["groups"]
+    for rule in group["rules"]:
+        model = rule["data"][0]["model"]
+        (row,) = rows(client.get(model["url"]).json, model["root_selector"])
+        (column,) = model["columns"]
+        assert isinstance(row[column["selector"]], int | float)
+        assert rule["data"][0]["datasourceUid"] == "crossings"
+
+
+def test_the_token_comes_from_the_environment_and_goes_nowhere_else() -> None:
+    text = (FILES / "provisioning" / "datasources" / "crossings.yaml").read_text("utf-8")
+    (source,) = yaml.safe_load(text)["datasources"]
+    assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}
+    assert source["jsonData"]["allowedHosts"] == [source["url"]] == ["$CROSSINGS_URL"]
+    assert source["uid"] == DASHBOARD["panels"][0]["datasource"]["uid"]
+
+
+def test_the_lock_names_no_registry() -> None:
+    assert '"resolved"' not in (TOOLS / "package-lock.json").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def tools() -> Path:
+    """The folder with Grafana's packages, installed once for each state of the lock."""
+    for name in ("node", "npm"):
+        if shutil.which(name) is None:
+            pytest.skip(f"{name} is not installed")
+    lock_file = TOOLS / "package-lock.json"
+    wanted = hashlib.sha256(lock_file.read_bytes()).hexdigest()
+    stamp = TOOLS / "node_modules" / ".stamp"
+    with (ROOT / "tests" / "grafana" / ".gitignore").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            done = subprocess.run(
+                ["npm", "ci", "--prefer-offline"], cwd=TOOLS, capture_output=True, text=True
+            )
+            if done.returncode:
+                pytest.skip(f"Grafana's packages could not be installed: {done.stderr[-300:]}")
+            stamp.write_text(wanted)
+    return TOOLS
+
+
+def tool(tools: Path, name: str, *arguments: str) -> str:
+    done = subprocess.run(
+        [str(tools / "node_modules" / ".bin" / name), *arguments],
+        cwd=tools,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_dashboard_is_of_grafanas_own_type(tools: Path) -> None:
+    """An enumeration of theirs is a string in the file, so their types are taken by value."""
+    custom = [
+        panel["fieldConfig"]["defaults"]["custom"]
+        for panel in DASHBOARD["panels"]
+        if panel["type"] == "timeseries"
+    ]
+    source = tools / "node_modules" / "dashboard.check.ts"
+    source.write_text(
+        "import type { Dashboard, GraphFieldConfig } from '@grafana/schema';\n"
+        "type Plain<T> = T extends string ? `${T}` : T extends object"
+        " ? { [K in keyof T]: Plain<T[K]> }"
+        " & (T extends { refId: string } ? Record<string, unknown> : unknown) : T;\n"
+        f"export const dashboard = {json.dumps(DASHBOARD)} satisfies Plain<Dashboard>;\n"
+        f"export const custom = {json.dumps(custom)} satisfies Plain<GraphFieldConfig>[];\n"
+    )
+    options = ["--strict", "--noEmit", "--skipLibCheck", "--module", "esnext"]
+    options += ["--moduleResolution", "bundler", "--target", "es2022"]
+    options += ["--typeRoots", "none"]
+    tool(tools, "tsc", *options, str(source))
+    # and the check does check
+    source.write_text(source.read_text().replace('"drawStyle": "line"', '"drawStyle": "wavy"'))
+    with pytest.raises(AssertionError, match="wavy"):
+        tool(tools, "tsc", *options, str(source))
+
+
+def test_panels_draw_in_grafanas_own_components(
+    tools: Path, settings: Settings, tmp_path: Path
+) -> None:
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("chromium is not installed")
+    answers: dict[int, dict[str, Any]] = {}
+    with serving(settings) as base:
+        for panel, target in targets():
+            with urllib.request.urlopen(base + address(target)) as answer:
+                found = rows(json.load(answer), target["root_selector"])
+            answers.setdefault(panel, {})[target["refId"]] = found
+    page = bundled(tools, answers, tmp_path)
+    ARTEFACTS.mkdir(exist_ok=True)
+    shot = ARTEFACTS / "grafana.png"
+    seen = browse(browser, page, tmp_path, "--dump-dom")
+    browse(browser, page, tmp_path, f"--screenshot={shot}")
+    report = re.search(r'<pre id="report" hidden="">(.*?)</pre>', seen, re.DOTALL)
+    assert report, seen[-2000:]
+    panels = json.loads(html.unescape(report.group(1)))
+    assert panels.pop("errors") == []
+    assert set(panels) == {str(panel["id"]) for panel in DASHBOARD["panels"]}
+    # Three nested bands: three opacities of one colour cover each other, a good part of the chart.
+    for chart in ("1", "6"):
+        fills = shades(panels[chart]["colours"])
+        assert len(fills) >= 3, panels[chart]["colours"]
+        assert sum(fills.values()) > 5000
+        assert re.search(r"\bmedian\b", panels[chart]["text"])
+        assert not re.search(r"\b(lo|hi)\d\d\b", panels[chart]["text"]), "bounds in the legend"
+    assert "counted" in panels["1"]["text"]
+    assert shot.stat().st_size > 20_000
+    (week,) = (row for row in answers[2]["A"] if row["period"] == "next_7_days")
+    assert str(week["median"]) in panels["2"]["text"].replace(",", "").replace(" ", "")
+
+
+def shades(colours: dict[str, int]) -> dict[str, int]:
+    """Translucent fills of the bands' blue, with their pixels."""
+    found = {}
+    for name, pixels in colours.items():
+        red, green, blue, alpha = map(int, name.split(","))
+        if 20 < alpha < 200 and blue > green > red and pixels > 100:
+            found[name] = pixels
+    return found
+
+
+def bundled(tools: Path, answers: dict[int, Any], folder: Path) -> Path:
+    """A page of its own: the harness, the dashboard file, and what the service answered."""
+    script = tools / "node_modules" / "render.js"
+    source = tools / "render.tsx"
+    if not script.exists() or script.stat().st_mtime < source.stat().st_mtime:
+        options = ["--bundle", f"--outfile={script}", "--jsx=automatic", "--minify"]
+        options += ['--define:process.env.NODE_ENV="production"', "--log-level=error"]
+        options += ["--alias:react-custom-scrollbars-2=./scrollbars.ts"]
+        options += ["--loader:.ttf=empty", "--loader:.svg=dataurl", "--loader:.png=dataurl"]
+        tool(tools, "esbuild", str(source), *options)
+    shown = json.loads(filled(json.dumps(DASHBOARD)))
+    given = {"DASHBOARD": shown, "ANSWERS": answers, "RANGE": RANGE}
+    texts = {name: json.dumps(value).replace("</", "<\\/") for name, value in given.items()}
+    setting = "".join(f"window.{name} = {text};" for name, text in texts.items())
+    page = folder / "panels.html"
+    page.write_text(
+        "<!doctype html><meta charset='utf-8'>"
+        f"<link rel='stylesheet' href='{script.with_suffix('.css').as_uri()}'>"
+        f"<div id='root'></div><script>{setting}</script><script src='{script.as_uri()}'></script>"
+    )
+    return page
+
+
+def browse(browser: str, page: Path, folder: Path, *what: str) -> str:
+    done = subprocess.run(
+        [
+            browser,
+            *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+            *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+            *("--hide-scrollbars", "--window-size=1200,1040", "--virtual-time-budget=8000"),
+            f"--user-data-dir={folder / 'profile'}",
+            "--allow-file-access-from-files",
+            *what,
+            page.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+ASKED = {"range": {"from": RANGE[0], "to": RANGE[1]}, "maxDataPoints": 100, "adhocFilters": []}
+
+
+def test_simpod_answers_with_the_value_first(client: FlaskClient) -> None:
+    assert client.get("/grafana/").status_code == 200
+    names = [one["value"] for one in client.post("/grafana/metrics", json={}).json]
+    assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
+    asked = ASKED | {"targets": [{"target": "people.median", "refId": "A", "payload": {}}]}
+    (found,) = client.post("/grafana/query", json=asked).json
+    panel = client.get(
+        "/v1/series/people/panel", query_string=dict(zip(("from", "to"), RANGE, strict=True))
+    )
+    told = {row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None}
+    assert found["target"] == "people.median"
+    assert {
+        dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): value
+        for value, ms in found["datapoints"]
+    } == told
+
+
+def test_simpod_answers_the_rest_of_its_protocol(client: FlaskClient) -> None:
+    for path in ("metric-payload-options", "tag-keys", "tag-values"):
+        assert client.post(f"/grafana/{path}", json={}).json == []
+    found = client.post("/grafana/variable", json={"payload": {"target": "series"}}).json
+    assert [one["__value"] for one in found] == ["people", "boats"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        ASKED | {"targets": [{"target": "people.secret"}]},
+        ASKED | {"targets": [{"target": "people.median"}] * 101},
+        {"range": {"from": RANGE[1], "to": RANGE[0]}, "targets": []},
+        {"range": {"from": "now", "to": "now"}, "targets": []},
+    ],
+)
+def test_simpod_refuses_what_it_does_not_know(client: FlaskClient, body: dict[str, Any]) -> None:
+    answer = client.post("/grafana/query", json=body)
+    assert answer.status_code == 400
+    assert answer.content_type == "application/problem+json"

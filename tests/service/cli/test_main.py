@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.service.support import ROOT, Crossings, command, environment
+
+COMMANDS = ("run", "ingest", "refit", "serve", "scheduler", "status", "forecast", "backtest")
+
+
+def test_help_lists_every_command(crossings: Crossings) -> None:
+    done = crossings("--help")
+    assert done.returncode == 0
+    for name in COMMANDS:
+        assert f"\n  {name} " in done.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_and_an_example(crossings: Crossings, name: str) -> None:
+    done = crossings(name, "--help")
+    assert done.returncode == 0
+    assert "Example" in done.stdout
+    assert f"crossings {name}" in done.stdout
+
+
+def test_the_version(crossings: Crossings) -> None:
+    assert crossings("--version").stdout.startswith("crossings, version ")
+
+
+def test_settings_that_do_not_hold_are_status_2(crossings: Crossings) -> None:
+    done = crossings("status", port="x")
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: CROSSINGS_PORT: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_has_seen_enough(tmp_path: object) -> None:
+    file = ROOT / "service" / "sources" / "figures.csv"
+    arguments = ("forecast", "--data", str(file), "--model", "climatology", "--horizon", "400")
+    piped = subprocess.run(
+        ["sh", "-c", 'exec "$@" --format csv --paths 10 | head -1', "sh", *command(*arguments)],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert piped.stdout.startswith("time,date,horizon_days")
+    assert piped.stderr == ""

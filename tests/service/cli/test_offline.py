@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.service.support import ROOT, Crossings
+
+FIGURES = str(ROOT / "service" / "sources" / "figures.csv")
+QUICK = ("--model", "climatology", "--paths", "200")
+
+
+def forecast(crossings: Crossings, *arguments: str) -> Any:
+    done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "json", *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_rows_and_totals_from_a_file(crossings: Crossings, tmp_path: Path) -> None:
+    file = tmp_path / "paths.npz"
+    body = forecast(crossings, "--as-of", "2024-10-18", "--paths-out", str(file))
+    assert (body["series_id"], body["origin"], body["model"]) == (
+        "people",
+        "2024-10-18",
+        "climatology",
+    )
+    assert [row["date"] for row in body["rows"]][::27] == ["2024-10-19", "2024-11-15"]
+    with np.load(file) as saved:
+        assert saved["paths"].shape == (200, 28)
+        assert saved["dates"].tolist() == [row["date"] for row in body["rows"]]
+        sums = np.sort(saved["paths"][:, :7].sum(axis=1))
+    week = body["totals"][0]
+    assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
+    assert not (tmp_path / "var").exists(), "no database"
+
+
+def test_no_day_after_as_of_is_used(crossings: Crossings, tmp_path: Path) -> None:
+    lines = Path(FIGURES).read_text().splitlines()
+    until = next(at for at, line in enumerate(lines) if line.startswith("2024-10-18"))
+    other = tmp_path / "other.csv"
+    changed = [",".join((line.split(",")[0], "999", "9")) for line in lines[until + 1 :]]
+    other.write_text("\n".join([*lines[: until + 1], *changed]) + "\n")
+    first = forecast(crossings, "--as-of", "2024-10-18")
+    again = forecast(crossings, "--as-of", "2024-10-18", "--data", str(other))
+    assert again["rows"] == first["rows"]
+
+
+def test_the_seed_decides(crossings: Crossings) -> None:
+    first = forecast(crossings, "--seed", "5")
+    assert forecast(crossings, "--seed", "5") == first
+    assert forecast(crossings, "--seed", "6")["rows"] != first["rows"]
+
+
+def test_boats_follow_from_people(crossings: Crossings) -> None:
+    body = forecast(crossings, "--series", "boats")
+    assert body["series_id"] == "boats"
+    assert body["rows"][0]["hi95"] < 60
+
+
+def test_csv_and_table_say_the_same(crossings: Crossings) -> None:
+    body = forecast(crossings)
+    done = crossings("forecast", "--data", FIGURES, *QUICK, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["median"] for row in rows] == [str(row["median"]) for row in body["rows"]]
+    table = crossings("forecast", "--data", FIGURES, *QUICK)
+    assert table.returncode == 0
+    assert "2026-01-28" in table.stdout
+
+
+def test_people_alone_and_another_column(crossings: Crossings, tmp_path: Path) -> None:
+    lines = Path(FIGURES).read_text().splitlines()
+    file = tmp_path / "people.csv"
+    file.write_text("\n".join(",".join(line.split(",")[:2]) for line in lines) + "\n")
+    assert forecast(crossings, "--data", str(file))["series_id"] == "people"
+    file.write_text(file.read_text().replace("people", "lorries"))
+    body = forecast(crossings, "--data", str(file), "--series", "lorries")
+    assert body["series_id"] == "lorries"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--horizon", "0"], "1<=x<=400"),
+        (["--horizon", "401"], "1<=x<=400"),
+        (["--paths", "1"], "10<=x<=100000"),
+        (["--seed", "-1"], "x>=0"),
+        (["--model", "oracle"], "expected a model of"),
+        (["--as-of", "2017-12-31"], "2018-01-01 to 2025-12-31, found 2017-12-31"),
+        (["--as-of", "2026-01-01"], "2018-01-01 to 2025-12-31, found 2026-01-01"),
+        (["--as-of", "yesterday"], "does not match the format"),
+        (["--series", "planes"], "expected a column 'planes'"),
+        (["--series", "date"], "a series beside the column 'date'"),
+        (["--data", "none.csv"], "none.csv: expected a readable file, found No such file"),
+        (["--format", "xml"], "'table', 'json', 'csv'"),
+    ],
+)
+def test_bad_input_is_status_2(crossings: Crossings, arguments: list[str], said: str) -> None:
+    done = crossings("forecast", "--data", FIGURES, *QUICK, *arguments)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--paths-out"])
+def test_a_place_that_cannot_be_written_is_one_line(
+    crossings: Crossings, tmp_path: Path, option: str
+) -> None:
+    place = str(tmp_path / "none" / "file.npz")
+    done = crossings("forecast", "--data", FIGURES, *QUICK, option, place)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert place in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_past_that_is_too_short_is_one_line(crossings: Crossings) -> None:
+    done = crossings("forecast", "--data", FIGURES, "--model", "hurdle", "--as-of", "2018-01-05")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_backtest_is_of_the_form_that_is_documented(crossings: Crossings, tmp_path: Path) -> None:
+    out = tmp_path / "scores.json"
+    done = crossings(
+        *("backtest", "--data", FIGURES, "--first", "2024-01-01", "--last", "2024-02-15"),
+        *("--every", "14", "--horizon", "20", "--models", "climatology,seasonal_naive"),
+        *("--paths", "100", "--out", str(out)),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert list(found) == ["protocol", "models"]
+    assert list(found["models"]) == ["climatology", "seasonal_naive"]
+    row = found["models"]["climatology"]
+    assert row["origins"] == 4
+    assert set(row["crps"]) == {
+        *("day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28")
+    }
+    assert row["crps"]["total_28"] is None
+    assert row["crps"]["total_7"] > 0
+    assert set(row["coverage"]["day"]) == {"50", "80", "95"}
+    assert "climatology" in done.stdout
+
+
+def test_a_backtest_without_origins(crossings: Crossings) -> None:
+    done = crossings(
+        *("backtest", "--data", FIGURES, "--first", "2025-12-20", "--last", "2025-12-31"),
+        *("--models", "climatology"),
+    )
+    assert done.returncode == 2
+    assert "ends on 2025-12-31" in " ".join(done.stderr.split())

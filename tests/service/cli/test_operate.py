@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.store.database import connect
+from service.store.tables import observations
+from tests.service.support import Crossings, quick_models
+
+
+def stored(folder: Path) -> int:
+    database = connect(f"sqlite:///{folder / 'crossings.sqlite'}")
+    with database.reading() as connection:
+        count = connection.execute(sa.select(sa.func.count()).select_from(observations)).scalar()
+    database.close()
+    return int(count or 0)
+
+
+def test_from_a_fresh_database_to_a_status(crossings: Crossings, tmp_path: Path) -> None:
+    models = quick_models(tmp_path / "models")
+    first = crossings("status", models_dir=models)
+    assert first.returncode == 1
+    assert "nothing is published yet" in first.stdout
+
+    done = crossings("ingest", models_dir=models)
+    assert done.returncode == 0
+    assert done.stdout == "5844 new, 0 revised, 0 unchanged from figures, through 2025-12-31\n"
+    done = crossings("refit", models_dir=models)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("published people-20251231-")
+    assert "fitting climatology\nfitting seasonal_naive\n" in done.stderr
+    done = crossings("refit", models_dir=models)
+    assert done.stdout.endswith(" is current\n")
+
+    found = crossings("status", "--format", "json", models_dir=models, stale_after_days=99_999)
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["status"] == "fresh"
+    table = crossings("status", models_dir=models, stale_after_days=99_999)
+    assert "climatology" in table.stdout
+
+
+BAD = [
+    (b"date,people\n2025-01-01,1\n2025-01-03,1\n", "row 3"),
+    (b"date,people\n2025-01-01,1\n2025-01-01,1\n", "row 3"),
+    (b"date,people\n2025-01-01,-1\n", "row 2"),
+    (b"date,people\n2025-01-01,0.5\n", "row 2"),
+    (b"date,boats\n2025-01-01,1\n", "row 1"),
+    (b"date,people\n", "row 2"),
+    ("date,people\n2025-01-01,1\n".encode("utf-16"), "row 1"),
+]
+
+
+@pytest.mark.parametrize(("content", "row"), BAD)
+def test_a_bad_file_is_one_line_status_2_and_nothing_stored(
+    crossings: Crossings, tmp_path: Path, content: bytes, row: str
+) -> None:
+    file = tmp_path / "bad.csv"
+    file.write_bytes(content)
+    done = crossings("ingest", "--source", "csv", str(file))
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1
+    assert lines[0].startswith(f"Error: {file}, {row}")
+    assert ": expected " in lines[0]
+    assert ", found " in lines[0]
+    assert "Traceback" not in done.stderr
+    assert stored(tmp_path / "var") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["ingest", "--source", "csv"], 2, "expected --source csv with a FILE"),
+        (["ingest", "somefile.csv"], 2, "expected --source csv with a FILE"),
+        (["ingest", "--source", "csv", "none.csv"], 2, "none.csv: expected a readable file"),
+        (["refit"], 1, "no figures are stored: run `crossings ingest` first"),
+        (["conquer"], 2, "No such command"),
+        (["refit", "--fast"], 2, "No such option"),
+    ],
+)
+def test_what_cannot_be_done_is_said(
+    crossings: Crossings, arguments: list[str], status: int, said: str
+) -> None:
+    done = crossings(*arguments)
+    assert done.returncode == status
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_models_that_do_not_hold_are_status_2(crossings: Crossings, tmp_path: Path) -> None:
+    done = crossings("refit", models_dir=tmp_path / "none")
+    assert done.returncode == 2
+    assert f"{tmp_path / 'none'}: expected model declarations (*.toml), found none" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////proc/nowhere/x.sqlite", "nosuch://host/db", "postgresql+psycopg://:1/x"]
+)
+def test_a_database_that_cannot_be_used_is_one_line(crossings: Crossings, url: str) -> None:
+    done = crossings("status", database_url=url)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert len(done.stderr.splitlines()) == 1

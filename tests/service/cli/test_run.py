@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from service.context import Context
+from service.store import runs
+from tests.service.support import ROOT, Crossings, command, environment, quick_models
+
+Start = Callable[..., "Service"]
+
+
+class Service:
+    """A real ``crossings`` process, and what it says."""
+
+    def __init__(self, role: str, settings: dict[str, object]) -> None:
+        self.port = int(str(settings["port"]))
+        self.process = subprocess.Popen(
+            command(role),
+            env=environment(**settings),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said: list[str] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self.listening = threading.Thread(target=self._listen, daemon=True)
+        self.listening.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, words: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            line = self._lines.get(timeout=max(deadline - time.monotonic(), 0.01))
+            assert line is not None, "".join(self.said)
+            self.said.append(line)
+            if words in line:
+                return
+
+    def get(self, path: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read().decode()
+        connection.close()
+        return answer.status, body
+
+    def children(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def stop(self, number: int = signal.SIGTERM) -> tuple[int, float]:
+        """Exit status, and the seconds that it took."""
+        began = time.monotonic()
+        self.process.send_signal(number)
+        status = self.process.wait(30)
+        while (line := self._lines.get(timeout=5)) is not None:
+            self.said.append(line)
+        return status, time.monotonic() - began
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a role on a free port, over models that are fitted in no time."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    own: dict[str, object] = {
+        "port": port,
+        "var_dir": tmp_path / "var",
+        "models_dir": quick_models(tmp_path / "models"),
+        "paths": 100,
+        "champion_origins": 4,
+    }
+    started: list[Service] = []
+
+    def run(role: str = "run", **settings: object) -> Service:
+        started.append(Service(role, own | settings))
+        return started[-1]
+
+    yield run
+    for service in started:
+        if service.process.poll() is None:
+            for process in [*service.children(), psutil.Process(service.process.pid)]:
+                process.kill()
+        service.process.wait()
+        assert service.process.stdout is not None
+        service.listening.join()
+        service.process.stdout.close()
+
+
+def all_gone(processes: list[psutil.Process]) -> bool:
+    return not psutil.wait_procs(processes, timeout=5)[1]
+
+
+def test_from_nothing_to_an_answer_and_to_a_clean_end(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # nobody is to ask it
+    service = start()
+    service.wait_for("stop with Ctrl-C")
+    said = "".join(service.said)
+    for words in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
+        assert words in said
+    assert f"ready     http://127.0.0.1:{service.port}/" in said
+
+    assert service.get("/readyz")[0] == 200
+    status, body = service.get("/v1/series/people/forecast")
+    assert status == 200
+    assert json.loads(body)["rows"][0]["date"] == "2026-01-01"
+    assert "<svg" in service.get("/")[1]
+
+    children = service.children()
+    assert len(children) >= 3  # the server, its worker, the scheduler
+    status, seconds = service.stop(signal.SIGTERM)
+    assert status == 0
+    assert seconds < 8
+    assert all_gone(children)
+    assert "Traceback" not in "".join(service.said)
+
+    # Again: nothing is refitted, it is ready in seconds, and Ctrl-C ends it as well.
+    began = time.monotonic()
+    service = start()
+    service.wait_for("stop with Ctrl-C")
+    seconds = time.monotonic() - began
+    said = "".join(service.said)
+    assert "fitting" not in said
+    assert "is current" in said
+    assert seconds < 5 * max(1.0, os.getloadavg()[0] / 2)
+    children = service.children()
+    status, seconds = service.stop(signal.SIGINT)
+    assert status == 0
+    assert seconds < 8
+    assert all_gone(children)
+    assert "Traceback" not in "".join(service.said)
+
+
+def test_told_to_stop_in_the_middle_of_a_fit(start: Start, tmp_path: Path) -> None:
+    models = quick_models(tmp_path / "models")
+    (models / "prophet.toml").write_text('family = "prophet"\n')
+    service = start()
+    service.wait_for("fitting prophet")
+    children = service.children()
+    status, seconds = service.stop(signal.SIGINT)
+    assert status == 0, "".join(service.said)
+    assert seconds < 8
+    assert all_gone(children)
+    said = "".join(service.said)
+    assert "refit was stopped before it was done" in said
+    assert "is left out" not in said
+    assert "Traceback" not in said
+
+
+def test_a_taken_port_is_one_line_and_no_work(start: Start, tmp_path: Path) -> None:
+    for role in ("run", "serve"):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            other.listen()
+            port = other.getsockname()[1]
+            service = start(role, port=port)
+            assert service.process.wait(30) == 1
+            service.wait_for("Error")
+        (line,) = service.said
+        assert line.startswith(f"Error: 127.0.0.1:{port}: Address already in use; choose another")
+        assert not (tmp_path / "var").exists()
+
+
+def test_an_address_that_is_not_ours_is_one_line(crossings: Crossings) -> None:
+    done = crossings("run", host="192.0.2.1")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: 192.0.2.1:8000: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_when_a_child_ends_all_end(start: Start) -> None:
+    service = start()
+    service.wait_for("stop with Ctrl-C")
+    children = service.children()
+    (scheduler,) = [child for child in children if child.cmdline()[-1] == "scheduler"]
+    scheduler.kill()
+    assert service.process.wait(30) == 1
+    service.wait_for("Error: the scheduler process ended with status -9")
+    assert all_gone(children)
+
+
+def test_a_scheduler_at_work_ends_at_once(start: Start, filled: Context, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    (models / "prophet.toml").write_text('family = "prophet"\n')
+    service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=200)
+    service.wait_for("next at")
+    deadline = time.monotonic() + 30
+    while latest(filled, "compare") is None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    status, seconds = service.stop()
+    assert status == 0, "".join(service.said)
+    assert seconds < 8
+    run = latest(filled, "compare")
+    assert run is not None
+    assert run.outcome == "stopped"
+
+
+def latest(context: Context, job: str) -> Any:
+    with context.database.reading() as connection:
+        return runs.latest(connection, job)
+
+
+def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context) -> None:
+    service = start("serve", var_dir=filled.settings.var_dir, workers=2)
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            status, body = service.get("/readyz")
+            break
+        except OSError:
+            time.sleep(0.1)
+    assert status == 503
+    assert json.loads(body)["detail"].startswith("nothing is published yet")
+    assert service.get("/livez")[0] == 200
+    children = service.children()
+    assert len(children) == 2
+    status, seconds = service.stop()
+    assert status == 0
+    assert seconds < 8
+    assert all_gone(children)

@@ -1,0 +1,326 @@
+"""Documents as they are published, through the job and into the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from forecast.series import DailySeries
+from service.context import Context
+from service.jobs.gather import gather
+from service.jobs.ingest import ingest, preview
+from service.jobs.record import JobError
+from service.store import observations, runs
+from service.store.tables import documents
+from service.store.tables import observations as table
+from tests.service.support import utc
+from tests.support import ods, pages, shared
+from tests.support.sites import (
+    ODS,
+    PAGE,
+    PUBLICATION,
+    Answer,
+    Sites,
+    endless,
+    publish,
+    stalled,
+    tagged,
+)
+
+FIRST = dt.date(2024, 1, 1)
+DAYS = ods.some_days(FIRST, 26)
+WORKBOOK = ods.workbook(DAYS, "2024-01-27T13:00:00Z")
+NEXT_DAYS = [*DAYS, (dt.date(2024, 1, 27), 0, 0), (dt.date(2024, 1, 28), 90, 2)]
+COUNTS = [(DAYS[24][1], DAYS[24][2]), (DAYS[25][1], DAYS[25][2]), (0, 0), (90, 2)]
+
+
+def the_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = "13:20") -> bytes:
+    rows = pages.week(dt.date(2024, 1, 28), counts)
+    rows[-1][4] = note
+    return pages.page(pages.table(rows), f"2024-01-29T{at}:00+00:00")
+
+
+def dump(context: Context, *without: str) -> list[tuple[Any, ...]]:
+    """Every row of the figures but its number, in order."""
+    columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
+    order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
+    with context.database.reading() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*order))]
+
+
+def forget(context: Context) -> None:
+    with context.database.writing() as connection:
+        connection.execute(table.delete())
+        connection.execute(documents.delete())
+
+
+def known(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
+    with context.database.reading() as connection:
+        rows = observations.current(connection, series_id)
+        return {row.date: (row.value, row.source) for row in rows}
+
+
+def failed(context: Context, *arguments: Any) -> str:
+    """The reason of a failed ingest, in one line, as the run keeps it."""
+    with pytest.raises(JobError) as caught:
+        ingest(context, *arguments)
+    said = str(caught.value)
+    assert "\n" not in said
+    with context.database.reading() as connection:
+        run = runs.latest(connection, "ingest")
+    assert run is not None
+    assert (run.outcome, run.reason) == ("failed", said)
+    return said
+
+
+def kept(context: Context) -> list[bytes]:
+    files = (context.settings.var_dir / "raw").rglob("*")
+    return [path.read_bytes() for path in files if path.is_file()]
+
+
+def test_the_workbook_and_the_page_are_merged(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    outcome = ingest(reader)
+    assert outcome.reason == "59 new, 0 revised, 4 unchanged from govuk, through 2024-01-28"
+    assert known(reader)[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
+    assert known(reader)[dt.date(2024, 1, 27)] == (0, "page")
+    assert known(reader, "boats")[dt.date(2024, 1, 28)] == (2, "page")
+    assert known(reader, "preventions") == {
+        dt.date(2024, 1, day): (99 + day, "workbook") for day in (7, 14, 21)
+    }
+    assert WORKBOOK in kept(reader)
+    assert [document["published_at"] for document in outcome.detail["documents"]] == [
+        "2024-01-27T13:00:00Z",
+        "2024-01-29T13:20:00Z",
+    ]
+
+
+def test_the_next_workbook_takes_over_from_the_page(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    publish(sites, ods.workbook(NEXT_DAYS, "2024-01-30T13:00:00Z"), the_page())
+    assert ingest(reader).detail["new"] == 1  # the fourth week of preventions
+    assert known(reader)[dt.date(2024, 1, 28)] == (90, "workbook")
+    with reader.database.reading() as connection:
+        row = observations.current(connection, "people")[-1]
+    assert row.known_at == utc(2024, 1, 29, 13, 20)
+
+
+def test_what_did_not_change_is_not_read_again(reader: Context, sites: Sites) -> None:
+    path = publish(sites, WORKBOOK, the_page())
+    sites.replies[path] = tagged(Answer(WORKBOOK, ODS), '"w1"')
+    sites.replies[PAGE] = tagged(Answer(the_page()), '"p1"')
+    ingest(reader)
+    before = dump(reader)
+    assert ingest(reader).reason == "nothing new was published at govuk"
+    assert dump(reader) == before
+
+
+def test_a_document_that_was_refused_is_asked_for_again(reader: Context, sites: Sites) -> None:
+    path = publish(sites, b"", the_page())
+    sites.replies[path] = tagged(Answer(b"PK not a workbook", ODS), '"w1"')
+    failed(reader)
+    failed(reader)
+    assert sites.times(path) == 2
+    assert all("if-none-match" not in asked.headers for asked in sites.asked)
+
+
+def test_a_refused_page_does_not_cost_us_the_workbook(reader: Context, sites: Sites) -> None:
+    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
+    broken = pages.page(pages.table([*rows[:2], *rows[3:]]))
+    publish(sites, WORKBOOK, broken)
+    said = failed(reader)
+    assert "row 4: expected 2024-01-27, the day after 2024-01-26, found 2024-01-28" in said
+    assert "(what else was published is stored: 55 new, 0 revised" in said
+    assert max(known(reader)) == dt.date(2024, 1, 26)
+    assert broken in kept(reader)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "said"),
+    [
+        (PAGE, Answer(status=404), "expected 200 OK, found 404 Not Found"),
+        (PAGE, Answer(status=429, headers={"Retry-After": "60"}), "which asks to wait 60 s"),
+        (PAGE, Answer(status=500), "found 500 Internal Server Error"),
+        (PAGE, Answer(behave=stalled), "asked up to 1 times"),
+        (PAGE, Answer(b"<html>", length=900), "without sending complete message body"),
+        (PAGE, Answer(status=302, headers={"Location": PAGE}), "more than 5 redirects"),
+        (PAGE, Answer(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
+        (PAGE, Answer("£".encode("latin-1")), "expected text in UTF-8"),
+        ("workbook", Answer(b"<!DOCTYPE html>"), "expected content of type application/vnd"),
+        ("workbook", Answer(b"<!DOCTYPE html>", ODS), "expected an OpenDocument spreadsheet"),
+        (
+            "workbook",
+            Answer(ods.pack(ods.parts({}) | {"content.xml": b"\0" * 59_000_000}), ODS),
+            "unpacked to at most 250 times",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_site_that_misbehaves_changes_nothing(
+    reader: Context, sites: Sites, path: str, answer: Answer, said: str
+) -> None:
+    workbook = publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    before = dump(reader)
+    sites.replies[workbook if path == "workbook" else path] = answer
+    assert said in failed(reader)
+    assert dump(reader) == before
+
+
+def test_a_jump_without_a_note_is_refused(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    before = dump(reader)
+    jumped = [*COUNTS[:-1], (400, 8)]
+    sites.replies[PAGE] = Answer(the_page(jumped, at="15:20"))
+    said = failed(reader)
+    assert f"{PAGE}, people on 2024-01-28: expected 90 as published before, within 50" in said
+    assert dump(reader) == before
+    sites.replies[PAGE] = Answer(the_page(jumped, "Revised", "15:20"))
+    assert ingest(reader).detail["revised"] == 2
+    assert known(reader)[dt.date(2024, 1, 28)] == (400, "page")
+
+
+def test_repairs_are_said(reader: Context, tmp_path: Path) -> None:
+    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
+    rows[1][0] = "26 January 2023"
+    file = tmp_path / "p.html"
+    file.write_bytes(pages.page(pages.table(rows)))
+    notes = ingest(reader, "page", file).detail["notes"]
+    assert notes[0].endswith("taken as 2024")
+    assert notes[1].endswith("4 days instead of 7; taken as stated")
+
+
+def test_a_preview_stores_nothing(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    reading = preview(reader)
+    assert len(reading.changes) == 59
+    assert reading.refusals == ()
+    assert (known(reader), kept(reader)) == ({}, [])
+    with reader.database.reading() as connection:
+        assert runs.latest(connection, "ingest") is None
+        count = sa.select(sa.func.count()).select_from(documents)
+        assert connection.execute(count).scalar_one() == 0
+
+
+def test_two_ingests_at_once_make_one_history(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    counted = []
+    threads = [
+        threading.Thread(target=lambda: counted.append(ingest(reader).detail["new"]))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counted) == [0, 0, 59]
+    together = dump(reader, "first_seen_at")
+    forget(reader)
+    ingest(reader)
+    assert dump(reader, "first_seen_at") == together
+
+
+def test_old_bytes_are_pruned(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    assert len(kept(reader)) == 3
+    settings = reader.settings.model_copy(update={"raw_keep_days": 0})
+    time.sleep(1.01)  # moments are kept to the second
+    ingest(Context(settings, reader.database), "figures")
+    assert kept(reader) == []
+
+
+@pytest.mark.parametrize("source", ["workbook", "page", "csv"])
+@pytest.mark.parametrize("file", ["missing", "."])
+def test_a_file_that_cannot_be_read_is_refused(
+    reader: Context, tmp_path: Path, source: str, file: str
+) -> None:
+    assert "expected a readable file, found" in failed(reader, source, tmp_path / file)
+
+
+def test_a_file_without_end_is_refused(reader: Context) -> None:
+    assert "at most 10,000,000 bytes, found more" in failed(reader, "page", Path("/dev/zero"))
+
+
+def test_a_reading_needs_no_store(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    found = gather(reader.settings, "govuk", None, dt.date(2024, 2, 1), {}, is_kept=False)
+    assert [document.source for document in found.documents] == ["workbook", "page"]
+    assert kept(reader) == []
+
+
+def test_the_publication_itself_is_the_fallback(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    sites.replies[f"/api/content{PUBLICATION}"] = Answer(json.dumps({}).encode(), "text/html")
+    assert ingest(reader).detail["new"] == 59
+
+
+def real() -> list[tuple[str, Path | None]]:
+    """The real files in the order of publication, and the embedded figures."""
+    found = [("workbook", path) for path in shared.workbooks()]
+    return [*found, *(("page", path) for path in shared.pages())]
+
+
+@shared.needed
+def test_the_real_files_make_exactly_the_figures(
+    reader: Context, figures: dict[str, DailySeries]
+) -> None:
+    began = time.process_time()
+    for source, path in real():
+        ingest(reader, source, path)
+    assert time.process_time() - began < 5
+    for series_id, series in figures.items():
+        stored = known(reader, series_id)
+        assert len(stored) == 2920
+        assert max(stored) == dt.date(2025, 12, 29)
+        assert all(value == series.on(day) for day, (value, _) in stored.items())
+    assert known(reader)[dt.date(2025, 12, 28)][1] == "workbook"
+    assert known(reader)[dt.date(2025, 12, 29)][1] == "page"
+    before = dump(reader)
+    assert "expected one table headed" in failed(reader, "page", shared.prose_page())
+    assert dump(reader) == before
+
+
+@shared.needed
+def test_the_real_files_in_any_order_make_one_history(reader: Context) -> None:
+    files = [*real(), ("figures", None)]
+    orders = [files, files[::-1], files[3:] + files[:3], files[1::2] + files[::2]]
+    dumps = set()
+    is_quick = reader.database.engine.dialect.name == "sqlite"
+    for order in orders if is_quick else orders[1:3]:
+        forget(reader)
+        for source, path in order:
+            ingest(reader, source, path)
+        dumps.add(tuple(dump(reader, "first_seen_at")))
+    assert len(dumps) == 1
+
+
+@shared.needed
+def test_the_real_history_is_true(reader: Context) -> None:
+    for source, path in real()[::-1]:
+        ingest(reader, source, path)
+    last_known = {
+        utc(2025, 11, 14, 12): None,
+        utc(2025, 11, 14, 13): "2025-11-13",
+        utc(2025, 12, 14, 12): "2025-11-13",  # the page of that day leaves a gap before it
+        utc(2025, 12, 19, 15): "2025-12-18",
+        utc(2025, 12, 21, 9): "2025-12-18",
+        utc(2025, 12, 21, 10): "2025-12-20",
+        utc(2025, 12, 31, 11): "2025-12-20",
+        utc(2025, 12, 31, 12): "2025-12-29",
+    }
+    with reader.database.reading() as connection:
+        for moment, wanted in last_known.items():
+            series = observations.series(connection, "people", moment)
+            assert (str(series.data_through) if series else None) == wanted
+        early = observations.current(connection, "people", utc(2025, 12, 14, 12))
+        assert [(row.date.day, row.value) for row in early][-1] == (13, 737)

@@ -1,0 +1,31 @@
+"""What the tests of sources share: a site on loopback, and a fetcher in a hurry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from service.sources.http import Fetcher
+from tests.support.sites import Sites, running
+
+
+@pytest.fixture
+def sites() -> Iterator[Sites]:
+    with running() as sites:
+        yield sites
+
+
+@pytest.fixture
+def fetcher(sites: Sites) -> Fetcher:
+    return Fetcher(
+        contact="https://example.org/contact",
+        hosts=frozenset({sites.host}),
+        attempts=3,
+        connect_seconds=1,
+        read_seconds=0.3,
+        attempt_seconds=0.5,
+        all_seconds=5,
+        first_pause_seconds=0.01,
+        longest_wait_seconds=1.5,
+    )

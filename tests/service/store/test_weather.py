@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from service.store import weather
+from service.store.database import Database
+from service.store.weather import Told
+from tests.service.support import utc
+
+D = dt.date
+NAMES = ("wave_m", "wind_kmh")
+SEEN = utc(2025, 12, 28, 6)
+
+
+def told(
+    kind: str,
+    first: dt.date,
+    rows: list[list[float]],
+    seen_at: dt.datetime = SEEN,
+    names: tuple[str, ...] = NAMES,
+    members: int = 1,
+) -> Told:
+    values = np.stack([np.array(rows) + member for member in range(members)])
+    return Told(kind, names, first, values, seen_at, seen_at)
+
+
+def put(database: Database, *all_told: Told) -> list[bool]:
+    with database.writing() as connection:
+        return [weather.put(connection, one) for one in all_told]
+
+
+def test_what_was_told_is_read_again(database: Database) -> None:
+    one = told("ensemble", D(2025, 12, 28), [[1.5, 20.25], [np.nan, 3.0]], members=3)
+    later = told("ensemble", D(2025, 12, 29), [[2.5, 10.0]], utc(2025, 12, 29, 6), members=3)
+    assert put(database, one, one, later) == [True, False, True]
+    with database.reading() as connection:
+        again = weather.newest(connection, "ensemble", utc(2025, 12, 28, 7))
+        assert again is not None
+        np.testing.assert_array_equal(again.values, one.values)
+        assert (again.names, again.first, again.last) == (one.names, one.first, D(2025, 12, 29))
+        assert (again.made_at, again.seen_at) == (SEEN, SEEN)
+        newest = weather.newest(connection, "ensemble")
+        assert newest is not None
+        assert newest.first == D(2025, 12, 29)
+        assert weather.newest(connection, "ensemble", utc(2025, 12, 28, 5)) is None
+        assert weather.newest(connection, "forecast") is None
+        assert weather.span(connection, "ensemble") == (D(2025, 12, 28), D(2025, 12, 29))
+        assert weather.span(connection, "forecast") is None
+
+
+def test_the_past_is_what_was_told_last(database: Database) -> None:
+    put(
+        database,
+        told("archive", D(2025, 12, 1), [[1, 1], [2, 2], [np.nan, np.nan]]),
+        told("archive", D(2025, 12, 2), [[9, 9], [3, 3]], utc(2025, 12, 29, 6)),
+    )
+    with database.reading() as connection:
+        past = weather.past(connection, "archive")
+        before = weather.past(connection, "archive", SEEN)
+        assert weather.past(connection, "past_forecast") is None
+    assert past is not None
+    assert before is not None
+    assert past.values[0, :, 0].tolist() == [1, 9, 3]
+    assert before.values[0, :2, 0].tolist() == [1, 2]
+
+
+def test_models_take_what_was_foreseen_then_and_the_members_ahead(database: Database) -> None:
+    put(
+        database,
+        told("archive", D(2025, 12, 20), [[n, n] for n in range(6)]),  # to the 25th
+        told("past_forecast", D(2025, 12, 23), [[10 * n, n] for n in range(5)]),  # to the 27th
+        told("forecast", D(2025, 12, 28), [[100 + n, n] for n in range(4)]),  # to the 31st
+        told("ensemble", D(2025, 12, 28), [[50 + n] for n in range(4)], names=NAMES[1:], members=3),
+    )
+    with database.reading() as connection:
+        table = weather.covariates(connection, NAMES)
+        assert weather.covariates(connection, ("tide_m",)) is None
+        assert weather.covariates(connection, NAMES, utc(2025, 12, 1)) is None
+    assert table is not None
+    assert table.values.shape == (3, 12, 2)
+    assert (str(table.start), table.n_single) == ("2025-12-20", 8)
+    assert table.values[0, :, 0].tolist() == [0, 1, 2, 0, 10, 20, 30, 40, 100, 101, 102, 103]
+    assert table.values[2, 8:, 1].tolist() == [52, 53, 54, 55]
+    assert table.values[2, :8, 1].tolist() == table.values[0, :8, 1].tolist()
+    at_origin = table.at("2025-12-27", 7)
+    assert (at_origin.n_members, at_origin.n_ahead) == (3, 4)
+
+
+def test_a_gap_ends_what_models_take(database: Database) -> None:
+    put(
+        database,
+        told("archive", D(2025, 12, 20), [[1, 1], [np.nan, 2], [3, 3]]),
+        told("forecast", D(2025, 12, 28), [[4, 4]]),
+    )
+    with database.reading() as connection:
+        table = weather.covariates(connection, NAMES)
+    assert table is not None
+    assert (str(table.start), table.n_single, table.values.shape) == ("2025-12-20", 1, (1, 1, 2))
+
+
+def test_an_encoding_that_is_not_known_is_refused(database: Database) -> None:
+    put(database, told("archive", D(2025, 12, 20), [[1, 1]]))
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE weather SET encoding = 'other'"))
+    with (
+        database.reading() as connection,
+        pytest.raises(ValueError, match="expected weather encoded as float32-zlib, found 'other'"),
+    ):
+        weather.newest(connection, "archive")

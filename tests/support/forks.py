@@ -1,0 +1,39 @@
+"""Runs as a child process: reads one job a line, does each in a fork, and says how it ended.
+
+The imports are done once, so that a kill at a random moment falls into the work.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+
+def say(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+def main() -> None:
+    from service.context import open_context
+    from service.jobs.ingest import ingest
+    from service.settings import Settings
+
+    logging.disable(logging.CRITICAL)
+    say("ready")
+    for line in sys.stdin:
+        asked = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            context = open_context(Settings(**asked["settings"]))
+            ingest(context, asked["source"], Path(asked["file"]))
+            os._exit(0)
+        say(child)
+        say(os.waitpid(child, 0)[1])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""Writes workbooks of the official form: a zip with a little XML in it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from xml.sax.saxutils import escape, quoteattr
+
+MIMETYPE = "application/vnd.oasis.opendocument.spreadsheet"
+DAILY = (
+    "Date",
+    "Migrants arrived",
+    "Boats arrived",
+    "Boats arrived - involved in uncontrolled landings",
+    "Notes",
+)
+WEEKLY = (
+    "Week ending",
+    "Migrants arrived",
+    "Boats arrived",
+    "Boats arrived - involved in uncontrolled landings",
+    "Migrants prevented",
+    "Events prevented",
+    "Notes",
+)
+MANIFEST = (
+    '<?xml version="1.0"?>'
+    '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+    f'<manifest:file-entry manifest:full-path="/" manifest:media-type="{MIMETYPE}"/>'
+    "</manifest:manifest>"
+)
+SPACES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+    for name in ("office", "table", "text")
+)
+Day = tuple[dt.date, int, int]
+
+
+def cell(value: object) -> str:
+    if isinstance(value, dt.date):
+        return f'<table:table-cell office:value-type="date" office:date-value="{value}"/>'
+    if isinstance(value, bool):
+        said = str(value).lower()
+        return f'<table:table-cell office:value-type="boolean" office:boolean-value="{said}"/>'
+    if isinstance(value, int | float):
+        return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+    if value in (None, ""):
+        return "<table:table-cell/>"
+    text = escape(str(value))
+    return (
+        f'<table:table-cell office:value-type="string"><text:p>{text}</text:p></table:table-cell>'
+    )
+
+
+def table(name: str, rows: Iterable[Sequence[object]]) -> str:
+    body = "".join(
+        f"<table:table-row>{''.join(map(cell, row))}"
+        '<table:table-cell table:number-columns-repeated="16379"/></table:table-row>'
+        for row in rows
+    )
+    empty = (
+        '<table:table-row table:number-rows-repeated="1040000">'
+        '<table:table-cell table:number-columns-repeated="16384"/></table:table-row>'
+    )
+    return f"<table:table table:name={quoteattr(name)}>{body}{empty}</table:table>"
+
+
+def content(tables: str) -> str:
+    return (
+        f'<?xml version="1.0"?><office:document-content {SPACES}><office:body>'
+        f"<office:spreadsheet>{tables}</office:spreadsheet></office:body></office:document-content>"
+    )
+
+
+def pack(parts: Mapping[str, str | bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", how) as file:
+        for name, part in parts.items():
+            file.writestr(name, part)
+    return packed.getvalue()
+
+
+def parts(
+    sheets: Mapping[str, Iterable[Sequence[object]]], saved: str | None = None
+) -> dict[str, str | bytes]:
+    meta = f"<dc:date>{saved}</dc:date>" if saved else ""
+    return {
+        "mimetype": MIMETYPE,
+        "META-INF/manifest.xml": MANIFEST,
+        "meta.xml": f"<office:document-meta {SPACES}>{meta}</office:document-meta>",
+        "content.xml": content("".join(table(name, rows) for name, rows in sheets.items())),
+    }
+
+
+def sheets(days: Sequence[Day], revised: Iterable[dt.date] = ()) -> dict[str, list[list[object]]]:
+    """SB_01 and SB_02 as the official workbook would have them for `days`."""
+    noted = set(revised)
+    daily: list[list[object]] = [list(DAILY)]
+    daily += [[day, p, b, 0, "Revised" if day in noted else ""] for day, p, b in days]
+    weekly: list[list[object]] = [list(WEEKLY)]
+    for at, (day, _, _) in enumerate(days):
+        if day.weekday() == 6 and at >= 6:
+            week = days[at - 6 : at + 1]
+            people, boats = sum(p for _, p, _ in week), sum(b for _, _, b in week)
+            weekly.append([day, people, boats, 0, 100 + at, 5, ""])
+    return {"Cover_sheet": [["Cover"]], "Notes": [["Notes"]], "SB_01": daily, "SB_02": weekly}
+
+
+def workbook(
+    days: Sequence[Day], saved: str | None = None, revised: Iterable[dt.date] = ()
+) -> bytes:
+    return pack(parts(sheets(days, revised), saved))
+
+
+def some_days(first: dt.date, n: int, seed: int = 0) -> list[Day]:
+    """`n` days with boats on every third or so."""
+    days = []
+    for at in range(n):
+        boats = (at * 7 + seed) % 5 if (at + seed) % 3 == 0 else 0
+        days.append((first + dt.timedelta(days=at), boats * 50, boats))
+    return days

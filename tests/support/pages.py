@@ -1,0 +1,53 @@
+"""Writes pages of the official form."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+HEADER = (
+    "Date",
+    "Migrants arrived",
+    "Boats arrived",
+    "Boats involved in uncontrolled landings",
+    "Notes",
+)
+Cells = Sequence[str]
+
+
+def spelled(day: dt.date) -> str:
+    return f"{day:%-d %B %Y}"
+
+
+def cells(day: dt.date, people: int, boats: int, note: str = "\u00a0") -> list[str]:
+    return [spelled(day), str(people), str(boats), "0", note]
+
+
+def table(rows: Sequence[Cells], header: Cells | None = HEADER) -> str:
+    head = "".join(f'<th scope="col">{one}</th>' for one in header or ())
+    body = "".join(
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{one}</td>" for one in row[1:])}</tr>\n'
+        for row in rows
+    )
+    top = f"<thead><tr>{head}</tr></thead>" if header else ""
+    return f"<table>{top}<tbody>{body}</tbody></table>"
+
+
+def page(body: str, updated: str | None = None, public: str | None = None) -> bytes:
+    stamps = "".join(
+        f'<meta name="govuk:{name}" content="{value}">\n'
+        for name, value in (("updated-at", updated), ("public-updated-at", public))
+        if value
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f"<title>Small boat arrivals: last 7 days - GOV.UK</title>{stamps}</head>\n"
+        f'<body><main><h1>Small boat arrivals: last 7 days</h1><div class="govspeak">{body}</div>'
+        "</main></body></html>"
+    ).encode()
+
+
+def week(last: dt.date, counts: Sequence[tuple[int, int]]) -> list[list[str]]:
+    """Rows for the days that end with `last`."""
+    first = last - dt.timedelta(days=len(counts) - 1)
+    return [cells(first + dt.timedelta(days=at), p, b) for at, (p, b) in enumerate(counts)]

@@ -1,0 +1,32 @@
+"""The real files as published, where they are at hand; they are not part of the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def folder() -> Path | None:
+    """The nearest ``shared/data`` beside the repository, or beside a folder that holds it."""
+    for parent in Path(__file__).resolve().parents:
+        if (parent / "shared" / "data" / "ods").is_dir():
+            return parent / "shared" / "data"
+    return None
+
+
+DATA = folder()
+needed = pytest.mark.skipif(DATA is None, reason="the real files are not at hand")
+
+
+def workbooks() -> list[Path]:
+    return sorted((DATA / "ods").glob("*.ods")) if DATA else []
+
+
+def pages() -> list[Path]:
+    return sorted((DATA / "pages").glob("last-7-days-2025-*.html")) if DATA else []
+
+
+def prose_page() -> Path:
+    assert DATA is not None
+    return DATA / "pages" / "last-7-days-2022-05-24.html"

@@ -1,0 +1,266 @@
+"""A local server that plays GOV.UK and Open-Meteo, and misbehaves on demand."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+PUBLICATION = (
+    "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
+)
+PAGE = f"{PUBLICATION}/migrants-detected-crossing-the-english-channel-in-small-boats-last-7-days"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+
+
+@dataclass
+class Answer:
+    """What to say; `behave` takes over after the headers are sent."""
+
+    body: bytes = b""
+    kind: str = "text/html; charset=utf-8"
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    behave: Callable[[BaseHTTPRequestHandler, threading.Event], None] | None = None
+    length: int | None = None
+
+
+def stalled(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
+    """Send a little, then nothing."""
+    handler.wfile.write(b"<html>")
+    handler.wfile.flush()
+    stop.wait(20)
+
+
+def dripping(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
+    """Send a byte now and then, without end."""
+    with contextlib.suppress(OSError):
+        while not stop.wait(0.02):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+
+def endless(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
+    """Send two thousand million bytes, as long as somebody listens."""
+    block = b"x" * 1_000_000
+    with contextlib.suppress(OSError):
+        for _ in range(2_000):
+            if stop.is_set():
+                return
+            handler.wfile.write(block)
+
+
+Reply = Answer | Callable[["Asked"], Answer]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request that came."""
+
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+
+
+class Sites:
+    """The server: `replies` by path; a list is worked off, its last answer stays."""
+
+    def __init__(self) -> None:
+        self.replies: dict[str, Reply | list[Reply]] = {}
+        self.asked: list[Asked] = []
+        self._stop = threading.Event()
+        sites = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                parts = urlsplit(self.path)
+                headers = {key.lower(): value for key, value in self.headers.items()}
+                asked = Asked(parts.path, parse_qs(parts.query), headers)
+                sites.asked.append(asked)
+                sites._answer(self, asked)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+
+            def handle_error(self, *_: object) -> None:  # a client that leaves is no error
+                pass
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"http://{self.host}"
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self._stop.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def times(self, path: str) -> int:
+        return sum(asked.path == path for asked in self.asked)
+
+    def _answer(self, handler: BaseHTTPRequestHandler, asked: Asked) -> None:
+        reply = self.replies.get(asked.path, Answer(b"<h1>Page not found</h1>", status=404))
+        if isinstance(reply, list):
+            reply = reply.pop(0) if len(reply) > 1 else reply[0]
+        answer = reply if isinstance(reply, Answer) else reply(asked)
+        with contextlib.suppress(OSError):
+            handler.send_response(answer.status)
+            if answer.kind:
+                handler.send_header("Content-Type", answer.kind)
+            for name, value in answer.headers.items():
+                handler.send_header(name, value)
+            length = answer.length
+            if length is None and answer.behave is None:
+                length = len(answer.body)
+            if length is not None:
+                handler.send_header("Content-Length", str(length))
+            handler.end_headers()
+            handler.wfile.write(answer.body)
+            if answer.behave:
+                handler.wfile.flush()
+                answer.behave(handler, self._stop)
+        handler.close_connection = True
+
+
+@contextlib.contextmanager
+def running() -> Iterator[Sites]:
+    sites = Sites()
+    try:
+        yield sites
+    finally:
+        sites.close()
+
+
+def tagged(answer: Answer, etag: str) -> Callable[[Asked], Answer]:
+    """Say that nothing changed to those who have it already."""
+
+    def reply(asked: Asked) -> Answer:
+        if asked.headers.get("if-none-match") == etag:
+            return Answer(status=304, kind="", headers={"ETag": etag})
+        return Answer(answer.body, answer.kind, headers={"ETag": etag})
+
+    return reply
+
+
+def publish(
+    sites: Sites,
+    workbook: bytes,
+    page: bytes,
+    name: str = "31_December_2025_Small_boats_-_time_series.ods",
+) -> str:
+    """Play GOV.UK with one workbook and one page; return the path of the workbook."""
+    path = f"/media/6953c8a1c7e2b0a1f2d3e4f5/{name}"
+    attachments = [
+        {
+            "attachment_type": "html",
+            "title": "Small boat arrivals: last 7 days",
+            "url": PAGE,
+            "id": "1",
+        },
+        {
+            "attachment_type": "file",
+            "title": "Small boat arrivals and preventions: time series",
+            "url": f"{sites.url}{path}",
+            "content_type": ODS,
+            "filename": name,
+            "file_size": len(workbook),
+            "id": name,
+        },
+        {
+            "attachment_type": "html",
+            "title": "Weekly summary of small boat arrivals and preventions",
+            "url": f"{PUBLICATION}/weekly-summary-of-small-boat-arrivals-and-preventions",
+            "id": "2",
+        },
+    ]
+    item = {
+        "base_path": PUBLICATION,
+        "document_type": "transparency",
+        "schema_name": "publication",
+        "title": "Small boat activity in the English Channel",
+        "public_updated_at": "2025-12-31T13:30:00Z",
+        "updated_at": "2025-12-31T13:30:02.123Z",
+        "details": {"attachments": attachments, "change_history": []},
+    }
+    html = (
+        f'<a class="govuk-link" href="{sites.url}{path}">Time series</a><a href="{PAGE}">Last</a>'
+    )
+    sites.replies |= {
+        f"/api/content{PUBLICATION}": Answer(json.dumps(item).encode(), "application/json"),
+        PUBLICATION: Answer(html.encode()),
+        path: Answer(workbook, ODS, headers={"Last-Modified": "Wed, 31 Dec 2025 13:29:00 GMT"}),
+        PAGE: Answer(page),
+    }
+    return path
+
+
+def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members: int = 0) -> bytes:
+    """An answer of Open-Meteo: `value` at every hour but the points and members a little apart."""
+    variables = asked.query["hourly"][0].split(",")
+    points = len(asked.query["latitude"][0].split(","))
+    began = dt.datetime.combine(first, dt.time())
+    times = [(began + dt.timedelta(hours=at)).strftime("%Y-%m-%dT%H:%M") for at in range(24 * days)]
+    answers = []
+    for point in range(points):
+        series: dict[str, list[object]] = {"time": list(times)}
+        units = {"time": "iso8601"}
+        for variable in variables:
+            unit = "km/h" if variable.startswith("wind_") and "wave" not in variable else "m"
+            for member in range(members + 1):
+                key = variable if member == 0 else f"{variable}_member{member:02d}"
+                units[key] = unit
+                series[key] = [
+                    round(value + point + member / 100 + (at % 24) / 10, 3)
+                    for at in range(len(times))
+                ]
+        answers.append(
+            {
+                "latitude": 51.0 + point,
+                "longitude": 1.5,
+                "generationtime_ms": 0.2,
+                "utc_offset_seconds": 0,
+                "timezone": "GMT",
+                "timezone_abbreviation": "GMT",
+                "elevation": 0.0,
+                "hourly_units": units,
+                "hourly": series,
+            }
+        )
+    return json.dumps(answers if points > 1 else answers[0]).encode()
+
+
+def forecast_weather(sites: Sites, today: dt.date) -> None:
+    """Play the five services of Open-Meteo under ``/{service}``."""
+
+    def reply(service: str, members: int = 0) -> Callable[[Asked], Answer]:
+        def make(asked: Asked) -> Answer:
+            if "start_date" in asked.query:
+                first = dt.date.fromisoformat(asked.query["start_date"][0])
+                last = dt.date.fromisoformat(asked.query["end_date"][0])
+                days = (last - first).days + 1
+            else:
+                first, days = today, int(asked.query["forecast_days"][0])
+            return Answer(hourly(asked, first, days, members=members), "application/json")
+
+        return make
+
+    for service, path in (
+        ("marine-api", "/v1/marine"),
+        ("api", "/v1/forecast"),
+        ("archive-api", "/v1/archive"),
+        ("historical-forecast-api", "/v1/forecast"),
+    ):
+        sites.replies[f"/{service}{path}"] = reply(service)
+    sites.replies["/ensemble-api/v1/ensemble"] = reply("ensemble-api", members=3)
+    began = dt.datetime.combine(today, dt.time(), dt.UTC).timestamp()
+    meta = json.dumps({"last_run_initialisation_time": int(began)}).encode()
+    path = "/ensemble-api/data/ecmwf_ifs025_ensemble/static/meta.json"
+    sites.replies[path] = Answer(meta, "application/json")
