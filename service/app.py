@@ -31,7 +31,7 @@ answers; those that are here stay.
 
 
 def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> APIFlask:
-    """Build the application over the database of `context`; it reads and never starts work."""
+    """Build the application over the database of `context`; it never starts work."""
     app = APIFlask(
         __name__,
         title="Channel crossings forecast",
@@ -61,6 +61,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     app.before_request(app.extensions["require"])
     for room in (series, published, jobs, health, docs, grafana, dashboard):
         app.register_blueprint(room.blueprint)
+    app.register_blueprint(dashboard.subscriptions)
     app.spec_processor(complete)
     app.after_request(compress)
     return app

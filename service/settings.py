@@ -12,6 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parent.parent
+# ASCII and no control characters: nothing of it can begin a header of its own.
+_SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 
 
 class SettingsError(ValueError):
@@ -32,9 +34,6 @@ class Settings(BaseSettings):
     threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
     public_url: str = Field(
         "", description="Address under which readers reach the service; empty: host and port."
-    )
-    operator: str = Field(
-        "", description="Who runs this copy and how to reach them, as the page says it."
     )
     trusted_proxies: int = Field(
         0,
@@ -65,6 +64,9 @@ class Settings(BaseSettings):
     cors_origins: str = Field(
         "",
         description="Origins, with commas between, whose pages may read the API in a browser.",
+    )
+    contact: str = Field(
+        "", description="Who runs this copy and how to reach them, as the page says it."
     )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
@@ -109,7 +111,7 @@ class Settings(BaseSettings):
     weather_key: SecretStr = Field(
         SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
     )
-    contact: str = Field(
+    agent_contact: str = Field(
         "",
         max_length=200,
         pattern=r"^[\x21-\x7e]*$",
@@ -141,6 +143,45 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
+    )
+    smtp_host: str = Field("", description="SMTP server that takes the mail; empty: no mail.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="`starttls`, `tls` or `none`; the first two check certificates."
+    )
+    smtp_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) to check the server's by; empty: the system's."
+    )
+    smtp_user: str = Field("", description="User at the SMTP server; empty: no login.")
+    smtp_password: SecretStr = Field(
+        SecretStr(""), description="Password of that user.", repr=False
+    )
+    smtp_password_file: Path | None = Field(
+        None, description="File that holds the password, instead of the variable."
+    )
+    smtp_timeout: float = Field(
+        30, gt=0, le=600, description="Seconds that the SMTP server may take for each answer."
+    )
+    mail_from: str = Field(
+        "",
+        pattern=_SENDER,
+        description="Sender, as `name@example.org` or `Some Name <name@example.org>`.",
+    )
+    mail_list_id: str = Field(
+        "",
+        pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$",
+        description="Name in `List-Id`; empty: `crossings-weekly.` and the sender's domain.",
+    )
+    mail_per_minute: int = Field(
+        1200, ge=1, le=60_000, description="Most mails that are sent in a minute."
+    )
+    digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = Field(
+        "fri", description="Day of the weekly mail."
+    )
+    digest_time: str = Field(
+        "15:30",
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        description="Time of the weekly mail, UK time, after the day's refit.",
     )
 
     @property

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up; rooms of one floor do not see each other.
 FLOORS = [
-    {"forecast", "settings", "clock", "logs"},
+    {"forecast", "settings", "clock", "logs", "addresses"},
     {"sources", "registry", "store"},
     {"context"},
     {"answers"},

@@ -26,6 +26,8 @@ _COMMANDS = {
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
     "keys": "service.cli.keys",
+    "digest": "service.cli.mail",
+    "subscribers": "service.cli.mail",
     "forecast": "service.cli.offline",
     "backtest": "service.cli.offline",
 }

@@ -1,5 +1,6 @@
 """The web page."""
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "subscriptions"]
 
 from service.dashboard.pages import blueprint
+from service.dashboard.subscribe import subscriptions

@@ -115,8 +115,8 @@ def record() -> Response:
 @blueprint.get("/about")
 def about() -> Response:
     """Say what this is; needs no forecast."""
-    operator = _desk().context.settings.operator
-    return _tagged(make_response(render_template("about.html", operator=operator, **_frame())))
+    contact = _desk().context.settings.contact
+    return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
 
 
 def _desk() -> Desk:

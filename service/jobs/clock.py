@@ -25,6 +25,7 @@ from service.clock import LONDON, instant, utc_now
 from service.context import Context
 from service.jobs import asked
 from service.jobs.compare import compare
+from service.jobs.digest import post
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, abandon
 from service.jobs.refit import refit
@@ -75,6 +76,7 @@ SCHEDULE = (
     Scheduled("renew-evening", "30 17 * * *", _renew, "the same, for what was published late"),
     Scheduled("weather", "25 5 * * *", _weather, "the weather, if it is read at all"),
     Scheduled("weather-noon", "25 13 * * *", _weather, "the same, before the day's forecast"),
+    Scheduled("post", "* * * * *", post, "mail that is due: links to confirm, the week's mail"),
 )
 
 

@@ -78,7 +78,7 @@ def gather(
 def fetcher(settings: Settings) -> Fetcher:
     """The fetcher that `settings` describe."""
     return Fetcher(
-        contact=settings.contact or settings.public_url,
+        contact=settings.agent_contact or settings.public_url,
         attempts=settings.fetch_attempts,
         connect_seconds=min(5.0, settings.fetch_seconds),
         read_seconds=min(15.0, settings.fetch_seconds),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
+import fcntl
 import logging
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -118,6 +120,37 @@ class Database:
             command.upgrade(config, "head")
         _log.info("database migrated from %s to %s", now, script.get_current_head())
 
+    @contextmanager
+    def alone(self, purpose: str) -> Iterator[bool]:
+        """Whether no other process is at `purpose`; the others are told so until this ends.
+
+        The lock is the operating system's or the server's, so that a process that is killed
+        holds it no longer.
+        """
+        if self.engine.dialect.name == "postgresql":
+            # Outside of a transaction: it may be held for as long as a thousand mails take.
+            with _one_line(), self.engine.connect() as connection:
+                free = connection.execution_options(isolation_level="AUTOCOMMIT")
+                key = zlib.crc32(purpose.encode())
+                held = bool(free.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
+                try:
+                    yield held
+                finally:
+                    if held:
+                        free.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+            return
+        database = self.engine.url.database
+        if not database or database == ":memory:":  # which no other process sees
+            yield True
+            return
+        with Path(f"{database}.{purpose}").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
     def close(self) -> None:
         """Give back every connection."""
         with self._lock:
@@ -141,7 +174,7 @@ def connect(url: str) -> Database:
             return Database(_sqlite(parsed))
         if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return Database(sa.create_engine(parsed, pool_pre_ping=True))
+        return Database(sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True))
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
     except OSError as error:
@@ -164,7 +197,8 @@ def _one_line() -> Iterator[None]:
 def _sqlite(url: sa.URL) -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url)
+    # Parameters may hold addresses, which no error and no log repeats.
+    engine = sa.create_engine(url, hide_parameters=True)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
@@ -175,6 +209,7 @@ def _sqlite(url: sa.URL) -> sa.Engine:
             "journal_mode=WAL",
             "synchronous=NORMAL",
             "foreign_keys=ON",
+            "secure_delete=ON",  # what is deleted, such as an address, is overwritten
         ):
             connection.execute(f"PRAGMA {pragma}")
 

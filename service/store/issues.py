@@ -94,14 +94,19 @@ def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry
     connection.execute(issue_paths.insert(), rows)
 
 
-def latest(connection: sa.Connection, series_id: str) -> Issue | None:
-    """The newest live issue of a series."""
-    row = connection.execute(
+def latest(
+    connection: sa.Connection, series_id: str, by: dt.datetime | None = None
+) -> Issue | None:
+    """The newest live issue of a series, of those made by the moment `by` if one is given."""
+    query = (
         sa.select(issues)
         .where(issues.c.series_id == series_id, issues.c.kind == "live")
         .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
         .limit(1)
-    ).first()
+    )
+    if by is not None:
+        query = query.where(issues.c.issued_at <= by)
+    row = connection.execute(query).first()
     return Issue(**row._mapping) if row else None
 
 

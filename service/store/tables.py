@@ -5,6 +5,9 @@ from __future__ import annotations
 __all__ = [
     "documents",
     "fetches",
+    "asks",
+    "deliveries",
+    "editions",
     "issue_notes",
     "issue_paths",
     "issue_scores",
@@ -14,8 +17,12 @@ __all__ = [
     "metadata",
     "model_scores",
     "observations",
+    "opt_ins",
     "runs",
     "weather",
+    "salts",
+    "subscribers",
+    "unsubscribed",
 ]
 
 import datetime as dt
@@ -259,4 +266,92 @@ job_requests = sa.Table(
         sqlite_where=sa.text("outcome = 'waiting'"),
         postgresql_where=sa.text("outcome = 'waiting'"),
     ),
+)
+
+# Who gets the weekly mail. The address is the only thing here that is about a person.
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    sa.Column("subscriber_id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # Unsubscribes, and names the subscriber in a Message-ID.
+    sa.Column("token", sa.String(32), nullable=False),
+    sa.Column("joined_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.UniqueConstraint("address", name="uq_subscribers_address"),
+    sa.UniqueConstraint("token", name="uq_subscribers_token"),
+    sqlite_autoincrement=True,  # the number of one who left is not given to another
+)
+
+# Who asked for the mail and has not yet confirmed; gone once they do, or soon after it expires.
+opt_ins = sa.Table(
+    "opt_ins",
+    metadata,
+    sa.Column("opt_in_id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("token_hash", sa.String(64)),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.UniqueConstraint("address", name="uq_opt_ins_address"),
+    sa.UniqueConstraint("token_hash", name="uq_opt_ins_token_hash"),
+    sqlite_autoincrement=True,
+)
+
+# Hashes of the tokens of those who left, so that their link still says that they did.
+unsubscribed = sa.Table(
+    "unsubscribed",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("left_at", Instant, nullable=False),
+)
+
+# Who asked today, as hashes under a salt that is forgotten with the day.
+asks = sa.Table(
+    "asks",
+    metadata,
+    sa.Column("ask_id", sa.Integer, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Index("ix_asks_who", "who"),
+)
+salts = sa.Table(
+    "salts",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("salt", sa.String(64), nullable=False),
+)
+
+# What a week's mail says: the same to all of its readers, however long the sending takes.
+editions = sa.Table(
+    "editions",
+    metadata,
+    sa.Column("week", sa.String(8), primary_key=True),
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+# One row for each week and subscriber: what became of the mail.
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("week", sa.ForeignKey("editions.week"), primary_key=True),
+    sa.Column(
+        "subscriber_id",
+        sa.ForeignKey("subscribers.subscriber_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("began_at", Instant, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
 )

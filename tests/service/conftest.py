@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+import trustme
 from flask.testing import FlaskClient
 
 from service.app import create_app
@@ -24,6 +25,7 @@ from service.cli import main
 from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
+from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
@@ -146,6 +148,35 @@ def postgresql() -> Iterator[str]:
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """A certificate authority of our own."""
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("authority") / "ca.pem"
+    authority.cert_pem.write_to_path(str(file))
+    return file
+
+
+@pytest.fixture
+def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
+    """A server that wants STARTTLS and a login."""
+    with serving(Mailbox(), authority) as box:
+        yield box
+
+
+@pytest.fixture
+def mailing(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+    """A database with figures, an issue and no subscriber, that sends to `mailbox`."""
+    opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
+    furnish(opened)
+    yield opened
+    opened.database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -56,6 +56,14 @@ def test_a_database_url_wins_over_the_folder(monkeypatch: pytest.MonkeyPatch) ->
         ("STALE_AFTER_DAYS", "0"),
         ("SOURCE", "hearsay"),
         ("LOG_LEVEL", "LOUD"),
+        ("SMTP_SECURITY", "perhaps"),
+        ("MAIL_FROM", "a@b.org\r\nBcc: c@d.org"),
+        ("MAIL_FROM", "A\n <a@b.org>"),
+        ("MAIL_FROM", "é <a@b.org>"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_LIST_ID", "weekly>\r\nX: y"),
+        ("DIGEST_TIME", "24:00"),
+        ("DIGEST_DAY", "someday"),
     ],
 )
 def test_a_setting_that_does_not_hold_is_named(

@@ -161,6 +161,6 @@ def test_a_database_that_is_gone_is_said(site: Any, monkeypatch: pytest.MonkeyPa
 
 def test_whoever_runs_it_is_named(site: Any) -> None:
     assert "have not stated their name" in text(site.client.get("/about"))
-    settings = site.context.settings.model_copy(update={"operator": "The <Channel> desk"})
+    settings = site.context.settings.model_copy(update={"contact": "The <Channel> desk"})
     app = create_app(Context(settings, site.context.database))
     assert "The <Channel> desk" in text(app.test_client().get("/about"))

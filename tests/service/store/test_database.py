@@ -174,3 +174,22 @@ def test_a_database_whose_bytes_are_damaged_does_not_answer(tmp_path: Path) -> N
     with pytest.raises(Unavailable, match="not a database"):
         opened.migrate()
     opened.close()
+
+
+def test_one_process_at_a_time_has_a_purpose(database: Database) -> None:
+    other = connect(database.engine.url.render_as_string(hide_password=False))
+    with database.alone("mail") as first, other.alone("mail") as second:
+        with other.alone("else") as third:
+            assert (first, second, third) == (True, False, True)
+    with other.alone("mail") as held:
+        assert held
+    other.close()
+
+
+def test_errors_do_not_repeat_what_is_stored(database: Database) -> None:
+    with database.writing() as connection:
+        claim(connection, "a secret")
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.writing() as connection:
+        claim(connection, "a secret")
+    assert "[parameters" not in str(caught.value).replace("hidden", "")
+    assert "'a secret'" not in str(caught.value)

@@ -1,0 +1,39 @@
+"""Addresses of mail: what is accepted as one."""
+
+from __future__ import annotations
+
+__all__ = ["AddressError", "clean", "domain"]
+
+import re
+
+_LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, section 4.5.3.1
+_ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]*[a-z0-9]")
+
+
+class AddressError(ValueError):
+    """A text that is not accepted as an address; the message does not repeat it."""
+
+
+def clean(text: str) -> str:
+    """Return the address in `text`, in small letters, so that one mailbox is one subscriber.
+
+    No quoted local parts, no comments, no bare hosts, ASCII alone: what remains cannot begin
+    another header or another command, whatever is done with it.
+
+    Raises
+    ------
+    AddressError
+        If it is anything else than one plain address.
+    """
+    address = text.strip(" ").lower()
+    local = address.partition("@")[0]
+    if len(address) > _LONGEST or len(local) > _LONGEST_LOCAL or not _ADDRESS.fullmatch(address):
+        raise AddressError("expected one plain e-mail address, such as name@example.org")
+    return address
+
+
+def domain(address: str) -> str:
+    """What follows the ``@`` of an address, which may have a name around it."""
+    return address.rpartition("@")[2].rstrip(">")

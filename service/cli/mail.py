@@ -1,0 +1,241 @@
+"""The commands of the weekly mail: digest, subscribers."""
+
+from __future__ import annotations
+
+__all__ = ["digest", "subscribers"]
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service import addresses
+from service.addresses import AddressError
+from service.answers.errors import NoAnswer
+from service.answers.headline import DAY_THRESHOLD
+from service.clock import instant, utc_now
+from service.context import Context, open_context
+from service.settings import Settings
+from service.store import subscribers as store
+from service.store.subscribers import Subscriber
+
+_THRESHOLD = DAY_THRESHOLD["people"]
+_MOST = 1_000_000
+
+
+class _Address(click.ParamType[str]):
+    name = "address"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return addresses.clean(value)
+        except AddressError as error:
+            self.fail(str(error), param, ctx)
+
+
+_threshold = click.option(
+    "--threshold",
+    type=click.IntRange(0, _MOST),
+    default=_THRESHOLD,
+    show_default=True,
+    help="People; the mail gives the chances of passing it.",
+)
+
+
+@click.command()
+@click.option("--week", help="ISO week, such as 2026-W02; the current one unless given.")
+@click.option("--to", "to", type=_Address(), help="Send a single copy there, to nobody else.")
+@click.option(
+    "--threshold", type=click.IntRange(0, _MOST), help="Of the copy; else the subscriber's own."
+)
+@click.option("--dry-run", is_flag=True, help="Send nothing; write the mail to look at.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the .eml, the HTML, the text and the PNG; made when missing.",
+)
+@click.pass_obj
+def digest(
+    settings: Settings,
+    week: str | None,
+    to: str | None,
+    threshold: int | None,
+    dry_run: bool,
+    out: Path | None,
+) -> None:
+    """Send the weekly mail to all who do not have it, or a copy to one.
+
+    \b
+    Examples:
+      crossings digest
+      crossings digest --week 2026-W02 --to me@example.org
+      crossings digest --week 2026-W02 --dry-run --out look
+    """
+    context = open_context(settings)
+    if to or dry_run:
+        _copy(context, week, to, threshold, None if dry_run else settings, out)
+        return
+    if out or threshold is not None:
+        raise click.UsageError("--out and --threshold belong to --to or --dry-run")
+    from service.jobs.digest import digest as job
+
+    click.echo(job(context, week).reason)
+
+
+def _copy(
+    context: Context,
+    week: str | None,
+    to: str | None,
+    threshold: int | None,
+    through: Settings | None,
+    out: Path | None,
+) -> None:
+    """Print one mail, and send it through the server of `through` unless that is None."""
+    from forecast.joint import PEOPLE
+    from service.answers.desk import Desk
+    from service.digest.edition import iso_week
+    from service.digest.render import Press, Reader, serialise
+    from service.digest.send import MailError, Session
+    from service.jobs.digest import edition_for
+
+    # To look at it nothing needs to be set.
+    named = {} if through or context.settings.mail_from else {"mail_from": "digest@example.org"}
+    settings = context.settings.model_copy(update=named)
+    with context.database.reading() as connection:
+        known = store.find(connection, to) if to else None
+    own = known.threshold if known else _THRESHOLD
+    reader = Reader(
+        to or "reader@example.org",
+        own if threshold is None else threshold,
+        known.token if known else None,
+    )
+    try:
+        desk = Desk(context)
+        edition = edition_for(desk, week or iso_week(utc_now()))
+        press = Press(edition, desk.view(PEOPLE, edition.issue_id).paths, settings)
+        content = serialise(press.message(reader)) if through is None or through.mail_from else b""
+        if out or through is None:
+            _write(out or Path(), edition.week, press, reader, content)
+        if through is not None:
+            with Session(through) as session:
+                sent = session.send(reader.address, content)
+            if sent.state != "sent":
+                raise click.ClickException(f"not sent: the server answered {sent.code}")
+            click.echo(f"sent a copy: {press.subject}")
+    except (NoAnswer, MailError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _write(out: Path, week: str, press: object, reader: object, content: bytes) -> None:
+    from service.digest.render import Press, Reader
+
+    assert isinstance(press, Press) and isinstance(reader, Reader)
+    out.mkdir(parents=True, exist_ok=True)
+    html = press.html(reader)
+    for name, png in (("light", press.charts.light), ("dark", press.charts.dark)):
+        file = f"{week}-{name}.png"
+        (out / file).write_bytes(png)
+        html = html.replace(f"cid:{press.cid(name)}", file)
+    (out / f"{week}.eml").write_bytes(content)
+    (out / f"{week}.html").write_text(html, "utf-8")
+    (out / f"{week}.txt").write_text(press.text(reader), "utf-8")
+    click.echo(f"{press.subject}\n{len(content):,} bytes; .eml, .html, .txt and .png in {out}")
+
+
+@click.group()
+def subscribers() -> None:
+    """Who gets the weekly mail.
+
+    Addresses are personal data: add only who asked for it. The page /subscribe lets readers do
+    so themselves.
+
+    \b
+    Examples:
+      crossings subscribers add name@example.org --threshold 400
+      crossings subscribers import list.csv
+      crossings subscribers list
+      crossings subscribers remove name@example.org
+    """
+
+
+@subscribers.command()
+@click.argument("address", type=_Address())
+@_threshold
+@click.pass_obj
+def add(settings: Settings, address: str, threshold: int) -> None:
+    """Put ADDRESS on the list; for one that is on it, set the threshold."""
+    with open_context(settings).database.writing() as connection:
+        new = store.add(connection, address, threshold, utc_now())
+    click.echo(f"added, threshold {threshold:,}" if new else f"was there; threshold {threshold:,}")
+
+
+@subscribers.command()
+@click.argument("address", type=_Address())
+@click.pass_obj
+def remove(settings: Settings, address: str) -> None:
+    """Delete ADDRESS and all that is recorded of it."""
+    with open_context(settings).database.writing() as connection:
+        found = store.find(connection, address)
+        if found is None:
+            raise click.ClickException("this address is not on the list")
+        store.remove(connection, found, utc_now())
+    click.echo("removed")
+
+
+@subscribers.command("list")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def list_(settings: Settings, form: str) -> None:
+    """Show every subscriber."""
+    with open_context(settings).database.reading() as connection:
+        rows = [_row(one) for one in store.everybody(connection)]
+    if form == "json":
+        click.echo(json.dumps(rows, indent=2))
+        return
+    table = Table("address", "threshold", "state", "since", "changed")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    click.echo(f"{len(rows)} subscribers")
+
+
+@subscribers.command("import")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@_threshold
+@click.pass_obj
+def import_(settings: Settings, file: TextIO, threshold: int) -> None:
+    """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
+    rows, wrong = [], []
+    reader = csv.DictReader(file)
+    if "address" not in (reader.fieldnames or []):
+        raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
+    for row in reader:
+        try:
+            own = int(row.get("threshold") or threshold)
+            if not 0 <= own <= _MOST:
+                raise ValueError
+            rows.append((addresses.clean(row["address"] or ""), own))
+        except AddressError as error:
+            wrong.append(f"line {reader.line_num}: {error}")
+        except ValueError:
+            wrong.append(f"line {reader.line_num}: expected a threshold from 0 to {_MOST:,}")
+    if wrong:
+        raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
+    with open_context(settings).database.writing() as connection:
+        new = sum(store.add(connection, one, own, utc_now()) for one, own in dict(rows).items())
+    click.echo(f"{new} added, {len(dict(rows)) - new} were there")
+
+
+def _row(one: Subscriber) -> dict[str, object]:
+    return {
+        "address": one.address,
+        "threshold": one.threshold,
+        "state": one.state,
+        "joined_at": instant(one.joined_at),
+        "changed_at": instant(one.changed_at),
+    }

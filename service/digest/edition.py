@@ -1,0 +1,104 @@
+"""What the mail of a week says: every number of it, taken from the answers, as plain JSON."""
+
+from __future__ import annotations
+
+__all__ = ["gather", "iso_week", "monday"]
+
+import datetime as dt
+import re
+from typing import Any
+
+from forecast.joint import BOATS, PEOPLE
+from service.answers.bands import bands
+from service.answers.briefing import briefing
+from service.answers.desk import Desk, View
+from service.answers.errors import BadQuestion, NoAnswer
+from service.answers.figures import figures
+from service.answers.headline import headline
+from service.answers.totals import periods
+from service.clock import instant, uk_day
+from service.digest.lookback import changes, last_week, track_record
+from service.sources.figures import ATTRIBUTION
+from service.store.deliveries import Edition
+
+_PAST_DAYS, _HORIZON = 28, 28
+_LEVELS = (50, 80, 95)
+_PERIODS = ("next_7_days", "next_28_days", "this_month", "calendar_year")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+
+
+def iso_week(moment: dt.datetime) -> str:
+    """ISO week of the UK day on which `moment` falls, such as ``2026-W02``."""
+    year, week, _ = uk_day(moment).isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def monday(week: str) -> dt.date:
+    """First day of an ISO week.
+
+    Raises
+    ------
+    BadQuestion
+        If it is not written so, or the year does not have it.
+    """
+    try:
+        year, number = map(int, _WEEK.fullmatch(week).groups())  # type: ignore[union-attr]
+        return dt.date.fromisocalendar(year, number, 1)
+    except (AttributeError, ValueError):
+        raise BadQuestion("week", "an ISO week such as 2026-W02", week) from None
+
+
+def gather(
+    desk: Desk, week: str, previous: Edition | None = None, issue_id: str = "latest"
+) -> Edition:
+    """Ask every question that the mail answers, of one issue at one moment.
+
+    Parameters
+    ----------
+    previous : Edition | None
+        The mail before, whose forecast is held against what came.
+    issue_id : str
+        The issue of people to write of.
+
+    Raises
+    ------
+    NoAnswer
+        If the issue is not there, or nothing is published yet.
+    """
+    monday(week)
+    now = desk.clock()
+    view = desk.view(PEOPLE, issue_id)
+    last = view.issue.data_through
+    content: dict[str, Any] = {
+        "week": week,
+        "made_at": instant(now),
+        "unit": view.known.unit,
+        "issue_id": view.issue.issue_id,
+        "issued_at": instant(view.issue.issued_at),
+        "data_through": last.isoformat(),
+        "model": view.entry.title,
+        "status": view.state.status,
+        "reasons": [reason.detail for reason in view.state.reasons],
+        "headline": headline(view),
+        "boats": _boats(desk, view),
+        "briefing": briefing(desk, PEOPLE, last)["sentence"],
+        "past": figures(
+            desk, PEOPLE, last - dt.timedelta(days=_PAST_DAYS - 1), last, view.issue.as_of
+        ),
+        "days": bands(view.paths, _HORIZON, _LEVELS),
+        "totals": periods(view.known, view.paths, view.moment, _PERIODS, (80, 95)),
+        "last_week": last_week(desk, previous),
+        "changes": changes(desk, view, previous),
+        "track_record": track_record(desk),
+        "attribution": ATTRIBUTION,
+    }
+    return Edition(week, view.issue.issue_id, now, content)
+
+
+def _boats(desk: Desk, view: View) -> str | None:
+    """The sentence on boats of the same run; None when it has none."""
+    try:
+        boats = desk.view(BOATS)
+    except NoAnswer:
+        return None
+    return headline(boats)["sentence"] if boats.issue.run_id == view.issue.run_id else None

@@ -1,0 +1,79 @@
+"""Numbers, days and sentences as the mail writes them."""
+
+from __future__ import annotations
+
+__all__ = ["FILTERS", "week_name"]
+
+import datetime as dt
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from service.clock import LONDON
+
+_LINE = 76
+
+
+def week_name(week: str, made_at: str) -> str:
+    """``Week 2 of 2026, Friday 9 January 2026``."""
+    year, number = week.split("-W")
+    made = dt.datetime.fromisoformat(made_at).astimezone(LONDON)
+    return f"Week {int(number)} of {year}, {made:%A} {made.day} {made:%B %Y}"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}"
+
+
+def _chance(p: float) -> str:
+    """A probability as words that do not claim more than a sample can know."""
+    if p < 0.005:
+        return "under 1 %"
+    return "over 99 %" if p > 0.995 else f"{100 * p:.0f} %"
+
+
+def _span(row: Mapping[str, Any], level: int) -> str:
+    return f"{row[f'lo{level}']:,} to {row[f'hi{level}']:,}"
+
+
+def _weekday(text: str) -> str:
+    day = dt.date.fromisoformat(text)
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def _day(text: str) -> str:
+    day = dt.date.fromisoformat(text)
+    return f"{day.day} {day:%B %Y}"
+
+
+def _moment(text: str) -> str:
+    moment = dt.datetime.fromisoformat(text).astimezone(LONDON)
+    return f"{moment.day} {moment:%B %Y, %H:%M} UK time"
+
+
+def _period(row: Mapping[str, Any]) -> str:
+    """A period by the days that it has."""
+    first, last = (dt.date.fromisoformat(row[name]) for name in ("from", "to"))
+    if row["period"] == "this_month":
+        return f"{first:%B %Y}"
+    if row["period"] == "calendar_year":
+        return f"The year {first.year}"
+    days = (last - first).days + 1
+    return f"{days} days, to {last.day} {last:%B}"
+
+
+def _fold(text: str) -> str:
+    return textwrap.fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "chance": _chance,
+    "count": _count,
+    "day": _day,
+    "fold": _fold,
+    "moment": _moment,
+    "period": _period,
+    "span": _span,
+    "weekday": _weekday,
+}
+"""Filters of the templates, by name."""

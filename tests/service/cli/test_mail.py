@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import email
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from service.cli.main import group
+from service.context import Context
+from service.digest import chart
+from tests.service.mailbox import Mailbox, join
+from tests.service.support import Crossings
+
+
+@pytest.fixture
+def run(mailing: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run a command in this process, with the settings of `mailing`."""
+    monkeypatch.setattr("service.settings.load", lambda: mailing.settings)
+    monkeypatch.setattr(sys.modules["service.cli.main"], "configure", lambda _: None)
+    monkeypatch.setattr(chart, "draw", lambda _: chart.Charts(b"light", b"dark"))
+
+    def call(*arguments: str, stdin: str | None = None) -> Result:
+        return CliRunner().invoke(group, arguments, input=stdin)
+
+    return call
+
+
+def listed(run: Any) -> list[tuple[str, int]]:
+    rows = json.loads(run("subscribers", "list", "--format", "json").stdout)
+    return [(row["address"], row["threshold"]) for row in rows]
+
+
+def test_subscribers_are_added_listed_and_removed(run: Any) -> None:
+    assert run("subscribers", "add", "A@Example.org").stdout == "added, threshold 500\n"
+    again = run("subscribers", "add", "a@example.org", "--threshold", "90")
+    assert again.stdout == "was there; threshold 90\n"
+    assert listed(run) == [("a@example.org", 90)]
+    assert "a@example.org" in run("subscribers", "list").stdout
+    assert run("subscribers", "remove", "a@EXAMPLE.org").exit_code == 0
+    assert listed(run) == []
+    gone = run("subscribers", "remove", "a@example.org")
+    assert gone.exit_code == 1 and "not on the list" in gone.output
+
+
+@pytest.mark.parametrize("wrong", ["a", "a@b.org\r\nBcc: c@d.org", ""])
+def test_a_wrong_address_is_one_line(wrong: str, run: Any) -> None:
+    result = run("subscribers", "add", wrong)
+    assert result.exit_code == 2
+    assert "expected one plain e-mail address" in result.output
+
+
+def test_a_list_is_imported_whole_or_not_at_all(run: Any) -> None:
+    bad = "address,threshold\na@example.org,5\nnobody,7\nb@example.org,many\n"
+    result = run("subscribers", "import", "-", stdin=bad)
+    assert result.exit_code == 2
+    assert "line 3: expected one plain" in result.output
+    assert "line 4: expected a threshold" in result.output
+    assert listed(run) == []
+    rows = ["\ufeffaddress,threshold", "a@example.org,5", "A@example.org,6", "b@example.org,"]
+    good = "\n".join(rows)
+    result = run("subscribers", "import", "-", "--threshold", "70", stdin=good)
+    assert result.stdout == "2 added, 0 were there\n"
+    assert listed(run) == [("a@example.org", 6), ("b@example.org", 70)]
+    assert run("subscribers", "import", "-", stdin="name\nx\n").exit_code == 2
+
+
+def test_a_dry_run_writes_what_there_is_to_look_at(
+    run: Any, mailbox: Mailbox, tmp_path: Path
+) -> None:
+    result = run("digest", "--dry-run", "--week", "2026-W02", "--out", str(tmp_path / "look"))
+    assert result.exit_code == 0, result.output
+    names = {file.name for file in (tmp_path / "look").iterdir()}
+    assert names == {
+        *("2026-W02.eml", "2026-W02.html", "2026-W02.txt"),
+        *("2026-W02-light.png", "2026-W02-dark.png"),
+    }
+    assert 'src="2026-W02-light.png"' in (tmp_path / "look" / "2026-W02.html").read_text()
+    message = email.message_from_bytes((tmp_path / "look" / "2026-W02.eml").read_bytes())
+    assert message["To"] == "reader@example.org"
+    assert not mailbox.taken
+
+
+def test_a_copy_goes_to_one_and_counts_for_nothing(
+    run: Any, mailing: Context, mailbox: Mailbox
+) -> None:
+    join(mailing, "a", "b", threshold=123)
+    for to in ("me@example.org", "a@reader.example.org"):
+        result = run("digest", "--week", "2026-W01", "--to", to)
+        assert result.stdout.startswith("sent a copy: "), result.output
+    assert mailbox.readers() == ["me@example.org", "a@reader.example.org"]
+    own = mailbox.messages()[1].get_body(("plain",))
+    assert own and "YOUR THRESHOLD: 123 PEOPLE" in own.get_content()
+    mailbox.rcpt = lambda _: "550 no such mailbox"
+    result = run("digest", "--to", "me@example.org")
+    assert result.exit_code == 1 and "the server answered 550" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--week", "2026-W60", "--dry-run"], 1, "expected an ISO week such as 2026-W02"),
+        (["--to", "nobody"], 2, "expected one plain e-mail address"),
+        (["--out", "x"], 2, "belong to --to or --dry-run"),
+    ],
+)
+def test_bad_input_is_one_line(arguments: list[str], status: int, said: str, run: Any) -> None:
+    result = run("digest", *arguments)
+    assert result.exit_code == status
+    assert said in result.output
+
+
+def test_without_settings_the_missing_one_is_named(crossings: Crossings) -> None:
+    result = crossings("digest")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "Error: CROSSINGS_SMTP_HOST: needed to send mail, found nothing"
+    )

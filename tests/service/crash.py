@@ -1,0 +1,55 @@
+"""A sending process that is killed at random moments, and what came of its mails."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import trustme
+
+from service.context import open_context
+from tests.service.mailbox import PASSWORD, Mailbox, furnish, join, mail_settings, serving
+from tests.service.support import ROOT, command, environment
+
+
+def ids(mailbox: Mailbox) -> list[str]:
+    return [message["Message-ID"] for message in mailbox.messages()]
+
+
+def crash_again_and_again(
+    folder: Path, ca_file: Path, authority: trustme.CA, readers: int, kills: int, seed: int
+) -> None:
+    """Kill the sending process at random moments until all is sent; count what came."""
+    rng = random.Random(seed)
+    names = [f"reader{at}" for at in range(readers)]
+    with serving(Mailbox(), authority) as box:
+        settings = mail_settings(folder, box.port, ca_file)
+        context = open_context(settings)
+        furnish(context)
+        join(context, *names)
+        given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
+        env = environment(**given, log_level="ERROR")
+        for left in range(kills, 0, -1):
+            child = subprocess.Popen(command("digest"), env=env, cwd=ROOT, stdout=subprocess.PIPE)
+            already = len(box.taken)
+            wanted = already + rng.randrange(1, max(2 * (readers - already) // (left + 1), 2))
+            while len(box.taken) < wanted and child.poll() is None:
+                time.sleep(0.001)
+            time.sleep(rng.random() * 0.02)
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            assert child.stdout
+            child.stdout.close()
+        last = subprocess.run(command("digest"), env=env, cwd=ROOT, check=True, timeout=240)
+        assert last.returncode == 0
+        time.sleep(0.1)
+        came = Counter(zip(box.readers(), ids(box), strict=True))
+        context.database.close()
+    assert {to for to, _ in came} == {f"{name}@reader.example.org" for name in names}, "none lost"
+    assert len(came) == readers, "nobody's mail has two ids"
+    assert sum(came.values()) - readers <= kills, "twice is only what was in flight at a kill"
+    assert max(came.values()) <= 2

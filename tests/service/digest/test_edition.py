@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotReady
+from service.context import Context
+from service.digest.edition import gather, iso_week, monday
+from tests.service.mailbox import issue_anew
+from tests.service.support import NOW, Hand, utc
+
+
+@pytest.mark.parametrize(
+    ("moment", "week"),
+    [
+        (utc(2026, 1, 2), "2026-W01"),
+        (utc(2027, 1, 1), "2026-W53"),
+        (utc(2024, 12, 30), "2025-W01"),
+        (utc(2026, 6, 28, 23, 30), "2026-W27"),  # already Monday in the United Kingdom
+    ],
+)
+def test_the_week_is_the_iso_week_of_the_uk_day(moment: dt.datetime, week: str) -> None:
+    assert iso_week(moment) == week
+
+
+def test_a_week_begins_on_its_monday() -> None:
+    assert monday("2026-W01") == dt.date(2025, 12, 29)
+    assert monday("2020-W53") == dt.date(2020, 12, 28)
+
+
+@pytest.mark.parametrize(
+    "text", ["2026-W00", "2026-W54", "2025-W53", "2026-01", "2026W01", "", "2026-W1", "0000-W01"]
+)
+def test_a_week_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(BadQuestion, match="week: expected an ISO week such as 2026-W02"):
+        monday(text)
+
+
+def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
+    edition = gather(Desk(mailing, Hand(NOW)), "2026-W01")
+    assert json.loads(json.dumps(edition.content)) == edition.content
+    assert edition.content["status"] == "fresh"
+    assert edition.content["boats"].startswith("Next 7 days: about")
+    assert [row["date"] for row in edition.content["past"]][-1] == "2025-12-31"
+    assert edition.content["days"][0]["date"] == "2026-01-01"
+
+
+def test_old_figures_are_called_stale(mailing: Context) -> None:
+    edition = gather(Desk(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02")
+    assert edition.content["status"] == "stale"
+    assert edition.content["reasons"] == ["the newest figure is of 2025-12-31, 9 days ago"]
+
+
+def test_without_an_issue_there_is_no_edition(empty: Context) -> None:
+    with pytest.raises(NotReady):
+        gather(Desk(empty, Hand(NOW)), "2026-W01")
+
+
+def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
+    desk = Desk(mailing, Hand(NOW))
+    first = gather(desk, "2026-W01")
+    issue_anew(mailing.database, dt.date(2025, 12, 31), seed=5)
+    newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", issue_id=first.issue_id)
+    assert newer.content["days"] != first.content["days"] == older.content["days"]

@@ -1,0 +1,209 @@
+"""An SMTP server that keeps what it is given, and misbehaves where it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import email
+import email.policy
+import random
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
+
+from service.context import Context
+from service.settings import Settings
+from service.store import observations, runs, subscribers
+from service.store.database import Database
+from service.store.observations import Figure
+from tests.service.support import NOW, publish, quick_models, random_paths
+
+USER, PASSWORD = "sender", "correct horse"
+
+
+@dataclass
+class Mailbox:
+    """What came, in order; `rcpt` and `data` answer instead of it when they return something."""
+
+    taken: list[tuple[str, bytes]] = field(default_factory=list)
+    rcpt: Callable[[str], str | None] = lambda _: None
+    data: Callable[[str], str | None] = lambda _: None
+    sender: Callable[[str], str | None] = lambda _: None
+    logins: list[str] = field(default_factory=list)
+    port: int = 0
+
+    async def handle_MAIL(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        said = self.sender(address)
+        if not said:
+            envelope.mail_from = address
+        return said or "250 OK"
+
+    async def handle_RCPT(
+        self, server: Any, session: Any, envelope: Any, address: str, options: list[str]
+    ) -> str:
+        said = self.rcpt(address)
+        if not said:
+            envelope.rcpt_tos.append(address)
+        return said or "250 OK"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        (to,) = envelope.rcpt_tos  # one transaction each
+        said = self.data(to)
+        if said == "stall":
+            await asyncio.sleep(30)
+        if said == "close":
+            server.transport.abort()
+            return "451 gone"
+        if not said:
+            self.taken.append((to, bytes(envelope.content)))
+        return said or "250 OK"
+
+    def messages(self) -> list[EmailMessage]:
+        return [
+            email.message_from_bytes(content, policy=email.policy.default)  # type: ignore[misc]
+            for _, content in self.taken
+        ]
+
+    def readers(self) -> list[str]:
+        return [to for to, _ in self.taken]
+
+
+@contextmanager
+def serving(
+    mailbox: Mailbox,
+    authority: trustme.CA | None = None,
+    security: str = "starttls",
+    name: str = "127.0.0.1",
+) -> Iterator[Mailbox]:
+    """Run a server for `mailbox`; its certificate, for `name`, is issued by `authority`."""
+    context = None
+    if authority is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert(name).configure_cert(context)
+
+    def check(server: SMTP, session: Any, envelope: Any, how: str, who: Any) -> AuthResult:
+        good = isinstance(who, LoginPassword) and (who.login, who.password) == (
+            USER.encode(),
+            PASSWORD.encode(),
+        )
+        mailbox.logins.append(how)
+        return AuthResult(success=good, handled=False)
+
+    options: dict[str, Any] = {"authenticator": check, "data_size_limit": 400_000}
+    if security == "starttls" and context:
+        options |= {"tls_context": context, "require_starttls": True, "auth_required": True}
+    elif security == "tls":
+        options |= {"auth_require_tls": False}
+    else:
+        options = {}
+    controller = Controller(
+        mailbox,
+        hostname="127.0.0.1",
+        port=free_port(),
+        ssl_context=context if security == "tls" else None,
+        ready_timeout=20,
+        **options,
+    )
+    controller.start()
+    mailbox.port = controller.port
+    try:
+        yield mailbox
+    finally:
+        controller.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def raw(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A listener that does with each connection what `talk` does; yields its port."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    talk(connection)
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: Any) -> Settings:
+    """Settings that send to the server on `port`; over STARTTLS when there is a `ca_file`."""
+    given: dict[str, Any] = {
+        "var_dir": folder / "var",
+        "models_dir": quick_models(folder / "models"),
+        "paths": 100,
+        "horizon": 28,
+        "public_url": "https://forecast.example.org",
+        "smtp_host": "127.0.0.1",
+        "smtp_port": port,
+        "smtp_timeout": 5,
+        "mail_from": "Channel forecast <digest@forecast.example.org>",
+        "mail_per_minute": 60_000,
+    }
+    if ca_file:
+        given |= {"smtp_ca_file": ca_file, "smtp_user": USER, "smtp_password": PASSWORD}
+    else:
+        given |= {"smtp_security": "none"}
+    return Settings(**(given | more))
+
+
+def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int = 0) -> None:
+    """Figures up to `last`, and an issue made of them two days later."""
+    rng = random.Random(seed)
+    first = last - dt.timedelta(days=799)
+    with context.database.writing() as connection:
+        figures = [
+            Figure(
+                series_id, first + dt.timedelta(days=at), rng.choice([0, rng.randrange(top)]), ""
+            )
+            for series_id, top in (("people", 600), ("boats", 12))
+            for at in range(800)
+        ]
+        observations.record(connection, figures, issued(last), assume_known=True)
+    issue_anew(context.database, last, seed)
+
+
+def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
+    """Publish an issue of people and boats that begins after `last`."""
+    with database.writing() as connection:
+        run_id = runs.claim(connection, "refit", f"{last} {seed}", issued(last))
+    assert run_id is not None
+    start = str(last + dt.timedelta(days=1))
+    for series_id in ("people", "boats"):
+        paths = {"climatology": random_paths(start, 60, 100, seed)}
+        publish(database, paths, run_id, issued(last), series_id)
+
+
+def issued(last: dt.date) -> dt.datetime:
+    return dt.datetime.combine(last + dt.timedelta(days=2), dt.time(12), dt.UTC)
+
+
+def join(context: Context, *names: str, threshold: int = 300, now: dt.datetime = NOW) -> None:
+    with context.database.writing() as connection:
+        for name in names:
+            subscribers.add(connection, f"{name}@reader.example.org", threshold, now)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from service.store import subscribers
+from service.store.database import Database
+from service.store.tables import unsubscribed
+from tests.service.support import NOW
+
+HOUR = dt.timedelta(hours=1)
+
+
+def test_an_address_is_one_subscriber(database: Database) -> None:
+    with database.writing() as connection:
+        assert subscribers.add(connection, "a@b.org", 5, NOW)
+        assert not subscribers.add(connection, "a@b.org", 6, NOW + HOUR)
+        (one,) = subscribers.everybody(connection)
+    assert (one.threshold, one.joined_at, one.changed_at) == (6, NOW, NOW + HOUR)
+    assert len(one.token) == 22
+
+
+def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
+    with database.writing() as connection:
+        subscribers.add(connection, "a@b.org", 5, NOW)
+        one = subscribers.find(connection, "a@b.org")
+        assert one and subscribers.find(connection, token=one.token) == one
+        subscribers.remove(connection, one, NOW)
+        subscribers.remove(connection, one, NOW)
+        assert subscribers.everybody(connection) == []
+        assert subscribers.left(connection, one.token)
+        assert not subscribers.left(connection, "another")
+        (row,) = connection.execute(sa.select(unsubscribed))
+        assert one.token not in str(row)
+        subscribers.add(connection, "a@b.org", 5, NOW)
+        again = subscribers.find(connection, "a@b.org")
+    assert again and again.token != one.token
+    assert again.subscriber_id != one.subscriber_id
+
+
+def test_a_request_is_confirmed_once_and_in_time(database: Database) -> None:
+    with database.writing() as connection:
+        subscribers.ask(connection, "a@b.org", 5, NOW)
+        (asked,) = subscribers.waiting(connection, NOW)
+        token = subscribers.tokenise(connection, asked)
+        assert token is not None
+        found = subscribers.opt_in_of(connection, token)
+        assert found and found.attempts == 1
+        assert not subscribers.confirm(connection, found, NOW + 48 * HOUR)
+        assert subscribers.confirm(connection, found, NOW + 47 * HOUR)
+        assert not subscribers.confirm(connection, found, NOW + 47 * HOUR)
+        assert subscribers.tokenise(connection, asked) is None
+        assert len(subscribers.everybody(connection)) == 1
