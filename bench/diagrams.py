@@ -17,13 +17,14 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 
 from bench import bootstrap
-from bench.runs import Entry, Run
+from bench.runs import CUT, Entry, Run
 from bench.targets import BEST_OF
 from forecast.backtest import OriginScore
 
 Array = npt.NDArray[np.float64]
 
 _BINS = 10
+_TOP = 4.0
 _CLASSES = 8
 _INK, _GREY, _PAPER = "#1d2733", "#8a94a0", "#ffffff"
 _CHAMPION = "#0b6fb8"
@@ -57,7 +58,7 @@ _PARTS: dict[str, Callable[[OriginScore], Array]] = {
 def draw(entries: Sequence[Entry], runs: Mapping[str, Run], folder: Path) -> list[Path]:
     """Draw the diagrams of all that have scores into `folder`; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    there = [entry for entry in entries if runs[entry.name].scores]
+    there = [e for e in entries if runs[e.name].scores and not e.name.endswith(CUT)]
     groups = {
         "pit-ours.png": ("Our forecasters", [e for e in there if e.kind != "peer"]),
         "pit-peers.png": ("Peers", [e for e in there if e.kind == "peer"]),
@@ -116,8 +117,12 @@ def _histogram(axis: Any, pits: Sequence[Array], colour: str) -> None:
     axis.errorbar(
         middle, height, whiskers, fmt="none", ecolor=_INK, elinewidth=0.7, alpha=0.55, zorder=4
     )
+    for x, value in zip(middle, height, strict=True):
+        if value > _TOP:  # too high to show: say how high
+            where = {"ha": "center", "va": "top", "color": _PAPER, "fontsize": 7}
+            axis.text(x, _TOP - 0.1, f"{value:.0f}", **where)
     axis.set_xlim(0, 1)
-    axis.set_ylim(0, 4)
+    axis.set_ylim(0, _TOP)
     axis.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     axis.set_yticks([0, 1, 2, 3])
 

@@ -1,7 +1,8 @@
 """What others would forecast with: their packages, behind the two verbs of our own forecasters.
 
-Peers are shown as they are. Their paths are whatever numbers their packages draw: neither whole
-nor cut at zero.
+Peers are shown as they are: their paths are whatever numbers their packages draw, below zero too;
+and again cut at zero, as a careful user would have them. Cut days score better, but cut paths add
+up to more than was meant, so that totals score worse.
 """
 
 from __future__ import annotations
@@ -40,6 +41,10 @@ class RawPaths:
     def upto(self, horizon: int) -> RawPaths:
         """The first `horizon` days of every path."""
         return RawPaths(self.start, self.values[:, :horizon])
+
+    def cut(self) -> RawPaths:
+        """The same with nothing below zero."""
+        return RawPaths(self.start, np.maximum(self.values, 0.0))
 
     def mean(self) -> Array:
         """Mean of each day, shape (horizon,)."""

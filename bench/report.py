@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import bootstrap, targets
 from bench.measures import Measured, measure
-from bench.runs import Entry, Run
+from bench.runs import CUT, Entry, Run
 from bench.table import comparison_rows, grid, protocol_rows, target_rows
 from forecast.backtest import Protocol
 from forecast.scores import CRPS_ESTIMATOR
@@ -42,7 +42,7 @@ class Result:
 def evaluate(protocol: Protocol, entries: Sequence[Entry], runs: Mapping[str, Run]) -> Result:
     """Measure every run, and judge the champion's targets that need no weather."""
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
-    result = Result(protocol, entries, runs, measured)
+    result = Result(protocol, _with_cut(entries, runs), runs, measured)
     if result.champion is None:
         return result
     own = measured[result.champion.name]
@@ -50,6 +50,16 @@ def evaluate(protocol: Protocol, entries: Sequence[Entry], runs: Mapping[str, Ru
     lacking = [name for name in targets.BEST_OF if name not in measured]
     remarks = [f"Not run, so not among the best peers: {', '.join(lacking)}."] if lacking else []
     return replace(result, targets=judged, remarks=remarks)
+
+
+def _with_cut(entries: Sequence[Entry], runs: Mapping[str, Run]) -> list[Entry]:
+    """Each peer followed by itself cut at zero."""
+    found = []
+    for entry in entries:
+        found.append(entry)
+        if entry.name + CUT in runs:
+            found.append(replace(entry, name=entry.name + CUT, title="– the same, cut at zero"))
+    return found
 
 
 def as_text(result: Result) -> str:
@@ -68,8 +78,8 @@ def _head(result: Result) -> str:
         f"{n} origins every {asked.every} days from {asked.first} to {asked.last}, "
         f"{asked.horizon} days ahead, {asked.paths:,} paths. CRPS in people (estimator "
         f"`{CRPS_ESTIMATOR}`), lower is better.\n"
-        "Totals are sums along simulated paths. Peers' paths are as their packages draw them: "
-        "neither whole nor cut at zero.\n"
+        "Totals are sums along simulated paths. Peers' paths are as their packages draw them, "
+        "below zero too; and again cut at zero.\n"
         "Seconds are the median of the origins, memory is the peak of a process of its own.\n"
         f"{os.cpu_count()} cores; "
         + ", ".join(f"{name} {version}" for name, version in _versions().items())
@@ -82,7 +92,7 @@ def _troubles(result: Result) -> Iterator[str]:
         run = result.runs[entry.name]
         if run.failure:
             yield f"{entry.name} failed: {run.failure}"
-        elif run.declined:
+        elif run.declined and not entry.name.endswith(CUT):
             yield f"{entry.name} declined {len(run.declined)} origins; {run.declined[0]}"
 
 
@@ -96,7 +106,7 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
     yield grid(comparison_rows(champion, result.entries, result.measured))
     yield (
         f"Targets of {champion.name}. The best peer is, in each column, the best of "
-        f"{', '.join(targets.BEST_OF)}.\n"
+        f"{', '.join(targets.BEST_OF)}; as drawn, and cut at zero.\n"
         "`surely`: the whole interval lies on the same side of the bound. Bounds in people are "
         "meant for the origins of 2023-2025."
     )

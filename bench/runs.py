@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Entry", "Run", "run_all"]
+__all__ = ["CUT", "Entry", "Run", "run_all"]
 
 import multiprocessing
 import queue
@@ -10,6 +10,7 @@ import resource
 import signal
 import statistics
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,11 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forecast import backtest
+from forecast import backtest, joint
 from forecast.backtest import OriginScore, Protocol
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.series import DailySeries, Day
+from forecast.judged import judge
+from forecast.series import ONE_DAY, DailySeries, Day
+
+CUT = "_cut"
+"""Ending of a peer's name when its paths are cut at zero."""
 
 Weather = Callable[[Day], Covariates]
 """What is known of the weather at an origin."""
@@ -76,6 +81,8 @@ def run_all(
 ) -> dict[str, Run]:
     """Run every entry, `processes` at a time, in the order given.
 
+    A peer is run once and scored twice: as drawn, and cut at zero under its name and `CUT`.
+
     Parameters
     ----------
     progress : callable
@@ -87,7 +94,7 @@ def run_all(
     ticks = spawn.Queue()
     found: dict[str, Run] = {}
     with ThreadPoolExecutor(processes) as hands:
-        waiting: dict[Future[Run], Entry] = {}
+        waiting: dict[Future[dict[str, Run]], Entry] = {}
         for entry in entries:
             seen = dict(figures)
             if entry.kind == "peer":
@@ -98,12 +105,12 @@ def run_all(
                 progress(_count(ticks))
                 for future in [future for future in waiting if future.done()]:
                     entry = waiting.pop(future)
-                    found[entry.name] = future.result()
+                    found |= future.result()
                     done(entry, found[entry.name])
         finally:
             hands.shutdown(wait=False, cancel_futures=True)
     progress(_count(ticks))
-    return {entry.name: found[entry.name] for entry in entries}
+    return found
 
 
 def _count(ticks: Any) -> int:
@@ -117,12 +124,14 @@ def _count(ticks: Any) -> int:
         return finished
 
 
-def _alone(spawn: Any, ticks: Any, *job: Any) -> Run:
+def _alone(
+    spawn: Any, ticks: Any, entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol
+) -> dict[str, Run]:
     with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin, initargs=(ticks,)) as pool:
         try:
-            return pool.submit(_run, *job).result()
+            return pool.submit(_run, entry, figures, protocol).result()
         except BrokenProcessPool:
-            return Run(failure="its process died")
+            return {entry.name: Run(failure="its process died")}
 
 
 _ticks: Any
@@ -134,32 +143,51 @@ def _begin(ticks: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> Run:
+def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> dict[str, Run]:
+    score = _score_peer if entry.kind == "peer" else _score_ours
+    scores: dict[str, list[OriginScore]] = {}
+    declined = []
     try:
-        scores, declined = _scores(entry, figures, protocol)
+        for origin in protocol.origins(figures[protocol.series].data_through):
+            try:
+                for name, one in score(entry, figures, origin, protocol).items():
+                    scores.setdefault(name, []).append(one)
+            except FitError as error:
+                declined.append(f"{origin}: {error}")
+            _ticks.put(1)
     except ImportError as error:
-        return Run(failure=f"cannot be loaded: {error}")
+        return {entry.name: Run(failure=f"cannot be loaded: {error}")}
     except Exception as error:  # one forecaster's defect must not cost the others their scores
-        return Run(failure=f"{type(error).__name__}: {error}")
-    return Run(scores, declined, _peak_mb())
+        return {entry.name: Run(failure=f"{type(error).__name__}: {error}")}
+    peak = _peak_mb()
+    return {name: Run(scores.get(name, []), declined, peak) for name in scores or [entry.name]}
 
 
-def _scores(
-    entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol
-) -> tuple[list[OriginScore], list[str]]:
-    scores, declined = [], []
-    for origin in protocol.origins(figures[protocol.series].data_through):
-        weather = entry.weather(origin) if entry.weather else None
-        try:
-            scores.append(
-                backtest.score_origin(
-                    entry.model, entry.forecaster, figures, origin, protocol, weather
-                )
-            )
-        except FitError as error:
-            declined.append(f"{origin}: {error}")
-        _ticks.put(1)
-    return scores, declined
+def _score_ours(
+    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: Protocol
+) -> dict[str, OriginScore]:
+    weather = entry.weather(origin) if entry.weather else None
+    score = backtest.score_origin(entry.model, entry.forecaster, figures, origin, protocol, weather)
+    return {entry.name: score}
+
+
+def _score_peer(
+    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: Protocol
+) -> dict[str, OriginScore]:
+    series = figures[protocol.series]
+    end = origin + protocol.horizon * ONE_DAY
+    truth = series.between(origin + ONE_DAY, end).values
+    rng = joint.generator(protocol.seed, entry.model, origin)
+    began = time.perf_counter()
+    fitted = entry.forecaster.fit(series.upto(origin))
+    paths: Any = fitted.simulate(protocol.horizon, protocol.paths, rng)
+    seconds = time.perf_counter() - began
+    return {
+        name: OriginScore(
+            model=name, origin=str(origin), seconds=seconds, **vars(judge(what, truth, rng))
+        )
+        for name, what in {entry.name: paths, entry.name + CUT: paths.cut()}.items()
+    }
 
 
 def _peak_mb() -> float:

@@ -27,7 +27,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from forecast import joint
-from forecast.covariates import Covariates
+from forecast.covariates import Covariates, CovariatesError, CovariateTable
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.judged import DAY_LEVELS, Judged, judge
 from forecast.scores import CRPS_ESTIMATOR
@@ -92,6 +92,15 @@ class Work:
     models: Mapping[str, Forecaster]
     figures: Mapping[str, DailySeries]
     protocol: Protocol
+    drivers: CovariateTable | None = None
+    noise: float = 0.0
+
+    def covariates(self, origin: Day) -> Covariates | None:
+        """The drivers as they stood at `origin`, what came then as their forecast, with noise."""
+        if self.drivers is None:
+            return None
+        rng = joint.generator(self.protocol.seed, "covariates", origin)
+        return self.drivers.at(origin, self.protocol.horizon, self.noise, rng)
 
     def tasks(self) -> list[Task]:
         """Every model at every origin, by origin."""
@@ -139,9 +148,14 @@ def attempt(work: Work, task: Task) -> Outcome:
     """Score one task; the outcome is the same wherever, and beside whatever else, it runs."""
     try:
         return score_origin(
-            task.model, work.models[task.model], work.figures, task.origin, work.protocol
+            task.model,
+            work.models[task.model],
+            work.figures,
+            task.origin,
+            work.protocol,
+            work.covariates(task.origin),
         )
-    except FitError as error:
+    except (FitError, CovariatesError) as error:
         return f"{task.origin}: {error}"
 
 
@@ -156,6 +170,8 @@ def run(
     protocol: Protocol,
     progress: Callable[[], None] = lambda: None,
     mapper: Mapper = in_turn,
+    drivers: CovariateTable | None = None,
+    noise: float = 0.0,
 ) -> tuple[dict[str, list[OriginScore]], dict[str, list[str]]]:
     """Score every model at every origin.
 
@@ -165,6 +181,10 @@ def run(
         Called after each model at each origin.
     mapper : callable
         Who does the work; the result does not depend on it, timings aside.
+    drivers : CovariateTable | None
+        Covariates of past days; what came after an origin stands for its forecast.
+    noise : float
+        Error added to that forecast, in standard deviations of a column per day of lead.
 
     Returns
     -------
@@ -172,7 +192,7 @@ def run(
     declined : dict of model to list of str
         ``ORIGIN: reason`` for the origins that a model declined.
     """
-    work = Work(models, figures, protocol)
+    work = Work(models, figures, protocol, drivers, noise)
     tasks = work.tasks()
     outcomes: dict[int, Outcome] = {}
     for place, outcome in mapper(work, tasks):

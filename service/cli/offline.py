@@ -18,6 +18,7 @@ from rich.table import Table
 
 from forecast import backtest as backtests
 from forecast import joint, specs
+from forecast.covariates import CovariatesError
 from forecast.forecasters.base import Forecaster
 from forecast.series import ONE_DAY, DailySeries, as_date, as_day
 from service.answers.bands import bands
@@ -26,6 +27,7 @@ from service.cli.progress import counting
 from service.cli.workers import on_cluster, on_processes
 from service.registry import declared
 from service.settings import Settings
+from service.sources.covariates import read as read_covariates
 from service.sources.csv import read
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +41,11 @@ _DATA = click.option(
 )
 _SERIES = click.option("--series", default="people", show_default=True, help="Column to forecast.")
 _SEED = click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+_COVARIATES = click.option(
+    "--covariates",
+    type=click.Path(path_type=Path),
+    help="CSV of drivers: date, numeric columns, member for an ensemble of futures.",
+)
 _PATHS = click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
 
 
@@ -58,6 +65,7 @@ def _horizon(default: int) -> Callable[[F], F]:
 @click.option("--model", default="champion", show_default=True, help="A declared model.")
 @_PATHS
 @_SEED
+@_COVARIATES
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option(
     "--paths-out",
@@ -74,6 +82,7 @@ def forecast(
     model: str,
     paths: int,
     seed: int,
+    covariates: Path | None,
     form: str,
     paths_out: Path | None,
 ) -> None:
@@ -84,13 +93,19 @@ def forecast(
       crossings forecast --data figures.csv --horizon 14
       crossings forecast --data figures.csv --as-of 2024-10-18 --format json
       crossings forecast --data figures.csv --paths-out paths.npz --format csv > days.csv
+      crossings forecast --data figures.csv --as-of 2024-10-18 --covariates wind.csv
     """
     figures = _figures(data, series)
     if as_of is not None:
         figures = _upto(figures, str(as_of.date()), data)
     name, forecaster = _models(settings, [model])[0]
     rng = joint.generator(seed, name, figures[series].data_through)
-    drawn = joint.fit(forecaster, figures).draw(horizon, paths, rng)[series]
+    table = read_covariates(covariates) if covariates else None
+    try:
+        drivers = table.at(figures[series].data_through, horizon) if table else None
+    except CovariatesError as error:
+        raise click.UsageError(f"{covariates}: {error}") from error
+    drawn = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
         np.savez_compressed(paths_out, paths=drawn.values, dates=drawn.dates.astype(str))
     rows = bands(drawn, horizon, _LEVELS)
@@ -126,6 +141,14 @@ def forecast(
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
 @_PATHS
 @_SEED
+@_COVARIATES
+@click.option(
+    "--covariate-noise",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 10),
+    help="Error of their forecasts, in standard deviations per day of lead.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
@@ -141,6 +164,8 @@ def backtest(
     models: str,
     paths: int,
     seed: int,
+    covariates: Path | None,
+    covariate_noise: float,
     out: Path | None,
     workers: int,
     dask: str | None,
@@ -179,8 +204,9 @@ def backtest(
             err=True,
         )
     mapper = _mapper(workers, dask)
+    drivers = read_covariates(covariates) if covariates else None
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        run = backtests.run(chosen, figures, protocol, progress, mapper)
+        run = backtests.run(chosen, figures, protocol, progress, mapper, drivers, covariate_noise)
     found = backtests.summary(protocol, *run)
     if out:
         out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from bench import runs
 from bench.peers import PEERS, Draw, Peer, RawPaths, missing
+from bench.runs import Entry
 from bench.targets import BEST_OF
-from forecast.backtest import Protocol, score_origin
+from forecast.backtest import Protocol
 from forecast.forecasters.base import FitError
 from forecast.judged import judge
 from forecast.paths import Paths
@@ -35,12 +37,16 @@ def test_paths_answer_like_ours() -> None:
     np.testing.assert_equal(vars(judge(raw, truth, rng(1))), vars(judge(ours, truth, rng(1))))  # type: ignore[arg-type]
 
 
-def test_negative_numbers_are_kept(people: DailySeries) -> None:
+def test_peers_are_scored_as_drawn_and_cut_at_zero(people: DailySeries) -> None:
     protocol = Protocol(str(ORIGIN), str(ORIGIN), paths=10)
-    low = score_origin("x", of(np.full((10, 28), -100.5)), {"people": people}, ORIGIN, protocol)  # type: ignore[arg-type]
+    entry = Entry("x", "", "peer", of(np.full((10, 28), -100.5)), "x")  # type: ignore[arg-type]
+    found = runs._score_peer(entry, {"people": people}, ORIGIN, protocol)
+    low, cut = found["x"], found["x_cut"]
     np.testing.assert_allclose(low.crps, low.truth + 100.5)
     assert low.totals["total_7"]["crps"] == low.truth[:7].sum() + 703.5
     assert (low.p_zero == 1).all()
+    np.testing.assert_allclose(cut.crps, cut.truth)
+    assert (cut.model, cut.seconds) == ("x_cut", low.seconds)
 
 
 @pytest.mark.parametrize("values", [np.ones((10, 27)), np.full((10, 28), np.nan)])

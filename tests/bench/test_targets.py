@@ -57,6 +57,16 @@ def test_ratios_are_to_the_best_peer() -> None:
     assert found["total_7"].note == "auto_ets"
 
 
+def test_peers_cut_at_zero_are_a_target_of_their_own() -> None:
+    cut = {f"{name}_cut": measured(60, 80, 80, 400, 900) for name in ("auto_ets", "auto_arima")}
+    found = targets.against_peers(CHAMPION, PEERS | cut)
+    drawn, again = found[:4], found[4:]
+    assert {target.group for target in drawn} == {"against the best peer, at most"}
+    assert {target.group for target in again} == {"against the best, cut at 0, at most"}
+    assert [(target.column, target.note) for target in again][0] == ("day_1", "auto_ets")
+    assert again[0].found.value == pytest.approx(50 / 60)
+
+
 def test_a_peer_that_declined_is_compared_where_it_did_not() -> None:
     peer = PEERS["auto_ets"].at(ORIGINS[10:])
     [day, *_] = targets.against_peers(CHAMPION, {"auto_ets": peer})

@@ -107,6 +107,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         service.process.stdout.close()
 
 
+def patience(seconds: float) -> float:
+    """What takes so long on an idle machine may take longer on one that has other work."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 def all_gone(processes: list[psutil.Process]) -> bool:
     return not psutil.wait_procs(processes, timeout=5)[1]
 
@@ -132,7 +137,7 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
     assert len(children) >= 3  # the server, its worker, the scheduler
     status, seconds = service.stop(signal.SIGTERM)
     assert status == 0
-    assert seconds < 8
+    assert seconds < patience(8)
     assert all_gone(children)
     assert "Traceback" not in "".join(service.said)
 
@@ -144,11 +149,11 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
     said = "".join(service.said)
     assert "fitting" not in said
     assert "is current" in said
-    assert seconds < 5 * max(1.0, os.getloadavg()[0] / 2)
+    assert seconds < patience(5)
     children = service.children()
     status, seconds = service.stop(signal.SIGINT)
     assert status == 0
-    assert seconds < 8
+    assert seconds < patience(8)
     assert all_gone(children)
     assert "Traceback" not in "".join(service.said)
 
@@ -161,7 +166,7 @@ def test_told_to_stop_in_the_middle_of_a_fit(start: Start, tmp_path: Path) -> No
     children = service.children()
     status, seconds = service.stop(signal.SIGINT)
     assert status == 0, "".join(service.said)
-    assert seconds < 8
+    assert seconds < patience(8)
     assert all_gone(children)
     said = "".join(service.said)
     assert "refit was stopped before it was done" in said
@@ -212,7 +217,7 @@ def test_a_scheduler_at_work_ends_at_once(start: Start, filled: Context, tmp_pat
     time.sleep(1)
     status, seconds = service.stop()
     assert status == 0, "".join(service.said)
-    assert seconds < 8
+    assert seconds < patience(8)
     run = latest(filled, "compare")
     assert run is not None
     assert run.outcome == "stopped"
@@ -239,5 +244,5 @@ def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context)
     assert len(children) == 2
     status, seconds = service.stop()
     assert status == 0
-    assert seconds < 8
+    assert seconds < patience(8)
     assert all_gone(children)
