@@ -130,7 +130,7 @@ def _asked() -> Asked:
 
 @blueprint.app_context_processor
 def _names() -> dict[str, Any]:
-    return {"static_file": _static, "views": VIEWS}
+    return {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
 
 
 def _frame(wanted: Asked | None = None) -> dict[str, Any]:

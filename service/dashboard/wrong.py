@@ -31,7 +31,7 @@ def _wrong(error: Exception) -> Response:
     waiting = isinstance(error, NotReady)
     if waiting or request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
         template = "waiting.html" if waiting else "wrong.html"
-        answer = make_response(render_template(template, here="", kept={}, **said), status)
+        answer = make_response(render_template(template, **said), status)
     else:
         problem = {"type": "about:blank"} | said | {"instance": request.path, **_fields(error)}
         answer = Response(json.dumps(problem), status, content_type=_PROBLEM)
