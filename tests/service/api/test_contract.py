@@ -28,6 +28,7 @@ load_all_checks()
 CHECKED = [check for check in CHECKS.get_all() if check.__name__ != "positive_data_acceptance"]
 OPERATIONS = [
     *(("get", f"/v1/series{path}") for path in ("", "/{series_id}/observations")),
+    ("get", "/v1/series/{series_id}/revisions"),
     *(
         ("get", f"/v1/series/{{series_id}}/{question}")
         for question in (
