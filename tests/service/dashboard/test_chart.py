@@ -4,7 +4,6 @@ import datetime as dt
 import xml.etree.ElementTree as ET
 
 import pytest
-
 from service.dashboard.chart import _ceiling, fan_chart
 
 
