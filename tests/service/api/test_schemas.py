@@ -23,6 +23,7 @@ ANSWERS = [
         (f"/v1/series/people/{question}", f"/v1/series/{{series_id}}/{question}")
         for question in ("exceedance", "capacity", "quiet", "track-record")
     ),
+    ("/v1/series/people/revisions", "/v1/series/{series_id}/revisions"),
     ("/v1/series/people/briefing", "/v1/series/{series_id}/briefing"),
     ("/v1/series/people/exceedance", "/v1/series/{series_id}/exceedance"),
     ("/v1/series/people/capacity", "/v1/series/{series_id}/capacity"),

@@ -4,9 +4,13 @@ import datetime as dt
 import xml.etree.ElementTree as ET
 
 import pytest
+<<<<<<< HEAD:tests/service/dashboard/test_fan.py
 
 from service.dashboard.fan import Line, fan_chart
 from service.dashboard.sheet import ceiling
+=======
+from service.dashboard.chart import _ceiling, fan_chart
+>>>>>>> sources:tests/service/dashboard/test_chart.py
 
 
 def rows(first: str, values: list[int]) -> list[dict[str, object]]:
