@@ -21,7 +21,14 @@ ANSWERS = [
     ("/v1/series/boats/totals", "/v1/series/{series_id}/totals"),
     *(
         (f"/v1/series/people/{question}", f"/v1/series/{{series_id}}/{question}")
-        for question in ("exceedance", "capacity", "quiet", "track-record")
+        for question in (
+            "exceedance",
+            "capacity",
+            "quiet",
+            "track-record",
+            "explanation",
+            "revisions",
+        )
     ),
     ("/v1/series/people/briefing", "/v1/series/{series_id}/briefing"),
     ("/v1/series/people/exceedance", "/v1/series/{series_id}/exceedance"),
@@ -37,6 +44,7 @@ ANSWERS = [
 ]
 # Shown with their answers in the tests of their own modules.
 ELSEWHERE = {
+    "/v1/series/{series_id}/changes",
     "/v1/series/{series_id}/issues/{issue_id}",
     "/v1/series/{series_id}/scenarios",
     "/v1/series/{series_id}/track-record",
@@ -66,7 +74,7 @@ def test_routes_and_paths_agree(app: Flask, document: dict[str, Any]) -> None:
         re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule))
         for rule in app.url_map.iter_rules()
         if rule.endpoint != "openapi.spec"
-        if rule.endpoint.partition(".")[0] not in ("dashboard", "docs", "grafana")
+        if rule.endpoint.partition(".")[0] not in ("dashboard", "docs", "grafana", "subscriptions")
     }
     assert routes == set(document["paths"])
 
