@@ -49,7 +49,7 @@ def check_levels(levels: Sequence[int]) -> None:
     if wrong or not levels or len(set(levels)) != len(levels):
         allowed = ", ".join(map(str, LEVELS))
         raise BadQuestion(
-            "levels", f"some of {allowed}, each once", ",".join(map(str, levels)) or "none"
+            "levels", f"some of {allowed}, each once", ",".join(map(str, levels))[:40] or "none"
         )
 
 

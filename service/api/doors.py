@@ -10,6 +10,7 @@ from functools import wraps
 from typing import Any, TypeVar
 
 from flask import Flask, Response, make_response, request
+from werkzeug.exceptions import BadRequest
 
 from service.api.errors import Problem
 from service.settings import Settings
@@ -91,9 +92,15 @@ def _refuse_repeated_parameters() -> None:
 
 
 def _refuse_other_bodies() -> None:
-    if request.content_length and request.method == "POST" and not request.is_json:
+    if not request.content_length or request.method != "POST":
+        return
+    if not request.is_json:
         found = request.mimetype[:40] or "none"
         raise Problem(415, f"expected Content-Type: application/json, found {found}")
+    try:
+        request.get_json()  # kept for whoever reads it next
+    except (BadRequest, RecursionError):
+        raise Problem(400, "expected a body of JSON, found none that can be read") from None
 
 
 def _share(answer: Response, origins: set[str]) -> None:

@@ -32,7 +32,7 @@ const STANDARD = ['displayName', 'unit', 'decimals', 'min', 'max', 'color', 'thr
 const CUSTOM = [
   'drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'fillBelowTo',
   'gradientMode', 'showPoints', 'pointSize', 'spanNulls', 'hideFrom', 'stacking', 'axisPlacement',
-  'axisLabel', 'scaleDistribution', 'thresholdsStyle', 'align', 'cellOptions', 'inspect', 'minWidth',
+  'axisLabel', 'scaleDistribution', 'thresholdsStyle', 'align', 'cellOptions', 'inspect', 'minWidth', 'width',
 ];
 
 function item(id: string): any {

@@ -249,9 +249,7 @@ def test_simpod_answers_with_the_value_first(client: FlaskClient) -> None:
     assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
     asked = ASKED | {"targets": [{"target": "people.median", "refId": "A", "payload": {}}]}
     (found,) = client.post("/grafana/query", json=asked).json
-    panel = client.get(
-        "/v1/series/people/panel", query_string=dict(zip(("from", "to"), RANGE, strict=True))
-    )
+    panel = client.get("/v1/series/people/panel", query_string={"from": RANGE[0], "to": RANGE[1]})
     told = {row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None}
     assert found["target"] == "people.median"
     assert {

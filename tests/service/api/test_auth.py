@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import logging
+from base64 import b64encode
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.api.auth import OPEN, OPERATE
+from service.app import create_app
+from service.context import Context
+from service.store import keys
+from tests.service.support import NOW, Hand, sql_counted
+
+FORECAST = "/v1/series/people/forecast"
+
+
+def app_with(context: Context, clock: Hand, **settings: object) -> FlaskClient:
+    changed = context.settings.model_copy(update=settings)
+    return create_app(dataclasses.replace(context, settings=changed), clock).test_client()
+
+
+@pytest.fixture
+def closed(context: Context, clock: Hand) -> FlaskClient:
+    """A service on an address that others reach."""
+    return app_with(context, clock, host="0.0.0.0")
+
+
+def make(context: Context, scope: str = "read", expires: dt.datetime | None = None) -> str:
+    with context.database.writing() as connection:
+        return keys.create(connection, f"{scope} {expires}", scope, NOW, expires)
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_every_route_wants_a_key_or_is_on_the_short_list(closed: FlaskClient) -> None:
+    assert len(OPEN) <= 6
+    rules = list(closed.application.url_map.iter_rules())
+    assert {rule.endpoint for rule in rules} >= OPEN | OPERATE, "no name that nobody has"
+    for rule in rules:
+        path = rule.build(dict.fromkeys(rule.arguments, "1"))[1]
+        for method in rule.methods - {"OPTIONS"}:
+            status = closed.open(path, method=method).status_code
+            if rule.endpoint in OPEN:
+                assert status in (200, 404), rule
+            else:
+                assert status == 401, (rule, method, status)
+
+
+def test_a_key_opens_and_a_page_asks_for_it(closed: FlaskClient, context: Context) -> None:
+    key = make(context)
+    assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
+    refused = closed.get(FORECAST)
+    assert refused.headers["WWW-Authenticate"] == 'Bearer realm="crossings"'
+    assert refused.json["title"] == "Unauthorized"
+    page = closed.get("/", headers={"Accept": "text/html"})
+    assert page.headers["WWW-Authenticate"].startswith("Basic ")
+    basic = "Basic " + b64encode(f"anyone:{key}".encode()).decode()
+    assert closed.get("/", headers={"Authorization": basic}).status_code == 200
+    asked = closed.post(f"{FORECAST[:-8]}scenarios", json={}, headers={"Authorization": basic})
+    assert asked.status_code == 401, "a browser's password is for reading"
+
+
+def test_what_is_read_with_a_key_is_for_no_shared_cache(
+    closed: FlaskClient, context: Context
+) -> None:
+    answer = closed.get(FORECAST, headers=bearer(make(context)))
+    assert answer.headers["Cache-Control"].startswith("private")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        *("Bearer", "Bearer ", "Bearer nonsense", "Basic !!!", "Basic e30=", "Digest x"),
+        *("crossings_0123456789_" + "a" * 43, "Bearer crossings_0123456789_" + "a" * 43),
+        *("Bearer ' OR 1=1 --", "Bearer \udce9", "Bearer " + "x" * 3000),
+    ],
+)
+def test_what_is_no_key_is_refused(closed: FlaskClient, header: str) -> None:
+    answer = closed.get(FORECAST, headers={"Authorization": header})
+    assert answer.status_code == 401
+    assert answer.content_type == "application/problem+json"
+
+
+def test_a_revoked_or_expired_key_is_refused_at_once_and_not_logged(
+    closed: FlaskClient, context: Context, clock: Hand, caplog: pytest.LogCaptureFixture
+) -> None:
+    ends = NOW + dt.timedelta(hours=1)
+    lasting, short = make(context), make(context, "operate", ends)
+    for key in (lasting, short):
+        assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
+    with context.database.writing() as connection:
+        assert keys.revoke(connection, "read None", NOW)
+    clock.now = ends
+    with caplog.at_level(logging.DEBUG):
+        for key, state in ((lasting, "revoked"), (short, "expired")):
+            answer = closed.get(FORECAST, headers=bearer(key))
+            assert (answer.status_code, state in answer.json["detail"]) == (401, True)
+            assert key[:20] in caplog.text
+            assert key[-43:] not in caplog.text
+            assert key not in answer.text
+    # even from this machine, where none would be needed
+    near = app_with(context, clock)
+    assert near.get(FORECAST, headers=bearer(lasting)).status_code == 401
+    assert near.get(FORECAST).status_code == 200
+
+
+def test_reading_is_open_only_near_and_without_a_proxy(context: Context, clock: Hand) -> None:
+    near = app_with(context, clock)
+    assert near.get(FORECAST).status_code == 200
+    assert near.get(FORECAST, environ_base={"REMOTE_ADDR": "10.0.0.1"}).status_code == 401
+    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"):
+        assert near.get(FORECAST, headers={name: "127.0.0.1"}).status_code == 401, name
+    assert app_with(context, clock, trusted_proxies=1).get(FORECAST).status_code == 401
+    assert app_with(context, clock, public_url="https://x.example").get(FORECAST).status_code == 401
+    assert app_with(context, clock, anonymous_reading="no").get(FORECAST).status_code == 401
+    far = app_with(context, clock, host="0.0.0.0", anonymous_reading="yes")
+    assert far.get(FORECAST).status_code == 200
+    assert far.post("/v1/jobs/refit").status_code == 401, "work is never for anyone"
+
+
+def test_use_is_recorded_without_a_write_for_each_request(
+    closed: FlaskClient, context: Context
+) -> None:
+    key = make(context)
+    with sql_counted(context) as statements:
+        for _ in range(5):
+            assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
+    assert sum(text.startswith("UPDATE keys") for text in statements) == 1
+    with context.database.reading() as connection:
+        (listed,) = keys.listing(connection)
+    assert listed.last_used_at == NOW
+
+
+def test_only_a_hash_is_stored(context: Context) -> None:
+    key = make(context)
+    with context.database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT * FROM keys").all()
+    assert key[-43:] not in str(rows)
+    assert "secret" not in str(keys.Key.__dataclass_fields__)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.service.support import Crossings
+
+
+def test_a_key_is_made_listed_and_revoked(crossings: Crossings, tmp_path: Path) -> None:
+    made = crossings("keys", "create", "--name", "grafana", "--scope", "read")
+    assert made.returncode == 0, made.stderr
+    assert re.fullmatch(r"crossings_[0-9a-f]{10}_[\w-]{43}\n", made.stdout)
+    secret = made.stdout.strip()[-43:]
+    listed = crossings("keys", "list")
+    assert made.stdout[:20] in listed.stdout
+    assert "active" in listed.stdout
+    assert secret not in listed.stdout
+    twice = crossings("keys", "create", "--name", "grafana")
+    assert (twice.returncode, "there already" in twice.stderr) == (2, True)
+    assert crossings("keys", "revoke", "grafana").returncode == 0
+    again = crossings("keys", "revoke", "grafana")
+    assert (again.returncode, "no key" in again.stderr) == (1, True)
+    assert "revoked" in crossings("keys", "list").stdout
+
+
+def test_what_is_no_key_is_said_in_one_line(crossings: Crossings) -> None:
+    for arguments in (
+        ("--name", " "),
+        ("--name", "x" * 65),
+        ("--name", "x", "--expires", "2001-01-01"),
+        ("--name", "x", "--scope", "all"),
+        (),
+    ):
+        refused = crossings("keys", "create", *arguments)
+        assert (refused.returncode, refused.stdout) == (2, ""), arguments
+        assert "Traceback" not in refused.stderr

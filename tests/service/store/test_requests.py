@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+from service.store import requests
+from service.store.database import Database
+from tests.service.support import NOW
+
+
+def test_requests_are_taken_once_each_the_oldest_first(database: Database) -> None:
+    with database.writing() as connection:
+        first = requests.leave(connection, "refit", "a", NOW)
+        second = requests.leave(connection, "ingest", "b", NOW)
+        assert requests.leave(connection, "refit", "c", NOW) == first
+    taken: list[int] = []
+
+    def take() -> None:
+        with database.writing() as connection:
+            found = requests.claim(connection, NOW)
+        if found:
+            taken.append(found.request_id)
+
+    threads = [threading.Thread(target=take) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    while len(taken) < 2:  # where two read at once, one goes home empty and comes again
+        take()
+    assert sorted(taken) == [first.request_id, second.request_id]
+    with database.writing() as connection:
+        assert requests.claim(connection, NOW) is None
+        another = requests.leave(connection, "refit", "c", NOW)
+        assert another.request_id not in taken, "one that runs does not stand for a new one"
+
+
+def test_what_was_claimed_and_never_finished_is_closed(database: Database) -> None:
+    later = NOW + dt.timedelta(hours=7)
+    with database.writing() as connection:
+        left = requests.leave(connection, "refit", "a", NOW)
+        requests.claim(connection, NOW)
+        assert requests.claim(connection, later) is None
+        found = requests.find(connection, left.request_id)
+    assert found is not None
+    assert (found.outcome, found.finished_at) == ("failed", later)
