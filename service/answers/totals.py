@@ -85,7 +85,9 @@ def periods(
     unknown = [name for name in names if name not in _SPANS]
     if unknown or not names or len(set(names)) != len(names):
         allowed = ", ".join(PERIODS)
-        raise BadQuestion("periods", f"some of {allowed}, each once", ",".join(names)[:40] or "none")
+        raise BadQuestion(
+            "periods", f"some of {allowed}, each once", ",".join(names)[:40] or "none"
+        )
     check_levels(levels)
     first = as_date(paths.start)
     yesterday = uk_day(moment) - _DAY
