@@ -8,12 +8,19 @@ import pytest
 
 from service.dashboard.fan import Line, fan_chart
 from service.dashboard.sheet import ceiling
-=======
-from service.dashboard.chart import _ceiling, fan_chart
->>>>>>> sources:tests/service/dashboard/test_chart.py
 
 
 def rows(first: str, values: list[int]) -> list[dict[str, object]]:
+=======
+from typing import Any
+
+import pytest
+
+from service.dashboard.fan import fan_chart
+
+
+def rows(first: str, values: list[int]) -> list[dict[str, Any]]:
+>>>>>>> stest
     start = dt.date.fromisoformat(first)
     names = ("value", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
     return [
