@@ -4,23 +4,12 @@ import datetime as dt
 import xml.etree.ElementTree as ET
 
 import pytest
-<<<<<<< HEAD:tests/service/dashboard/test_fan.py
 
 from service.dashboard.fan import Line, fan_chart
 from service.dashboard.sheet import ceiling
 
 
 def rows(first: str, values: list[int]) -> list[dict[str, object]]:
-=======
-from typing import Any
-
-import pytest
-
-from service.dashboard.fan import fan_chart
-
-
-def rows(first: str, values: list[int]) -> list[dict[str, Any]]:
->>>>>>> stest
     start = dt.date.fromisoformat(first)
     names = ("value", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
     return [
