@@ -96,6 +96,8 @@ def _refuse_other_bodies() -> None:
     ours = request.path.startswith(("/v1/", "/grafana/"))
     if not request.content_length or request.method != "POST" or not ours:
         return
+    if request.blueprint == "subscriptions":  # forms of the page, and one click of a mail program
+        return
     if not request.is_json:
         found = request.mimetype[:40] or "none"
         raise Problem(415, f"expected Content-Type: application/json, found {found}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = [
     "Briefing",
     "Capacity",
-    "Catalogue",
     "Changes",
     "Exceedance",
     "Explanation",
@@ -13,11 +12,9 @@ __all__ = [
     "ForecastRow",
     "Headed",
     "Health",
-    "Observations",
     "Open",
     "ProblemDetails",
     "Quiet",
-    "Revisions",
     "Status",
     "Totals",
     "TotalsRow",
@@ -251,49 +248,6 @@ class TrackRecord(Open):
     best: list[PastWeek]
 
 
-class ObservationsRow(Open):
-    """One published figure."""
-
-    time: dt.datetime
-    date: dt.date
-    value: int
-    source: str
-    known_at: dt.datetime
-
-
-class Observations(Open):
-    """The published figures."""
-
-    series_id: str
-    unit: str
-    status: StatusName
-    reasons: list[ReasonItem]
-    attribution: str
-    rows: list[ObservationsRow]
-
-
-class RevisionsRow(Open):
-    """A figure that was published anew with another value."""
-
-    time: dt.datetime
-    date: dt.date
-    value_before: int
-    value: int
-    source_before: str
-    source: str
-    known_at: dt.datetime
-    marked_revised: bool
-    ruled: bool
-
-
-class Revisions(Open):
-    """Every revision, in the order of publication; `count` is of those that ruled."""
-
-    series_id: str
-    count: int
-    rows: list[RevisionsRow]
-
-
 class AgainstRow(Open):
     """The same span of an earlier year."""
 
@@ -323,27 +277,6 @@ class Briefing(Open):
     sentence: str
     status: StatusName
     reasons: list[ReasonItem]
-
-
-class CatalogueRow(Open):
-    """A series."""
-
-    series_id: str
-    title: str
-    unit: str
-    frequency: Literal["daily", "weekly"]
-    is_forecast: bool
-    data_from: dt.date | None
-    data_through: dt.date | None
-    latest_issue: str | None
-    status: StatusName
-    reasons: list[ReasonItem]
-
-
-class Catalogue(Open):
-    """The series that are served."""
-
-    rows: list[CatalogueRow]
 
 
 class Status(Open):

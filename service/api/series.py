@@ -25,7 +25,7 @@ from service.answers import (
     track_record,
 )
 from service.answers.desk import UNITS
-from service.api import queries, schemas
+from service.api import queries, schemas, stored
 from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
 from service.sources.figures import ATTRIBUTION
@@ -40,7 +40,7 @@ blueprint = APIBlueprint(
 
 @blueprint.get("")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.Catalogue)
+@blueprint.output(stored.Catalogue)
 def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
     rows = status.catalogue(desk())
@@ -49,7 +49,7 @@ def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/<series_id>/observations")
 @blueprint.input(queries.ObservationsQuery, location="query")
-@blueprint.output(schemas.Observations)
+@blueprint.output(stored.Observations)
 def observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     q = query_data
@@ -59,7 +59,7 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
 
 @blueprint.get("/<series_id>/revisions")
 @blueprint.input(queries.TableQuery, location="query")
-@blueprint.output(schemas.Revisions)
+@blueprint.output(stored.Revisions)
 def revised(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return every figure that was published anew with another value."""
     found = revisions.revisions(desk(), series_id)

@@ -1,13 +1,13 @@
-"""The tables."""
+"""The tables; those of figures and weather have a file of their own."""
 
 from __future__ import annotations
 
 __all__ = [
-    "documents",
-    "fetches",
     "asks",
     "deliveries",
+    "documents",
     "editions",
+    "fetches",
     "issue_notes",
     "issue_paths",
     "issue_scores",
@@ -19,122 +19,16 @@ __all__ = [
     "observations",
     "opt_ins",
     "runs",
-    "weather",
     "salts",
     "subscribers",
     "unsubscribed",
+    "weather",
 ]
-
-import datetime as dt
-from typing import Any
 
 import sqlalchemy as sa
 
-
-class Instant(sa.TypeDecorator[dt.datetime]):
-    """A moment in UTC: aware on both sides, also where the database knows no time zones."""
-
-    impl = sa.DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
-        """Refuse a naive moment; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"expected a moment with a time zone, found {value}")
-        return value.astimezone(dt.UTC)
-
-    def process_result_value(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:
-        """Return UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
-
-
-metadata = sa.MetaData(
-    naming_convention={
-        "ix": "ix_%(column_0_label)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-# Every document whose figures were taken, whole; `observations` are made of them.
-documents = sa.Table(
-    "documents",
-    metadata,
-    sa.Column("document_id", sa.Integer, primary_key=True),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("source", sa.String(64), nullable=False),
-    sa.Column("published_at", Instant),
-    sa.Column("known_at", Instant),
-    sa.Column("known_at_assumed", sa.Boolean, nullable=False),
-    sa.Column("first_seen_at", Instant, nullable=False),
-    sa.Column("first_date", sa.Date, nullable=False),
-    sa.Column("last_date", sa.Date, nullable=False),
-    sa.Column("content", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("fingerprint", name="uq_documents_fingerprint"),
-    sa.Index("ix_documents_last_date", "last_date"),
-)
-
-# Every value ever seen, under two clocks: the day it counts, and when it was known. A value that
-# never ruled is superseded at the moment it was known.
-observations = sa.Table(
-    "observations",
-    metadata,
-    sa.Column("observation_id", sa.Integer, primary_key=True),
-    sa.Column("series_id", sa.String(64), nullable=False),
-    sa.Column("date", sa.Date, nullable=False),
-    sa.Column("value", sa.Integer, nullable=False),
-    sa.Column("source", sa.String(64), nullable=False),
-    sa.Column("published_at", Instant),
-    sa.Column("first_seen_at", Instant, nullable=False),
-    sa.Column("known_at", Instant, nullable=False),
-    sa.Column("known_at_assumed", sa.Boolean, nullable=False),
-    sa.Column("since", Instant, nullable=False),
-    sa.Column("marked_revised", sa.Boolean, nullable=False),
-    sa.Column("superseded_at", Instant),
-    sa.Index(
-        "uq_observations_current",
-        "series_id",
-        "date",
-        unique=True,
-        sqlite_where=sa.text("superseded_at IS NULL"),
-        postgresql_where=sa.text("superseded_at IS NULL"),
-    ),
-    sa.Index("ix_observations_series_id_date", "series_id", "date"),
-)
-
-# What a site said of an answer, so that it can say that nothing changed since.
-fetches = sa.Table(
-    "fetches",
-    metadata,
-    sa.Column("url", sa.String(500), primary_key=True),
-    sa.Column("etag", sa.String(500)),
-    sa.Column("last_modified", sa.String(100)),
-    sa.Column("fetched_at", Instant, nullable=False),
-)
-
-# Weather as it was told, never changed: daily covariates of one kind and one telling.
-weather = sa.Table(
-    "weather",
-    metadata,
-    sa.Column("weather_id", sa.Integer, primary_key=True),
-    sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("made_at", Instant, nullable=False),
-    sa.Column("first_seen_at", Instant, nullable=False),
-    sa.Column("first_date", sa.Date, nullable=False),
-    sa.Column("last_date", sa.Date, nullable=False),
-    sa.Column("n_members", sa.Integer, nullable=False),
-    sa.Column("names", sa.JSON, nullable=False),
-    sa.Column("encoding", sa.String(32), nullable=False),
-    sa.Column("content", sa.LargeBinary, nullable=False),
-    sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
-    sa.Index("ix_weather_kind_last_date", "kind", "last_date"),
-)
+from service.store.columns import Instant, metadata
+from service.store.figure_tables import documents, fetches, observations, weather
 
 # One row for each run of a job; claimed before the work.
 runs = sa.Table(

@@ -63,14 +63,14 @@ def test_nothing_yet(empty: Context, clock: Hand) -> None:
     assert [reason["name"] for reason in found["reasons"]] == ["no_issue"]
     assert found["series"] == []
     assert found["jobs"][0]["last_started_at"] is None
-    assert [row["data_through"] for row in catalogue(desk)] == [None, None]
+    assert [row["data_through"] for row in catalogue(desk)] == [None, None, None]
 
 
 def test_the_list_of_series(context: Context, clock: Hand) -> None:
     desk = Desk(context, clock)
     assert is_ready(desk)
-    people, boats = catalogue(desk)
+    people, boats, preventions = catalogue(desk)
     assert (people["series_id"], boats["series_id"]) == ("people", "boats")
     assert (people["data_from"], people["data_through"]) == ("2018-01-01", "2025-12-31")
     assert people["latest_issue"] == desk.view("people").issue.issue_id
-    assert people["status"] == boats["status"] == "fresh"
+    assert people["status"] == boats["status"] == preventions["status"] == "fresh"

@@ -128,6 +128,7 @@ def test_the_list_of_series_says_it_for_each(client: FlaskClient, clock: Hand) -
     assert [(row["series_id"], row["status"]) for row in rows] == [
         ("people", "stale"),
         ("boats", "stale"),
+        ("preventions", "stale"),
     ]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from service.cli import run as run_module
 from service.context import Context
 from service.store import runs
 from tests.service.support import ROOT, Crossings, command, environment, quick_models
@@ -246,3 +247,20 @@ def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context)
     assert status == 0
     assert seconds < patience(8)
     assert all_gone(children)
+
+
+def test_a_site_that_is_down_does_not_keep_it_from_starting(
+    empty: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The embedded figures are read first, where there are none, and the run says what failed."""
+    where = {"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    context = Context(empty.settings.model_copy(update=where), empty.database)
+    for new in (5844, None):
+        run_module._ingest(context)
+        said = capsys.readouterr()
+        assert (f"{new} new" in said.out) == (new is not None)
+        assert said.err.startswith("figures   not read: http://127.0.0.1:9/")
+    with context.database.reading() as connection:
+        last = runs.latest(connection, "ingest")
+    assert last is not None
+    assert last.outcome == "failed"

@@ -13,11 +13,16 @@ import pytest
 import sqlalchemy as sa
 
 from forecast.series import DailySeries
+from service.answers.desk import Desk
+from service.answers.status import status
 from service.context import Context
 from service.jobs.gather import gather
+from service.jobs.hindcast import hindcast
 from service.jobs.ingest import ingest, preview
 from service.jobs.record import JobError
-from service.store import observations, runs
+from service.jobs.refit import refit
+from service.store import issues, observations, runs
+from service.store.observations import Figure
 from service.store.tables import documents
 from service.store.tables import observations as table
 from tests.service.support import utc
@@ -324,3 +329,51 @@ def test_the_real_history_is_true(reader: Context) -> None:
             assert (str(series.data_through) if series else None) == wanted
         early = observations.current(connection, "people", utc(2025, 12, 14, 12))
         assert [(row.date.day, row.value) for row in early][-1] == (13, 737)
+
+
+def test_a_refit_repeated_as_of_a_past_day_is_the_same(
+    reader: Context, figures: dict[str, DailySeries], tmp_path: Path
+) -> None:
+    """What came since, a revision included, does not reach back."""
+    origin = dt.date(2025, 12, 10)
+    file = tmp_path / "then.csv"
+    rows = zip(figures["people"].dates.tolist(), figures["people"].values.tolist(), strict=True)
+    text = "\n".join(f"{day},{count}" for day, count in rows if day <= origin)
+    file.write_text(f"date,people\n{text}\n")
+    ingest(reader, "csv", file)
+    refit(reader)
+    ingest(reader, "figures")
+    revised = Figure("people", origin, 5, "page", utc(2025, 12, 30, 13), is_marked=True)
+    other = Figure("people", dt.date(2025, 12, 9), 7, "test", utc(2025, 12, 30, 13))
+    with reader.database.writing() as connection:
+        observations.record(connection, [revised, other], utc(2025, 12, 30, 13))
+    models = ["climatology", "seasonal_naive"]
+    hindcast(reader, [origin], models, reader.settings.horizon, reader.settings.paths)
+    with reader.database.reading() as connection:
+        (then,) = issues.of_origin(connection, origin, "live")
+        again = {
+            issue.series_id: issue for issue in issues.of_origin(connection, origin, "hindcast")
+        }
+        for model in models:
+            one, two = (issues.paths(connection, issue, model) for issue in (then, again["people"]))
+            assert one is not None
+            assert two is not None
+            assert one.start == two.start
+            assert (one.values == two.values).all()
+
+
+def test_a_refusal_degrades_and_the_last_good_figures_stay(
+    reader: Context, sites: Sites, tmp_path: Path
+) -> None:
+    ingest(reader, "figures")
+    refit(reader)
+    desk = Desk(reader, lambda: utc(2026, 1, 2, 12))
+    assert status(desk)["status"] == "fresh"
+    sites.replies[PAGE] = Answer(b"<h1>Sorry</h1>")
+    said = failed(reader)
+    found = status(desk)
+    assert found["status"] == "degraded"
+    (reason,) = [one for one in found["reasons"] if one["name"] == "ingest_failed"]
+    assert said in reason["detail"]
+    assert found["series"][0]["data_through"] == "2025-12-31"
+    assert desk.view("people").state.status == "degraded"

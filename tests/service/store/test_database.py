@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.store import database as module
+from service.store import observations
 from service.store.database import Database, DatabaseError, Unavailable, connect
 from service.store.tables import metadata, runs
 from tests.service.support import NOW
@@ -193,3 +195,43 @@ def test_errors_do_not_repeat_what_is_stored(database: Database) -> None:
         claim(connection, "a secret")
     assert "[parameters" not in str(caught.value).replace("hidden", "")
     assert "'a secret'" not in str(caught.value)
+
+
+def test_figures_stored_before_there_were_documents_become_some(database: Database) -> None:
+    """They must have their say in every history that is made later."""
+    config = module._alembic()
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0003")
+        rows = [
+            ("2025-12-13", 730, "csv", "2025-12-14 14:00:00", False, "2025-12-20 09:00:00"),
+            ("2025-12-13", 737, "csv", "2025-12-20 09:00:00", False, None),
+            ("2025-12-14", 52, "figures", "2025-12-15 14:00:00", True, None),
+        ]
+        for day, value, source, known_at, assumed, superseded_at in rows:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO observations (series_id, date, value, source, first_seen_at,"
+                    " known_at, known_at_assumed, superseded_at) VALUES ('people', :day, :value,"
+                    " :source, '2025-12-20 09:00:00', :known_at, :assumed, :superseded_at)"
+                ),
+                {
+                    "day": day,
+                    "value": value,
+                    "source": source,
+                    "known_at": known_at,
+                    "assumed": assumed,
+                    "superseded_at": superseded_at,
+                },
+            )
+    database.migrate()
+    page = observations.Figure(
+        "people", dt.date(2025, 12, 13), 725, "page", dt.datetime(2025, 12, 14, 11, tzinfo=dt.UTC)
+    )
+    with database.writing() as connection:
+        observations.record(connection, [page], NOW)
+    with database.reading() as connection:
+        for hour, wanted in ((12, {13: 725}), (15, {13: 730}), (200, {13: 737, 14: 52})):
+            moment = dt.datetime(2025, 12, 14, tzinfo=dt.UTC) + dt.timedelta(hours=hour)
+            found = observations.current(connection, "people", moment)
+            assert {row.date.day: row.value for row in found} == wanted
