@@ -28,8 +28,12 @@ def compress(answer: Response) -> Response:
     """
     if answer.mimetype not in _TYPES:
         return answer
-    answer.vary.add("Accept-Encoding")
-    if not _worthwhile(answer) or request.accept_encodings["gzip"] <= 0:
+    vary = answer.headers.get("Vary")
+    if vary is None or "Accept-Encoding" not in vary:
+        answer.headers["Vary"] = f"{vary}, Accept-Encoding" if vary else "Accept-Encoding"
+    if "Accept-Encoding" not in request.headers or not _worthwhile(answer):
+        return answer
+    if request.accept_encodings["gzip"] <= 0:
         return answer
     answer.direct_passthrough = False
     content = answer.get_data()

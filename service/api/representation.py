@@ -93,13 +93,16 @@ def render(
 
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
     """Send the bytes, or 304 when the reader has them already."""
-    if "If-None-Match" in request.headers and request.if_none_match.contains_weak(rendered.etag):
+    etag = rendered.etag
+    has = request.if_none_match if "If-None-Match" in request.headers else None
+    if has is not None and (has.contains_weak(etag) or has.contains_weak(f"{etag}-gzip")):
+        etag = etag if has.contains_weak(etag) else f"{etag}-gzip"
         answer = Response(status=304)
         del answer.headers["Content-Type"]
     else:
         answer = Response(rendered.content, content_type=rendered.content_type)
     answer.headers.extend(rendered.headers)
-    answer.headers["ETag"] = f'"{rendered.etag}"'
+    answer.headers["ETag"] = f'"{etag}"'
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else max_age_seconds}"
