@@ -23,7 +23,7 @@ from tests.service.support import NOW, ROOT, serving
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 CLIENTS = (ROOT / "docs" / "clients.md").read_text("utf-8")
 BASE = "http://127.0.0.1:8000/v1/series"
-SHOWN = re.findall(r"```sh\n(curl [^\n]+)\n```\n```json\n(.*?)\n```", API, re.DOTALL)
+SHOWN = re.findall(r"```sh\n(curl [^\n]+)\n```\n```json\n(.*?)\n```", API + CLIENTS, re.DOTALL)
 
 
 def test_an_answer_is_computed_once_and_the_oldest_is_let_go(

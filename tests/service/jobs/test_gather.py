@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -19,12 +18,11 @@ from service.context import Context
 from service.jobs.gather import gather
 from service.jobs.hindcast import hindcast
 from service.jobs.ingest import ingest, preview
-from service.jobs.record import JobError
 from service.jobs.refit import refit
 from service.store import issues, observations, runs
 from service.store.observations import Figure
 from service.store.tables import documents
-from service.store.tables import observations as table
+from tests.service.jobs.gathered import dump, failed, forget, kept, known
 from tests.service.support import utc
 from tests.support import ods, pages, shared
 from tests.support.sites import (
@@ -50,44 +48,6 @@ def the_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = "
     rows = pages.week(dt.date(2024, 1, 28), counts)
     rows[-1][4] = note
     return pages.page(pages.table(rows), f"2024-01-29T{at}:00+00:00")
-
-
-def dump(context: Context, *without: str) -> list[tuple[Any, ...]]:
-    """Every row of the figures but its number, in order."""
-    columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
-    order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
-    with context.database.reading() as connection:
-        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*order))]
-
-
-def forget(context: Context) -> None:
-    with context.database.writing() as connection:
-        connection.execute(table.delete())
-        connection.execute(documents.delete())
-
-
-def known(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
-    with context.database.reading() as connection:
-        rows = observations.current(connection, series_id)
-        return {row.date: (row.value, row.source) for row in rows}
-
-
-def failed(context: Context, *arguments: Any) -> str:
-    """The reason of a failed ingest, in one line, as the run keeps it."""
-    with pytest.raises(JobError) as caught:
-        ingest(context, *arguments)
-    said = str(caught.value)
-    assert "\n" not in said
-    with context.database.reading() as connection:
-        run = runs.latest(connection, "ingest")
-    assert run is not None
-    assert (run.outcome, run.reason) == ("failed", said)
-    return said
-
-
-def kept(context: Context) -> list[bytes]:
-    files = (context.settings.var_dir / "raw").rglob("*")
-    return [path.read_bytes() for path in files if path.is_file()]
 
 
 def test_the_workbook_and_the_page_are_merged(reader: Context, sites: Sites) -> None:
