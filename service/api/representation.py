@@ -93,22 +93,33 @@ def render(
 
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
     """Send the bytes, or 304 when the reader has them already."""
-    etag = rendered.etag
-    has = request.if_none_match if "If-None-Match" in request.headers else None
-    if has is not None and (has.contains_weak(etag) or has.contains_weak(f"{etag}-gzip")):
-        etag = etag if has.contains_weak(etag) else f"{etag}-gzip"
+    etag = _held(rendered.etag)
+    if etag is not None:
         answer = Response(status=304)
         del answer.headers["Content-Type"]
     else:
         answer = Response(rendered.content, content_type=rendered.content_type)
     answer.headers.extend(rendered.headers)
-    answer.headers["ETag"] = f'"{etag}"'
+    answer.headers["ETag"] = f'"{etag or rendered.etag}"'
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else max_age_seconds}"
     answer.headers["Cache-Control"] = f"{age}, immutable" if immutable else age
     answer.headers["Vary"] = "Accept"
     return answer
+
+
+def _held(etag: str) -> str | None:
+    """The tag under which the reader has this answer already, plain or packed."""
+    said = request.headers.get("If-None-Match")
+    if said is None:
+        return None
+    packed = f"{etag}-gzip"
+    for one in (etag, packed):
+        if said == f'"{one}"':  # as nearly all say it
+            return one
+    has = request.if_none_match
+    return next((one for one in (etag, packed) if has.contains_weak(one)), None)
 
 
 def tag(content: bytes) -> str:
