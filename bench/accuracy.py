@@ -90,16 +90,17 @@ def main(
             f"the figures end on {known[protocol.series].data_through}"
         )
     result = report.evaluate(protocol, entries, _run(entries, known, protocol, processes))
+    print(report.as_text(result), flush=True)
     if drivers is not None and result.champion is not None:
         judged = weather.reached(judged, drivers)
         runs = _run(weather.entries(result.champion, drivers, judged), known, judged, processes)
         told, remark = weather.judge(runs)
+        print("\n" + report.weather_as_text(result.champion, told, remark))
         result = replace(
             result,
             targets=[*result.targets, *told],
             remarks=[*result.remarks, *([remark] if remark else [])],
         )
-    print(report.as_text(result))
     _keep(result, out, to)
     print(f"\n{time.monotonic() - began:,.0f} s in all, {processes} processes at a time.")
     if any(run.failure for run in result.runs.values()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Result", "as_json", "as_text", "evaluate"]
+__all__ = ["Result", "as_json", "as_text", "evaluate", "weather_as_text"]
 
 import os
 import platform
@@ -112,8 +112,20 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
     )
     yield from result.remarks
     yield grid(target_rows(sorted(result.targets, key=lambda target: target.stretch)))
-    asked = [target for target in result.targets if not target.stretch]
-    yield f"{sum(target.met for target in asked)} of {len(asked)} targets met, stretch apart."
+    yield _count(result.targets)
+
+
+def weather_as_text(champion: Entry, judged: Sequence[targets.Target], remark: str) -> str:
+    """The champion that is told the weather against itself without it; or why not."""
+    if remark:
+        return remark
+    head = f"{champion.name} told the weather, against itself without it."
+    return "\n\n".join([head, grid(target_rows(judged)), _count(judged)])
+
+
+def _count(judged: Sequence[targets.Target]) -> str:
+    asked = [target for target in judged if not target.stretch]
+    return f"{sum(target.met for target in asked)} of {len(asked)} targets met, stretch apart."
 
 
 def _versions() -> dict[str, str]:
