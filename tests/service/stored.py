@@ -1,0 +1,54 @@
+"""What the tests of ingests look at: every row, and how a run ended."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.context import Context
+from service.jobs.ingest import ingest
+from service.jobs.record import JobError
+from service.store import observations, runs
+from service.store.tables import documents
+from service.store.tables import observations as table
+
+
+def dump(context: Context, *without: str) -> list[tuple[Any, ...]]:
+    """Every row of the figures but its number, in order."""
+    columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
+    order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
+    with context.database.reading() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*order))]
+
+
+def forget(context: Context) -> None:
+    with context.database.writing() as connection:
+        connection.execute(table.delete())
+        connection.execute(documents.delete())
+
+
+def known(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
+    with context.database.reading() as connection:
+        rows = observations.current(connection, series_id)
+        return {row.date: (row.value, row.source) for row in rows}
+
+
+def failed(context: Context, *arguments: Any) -> str:
+    """The reason of a failed ingest, in one line, as the run keeps it."""
+    with pytest.raises(JobError) as caught:
+        ingest(context, *arguments)
+    said = str(caught.value)
+    assert "\n" not in said
+    with context.database.reading() as connection:
+        run = runs.latest(connection, "ingest")
+    assert run is not None
+    assert (run.outcome, run.reason) == ("failed", said)
+    return said
+
+
+def kept(context: Context) -> list[bytes]:
+    files = (context.settings.var_dir / "raw").rglob("*")
+    return [path.read_bytes() for path in files if path.is_file()]
