@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["listing", "one"]
+__all__ = ["listing", "of_day", "one"]
 
 import base64
 import binascii
@@ -11,8 +11,8 @@ from typing import Any
 
 from service.answers.checks import check_whole
 from service.answers.desk import Desk
-from service.answers.errors import BadQuestion, NotFound
-from service.clock import instant
+from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.clock import LONDON, instant
 from service.store import issues
 from service.store.issues import Issue
 
@@ -46,6 +46,29 @@ def listing(
         found = issues.page(connection, series_id, limit + 1, mark)
     shown = found[:limit]
     return [_row(issue) for issue in shown], _seal(shown[-1]) if len(found) > limit else None
+
+
+def of_day(desk: Desk, series_id: str, day: dt.date) -> str:
+    """Id of the issue that was the newest at the end of a UK day; ``latest`` if it still is.
+
+    Raises
+    ------
+    NotFound
+        If the first issue is younger.
+    NotReady
+        If nothing is published yet.
+    """
+    desk.check_series(series_id)
+    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), LONDON)
+    end = midnight.astimezone(dt.UTC) - dt.timedelta(seconds=1)
+    with desk.context.database.reading() as connection:
+        newest = issues.latest(connection, series_id)
+        found = issues.standing(connection, series_id, end)
+    if newest is None:
+        raise NotReady("nothing is published yet: the first refit is still to come")
+    if found is None:
+        raise NotFound(f"no forecast of {series_id} had been issued by the end of {day}")
+    return "latest" if found.issue_id == newest.issue_id else found.issue_id
 
 
 def one(desk: Desk, series_id: str, issue_id: str) -> dict[str, Any]:

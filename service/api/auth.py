@@ -28,6 +28,7 @@ OPEN = frozenset(
     {
         *("health.livez", "health.readyz"),
         *("openapi.spec", "docs.page", "docs.static", "dashboard.static"),
+        "dashboard.about",
         *("subscriptions.form", "subscriptions.ask"),
         *("subscriptions.show_confirmation", "subscriptions.confirm"),
         *("subscriptions.show_leaving", "subscriptions.leave"),

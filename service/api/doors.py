@@ -92,7 +92,10 @@ def _refuse_repeated_parameters() -> None:
 
 
 def _refuse_other_bodies() -> None:
-    if not request.content_length or request.method != "POST":
+    # Forms of the pages are their own business.
+    if not request.content_length or not request.path.startswith(("/v1/", "/grafana/")):
+        return
+    if request.blueprint == "subscriptions":  # forms of the page, and one click of a mail program
         return
     if not request.is_json:
         found = request.mimetype[:40] or "none"

@@ -16,6 +16,7 @@ __all__ = [
     "ObservationsQuery",
     "PanelQuery",
     "QuietQuery",
+    "TableQuery",
     "TotalsQuery",
     "TrackRecordQuery",
     "WhichQuery",

@@ -58,9 +58,9 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
 
 
 @blueprint.get("/<series_id>/revisions")
-@blueprint.input(queries.NoQuery, location="query")
+@blueprint.input(queries.TableQuery, location="query")
 @blueprint.output(stored.Revisions)
-def revised(series_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+def revised(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return every figure that was published anew with another value."""
     found = revisions.revisions(desk(), series_id)
     return represent(_stored(series_id) | found, columns=revisions.COLUMNS)

@@ -12,10 +12,10 @@ from functools import cached_property
 from typing import Any
 
 from forecast.joint import SERIES
+from service.answers.archive import of_day
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
 from service.answers.headline import DAY_THRESHOLD
-from service.answers.past import issue_on
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"\d{1,9}")
@@ -58,7 +58,7 @@ def asked(desk: Desk, args: Mapping[str, str]) -> Asked:
     issue_id = args.get("issue") or "latest"
     on = args.get("on", "")
     if on and issue_id == "latest":
-        issue_id = issue_on(desk, series_id, _day(on))
+        issue_id = of_day(desk, series_id, _day(on))
     elif issue_id != "latest" and desk.view(series_id).issue.issue_id == issue_id:
         issue_id = "latest"
     return Asked(desk, series_id, issue_id)
@@ -67,7 +67,9 @@ def asked(desk: Desk, args: Mapping[str, str]) -> Asked:
 def _day(text: str) -> dt.date:
     try:
         if _DAY.fullmatch(text):
-            return dt.date.fromisoformat(text)
+            day = dt.date.fromisoformat(text)
+            if dt.date.min < day < dt.date.max:  # the end of a day is looked at in UTC
+                return day
     except ValueError:
         pass
     raise BadQuestion("on", "a day such as 2026-01-02", repr(text[:40]))

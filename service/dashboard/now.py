@@ -31,9 +31,10 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     last = view.issue.data_through
     first = last - dt.timedelta(days=_PAST_DAYS - 1)
     past = figures(asked.desk, series_id, first, last, view.issue.as_of)
-    days = bands(view.paths, _HORIZON, _LEVELS)
+    horizon = min(_HORIZON, view.paths.horizon)
+    days = bands(view.paths, horizon, _LEVELS)
     came = _came(asked, days) if asked.is_past else []
-    above = exceedance(view.paths, says["threshold"], 1, _HORIZON)
+    above = exceedance(view.paths, says["threshold"], 1, horizon)
     top = max(row["hi95"] for row in days) or 1
     totals = periods(view.known, view.paths, view.moment, PERIODS, _LEVELS)
     for row in totals:

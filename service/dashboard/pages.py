@@ -22,8 +22,8 @@ from flask import (
 )
 
 from forecast.joint import SERIES
+from service.answers.archive import listing
 from service.answers.desk import Desk
-from service.answers.past import issues_listed
 from service.clock import uk_day
 from service.dashboard.asked import FIELDS, Asked, Plan, asked
 from service.dashboard.now import what_is_coming
@@ -44,6 +44,7 @@ VIEWS = (
 )
 _STATIC = Path(__file__).parent / "static"
 _A_YEAR_SECONDS = 365 * 86400
+_RECENT = 8
 _marks: dict[str, str] = {}
 
 for _name, _filter in FILTERS.items():
@@ -129,7 +130,7 @@ def _asked() -> Asked:
 
 @blueprint.app_context_processor
 def _names() -> dict[str, Any]:
-    return {"static_file": _static, "views": VIEWS}
+    return {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
 
 
 def _frame(wanted: Asked | None = None) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def _page(template: str, wanted: Asked, status: int = 200, **more: Any) -> Respo
         "unit": view.known.unit,
         "issued_on": uk_day(view.issue.issued_at),
         "today": uk_day(desk.clock()),
-        "issues": issues_listed(desk, wanted.series_id, 8),
+        "issues": listing(desk, wanted.series_id, _RECENT)[0],
         "reasons": _reasons(wanted),
     }
     return _tagged(make_response(render_template(template, **frame, **more), status))

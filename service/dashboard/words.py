@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 from service.answers import headline
-from service.clock import LONDON
+from service.clock import LONDON, uk_day
 
 _NARROW = "\N{NO-BREAK SPACE}"
 _ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -57,6 +57,11 @@ def _moment(value: dt.datetime) -> str:
     return f"{_long_day(local.date())}, {local:%H:%M}"
 
 
+def _issued_on(value: str) -> str:
+    """The UK day of an instant, for a short list."""
+    return _short_day(uk_day(dt.datetime.fromisoformat(value)))
+
+
 def _sentence(text: str) -> str:
     """A reason as a sentence: a capital, days in words, a full stop."""
     spoken = _ISO_DAY.sub(lambda found: _long_day(found.group()), text.strip())
@@ -81,6 +86,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "long_day": _long_day,
     "weekday": weekday,
     "moment": _moment,
+    "issued_on": _issued_on,
     "sentence": _sentence,
     "signed": _signed,
 }

@@ -28,13 +28,15 @@ def register(blueprint: Blueprint) -> None:
 def _wrong(error: Exception) -> Response:
     status, detail = _judge(error)
     said = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    if request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
-        template = "waiting.html" if isinstance(error, NotReady) else "wrong.html"
-        answer = make_response(render_template(template, here="", kept={}, **said), status)
+    waiting = isinstance(error, NotReady)
+    if waiting or request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
+        template = "waiting.html" if waiting else "wrong.html"
+        answer = make_response(render_template(template, **said), status)
     else:
         problem = {"type": "about:blank"} | said | {"instance": request.path, **_fields(error)}
         answer = Response(json.dumps(problem), status, content_type=_PROBLEM)
     answer.vary.add("Accept")
+    answer.headers.extend(getattr(error, "headers", None) or {})  # of a problem found on the way
     answer.headers["Cache-Control"] = "no-store"
     if status == 503:
         answer.headers["Retry-After"] = str(_RETRY_SECONDS)

@@ -6,11 +6,9 @@ __all__ = [
     "Entry",
     "Issue",
     "beside",
-    "before",
     "entries",
     "find",
     "latest",
-    "listed",
     "make_id",
     "of_origin",
     "page",
@@ -154,28 +152,6 @@ def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | N
         sa.select(issues).where(issues.c.run_id == issue.run_id, issues.c.series_id == series_id)
     ).first()
     return Issue(**row._mapping) if row else None
-
-
-def before(connection: sa.Connection, series_id: str, moment: dt.datetime) -> Issue | None:
-    """The newest live issue of a series that was issued before `moment`."""
-    found = listed(connection, series_id, 1, moment)
-    return found[0] if found else None
-
-
-def listed(
-    connection: sa.Connection, series_id: str, limit: int, moment: dt.datetime | None = None
-) -> list[Issue]:
-    """The newest `limit` live issues of a series, newest first, issued before `moment` if given."""
-    c = issues.c
-    query = (
-        sa.select(issues)
-        .where(c.series_id == series_id, c.kind == "live")
-        .order_by(c.issued_at.desc(), c.run_id.desc())
-        .limit(limit)
-    )
-    if moment is not None:
-        query = query.where(c.issued_at < moment)
-    return [Issue(**row._mapping) for row in connection.execute(query)]
 
 
 def find(connection: sa.Connection, issue_id: str) -> Issue | None:

@@ -93,7 +93,7 @@ def test_the_server_answers_as_the_application_does(port: int) -> None:
 
 
 def test_the_address_of_version_6_is_understood(tmp_path: Path) -> None:
-    made = module._Server(Settings(var_dir=tmp_path, host="::1", port=8123))
+    made = module._Server(Settings(var_dir=tmp_path, host="::1", port=8123), lambda _: None)
     assert made.cfg.address == [("::1", 8123)]
     assert made.cfg.worker_class is module.Worker
     assert made.cfg.threads == 4

@@ -21,7 +21,14 @@ ANSWERS = [
     ("/v1/series/boats/totals", "/v1/series/{series_id}/totals"),
     *(
         (f"/v1/series/people/{question}", f"/v1/series/{{series_id}}/{question}")
-        for question in ("exceedance", "capacity", "quiet", "track-record")
+        for question in (
+            "exceedance",
+            "capacity",
+            "quiet",
+            "track-record",
+            "explanation",
+            "revisions",
+        )
     ),
     ("/v1/series/people/revisions", "/v1/series/{series_id}/revisions"),
     ("/v1/series/people/briefing", "/v1/series/{series_id}/briefing"),
@@ -38,11 +45,11 @@ ANSWERS = [
 ]
 # Shown with their answers in the tests of their own modules.
 ELSEWHERE = {
+    "/v1/series/{series_id}/changes",
     "/v1/series/{series_id}/issues/{issue_id}",
     "/v1/series/{series_id}/scenarios",
     "/v1/series/{series_id}/track-record",
     "/v1/series/{series_id}/explanation",
-    "/v1/series/{series_id}/changes",
     "/v1/jobs/{job}",
     "/v1/jobs/requests/{request_id}",
 }

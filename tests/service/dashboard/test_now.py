@@ -1,7 +1,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
+
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.context import Context
+from service.store import observations, runs
+from service.store.observations import Figure
+from tests.service.support import NOW, Hand, publish, random_paths
 
 
 def test_last_year_is_the_sum_of_the_same_published_days(site: Any) -> None:
@@ -25,3 +34,37 @@ def test_the_days_stand_in_the_table_as_the_api_says_them(site: Any) -> None:
         assert f'<time datetime="{row["date"]}">' in page
         assert f"{row['lo80']:,} to {row['hi80']:,}" in page
         assert f"{row['lo95']:,} to {row['hi95']:,}" in page
+
+
+def test_figures_after_a_gap_are_not_drawn_before_the_forecast(
+    client: FlaskClient, context: Context
+) -> None:
+    before = client.get("/").text
+    with context.database.writing() as connection:
+        figure = Figure("people", dt.date(2026, 1, 5), 5_000, "test")
+        observations.record(connection, [figure], NOW)
+    assert re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL) == re.findall(
+        r"<svg.*?</svg>", before, re.DOTALL
+    )
+
+
+def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "ingest", "x", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "failed", "<script>alert(1)</script>", {}, NOW)
+    page = client.get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "<strong>Degraded.</strong> The last ingest failed" in page
+
+
+def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) -> None:
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "x", NOW)
+    assert run_id is not None
+    later = NOW + dt.timedelta(days=365)
+    publish(context.database, {"climatology": random_paths("2026-01-01", 14)}, run_id, later)
+    answer = create_app(context, clock).test_client().get("/")
+    assert answer.status_code == 200
+    assert "Ends after the last simulated day, 14\xa0January 2026" in answer.text

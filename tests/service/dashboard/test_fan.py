@@ -4,7 +4,9 @@ import datetime as dt
 import xml.etree.ElementTree as ET
 
 import pytest
-from service.dashboard.chart import _ceiling, fan_chart
+
+from service.dashboard.fan import Line, fan_chart
+from service.dashboard.sheet import ceiling
 
 
 def rows(first: str, values: list[int]) -> list[dict[str, object]]:
@@ -17,8 +19,11 @@ def rows(first: str, values: list[int]) -> list[dict[str, object]]:
 
 
 def parsed(past: list[int], days: list[int]) -> ET.Element:
-    chart = fan_chart(rows("2025-12-01", past), rows("2026-01-01", days), "people")
-    return ET.fromstring(chart)
+    """The wide drawing; the narrow one has the same parts."""
+    drawings = fan_chart(rows("2025-12-01", past), rows("2026-01-01", days), "people")
+    wide, narrow = ET.fromstring(f"<div>{drawings}</div>")
+    assert (wide.get("class"), narrow.get("class")) == ("chart wide", "chart narrow")
+    return wide
 
 
 def test_a_bar_for_each_day_with_arrivals_and_three_bands() -> None:
@@ -43,11 +48,21 @@ def test_it_can_be_drawn_whatever_comes(past: list[int], days: list[int]) -> Non
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 17, 99, 100, 101, 647, 1305, 50_000])
 def test_the_axis_reaches_beyond_the_highest(count: int) -> None:
-    top = _ceiling(count)
+    top = ceiling(count)
     assert count <= top <= max(4, 2.6 * count)
-    assert (top / 4) == round(top / 4, 1)
+    assert top % 4 == 0
 
 
 def test_what_is_counted_is_escaped() -> None:
     chart = fan_chart(rows("2025-12-01", [1]), rows("2026-01-01", [1]), "<b>")
     assert "<b>" not in chart
+
+
+def test_what_came_and_what_suffices_are_drawn_over_the_bands() -> None:
+    days = rows("2026-01-01", [100, 50])
+    drawings = fan_chart([], days, "people", came=days[:1], line=Line(130, "130 places"))
+    wide = ET.fromstring(f"<div>{drawings}</div>")[0]
+    (dot,) = (e for e in wide if e.get("class") == "came")
+    (line,) = (e for e in wide if e.get("class") == "limit")
+    assert float(str(line.get("y1"))) < float(str(dot.get("cy")))
+    assert "130 places" in ET.tostring(wide, "unicode")
