@@ -146,9 +146,17 @@ def test_a_jump_without_a_note_is_refused(reader: Context, sites: Sites) -> None
     said = failed(reader)
     assert f"{PAGE}, people on 2024-01-28: expected 90 as published before, within 50" in said
     assert dump(reader) == before
+    assert [change.value for change in preview(reader, accept_jumps=True).changes] == [8, 400]
     sites.replies[PAGE] = Answer(the_page(jumped, "Revised", "15:20"))
     assert ingest(reader).detail["revised"] == 2
     assert known(reader)[dt.date(2024, 1, 28)] == (400, "page")
+
+
+def test_a_jump_is_taken_when_a_person_has_looked(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    sites.replies[PAGE] = Answer(the_page([*COUNTS[:-1], (400, 8)], at="15:20"))
+    assert ingest(reader, accept_jumps=True).detail["revised"] == 2
 
 
 def test_repairs_are_said(reader: Context, tmp_path: Path) -> None:
