@@ -96,7 +96,9 @@ def parse(name: str, text: str) -> Spec:
         raise SpecError(f"model {name}: expected a role of {ROLES}, found {role!r}")
     members, parameters = (_table(name, table, key) for key in ("members", "parameters"))
     if bool(members) != (family in _COMPOSED):
-        raise SpecError(f"model {name}: expected members in {_COMPOSED}, and only there")
+        raise SpecError(
+            f"model {name}: expected members in a pool or a calibrated model, and only there"
+        )
     if family == "calibrated" and len(members) != 1:
         raise SpecError(f"model {name}: expected one member to calibrate, found {sorted(members)}")
     for member, weight in members.items():

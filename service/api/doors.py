@@ -93,7 +93,8 @@ def _refuse_repeated_parameters() -> None:
 
 def _refuse_other_bodies() -> None:
     # Forms of the pages are their own business.
-    if not request.content_length or not request.path.startswith(("/v1/", "/grafana/")):
+    ours = request.path.startswith(("/v1/", "/grafana/"))
+    if not request.content_length or request.method != "POST" or not ours:
         return
     if request.blueprint == "subscriptions":  # forms of the page, and one click of a mail program
         return

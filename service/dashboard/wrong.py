@@ -38,6 +38,8 @@ def _wrong(error: Exception) -> Response:
     answer.vary.add("Accept")
     answer.headers.extend(getattr(error, "headers", None) or {})  # of a problem found on the way
     answer.headers["Cache-Control"] = "no-store"
+    # What the application says beside it: which key it wants, when to come again.
+    answer.headers.update(getattr(error, "headers", None) or {})
     if status == 503:
         answer.headers["Retry-After"] = str(_RETRY_SECONDS)
     if isinstance(error, HTTPException) and error.code == 405:

@@ -64,7 +64,10 @@ def test_a_pool_has_its_members() -> None:
         ('family = "hurdle"\nparameters = 3', r"expected a table \[parameters\], found 3"),
         ('family = "pool"\nmembers = ["a"]', r"expected a table \[members\]"),
         ('family = "pool"', "expected members in a pool"),
-        ('family = "hurdle"\n[members]\na = 1', "expected members in a pool, and only there"),
+        (
+            'family = "hurdle"\n[members]\na = 1',
+            "expected members in a pool or a calibrated model, and only there",
+        ),
         ('family = "pool"\n[members]\na = "x"', "expected a weight of 0 or more for a, found 'x'"),
         ('family = "pool"\n[members]\na = -1', "expected a weight of 0 or more"),
         ('family = "pool"\n[members]\na = nan', "expected a weight of 0 or more"),

@@ -159,6 +159,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
         "paths": 100,
         "horizon": 28,
         "public_url": "https://forecast.example.org",
+        "anonymous_reading": "yes",
         "smtp_host": "127.0.0.1",
         "smtp_port": port,
         "smtp_timeout": 5,

@@ -73,8 +73,8 @@ def test_a_bad_file_is_one_line_status_2_and_nothing_stored(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["ingest", "--source", "csv"], 2, "expected --source csv with a FILE"),
-        (["ingest", "somefile.csv"], 2, "expected --source csv with a FILE"),
+        (["ingest", "--source", "csv"], 2, "expected --source workbook, page or csv with a FILE"),
+        (["ingest", "somefile.csv"], 2, "expected --source workbook, page or csv with a FILE"),
         (["ingest", "--source", "csv", "none.csv"], 2, "none.csv: expected a readable file"),
         (["refit"], 1, "no figures are stored: run `crossings ingest` first"),
         (["conquer"], 2, "No such command"),

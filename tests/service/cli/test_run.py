@@ -241,6 +241,9 @@ def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context)
     assert status == 503
     assert json.loads(body)["detail"].startswith("nothing is published yet")
     assert service.get("/livez")[0] == 200
+    # The first worker may answer before the second is started.
+    while len(service.children()) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
     children = service.children()
     assert len(children) == 2
     status, seconds = service.stop()
