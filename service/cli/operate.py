@@ -26,9 +26,14 @@ from service.settings import Settings
     help="Where the figures come from; CROSSINGS_SOURCE unless given.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change; store nothing.")
+@click.option(
+    "--accept-jumps", is_flag=True, help="Take changes that are large and not marked as revised."
+)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.pass_obj
-def ingest(settings: Settings, source: str | None, dry_run: bool, file: Path | None) -> None:
+def ingest(
+    settings: Settings, source: str | None, dry_run: bool, accept_jumps: bool, file: Path | None
+) -> None:
     """Read figures into the store: embedded, from GOV.UK, or from a FILE.
 
     A workbook or a page that breaks a rule is refused whole, and nothing of it is stored.
@@ -47,12 +52,12 @@ def ingest(settings: Settings, source: str | None, dry_run: bool, file: Path | N
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
     context = open_context(settings)
     if dry_run:
-        reading = jobs.preview(context, source, file)
+        reading = jobs.preview(context, source, file, accept_jumps)
         show(reading, source or settings.source)
         if reading.refusals:
             raise reading.refusals[0]
         return
-    outcome = jobs.ingest(context, source, file)
+    outcome = jobs.ingest(context, source, file, accept_jumps=accept_jumps)
     click.echo(outcome.reason)
     for note in outcome.detail.get("notes", []):
         click.echo(f"note: {note}")

@@ -7,6 +7,7 @@ __all__ = ["Reading", "ingest", "preview"]
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from service.clock import assumed_known_at, instant, uk_day, utc_now
@@ -71,7 +72,11 @@ class _Previewed(Exception):
 
 
 def ingest(
-    context: Context, source: str | None = None, file: Path | None = None, period: str | None = None
+    context: Context,
+    source: str | None = None,
+    file: Path | None = None,
+    period: str | None = None,
+    accept_jumps: bool = False,
 ) -> Outcome:
     """Read a source and store what is new or revised, in one transaction.
 
@@ -84,6 +89,9 @@ def ingest(
         One of `service.jobs.gather.SOURCES`; None: the one that the settings name.
     file : Path | None
         For a source that is read from a file.
+    accept_jumps : bool
+        Whether a published day may change beyond the bound without a note, because a person has
+        looked at it.
 
     Raises
     ------
@@ -91,25 +99,31 @@ def ingest(
         When a document is refused.
     """
     name = source or context.settings.source
-    return perform(context, "ingest", lambda _: _ingest(context, name, file), period)
+    work = partial(_ingest, context, name, file, accept_jumps)
+    return perform(context, "ingest", lambda _: work(), period)
 
 
-def preview(context: Context, source: str | None = None, file: Path | None = None) -> Reading:
+def preview(
+    context: Context,
+    source: str | None = None,
+    file: Path | None = None,
+    accept_jumps: bool = False,
+) -> Reading:
     """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
     name = source or context.settings.source
     gathered = _gather(context, name, file, is_kept=False)
     try:
         with context.database.writing() as connection:
-            reading = _take(connection, gathered)
+            reading = _take(connection, gathered, accept_jumps)
             raise _Previewed
     except _Previewed:
         return reading
 
 
-def _ingest(context: Context, source: str, file: Path | None) -> Outcome:
+def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool) -> Outcome:
     gathered = _gather(context, source, file, is_kept=True)
     with context.database.writing() as connection:
-        reading = _take(connection, gathered)
+        reading = _take(connection, gathered, accept_jumps)
     prune(context.settings)
     counted = reading.counted(source)
     if reading.refusals:
@@ -139,13 +153,13 @@ def _gather(context: Context, source: str, file: Path | None, is_kept: bool) -> 
     return gather(context.settings, source, file, uk_day(utc_now()), known, is_kept)
 
 
-def _take(connection: Connection, gathered: Gathered) -> Reading:
+def _take(connection: Connection, gathered: Gathered, accept_jumps: bool) -> Reading:
     """Store each document unless it contradicts what was published before it."""
     now = utc_now()
     taken, refusals = [], list(gathered.refusals)
     for document in sorted(gathered.documents, key=lambda d: _known_at(d, now)):
         try:
-            if document.source not in _UNDATED:
+            if document.source not in _UNDATED and not accept_jumps:
                 _check_changes(connection, document, now)
             figures = _figures(document, now)
             stored = observations.record(connection, figures, now, assume_known=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = [
     "PREVENTIONS",
-    "RANKS",
     "Counts",
     "Document",
     "FetchError",
@@ -20,9 +19,6 @@ from dataclasses import dataclass
 
 PREVENTIONS = "preventions"
 """People prevented from leaving France, a week; stated under the day that ends it, a Sunday."""
-
-RANKS = {"figures": 0, "page": 1, "workbook": 2, "csv": 2}
-"""Which source rules when several state the same day: the highest, and of equals the newest."""
 
 Counts = Mapping[dt.date, int]
 
@@ -84,7 +80,7 @@ class Document:
     Attributes
     ----------
     source : str
-        A key of `RANKS`.
+        ``figures``, ``page``, ``workbook`` or ``csv``.
     name : str
         What errors call it: a file or an address.
     published_at : datetime | None

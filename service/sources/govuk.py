@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["Published", "Site", "merge", "read"]
+__all__ = ["Published", "Site", "read"]
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from service.sources import page, workbook
-from service.sources.base import RANKS, Document, SourceError
+from service.sources.base import Document, SourceError
 from service.sources.http import Fetcher
 from service.sources.links import newest_workbook
 
@@ -120,17 +120,3 @@ class _Takings:
             self.validators[url] = (answer.etag, answer.last_modified)
         except SourceError as error:
             self.refusals.append(error)
-
-
-def merge(documents: Iterable[Document]) -> dict[str, dict[dt.date, tuple[int, str]]]:
-    """For each series and day the count that rules, and its source.
-
-    The workbook rules for the days it covers, the page for later ones.
-    """
-    ruling: dict[str, dict[dt.date, tuple[int, str]]] = {}
-    for document in sorted(documents, key=lambda d: RANKS[d.source]):
-        for series_id, counts in document.figures.items():
-            ruling.setdefault(series_id, {}).update(
-                {day: (value, document.source) for day, value in counts.items()}
-            )
-    return ruling

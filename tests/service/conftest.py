@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.store.database import Database, connect
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
+from tests.support.sites import Sites, running
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 
@@ -198,6 +199,35 @@ def database(database_url: str) -> Iterator[Database]:
     opened.migrate()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sites() -> Iterator[Sites]:
+    with running() as sites:
+        yield sites
+
+
+@pytest.fixture
+def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]:
+    """An empty store of each kind; GOV.UK and Open-Meteo are played by `sites`."""
+    opened = open_context(
+        Settings(
+            database_url=database_url,
+            var_dir=tmp_path / "var",
+            models_dir=quick_models(tmp_path / "models"),
+            paths=100,
+            horizon=28,
+            source="govuk",
+            govuk_url=sites.url,
+            govuk_assets_url=sites.url,
+            weather="openmeteo",
+            weather_url=f"{sites.url}/{{service}}",
+            fetch_attempts=1,
+            fetch_seconds=1,
+        )
+    )
+    yield opened
+    opened.database.close()
 
 
 def _drop_everything(url: str) -> None:

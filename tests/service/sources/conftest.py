@@ -1,19 +1,11 @@
-"""What the tests of sources share: a site on loopback, and a fetcher in a hurry."""
+"""What the tests of sources share: a fetcher in a hurry."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import pytest
 
 from service.sources.http import Fetcher
-from tests.support.sites import Sites, running
-
-
-@pytest.fixture
-def sites() -> Iterator[Sites]:
-    with running() as sites:
-        yield sites
+from tests.support.sites import Sites
 
 
 @pytest.fixture

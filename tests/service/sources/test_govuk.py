@@ -70,34 +70,6 @@ def test_both_documents_are_read_and_kept(reading: Reading) -> None:
     assert reading.kept[1:] == [(WORKBOOK, ".ods"), (PAGE_BYTES, ".html")]
 
 
-def test_the_workbook_rules_for_its_days_and_the_page_for_later_ones(reading: Reading) -> None:
-    merged = govuk.merge(reading.read().documents)["people"]
-    assert merged[dt.date(2024, 1, 24)] == (0, "workbook")
-    assert merged[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
-    assert merged[dt.date(2024, 1, 27)] == (0, "page")
-    assert merged[dt.date(2024, 1, 29)] == (7, "page")
-    assert len(merged) == 29
-
-
-@shared.needed
-def test_the_real_files_merge_to_the_real_figures(
-    fetcher: Fetcher, sites: Sites, figures: Any
-) -> None:
-    workbook, page = shared.workbooks()[-1], shared.pages()[-1]
-    publish(sites, workbook.read_bytes(), page.read_bytes())
-    published = govuk.read(
-        fetcher, Site(sites.url, sites.url), dt.date(2025, 12, 31), lambda *_: None
-    )
-    merged = govuk.merge(published.documents)
-    assert max(merged["people"]) == dt.date(2025, 12, 29)
-    for series_id, series in figures.items():
-        assert {d: v for d, (v, _) in merged[series_id].items()} == {
-            d: series.on(d) for d in merged[series_id]
-        }
-    assert merged["people"][dt.date(2025, 12, 28)] == (0, "workbook")
-    assert merged["people"][dt.date(2025, 12, 29)] == (0, "page")
-
-
 def test_what_did_not_change_is_not_fetched_again(reading: Reading) -> None:
     path = publish(reading.sites, WORKBOOK, PAGE_BYTES)
     reading.sites.replies[path] = tagged(Answer(WORKBOOK, ODS), '"w1"')

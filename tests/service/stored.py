@@ -1,4 +1,4 @@
-"""What the tests of gathering look at: all that the store holds."""
+"""What the tests of ingests look at: every row, and how a run ended."""
 
 from __future__ import annotations
 
