@@ -11,6 +11,10 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
+# Not between one and two at night, an hour that is left out or comes twice once a year.
+_CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
+_TIME = rf"^{_CLOCK}$"
+_TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
 PROJECT = Path(__file__).resolve().parent.parent
 # ASCII and no control characters: nothing of it can begin a header of its own.
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
@@ -141,6 +145,53 @@ class Settings(BaseSettings):
         le=8760,
         description="Hours between the scheduler's refits when no new figure arrives.",
     )
+    fit_seconds: float = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description="Seconds that the fit of one model may take; 0: any, and in the process "
+        "that asks for it.",
+    )
+    fit_memory_mb: int = Field(
+        2048, ge=64, description="Memory that the fit of one model may use, in MB."
+    )
+    heartbeat_seconds: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="Seconds between the heartbeats of a run; after six that are missed its "
+        "process counts as dead.",
+    )
+    ingest_times: str = Field(
+        "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
+    )
+    ingest_times_weekend: str = Field(
+        "09:40", pattern=_TIMES, description="The same at weekends, beside those of every day."
+    )
+    ingest_again_minutes: int = Field(
+        20,
+        ge=5,
+        le=60,
+        description="Minutes after which GOV.UK is asked again while it lacks the day before.",
+    )
+    ingest_until_hour: int = Field(
+        21, ge=1, le=24, description="Hour until which it is asked again, UK time."
+    )
+    weather_times: str = Field(
+        "05:25,11:25,17:25,23:25",
+        pattern=_TIMES,
+        description="Times at which the weather is read, UK time.",
+    )
+    prune_time: str = Field(
+        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, UK time."
+    )
+    catch_up_hours: float = Field(
+        24, gt=0, le=168, description="Age in hours up to which a missed run is caught up."
+    )
+    keep_issues_days: int = Field(
+        1827, ge=366, description="Days that issues and their scores are kept."
+    )
+    keep_runs_days: int = Field(400, ge=30, description="Days that the rows of runs are kept.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
     )
@@ -180,7 +231,7 @@ class Settings(BaseSettings):
     )
     digest_time: str = Field(
         "15:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=_TIME,
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
 

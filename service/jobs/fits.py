@@ -7,8 +7,6 @@ __all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 import hashlib
 import json
 import logging
-import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata as packages
@@ -18,13 +16,16 @@ from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from forecast.specs import Spec, SpecError, build, closure, published
+from forecast.specs import Spec, SpecError, closure, published
 from service.clock import instant, utc_now
+from service.jobs.fitting import Order, fitted
+from service.jobs.steps import step
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
 from service.store.observations import fingerprint
 
 _PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "prophet")
+_UNKEPT = "unkept-"
 _log = logging.getLogger(__name__)
 
 
@@ -39,10 +40,11 @@ class Fit:
 
 @dataclass
 class Fits:
-    """What stands, and why the rest does not; both by model."""
+    """What stands, why the rest does not, and what of the former could not be kept on disk."""
 
     standing: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    unkept: list[str] = field(default_factory=list)
 
 
 def fit_all(
@@ -60,10 +62,13 @@ def fit_all(
     for name in published(specs):
         progress(name)
         try:
-            version, fitted = _one(name, specs, figures, settings)
+            version, found = _one(name, specs, figures, settings)
             rng = joint.generator(settings.seed, name, origin)
-            drawn = fitted.draw(settings.horizon, settings.paths, rng)
-            fits.standing[name] = Fit(version, fitted, drawn)
+            with step(f"draw {name}"):
+                drawn = found.draw(settings.horizon, settings.paths, rng)
+            if version.name.startswith(_UNKEPT):
+                fits.unkept.append(name)
+            fits.standing[name] = Fit(version, found, drawn)
             continue
         except (FitError, SpecError) as error:
             fits.failures[name] = str(error)
@@ -84,24 +89,28 @@ def _one(
             return version, load(version)
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
-    began, now = time.perf_counter(), utc_now()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fitted = joint.fit(build(name, specs), figures)
+    now = utc_now()
+    found, fitting = fitted(Order(name, specs, figures), settings)
     metadata = Metadata(
         model=name,
-        data_through=str(figures[fitted.series].data_through),
+        data_through=str(figures[found.series].data_through),
         as_of=instant(now),
         fitted_at=instant(now),
         training_hash=training,
-        seconds=round(time.perf_counter() - began, 3),
+        seconds=fitting.seconds,
         packages={package: packages.version(package) for package in _PACKAGES},
         spec=asdict(specs[name]),
-        warnings=sorted({str(warning.message)[:200] for warning in caught}),
+        warnings=fitting.warnings,
     )
-    version = save(root, fitted, metadata)
+    try:
+        version = save(root, found, metadata)
+    except OSError as error:
+        # As on a full disk: the fit is good all the same, and made again next time.
+        reason = f"{error.filename or root}: {error.strerror or error}"
+        _log.error("the fit of %s could not be kept: %s", name, reason)
+        return Version(f"{_UNKEPT}{training[:10]}", root, metadata), found
     prune(root, name, settings.keep_versions, {version.name})
-    return version, fitted
+    return version, found
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
