@@ -24,6 +24,8 @@ _COMMANDS = {
     "hindcast": "service.cli.record",
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
+    "schedule": "service.cli.times",
+    "prune": "service.cli.times",
     "status": "service.cli.operate",
     "keys": "service.cli.keys",
     "digest": "service.cli.mail",
