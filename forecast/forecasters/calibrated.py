@@ -78,7 +78,10 @@ class Calibrated:
             if (origin - series.start).astype(int) + 1 < self.least_days:
                 break
             try:
-                known = covariates and covariates.as_at(origin, self.window_days)
+                # As many days as are foreseen now: more would make the errors too small.
+                known = covariates and covariates.as_at(
+                    origin, min(self.window_days, covariates.n_ahead)
+                )
                 past = base.fit(series.upto(origin), known)
             except (FitError, CovariatesError):
                 break  # too little is known so far back; the later origins stand

@@ -5,17 +5,20 @@ from __future__ import annotations
 __all__ = ["compare"]
 
 import datetime as dt
+import hashlib
 from collections.abc import Callable, Mapping
 
 from forecast import joint
 from forecast.backtest import Protocol, score_origin
+from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
-from forecast.specs import Spec, SpecError, build, published
+from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
-from service.clock import instant, utc_now
+from service.clock import assumed_known_at, instant, utc_now
 from service.context import Context
 from service.jobs.champion import judge, wanted
+from service.jobs.drivers import drivers
 from service.jobs.fits import declaration_hash
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import Aliases, declared, write_aliases
@@ -58,8 +61,15 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         raise JobError("no figures are stored: run `crossings ingest` first")
     lead = figures[joint.leading(figures)]
     origins = _origins(lead, settings.champion_origins)
+    with context.database.reading() as connection:
+        known = {
+            origin: drivers(
+                connection, specs, settings, origin, assumed_known_at(as_date(origin))
+            ).covariates
+            for origin in origins
+        }
     keys = {
-        (name, origin): _key(name, specs, figures, origin)
+        (name, origin): _key(name, specs, figures, origin, _given(name, specs, known[origin]))
         for name in published(specs)
         for origin in origins
     }
@@ -70,7 +80,8 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     for (name, origin), key in keys.items():
         values = kept.get(key)
         if values is None:
-            values = _score(name, specs, figures, origin, settings)
+            given = _given(name, specs, known[origin])
+            values = _score(name, specs, figures, origin, settings, given)
             fresh += 1
             with context.database.writing() as connection:
                 scores.keep(connection, {key: values}, utc_now())
@@ -104,6 +115,7 @@ def _score(
     figures: Mapping[str, DailySeries],
     origin: Day,
     settings: Settings,
+    weather: Covariates | None,
 ) -> dict[str, float]:
     """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
     protocol = Protocol(
@@ -115,7 +127,7 @@ def _score(
         series=joint.leading(figures),
     )
     try:
-        found = score_origin(name, build(name, specs), figures, origin, protocol)
+        found = score_origin(name, build(name, specs), figures, origin, protocol, weather)
     except (FitError, SpecError):
         return {}
     totals = {total: found.totals[total]["crps"] for total in ("total_7", "total_28")}
@@ -133,15 +145,27 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
     return [day for day in reversed(days) if day >= series.start + 60 * ONE_DAY]
 
 
+def _given(name: str, specs: Mapping[str, Spec], weather: Covariates | None) -> Covariates | None:
+    """The weather, for a model that reads it."""
+    return weather if reads_covariates(name, specs) else None
+
+
 def _key(
-    name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], origin: Day
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    origin: Day,
+    weather: Covariates | None,
 ) -> Key:
     seen = [series.upto(origin + _HORIZON * ONE_DAY) for series in figures.values()]
     day: dt.date = as_date(origin)
+    saw = observations.fingerprint(seen)
+    if weather is not None:
+        saw = hashlib.sha256(f"{saw} {weather.fingerprint}".encode()).hexdigest()
     return Key(
         joint.leading(figures),
         name,
         declaration_hash(name, specs),
         day,
-        observations.fingerprint(seen),
+        saw,
     )

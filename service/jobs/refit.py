@@ -17,6 +17,7 @@ from forecast.specs import ROLES, Spec
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.champion import wanted
+from service.jobs.drivers import Drivers, drivers
 from service.jobs.fits import Fits, fit_all
 from service.jobs.publish import Draft, publish
 from service.jobs.record import JobError, Outcome, perform
@@ -60,32 +61,36 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     settings = context.settings
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
-        newest = next(
-            filter(None, (issues.latest(connection, name) for name in joint.SERIES)), None
-        )
+        newest = _newest(connection)
         now = _moment(newest)
         figures = observations.known_together(connection, now)
-    if not figures:
-        raise JobError("no figures are stored: run `crossings ingest` first")
+        if not figures:
+            raise JobError("no figures are stored: run `crossings ingest` first")
+        origin = figures[joint.leading(figures)].data_through
+        weather = drivers(connection, specs, settings, origin, now)
     first = wanted(specs, settings)
-    inputs = _inputs_hash(figures, specs, first, settings)
+    inputs = _inputs_hash(figures, specs, first, settings, weather)
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current")
-    fits = fit_all(specs, figures, settings, progress)
+    fits = fit_all(specs, figures, settings, progress, weather)
     progress("")
-    draft = Draft(run_id, specs, figures, fits, _champion(specs, first, fits), first, inputs, now)
+    champion = _champion(specs, first, fits)
+    draft = Draft(run_id, specs, figures, fits, champion, first, inputs, now, weather)
     with step("publish"):
-        published = publish(context, draft, newest.issue_id if newest else None)
-    if not published:
+        issued = publish(context, draft, newest.issue_id if newest else None)
+    if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    reason = (
-        f"published {', '.join(published)} with {len(fits.standing)} models, {draft.champion} first"
-    )
+    said = weather.said(fits.with_weather, fits.without_weather)
+    reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
+    if said["status"] == "missing":
+        reason += f"; without the weather: {said['reason']}"
     detail = {
-        "issues": published,
+        "issues": issued,
         "failures": fits.failures,
         "unkept": fits.unkept,
-        "champion": draft.champion,
+        "champion": champion,
+        "weather": said["status"],
+        "weather_reason": said["reason"],
     }
     return Outcome("done", reason, detail)
 
@@ -126,15 +131,16 @@ def _inputs_hash(
     specs: Mapping[str, Spec],
     champion: str,
     settings: Settings,
+    weather: Drivers,
 ) -> str:
     """Hash of all that decides an issue: equal inputs, equal paths."""
-    text = json.dumps(
-        {
-            "figures": observations.fingerprint(figures.values()),
-            "champion": champion,
-            "models": [asdict(spec) for spec in specs.values()],
-            "draw": [settings.paths, settings.horizon, settings.seed],
-        },
-        sort_keys=True,
-    )
+    decides = {
+        "figures": observations.fingerprint(figures.values()),
+        "champion": champion,
+        "models": [asdict(spec) for spec in specs.values()],
+        "draw": [settings.paths, settings.horizon, settings.seed],
+    }
+    if weather.covariates is not None:
+        decides["weather"] = weather.fingerprint
+    text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
