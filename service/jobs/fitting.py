@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["Fitting", "Order", "carry_out", "fitted"]
+__all__ = ["Fitting", "Order", "carry_out", "fitted", "within"]
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from forecast import joint
 from forecast.covariates import Covariates
@@ -17,6 +18,9 @@ from forecast.series import DailySeries
 from forecast.specs import Spec, build
 from service.jobs.limits import LimitError, limited
 from service.settings import Settings
+
+A = TypeVar("A")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +58,22 @@ def carry_out(order: Order) -> Fitting:
     return Fitting(found.to_state(), round(time.perf_counter() - began, 3), said)
 
 
+def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
+    """Do ``work(argument)`` within the limits of `settings`; see `service.jobs.limits.limited`.
+
+    Raises
+    ------
+    FitError
+        When it takes too long or needs too much memory.
+    """
+    if settings.fit_seconds == 0:
+        return work(argument)
+    try:
+        return limited(work, argument, name, settings.fit_seconds, settings.fit_memory_mb)
+    except LimitError as error:
+        raise FitError(str(error)) from error
+
+
 def fitted(order: Order, settings: Settings) -> tuple[Joint, Fitting]:
     """Fit what `order` says, within the limits of `settings`.
 
@@ -62,12 +82,5 @@ def fitted(order: Order, settings: Settings) -> tuple[Joint, Fitting]:
     FitError
         If the model declines, takes too long or needs too much memory.
     """
-    if settings.fit_seconds == 0:
-        fitting = carry_out(order)
-    else:
-        limit, most = settings.fit_seconds, settings.fit_memory_mb
-        try:
-            fitting = limited(carry_out, order, f"fit {order.name}", limit, most)
-        except LimitError as error:
-            raise FitError(str(error)) from error
+    fitting = within(settings, carry_out, order, f"fit {order.name}")
     return Joint.from_state(*fitting.state), fitting

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 Steps = list[dict[str, Any]]
-"""One object a step: ``step``, ``seconds`` and ``peak_mb``."""
+"""One object a step: ``step``, ``times``, ``seconds`` and ``peak_mb``."""
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _steps: ContextVar[Steps | None] = ContextVar("steps", default=None)
@@ -49,10 +49,19 @@ def step(name: str) -> Iterator[None]:
 
 
 def note(name: str, seconds: float, peak_mb: float) -> None:
-    """Record a step that was measured elsewhere, as in another process."""
+    """Record a step that was measured elsewhere; one of the same name is added to the first."""
     steps = _steps.get()
-    if steps is not None:
-        steps.append({"step": name, "seconds": round(seconds, 3), "peak_mb": round(peak_mb)})
+    if steps is None:
+        return
+    for one in steps:
+        if one["step"] == name:
+            one["times"] += 1
+            one["seconds"] = round(one["seconds"] + seconds, 3)
+            one["peak_mb"] = max(one["peak_mb"], round(peak_mb))
+            return
+    steps.append(
+        {"step": name, "times": 1, "seconds": round(seconds, 3), "peak_mb": round(peak_mb)}
+    )
 
 
 def _settle(open_steps: tuple[dict[str, float], ...]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -345,3 +346,31 @@ def test_paths_are_as_they_were_drawn(filled: Context) -> None:
     assert a.values.shape == b.values.shape == (100, 28)
     np.testing.assert_array_equal(a.values > 0, b.values > 0)
     assert str(a.start) == "2026-01-01"
+
+
+def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
+    filled: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    refit(filled)
+    before = contents(filled)
+    (file,) = filled.settings.fitted_folder.glob("climatology/*/model.json")
+    file.write_bytes(file.read_bytes()[:-20])
+    assert refit(filled, force=True).outcome == "done"
+    assert "a fitted version is refused and made again" in caplog.text
+    assert "expected the content hash" in caplog.text
+    assert contents(filled) == before
+
+
+def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(
+    filled: Context, clock: Hand
+) -> None:
+    settings = filled.settings.model_copy(update={"fit_seconds": 0.001})
+    with pytest.raises(JobError, match=r"not done within 0\.001 s, the limit of a fit"):
+        refit(Context(settings, filled.database))
+    refit(filled)
+    for folder in filled.settings.fitted_folder.glob("climatology/*"):
+        shutil.rmtree(folder)
+    assert refit(Context(settings, filled.database), force=True).outcome == "done"
+    issue = latest(filled)
+    assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
+    assert "limit of a fit" in issue.failures["climatology"]

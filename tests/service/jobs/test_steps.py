@@ -14,7 +14,14 @@ def test_steps_are_recorded_in_the_order_in_which_they_end() -> None:
             pass
         note("elsewhere", 1.23456, 99.6)
     assert [one["step"] for one in steps] == ["inner", "elsewhere", "outer"]
-    assert steps[1] == {"step": "elsewhere", "seconds": 1.235, "peak_mb": 100}
+    assert steps[1] == {"step": "elsewhere", "times": 1, "seconds": 1.235, "peak_mb": 100}
+
+
+def test_what_is_done_again_and_again_is_one_step() -> None:
+    with recorded() as steps:
+        for seconds, peak in ((1, 10), (2, 30), (3, 20)):
+            note("fit", seconds, peak)
+    assert steps == [{"step": "fit", "times": 3, "seconds": 6, "peak_mb": 30}]
 
 
 def test_outside_of_a_run_nothing_is_kept() -> None:
