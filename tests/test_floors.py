@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up; rooms of one floor do not see each other.
 FLOORS = [
+    {"secrecy"},
     {"forecast", "settings", "clock", "logs", "addresses"},
     {"sources", "registry", "store"},
     {"context"},

@@ -25,6 +25,7 @@ _COMMANDS = {
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
+    "config": "service.cli.config",
     "keys": "service.cli.keys",
     "digest": "service.cli.mail",
     "subscribers": "service.cli.mail",
