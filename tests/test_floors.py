@@ -35,6 +35,7 @@ ONLY_IN = {
     **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3"), "store"),
     **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "sources"),
     "apscheduler": "jobs",
+    "prometheus_client": "api",
 }
 NEVER = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
