@@ -21,6 +21,7 @@ from service.api.doors import register_doors
 from service.api.errors import register_errors
 from service.api.limits import register_limits
 from service.api.metrics import register_metrics
+from service.api.trail import register_trail
 from service.clock import utc_now
 from service.context import Context
 
@@ -55,6 +56,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
     register_metrics(app, app.extensions["desk"])
+    register_trail(app, context.settings)
     register_errors(app)
     register_doors(app, context.settings)
     # Who asks is found out first, then counted, then let in or refused: guessing counts too.

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
+from service.api.spans import require_extra
 from service.context import open_context
 from service.settings import Settings
 
@@ -57,6 +59,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.shutdown(socket.SHUT_RDWR)
 
 
+class _Log(Logger):  # type: ignore[misc]
+    """What gunicorn says goes where all else goes, and in its form."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave the writing to the root logger."""
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(cfg.loglevel.upper())
+
+
 class _Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, make: Callable[[Settings], Any]) -> None:
         self.settings = settings
@@ -73,6 +85,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 10,
             "keepalive": 5,
             "loglevel": "warning",
+            "logger_class": _Log,
             "control_socket_disable": True,
             "child_exit": _forget,
             # A request line and headers larger than any of ours are refused at once.
@@ -97,6 +110,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
     make : callable
         Makes the WSGI application in each worker; ours unless given.
     """
+    require_extra(settings)
     with _counting_together():
         # Before the fork, so that the workers share what is loaded; after the folder is set, which
         # the library of the metrics looks for when it is loaded.
