@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Run", "claim", "finish", "latest"]
+__all__ = ["Run", "claim", "finish", "latest", "recent"]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -72,3 +72,9 @@ def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> R
         query = query.where(runs.c.outcome == outcome)
     row = connection.execute(query).first()
     return Run(**row._mapping) if row else None
+
+
+def recent(connection: sa.Connection, job: str, limit: int = 20) -> list[Run]:
+    """The newest runs of `job`, the last one first."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(limit)
+    return [Run(**row._mapping) for row in connection.execute(query)]
