@@ -13,6 +13,7 @@ __all__ = [
     "holds",
     "latest",
     "prune",
+    "recent",
     "under_way",
 ]
 
@@ -205,3 +206,9 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
         )
     )
     return int(deleted.rowcount)
+
+
+def recent(connection: sa.Connection, job: str, limit: int = 20) -> list[Run]:
+    """The newest runs of `job`, the last one first."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(limit)
+    return [Run(**row._mapping) for row in connection.execute(query)]
