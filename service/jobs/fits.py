@@ -22,6 +22,7 @@ from forecast.series import DailySeries
 from forecast.specs import Spec, SpecError, build, closure, published, reads_covariates
 from service.clock import instant, utc_now
 from service.jobs.drivers import Drivers
+from service.jobs.folders import without_folders
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
 from service.store.observations import fingerprint
@@ -102,7 +103,7 @@ def _stand(
         return str(error)
     except Exception as error:  # one model's defect must not cost the others their issue
         _log.exception("model %s failed", name)
-        return f"{type(error).__name__}: {error}"
+        return without_folders(f"{type(error).__name__}: {error}")
     fits.standing[name] = Fit(version, fitted, drawn)
     return ""
 
