@@ -12,7 +12,7 @@ from service.store import runs
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("/home/me/my figures.csv, row 3", "my figures.csv, row 3"),
+        ("/srv/me/my figures.csv, row 3", "my figures.csv, row 3"),
         ("[Errno 28] No space left: '/srv/x/models/.a-1'", "[Errno 28] No space left: '.a-1'"),
         ("RegistryError: /srv/models: expected", "RegistryError: models: expected"),
         ("https://www.gov.uk/api/content/x: expected JSON", None),
