@@ -6,7 +6,9 @@ __all__ = ["compare"]
 
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from forecast import joint
 from forecast.backtest import Protocol, score_origin
@@ -20,6 +22,7 @@ from service.context import Context
 from service.jobs.champion import judge, wanted
 from service.jobs.drivers import drivers
 from service.jobs.fits import declaration_hash
+from service.jobs.fitting import Order, within
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import Aliases, declared, write_aliases
 from service.settings import Settings
@@ -29,7 +32,17 @@ from service.store.scores import Key
 
 _HORIZON, _PATHS = 28, 1000
 _MONDAY = as_day("2018-01-01")
+_log = logging.getLogger(__name__)
 Record = dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """One model at one origin."""
+
+    order: Order
+    origin: Day
+    seed: int
 
 
 def compare(
@@ -81,7 +94,8 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         values = kept.get(key)
         if values is None:
             given = _given(name, specs, known[origin])
-            values = _score(name, specs, figures, origin, settings, given)
+            order = Order(name, specs, figures, given)
+            values = _scored(_Trial(order, origin, settings.seed), settings)
             fresh += 1
             with context.database.writing() as connection:
                 scores.keep(connection, {key: values}, utc_now())
@@ -109,29 +123,36 @@ def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh
     return Outcome("done", verdict.reason, detail)
 
 
-def _score(
-    name: str,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    origin: Day,
-    settings: Settings,
-    weather: Covariates | None,
-) -> dict[str, float]:
+def _score(trial: _Trial) -> dict[str, float]:
     """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
+    order, origin = trial.order, trial.origin
     protocol = Protocol(
         str(origin),
         str(origin),
         horizon=_HORIZON,
         paths=_PATHS,
-        seed=settings.seed,
-        series=joint.leading(figures),
+        seed=trial.seed,
+        series=joint.leading(order.figures),
     )
+    forecaster = build(order.name, order.specs)
     try:
-        found = score_origin(name, build(name, specs), figures, origin, protocol, weather)
+        found = score_origin(
+            order.name, forecaster, order.figures, origin, protocol, order.covariates
+        )
     except (FitError, SpecError):
         return {}
     totals = {total: found.totals[total]["crps"] for total in ("total_7", "total_28")}
     return {"days_1_7": float(found.crps[:7].mean())} | totals
+
+
+def _scored(trial: _Trial, settings: Settings) -> dict[str, float]:
+    """The same within the limits of a fit; a model that passes them counts as declining."""
+    name = trial.order.name
+    try:
+        return within(settings, _score, trial, f"score {name}")
+    except FitError as error:
+        _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
+        return {}
 
 
 def _origins(series: DailySeries, count: int) -> list[Day]:

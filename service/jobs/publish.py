@@ -19,7 +19,8 @@ from service.context import Context
 from service.jobs.drivers import Drivers, as_known
 from service.jobs.fits import Fits, declaration_hash
 from service.jobs.notes import changes, explanation
-from service.store import issues, notes
+from service.jobs.record import JobError, owner
+from service.store import issues, notes, runs
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
@@ -71,6 +72,8 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     }
     published = []
     with context.database.writing() as connection:
+        if not runs.holds(connection, draft.run_id, owner()):
+            raise JobError("another process has taken this refit over, since this one seemed dead")
         newest = issues.latest(connection, joint.leading(draft.figures))
         if newest and newest.inputs_hash == draft.inputs:
             # Equal inputs, equal paths: by another run meanwhile, or in this very second.
