@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-__all__ = ["Settings", "SettingsError", "load"]
+__all__ = ["SECRETS", "Settings", "SettingsError", "load", "variable"]
 
+import contextlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from service.secrecy import MASK, mask_url, passwords_of, read_line
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parent.parent
 # ASCII and no control characters: nothing of it can begin a header of its own.
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
+
+
+SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
+"""Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
+_FILES = {f"{name}_file": name for name in SECRETS}
 
 
 class SettingsError(ValueError):
@@ -57,9 +73,13 @@ class Settings(BaseSettings):
     )
     rate_store: str = Field(
         "memory://",
+        repr=False,
         pattern=r"^(memory://|rediss?://.+)$",
         description="Where requests are counted: `memory://`, each worker for itself, or a "
         "`redis://` URL.",
+    )
+    rate_store_file: Path | None = Field(
+        None, description="File that holds that URL, instead of the variable."
     )
     cors_origins: str = Field(
         "",
@@ -70,7 +90,12 @@ class Settings(BaseSettings):
     )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
-        "", description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`."
+        "",
+        repr=False,
+        description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
+    )
+    database_url_file: Path | None = Field(
+        None, description="File that holds that URL, instead of the variable."
     )
     models_dir: Path = Field(
         PROJECT / "models", description="Folder of the declared models (TOML)."
@@ -111,6 +136,9 @@ class Settings(BaseSettings):
     weather_key: SecretStr = Field(
         SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
     )
+    weather_key_file: Path | None = Field(
+        None, description="File that holds that key, instead of the variable."
+    )
     agent_contact: str = Field(
         "",
         max_length=200,
@@ -143,6 +171,18 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "lines"] = Field(
+        "auto",
+        description="Form of the log; `auto`: lines to read on a terminal, JSON elsewhere.",
+    )
+    log_requests: Literal["failed", "all"] = Field(
+        "failed", description="Requests that are logged; `failed`: those answered 5xx."
+    )
+    tracing: Literal["off", "otlp"] = Field(
+        "off",
+        description="`otlp`: spans of requests go to an OpenTelemetry collector, as the standard "
+        "variables `OTEL_*` say.",
     )
     smtp_host: str = Field("", description="SMTP server that takes the mail; empty: no mail.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
@@ -184,6 +224,55 @@ class Settings(BaseSettings):
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take from its file what is not given itself; the file's own check says what is wrong."""
+        fields = cls.model_fields
+        given = {
+            name: value
+            for name, value in values.items()
+            # An empty path would be the current folder.
+            if value != "" or name not in fields or fields[name].default is not None
+        }
+        for file, name in _FILES.items():
+            if given.get(file) and name not in given:
+                with contextlib.suppress(OSError, ValueError):
+                    given[name] = read_line(Path(given[file]))
+        return given
+
+    @field_validator(*_FILES)
+    @classmethod
+    def _check_file(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is None:
+            return None
+        assert info.field_name is not None
+        name = _FILES[info.field_name]
+        try:
+            content = read_line(file)
+        except OSError as error:
+            raise ValueError(f"expected a file that can be read ({error.strerror})") from error
+        except ValueError as error:
+            raise ValueError(f"expected a file with one line of text ({error})") from error
+        if content != _plain(info.data.get(name, content)):  # absent when it is refused itself
+            raise ValueError(f"expected either this or {variable(name)}, not both")
+        return file
+
+    def shown(self, name: str) -> str:
+        """The value of a setting, as anyone may see it."""
+        value = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return MASK if value else ""
+        if name in SECRETS:
+            return mask_url(value)
+        return "" if value is None else str(value)
+
+    def secrets(self) -> set[str]:
+        """Every secret that these settings hold; for masking alone."""
+        values = [getattr(self, name) for name in SECRETS]
+        found = {_plain(value) for value in values if isinstance(value, SecretStr)}
+        return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
+
     @property
     def database(self) -> str:
         """Database URL, the default filled in."""
@@ -216,8 +305,19 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [
-            f"CROSSINGS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}, found {e['input']!r}"
-            for e in error.errors()
-        ]
-        raise SettingsError("\n".join(lines)) from error
+        lines = []
+        for found in error.errors():
+            name = "_".join(map(str, found["loc"]))
+            value = "a value that is not shown" if name in SECRETS else repr(found["input"])
+            message = found["msg"].removeprefix("Value error, ")
+            lines.append(f"{variable(name)}: {message}, found {value}")
+        raise SettingsError("\n".join(lines)) from None
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CROSSINGS_{name.upper()}"
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

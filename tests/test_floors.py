@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up; rooms of one floor do not see each other.
 FLOORS = [
+    {"secrecy"},
     {"forecast", "settings", "clock", "logs", "addresses"},
     {"sources", "registry", "store"},
     {"context"},
@@ -34,6 +35,7 @@ ONLY_IN = {
     **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3"), "store"),
     **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "sources"),
     "apscheduler": "jobs",
+    "prometheus_client": "api",
 }
 NEVER = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
