@@ -17,11 +17,14 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from service.secrecy import MASK, mask_url, passwords_of, read_line
+from service.web_settings import WebSettings
 
-_RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
+# Not between one and two at night, an hour that is left out or comes twice once a year.
+_CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
+_TIME = rf"^{_CLOCK}$"
+_TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
 PROJECT = Path(__file__).resolve().parent.parent
 # ASCII and no control characters: nothing of it can begin a header of its own.
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
@@ -39,55 +42,9 @@ class SettingsError(ValueError):
 HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
 
-class Settings(BaseSettings):
+class Settings(WebSettings):
     """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
-
-    host: str = Field("127.0.0.1", description="Address that the web server binds.")
-    port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
-    workers: int = Field(1, ge=1, le=64, description="Web worker processes.")
-    threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
-    public_url: str = Field(
-        "", description="Address under which readers reach the service; empty: host and port."
-    )
-    trusted_proxies: int = Field(
-        0,
-        ge=0,
-        le=10,
-        description="Proxies before the web server whose forwarded addresses are believed; "
-        "set it whenever there is one.",
-    )
-    anonymous_reading: Literal["local", "yes", "no"] = Field(
-        "local",
-        description="Who may read without a key; `local`: who asks from this machine a server "
-        "bound to loopback, with no proxy between.",
-    )
-    rate_per_key: str = Field(
-        "1200/minute", pattern=_RATE, description="Requests that one key may make; empty: any."
-    )
-    rate_per_address: str = Field(
-        "600/minute",
-        pattern=_RATE,
-        description="Requests that one address may make without a key; empty: any.",
-    )
-    rate_store: str = Field(
-        "memory://",
-        repr=False,
-        pattern=r"^(memory://|rediss?://.+)$",
-        description="Where requests are counted: `memory://`, each worker for itself, or a "
-        "`redis://` URL.",
-    )
-    rate_store_file: Path | None = Field(
-        None, description="File that holds that URL, instead of the variable."
-    )
-    cors_origins: str = Field(
-        "",
-        description="Origins, with commas between, whose pages may read the API in a browser.",
-    )
-    contact: str = Field(
-        "", description="Who runs this copy and how to reach them, as the page says it."
-    )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
         "",
@@ -169,6 +126,53 @@ class Settings(BaseSettings):
         le=8760,
         description="Hours between the scheduler's refits when no new figure arrives.",
     )
+    fit_seconds: float = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description="Seconds that the fit of one model may take; 0: any, and in the process "
+        "that asks for it.",
+    )
+    fit_memory_mb: int = Field(
+        2048, ge=64, description="Memory that the fit of one model may use, in MB."
+    )
+    heartbeat_seconds: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="Seconds between the heartbeats of a run; after six that are missed its "
+        "process counts as dead.",
+    )
+    ingest_times: str = Field(
+        "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
+    )
+    ingest_times_weekend: str = Field(
+        "09:40", pattern=_TIMES, description="The same at weekends, beside those of every day."
+    )
+    ingest_again_minutes: int = Field(
+        20,
+        ge=5,
+        le=60,
+        description="Minutes after which GOV.UK is asked again while it lacks the day before.",
+    )
+    ingest_until_hour: int = Field(
+        21, ge=1, le=24, description="Hour until which it is asked again, UK time."
+    )
+    weather_times: str = Field(
+        "05:25,11:25,17:25,23:25",
+        pattern=_TIMES,
+        description="Times at which the weather is read, UK time.",
+    )
+    prune_time: str = Field(
+        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, UK time."
+    )
+    catch_up_hours: float = Field(
+        24, gt=0, le=168, description="Age in hours up to which a missed run is caught up."
+    )
+    keep_issues_days: int = Field(
+        1827, ge=366, description="Days that issues and their scores are kept."
+    )
+    keep_runs_days: int = Field(400, ge=30, description="Days that the rows of runs are kept.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
     )
@@ -220,7 +224,7 @@ class Settings(BaseSettings):
     )
     digest_time: str = Field(
         "15:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=_TIME,
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
 
