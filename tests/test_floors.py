@@ -24,7 +24,7 @@ FLOORS = [
     {"context"},
     {"answers"},
     {"api", "dashboard", "digest"},
-    {"jobs", "app"},
+    {"jobs", "app", "backup", "doctor"},
     {"server"},
     {"cli"},
 ]

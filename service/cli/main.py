@@ -26,6 +26,8 @@ _COMMANDS = {
     "scheduler": "service.cli.operate",
     "status": "service.cli.operate",
     "config": "service.cli.config",
+    "backup": "service.cli.backup",
+    "restore": "service.cli.backup",
     "keys": "service.cli.keys",
     "digest": "service.cli.mail",
     "subscribers": "service.cli.mail",
