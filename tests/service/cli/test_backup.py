@@ -15,9 +15,10 @@ def test_a_backup_is_made_checked_and_restored(
     assert made.returncode == 0
     assert "2 issues" in made.stdout
     assert crossings("restore", "--check", file).stdout.startswith(f"whole: {file} of ")
-    done = crossings("restore", file)
+    there = {"var_dir": tmp_path / "there", "fitted_dir": tmp_path / "there" / "fitted"}
+    done = crossings("restore", file, **there)
     assert (done.returncode, done.stdout.partition(":")[0]) == (0, "restored")
-    assert "people-20251231" in crossings("status").stdout
+    assert "people-20251231" in crossings("status", **there).stdout
 
 
 def test_what_cannot_be_done_is_one_line(
