@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["SECRETS", "Settings", "SettingsError", "load", "variable"]
+__all__ = ["SECRETS", "Settings", "SettingsError", "load"]
 
-import contextlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import SettingsConfigDict
 
-from service.secrecy import MASK, mask_url, passwords_of, read_line
+from service.secrecy import Sealed, variable
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
+# Not between one and two at night, an hour that is left out or comes twice once a year.
+_CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
+_TIME = rf"^{_CLOCK}$"
+_TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
 PROJECT = Path(__file__).resolve().parent.parent
 # ASCII and no control characters: nothing of it can begin a header of its own.
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
@@ -29,7 +24,6 @@ _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-
 
 SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
 """Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
-_FILES = {f"{name}_file": name for name in SECRETS}
 
 
 class SettingsError(ValueError):
@@ -39,9 +33,10 @@ class SettingsError(ValueError):
 HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
 
-class Settings(BaseSettings):
+class Settings(Sealed):
     """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
 
+    sealed: ClassVar[tuple[str, ...]] = SECRETS
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address that the web server binds.")
@@ -169,6 +164,53 @@ class Settings(BaseSettings):
         le=8760,
         description="Hours between the scheduler's refits when no new figure arrives.",
     )
+    fit_seconds: float = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description="Seconds that the fit of one model may take; 0: any, and in the process "
+        "that asks for it.",
+    )
+    fit_memory_mb: int = Field(
+        2048, ge=64, description="Memory that the fit of one model may use, in MB."
+    )
+    heartbeat_seconds: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="Seconds between the heartbeats of a run; after six that are missed its "
+        "process counts as dead.",
+    )
+    ingest_times: str = Field(
+        "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
+    )
+    ingest_times_weekend: str = Field(
+        "09:40", pattern=_TIMES, description="The same at weekends, beside those of every day."
+    )
+    ingest_again_minutes: int = Field(
+        20,
+        ge=5,
+        le=60,
+        description="Minutes after which GOV.UK is asked again while it lacks the day before.",
+    )
+    ingest_until_hour: int = Field(
+        21, ge=1, le=24, description="Hour until which it is asked again, UK time."
+    )
+    weather_times: str = Field(
+        "05:25,11:25,17:25,23:25",
+        pattern=_TIMES,
+        description="Times at which the weather is read, UK time.",
+    )
+    prune_time: str = Field(
+        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, UK time."
+    )
+    catch_up_hours: float = Field(
+        24, gt=0, le=168, description="Age in hours up to which a missed run is caught up."
+    )
+    keep_issues_days: int = Field(
+        1827, ge=366, description="Days that issues and their scores are kept."
+    )
+    keep_runs_days: int = Field(400, ge=30, description="Days that the rows of runs are kept.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
     )
@@ -220,58 +262,9 @@ class Settings(BaseSettings):
     )
     digest_time: str = Field(
         "15:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=_TIME,
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take from its file what is not given itself; the file's own check says what is wrong."""
-        fields = cls.model_fields
-        given = {
-            name: value
-            for name, value in values.items()
-            # An empty path would be the current folder.
-            if value != "" or name not in fields or fields[name].default is not None
-        }
-        for file, name in _FILES.items():
-            if given.get(file) and name not in given:
-                with contextlib.suppress(OSError, ValueError):
-                    given[name] = read_line(Path(given[file]))
-        return given
-
-    @field_validator(*_FILES)
-    @classmethod
-    def _check_file(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        if file is None:
-            return None
-        assert info.field_name is not None
-        name = _FILES[info.field_name]
-        try:
-            content = read_line(file)
-        except OSError as error:
-            raise ValueError(f"expected a file that can be read ({error.strerror})") from error
-        except ValueError as error:
-            raise ValueError(f"expected a file with one line of text ({error})") from error
-        if content != _plain(info.data.get(name, content)):  # absent when it is refused itself
-            raise ValueError(f"expected either this or {variable(name)}, not both")
-        return file
-
-    def shown(self, name: str) -> str:
-        """The value of a setting, as anyone may see it."""
-        value = getattr(self, name)
-        if isinstance(value, SecretStr):
-            return MASK if value else ""
-        if name in SECRETS:
-            return mask_url(value)
-        return "" if value is None else str(value)
-
-    def secrets(self) -> set[str]:
-        """Every secret that these settings hold; for masking alone."""
-        values = [getattr(self, name) for name in SECRETS]
-        found = {_plain(value) for value in values if isinstance(value, SecretStr)}
-        return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
     @property
     def database(self) -> str:
@@ -312,12 +305,3 @@ def load() -> Settings:
             message = found["msg"].removeprefix("Value error, ")
             lines.append(f"{variable(name)}: {message}, found {value}")
         raise SettingsError("\n".join(lines)) from None
-
-
-def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"CROSSINGS_{name.upper()}"
-
-
-def _plain(value: str | SecretStr) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value

@@ -12,18 +12,19 @@ import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from forecast.joint import SERIES
+from forecast.joint import SERIES, Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.answers.state import Reason, State, state_of
+from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
+from service.answers.state import WATCHED, Facts, Reason, State, state_of
 from service.clock import LONDON, utc_now
 from service.context import Context
+from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
-from service.store import issues, marks, observations, runs
+from service.store import issues, marks, observations, runs, weather
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
 from service.store.marks import Mark
@@ -36,7 +37,6 @@ STORED = (*SERIES, PREVENTIONS)
 UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
 _KEPT = 24
-_JOBS = ("ingest", "refit")
 T = TypeVar("T")
 
 
@@ -70,7 +70,7 @@ class _Newest:
     entry: Entry
     paths: Paths
     known: DailySeries
-    last_runs: dict[str, Run | None]
+    facts: Facts
 
 
 class Desk:
@@ -132,14 +132,15 @@ class Desk:
         kept = self._newest.get((series_id, model))
         if kept is None or kept.mark != mark:
             with self.context.database.reading() as connection:
-                mark = marks.read(connection, series_id, _JOBS)
+                mark = marks.read(connection, series_id, WATCHED)
                 issue = self._issue(connection, series_id, "latest")
                 entry, paths = self._drawn(connection, issue, model)
                 known = self._known(connection, issue)
-                last_runs = self._last_runs(connection)
-            kept = _Newest(mark, issue, entry, paths, known, last_runs)
+                facts = self._facts(connection, issue)
+            kept = _Newest(mark, issue, entry, paths, known, facts)
             self._newest[series_id, model] = kept  # as many as there are models
-        state = state_of(kept.issue, kept.last_runs, now, self.context.settings)
+        facts = replace(kept.facts, not_written=self.context.database.not_written())
+        state = state_of(kept.issue, facts, now, self.context.settings)
         return View(kept.issue, kept.entry, kept.paths, kept.known, state, now)
 
     def check_series(self, series_id: str) -> None:
@@ -154,7 +155,11 @@ class Desk:
 
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Judge `issue` at the moment `now`."""
-        return state_of(issue, self._last_runs(connection), now, self.context.settings)
+        newest = issues.latest(connection, issue.series_id)
+        facts = replace(
+            self._facts(connection, newest), not_written=self.context.database.not_written()
+        )
+        return state_of(issue, facts, now, self.context.settings)
 
     def standing(self, series_id: str) -> State:
         """Judge the newest issue of a series, or that there is none.
@@ -174,7 +179,7 @@ class Desk:
 
     def _mark(self, series_id: str) -> Mark:
         return self._unless_changed(
-            series_id, lambda connection: marks.read(connection, series_id, _JOBS)
+            series_id, lambda connection: marks.read(connection, series_id, WATCHED)
         )
 
     def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
@@ -187,11 +192,41 @@ class Desk:
             self._read[name] = kept
         return kept[1]  # type: ignore[return-value]
 
+    def fitted(self, view: View) -> Joint:
+        """The fit that the paths of `view` were drawn from.
+
+        Raises
+        ------
+        NotPossible
+            If it is not on this machine, or no longer.
+        """
+        root, entry = self.context.settings.fitted_folder, view.entry
+
+        def read() -> Joint:
+            version = named(root, entry.model, entry.version)
+            if version is None:
+                raise NotPossible(
+                    f"the fitted version {entry.version} of {entry.model} is no longer kept; "
+                    "ask for the latest issue"
+                )
+            try:
+                return load(version)
+            except RegistryError as error:
+                raise NotPossible(
+                    f"{entry.model} cannot be read again: its files are broken"
+                ) from error
+
+        return self._once(("fitted", entry.model, entry.version), read)
+
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Id of the issue of another series that was drawn together with `issue`."""
         with self.context.database.reading() as connection:
             found = issues.beside(connection, issue, series_id)
         return found.issue_id if found else None
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """What `make` returned under this key, for as long as it is among the last asked for."""
+        return self._once(key, make)
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """The models of `issue`."""
@@ -199,9 +234,23 @@ class Desk:
             ("entries", issue.issue_id), lambda: issues.entries(connection, issue.issue_id)
         )
 
-    @staticmethod
-    def _last_runs(connection: Connection) -> dict[str, Run | None]:
-        return {job: runs.latest(connection, job) for job in _JOBS}
+    def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
+        """What is known of the service as it stands, save whether it can write."""
+        settings = self.context.settings
+        read_at = None
+        if settings.weather != "off":
+            told = weather.newest(connection, "forecast")
+            read_at = told.seen_at if told else None
+        return Facts(newest, {job: self._last_run(connection, job) for job in WATCHED}, read_at)
+
+    def _last_run(self, connection: Connection, job: str) -> Run | None:
+        """The last run that ended by itself; of the ingests, of the source that is set."""
+        named = self.context.settings.source
+        for run in runs.recent(connection, job):
+            if run.outcome not in ("running", "stopped"):
+                if job != "ingest" or run.detail.get("source", named) == named:
+                    return run
+        return None
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-__all__ = ["Reason", "State", "state_of"]
+__all__ = ["ABOUT_NOW", "WATCHED", "Facts", "Reason", "State", "issue_limit", "state_of"]
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from service.clock import uk_day
+from service.clock import instant, uk_day
 from service.settings import Settings
 from service.store.issues import Issue
 from service.store.runs import Run
+
+WATCHED = ("ingest", "weather", "refit")
+"""The jobs whose runs change the state."""
+
+_NEEDED = ("ingest", "refit")
+"""Those whose failure is one of the service; weather that is not read says itself how old it is."""
+
+ABOUT_NOW = frozenset(
+    {
+        "figures_old",
+        "source_late",
+        "scheduler_down",
+        "weather_missing",
+        "weather_old",
+        "database_read_only",
+        "database_not_written",
+        "ingest_failed",
+        "refit_failed",
+    }
+)
+"""Reasons that say nothing of an issue that was made long ago."""
+
+_ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
+_WEATHER_HOURS = 36
+_LIVE_SOURCES = {"govuk": "GOV.UK"}
+"""Sources that are expected to bring new figures, as readers know them."""
 
 
 @dataclass(frozen=True)
@@ -38,33 +64,102 @@ class State:
         return {"status": self.status, "reasons": [asdict(reason) for reason in self.reasons]}
 
 
-def state_of(
-    issue: Issue, last_runs: Mapping[str, Run | None], now: dt.datetime, settings: Settings
-) -> State:
-    """Judge an issue at the moment `now`.
+@dataclass(frozen=True)
+class Facts:
+    """What the state depends on beside the issue that is asked for.
 
-    Parameters
+    Attributes
     ----------
+    newest : Issue | None
+        The newest issue of the same series; None: the one that is asked for.
     last_runs : mapping of job to Run | None
-        The last run of each job that answers depend on.
+        The last run of each of `WATCHED` that ended; an ingest counts when it read the source
+        that the settings name.
+    weather_read_at : datetime | None
+        When the newest weather forecast was read.
+    not_written : (name, detail) | None
+        Why the database cannot be written.
     """
-    old: list[Reason] = []
-    broken: list[Reason] = []
-    age = (uk_day(now) - issue.data_through).days
-    if age > settings.stale_after_days:
-        old.append(
-            Reason("figures_old", f"the newest figure is of {issue.data_through}, {age} days ago")
-        )
-    if issue.champion != issue.wanted:
-        why = issue.failures.get(issue.wanted, "no reason was kept")
-        broken.append(
-            Reason(
-                "champion_failed",
-                f"{issue.wanted} could not be fitted ({why}); {issue.champion} is served",
-            )
-        )
-    for job, run in last_runs.items():
-        if run is not None and run.outcome == "failed":
-            broken.append(Reason(f"{job}_failed", f"the last {job} failed: {run.reason}"))
+
+    newest: Issue | None = None
+    last_runs: Mapping[str, Run | None] = field(default_factory=dict)
+    weather_read_at: dt.datetime | None = None
+    not_written: tuple[str, str] | None = None
+
+
+def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -> State:
+    """Judge an issue at the moment `now`."""
+    newest = facts.newest or issue
+    old = list(_old(issue, newest, now, settings))
+    broken = [
+        *_late(newest, now, settings),
+        *_fallen(issue),
+        *_weather(facts.weather_read_at, now, settings),
+        *(
+            Reason(f"{job}_failed", f"the last {job} failed: {run.reason}")
+            for job in _NEEDED
+            if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
+        ),
+    ]
+    if facts.not_written:
+        broken.append(Reason(*facts.not_written))
     status = "degraded" if broken else "stale" if old else "fresh"
     return State(status, (*old, *broken))
+
+
+def issue_limit(settings: Settings) -> dt.timedelta:
+    """Age of the newest issue beyond which no scheduler can be at work."""
+    return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
+
+
+def _old(issue: Issue, newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
+    """That the figures have an age; not where a source is late, which says so itself."""
+    age = (uk_day(now) - issue.data_through).days
+    is_said = issue.data_through == newest.data_through and _late_source(newest, now, settings)
+    if age <= settings.stale_after_days or is_said:
+        return []
+    detail = f"the newest figure is of {issue.data_through}, {age} days ago"
+    return [Reason("figures_old", detail)]
+
+
+def _late(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
+    found = []
+    source = _late_source(newest, now, settings)
+    if source:
+        age = (uk_day(now) - newest.data_through).days
+        detail = f"{source} is late: the newest figure is of {newest.data_through}, {age} days ago"
+        found.append(Reason("source_late", detail))
+    limit = issue_limit(settings)
+    if now - newest.issued_at > limit:
+        hours = f"{limit.total_seconds() / 3600:g}"
+        detail = (
+            f"no forecast was issued for {hours} hours, the last at {instant(newest.issued_at)}: "
+            "the scheduler may be down"
+        )
+        found.append(Reason("scheduler_down", detail))
+    return found
+
+
+def _late_source(newest: Issue, now: dt.datetime, settings: Settings) -> str | None:
+    """Name of a live source whose figures are overdue."""
+    age = (uk_day(now) - newest.data_through).days
+    return _LIVE_SOURCES.get(settings.source) if age > settings.stale_after_days else None
+
+
+def _fallen(issue: Issue) -> list[Reason]:
+    if issue.champion == issue.wanted:
+        return []
+    why = issue.failures.get(issue.wanted, "no reason was kept")
+    detail = f"{issue.wanted} could not be fitted ({why}); {issue.champion} is served"
+    return [Reason("champion_failed", detail)]
+
+
+def _weather(read_at: dt.datetime | None, now: dt.datetime, settings: Settings) -> list[Reason]:
+    if settings.weather == "off":
+        return []
+    if read_at is None:
+        return [Reason("weather_missing", "no weather could be read yet")]
+    if now - read_at > dt.timedelta(hours=_WEATHER_HOURS):
+        detail = f"the weather was last read at {instant(read_at)}, over {_WEATHER_HOURS} hours ago"
+        return [Reason("weather_old", detail)]
+    return []

@@ -12,6 +12,7 @@ from forecast.joint import SERIES
 from forecast.series import as_date
 from service.answers.desk import STORED, UNITS, Desk
 from service.answers.state import State
+from service.answers.watch import alarms
 from service.clock import instant, uk_day
 from service.sources.weather import ATTRIBUTION
 from service.store import documents, issues, observations, runs, weather
@@ -24,6 +25,7 @@ _TITLES = {
     "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
 }
 _SEVERITY = ("fresh", "stale", "degraded")
+_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "alert")
 
 
 def catalogue(desk: Desk) -> list[dict[str, Any]]:
@@ -34,7 +36,7 @@ def catalogue(desk: Desk) -> list[dict[str, Any]]:
 
 
 def status(desk: Desk) -> dict[str, Any]:
-    """The worst state of any series, each series' two clocks and models, and the last runs."""
+    """The worst state of any series, the alarms, each series' clocks and models, and the runs."""
     now = desk.clock()
     with desk.context.database.reading() as connection:
         rows, states = [], []
@@ -47,7 +49,7 @@ def status(desk: Desk) -> dict[str, Any]:
             rows.append(_issue(desk, connection, issue, state, now))
         read = [_document(row) for row in documents.newest(connection)]
         told = _weather(desk, connection)
-        jobs = [_job(connection, job) for job in ("ingest", "weather", "refit", "compare")]
+        jobs = [_job(connection, job) for job in _JOBS]
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
     reasons = {reason.name: asdict(reason) for state in states for reason in state.reasons}
     if not states:
@@ -55,6 +57,7 @@ def status(desk: Desk) -> dict[str, Any]:
     return {
         "status": worst,
         "reasons": list(reasons.values()),
+        "alarms": alarms(desk),
         "now": instant(now),
         "series": rows,
         "documents": read,

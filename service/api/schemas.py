@@ -279,11 +279,22 @@ class Briefing(Open):
     reasons: list[ReasonItem]
 
 
+class AlarmItem(Open):
+    """Something that a person should look at, and the numbers that it rests on."""
+
+    name: str
+    series_id: str | None
+    detail: str
+    since: dt.date
+    numbers: dict[str, float | str]
+
+
 class Status(Open):
     """How the service is."""
 
     status: StatusName
     reasons: list[ReasonItem]
+    alarms: list[AlarmItem]
     now: dt.datetime
 
 

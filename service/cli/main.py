@@ -24,6 +24,8 @@ _COMMANDS = {
     "hindcast": "service.cli.record",
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
+    "schedule": "service.cli.times",
+    "prune": "service.cli.times",
     "status": "service.cli.operate",
     "config": "service.cli.config",
     "backup": "service.cli.backup",

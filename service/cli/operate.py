@@ -179,6 +179,9 @@ def _show(found: dict[str, Any]) -> None:
     console.print(found["status"], style="bold", highlight=False)
     for reason in found["reasons"]:
         console.print(f"  {reason['name']}: {reason['detail']}", highlight=False)
+    for alarm in found["alarms"]:
+        said = f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}"
+        console.print(said, highlight=False)
     table = Table("series", "figures through", "issue", "issued at", "champion", "left out")
     for row in found["series"]:
         left_out = [m["model"] for m in row["models"] if m["failure"]]

@@ -24,6 +24,8 @@ from flask import (
 from forecast.joint import SERIES
 from service.answers.archive import listing
 from service.answers.desk import Desk
+from service.answers.state import ABOUT_NOW
+from service.answers.watch import record_alarms
 from service.clock import uk_day
 from service.dashboard.asked import FIELDS, Asked, Plan, asked
 from service.dashboard.now import what_is_coming
@@ -154,13 +156,14 @@ def _page(template: str, wanted: Asked, status: int = 200, **more: Any) -> Respo
         "today": uk_day(desk.clock()),
         "issues": listing(desk, wanted.series_id, _RECENT)[0],
         "reasons": _reasons(wanted),
+        "alarms": [] if wanted.is_past else record_alarms(desk, wanted.series_id),
     }
     return _tagged(make_response(render_template(template, **frame, **more), status))
 
 
 def _reasons(wanted: Asked) -> list[Any]:
     """What is wrong; of a past issue, its age is no fault of it, nor are today's jobs."""
-    about_today = {"figures_old", "ingest_failed", "refit_failed"} if wanted.is_past else set()
+    about_today = ABOUT_NOW if wanted.is_past else frozenset()
     return [r for r in wanted.view.state.reasons if r.name not in about_today]
 
 

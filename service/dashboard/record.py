@@ -17,6 +17,12 @@ _KINDS = {
     "live": "Forecasts as published",
     "hindcast": "Hindcast: the past replayed",
 }
+_ALARMS = {
+    "pit_mean": "Days too low or too high",
+    "pit_spread": "Daily bands too narrow or too wide",
+    "weekly_coverage": "Weekly bands that held too rarely or too often",
+    "week_beyond_band": "A week beyond its band",
+}
 _MEASURES = {
     "day_1": "Day 1",
     "day_7": "Day 7",
@@ -45,6 +51,7 @@ def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
         "records": [_drawn(record) for record in records],
         "kind_names": _KINDS,
         "measure_names": _MEASURES,
+        "alarm_names": _ALARMS,
     }
 
 

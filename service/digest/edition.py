@@ -16,6 +16,7 @@ from service.answers.errors import BadQuestion, NoAnswer
 from service.answers.figures import figures
 from service.answers.headline import headline
 from service.answers.totals import periods
+from service.answers.watch import record_alarms
 from service.clock import instant, uk_day
 from service.digest.lookback import changes, last_week, track_record
 from service.sources.figures import ATTRIBUTION
@@ -79,6 +80,7 @@ def gather(
         "model": view.entry.title,
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
+        "alarms": [alarm["detail"] for alarm in record_alarms(desk)],
         "headline": headline(view),
         "boats": _boats(desk, view),
         "briefing": briefing(desk, PEOPLE, last)["sentence"],

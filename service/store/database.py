@@ -6,12 +6,15 @@ __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
 import fcntl
 import logging
+import os
 import threading
+import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from alembic import command
@@ -24,6 +27,11 @@ from service.store.tables import metadata
 Connection = sa.Connection
 _BUSY_MILLISECONDS = 30_000
 _MIGRATING = 0x63726F7373  # any number that is always the same
+_LOOK_SECONDS = 5.0
+_FAILED_SECONDS = 3600.0  # after which a write that failed says little of the next one
+# SQLite's words and PostgreSQL's codes for: may not be written; no room; the disk is broken.
+_READ_ONLY = ("readonly database", "25006")
+_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file", "53100", "58030")
 _log = logging.getLogger(__name__)
 
 
@@ -43,6 +51,8 @@ class Database:
         self._glancing = engine.execution_options(one_statement=True)
         self._watching: sa.Connection | None = None
         self._lock = threading.Lock()
+        self._looked: tuple[float, bool] | None = None
+        self._failed: tuple[float, str] | None = None
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -79,12 +89,50 @@ class Database:
         if self.engine.dialect.name != "sqlite":
             return None
         with _one_line(), self._lock:
-            if self._watching is None:
-                self._watching = self._glancing.connect()
-            raw = self._watching.connection.dbapi_connection
-            assert raw is not None
-            found: int = raw.execute("PRAGMA data_version").fetchone()[0]
+            found: int = self._listener().execute("PRAGMA data_version").fetchone()[0]
             return found
+
+    def not_written(self) -> tuple[str, str] | None:
+        """Name and sentence of what keeps this process from writing; None when nothing does.
+
+        Looked at every few seconds, so that it may be asked with every answer.
+        """
+        now = time.monotonic()
+        if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
+            self._looked = now, self._is_read_only()
+        if self._looked[1]:
+            return "database_read_only", "the database can be read and not written"
+        failed = self._failed
+        if failed and now - failed[0] < _FAILED_SECONDS:
+            return "database_not_written", f"the last write failed: {failed[1]}"
+        return None
+
+    def _is_read_only(self) -> bool:
+        """Whether a transaction that writes would be refused; a busy database is not."""
+        if self.engine.dialect.name == "postgresql":
+            with self.glancing() as connection:
+                setting = sa.func.current_setting("transaction_read_only")
+                return bool(connection.scalar(sa.select(setting)) == "on")
+        with _one_line(), self._lock:
+            listener = self._listener()
+            listener.execute("PRAGMA busy_timeout=0")
+            try:
+                listener.execute("BEGIN IMMEDIATE")
+            except Exception as error:
+                return any(words in str(error) for words in _READ_ONLY)
+            finally:
+                with suppress(Exception):  # when it was not begun
+                    listener.execute("ROLLBACK")
+                listener.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+        return False
+
+    def _listener(self) -> Any:
+        """SQLite's own connection that stores nothing, kept open."""
+        if self._watching is None:
+            self._watching = self._glancing.connect()
+        raw = self._watching.connection.dbapi_connection
+        assert raw is not None
+        return raw
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -95,16 +143,33 @@ class Database:
         Unavailable
             When the database does not answer.
         """
-        with _one_line(), self.engine.connect() as connection:
+        with self._noted(), _one_line(), self.engine.connect() as connection:
             # SQLite would begin as a reader and fail when it turns writer behind another one.
             if self.engine.dialect.name == "sqlite":
                 connection = connection.execution_options(begin_immediate=True)
             with connection.begin():
                 yield connection
 
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Remember a write that failed for want of room or of the right, until one succeeds."""
+        try:
+            yield
+        except Unavailable as error:
+            orig = getattr(error.__cause__, "orig", None)
+            text = f"{error} {getattr(orig, 'sqlstate', None) or ''}"
+            if any(words in text for words in (*_READ_ONLY, *_NO_ROOM)):
+                self._failed = time.monotonic(), str(error)
+            raise
+        self._failed = None
+
     def migrate(self) -> None:
         """Bring the schema to this version of the program; does nothing when it is there."""
         script = ScriptDirectory.from_config(_alembic())
+        with self.reading() as connection:  # one that may not be written is read as it stands
+            now = MigrationContext.configure(connection).get_current_revision()
+            if now == script.get_current_head():
+                return
         with self.writing() as connection:
             self._wait_for_turn(connection)
             now = MigrationContext.configure(connection).get_current_revision()
@@ -226,6 +291,9 @@ def _one_line() -> Iterator[None]:
 def _sqlite(url: sa.URL) -> sa.Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+        if _is_frozen(Path(url.database)):
+            frozen = {"mode": "ro", "immutable": "1", "uri": "true"}
+            url = url.set(database=f"file:{quote(url.database)}", query=frozen)
     # Parameters may hold addresses, which no error and no log repeats.
     engine = sa.create_engine(url, hide_parameters=True)
 
@@ -264,6 +332,15 @@ def _upgrade(connection: sa.Connection, revision: str) -> None:
     config = _alembic()
     config.attributes["connection"] = connection
     command.upgrade(config, revision)
+
+
+def _is_frozen(file: Path) -> bool:
+    """Whether nobody writes a file in a folder that we may not write.
+
+    SQLite would make its log beside the file, and cannot read without.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    return file.exists() and not log.exists() and not os.access(file.parent, os.W_OK)
 
 
 def _alembic() -> Config:

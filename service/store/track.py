@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST_DAYS", "Pending", "Scored", "current", "pending", "put"]
+__all__ = ["MOST_DAYS", "Pending", "Scored", "current", "last_day", "pending", "put", "served"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -139,3 +139,26 @@ def current(
             row.content,
         )
     return list(last.values())
+
+
+def last_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:
+    """The last day that is scored of any issue of a kind; None when none is."""
+    i, s = issues.c, issue_scores.c
+    row = connection.execute(
+        sa.select(i.origin, s.days_known)
+        .join(issue_scores, s.issue_id == i.issue_id)
+        .where(i.series_id == series_id, i.kind == kind, s.superseded_at.is_(None))
+        .order_by(i.origin.desc(), s.days_known.desc())
+        .limit(1)
+    ).first()
+    return row.origin + dt.timedelta(days=row.days_known) if row else None
+
+
+def served(connection: sa.Connection, series_id: str, kind: str, since: dt.date) -> list[Scored]:
+    """The current scores of what was served, one for each origin of `since` on, by origin."""
+    models = sa.select(issues.c.champion).where(
+        issues.c.series_id == series_id, issues.c.kind == kind, issues.c.origin >= since
+    )
+    names = [str(row.champion) for row in connection.execute(models.distinct())]
+    found = current(connection, series_id, kind, since, names) if names else []
+    return [row for row in found if row.is_champion]

@@ -4,11 +4,17 @@ import datetime as dt
 
 import pytest
 
-from service.answers.state import state_of
+from service.answers.desk import Desk
+from service.answers.state import ABOUT_NOW, Facts, State, state_of
+from service.app import create_app
+from service.context import Context
 from service.settings import Settings
+from service.store import runs
 from service.store.issues import Issue
 from service.store.runs import Run
-from tests.service.support import NOW, utc
+from tests.service.support import NOW, Hand, utc
+
+HOUR = dt.timedelta(hours=1)
 
 
 def issue(champion: str = "pool", wanted: str = "pool", **failures: str) -> Issue:
@@ -23,6 +29,22 @@ def run(job: str, outcome: str) -> Run:
     return Run(1, job, "p", NOW, NOW, outcome, "the reason", {})
 
 
+def judged(
+    one: Issue | None = None,
+    now: dt.datetime = NOW,
+    settings: Settings | None = None,
+    facts: Facts | None = None,
+) -> State:
+    """The state with an issue that was just made, of figures as old as they are."""
+    one = one or issue()
+    made = Issue(**(vars(one) | {"issued_at": now}))
+    return state_of(made, facts or Facts(), now, settings or Settings())
+
+
+def names(state: State) -> list[str]:
+    return [reason.name for reason in state.reasons]
+
+
 @pytest.mark.parametrize(
     ("now", "status"),
     [
@@ -33,7 +55,7 @@ def run(job: str, outcome: str) -> Run:
     ],
 )
 def test_figures_more_than_three_days_old_are_stale(now: dt.datetime, status: str) -> None:
-    state = state_of(issue(), {}, now, Settings())
+    state = judged(now=now)
     assert state.status == status
     if status == "stale":
         (reason,) = state.reasons
@@ -46,18 +68,64 @@ def test_figures_more_than_three_days_old_are_stale(now: dt.datetime, status: st
 
 def test_the_age_is_counted_in_days_of_london() -> None:
     summer = Issue(**(vars(issue()) | {"data_through": dt.date(2025, 6, 10)}))
-    assert state_of(summer, {}, utc(2025, 6, 13, 22, 59), Settings()).status == "fresh"
-    assert state_of(summer, {}, utc(2025, 6, 13, 23, 0), Settings()).status == "stale"
+    assert judged(summer, utc(2025, 6, 13, 22, 59)).status == "fresh"
+    assert judged(summer, utc(2025, 6, 13, 23, 0)).status == "stale"
 
 
 def test_how_old_is_old_can_be_set() -> None:
+    assert judged(now=utc(2026, 1, 10, 12), settings=Settings(stale_after_days=10)).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [(utc(2026, 1, 3, 23, 59), []), (utc(2026, 1, 4, 0, 0), ["source_late"])],
+)
+def test_a_source_that_should_bring_figures_and_does_not_is_late(
+    now: dt.datetime, said: list[str]
+) -> None:
+    """The embedded figures are merely old: nobody expects them to grow."""
+    state = judged(now=now, settings=Settings(source="govuk"))
+    assert names(state) == said
+    assert state.status == ("degraded" if said else "fresh")
+    if said:
+        detail = "GOV.UK is late: the newest figure is of 2025-12-31, 4 days ago"
+        assert state.reasons[0].detail == detail
+
+
+def test_a_past_issue_is_old_where_the_newest_is_not() -> None:
+    newest = Issue(**(vars(issue()) | {"data_through": dt.date(2026, 1, 9)}))
+    now = utc(2026, 1, 10, 12)
+    newest = Issue(**(vars(newest) | {"issued_at": now}))
+    state = state_of(issue(), Facts(newest), now, Settings(source="govuk"))
+    assert (state.status, names(state)) == ("stale", ["figures_old"])
+
+
+def test_no_new_issue_for_36_hours_is_said_with_the_moment_of_the_last() -> None:
     settings = Settings(stale_after_days=10)
-    assert state_of(issue(), {}, utc(2026, 1, 10, 12), settings).status == "fresh"
+    assert state_of(issue(), Facts(), NOW + 36 * HOUR, settings).status == "fresh"
+    state = state_of(issue(), Facts(), NOW + 36 * HOUR + HOUR / 3600, settings)
+    assert (state.status, names(state)) == ("degraded", ["scheduler_down"])
+    assert state.reasons[0].detail == (
+        "no forecast was issued for 36 hours, the last at 2026-01-02T12:00:00Z: "
+        "the scheduler may be down"
+    )
+    assert "scheduler_down" not in names(
+        state_of(issue(), Facts(), NOW + 70 * HOUR, Settings(refit_hours=48))
+    ), "who refits every two days expects no issue before"
+
+
+@pytest.mark.parametrize(
+    ("age", "said"), [(None, ["weather_missing"]), (36, []), (36.01, ["weather_old"])]
+)
+def test_weather_that_should_be_there(age: float | None, said: list[str]) -> None:
+    facts = Facts(weather_read_at=NOW - age * HOUR if age else None)
+    assert names(judged(settings=Settings(weather="openmeteo"), facts=facts)) == said
+    assert judged(facts=facts).status == "fresh", "who reads no weather misses none"
 
 
 @pytest.mark.parametrize("job", ["ingest", "refit"])
 def test_a_job_that_failed_last_is_said(job: str) -> None:
-    state = state_of(issue(), {job: run(job, "failed")}, NOW, Settings())
+    state = judged(facts=Facts(last_runs={job: run(job, "failed")}))
     assert state.status == "degraded"
     assert [(r.name, r.detail) for r in state.reasons] == [
         (f"{job}_failed", f"the last {job} failed: the reason")
@@ -66,12 +134,12 @@ def test_a_job_that_failed_last_is_said(job: str) -> None:
 
 @pytest.mark.parametrize("outcome", ["done", "skipped", "running"])
 def test_a_job_that_did_not_fail_is_not(outcome: str) -> None:
-    assert state_of(issue(), {"refit": run("refit", outcome)}, NOW, Settings()).status == "fresh"
-    assert state_of(issue(), {"refit": None}, NOW, Settings()).status == "fresh"
+    assert judged(facts=Facts(last_runs={"refit": run("refit", outcome)})).status == "fresh"
+    assert judged(facts=Facts(last_runs={"refit": None})).status == "fresh"
 
 
 def test_a_champion_that_fell_is_said() -> None:
-    state = state_of(issue("hurdle", "pool", pool="no member stands"), {}, NOW, Settings())
+    state = judged(issue("hurdle", "pool", pool="no member stands"))
     assert state.status == "degraded"
     assert state.said()["reasons"] == [
         {
@@ -82,11 +150,70 @@ def test_a_champion_that_fell_is_said() -> None:
 
 
 def test_another_model_that_fell_leaves_it_fresh() -> None:
-    assert state_of(issue(prophet="did not converge"), {}, NOW, Settings()).status == "fresh"
+    assert judged(issue(prophet="did not converge")).status == "fresh"
 
 
 def test_degraded_is_worse_than_stale_and_both_are_said() -> None:
-    failed = {"ingest": run("ingest", "failed")}
-    state = state_of(issue(), failed, utc(2026, 2, 1), Settings())
+    facts = Facts(last_runs={"ingest": run("ingest", "failed")})
+    state = judged(now=utc(2026, 2, 1), facts=facts)
     assert state.status == "degraded"
-    assert [reason.name for reason in state.reasons] == ["figures_old", "ingest_failed"]
+    assert names(state) == ["figures_old", "ingest_failed"]
+
+
+def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None:
+    facts = Facts(
+        last_runs={job: run(job, "failed") for job in ("ingest", "refit")},
+        not_written=("database_read_only", "the database can be read and not written"),
+    )
+    settings = Settings(source="govuk", weather="openmeteo")
+    state = state_of(issue("hurdle", "pool"), facts, NOW + 90 * HOUR, settings)
+    assert names(state) == [
+        *("source_late", "scheduler_down", "champion_failed", "weather_missing"),
+        *("ingest_failed", "refit_failed", "database_read_only"),
+    ]
+    assert set(names(state)) - ABOUT_NOW == {"champion_failed"}
+
+
+def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "ingest", period, NOW)
+        assert run_id is not None
+        if outcome != "running":
+            runs.finish(connection, run_id, outcome, "the reason", detail, NOW)
+
+
+def test_a_source_tried_by_hand_says_nothing_of_the_one_that_is_set(
+    context: Context, clock: Hand
+) -> None:
+    desk = Desk(context, clock)
+    ran(context, "by hand", "failed", source="csv")
+    assert names(desk.view("people").state) == []
+    ran(context, "scheduled", "failed", source="figures")
+    assert names(desk.view("people").state) == ["ingest_failed"]
+    ran(context, "by hand again", "done", source="csv")
+    ran(context, "under way", "running")
+    assert names(desk.view("people").state) == ["ingest_failed"], "nothing has made it good"
+    ran(context, "scheduled again", "done", source="figures")
+    assert names(desk.view("people").state) == []
+
+
+def test_a_304_never_hides_a_state(context: Context, clock: Hand) -> None:
+    """Nothing changes but the state: each answer, in each form, is sent anew and says so."""
+    client = create_app(context, clock).test_client()
+    paths = ("forecast", "totals", "exceedance", "capacity", "quiet", "panel", "briefing")
+    addresses = [f"/v1/series/people/{path}" for path in paths] + ["/v1/series", "/"]
+    asked = [
+        (address, {"Accept": accept})
+        for address in addresses
+        for accept in ("application/json, text/html", "text/csv, */*;q=0.1")
+    ]
+    held = [client.get(address, headers=header).headers["ETag"] for address, header in asked]
+    for (address, header), etag in zip(asked, held, strict=True):
+        assert client.get(address, headers=header | {"If-None-Match": etag}).status_code == 304
+    ran(context, "scheduled", "failed", source="figures")
+    for (address, header), etag in zip(asked, held, strict=True):
+        answer = client.get(address, headers=header | {"If-None-Match": etag})
+        assert answer.status_code == 200, address
+        said = f"{answer.headers.get('X-Crossings-Status')} {answer.text}"
+        assert "degraded" in said, address
+    assert client.get("/readyz").status_code == 200

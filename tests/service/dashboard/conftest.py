@@ -18,7 +18,10 @@ from werkzeug.serving import make_server
 from bench.page import FLAGS
 from service.app import create_app
 from service.context import Context, open_context
+from service.jobs import refit as module
+from service.jobs.refit import refit
 from service.settings import Settings
+from tests.service import skies
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
@@ -60,6 +63,20 @@ def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def bare(empty: Context) -> Iterator[Site]:
     """The page over a database with nothing in it."""
     with _served(empty, Hand(NOW)) as served:
+        yield served
+
+
+@pytest.fixture
+def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """The page of a forecast that is made with the weather."""
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(module, "utc_now", hand)
+    context = skies.reading(filled)
+    skies.tell(
+        context.database, utc(2026, 1, 1, 5), [1.5, 0.9, 0.4, 0.35, 1.2, 2.6, 1.9], members=3
+    )
+    refit(context)
+    with _served(context, hand) as served:
         yield served
 
 
