@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from service.secrecy import Sealed
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 
 
-class WebSettings(BaseSettings):
+class WebSettings(Sealed):
     """Where it listens, who may read, and how much."""
 
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")

@@ -18,13 +18,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up; rooms of one floor do not see each other.
 FLOORS = [
-    {"secrecy", "web_settings"},
+    {"secrecy"},
+    {"web_settings"},
     {"forecast", "settings", "clock", "logs", "addresses"},
     {"sources", "registry", "store"},
     {"context"},
     {"answers"},
     {"api", "dashboard", "digest"},
-    {"jobs", "app"},
+    {"jobs", "app", "backup", "doctor"},
     {"server"},
     {"cli"},
 ]

@@ -28,6 +28,8 @@ _COMMANDS = {
     "prune": "service.cli.times",
     "status": "service.cli.operate",
     "config": "service.cli.config",
+    "backup": "service.cli.backup",
+    "restore": "service.cli.backup",
     "keys": "service.cli.keys",
     "digest": "service.cli.mail",
     "subscribers": "service.cli.mail",

@@ -22,6 +22,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from service.store.tables import metadata
+
 Connection = sa.Connection
 _BUSY_MILLISECONDS = 30_000
 _MIGRATING = 0x63726F7373  # any number that is always the same
@@ -169,21 +171,48 @@ class Database:
             if now == script.get_current_head():
                 return
         with self.writing() as connection:
-            if self.engine.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+            self._wait_for_turn(connection)
             now = MigrationContext.configure(connection).get_current_revision()
             if now == script.get_current_head():
                 return
-            known = {revision.revision for revision in script.walk_revisions()}
-            if now is not None and now not in known:
-                raise DatabaseError(
-                    f"the database is at migration {now}, which this version does not know: "
-                    "run the version that made it, or a newer one"
-                )
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if now is not None:
+                _require_known(script, now, "the database")
+            _upgrade(connection, "head")
         _log.info("database migrated from %s to %s", now, script.get_current_head())
+
+    def pending(self) -> tuple[str | None, str | None]:
+        """The migration that the database is at, and the one that this version brings it to."""
+        script = ScriptDirectory.from_config(_alembic())
+        with self.reading() as connection:
+            now = MigrationContext.configure(connection).get_current_revision()
+        return now, script.get_current_head()
+
+    @contextmanager
+    def renewing(self, revision: str) -> Iterator[sa.Connection]:
+        """A transaction over our tables, dropped and made anew as they were at `revision`.
+
+        When it ends they are brought to this version; when it fails all is as it was.
+
+        Raises
+        ------
+        DatabaseError
+            If `revision` is not known.
+        """
+        _require_known(ScriptDirectory.from_config(_alembic()), revision, "the backup")
+        with self.writing() as connection:
+            self._wait_for_turn(connection)
+            there = sa.MetaData()
+            named = set(sa.inspect(connection).get_table_names())
+            there.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
+            there.drop_all(connection)
+            _upgrade(connection, revision)
+            yield connection
+            _upgrade(connection, "head")
+
+    @staticmethod
+    def _wait_for_turn(connection: sa.Connection) -> None:
+        if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
 
     @contextmanager
     def alone(self, purpose: str) -> Iterator[bool]:
@@ -289,6 +318,20 @@ def _sqlite(url: sa.URL) -> sa.Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _require_known(script: ScriptDirectory, revision: str, whose: str) -> None:
+    if revision not in {one.revision for one in script.walk_revisions()}:
+        raise DatabaseError(
+            f"{whose} is at migration {revision}, which this version does not know: "
+            "run the version that made it, or a newer one"
+        )
+
+
+def _upgrade(connection: sa.Connection, revision: str) -> None:
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _is_frozen(file: Path) -> bool:

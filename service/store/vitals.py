@@ -2,25 +2,48 @@
 
 from __future__ import annotations
 
-__all__ = ["last_done", "runs_ended", "scores_mark"]
+__all__ = ["last_done", "remember", "runs_ended", "scores_mark"]
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 
-from service.store.tables import issue_scores, runs
+from service.store.tables import issue_scores, runs, runs_deleted
 
 
 def runs_ended(connection: sa.Connection) -> dict[tuple[str, str], int]:
-    """How many runs there were of each job with each outcome, but for those under way."""
-    c = runs.c
+    """How many runs there ever were of each job with each outcome, but for those under way."""
+    d = runs_deleted.c
+    kept = _counted(runs.c.outcome != "running").subquery()
+    gone = sa.select(d.job, d.outcome, d.number)
+    both = sa.union_all(sa.select(kept), gone).subquery().c
     rows = connection.execute(
-        sa.select(c.job, c.outcome, sa.func.count())
-        .where(c.outcome != "running")
-        .group_by(c.job, c.outcome)
-        .order_by(c.job, c.outcome)
+        sa.select(both.job, both.outcome, sa.func.sum(both.number))
+        .group_by(both.job, both.outcome)
+        .order_by(both.job, both.outcome)
     )
-    return {(job, outcome): number for job, outcome, number in rows}
+    return {(job, outcome): int(number) for job, outcome, number in rows}
+
+
+def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
+    """Remember how many the `old` runs are, which are about to be deleted."""
+    d = runs_deleted.c
+    for job, outcome, number in connection.execute(_counted(old)).all():
+        this = sa.and_(d.job == job, d.outcome == outcome)
+        more = runs_deleted.update().where(this).values(number=d.number + number)
+        if not connection.execute(more).rowcount:
+            row = {"job": job, "outcome": outcome, "number": number}
+            connection.execute(runs_deleted.insert().values(row))
+
+
+def _counted(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    c = runs.c
+    return (
+        sa.select(c.job, c.outcome, sa.func.count().label("number"))
+        .where(which)
+        .group_by(c.job, c.outcome)
+    )
 
 
 def last_done(connection: sa.Connection) -> dict[str, dt.datetime]:
