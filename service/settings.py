@@ -183,6 +183,18 @@ class Settings(BaseSettings):
         pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
+    webhook_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s/?#@]+(/[^\s#]*)?$",
+        repr=False,
+        description="Address that is told of alarms that begin and end; empty: none.",
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), description="Secret that signs what is told.", repr=False
+    )
+    webhook_secret_file: Path | None = Field(
+        None, description="File that holds the secret, instead of the variable."
+    )
 
     @property
     def database(self) -> str:
