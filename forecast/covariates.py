@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["CovariateTable", "Covariates", "CovariatesError"]
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +74,14 @@ class Covariates:
     def n_ahead(self) -> int:
         """Number of days that the futures cover."""
         return int(self.future.shape[1])
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of all of it: equal hashes, equal covariates."""
+        digest = hashlib.sha256(f"{self.names} {self.start} {self.future.shape};".encode())
+        for values in (self.history, self.future):
+            digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
+        return digest.hexdigest()
 
     def as_at(self, origin: DayLike, days_ahead: int) -> Covariates:
         """The covariates as if `origin` were today: what came then is its only future.

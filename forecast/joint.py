@@ -6,14 +6,14 @@ __all__ = ["BOATS", "PEOPLE", "SERIES", "Joint", "fit", "generator", "leading"]
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from forecast import states
 from forecast.covariates import Covariates
-from forecast.forecasters.base import Fitted, Forecaster, State
+from forecast.forecasters.base import Fitted, Forecaster, State, Weathered
 from forecast.occupancy import Occupancy
 from forecast.paths import Paths
 from forecast.series import DailySeries, Day
@@ -38,6 +38,17 @@ class Joint:
     series: str
     fitted: Fitted
     occupancy: Occupancy | None
+
+    @property
+    def covered_days(self) -> int:
+        """Days ahead for which weather was given; 0 for none."""
+        return self.fitted.covered_days if isinstance(self.fitted, Weathered) else 0
+
+    def assuming(self, seas: Mapping[int, str]) -> Joint:
+        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        if not isinstance(self.fitted, Weathered):
+            return self
+        return replace(self, fitted=self.fitted.assuming(seas))
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> dict[str, Paths]:
         """Draw joint paths of every series, each (n_paths, horizon); path k is one future."""

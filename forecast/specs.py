@@ -25,6 +25,7 @@ __all__ = [
     "closure",
     "parse",
     "published",
+    "reads_covariates",
 ]
 
 import dataclasses
@@ -50,6 +51,7 @@ FAMILIES = {
     "calibrated": "forecast.forecasters.calibrated:Calibrated",
 }
 _COMPOSED = ("pool", "calibrated")
+_READERS = ("level_hurdle",)
 ROLES = ("champion", "challenger", "baseline", "member")
 """From the best down; a member is fitted within its pools alone, and not published itself."""
 _KEYS = {"title", "family", "role", "parameters", "members"}
@@ -133,6 +135,11 @@ def closure(name: str, specs: Mapping[str, Spec]) -> list[Spec]:
 def published(specs: Mapping[str, Spec]) -> dict[str, Spec]:
     """Those of `specs` that are published by themselves: all but the members of pools."""
     return {name: spec for name, spec in specs.items() if spec.role != "member"}
+
+
+def reads_covariates(name: str, specs: Mapping[str, Spec]) -> bool:
+    """Whether the model `name`, or a member of it, makes anything of covariates."""
+    return any(spec.family in _READERS for spec in closure(name, specs))
 
 
 def champion(specs: Mapping[str, Spec]) -> str:

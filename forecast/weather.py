@@ -6,9 +6,10 @@ just before: people wait through rough days and then leave together.
 
 from __future__ import annotations
 
-__all__ = ["FittedWeather", "WeatherTerms", "error_growth", "season_runs"]
+__all__ = ["SEAS", "FittedWeather", "WeatherTerms", "error_growth", "season_days", "season_runs"]
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,12 @@ from forecast.series import Day
 
 Array = npt.NDArray[np.float64]
 
+SEAS = ("calm", "mixed", "rough")
+"""Thirds of the days of a season, by the mean of their drivers: what is high is rough."""
+
 _RUN_DAYS = 21
 _HALF_SEASON_DAYS = 20
+_SEA_HALF_SEASON_DAYS = 45
 _PRIOR_GROWTH = 0.05
 
 
@@ -84,6 +89,9 @@ class FittedWeather:
     future : ndarray, shape (n_members, n_ahead, k)
     trust : ndarray, shape (n_ahead,)
         Share of a member's departure from the season that is believed on each day.
+    assumed : mapping of int to str
+        One of `SEAS` for some of the days ahead, counted from 0, in the place of what is given;
+        a what-if, which is not kept with the rest.
     """
 
     terms: WeatherTerms
@@ -93,11 +101,12 @@ class FittedWeather:
     origin: Day
     future: Array
     trust: Array
+    assumed: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which there are members."""
-        return int(self.future.shape[1])
+        """Days ahead for which something is given or assumed."""
+        return max(int(self.future.shape[1]), *(day + 1 for day in self.assumed), 0)
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
         """Columns for each path and day, shape (n_paths, horizon, width).
@@ -105,7 +114,7 @@ class FittedWeather:
         A covered day is the season's mean, the trusted share of the member's departure from it,
         and a run of the season's past weather scaled to what the trust leaves open. Beyond the
         covered days the run alone remains, never a mean: it is the run of calm days that makes a
-        week.
+        week. A day that is assumed is any past day of its season and of that third.
 
         References
         ----------
@@ -113,7 +122,7 @@ class FittedWeather:
         chapter 4.
         """
         drivers = season_runs(self.past, 1, horizon, n_paths, rng)
-        covered = min(self.covered_days, horizon)
+        covered = min(int(self.future.shape[1]), horizon)
         if covered:
             member = rng.permutation(n_paths) % len(self.future)
             given, trust = self.future[member, :covered], self.trust[:covered, None]
@@ -123,6 +132,12 @@ class FittedWeather:
                 + trust * (given - centre)
                 + np.sqrt(1.0 - trust) * (drivers[:, :covered] - centre)
             )
+        if self.assumed:
+            (own,) = rng.spawn(1)  # what is not assumed is drawn as ever
+            for day, sea in self.assumed.items():
+                if day < horizon:
+                    of_sea = season_days(self.past, day + 1, sea)
+                    drivers[:, day] = self.past[of_sea[own.integers(0, len(of_sea), n_paths)]]
         lead = max(self.terms.wait_days, default=0)
         if lead:
             before = np.broadcast_to(self.past[-lead:], (n_paths, lead, drivers.shape[2]))
@@ -211,3 +226,25 @@ def season_runs(
             begin = np.clip(begin, 0, max(n - take, 0))
         out[:, done : done + take] = past[np.minimum(begin[:, None] + np.arange(take), n - 1)]
     return out
+
+
+def season_days(past: Array, ahead: int, sea: str) -> npt.NDArray[np.int64]:
+    """Which days of the past have the season of the day `ahead` days after it, and that sea.
+
+    Parameters
+    ----------
+    past : ndarray, shape (n_days, k)
+        Drivers that grow with the roughness of the sea, in standard deviations.
+    sea : str
+        One of `SEAS`.
+
+    Returns
+    -------
+    ndarray, shape (n_found,)
+        The calmest, middle or roughest third of the days within 45 of the same day of any year.
+    """
+    age = len(past) - 1 - np.arange(len(past)) + ahead
+    apart = np.abs((age + MEAN_YEAR / 2) % MEAN_YEAR - MEAN_YEAR / 2)
+    near = np.flatnonzero(apart <= _SEA_HALF_SEASON_DAYS)
+    ranked = near[np.argsort(past[near].mean(axis=1), kind="stable")]
+    return np.asarray(np.array_split(ranked, len(SEAS))[SEAS.index(sea)])

@@ -13,13 +13,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service import dashboard
 from service.answers.desk import Desk
-from service.api import docs, grafana, health, jobs, published, schemas, series
+from service.api import docs, grafana, health, jobs, metrics, published, schemas, series
 from service.api.auth import register_auth
 from service.api.compression import compress
 from service.api.contract import complete
 from service.api.doors import register_doors
 from service.api.errors import register_errors
 from service.api.limits import register_limits
+from service.api.metrics import register_metrics
+from service.api.trail import register_trail
 from service.clock import utc_now
 from service.context import Context
 
@@ -53,13 +55,15 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
+    register_metrics(app, app.extensions["desk"])
+    register_trail(app, context.settings)
     register_errors(app)
     register_doors(app, context.settings)
     # Who asks is found out first, then counted, then let in or refused: guessing counts too.
     register_auth(app)
     register_limits(app, context.settings)
     app.before_request(app.extensions["require"])
-    for room in (series, published, jobs, health, docs, grafana, dashboard):
+    for room in (series, published, jobs, health, metrics, docs, grafana, dashboard):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(dashboard.subscriptions)
     app.spec_processor(complete)

@@ -5,15 +5,19 @@ from __future__ import annotations
 __all__ = ["Worker", "serve"]
 
 import contextlib
+import os
+import shutil
 import socket
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
-from service.app import create_app
+from service.api.spans import require_extra
 from service.context import open_context
 from service.settings import Settings
 
@@ -55,6 +59,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.shutdown(socket.SHUT_RDWR)
 
 
+class _Log(Logger):  # type: ignore[misc]
+    """What gunicorn says goes where all else goes, and in its form."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave the writing to the root logger."""
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(cfg.loglevel.upper())
+
+
 class _Server(BaseApplication):  # type: ignore[misc]
     def __init__(self, settings: Settings, make: Callable[[Settings], Any]) -> None:
         self.settings = settings
@@ -71,7 +85,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": 10,
             "keepalive": 5,
             "loglevel": "warning",
+            "logger_class": _Log,
             "control_socket_disable": True,
+            "child_exit": _forget,
             # A request line and headers larger than any of ours are refused at once.
             "limit_request_line": 4094,
             "limit_request_fields": 50,
@@ -94,4 +110,29 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
     make : callable
         Makes the WSGI application in each worker; ours unless given.
     """
-    _Server(settings, make or (lambda own: create_app(open_context(own)))).run()
+    require_extra(settings)
+    with _counting_together():
+        # Before the fork, so that the workers share what is loaded; after the folder is set, which
+        # the library of the metrics looks for when it is loaded.
+        from service.app import create_app
+
+        _Server(settings, make or (lambda own: create_app(open_context(own)))).run()
+
+
+@contextlib.contextmanager
+def _counting_together() -> Iterator[None]:
+    """A private folder in which the workers count requests, so that any of them knows the sum."""
+    ours = os.getpid()
+    folder = tempfile.mkdtemp(prefix="crossings-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    try:
+        yield
+    finally:
+        if os.getpid() == ours:  # a worker leaves by this way too
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _forget(server: Any, worker: Any) -> None:  # noqa: ARG001
+    from service.api.metrics import forget_worker
+
+    forget_worker(worker.pid)

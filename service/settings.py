@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-__all__ = ["Settings", "SettingsError", "load"]
+__all__ = ["SECRETS", "Settings", "SettingsError", "load", "variable"]
 
+import contextlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import (
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-_RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
+from service.secrecy import MASK, mask_url, passwords_of, read_line
+from service.web_settings import WebSettings
+
+# Not between one and two at night, an hour that is left out or comes twice once a year.
+_CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
+_TIME = rf"^{_CLOCK}$"
+_TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
 PROJECT = Path(__file__).resolve().parent.parent
 # ASCII and no control characters: nothing of it can begin a header of its own.
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
+
+
+SECRETS = (
+    *("rate_store", "webhook_url", "webhook_secret"),
+    *("database_url", "weather_key", "smtp_password"),
+)
+"""Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
+_FILES = {f"{name}_file": name for name in SECRETS}
 
 
 class SettingsError(ValueError):
@@ -23,54 +45,17 @@ class SettingsError(ValueError):
 HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 
 
-class Settings(BaseSettings):
+class Settings(WebSettings):
     """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
 
-    model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
-
-    host: str = Field("127.0.0.1", description="Address that the web server binds.")
-    port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
-    workers: int = Field(1, ge=1, le=64, description="Web worker processes.")
-    threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
-    public_url: str = Field(
-        "", description="Address under which readers reach the service; empty: host and port."
-    )
-    trusted_proxies: int = Field(
-        0,
-        ge=0,
-        le=10,
-        description="Proxies before the web server whose forwarded addresses are believed; "
-        "set it whenever there is one.",
-    )
-    anonymous_reading: Literal["local", "yes", "no"] = Field(
-        "local",
-        description="Who may read without a key; `local`: who asks from this machine a server "
-        "bound to loopback, with no proxy between.",
-    )
-    rate_per_key: str = Field(
-        "1200/minute", pattern=_RATE, description="Requests that one key may make; empty: any."
-    )
-    rate_per_address: str = Field(
-        "600/minute",
-        pattern=_RATE,
-        description="Requests that one address may make without a key; empty: any.",
-    )
-    rate_store: str = Field(
-        "memory://",
-        pattern=r"^(memory://|rediss?://.+)$",
-        description="Where requests are counted: `memory://`, each worker for itself, or a "
-        "`redis://` URL.",
-    )
-    cors_origins: str = Field(
-        "",
-        description="Origins, with commas between, whose pages may read the API in a browser.",
-    )
-    contact: str = Field(
-        "", description="Who runs this copy and how to reach them, as the page says it."
-    )
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
-        "", description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`."
+        "",
+        repr=False,
+        description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
+    )
+    database_url_file: Path | None = Field(
+        None, description="File that holds that URL, instead of the variable."
     )
     models_dir: Path = Field(
         PROJECT / "models", description="Folder of the declared models (TOML)."
@@ -111,6 +96,9 @@ class Settings(BaseSettings):
     weather_key: SecretStr = Field(
         SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
     )
+    weather_key_file: Path | None = Field(
+        None, description="File that holds that key, instead of the variable."
+    )
     agent_contact: str = Field(
         "",
         max_length=200,
@@ -141,8 +129,67 @@ class Settings(BaseSettings):
         le=8760,
         description="Hours between the scheduler's refits when no new figure arrives.",
     )
+    fit_seconds: float = Field(
+        300,
+        ge=0,
+        le=86_400,
+        description="Seconds that the fit of one model may take; 0: any, and in the process "
+        "that asks for it.",
+    )
+    fit_memory_mb: int = Field(
+        2048, ge=64, description="Memory that the fit of one model may use, in MB."
+    )
+    heartbeat_seconds: float = Field(
+        10,
+        gt=0,
+        le=600,
+        description="Seconds between the heartbeats of a run; after six that are missed its "
+        "process counts as dead.",
+    )
+    ingest_times: str = Field(
+        "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
+    )
+    ingest_times_weekend: str = Field(
+        "09:40", pattern=_TIMES, description="The same at weekends, beside those of every day."
+    )
+    ingest_again_minutes: int = Field(
+        20,
+        ge=5,
+        le=60,
+        description="Minutes after which GOV.UK is asked again while it lacks the day before.",
+    )
+    ingest_until_hour: int = Field(
+        21, ge=1, le=24, description="Hour until which it is asked again, UK time."
+    )
+    weather_times: str = Field(
+        "05:25,11:25,17:25,23:25",
+        pattern=_TIMES,
+        description="Times at which the weather is read, UK time.",
+    )
+    prune_time: str = Field(
+        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, UK time."
+    )
+    catch_up_hours: float = Field(
+        24, gt=0, le=168, description="Age in hours up to which a missed run is caught up."
+    )
+    keep_issues_days: int = Field(
+        1827, ge=366, description="Days that issues and their scores are kept."
+    )
+    keep_runs_days: int = Field(400, ge=30, description="Days that the rows of runs are kept.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
+    )
+    log_format: Literal["auto", "json", "lines"] = Field(
+        "auto",
+        description="Form of the log; `auto`: lines to read on a terminal, JSON elsewhere.",
+    )
+    log_requests: Literal["failed", "all"] = Field(
+        "failed", description="Requests that are logged; `failed`: those answered 5xx."
+    )
+    tracing: Literal["off", "otlp"] = Field(
+        "off",
+        description="`otlp`: spans of requests go to an OpenTelemetry collector, as the standard "
+        "variables `OTEL_*` say.",
     )
     smtp_host: str = Field("", description="SMTP server that takes the mail; empty: no mail.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
@@ -180,21 +227,58 @@ class Settings(BaseSettings):
     )
     digest_time: str = Field(
         "15:30",
-        pattern=r"^([01]\d|2[0-3]):[0-5]\d$",
+        pattern=_TIME,
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
-    webhook_url: str = Field(
-        "",
-        pattern=r"^$|^https?://[^\s/?#@]+(/[^\s#]*)?$",
-        repr=False,
-        description="Address that is told of alarms that begin and end; empty: none.",
-    )
-    webhook_secret: SecretStr = Field(
-        SecretStr(""), description="Secret that signs what is told.", repr=False
-    )
-    webhook_secret_file: Path | None = Field(
-        None, description="File that holds the secret, instead of the variable."
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take from its file what is not given itself; the file's own check says what is wrong."""
+        fields = cls.model_fields
+        given = {
+            name: value
+            for name, value in values.items()
+            # An empty path would be the current folder.
+            if value != "" or name not in fields or fields[name].default is not None
+        }
+        for file, name in _FILES.items():
+            if given.get(file) and name not in given:
+                with contextlib.suppress(OSError, ValueError):
+                    given[name] = read_line(Path(given[file]))
+        return given
+
+    @field_validator(*_FILES)
+    @classmethod
+    def _check_file(cls, file: Path | None, info: ValidationInfo) -> Path | None:
+        if file is None:
+            return None
+        assert info.field_name is not None
+        name = _FILES[info.field_name]
+        try:
+            content = read_line(file)
+        except OSError as error:
+            raise ValueError(f"expected a file that can be read ({error.strerror})") from error
+        except ValueError as error:
+            raise ValueError(f"expected a file with one line of text ({error})") from error
+        if content != _plain(info.data.get(name, content)):  # absent when it is refused itself
+            raise ValueError(f"expected either this or {variable(name)}, not both")
+        return file
+
+    def shown(self, name: str) -> str:
+        """The value of a setting, as anyone may see it."""
+        value = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return MASK if value else ""
+        if name in SECRETS:
+            return mask_url(value)
+        return "" if value is None else str(value)
+
+    def secrets(self) -> set[str]:
+        """Every secret that these settings hold; for masking alone."""
+        values = [getattr(self, name) for name in SECRETS]
+        found = {_plain(value) for value in values if isinstance(value, SecretStr)}
+        return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
     @property
     def database(self) -> str:
@@ -228,8 +312,19 @@ def load() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [
-            f"CROSSINGS_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}, found {e['input']!r}"
-            for e in error.errors()
-        ]
-        raise SettingsError("\n".join(lines)) from error
+        lines = []
+        for found in error.errors():
+            name = "_".join(map(str, found["loc"]))
+            value = "a value that is not shown" if name in SECRETS else repr(found["input"])
+            message = found["msg"].removeprefix("Value error, ")
+            lines.append(f"{variable(name)}: {message}, found {value}")
+        raise SettingsError("\n".join(lines)) from None
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CROSSINGS_{name.upper()}"
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

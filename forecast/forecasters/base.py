@@ -8,11 +8,12 @@ __all__ = [
     "FitError",
     "Fitted",
     "Forecaster",
+    "Weathered",
     "require_days",
     "whole_people",
 ]
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -68,6 +69,20 @@ class Explained(Protocol):
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
     ) -> npt.NDArray[np.float64]:
         """Mean forecast, (horizon,), when the factors `absent` may be any of their past values."""
+        ...
+
+
+@runtime_checkable
+class Weathered(Protocol):
+    """A fitted forecaster that may have been given weather."""
+
+    @property
+    def covered_days(self) -> int:
+        """Days ahead for which it was; 0 for none."""
+        ...
+
+    def assuming(self, seas: Mapping[int, str]) -> Fitted:
+        """The same, where days ahead, counted from 0, are one of `forecast.weather.SEAS`."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 __all__ = ["Calibrated", "FittedCalibrated"]
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,14 @@ from forecast import states
 from forecast.calibration import normal_score, spread, stretch_of
 from forecast.covariates import Covariates, CovariatesError
 from forecast.explain import factors_of, mean_without
-from forecast.forecasters.base import FitError, Fitted, Forecaster, State, whole_people
+from forecast.forecasters.base import (
+    FitError,
+    Fitted,
+    Forecaster,
+    State,
+    Weathered,
+    whole_people,
+)
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
 
@@ -78,7 +85,10 @@ class Calibrated:
             if (origin - series.start).astype(int) + 1 < self.least_days:
                 break
             try:
-                known = covariates and covariates.as_at(origin, self.window_days)
+                # As many days as are foreseen now: more would make the errors too small.
+                known = covariates and covariates.as_at(
+                    origin, min(self.window_days, covariates.n_ahead)
+                )
                 past = base.fit(series.upto(origin), known)
             except (FitError, CovariatesError):
                 break  # too little is known so far back; the later origins stand
@@ -102,6 +112,12 @@ class FittedCalibrated:
     def covered_days(self) -> int:
         """Days ahead for which the member has weather."""
         return int(getattr(self.base, "covered_days", 0))
+
+    def assuming(self, seas: Mapping[int, str]) -> FittedCalibrated:
+        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        if not isinstance(self.base, Weathered):
+            return self
+        return replace(self, base=self.base.assuming(seas))
 
     @property
     def factors(self) -> tuple[str, ...]:

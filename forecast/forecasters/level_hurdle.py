@@ -9,7 +9,7 @@ from __future__ import annotations
 
 __all__ = ["FittedLevelHurdle", "LevelHurdle"]
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -190,6 +190,12 @@ class FittedLevelHurdle:
     def covered_days(self) -> int:
         """Days ahead for which weather was given."""
         return 0 if self.weather is None else self.weather.covered_days
+
+    def assuming(self, seas: Mapping[int, str]) -> FittedLevelHurdle:
+        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        if self.weather is None:
+            return self
+        return replace(self, weather=replace(self.weather, assumed=dict(seas)))
 
     @property
     def factors(self) -> tuple[str, ...]:

@@ -14,7 +14,14 @@ import numpy.typing as npt
 from forecast import states
 from forecast.covariates import Covariates
 from forecast.explain import factors_of, mean_without
-from forecast.forecasters.base import Continues, FitError, Fitted, Forecaster, State
+from forecast.forecasters.base import (
+    Continues,
+    FitError,
+    Fitted,
+    Forecaster,
+    State,
+    Weathered,
+)
 from forecast.paths import Paths
 from forecast.series import DailySeries
 
@@ -65,6 +72,19 @@ class FittedPool:
 
     members: Mapping[str, Fitted]
     shares: np.ndarray[tuple[int], np.dtype[np.float64]]
+
+    @property
+    def covered_days(self) -> int:
+        """Days ahead for which any member has weather."""
+        return max(getattr(member, "covered_days", 0) for member in self.members.values())
+
+    def assuming(self, seas: Mapping[int, str]) -> FittedPool:
+        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        members = {
+            name: member.assuming(seas) if isinstance(member, Weathered) else member
+            for name, member in self.members.items()
+        }
+        return FittedPool(members, self.shares)
 
     @property
     def factors(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from service.answers.checks import check_whole
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.clock import LONDON, instant
-from service.store import issues
+from service.store import issues, notes
 from service.store.issues import Issue
 
 
@@ -85,11 +85,13 @@ def one(desk: Desk, series_id: str, issue_id: str) -> dict[str, Any]:
         if issue is None or issue.series_id != series_id:
             raise NotFound(f"expected an issue of {series_id}, found {issue_id!r}")
         entries = desk.entries(connection, issue)
+        weather = notes.read(connection, issue_id, notes.WEATHER)
     models = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version} for e in entries
     ]
     failures = [{"model": name, "reason": why} for name, why in issue.failures.items()]
     frozen = {"kind": issue.kind, "seed": issue.seed, "inputs_hash": issue.inputs_hash}
+    frozen |= {"weather": weather} if weather else {}
     head = {"series_id": series_id, "unit": series_id}
     return head | _row(issue) | frozen | {"models": models, "failures": failures}
 

@@ -50,7 +50,9 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
     )
     if length < 1:
         raise BadQuestion("since", "an issue that forecast some of the same days", since)
-    causes = list(chain[0]["causes"])
+    # An issue that knew nothing of the weather does not name it.
+    named = {cause for note in chain for cause in note["causes"]}
+    causes = [cause for cause in notes.CAUSES if cause in named]
     rows = []
     for ahead in range(length):
         day = first + dt.timedelta(days=ahead)
@@ -58,7 +60,7 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
         oldest, where = at[-1]
         rows.append(
             {"time": f"{day}T00:00:00Z", "date": str(day), "before": oldest["before"][where]}
-            | {c: round(sum(note["causes"][c][i] for note, i in at), 3) for c in causes}
+            | {c: round(sum(_share(note, c, i) for note, i in at), 3) for c in causes}
             | {"after": chain[0]["after"][at[0][1]]}
         )
     totals = [
@@ -77,6 +79,10 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
         "rows": rows,
         "totals": totals,
     }
+
+
+def _share(note: dict[str, Any], cause: str, at: int) -> float:
+    return float(note["causes"][cause][at]) if cause in note["causes"] else 0.0
 
 
 def _chain(connection: Connection, view: View, since: str | None) -> list[dict[str, Any]]:

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from forecast.joint import SERIES
+from forecast.joint import SERIES, Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
 from service.clock import LONDON, utc_now
 from service.context import Context
+from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
 from service.store import issues, marks, observations, runs, weather
 from service.store.database import Connection
@@ -190,6 +191,32 @@ class Desk:
                 kept = version, read(connection)
             self._read[name] = kept
         return kept[1]  # type: ignore[return-value]
+
+    def fitted(self, view: View) -> Joint:
+        """The fit that the paths of `view` were drawn from.
+
+        Raises
+        ------
+        NotPossible
+            If it is not on this machine, or no longer.
+        """
+        root, entry = self.context.settings.fitted_folder, view.entry
+
+        def read() -> Joint:
+            version = named(root, entry.model, entry.version)
+            if version is None:
+                raise NotPossible(
+                    f"the fitted version {entry.version} of {entry.model} is no longer kept; "
+                    "ask for the latest issue"
+                )
+            try:
+                return load(version)
+            except RegistryError as error:
+                raise NotPossible(
+                    f"{entry.model} cannot be read again: its files are broken"
+                ) from error
+
+        return self._once(("fitted", entry.model, entry.version), read)
 
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Id of the issue of another series that was drawn together with `issue`."""

@@ -1,11 +1,11 @@
-"""What if there were more arrivals, or more people in each boat: beside the forecast, never in it.
+"""What if there were more arrivals, fuller boats or a calm sea: beside the forecast, never in it.
 
 A scenario is computed when it is asked for and stored nowhere.
 """
 
 from __future__ import annotations
 
-__all__ = ["SEAS", "Scenario", "scenario"]
+__all__ = ["Scenario", "scenario"]
 
 import datetime as dt
 import math
@@ -16,13 +16,15 @@ from typing import Any
 from forecast import joint
 from forecast.paths import Paths
 from forecast.scenarios import people_per_boat, scaled
+from forecast.series import as_day
 from service.answers.bands import bands
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.totals import periods
+from service.store import notes
 
-SEAS = ("calm", "mixed", "rough")
 _PERIODS = ("next_7_days", "next_28_days")
+_LEAST_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Scenario:
     people_per_boat : float | None
         Mean number of people in each boat, 1 to 300; None: as forecast.
     weather : mapping of date to str
-        ``calm``, ``mixed`` or ``rough`` by day.
+        ``calm``, ``mixed`` or ``rough`` by day: the third of the past days of that season, by
+        waves and wind, from which the day is taken.
     """
 
     level_percent: float = 0.0
@@ -63,11 +66,7 @@ def scenario(
         If the model of this issue does not use what is assumed.
     """
     _check(assumed)
-    if assumed.weather:
-        raise NotPossible(
-            f"weather: the model {view.entry.model} of issue {view.issue.issue_id} uses no "
-            "weather, so that calm or rough days change nothing in it"
-        )
+    base = _under(desk, view, assumed.weather, horizon) if assumed.weather else view.paths
     plain = _answered(view, view.paths, horizon, levels)
     people, boats = (_paths(desk, view, name) for name in (joint.PEOPLE, joint.BOATS))
     load = people_per_boat(people, boats) if people and boats else None
@@ -77,13 +76,13 @@ def scenario(
             raise NotPossible("people_per_boat: no boats are drawn with the people of this issue")
         factor *= assumed.people_per_boat / load
     rng = joint.generator(view.issue.seed, "scenario", view.paths.start)
-    changed = view.paths if math.isclose(factor, 1) else scaled(view.paths, factor, rng)
+    changed = base if math.isclose(factor, 1) else scaled(base, factor, rng)
     return {
         "kind": "scenario",
         "assumed": {
             "level_percent": assumed.level_percent,
             "people_per_boat": assumed.people_per_boat,
-            "weather": {},
+            "weather": {str(day): sea for day, sea in sorted(assumed.weather.items())},
         },
         "people_per_boat_forecast": round(load, 2) if load else None,
         "horizon": horizon,
@@ -91,6 +90,27 @@ def scenario(
         **_answered(view, changed, horizon, levels),
         "forecast": plain,
     }
+
+
+def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int) -> Paths:
+    """Paths of the fit behind `view`, drawn anew under another weather."""
+    issue, model = view.issue, view.entry.model
+    with desk.context.database.reading() as connection:
+        note = notes.read(connection, issue.issue_id, notes.WEATHER) or {}
+    if model not in note.get("models", ()):
+        why = f" ({note['reason']})" if note.get("status") == "missing" else ""
+        raise NotPossible(
+            f"weather: the model {model} of issue {issue.issue_id} uses no weather{why}, "
+            "so that calm or rough days change nothing in it"
+        )
+    reach = min(max(horizon, _LEAST_DAYS), issue.horizon_days)
+    days = view.paths.dates[:horizon].tolist()
+    for day in weather:
+        if day not in days:
+            raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
+    fit = desk.fitted(view).assuming({days.index(day): sea for day, sea in weather.items()})
+    rng = joint.generator(issue.seed, model, as_day(issue.origin))
+    return fit.draw(reach, issue.n_paths, rng)[issue.series_id]
 
 
 def _answered(view: View, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def register_auth(app: Flask) -> None:
         state = key.state(desk.clock()) if key else "not known"
         if key is None or state != "active":
             g.refused = f"the key is {state}"
-            _log.warning("refused %s: %s (%s…)", request.path, g.refused, _shown(presented))
+            _log.warning("refused %s: %s (%s…)", request.endpoint, g.refused, _shown(presented))
             return
         g.key = key
         uses.note(desk, key)
@@ -71,7 +71,7 @@ def register_auth(app: Flask) -> None:
             if g.refused or request.endpoint in OPERATE or not _is_open(settings):
                 raise _unauthorised(g.refused or "expected a key")
         elif request.endpoint in OPERATE and g.key.scope != "operate":
-            _log.warning("refused %s: key %s may only read", request.path, g.key.prefix)
+            _log.warning("refused %s: key %s may only read", request.endpoint, g.key.prefix)
             raise Problem(403, "expected a key of the scope operate, found one that may read")
 
     app.extensions["require"] = require

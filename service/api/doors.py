@@ -26,7 +26,9 @@ _HEADERS = {
         "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
 }
-_SHOWN_TO_PAGES = "ETag, Link, Location, Retry-After, X-Crossings-Status, X-Crossings-Issue-Id"
+_SHOWN_TO_PAGES = (
+    "ETag, Link, Location, Retry-After, X-Crossings-Status, X-Crossings-Issue-Id, X-Request-Id"
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 

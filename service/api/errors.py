@@ -114,7 +114,9 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    _log.exception("unexpected error at %s", request.path, exc_info=error)
+    # The route and not the path, which may carry a token.
+    route = request.url_rule.rule if request.url_rule else "no route"
+    _log.exception("unexpected error at %s", route, exc_info=error)
     return _answer(500, "an unexpected error, which has been logged")
 
 

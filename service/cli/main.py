@@ -25,7 +25,10 @@ _COMMANDS = {
     "hindcast": "service.cli.record",
     "serve": "service.cli.operate",
     "scheduler": "service.cli.operate",
+    "schedule": "service.cli.times",
+    "prune": "service.cli.times",
     "status": "service.cli.operate",
+    "config": "service.cli.config",
     "keys": "service.cli.keys",
     "digest": "service.cli.mail",
     "subscribers": "service.cli.mail",
@@ -62,8 +65,8 @@ def group(ctx: click.Context) -> None:
     Settings come from CROSSINGS_* variables. Exit status: 0 done, 1 not done,
     2 bad input or settings.
     """
-    ctx.obj = settings_module.load()
-    configure(ctx.obj.log_level)
+    settings = ctx.obj = settings_module.load()
+    configure(settings.log_level, settings.log_format, settings.secrets())
 
 
 def main() -> None:

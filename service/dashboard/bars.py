@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["chance_bars", "count_bars", "share_bars"]
+__all__ = ["chance_bars", "count_bars", "share_bars", "wave_bar"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -52,6 +52,16 @@ def share_bars(counts: Sequence[int], title: str) -> Markup:
         f'y1="{even:.1f}" y2="{even:.1f}"/>'
     )
     return sheet.svg(title, [*_frame(sheet), *ends, *_bars(sheet, shares), line], "chart small")
+
+
+def wave_bar(metres: float, top: float) -> Markup:
+    """Draw how high the waves are, of `top`; the number stands beside it."""
+    height = 40 * min(metres / top, 1)
+    return Markup(
+        f'<svg class="wave" viewBox="0 0 40 41" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="ground" width="40" height="41"/>'
+        f'<rect class="height" y="{40 - height:.1f}" width="40" height="{height + 1:.1f}"/></svg>'
+    )
 
 
 def _top(chances: Sequence[float]) -> float:

@@ -13,12 +13,14 @@ from service.answers.exceedance import exceedance
 from service.answers.figures import figures
 from service.answers.headline import headline
 from service.answers.totals import PERIODS, periods
+from service.answers.weather import coming
 from service.dashboard.asked import Asked
-from service.dashboard.bars import chance_bars
+from service.dashboard.bars import chance_bars, wave_bar
 from service.dashboard.fan import fan_chart, range_bar
 from service.dashboard.words import per_cent
 
 _PAST_DAYS, _HORIZON = 90, 28
+_HIGH_SEA_M = 2.5
 _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
 
@@ -61,7 +63,20 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
         "above": above,
         "has_come": bool(came),
         "totals": totals,
+        "sea": _sea(asked),
         "tiles": [row for name in _TILES for row in totals if row["period"] == name],
+    }
+
+
+def _sea(asked: Asked) -> dict[str, Any] | None:
+    """The weather of the coming days; each with a bar as high as its waves."""
+    found = coming(asked.desk, asked.view)
+    if found is None:
+        return None
+    top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in found["rows"]))
+    return found | {
+        "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in found["rows"]],
+        "made_at": dt.datetime.fromisoformat(found["made_at"]),
     }
 
 

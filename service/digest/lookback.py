@@ -17,7 +17,12 @@ from service.store.deliveries import Edition
 
 _DAYS = 7
 _RECORD_WEEKS = 26
-_CAUSES = {"model": "the model", "revision": "revised figures", "new_figures": "new figures"}
+_CAUSES = {
+    "model": "the model",
+    "revision": "revised figures",
+    "weather": "the weather ahead",
+    "new_figures": "new figures",
+}
 
 
 def last_week(desk: Desk, previous: Edition | None) -> dict[str, Any]:

@@ -167,7 +167,7 @@ class Session:
                 smtp.starttls(context=self._tls())
             smtp.ehlo_or_helo_if_needed()
             if s.smtp_user:
-                smtp.login(s.smtp_user, self._password())
+                smtp.login(s.smtp_user, s.smtp_password.get_secret_value())
         except BaseException:
             smtp.close()
             raise
@@ -177,15 +177,6 @@ class Session:
         context = ssl.create_default_context(cafile=self._settings.smtp_ca_file)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         return context
-
-    def _password(self) -> str:
-        file = self._settings.smtp_password_file
-        if file is None:
-            return self._settings.smtp_password.get_secret_value()
-        try:
-            return file.read_text("utf-8").rstrip("\r\n")
-        except OSError as error:
-            raise MailError(f"CROSSINGS_SMTP_PASSWORD_FILE: {file}: {error.strerror}") from error
 
     def _close(self, politely: bool = True) -> None:
         if self._smtp is not None:

@@ -47,7 +47,7 @@ def alert(
     """
     if not context.settings.webhook_url:
         return Outcome("skipped", "CROSSINGS_WEBHOOK_URL is not set")
-    webhook = Webhook(context.settings.webhook_url, _secret(context.settings), **patience)
+    webhook = _webhook(context.settings, **patience)
     with context.database.alone("alert") as held:
         if not held:
             return Outcome("skipped", "another process is posting")
@@ -74,7 +74,7 @@ def trial(settings: Settings, clock: Clock = utc_now) -> str:
     """
     if not settings.webhook_url:
         raise JobError("CROSSINGS_WEBHOOK_URL: expected an address, found nothing")
-    webhook, now = Webhook(settings.webhook_url, _secret(settings), attempts=1), clock()
+    webhook, now = _webhook(settings, attempts=1), clock()
     said = {"type": "test", "timestamp": instant(now), "data": {"service": settings.address}}
     try:
         webhook.post(f"test_{int(now.timestamp())}", now, json.dumps(said).encode())
@@ -139,15 +139,9 @@ def _put_off(context: Context, event: Event, now: dt.datetime) -> bool:
     return given_up
 
 
-def _secret(settings: Settings) -> str:
-    file = settings.webhook_secret_file
+def _webhook(settings: Settings, **patience: Any) -> Webhook:
+    """The webhook that the settings name; signing is tried before anything is said."""
     secret = settings.webhook_secret.get_secret_value()
-    if file is not None:
-        try:
-            secret = file.read_text("utf-8").rstrip("\r\n")
-        except (OSError, UnicodeError) as error:
-            why = getattr(error, "strerror", None) or "expected text"
-            raise JobError(f"CROSSINGS_WEBHOOK_SECRET_FILE: {file}: {why}") from error
     if len(secret) < _SHORTEST_SECRET:
         raise JobError(
             f"CROSSINGS_WEBHOOK_SECRET: expected at least {_SHORTEST_SECRET} characters, "
@@ -157,4 +151,4 @@ def _secret(settings: Settings) -> str:
         sign(secret, "", 0, b"")
     except ValueError as error:
         raise JobError(f"CROSSINGS_WEBHOOK_SECRET: {error}") from error
-    return secret
+    return Webhook(settings.webhook_url.get_secret_value(), secret, **patience)

@@ -1,87 +1,40 @@
 """The scheduler: one process that runs the jobs at their times.
 
-Web processes never schedule. Jobs are declared here, not stored; each run claims its row before
-any work, so that a second scheduler by mistake does no harm.
+Web processes never schedule. Jobs are declared in code, not stored; each time of a job is a row
+that is claimed before any work, so that a second scheduler by mistake does no harm, a time that
+was missed is seen, and one whose process died is taken over.
 """
 
 from __future__ import annotations
 
-__all__ = ["SCHEDULE", "Scheduled", "build", "run"]
+__all__ = ["build", "catch_up", "run", "run_due"]
 
 import datetime as dt
 import logging
 import os
 import signal
-from collections.abc import Callable
-from dataclasses import dataclass
 from types import FrameType
 
-from apscheduler.events import EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
-from apscheduler.triggers.cron import CronTrigger
 
-from service.clock import LONDON, instant, utc_now
+from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs import asked
-from service.jobs.compare import compare
-from service.jobs.digest import post
-from service.jobs.ingest import ingest
-from service.jobs.record import JobError, abandon
-from service.jobs.refit import refit
-from service.jobs.weather import weather
+from service.jobs.record import JobError, Outcome, abandon, owner, perform
+from service.jobs.schedule import Scheduled, schedule
+from service.jobs.vigil import Vigil
+from service.store import runs
 from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
+_LOOK_SECONDS = 15
 _log = logging.getLogger(__name__)
 
 
-def _renew(context: Context, period: str) -> None:
-    """Ingest, refit on what came, and compare; the refit looks for itself whether there is need."""
-    try:
-        ingest(context, period=period)
-    finally:
-        refit(context, period=period)
-        _compare(context, period)
-
-
-def _weather(context: Context, period: str) -> None:
-    weather(context, period=period)
-
-
-def _compare(context: Context, period: str) -> None:
-    """Compare the models; publish anew when that changed the champion."""
-    compare(context, period=period)
-    refit(context, period=f"{period} after comparing")
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """A job and the times, in Europe/London, at which it runs."""
-
-    name: str
-    cron: str
-    work: Callable[[Context, str], None]
-    about: str
-
-    @property
-    def trigger(self) -> CronTrigger:
-        """APScheduler's trigger of these times."""
-        return CronTrigger.from_crontab(self.cron, timezone=LONDON)
-
-
-SCHEDULE = (
-    Scheduled("renew", "50 13 * * *", _renew, "ingest and refit after the day's publication"),
-    Scheduled("renew-weekend", "40 9 * * sat,sun", _renew, "the same, earlier, at weekends"),
-    Scheduled("renew-evening", "30 17 * * *", _renew, "the same, for what was published late"),
-    Scheduled("weather", "25 5 * * *", _weather, "the weather, if it is read at all"),
-    Scheduled("weather-noon", "25 13 * * *", _weather, "the same, before the day's forecast"),
-    Scheduled("post", "* * * * *", post, "mail that is due: links to confirm, the week's mail"),
-)
-
-
 def build(context: Context) -> BlockingScheduler:
-    """Make the scheduler with every job of `SCHEDULE` in it."""
+    """Make the scheduler with every job of the schedule in it."""
     scheduler = BlockingScheduler(
         timezone=dt.UTC,
         # One job at a time: some of what models are fitted with is global to the process.
@@ -89,13 +42,24 @@ def build(context: Context) -> BlockingScheduler:
         # The default grace is one second: a job two seconds late would silently be left out.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
-    for item in SCHEDULE:
-        scheduler.add_job(_guarded, item.trigger, args=[context, item], id=item.name)
-    # Once at the start: after the first fits there is no record yet to choose a champion by.
-    start = Scheduled("compare", "", _compare, "the record of every model, if it has gaps")
-    scheduler.add_job(_guarded, args=[context, start], id=start.name)
-    scheduler.add_job(asked.take, "interval", seconds=asked.POLL_SECONDS, args=[context])
-    scheduler.add_listener(_missed, EVENT_JOB_MISSED)
+    for item in schedule(context.settings):
+        for number, trigger in enumerate(item.triggers):
+            scheduler.add_job(run_due, trigger, args=[context, item], id=f"{item.name}-{number}")
+    vigil = Vigil(context)
+    seconds = min(_LOOK_SECONDS, 2 * context.settings.heartbeat_seconds)
+    for work, arguments, every in (
+        (catch_up, [context, vigil], seconds),
+        (asked.take, [context], asked.POLL_SECONDS),
+    ):
+        scheduler.add_job(
+            work,
+            "interval",
+            seconds=every,
+            args=arguments,
+            id=work.__name__,
+            next_run_time=dt.datetime.now(dt.UTC),
+        )
+    scheduler.add_listener(_tell, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
     return scheduler
 
 
@@ -110,11 +74,17 @@ def run(context: Context) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    for item in SCHEDULE:
-        fires = item.trigger.get_next_fire_time(None, utc_now())
+    for item in schedule(context.settings):
+        fires = item.next_due(utc_now())
         _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
-    try:
+
+    def work(_: int) -> Outcome:
         scheduler.start()
+        return Outcome("done", "ended by itself")
+
+    try:
+        # A row of its own, whose heartbeat tells the others that jobs are scheduled.
+        perform(context, "scheduler", work, owner())
     except SystemExit:
         # A job under way would hold the process back for minutes; what it has stored is whole,
         # and what it has not is stored by the next run.
@@ -123,15 +93,47 @@ def run(context: Context) -> None:
         os._exit(0)
 
 
-def _guarded(context: Context, item: Scheduled) -> None:
-    """Run one job; a failure is in its row and its log, and the scheduler goes on."""
-    moment = "%Y-%m-%d" if item.cron else "%Y-%m-%dT%H:%M:%SZ"
-    period = f"{item.name} {utc_now():{moment}}"
+def catch_up(context: Context, vigil: Vigil) -> None:
+    """Close the runs of dead processes, and do what was due and is not done."""
     try:
-        item.work(context, period)
+        vigil.look()
+    except DatabaseError as error:
+        _log.warning("runs could not be looked at: %s", error)
+        return
+    for item in schedule(context.settings):
+        if item.is_recorded:
+            run_due(context, item)
+
+
+def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
+    """Do the last time of `item` that is due, unless somebody has; a failure is in its row.
+
+    Of several that were missed the last alone is caught up.
+    """
+    now = now or utc_now()
+    due = item.last_due(now, now - dt.timedelta(hours=context.settings.catch_up_hours))
+    if due is None:
+        return
+    period = instant(due)
+    try:
+        if not item.is_recorded:
+            item.work(context, period)
+            return
+        with context.database.reading() as connection:
+            there = runs.find(connection, item.name, period)
+        # What was stopped is claimed again; what runs, or ended, is somebody's.
+        if (there is None or there.outcome == "stopped") and item.is_needed(context):
+            perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
         _log.warning("%s did not succeed: %s", item.name, error)
 
 
-def _missed(event: JobExecutionEvent) -> None:
-    _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)
+def _work(context: Context, item: Scheduled, period: str) -> Outcome:
+    return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
+
+
+def _tell(event: JobExecutionEvent) -> None:
+    if event.code == EVENT_JOB_MISSED:
+        _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)
+    else:  # no error that a person can act on comes this far: it is a defect
+        _log.error("%s broke: %r", event.job_id, event.exception)

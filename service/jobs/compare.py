@@ -5,18 +5,24 @@ from __future__ import annotations
 __all__ = ["compare"]
 
 import datetime as dt
+import hashlib
+import logging
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from forecast import joint
 from forecast.backtest import Protocol, score_origin
+from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
-from forecast.specs import Spec, SpecError, build, published
+from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
-from service.clock import instant, utc_now
+from service.clock import assumed_known_at, instant, utc_now
 from service.context import Context
 from service.jobs.champion import judge, wanted
+from service.jobs.drivers import drivers
 from service.jobs.fits import declaration_hash
+from service.jobs.fitting import Order, within
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import Aliases, declared, write_aliases
 from service.settings import Settings
@@ -26,7 +32,17 @@ from service.store.scores import Key
 
 _HORIZON, _PATHS = 28, 1000
 _MONDAY = as_day("2018-01-01")
+_log = logging.getLogger(__name__)
 Record = dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """One model at one origin."""
+
+    order: Order
+    origin: Day
+    seed: int
 
 
 def compare(
@@ -58,8 +74,15 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         raise JobError("no figures are stored: run `crossings ingest` first")
     lead = figures[joint.leading(figures)]
     origins = _origins(lead, settings.champion_origins)
+    with context.database.reading() as connection:
+        known = {
+            origin: drivers(
+                connection, specs, settings, origin, assumed_known_at(as_date(origin))
+            ).covariates
+            for origin in origins
+        }
     keys = {
-        (name, origin): _key(name, specs, figures, origin)
+        (name, origin): _key(name, specs, figures, origin, _given(name, specs, known[origin]))
         for name in published(specs)
         for origin in origins
     }
@@ -70,7 +93,9 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     for (name, origin), key in keys.items():
         values = kept.get(key)
         if values is None:
-            values = _score(name, specs, figures, origin, settings)
+            given = _given(name, specs, known[origin])
+            order = Order(name, specs, figures, given)
+            values = _scored(_Trial(order, origin, settings.seed), settings)
             fresh += 1
             with context.database.writing() as connection:
                 scores.keep(connection, {key: values}, utc_now())
@@ -98,28 +123,36 @@ def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh
     return Outcome("done", verdict.reason, detail)
 
 
-def _score(
-    name: str,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    origin: Day,
-    settings: Settings,
-) -> dict[str, float]:
+def _score(trial: _Trial) -> dict[str, float]:
     """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
+    order, origin = trial.order, trial.origin
     protocol = Protocol(
         str(origin),
         str(origin),
         horizon=_HORIZON,
         paths=_PATHS,
-        seed=settings.seed,
-        series=joint.leading(figures),
+        seed=trial.seed,
+        series=joint.leading(order.figures),
     )
+    forecaster = build(order.name, order.specs)
     try:
-        found = score_origin(name, build(name, specs), figures, origin, protocol)
+        found = score_origin(
+            order.name, forecaster, order.figures, origin, protocol, order.covariates
+        )
     except (FitError, SpecError):
         return {}
     totals = {total: found.totals[total]["crps"] for total in ("total_7", "total_28")}
     return {"days_1_7": float(found.crps[:7].mean())} | totals
+
+
+def _scored(trial: _Trial, settings: Settings) -> dict[str, float]:
+    """The same within the limits of a fit; a model that passes them counts as declining."""
+    name = trial.order.name
+    try:
+        return within(settings, _score, trial, f"score {name}")
+    except FitError as error:
+        _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
+        return {}
 
 
 def _origins(series: DailySeries, count: int) -> list[Day]:
@@ -133,15 +166,27 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
     return [day for day in reversed(days) if day >= series.start + 60 * ONE_DAY]
 
 
+def _given(name: str, specs: Mapping[str, Spec], weather: Covariates | None) -> Covariates | None:
+    """The weather, for a model that reads it."""
+    return weather if reads_covariates(name, specs) else None
+
+
 def _key(
-    name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], origin: Day
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    origin: Day,
+    weather: Covariates | None,
 ) -> Key:
     seen = [series.upto(origin + _HORIZON * ONE_DAY) for series in figures.values()]
     day: dt.date = as_date(origin)
+    saw = observations.fingerprint(seen)
+    if weather is not None:
+        saw = hashlib.sha256(f"{saw} {weather.fingerprint}".encode()).hexdigest()
     return Key(
         joint.leading(figures),
         name,
         declaration_hash(name, specs),
         day,
-        observations.fingerprint(seen),
+        saw,
     )

@@ -7,24 +7,27 @@ __all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 import hashlib
 import json
 import logging
-import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata as packages
 
 from forecast import joint
+from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from forecast.specs import Spec, SpecError, build, closure, published
+from forecast.specs import Spec, SpecError, closure, published, reads_covariates
 from service.clock import instant, utc_now
+from service.jobs.drivers import Drivers
+from service.jobs.fitting import Order, fitted
+from service.jobs.steps import step
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
 from service.store.observations import fingerprint
 
 _PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "prophet")
+_UNKEPT = "unkept-"
 _log = logging.getLogger(__name__)
 
 
@@ -39,10 +42,23 @@ class Fit:
 
 @dataclass
 class Fits:
-    """What stands, and why the rest does not; both by model."""
+    """What stands, and why the rest does not; both by model.
+
+    Attributes
+    ----------
+    with_weather : list of str
+        The models that were fitted with the weather.
+    without_weather : dict of model to str
+        Why one that reads the weather was fitted without what there is of it.
+    unkept : list of str
+        The models whose fit could not be written to the disk.
+    """
 
     standing: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    with_weather: list[str] = field(default_factory=list)
+    without_weather: dict[str, str] = field(default_factory=dict)
+    unkept: list[str] = field(default_factory=list)
 
 
 def fit_all(
@@ -50,58 +66,90 @@ def fit_all(
     figures: Mapping[str, DailySeries],
     settings: Settings,
     progress: Callable[[str], None],
+    weather: Drivers | None = None,
 ) -> Fits:
     """Load or fit every model of `specs` and draw from it.
 
-    One that fails at either is left out, and the reason kept.
+    One that fails at either is left out, and the reason kept; one that fails with the weather
+    is tried again without.
     """
     fits = Fits()
-    origin = figures[joint.leading(figures)].data_through
     for name in published(specs):
         progress(name)
-        try:
-            version, fitted = _one(name, specs, figures, settings)
-            rng = joint.generator(settings.seed, name, origin)
-            drawn = fitted.draw(settings.horizon, settings.paths, rng)
-            fits.standing[name] = Fit(version, fitted, drawn)
-            continue
-        except (FitError, SpecError) as error:
-            fits.failures[name] = str(error)
-        except Exception as error:  # one model's defect must not cost the others their issue
-            fits.failures[name] = f"{type(error).__name__}: {error}"
-            _log.exception("model %s failed", name)
-        _log.warning("model %s is left out: %s", name, fits.failures[name])
+        known = weather.covariates if weather and reads_covariates(name, specs) else None
+        reason = _stand(fits, name, specs, figures, settings, known)
+        if reason and known is not None:
+            fits.without_weather[name] = reason
+            reason = _stand(fits, name, specs, figures, settings, None)
+        elif known is not None:
+            fits.with_weather.append(name)
+        if reason:
+            fits.failures[name] = reason
+            _log.warning("model %s is left out: %s", name, reason)
     return fits
 
 
+def _stand(
+    fits: Fits,
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    settings: Settings,
+    covariates: Covariates | None,
+) -> str:
+    """Put a model among those that stand; or else the reason why it does not."""
+    try:
+        version, found = _one(name, specs, figures, settings, covariates)
+        rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
+        with step(f"draw {name}"):
+            drawn = found.draw(settings.horizon, settings.paths, rng)
+    except (FitError, SpecError) as error:
+        return str(error)
+    except Exception as error:  # one model's defect must not cost the others their issue
+        _log.exception("model %s failed", name)
+        return f"{type(error).__name__}: {error}"
+    if version.name.startswith(_UNKEPT):
+        fits.unkept.append(name)
+    fits.standing[name] = Fit(version, found, drawn)
+    return ""
+
+
 def _one(
-    name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries], settings: Settings
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    settings: Settings,
+    covariates: Covariates | None,
 ) -> tuple[Version, Joint]:
-    root, training = settings.fitted_folder, _training_hash(name, specs, figures)
+    root, training = settings.fitted_folder, _training_hash(name, specs, figures, covariates)
     version = find(root, name, training)
     if version is not None:
         try:
             return version, load(version)
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
-    began, now = time.perf_counter(), utc_now()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        fitted = joint.fit(build(name, specs), figures)
+    now = utc_now()
+    found, fitting = fitted(Order(name, specs, figures, covariates), settings)
     metadata = Metadata(
         model=name,
-        data_through=str(figures[fitted.series].data_through),
+        data_through=str(figures[found.series].data_through),
         as_of=instant(now),
         fitted_at=instant(now),
         training_hash=training,
-        seconds=round(time.perf_counter() - began, 3),
+        seconds=fitting.seconds,
         packages={package: packages.version(package) for package in _PACKAGES},
         spec=asdict(specs[name]),
-        warnings=sorted({str(warning.message)[:200] for warning in caught}),
+        warnings=fitting.warnings,
     )
-    version = save(root, fitted, metadata)
+    try:
+        version = save(root, found, metadata)
+    except OSError as error:
+        # As on a full disk: the fit is good all the same, and made again next time.
+        reason = f"{error.filename or root}: {error.strerror or error}"
+        _log.error("the fit of %s could not be kept: %s", name, reason)
+        return Version(f"{_UNKEPT}{training[:10]}", root, metadata), found
     prune(root, name, settings.keep_versions, {version.name})
-    return version, fitted
+    return version, found
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
@@ -116,7 +164,14 @@ def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _training_hash(name: str, specs: Mapping[str, Spec], figures: Mapping[str, DailySeries]) -> str:
-    """Hash of what decides a fit: the model and the figures."""
+def _training_hash(
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    covariates: Covariates | None,
+) -> str:
+    """Hash of what decides a fit: the model, the figures, and the weather where it is given."""
     text = f"{declaration_hash(name, specs)} {fingerprint(figures.values())}"
+    if covariates is not None:
+        text += f" {covariates.fingerprint}"
     return hashlib.sha256(text.encode()).hexdigest()

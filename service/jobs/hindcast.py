@@ -12,10 +12,11 @@ from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
 from forecast.series import as_date, as_day
-from forecast.specs import build
+from forecast.specs import build, reads_covariates
 from service.clock import assumed_known_at
 from service.context import Context
 from service.jobs.champion import wanted
+from service.jobs.drivers import drivers
 from service.jobs.record import Outcome, perform
 from service.registry import declared
 from service.store import issues, observations
@@ -43,7 +44,8 @@ def hindcast(
 ) -> Outcome:
     """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
 
-    Each sees the figures as they were known at 14:00 UK time on the day after the origin.
+    Each sees the figures, and the weather, as they were known at 14:00 UK time on the day after
+    the origin.
 
     Parameters
     ----------
@@ -79,8 +81,11 @@ def _one(
         figures = observations.known_together(connection, as_of)
         figures = {name: one.upto(day) for name, one in figures.items()}
         there = {issue.inputs_hash for issue in issues.of_origin(connection, day, "hindcast")}
-    lead = figures[joint.leading(figures)]
+        lead = figures[joint.leading(figures)]
+        weather = drivers(connection, specs, settings, lead.data_through, as_of)
     text = f"{observations.fingerprint(figures.values())} {chosen} {champion} {horizon} {n_paths}"
+    if weather.covariates is not None:
+        text += f" {weather.fingerprint}"
     inputs = hashlib.sha256(text.encode()).hexdigest()
     if inputs in there or lead.data_through != as_day(day):
         return False
@@ -89,7 +94,8 @@ def _one(
     for name in chosen:
         rng = joint.generator(settings.seed, name, lead.data_through)
         try:
-            paths = joint.fit(build(name, specs), figures).draw(horizon, n_paths, rng)
+            known = weather.covariates if reads_covariates(name, specs) else None
+            paths = joint.fit(build(name, specs), figures, known).draw(horizon, n_paths, rng)
         except FitError as error:
             failures[name] = str(error)
             continue

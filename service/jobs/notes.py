@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "changes", "explanation"]
+__all__ = ["changes", "explanation"]
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecast import joint
+from forecast.covariates import Covariates
 from forecast.explain import METHOD, attribution
 from forecast.forecasters.base import Forecaster
 from forecast.joint import Joint
@@ -23,8 +24,6 @@ from service.store.issues import Issue
 
 EXPLAINED_DAYS = 28
 COMPARED_DAYS = 90
-CAUSES = ("model", "revision", "new_figures")
-"""In the order in which they are let in, one after the other."""
 
 _PATHS = 1000
 _YEAR_DAYS = 365
@@ -76,12 +75,13 @@ def changes(
     paths: Mapping[str, Paths],
     figures: Mapping[str, DailySeries],
     seed: int,
+    weather: tuple[Covariates | None, Covariates | None] = (None, None),
 ) -> dict[str, dict[str, Any]]:
     """Split the change of each day's mean since the issues `before` into its causes.
 
     The causes are let in one after the other: the model as it now is, on the figures as they were
-    then known; the revisions since; the new figures. What a cause changes is the difference that
-    it makes at its turn, so that they add up.
+    then known; the revisions since; the weather as it is now foreseen; the new figures. What a
+    cause changes is the difference that it makes at its turn, so that they add up.
 
     Parameters
     ----------
@@ -89,12 +89,14 @@ def changes(
         The newest issues but for the one that is being made.
     champion : (name, hash of its declaration)
         What is served now.
+    weather : (Covariates | None, Covariates | None)
+        At the origin of the issues before: as they used it, and as it is known now.
 
     Returns
     -------
     dict of series_id to dict
         ``since since_issued_at champion declaration from before after causes``, the latter by
-        name a list by day from ``from`` on.
+        name a list by day from ``from`` on. The weather is no cause where neither used any.
     """
     name, declaration = champion
     leading = joint.leading(figures)
@@ -107,25 +109,32 @@ def changes(
     origin = then[leading].data_through
     horizon = COMPARED_DAYS + int((figures[leading].data_through - origin).astype(int))
 
-    def drawn(known: Mapping[str, DailySeries]) -> dict[str, Paths]:
+    def drawn(known: Mapping[str, DailySeries], foreseen: Covariates | None) -> dict[str, Paths]:
         rng = joint.generator(seed, name, origin)
-        return joint.fit(forecaster, known).draw(horizon, _PATHS, rng)
+        return joint.fit(forecaster, known, foreseen).draw(horizon, _PATHS, rng)
 
-    after_model = None if same_model else drawn(then)
-    after_revision = drawn(now) if revised else after_model
+    before_it, after_it = weather
+    moved = (before_it and before_it.fingerprint) != (after_it and after_it.fingerprint)
+    after_model = None if same_model else drawn(then, before_it)
+    after_revision = drawn(now, before_it) if revised else after_model
+    after_weather = drawn(now, after_it) if moved else after_revision
+    causes = [c for c in notes.CAUSES if c != "weather" or before_it or after_it]
     found = {}
     for series_id, issue in before.items():
         if series_id not in paths:
             continue
         old = issues.paths(connection, issue, issue.champion)
         assert old is not None  # the champion is always in its issue
-        steps = [
-            _on(old, paths[series_id]),
-            _on(after_model[series_id], paths[series_id]) if after_model else None,
-            _on(after_revision[series_id], paths[series_id]) if after_revision else None,
-            _on(paths[series_id], paths[series_id]),
-        ]
-        found[series_id] = _split(steps) | {
+        target = paths[series_id]
+        after = {
+            "model": after_model,
+            "revision": after_revision,
+            "weather": after_weather,
+            "new_figures": paths,
+        }
+        steps = {cause: _on(p[series_id], target) if (p := after[cause]) else None
+                 for cause in causes}  # fmt: skip
+        found[series_id] = _split(_on(old, target), steps) | {
             "since": issue.issue_id,
             "since_issued_at": instant(issue.issued_at),
             "champion": name,
@@ -135,17 +144,16 @@ def changes(
     return found
 
 
-def _split(steps: list[Array | None]) -> dict[str, Any]:
-    days = min(len(step) for step in steps if step is not None)
-    at = steps[0]
-    assert at is not None
-    values = {"before": at[:days]}
+def _split(before: Array, steps: Mapping[str, Array | None]) -> dict[str, Any]:
+    """The means of each day `before`, after all `steps`, and what each of them changed."""
+    days = min(len(step) for step in (before, *steps.values()) if step is not None)
+    at = before
     causes = {}
-    for cause, step in zip(CAUSES, steps[1:], strict=True):
+    for cause, step in steps.items():
         causes[cause] = np.zeros(days) if step is None else step[:days] - at[:days]
         at = at if step is None else step
     return {
-        "before": _listed(values["before"]),
+        "before": _listed(before[:days]),
         "after": _listed(at[:days]),
         "causes": {cause: _listed(change) for cause, change in causes.items()},
     }

@@ -11,13 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from forecast import joint
+from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
-from forecast.series import DailySeries, as_date
-from forecast.specs import Spec, build
+from forecast.series import DailySeries, as_date, as_day
+from forecast.specs import Spec, build, reads_covariates
 from service.context import Context
+from service.jobs.drivers import Drivers, as_known
 from service.jobs.fits import Fits, declaration_hash
 from service.jobs.notes import changes, explanation
-from service.store import issues, notes
+from service.jobs.record import JobError, owner
+from service.store import issues, notes, runs
+from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
 _log = logging.getLogger(__name__)
@@ -33,6 +37,8 @@ class Draft:
         The model that is served, and the one that should be.
     inputs : str
         Hash of all that decides the paths.
+    weather : Drivers
+        What models that read the weather were given.
     """
 
     run_id: int
@@ -43,6 +49,7 @@ class Draft:
     wanted: str
     inputs: str
     now: dt.datetime
+    weather: Drivers
 
 
 def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
@@ -65,6 +72,8 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     }
     published = []
     with context.database.writing() as connection:
+        if not runs.holds(connection, draft.run_id, owner()):
+            raise JobError("another process has taken this refit over, since this one seemed dead")
         newest = issues.latest(connection, joint.leading(draft.figures))
         if newest and newest.inputs_hash == draft.inputs:
             # Equal inputs, equal paths: by another run meanwhile, or in this very second.
@@ -87,7 +96,10 @@ def _say(context: Context, draft: Draft) -> dict[str, dict[str, dict[str, Any]]]
     """What drives the issue, and what changed; a forecast is published even if neither is known."""
     seed, champion, figures = context.settings.seed, draft.champion, draft.figures
     fit = draft.fits.standing[champion]
-    said = {}
+    said: dict[str, dict[str, dict[str, Any]]] = {}
+    if draft.weather.status != "off":
+        used = draft.weather.said(draft.fits.with_weather, draft.fits.without_weather)
+        said[notes.WEATHER] = dict.fromkeys(figures, used)
     try:
         said[notes.EXPLANATION] = explanation(fit.fitted, fit.paths, figures, seed)
         with context.database.reading() as connection:
@@ -96,12 +108,27 @@ def _say(context: Context, draft: Draft) -> dict[str, dict[str, dict[str, Any]]]
             if len(before) == len(figures):
                 model = champion, declaration_hash(champion, draft.specs)
                 forecaster = build(champion, draft.specs)
+                weather = _weather(connection, draft, before[joint.leading(figures)])
                 said[notes.CHANGES] = changes(
-                    connection, before, forecaster, model, fit.paths, figures, seed
+                    connection, before, forecaster, model, fit.paths, figures, seed, weather
                 )
     except (FitError, ValueError, KeyError):
         _log.exception("the issue is published without its reasons")
     return said
+
+
+def _weather(
+    connection: Connection, draft: Draft, before: Issue
+) -> tuple[Covariates | None, Covariates | None]:
+    """The weather at the origin of the issue `before`: as it used it, and as it is known now."""
+    origin, horizon = as_day(before.data_through), before.horizon_days
+    note = notes.read(connection, before.issue_id, notes.WEATHER) or {}
+    then = now = None
+    if note.get("models") and reads_covariates(draft.champion, draft.specs):
+        then = as_known(connection, origin, before.as_of, horizon).covariates
+    if draft.champion in draft.fits.with_weather:
+        now = as_known(connection, origin, draft.now, horizon).covariates
+    return then, now
 
 
 def _issue(context: Context, draft: Draft, series_id: str) -> Issue:

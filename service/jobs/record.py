@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-__all__ = ["JobError", "Outcome", "abandon", "perform"]
+__all__ = ["JobError", "Outcome", "abandon", "is_under_way", "owner", "perform"]
 
+import contextlib
+import functools
 import logging
+import os
+import threading
 import time
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from service.clock import instant, utc_now
 from service.context import Context
+from service.jobs.excerpt import excerpt
+from service.jobs.steps import recorded
 from service.store import runs
 from service.store.database import DatabaseError
 
 _STOPPED = "the process was told to stop before it was done"
+_TAKEN_OVER = "another process has taken this run over, since this one seemed dead"
 _under_way: dict[int, float] = {}
 _log = logging.getLogger(__name__)
 
@@ -26,11 +34,21 @@ class JobError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: ``done`` or ``skipped``, why, and what is worth keeping of it."""
+    """How a run ended: ``done``, ``skipped`` or ``failed``, why, and what is worth keeping."""
 
     outcome: str
     reason: str
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+def owner() -> str:
+    """Name of this process among all that ever were."""
+    return _name_of(os.getpid())
+
+
+@functools.cache
+def _name_of(pid: int) -> str:  # noqa: ARG001  # a fork has another
+    return uuid.uuid4().hex
 
 
 def perform(
@@ -41,10 +59,13 @@ def perform(
 ) -> Outcome:
     """Run `work` with the id of its row, once for each `period`.
 
+    While it lasts the row has a heartbeat. What it took and the last lines of its log are kept.
+
     Parameters
     ----------
     period : str | None
-        What the run is for; the second run of a period is skipped. None: this very call.
+        What the run is for; the second run of a period is skipped, unless the first was stopped
+        or its process has died. None: this very call.
 
     Raises
     ------
@@ -54,40 +75,82 @@ def perform(
     began = time.perf_counter()
     period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, job, period, utc_now())
+        run_id = runs.claim(connection, job, period, utc_now(), owner())
     if run_id is None:
         return Outcome("skipped", f"{job} for {period} was already claimed")
-    _under_way[run_id] = began
-    try:
-        outcome = work(run_id)
-    except (JobError, DatabaseError) as error:
-        _log.error("%s failed: %s", job, error)
-        _finish(context, run_id, Outcome("failed", str(error)), began)
-        raise
-    except Exception as error:
-        # The first line alone: statements and their values are for the log.
-        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
-        _log.exception("%s failed: %s", job, reason)
-        _finish(context, run_id, Outcome("failed", reason), began)
-        raise JobError(f"{job} failed: {reason}") from error
-    except BaseException:  # told to stop, which is nobody's failure
-        _log.warning("%s was stopped before it was done", job)
-        _finish(context, run_id, Outcome("stopped", _STOPPED), began)
-        raise
-    finally:
-        _under_way.pop(run_id, None)
-    _finish(context, run_id, outcome, began)
-    _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
+    with excerpt() as lines, recorded() as steps:
+        _under_way[run_id] = began
+
+        def finish(outcome: Outcome) -> None:
+            kept = {"steps": steps, "log": list(lines)}
+            more = {name: value for name, value in kept.items() if value}
+            _finish(context, run_id, outcome, began, more)
+
+        try:
+            with _beating(context, run_id):
+                outcome = work(run_id)
+        except (JobError, DatabaseError) as error:
+            _log.error("%s failed: %s", job, error)
+            finish(Outcome("failed", str(error)))
+            raise
+        except Exception as error:
+            # The first line alone: statements and their values are for the log.
+            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+            _log.exception("%s failed: %s", job, reason)
+            finish(Outcome("failed", reason))
+            raise JobError(f"{job} failed: {reason}") from error
+        except BaseException:  # told to stop, which is nobody's failure
+            _log.warning("%s was stopped before it was done", job)
+            finish(Outcome("stopped", _STOPPED))
+            raise
+        finally:
+            _under_way.pop(run_id, None)
+        _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
+        finish(outcome)
     return outcome
+
+
+def is_under_way(run_id: int) -> bool:
+    """Whether a thread of this process is at that run."""
+    return run_id in _under_way
 
 
 def abandon(context: Context) -> None:
     """Say of the runs that other threads of this process have begun that they were stopped."""
     for run_id, began in list(_under_way.items()):
-        _finish(context, run_id, Outcome("stopped", _STOPPED), began)
+        with contextlib.suppress(DatabaseError):  # its heart has stopped, which says as much
+            _finish(context, run_id, Outcome("stopped", _STOPPED), began, {})
 
 
-def _finish(context: Context, run_id: int, outcome: Outcome, began: float) -> None:
-    detail = outcome.detail | {"seconds": round(time.perf_counter() - began, 3)}
+def _finish(
+    context: Context, run_id: int, outcome: Outcome, began: float, more: dict[str, Any]
+) -> None:
+    detail = outcome.detail | more | {"seconds": round(time.perf_counter() - began, 3)}
     with context.database.writing() as connection:
-        runs.finish(connection, run_id, outcome.outcome, outcome.reason, detail, utc_now())
+        ended = runs.finish(
+            connection, run_id, outcome.outcome, outcome.reason, detail, utc_now(), owner()
+        )
+    if not ended:
+        _log.warning("run %d: %s", run_id, _TAKEN_OVER)
+
+
+@contextlib.contextmanager
+def _beating(context: Context, run_id: int) -> Iterator[None]:
+    """Say of the run that its process lives, as long as this lasts."""
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.wait(context.settings.heartbeat_seconds):
+            try:
+                with context.database.writing() as connection:
+                    runs.beat(connection, run_id, owner(), utc_now())
+            except DatabaseError as error:  # the next one may get through
+                _log.debug("no heartbeat: %s", error)
+
+    thread = threading.Thread(target=beat, name=f"heart of run {run_id}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

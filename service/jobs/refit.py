@@ -7,6 +7,7 @@ __all__ = ["refit"]
 import datetime as dt
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -16,14 +17,20 @@ from forecast.specs import ROLES, Spec
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.champion import wanted
+from service.jobs.drivers import Drivers, drivers
 from service.jobs.fits import Fits, fit_all
 from service.jobs.publish import Draft, publish
 from service.jobs.record import JobError, Outcome, perform
+from service.jobs.steps import step
 from service.registry import declared
 from service.settings import Settings
 from service.store import issues, observations
+from service.store.database import Connection
 from service.store.issues import Issue
 
+_ONE_SECOND = dt.timedelta(seconds=1)
+_NEARLY = 0.95
+_log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
 
@@ -51,28 +58,57 @@ def refit(
 
 
 def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Outcome:
-    settings, now = context.settings, utc_now()
+    settings = context.settings
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
+        newest = _newest(connection)
+        now = _moment(newest)
         figures = observations.known_together(connection, now)
-        newest = issues.latest(connection, joint.leading(figures)) if figures else None
-    if not figures:
-        raise JobError("no figures are stored: run `crossings ingest` first")
+        if not figures:
+            raise JobError("no figures are stored: run `crossings ingest` first")
+        origin = figures[joint.leading(figures)].data_through
+        weather = drivers(connection, specs, settings, origin, now)
     first = wanted(specs, settings)
-    inputs = _inputs_hash(figures, specs, first, settings)
+    inputs = _inputs_hash(figures, specs, first, settings, weather)
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current")
-    fits = fit_all(specs, figures, settings, progress)
+    fits = fit_all(specs, figures, settings, progress, weather)
     progress("")
-    draft = Draft(run_id, specs, figures, fits, _champion(specs, first, fits), first, inputs, now)
-    published = publish(context, draft, newest.issue_id if newest else None)
-    if not published:
+    champion = _champion(specs, first, fits)
+    draft = Draft(run_id, specs, figures, fits, champion, first, inputs, now, weather)
+    with step("publish"):
+        issued = publish(context, draft, newest.issue_id if newest else None)
+    if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    reason = (
-        f"published {', '.join(published)} with {len(fits.standing)} models, {draft.champion} first"
-    )
-    detail = {"issues": published, "failures": fits.failures, "champion": draft.champion}
+    said = weather.said(fits.with_weather, fits.without_weather)
+    reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
+    if said["status"] == "missing":
+        reason += f"; without the weather: {said['reason']}"
+    detail = {
+        "issues": issued,
+        "failures": fits.failures,
+        "unkept": fits.unkept,
+        "champion": champion,
+        "weather": said["status"],
+        "weather_reason": said["reason"],
+    }
     return Outcome("done", reason, detail)
+
+
+def _newest(connection: Connection) -> Issue | None:
+    """The newest issue of the series that leads."""
+    found = (issues.latest(connection, series_id) for series_id in joint.SERIES)
+    return next((issue for issue in found if issue), None)
+
+
+def _moment(newest: Issue | None) -> dt.datetime:
+    """Now, but after the newest issue: a clock that was set back must not hide the next."""
+    now = utc_now()
+    if newest is None or now > newest.issued_at:
+        return now
+    if newest.issued_at - now > _ONE_SECOND:
+        _log.warning("the clock was set back: the newest issue is of %s", newest.issued_at)
+    return newest.issued_at + _ONE_SECOND
 
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
@@ -85,8 +121,9 @@ def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
 
 
 def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:
-    age = now - newest.issued_at
-    return newest.inputs_hash == inputs and age < dt.timedelta(hours=settings.refit_hours)
+    # A little less, since a job of every day does not begin at the same second.
+    most = _NEARLY * dt.timedelta(hours=settings.refit_hours)
+    return newest.inputs_hash == inputs and now - newest.issued_at < most
 
 
 def _inputs_hash(
@@ -94,15 +131,16 @@ def _inputs_hash(
     specs: Mapping[str, Spec],
     champion: str,
     settings: Settings,
+    weather: Drivers,
 ) -> str:
     """Hash of all that decides an issue: equal inputs, equal paths."""
-    text = json.dumps(
-        {
-            "figures": observations.fingerprint(figures.values()),
-            "champion": champion,
-            "models": [asdict(spec) for spec in specs.values()],
-            "draw": [settings.paths, settings.horizon, settings.seed],
-        },
-        sort_keys=True,
-    )
+    decides = {
+        "figures": observations.fingerprint(figures.values()),
+        "champion": champion,
+        "models": [asdict(spec) for spec in specs.values()],
+        "draw": [settings.paths, settings.horizon, settings.seed],
+    }
+    if weather.covariates is not None:
+        decides["weather"] = weather.fingerprint
+    text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

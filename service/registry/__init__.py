@@ -8,6 +8,7 @@ __all__ = [
     "declared",
     "find",
     "load",
+    "named",
     "prune",
     "read_aliases",
     "save",
@@ -17,4 +18,4 @@ __all__ = [
 from service.registry.aliases import Aliases, read_aliases, write_aliases
 from service.registry.declared import declared
 from service.registry.errors import RegistryError
-from service.registry.versions import Metadata, Version, find, load, prune, save
+from service.registry.versions import Metadata, Version, find, load, named, prune, save

@@ -6,7 +6,7 @@ never objects), ``metadata.json`` and ``scores.json``.
 
 from __future__ import annotations
 
-__all__ = ["FORMAT", "Metadata", "Version", "find", "load", "prune", "save"]
+__all__ = ["FORMAT", "Metadata", "Version", "find", "load", "named", "prune", "save"]
 
 import datetime as dt
 import hashlib
@@ -124,6 +124,11 @@ def find(root: Path, model: str, training_hash: str) -> Version | None:
         if version.metadata.training_hash == training_hash:
             return version
     return None
+
+
+def named(root: Path, model: str, name: str) -> Version | None:
+    """The version `name` of `model`; None when it is no longer kept, or not here."""
+    return next((version for version in _versions(root, model) if version.name == name), None)
 
 
 def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:

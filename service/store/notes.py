@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CHANGES", "EXPLANATION", "put", "read"]
+__all__ = ["CAUSES", "CHANGES", "EXPLANATION", "WEATHER", "put", "read"]
 
 from typing import Any
 
@@ -10,7 +10,9 @@ import sqlalchemy as sa
 
 from service.store.tables import issue_notes
 
-EXPLANATION, CHANGES = "explanation", "changes"
+EXPLANATION, CHANGES, WEATHER = "explanation", "changes", "weather"
+CAUSES = ("model", "revision", "weather", "new_figures")
+"""Of changes, in the order in which they are let in, one after the other."""
 
 
 def put(connection: sa.Connection, issue_id: str, kind: str, content: dict[str, Any]) -> None:

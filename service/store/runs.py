@@ -1,8 +1,21 @@
-"""The runs of jobs: claimed before any work, finished with an outcome."""
+"""The runs of jobs: claimed before any work, alive while it lasts, ended with an outcome."""
 
 from __future__ import annotations
 
-__all__ = ["Run", "claim", "finish", "latest", "recent"]
+__all__ = [
+    "MOST_ATTEMPTS",
+    "Run",
+    "beat",
+    "claim",
+    "close",
+    "find",
+    "finish",
+    "holds",
+    "latest",
+    "prune",
+    "recent",
+    "under_way",
+]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -10,7 +23,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.store.tables import runs
+from service.store.tables import issues, runs
+
+MOST_ATTEMPTS = 3
+"""How often a run is begun whose process dies or is stopped before it is done."""
+
+_DIED = "the process that had it died before it was done"
 
 
 @dataclass(frozen=True)
@@ -20,7 +38,14 @@ class Run:
     Attributes
     ----------
     outcome : str
-        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``.
+        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; one that was stopped may be
+        claimed again.
+    owner : str
+        The process that has it.
+    heartbeat_at : datetime | None
+        When that process last said that it lives, by its own clock.
+    attempt : int
+        How often it was begun.
     """
 
     run_id: int
@@ -31,22 +56,76 @@ class Run:
     outcome: str
     reason: str | None
     detail: dict[str, Any]
+    owner: str = ""
+    heartbeat_at: dt.datetime | None = None
+    attempt: int = 1
 
 
-def claim(connection: sa.Connection, job: str, period: str, now: dt.datetime) -> int | None:
-    """Claim the run of `job` for `period`; None when somebody has it already."""
+def claim(
+    connection: sa.Connection, job: str, period: str, now: dt.datetime, owner: str = ""
+) -> int | None:
+    """Claim the run of `job` for `period`; None when somebody has it, or had it to its end."""
     try:
         with connection.begin_nested():
             result = connection.execute(
                 runs.insert().values(
-                    job=job, period=period, started_at=now, outcome="running", detail={}
+                    job=job,
+                    period=period,
+                    started_at=now,
+                    outcome="running",
+                    detail={},
+                    owner=owner,
+                    heartbeat_at=now,
+                    attempt=1,
                 )
             )
     except sa.exc.IntegrityError:
-        return None
+        return _claim_again(connection, job, period, now, owner)
     key = result.inserted_primary_key
     assert key is not None  # a single row always has one
     return int(key[0])
+
+
+def _claim_again(
+    connection: sa.Connection, job: str, period: str, now: dt.datetime, owner: str
+) -> int | None:
+    c = runs.c
+    this = sa.and_(c.job == job, c.period == period)
+    taken = connection.execute(
+        runs.update()
+        .where(this, c.outcome == "stopped", c.attempt < MOST_ATTEMPTS)
+        .values(
+            started_at=now,
+            finished_at=None,
+            outcome="running",
+            reason=None,
+            owner=owner,
+            heartbeat_at=now,
+            attempt=c.attempt + 1,
+        )
+    )
+    if not taken.rowcount:
+        return None
+    return int(connection.execute(sa.select(c.run_id).where(this)).scalar_one())
+
+
+def beat(connection: sa.Connection, run_id: int, owner: str, now: dt.datetime) -> None:
+    """Say that the process that has the run lives."""
+    c = runs.c
+    connection.execute(
+        runs.update()
+        .where(c.run_id == run_id, c.owner == owner, c.outcome == "running")
+        .values(heartbeat_at=now)
+    )
+
+
+def holds(connection: sa.Connection, run_id: int, owner: str) -> bool:
+    """Whether the run is still the owner's; until the transaction ends nobody can take it."""
+    c = runs.c
+    query = sa.select(c.run_id).where(
+        c.run_id == run_id, c.owner == owner, c.outcome.in_(("running", "stopped"))
+    )
+    return connection.execute(query.with_for_update()).first() is not None
 
 
 def finish(
@@ -56,13 +135,55 @@ def finish(
     reason: str | None,
     detail: dict[str, Any],
     now: dt.datetime,
-) -> None:
-    """Record how the run `run_id` ended."""
-    connection.execute(
-        runs.update()
-        .where(runs.c.run_id == run_id)
-        .values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
+    owner: str | None = None,
+) -> bool:
+    """Record how the run ended; False when another process has taken it over."""
+    query = runs.update().where(runs.c.run_id == run_id)
+    if owner is not None:
+        query = query.where(runs.c.owner == owner)
+    ended = connection.execute(
+        query.values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
     )
+    return bool(ended.rowcount)
+
+
+def close(connection: sa.Connection, run: Run, now: dt.datetime) -> bool:
+    """Close a run whose process has died, so that it can be claimed again; fail it the last time.
+
+    False when the run has moved on since `run` was read.
+    """
+    c = runs.c
+    is_last = run.attempt >= MOST_ATTEMPTS
+    closed = connection.execute(
+        runs.update()
+        .where(
+            c.run_id == run.run_id,
+            c.outcome == "running",
+            c.owner == run.owner,
+            c.heartbeat_at.is_(None)
+            if run.heartbeat_at is None
+            else c.heartbeat_at == run.heartbeat_at,
+        )
+        .values(
+            outcome="failed" if is_last else "stopped",
+            reason=f"{_DIED}, {run.attempt} times" if is_last else _DIED,
+            finished_at=now,
+        )
+    )
+    return bool(closed.rowcount)
+
+
+def under_way(connection: sa.Connection) -> list[Run]:
+    """Every run that has begun and not ended."""
+    rows = connection.execute(sa.select(runs).where(runs.c.outcome == "running"))
+    return [Run(**row._mapping) for row in rows]
+
+
+def find(connection: sa.Connection, job: str, period: str) -> Run | None:
+    """The run of `job` for `period`."""
+    c = runs.c
+    row = connection.execute(sa.select(runs).where(c.job == job, c.period == period)).first()
+    return Run(**row._mapping) if row else None
 
 
 def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> Run | None:
@@ -72,6 +193,19 @@ def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> R
         query = query.where(runs.c.outcome == outcome)
     row = connection.execute(query).first()
     return Run(**row._mapping) if row else None
+
+
+def prune(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete the ended runs of before, but for those that published and each job's newest."""
+    c = runs.c
+    newest = sa.select(sa.func.max(c.run_id)).group_by(c.job, c.outcome)
+    published = sa.select(issues.c.run_id)
+    deleted = connection.execute(
+        runs.delete().where(
+            c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published)
+        )
+    )
+    return int(deleted.rowcount)
 
 
 def recent(connection: sa.Connection, job: str, limit: int = 20) -> list[Run]:

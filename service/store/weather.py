@@ -111,7 +111,10 @@ def past(connection: sa.Connection, kind: str, as_of: dt.datetime | None = None)
 
 
 def covariates(
-    connection: sa.Connection, names: tuple[str, ...], as_of: dt.datetime | None = None
+    connection: sa.Connection,
+    names: tuple[str, ...],
+    around: dt.date,
+    as_of: dt.datetime | None = None,
 ) -> CovariateTable | None:
     """The columns `names` as models take them: one past, then what is foreseen.
 
@@ -119,55 +122,64 @@ def covariates(
     model that learns from what was trusts a forecast too much. The days to come are the ensemble's
     members, and of columns that it does not know the forecast, the same for each member.
 
+    Parameters
+    ----------
+    around : date
+        The days told of without a gap before and after this one are taken; up to it at least
+        they are the past.
+
     Returns
     -------
     CovariateTable | None
-        None without a past, or with a gap in it.
+        None when nothing was told of `around`.
     """
     kinds = ("archive", "past_forecast", "forecast")
     parts = [one for kind in kinds if (one := past(connection, kind, as_of))]
-    if not parts or any(name not in parts[0].names for name in names):
+    if not parts or any(name not in one.names for one in parts for name in names):
         return None
     ahead = newest(connection, "forecast", as_of)
     members = newest(connection, "ensemble", as_of)
     first, last = min(one.first for one in parts), max(one.last for one in parts)
+    if not first <= around <= last:
+        return None
     # What an earlier forecast said of days that have passed since is part of the past.
-    single = ahead.first - _ONE_DAY if ahead else last
+    single = max(ahead.first - _ONE_DAY if ahead else last, around)
+    if members and ahead and members.first < ahead.first:
+        members = None  # the wind that it tells of is not that of the forecast's waves
     n_members = len(members.values) if members else 1
     table = np.full((n_members, (last - first).days + 1, len(names)), np.nan)
     for one in parts:
         _lay(table, one, names, first)
     if members:
-        _lay(table, members, names, first)
-    return _whole(table, names, first, (single - first).days + 1)
+        _lay(table, members, names, first, single + _ONE_DAY)
+    return _whole(table, names, first, (single - first).days + 1, (around - first).days)
 
 
-def _lay(table: Array, one: Told, names: tuple[str, ...], first: dt.date) -> None:
-    """Lay what was told over the table, as far as it reaches."""
+def _lay(
+    table: Array, one: Told, names: tuple[str, ...], first: dt.date, since: dt.date = dt.date.min
+) -> None:
+    """Lay what was told of days from `since` on over the table, as far as it reaches."""
+    begin = max(first, one.first, since)
+    at, skip = (begin - first).days, (begin - one.first).days
     for column, name in enumerate(names):
         if name not in one.names:
             continue
-        at = max((one.first - first).days, 0)
-        skip = max((first - one.first).days, 0)
-        values = one.values[:, skip:, one.names.index(name)][:, : table.shape[1] - at]
+        values = one.values[:, skip:, one.names.index(name)][:, : max(table.shape[1] - at, 0)]
         where = table[:, at : at + values.shape[1], column]
         np.copyto(where, values, where=np.isfinite(values))
 
 
 def _whole(
-    table: Array, names: tuple[str, ...], first: dt.date, n_single: int
+    table: Array, names: tuple[str, ...], first: dt.date, n_single: int, around: int
 ) -> CovariateTable | None:
-    """Cut at the first day with a gap, in the past and ahead."""
-    is_whole = np.asarray(np.isfinite(table).all(axis=(0, 2)))  # (n_days,)
-    begin = int(np.argmax(is_whole)) if is_whole.any() else len(is_whole)
-    gaps = np.flatnonzero(~is_whole[begin:])
-    end = begin + int(gaps[0]) if len(gaps) else len(is_whole)
-    n_single = min(n_single, end) - begin
-    if n_single < 1:
+    """Cut at the last day with a gap before the day `around`, and at the first one after it."""
+    gaps = np.flatnonzero(~np.isfinite(table).all(axis=(0, 2)))
+    begin = int(max(gaps[gaps <= around], default=-1)) + 1
+    end = int(min(gaps[gaps > around], default=table.shape[1]))
+    if begin > around:
         return None
-    table[:, begin : begin + n_single] = table[:1, begin : begin + n_single]
     start = np.datetime64(first + begin * _ONE_DAY, "D")
-    return CovariateTable(names, start, table[:, begin:end], n_single)
+    return CovariateTable(names, start, table[:, begin:end], min(n_single, end) - begin)
 
 
 def _of(kind: str, as_of: dt.datetime | None) -> sa.Select[tuple[object, ...]]:

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forecast.covariates import Covariates
 from forecast.forecasters.hurdle import Hurdle
 from forecast.forecasters.pool import Pool
 from forecast.forecasters.sarimax import Sarimax
-from forecast.specs import FAMILIES, Spec, SpecError, build, champion, parse
+from forecast.series import DailySeries
+from forecast.specs import (
+    FAMILIES,
+    Spec,
+    SpecError,
+    build,
+    champion,
+    parse,
+    reads_covariates,
+)
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 
@@ -24,6 +35,10 @@ def declared(**texts: str) -> dict[str, Spec]:
 
 def pool_of(*members: str) -> str:
     return 'family = "pool"\n[members]\n' + "\n".join(f"{member} = 1.0" for member in members)
+
+
+def calibrated_of(member: str) -> str:
+    return f'family = "calibrated"\n[members]\n{member} = 1.0'
 
 
 def test_what_is_left_out_has_its_default() -> None:
@@ -141,3 +156,18 @@ def test_the_declared_models_are_built() -> None:
         build(name, specs)
     assert champion(specs) in specs
     assert {spec.family for spec in specs.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", [f for f in FAMILIES if f not in ("pool", "calibrated")])
+def test_who_reads_covariates(family: str, people: DailySeries) -> None:
+    """A family is said to read them when its paths are others with them."""
+    specs = declared(a=f'family = "{family}"', b=pool_of("a"), c=calibrated_of("b"))
+    seen = people.upto("2024-12-31")
+    waves = np.random.default_rng(1).random((900, 1))
+    known = Covariates(("wave_m",), np.datetime64("2022-07-16"), waves, np.full((1, 7, 1), 0.9))
+    without, given = (
+        build("a", specs).fit(seen, what).simulate(7, 50, np.random.default_rng(1)).values
+        for what in (None, known)
+    )
+    reads = [reads_covariates(name, specs) for name in specs]
+    assert reads == [not np.array_equal(without, given)] * 3

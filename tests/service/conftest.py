@@ -110,7 +110,9 @@ def empty(tmp_path: Path) -> Iterator[Context]:
     """A migrated database with nothing in it, and models that are fitted in no time."""
     models = quick_models(tmp_path / "models")
     opened = open_context(
-        Settings(var_dir=tmp_path / "empty", models_dir=models, paths=100, horizon=28)
+        Settings(
+            var_dir=tmp_path / "empty", models_dir=models, paths=100, horizon=28, fit_seconds=0
+        )
     )
     yield opened
     opened.database.close()

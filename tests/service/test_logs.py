@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import io
+import json
 import logging
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from service.logs import configure
+from service.logs import configure, request_id, run_id
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +21,7 @@ def _restored() -> Iterator[None]:
 
 
 def test_what_is_logged_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("INFO")
+    configure("INFO", "lines")
     logging.getLogger("service.somewhere").info("it went well")
     logging.getLogger("service.somewhere").debug("in detail")
     said = capsys.readouterr()
@@ -30,7 +33,7 @@ def test_what_is_logged_goes_to_standard_error(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(("level", "heard"), [("DEBUG", True), ("INFO", True), ("ERROR", False)])
 def test_libraries_only_warn(level: str, heard: bool, capsys: pytest.CaptureFixture[str]) -> None:
     configure(level)
-    for library in ("alembic", "apscheduler", "cmdstanpy", "prophet"):
+    for library in ("alembic", "apscheduler", "httpx", "prophet"):
         logging.getLogger(library).info("chatter")
         logging.getLogger(library).warning("a matter")
     err = capsys.readouterr().err
@@ -43,3 +46,77 @@ def test_a_second_call_replaces_the_first(capsys: pytest.CaptureFixture[str]) ->
     configure("INFO")
     logging.getLogger("x").info("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("form", "stream", "is_json"),
+    [
+        ("auto", io.StringIO, True),
+        ("auto", Terminal, False),
+        ("json", Terminal, True),
+        ("lines", io.StringIO, False),
+    ],
+)
+def test_lines_are_for_terminals(
+    form: str, stream: type[io.StringIO], is_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream())
+    configure("INFO", form)
+    logging.getLogger("x").info("hello")
+    assert sys.stderr.getvalue().startswith("{") is is_json  # type: ignore[attr-defined]
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_each_line_is_an_object_that_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO")
+    log = logging.getLogger("service.somewhere")
+    log.info("one\ntwo %s", "three")
+    tokens = request_id.set("abc"), run_id.set(7)
+    log.warning("within", extra={"fields": {"route": "/v1/status"}})
+    request_id.reset(tokens[0]), run_id.reset(tokens[1])
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        log.exception("it broke")
+    first, second, third = logged(capsys)
+    assert str(first.pop("time")).endswith("Z")
+    assert first == {"level": "INFO", "logger": "service.somewhere", "message": "one\ntwo three"}
+    assert second["request_id"] == "abc"
+    assert (second["run_id"], second["route"]) == (7, "/v1/status")
+    assert "request_id" not in third
+    assert "ValueError: a defect" in str(third["error"])
+
+
+def test_a_line_to_read_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO", "lines")
+    token = run_id.set(7)
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        logging.getLogger("x").exception("done")
+    run_id.reset(token)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.endswith("ERROR x: done [run_id 7]")
+    assert rest[0].startswith("Traceback")
+
+
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_secrets_and_addresses_are_masked(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("DEBUG", form, {"open sesame"})
+    log = logging.getLogger("some.library")
+    log.debug("logging in with %r", "open sesame")
+    try:
+        raise RuntimeError("no mail for reader@example.org with open sesame")
+    except RuntimeError:
+        log.exception("refused at smtp://user:hidden@host")
+    said = capsys.readouterr().err
+    assert not any(word in said for word in ("sesame", "reader", "hidden"))
+    assert said.count("********") >= 4

@@ -3,8 +3,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
-from service.settings import PROJECT, Settings, SettingsError, load
+from service.settings import PROJECT, SECRETS, Settings, SettingsError, load, variable
 
 
 def test_the_defaults_need_no_environment() -> None:
@@ -98,3 +99,84 @@ def test_every_setting_says_what_it_is() -> None:
 def test_an_address_of_version_6_is_bracketed(host: str) -> None:
     assert Settings(host=host).address == f"http://[{host}]:8000"
     assert Settings(host=host).bind == f"[{host}]:8000"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_lie_in_a_file(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    secret = "https://cache/hush-hush" if name == "webhook_url" else "redis://:hush-hush@cache/0"
+    (tmp_path / "secret").write_text(f"{secret}\n")
+    monkeypatch.setenv(f"{variable(name)}_FILE", str(tmp_path / "secret"))
+    settings = load()
+    value = getattr(settings, name)
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == secret
+    assert "hush" not in repr(settings) + settings.shown(name)
+    assert any("hush" in one for one in settings.secrets())
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (None, "No such file"),
+        (b"", "found no lines"),
+        (b"a\nb\n", "found 2 lines"),
+        (b"  \n", "found blanks"),
+        (b"\xff\xfe\n", "no UTF-8"),
+    ],
+)
+def test_a_file_without_a_secret_is_named(
+    content: bytes | None, found: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    for name in SECRETS:
+        monkeypatch.setenv(f"{variable(name)}_FILE", str(file))
+    with pytest.raises(SettingsError) as caught:
+        load()
+    lines = str(caught.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == [f"{variable(n)}_FILE" for n in SECRETS]
+    assert all(found in line and str(file) in line for line in lines)
+
+
+def test_a_secret_and_its_file_are_not_both_given(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("one")
+    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "another")
+    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD_FILE", str(tmp_path / "secret"))
+    with pytest.raises(SettingsError, match="_FILE: expected either this or") as caught:
+        load()
+    assert "another" not in str(caught.value)
+
+
+def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_RATE_STORE", "http://:hush@cache")
+    with pytest.raises(SettingsError, match="CROSSINGS_RATE_STORE: ") as caught:
+        load()
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_what_may_hold_a_secret_is_treated_as_one() -> None:
+    """A new setting with a telling name or type has its file, and is masked."""
+    telling = (
+        {
+            name
+            for name, field in Settings.model_fields.items()
+            if field.annotation is SecretStr
+            or any(word in name for word in ("password", "secret", "token", "_key"))
+        }
+        - {f"{name}_file" for name in SECRETS}
+        - {"rate_per_key"}
+    )
+    assert telling <= set(SECRETS)
+    assert {f"{name}_file" for name in SECRETS} <= set(Settings.model_fields)
+
+
+def test_an_empty_path_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose files leave them; the folder we stand in is nobody's wish."""
+    monkeypatch.setenv("CROSSINGS_FITTED_DIR", "")
+    monkeypatch.setenv("CROSSINGS_DATABASE_URL_FILE", "")
+    assert load().fitted_folder == PROJECT / "models" / "fitted"

@@ -19,6 +19,7 @@ def say(what: object) -> None:
 
 def main() -> None:
     from service.context import open_context
+    from service.jobs import clock, cycle  # noqa: F401  # the latter for what it loads
     from service.jobs.ingest import ingest
     from service.settings import Settings
 
@@ -29,7 +30,10 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             context = open_context(Settings(**asked["settings"]))
-            ingest(context, asked["source"], Path(asked["file"]))
+            if "file" in asked:
+                ingest(context, asked["source"], Path(asked["file"]))
+            else:
+                clock.run(context)
             os._exit(0)
         say(child)
         say(os.waitpid(child, 0)[1])

@@ -20,8 +20,11 @@ from bench.page import FLAGS
 from forecast.paths import Paths
 from service.app import create_app
 from service.context import Context, open_context
+from service.jobs import refit as module
+from service.jobs.refit import refit
 from service.settings import Settings
 from service.store import runs
+from tests.service import skies
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
@@ -76,6 +79,20 @@ def alarmed(context: Context) -> Iterator[Site]:
         assert run_id is not None
         runs.finish(connection, run_id, "failed", "no model stands", {}, NOW)
     with _served(context, Hand(NOW)) as served:
+        yield served
+
+
+@pytest.fixture
+def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """The page of a forecast that is made with the weather."""
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(module, "utc_now", hand)
+    context = skies.reading(filled)
+    skies.tell(
+        context.database, utc(2026, 1, 1, 5), [1.5, 0.9, 0.4, 0.35, 1.2, 2.6, 1.9], members=3
+    )
+    refit(context)
+    with _served(context, hand) as served:
         yield served
 
 

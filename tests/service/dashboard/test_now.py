@@ -4,13 +4,17 @@ import datetime as dt
 import re
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.context import Context
+from service.jobs import refit as refit_module
+from service.jobs.refit import refit
 from service.store import observations, runs
 from service.store.observations import Figure
-from tests.service.support import NOW, Hand, publish, random_paths
+from tests.service import skies
+from tests.service.support import NOW, Hand, publish, random_paths, utc
 
 
 def test_last_year_is_the_sum_of_the_same_published_days(site: Any) -> None:
@@ -68,3 +72,29 @@ def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) ->
     answer = create_app(context, clock).test_client().get("/")
     assert answer.status_code == 200
     assert "Ends after the last simulated day, 14\xa0January 2026" in answer.text
+
+
+def test_the_sea_is_shown_where_there_is_weather(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(refit_module, "utc_now", hand)
+    context = skies.reading(filled)
+    refit(context)
+    client = create_app(context, hand).test_client()
+    assert "The sea in the coming days" not in client.get("/").text
+    skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
+    before = client.get("/").text
+    assert "made without the weather: no forecast of the weather was read yet" in before
+    hand.now += dt.timedelta(minutes=1)
+    refit(context)
+    page = client.get("/").text
+    assert "The forecast of arrivals is made with the weather." in page
+    assert "Forecast of 1\xa0January 2026, 05:00 UK time" in page
+    assert '<a href="https://open-meteo.com/">Weather data by Open-Meteo.com</a>' in page
+    assert "The weather ahead" in page  # among what changed
+    row = re.search(r"Highest waves.*?</tr>", page, re.DOTALL)
+    assert row
+    assert re.findall(r">(\d\.\d)<", row[0]) == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
+    issue = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
+    assert client.get(f"/v1/series/people/issues/{issue}").json["weather"]["status"] == "used"

@@ -74,6 +74,27 @@ def test_a_small_phone_shows_the_important_columns(visit: Any) -> None:
     assert page.locator("svg.chart.small").first.is_visible()
 
 
+@pytest.mark.parametrize(
+    "light",
+    [*LIGHTS.values(), {"width": 320}, {"script": False}],
+    ids=[*LIGHTS, "small-phone", "no-script"],
+)
+def test_the_sea_is_read_by_everyone(
+    visit: Any, windy: Any, shoot: Callable[..., None], light: dict[str, Any]
+) -> None:
+    page = visit("/", base=windy.url, **light)
+    if light.get("script", True):
+        assert not violations(page)
+    width = light.get("width", 1200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    sea = page.locator("table.sea")
+    assert sea.locator("thead th").all_inner_texts()[2].split() == ["Sat", "3", "Jan"]
+    assert sea.locator("tbody tr").first.locator("td").all_inner_texts()[2] == "0.4"
+    boxes = [sea.locator("thead th").nth(at).bounding_box() for at in (0, 6)]
+    assert all(box and 0 <= box["x"] and box["x"] + box["width"] <= width for box in boxes)
+    shoot(page, "sea-" + "-".join(map(str, light)) if light else "sea-light")
+
+
 def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(
     visit: Any, shoot: Callable[..., None]
 ) -> None:

@@ -1,48 +1,44 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from service.clock import LONDON
 from service.context import Context
 from service.jobs import clock as module
-from service.jobs.clock import SCHEDULE, Scheduled, build
-from service.jobs.record import JobError
+from service.jobs.clock import build, catch_up, run_due
+from service.jobs.record import JobError, Outcome
+from service.jobs.schedule import Scheduled, schedule
+from service.jobs.vigil import Vigil
+from service.settings import Settings
+from service.store import runs
 from service.store.database import Unavailable
 from tests.service.support import utc
 
-
-def fires(name: str, after: dt.datetime) -> dt.datetime:
-    (item,) = [item for item in SCHEDULE if item.name == name]
-    found = item.trigger.get_next_fire_time(None, after)
-    assert found is not None
-    return found.astimezone(dt.UTC)
+NOON = utc(2026, 1, 5, 12)
 
 
-@pytest.mark.parametrize(
-    ("after", "at"),
-    [
-        (utc(2026, 1, 5, 0), utc(2026, 1, 5, 13, 50)),
-        (utc(2026, 7, 6, 0), utc(2026, 7, 6, 12, 50)),
-        (utc(2026, 3, 28, 20), utc(2026, 3, 29, 12, 50)),  # the clocks went forward that night
-        (utc(2026, 10, 24, 20), utc(2026, 10, 25, 13, 50)),  # and back
-    ],
-)
-def test_renewed_after_the_days_publication(after: dt.datetime, at: dt.datetime) -> None:
-    assert fires("renew", after) == at
-    assert fires("renew", after).astimezone(LONDON).time() == dt.time(13, 50)
+def daily(context: Context, done: list[str], name: str = "x", cron: str = "0 9 * * *") -> Scheduled:
+    def work(_: Context, period: str) -> Outcome:
+        done.append(period)
+        return Outcome("done", "ok")
+
+    return Scheduled(name, (cron,), work, "a job")
 
 
-def test_earlier_at_weekends() -> None:
-    assert fires("renew-weekend", utc(2026, 1, 5)) == utc(2026, 1, 10, 9, 40)
-    assert fires("renew-weekend", utc(2026, 1, 10, 12)) == utc(2026, 1, 11, 9, 40)
+def state(context: Context, period: str, name: str = "x") -> str | None:
+    with context.database.reading() as connection:
+        run = runs.find(connection, name, period)
+    return run.outcome if run else None
 
 
 def test_a_late_job_is_not_left_out(empty: Context) -> None:
     scheduler = build(empty)
-    names = {job.id for job in scheduler.get_jobs()}
-    assert {item.name for item in SCHEDULE} <= names
+    names = {job.id.rpartition("-")[0] or job.id for job in scheduler.get_jobs()}
+    assert {item.name for item in schedule(empty.settings)} <= names
     assert scheduler._job_defaults["misfire_grace_time"] >= 3600
     assert scheduler._job_defaults["coalesce"]
     assert scheduler._job_defaults["max_instances"] == 1
@@ -52,17 +48,107 @@ def test_a_late_job_is_not_left_out(empty: Context) -> None:
 def test_a_failure_does_not_end_the_scheduler(
     empty: Context, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(context: Context, period: str) -> None:
+    def fail(context: Context, period: str) -> Outcome:
         raise error
 
-    module._guarded(empty, Scheduled("x", "0 3 * * *", fail, "a job that fails"))
+    run_due(empty, Scheduled("x", ("0 3 * * *",), fail, "a job that fails"), NOON)
     assert f"x did not succeed: {error}" in caplog.text
+    assert state(empty, "2026-01-05T03:00:00Z") == "failed"
 
 
-def test_the_same_day_is_worked_on_once(empty: Context) -> None:
-    periods: list[str] = []
-    item = Scheduled("x", "0 3 * * *", lambda _, period: periods.append(period), "a job")
-    module._guarded(empty, item)
-    module._guarded(empty, item)
-    assert periods[0] == periods[1]
-    assert periods[0].startswith("x 20")
+def test_a_time_is_worked_on_once_whoever_sees_that_it_is_due(empty: Context) -> None:
+    done: list[str] = []
+    item = daily(empty, done)
+    for minutes in (0, 1, 600):
+        run_due(empty, item, utc(2026, 1, 5, 9) + dt.timedelta(minutes=minutes))
+    assert done == ["x 2026-01-05T09:00:00Z"]
+    run_due(empty, item, utc(2026, 1, 6, 9))
+    assert done[1:] == ["x 2026-01-06T09:00:00Z"]
+
+
+def test_of_several_missed_the_last_is_caught_up_unless_it_is_too_old(empty: Context) -> None:
+    done: list[str] = []
+    item = daily(empty, done, cron="0 3,6,9 * * *")
+    run_due(empty, item, NOON)
+    assert done == ["x 2026-01-05T09:00:00Z"]
+    weekly = daily(empty, done, "weekly", "0 9 * * sun")
+    run_due(empty, weekly, NOON)
+    assert len(done) == 1, "the last was 27 hours ago"
+
+
+def test_what_was_stopped_is_done_again_and_what_failed_is_not(empty: Context) -> None:
+    done: list[str] = []
+    item = daily(empty, done)
+    period = "2026-01-05T09:00:00Z"
+    with empty.database.writing() as connection:
+        run_id = runs.claim(connection, "x", period, NOON, "another process")
+        assert run_id is not None
+    run_due(empty, item, NOON)
+    assert done == [], "another process is at it"
+    with empty.database.writing() as connection:
+        runs.finish(connection, run_id, "stopped", None, {}, NOON)
+    run_due(empty, item, NOON)
+    assert done == [f"x {period}"]
+    with empty.database.writing() as connection:
+        runs.finish(connection, run_id, "failed", None, {}, NOON)
+    run_due(empty, item, NOON)
+    assert len(done) == 1
+
+
+def test_a_time_without_need_leaves_no_row(empty: Context) -> None:
+    done: list[str] = []
+    item = replace(daily(empty, done), is_needed=lambda _: False)
+    run_due(empty, item, NOON)
+    assert done == []
+    assert state(empty, "2026-01-05T09:00:00Z") is None
+
+
+@pytest.mark.parametrize(
+    ("begin", "jump"),
+    [
+        (utc(2026, 1, 5), dt.timedelta(0)),
+        (utc(2026, 1, 5), dt.timedelta(hours=-1)),
+        (utc(2026, 1, 5), dt.timedelta(hours=1)),
+        (utc(2026, 3, 28, 12), dt.timedelta(0)),  # the clocks go forward that night
+        (utc(2026, 10, 24, 12), dt.timedelta(0)),  # and back
+        (utc(2026, 10, 24, 12), dt.timedelta(hours=-1)),
+    ],
+)
+def test_each_time_is_done_once_through_jumps_of_the_clock(
+    empty: Context, monkeypatch: pytest.MonkeyPatch, begin: dt.datetime, jump: dt.timedelta
+) -> None:
+    """Two days by the minute, with one jump at every hour that a job is due at."""
+    settings = empty.settings.model_copy(update={"weather": "openmeteo", "heartbeat_seconds": 600})
+    done: list[str] = []
+    items = [
+        replace(item, work=daily(empty, done).work)
+        for item in schedule(settings)
+        if item.is_recorded
+    ]
+    monkeypatch.setattr(module, "schedule", lambda _: items)
+    now, end, jumped = begin, begin + dt.timedelta(days=2), False
+    vigil = Vigil(empty)
+    while now < end:
+        monkeypatch.setattr(module, "utc_now", lambda now=now: now)
+        catch_up(empty, vigil)
+        now += dt.timedelta(minutes=10)
+        if not jumped and now - begin > dt.timedelta(hours=14):
+            now, jumped = now + jump, True
+    assert max(Counter(done).values()) == 1
+    expected = {
+        f"{item.name} {at:%Y-%m-%dT%H:%M:%SZ}"
+        for item in items
+        for hour in range(48 * 60)
+        if (at := item.next_due(begin + dt.timedelta(minutes=hour))) is not None and at < end
+    }
+    missed = expected - set(done)
+    assert not missed
+
+
+def test_the_night_when_an_hour_comes_twice(empty: Context) -> None:
+    for settings_time in ("01:00", "01:30", "01:59"):
+        with pytest.raises(ValueError, match="prune_time"):
+            Settings(prune_time=settings_time)
+    (tidy,) = [item for item in schedule(empty.settings) if item.name == "tidy"]
+    fires = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
+    assert [at.astimezone(LONDON).time() for at in fires if at] == [dt.time(3, 40)] * 3

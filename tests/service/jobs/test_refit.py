@@ -18,15 +18,16 @@ from service.app import create_app
 from service.clock import utc_now
 from service.context import Context, open_context
 from service.jobs import refit as module
+from service.jobs.fits import fit_all
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
 from service.settings import Settings
-from service.store import issues
+from service.store import issues, runs
 from service.store.issues import Issue
 from service.store.tables import issue_paths
 from service.store.tables import issues as table
-from tests.service.support import DECLARED, ROOT, Hand, as_environment, command, declare
+from tests.service.support import DECLARED, NOW, ROOT, Hand, as_environment, command, declare
 
 
 def latest(context: Context, series_id: str = "people") -> Issue:
@@ -215,10 +216,47 @@ def test_two_processes_at_once_publish_one_issue(filled: Context) -> None:
     assert count(filled) == 2
 
 
-def test_a_new_issue_in_the_same_second(filled: Context, later: Callable[[], None]) -> None:
+def test_a_clock_that_was_set_back_does_not_hide_the_next_issue(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    refit(filled)
+    first = latest(filled)
+    back = first.issued_at - dt.timedelta(hours=1)
+    monkeypatch.setattr("service.jobs.refit.utc_now", lambda: back)
     assert refit(filled, force=True).outcome == "done"
-    assert refit(filled, force=True).outcome == "skipped"
-    assert count(filled) == 2
+    assert latest(filled).issue_id != first.issue_id
+    assert latest(filled).issued_at == first.issued_at + dt.timedelta(seconds=1)
+    assert latest(filled).as_of > first.as_of, "nothing that was known is forgotten"
+    assert "the clock was set back" in caplog.text
+
+
+def test_a_job_of_every_day_publishes_every_day(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refit(filled)
+    nearly = latest(filled).issued_at + dt.timedelta(hours=23, minutes=59, seconds=50)
+    monkeypatch.setattr("service.jobs.refit.utc_now", lambda: nearly)
+    assert refit(filled).outcome == "done"
+
+
+def test_a_refit_that_was_taken_over_publishes_nothing(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(*arguments: Any) -> Any:
+        with filled.database.writing() as connection:
+            (run,) = [r for r in runs.under_way(connection) if r.job == "refit"]
+            assert runs.close(connection, run, NOW)
+            assert runs.claim(connection, "refit", run.period, NOW, "another process")
+        return fit_all(*arguments)
+
+    monkeypatch.setattr("service.jobs.refit.fit_all", overtaken)
+    with pytest.raises(JobError, match="another process has taken this refit over"):
+        refit(filled)
+    assert count(filled) == 0
+    with filled.database.reading() as connection:
+        run = runs.latest(connection, "refit")
+    assert run is not None
+    assert (run.outcome, run.owner) == ("running", "another process")
 
 
 def test_progress_is_told(filled: Context) -> None:

@@ -36,7 +36,7 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
         assert store.span(connection, "archive") == (today - 380 * DAY, today - DAY)
         assert store.span(connection, "past_forecast") == (today - 20 * DAY, today - DAY)
         ensemble = store.newest(connection, "ensemble")
-        table = store.covariates(connection, NAMES[:3] + MEMBER_NAMES[:3])
+        table = store.covariates(connection, NAMES[:3] + MEMBER_NAMES[:3], today - DAY)
     assert ensemble is not None
     assert ensemble.values.shape == (4, 7, len(MEMBER_NAMES))
     assert ensemble.made_at < ensemble.seen_at

@@ -77,9 +77,12 @@ def test_models_take_what_was_foreseen_then_and_the_members_ahead(database: Data
         told("ensemble", D(2025, 12, 28), [[50 + n] for n in range(4)], names=NAMES[1:], members=3),
     )
     with database.reading() as connection:
-        table = weather.covariates(connection, NAMES)
-        assert weather.covariates(connection, ("tide_m",)) is None
-        assert weather.covariates(connection, NAMES, utc(2025, 12, 1)) is None
+        table = weather.covariates(connection, NAMES, D(2025, 12, 27))
+        later = weather.covariates(connection, NAMES, D(2025, 12, 28))
+        assert weather.covariates(connection, ("tide_m",), D(2025, 12, 27)) is None
+        assert weather.covariates(connection, NAMES, D(2025, 12, 27), utc(2025, 12, 1)) is None
+        assert weather.covariates(connection, NAMES, D(2025, 12, 19)) is None
+        assert weather.covariates(connection, NAMES, D(2026, 1, 1)) is None
     assert table is not None
     assert table.values.shape == (3, 12, 2)
     assert (str(table.start), table.n_single) == ("2025-12-20", 8)
@@ -88,18 +91,41 @@ def test_models_take_what_was_foreseen_then_and_the_members_ahead(database: Data
     assert table.values[2, :8, 1].tolist() == table.values[0, :8, 1].tolist()
     at_origin = table.at("2025-12-27", 7)
     assert (at_origin.n_members, at_origin.n_ahead) == (3, 4)
+    # The past reaches to the day that is asked for; what was foreseen of it is all that is known.
+    assert later is not None
+    assert later.n_single == 9
+    assert later.values[:, 8, 1].tolist() == [0, 0, 0]
+    assert later.values[2, 9:, 1].tolist() == [53, 54, 55]
 
 
-def test_a_gap_ends_what_models_take(database: Database) -> None:
+def test_models_take_what_has_no_gap_around_the_day(database: Database) -> None:
     put(
         database,
-        told("archive", D(2025, 12, 20), [[1, 1], [np.nan, 2], [3, 3]]),
-        told("forecast", D(2025, 12, 28), [[4, 4]]),
+        told("archive", D(2025, 12, 20), [[1, 1], [np.nan, 2], [3, 3], [4, 4]]),
+        told("forecast", D(2025, 12, 24), [[5, 5], [6, 6], [np.nan, 7], [8, 8]]),
     )
     with database.reading() as connection:
-        table = weather.covariates(connection, NAMES)
+        table = weather.covariates(connection, NAMES, D(2025, 12, 23))
+        before = weather.covariates(connection, NAMES, D(2025, 12, 20))
+        assert weather.covariates(connection, NAMES, D(2025, 12, 21)) is None
     assert table is not None
-    assert (str(table.start), table.n_single, table.values.shape) == ("2025-12-20", 1, (1, 1, 2))
+    assert (str(table.start), table.n_single) == ("2025-12-22", 2)
+    assert table.values[0, :, 0].tolist() == [3, 4, 5, 6]
+    assert before is not None
+    assert (str(before.start), before.n_single, before.values.shape) == ("2025-12-20", 1, (1, 1, 2))
+
+
+def test_an_ensemble_of_an_earlier_day_is_not_mixed_with_the_forecast(database: Database) -> None:
+    put(
+        database,
+        told("archive", D(2025, 12, 20), [[1, 1], [2, 2]]),
+        told("ensemble", D(2025, 12, 21), [[50], [51], [52]], names=NAMES[1:], members=3),
+        told("forecast", D(2025, 12, 22), [[3, 3], [4, 4]]),
+    )
+    with database.reading() as connection:
+        table = weather.covariates(connection, NAMES, D(2025, 12, 21))
+    assert table is not None
+    assert table.values[:, :, 1].tolist() == [[1, 2, 3, 4]]
 
 
 def test_an_encoding_that_is_not_known_is_refused(database: Database) -> None:

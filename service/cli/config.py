@@ -1,0 +1,60 @@
+"""``crossings config``: the settings as they hold."""
+
+from __future__ import annotations
+
+__all__ = ["config"]
+
+import difflib
+import json
+import os
+import shlex
+import sys
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service.secrecy import MASK
+from service.settings import SECRETS, Settings, variable
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table")
+@click.pass_obj
+def config(settings: Settings, form: str) -> None:
+    """Show every setting as it holds, and where it comes from; secrets are masked.
+
+    Settings that do not hold are all named at once, with exit status 2.
+
+    \b
+    Examples:
+      crossings config
+      crossings config --format env > crossings.env
+    """
+    rows = [(variable(n), settings.shown(n), _origin(settings, n)) for n in Settings.model_fields]
+    if form == "json":
+        found = {name: {"value": value, "from": origin} for name, value, origin in rows}
+        click.echo(json.dumps(found, indent=2))
+    elif form == "env":
+        for name, value, _ in rows:
+            # A masked value would be taken for the secret by whoever reads the file.
+            click.echo(
+                f"{'# ' if MASK in value else ''}{name}={shlex.quote(value) if value else ''}"
+            )
+    else:
+        table = Table("setting", "value", "from")
+        for row in rows:
+            table.add_row(*row)
+        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+    known = [name for name, _, _ in rows]
+    for name in sorted(os.environ):
+        if name.startswith("CROSSINGS_") and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            meant = f"; {near[0]} is one" if near else ""
+            click.echo(f"warning: {name} is no setting, and has no effect{meant}", err=True)
+
+
+def _origin(settings: Settings, name: str) -> str:
+    if name in SECRETS and getattr(settings, f"{name}_file") is not None:
+        return variable(f"{name}_file")
+    return "environment" if name in settings.model_fields_set else "default"

@@ -1,0 +1,79 @@
+"""The commands about the scheduler's times: schedule, and prune out of turn."""
+
+from __future__ import annotations
+
+__all__ = ["prune", "schedule"]
+
+import json
+import sys
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from service.clock import LONDON, instant, utc_now
+from service.context import Context, open_context
+from service.settings import Settings
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.pass_obj
+def schedule(settings: Settings, form: str) -> None:
+    """List the scheduled jobs, when each runs next, and how it ended last.
+
+    \b
+    Examples:
+      crossings schedule
+      crossings schedule --format json | jq -r '.jobs[] | [.job, .next_at] | @tsv'
+    """
+    context = open_context(settings)
+    rows = _rows(context)
+    if form == "json":
+        click.echo(json.dumps({"jobs": rows}, indent=2))
+        return
+    table = Table("job", "next, UK time", "last was due", "outcome", "what it does")
+    for row in rows:
+        last = row["last_due_at"] or ("never" if row["is_recorded"] else "keeps its own record")
+        table.add_row(row["job"], row["next_uk"], last, row["last_outcome"] or "", row["about"])
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+
+
+def _rows(context: Context) -> list[dict[str, Any]]:
+    from service.jobs import schedule as jobs
+    from service.store import runs
+
+    now, rows = utc_now(), []
+    for item in jobs.schedule(context.settings):
+        due = item.next_due(now)
+        with context.database.reading() as connection:
+            last = runs.latest(connection, item.name)
+        rows.append(
+            {
+                "job": item.name,
+                "about": item.about,
+                "times": list(item.crons),
+                "is_recorded": item.is_recorded,
+                "next_at": instant(due) if due else None,
+                "next_uk": due.astimezone(LONDON).strftime("%a %d %b %H:%M") if due else "never",
+                "last_due_at": last.period if last else None,
+                "last_outcome": last.outcome if last else None,
+                "last_reason": last.reason if last else None,
+            }
+        )
+    return rows
+
+
+@click.command()
+@click.pass_obj
+def prune(settings: Settings) -> None:
+    """Delete issues, rows of runs and raw files that are older than the settings keep.
+
+    \b
+    Example:
+      CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune
+    """
+    from service.jobs.prune import prune as job
+
+    click.echo(job(open_context(settings)).reason)

@@ -1,0 +1,48 @@
+"""The day's cycle: read the figures, refit and publish, score, compare."""
+
+from __future__ import annotations
+
+__all__ = ["renew"]
+
+import logging
+from collections.abc import Callable
+
+from service.context import Context
+from service.jobs.compare import compare
+from service.jobs.ingest import ingest
+from service.jobs.record import JobError, Outcome
+from service.jobs.refit import refit
+from service.jobs.score import score
+from service.store.database import DatabaseError
+
+_log = logging.getLogger(__name__)
+
+
+def renew(context: Context, period: str) -> Outcome:
+    """Do the whole cycle; each part has a run of its own, once for each `period`.
+
+    A part that fails does not keep the next from what can be done with what there is: a site that
+    is down must not cost the day's forecast. The refit looks for itself whether there is need.
+
+    Raises
+    ------
+    JobError
+        At the end, when a part has failed.
+    """
+    parts: tuple[tuple[str, Callable[[], Outcome]], ...] = (
+        ("ingest", lambda: ingest(context, period=period)),
+        ("refit", lambda: refit(context, period=period)),
+        ("score", lambda: score(context, period=period)),
+        ("compare", lambda: compare(context, period=period)),
+        # Publishes anew when comparing has changed the champion.
+        ("refit", lambda: refit(context, period=f"{period} after comparing")),
+    )
+    said, failed = [], []
+    for name, work in parts:
+        try:
+            said.append(f"{name}: {work().reason}")
+        except (JobError, DatabaseError) as error:
+            failed.append(f"{name}: {error}")
+    if failed:
+        raise JobError("; ".join(failed))
+    return Outcome("done", "; ".join(said))

@@ -1,0 +1,137 @@
+"""What is known of the weather at a moment, as models take it; or why they do without."""
+
+from __future__ import annotations
+
+__all__ = ["NAMES", "Drivers", "as_known", "drivers"]
+
+import datetime as dt
+import logging
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from forecast.covariates import Covariates, CovariatesError
+from forecast.series import Day, as_date
+from forecast.specs import Spec, published, reads_covariates
+from service.clock import instant
+from service.settings import Settings
+from service.store import weather
+from service.store.database import Connection
+
+NAMES = (
+    "wave_height_night_mean_m",
+    "wave_height_day_max_m",
+    "wind_speed_10m_night_mean_kmh",
+    "wind_gusts_10m_day_max_kmh",
+)
+"""Few of the columns that are stored: the others say nearly the same."""
+
+_LEAST_DAYS = 365
+_STALE = dt.timedelta(hours=48)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Drivers:
+    """The weather that fits are given.
+
+    Attributes
+    ----------
+    status : str
+        ``used``; ``missing``: it is wanted and cannot be had; ``off``: it is not wanted.
+    reason : str
+        Why it is so, for people.
+    covariates : Covariates | None
+        None unless it is used.
+    told : dict
+        Of what is used: when it was read, how far it reaches.
+    """
+
+    status: str
+    reason: str
+    covariates: Covariates | None = None
+    told: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what fits are given; empty when that is nothing."""
+        return "" if self.covariates is None else self.covariates.fingerprint
+
+    def said(self, models: Sequence[str], failures: Mapping[str, str]) -> dict[str, Any]:
+        """What is written down beside a forecast.
+
+        Parameters
+        ----------
+        models : sequence of str
+            Those that were fitted with the weather.
+        failures : mapping of model to str
+            Why another that reads it was not.
+        """
+        if self.status == "used" and not models:
+            why = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
+            return {"status": "missing", "reason": f"no model could be fitted with it ({why})"}
+        said = {"status": self.status, "reason": self.reason}
+        if self.status == "used":
+            said |= self.told | {"models": list(models), "hash": self.fingerprint}
+        return said
+
+
+def drivers(
+    connection: Connection,
+    specs: Mapping[str, Spec],
+    settings: Settings,
+    origin: Day,
+    as_of: dt.datetime,
+) -> Drivers:
+    """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`."""
+    if settings.weather == "off":
+        return Drivers("off", "no weather is read (CROSSINGS_WEATHER is off)")
+    if not any(reads_covariates(name, specs) for name in published(specs)):
+        return Drivers("off", "no declared model makes anything of the weather")
+    return as_known(connection, origin, as_of, settings.horizon)
+
+
+def as_known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int) -> Drivers:
+    """The weather up to `origin`, and at most `horizon` days after it, as known at `as_of`.
+
+    Weather that is missing, old or broken is none: a forecast never fails for want of it.
+    """
+    try:
+        return _known(connection, origin, as_of, horizon)
+    except (CovariatesError, ValueError, KeyError, TypeError, zlib.error) as error:
+        _log.exception("the stored weather cannot be used")
+        return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
+
+
+def _known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int) -> Drivers:
+    ahead = weather.newest(connection, "forecast", as_of)
+    if ahead is None:
+        return Drivers("missing", "no forecast of the weather was read yet")
+    if as_of - ahead.seen_at > _STALE:
+        hours = int(_STALE.total_seconds() / 3600)
+        read = instant(ahead.seen_at)
+        return Drivers(
+            "missing", f"the newest forecast of the weather was read {read}, over {hours} hours ago"
+        )
+    day = as_date(origin)
+    table = weather.covariates(connection, NAMES, day, as_of)
+    if table is None:
+        return Drivers("missing", f"the weather of {day} is not stored")
+    found = table.at(origin, horizon)
+    days = len(found.history)
+    if days < _LEAST_DAYS:
+        return Drivers(
+            "missing", f"{_LEAST_DAYS} days of weather up to {day} are needed, {days} are stored"
+        )
+    if not found.n_ahead:
+        return Drivers("missing", f"no day after {day} is foreseen without a gap")
+    told = {
+        "read_at": instant(ahead.seen_at),
+        "made_at": instant(ahead.made_at),
+        "days_ahead": found.n_ahead,
+        "members": found.n_members,
+        "columns": list(found.names),
+    }
+    through = day + dt.timedelta(days=found.n_ahead)
+    return Drivers("used", f"the weather as foreseen through {through}", found, told)

@@ -1,0 +1,40 @@
+"""The last lines that a run has logged, to be kept with it."""
+
+from __future__ import annotations
+
+__all__ = ["excerpt"]
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+_LINES, _LENGTH = 40, 300
+
+
+class _Keeper(logging.Handler):
+    """Keeps the last lines of one thread."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.lines: deque[str] = deque(maxlen=_LINES)
+        self._thread = threading.get_ident()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the message's first line, without any traceback."""
+        if record.thread == self._thread:
+            said = record.getMessage().partition("\n")[0][:_LENGTH]
+            self.lines.append(f"{record.levelname} {record.name}: {said}")
+
+
+@contextlib.contextmanager
+def excerpt() -> Iterator[deque[str]]:
+    """Collect what this thread logs within, as far as the level of the log lets it through."""
+    keeper = _Keeper()
+    root = logging.getLogger()
+    root.addHandler(keeper)
+    try:
+        yield keeper.lines
+    finally:
+        root.removeHandler(keeper)

@@ -1,0 +1,136 @@
+"""What runs when: each job with its times, in Europe/London."""
+
+from __future__ import annotations
+
+__all__ = ["Scheduled", "schedule"]
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from apscheduler.triggers.cron import CronTrigger
+
+from service.clock import LONDON, uk_day, utc_now
+from service.context import Context
+from service.jobs.cycle import renew
+from service.jobs.digest import post
+from service.jobs.prune import prune
+from service.jobs.record import Outcome
+from service.jobs.weather import weather
+from service.settings import Settings
+from service.store import observations
+
+_SECOND = dt.timedelta(seconds=1)
+_WEEKEND = "sat,sun"
+Work = Callable[[Context, str], Outcome | None]
+
+
+def _always(context: Context) -> bool:  # noqa: ARG001
+    return True
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A job and the times at which it runs.
+
+    Attributes
+    ----------
+    crons : tuple of str
+        Five fields each, UK time.
+    work : callable
+        Called with the context and the period.
+    is_needed : callable
+        Asked before; a time at which there is no need leaves no row.
+    is_recorded : bool
+        Whether each time has a row of its own, and a missed one is caught up; what keeps its own
+        record of what is due needs neither.
+    """
+
+    name: str
+    crons: tuple[str, ...]
+    work: Work
+    about: str
+    is_needed: Callable[[Context], bool] = _always
+    is_recorded: bool = True
+
+    @property
+    def triggers(self) -> list[CronTrigger]:
+        """APScheduler's triggers of these times."""
+        return [CronTrigger.from_crontab(cron, timezone=LONDON) for cron in self.crons]
+
+    def next_due(self, after: dt.datetime) -> dt.datetime | None:
+        """The first of its times after that moment, in UTC."""
+        fires = [trigger.get_next_fire_time(None, after + _SECOND) for trigger in self.triggers]
+        return min((at.astimezone(dt.UTC) for at in fires if at), default=None)
+
+    def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
+        """The last of its times up to `now`, if there was one after `since`; in UTC."""
+        last, at = None, self.next_due(since)
+        while at is not None and at <= now:
+            last, at = at, self.next_due(at)
+        return last
+
+
+def schedule(settings: Settings) -> tuple[Scheduled, ...]:
+    """Every job with the times that `settings` give it."""
+    daily = _crons(settings.ingest_times.split(","))
+    weekend = _crons(settings.ingest_times_weekend.split(","), _WEEKEND)
+    weather_times = _crons(settings.weather_times.split(","))
+    return tuple(
+        item
+        for item in (
+            Scheduled(
+                "renew",
+                (*daily, *weekend),
+                renew,
+                "read the figures, refit, publish, score and compare",
+            ),
+            Scheduled(
+                "renew-again",
+                (*_again(settings, daily, "*"), *_again(settings, weekend, _WEEKEND)),
+                renew,
+                "the same, while GOV.UK lacks the figure of the day before",
+                _lacks_yesterday,
+            ),
+            Scheduled(
+                "read-weather",
+                weather_times if settings.weather != "off" else (),
+                lambda context, period: weather(context, period=period),
+                "read the weather",
+            ),
+            Scheduled(
+                "tidy",
+                _crons([settings.prune_time]),
+                lambda context, period: prune(context, period=period),
+                "delete what is older than the settings keep",
+            ),
+            Scheduled(
+                "post",
+                ("* * * * *",) if settings.smtp_host else (),
+                post,
+                "send what mail is due",
+                is_recorded=False,
+            ),
+        )
+        if item.crons
+    )
+
+
+def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
+    clocks = [dt.time.fromisoformat(time) for time in times if time]
+    return tuple(f"{clock.minute} {clock.hour} * * {days}" for clock in clocks)
+
+
+def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, ...]:
+    """Every so many minutes from the hour after the first time on."""
+    begin = min((int(cron.split()[1]) for cron in first), default=24) + 1
+    end = settings.ingest_until_hour - 1
+    if settings.source != "govuk" or begin > end:
+        return ()
+    return (f"*/{settings.ingest_again_minutes} {begin}-{end} * * {days}",)
+
+
+def _lacks_yesterday(context: Context) -> bool:
+    with context.database.reading() as connection:
+        span = observations.span(connection, "people")
+    return span is None or span[1] < uk_day(utc_now()) - dt.timedelta(days=1)

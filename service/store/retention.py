@@ -1,0 +1,40 @@
+"""Deleting issues whose time is over, with all that hangs on them."""
+
+from __future__ import annotations
+
+__all__ = ["prune_issues"]
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from service.store.tables import (
+    deliveries,
+    editions,
+    issue_notes,
+    issue_paths,
+    issue_scores,
+    issues,
+    runs,
+)
+
+
+def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete the issues that were made before that moment; the newest live ones always stay.
+
+    A hindcast is as old as its making, not as the past that it replays.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    c = issues.c
+    newest = sa.select(sa.func.max(c.run_id)).where(c.kind == "live").group_by(c.series_id)
+    made_before = sa.select(runs.c.run_id).where(runs.c.started_at < before)
+    old = sa.select(c.issue_id).where(c.run_id.in_(made_before), c.run_id.not_in(newest))
+    weeks = sa.select(editions.c.week).where(editions.c.issue_id.in_(old))
+    connection.execute(deliveries.delete().where(deliveries.c.week.in_(weeks)))
+    for table in (editions, issue_scores, issue_notes, issue_paths):
+        connection.execute(table.delete().where(table.c.issue_id.in_(old)))
+    return int(connection.execute(issues.delete().where(c.issue_id.in_(old))).rowcount)

@@ -1,0 +1,133 @@
+"""Weather as columns: the past, the members, what is beyond them, and what is assumed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from forecast.covariates import Covariates
+from forecast.forecasters.analog import Analog
+from forecast.forecasters.calibrated import Calibrated
+from forecast.forecasters.level_hurdle import LevelHurdle
+from forecast.forecasters.pool import Pool
+from forecast.forecasters.seasonal_naive import SeasonalNaive
+from forecast.joint import Joint, fit
+from forecast.series import DailySeries
+from forecast.weather import SEAS, FittedWeather, WeatherTerms, error_growth, season_days
+
+ORIGIN = np.datetime64("2024-12-31")
+N = 1096  # three years, to the origin
+
+
+def waves(days: int, seed: int = 1) -> np.ndarray:  # type: ignore[type-arg]
+    """Two drivers that are rough in winter, shape (days, 2)."""
+    rng = np.random.default_rng(seed)
+    season = np.cos(2 * np.pi * (np.arange(days) - N + 15) / 365.25)
+    return 1.5 + season[:, None] + 0.4 * rng.standard_normal((days, 2))
+
+
+def covariates(ahead: int = 7, value: float = 1.0, members: int = 1) -> Covariates:
+    future = np.full((members, ahead, 2), value)
+    return Covariates(("wave_m", "wind_kmh"), ORIGIN - N + 1, waves(N), future)
+
+
+def fitted(known: Covariates) -> FittedWeather:
+    return WeatherTerms().fit(known)[0]
+
+
+def drawn(weather: FittedWeather, horizon: int = 30, seed: int = 3) -> np.ndarray:  # type: ignore[type-arg]
+    """The drivers alone, shape (n_paths, horizon, 2), in standard deviations."""
+    return weather.draw(horizon, 400, np.random.default_rng(seed))[:, :, :2]
+
+
+def test_a_covered_day_is_what_is_given_and_the_next_is_of_the_season() -> None:
+    weather = fitted(covariates(value=0.5))
+    told = (0.5 - weather.mean) / weather.sd
+    found = drawn(weather)
+    np.testing.assert_allclose(found[:, :7], np.broadcast_to(told, (400, 7, 2)))
+    beyond = found[:, 7:]
+    assert beyond.std(axis=0).min() > 0.2, "never a mean"
+    january = weather.past[[n for n in range(N) if (N - 1 - n + 15) % 365 < 30]]
+    assert beyond.mean() == pytest.approx(january.mean(), abs=0.3)
+
+
+def test_each_member_has_its_share_of_the_paths() -> None:
+    known = covariates(members=4)
+    known.future[:] = np.arange(4)[:, None, None] / 4
+    weather = fitted(known)
+    values, counts = np.unique(drawn(weather)[:, 0, 0], return_counts=True)
+    np.testing.assert_allclose(values, (np.arange(4) / 4 - weather.mean[0]) / weather.sd[0])
+    assert counts.tolist() == [100] * 4
+
+
+def test_forecasts_that_jump_are_believed_less() -> None:
+    rng = np.random.default_rng(5)
+    past = np.cumsum(rng.standard_normal((400, 1)), axis=0) * 0.1
+    calm = np.zeros((20, 7, 1))
+    jumping = calm + 0.5 * np.arange(1, 8)[None, :, None] * rng.standard_normal((20, 7, 1))
+    assert error_growth(past, calm) == 0
+    assert 0.3 < error_growth(past, jumping) < 0.7
+    assert error_growth(past, calm[:, :2]) == 0
+
+
+def test_seas_are_thirds_of_the_season() -> None:
+    past = fitted(covariates()).past
+    thirds = [season_days(past, 10, sea) for sea in SEAS]
+    together = np.sort(np.concatenate(thirds))
+    assert len(np.unique(together)) == len(together)
+    assert max(map(len, thirds)) - min(map(len, thirds)) <= 1
+    ahead = (N - 1 - together + 10) % 365.25
+    assert np.minimum(ahead, 365.25 - ahead).max() <= 46
+    means = [past[third].mean(axis=1) for third in thirds]
+    assert means[0].max() <= means[1].min() <= means[1].max() <= means[2].min()
+
+
+def test_an_assumed_day_is_of_that_sea_and_leaves_the_others_alone() -> None:
+    weather = fitted(covariates())
+    assumed = replace(weather, assumed={2: "rough", 9: "calm", 300: "calm"})
+    assert (weather.covered_days, assumed.covered_days) == (7, 301)
+    plain, found = drawn(weather), drawn(assumed)
+    others = [day for day in range(30) if day not in (2, 9)]
+    np.testing.assert_array_equal(found[:, others], plain[:, others])
+    for day, sea in ((2, "rough"), (9, "calm")):
+        allowed = {tuple(row) for row in weather.past[season_days(weather.past, day + 1, sea)]}
+        assert {tuple(row) for row in found[:, day]} <= allowed
+        assert len({tuple(row) for row in found[:, day]}) > 20
+
+
+def test_what_is_assumed_is_not_kept() -> None:
+    weather = replace(fitted(covariates()), assumed={2: "rough"})
+    assert FittedWeather.from_state(*weather.to_state()).assumed == {}
+
+
+def nested(figures: dict[str, DailySeries], known: Covariates | None) -> Joint:
+    """A calibrated pool of one who reads the weather and two who do not."""
+    pool = Pool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
+    seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
+    return fit(Calibrated({"pool": pool}, origins=1), seen, known)
+
+
+def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) -> None:
+    people = figures["people"].between(ORIGIN - N + 1, ORIGIN).values
+    known = covariates()
+    known.history[:, 0] = np.where(people > 0, 0.5, 2.0)  # nobody comes through high waves
+    joint = nested(figures, known)
+    assert joint.covered_days == 7
+    means = {
+        sea: joint.assuming({12: sea}).draw(14, 300, np.random.default_rng(1))["people"].mean()
+        for sea in SEAS
+    }
+    assert means["calm"][12] > 2 * means["rough"][12]
+    np.testing.assert_array_equal(means["calm"][:7], means["rough"][:7])
+
+
+def test_without_weather_an_assumption_changes_nothing(figures: dict[str, DailySeries]) -> None:
+    joint = nested(figures, None)
+    assert joint.covered_days == 0
+    draws = [
+        one.draw(7, 50, np.random.default_rng(1))["people"].values
+        for one in (joint, joint.assuming({1: "rough"}))
+    ]
+    np.testing.assert_array_equal(*draws)

@@ -1,0 +1,70 @@
+"""What changed between issues, added up over those that stand between."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from service.answers.changes import changes
+from service.answers.desk import Desk
+from service.answers.errors import NotFound
+from service.context import Context
+from service.store import notes, runs
+from service.store.issues import Issue
+from tests.service.support import NOW, Hand, publish, random_paths
+
+
+@pytest.fixture
+def chain(context: Context) -> list[Issue]:
+    """Three issues after the one that is there: without the weather, with it, and without."""
+    found = [Desk(context, Hand(NOW)).view("people").issue]
+    at = NOW + dt.timedelta(days=400)
+    for step in range(3):
+        with context.database.writing() as connection:
+            run_id = runs.claim(connection, "refit", f"step {step}", at)
+        assert run_id is not None
+        paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
+        found.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
+    return found
+
+
+def note(
+    context: Context, issue: Issue, since: Issue, before: float, causes: dict[str, float]
+) -> None:
+    content: dict[str, Any] = {
+        "since": since.issue_id,
+        "since_issued_at": "2026-01-01T00:00:00Z",
+        "champion": "climatology",
+        "declaration": "0",
+        "from": "2026-01-01",
+        "before": [before] * 28,
+        "after": [before + sum(causes.values())] * 28,
+        "causes": {name: [value] * 28 for name, value in causes.items()},
+    }
+    with context.database.writing() as connection:
+        notes.put(connection, issue.issue_id, notes.CHANGES, content)
+
+
+def test_an_issue_without_the_weather_stands_among_those_with_it(
+    context: Context, chain: list[Issue]
+) -> None:
+    first, second, third, fourth = chain
+    plain = {"model": 0.0, "revision": 0.5, "new_figures": 2.0}
+    note(context, second, first, 10.0, plain)
+    note(context, third, second, 12.5, plain | {"weather": -4.0})
+    note(context, fourth, third, 11.0, plain)
+    desk = Desk(context, Hand(NOW + dt.timedelta(days=500)))
+    found = changes(desk, desk.view("people"), first.issue_id)
+    assert found["causes"] == ["model", "revision", "weather", "new_figures"]
+    assert found["steps"] == 3
+    row = found["rows"][0]
+    assert (row["before"], row["after"]) == (10.0, 13.5)
+    assert (row["revision"], row["weather"], row["new_figures"]) == (1.5, -4.0, 6.0)
+    assert found["totals"][0]["weather"] == -28.0
+    alone = changes(desk, desk.view("people"))
+    assert alone["causes"] == ["model", "revision", "new_figures"]
+    assert "weather" not in alone["rows"][0]
+    with pytest.raises(NotFound, match="expected an issue before"):
+        changes(desk, desk.view("people"), "people-20200101-0000000000")

@@ -1,0 +1,102 @@
+"""What if the sea were calm: of a model that reads the weather, beside its own forecast."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotPossible
+from service.answers.scenario import Scenario, scenario
+from service.context import Context
+from service.jobs import refit as module
+from service.jobs.refit import refit
+from tests.service import skies
+from tests.service.support import Hand, utc
+
+NOON = utc(2026, 1, 1, 14)
+DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
+
+
+@pytest.fixture
+def desk(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    hand = Hand(NOON)
+    monkeypatch.setattr(module, "utc_now", hand)
+    context = skies.reading(filled)
+    skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
+    refit(context)
+    yield Desk(context, hand)
+
+
+def week(desk: Desk, seas: dict[dt.date, str], series_id: str = "people") -> tuple[float, float]:
+    """Mean of the next seven days: assumed, and as forecast."""
+    found = scenario(desk, desk.view(series_id), Scenario(weather=seas), 28, (80,))
+    assert found["assumed"]["weather"] == {str(day): sea for day, sea in seas.items()}
+    return found["totals"][0]["mean"], found["forecast"]["totals"][0]["mean"]
+
+
+@pytest.mark.parametrize("series_id", ["people", "boats"])
+def test_calm_days_bring_more_than_rough_ones(desk: Desk, series_id: str) -> None:
+    calm, told = week(desk, dict.fromkeys(DAYS[:7], "calm"), series_id)
+    mixed, _ = week(desk, dict.fromkeys(DAYS[:7], "mixed"), series_id)
+    rough, again = week(desk, dict.fromkeys(DAYS[:7], "rough"), series_id)
+    assert told == again
+    assert calm > mixed > rough
+    assert calm > 3 * rough
+    assert calm > told > rough
+
+
+def test_a_day_beyond_the_forecast_of_the_weather(desk: Desk) -> None:
+    rows = {
+        sea: scenario(desk, desk.view("people"), Scenario(weather={DAYS[20]: sea}), 28, (80,))
+        for sea in ("calm", "rough")
+    }
+    calm, rough = rows["calm"]["rows"], rows["rough"]["rows"]
+    assert calm[20]["p_zero"] < rough[20]["p_zero"] - 0.2
+    assert [row["median"] for row in calm[:7]] == [row["median"] for row in rough[:7]]
+
+
+def test_weather_and_level_together(desk: Desk) -> None:
+    view, seas = desk.view("people"), dict.fromkeys(DAYS[:7], "calm")
+    plain = scenario(desk, view, Scenario(weather=seas), 28, (80,))
+    more = scenario(desk, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+    ratio = more["totals"][0]["mean"] / plain["totals"][0]["mean"]
+    assert ratio == pytest.approx(1.5, rel=0.02)
+    assert more == scenario(desk, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+
+
+def test_only_days_of_the_horizon(desk: Desk) -> None:
+    for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
+        with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
+            scenario(desk, desk.view("people"), Scenario(weather={day: "calm"}), 14, (80,))
+
+
+def test_a_model_that_reads_no_weather(desk: Desk) -> None:
+    view = desk.view("people", model="climatology")
+    with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
+        scenario(desk, view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
+
+
+def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
+    context = skies.reading(filled)
+    refit(context)
+    view = Desk(context, Hand(NOON)).view("people")
+    with pytest.raises(NotPossible, match=r"no weather \(no forecast of the weather was read yet"):
+        scenario(Desk(context), view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
+
+
+def test_a_fit_that_is_gone_or_broken(desk: Desk) -> None:
+    folder = desk.context.settings.fitted_folder / "swell"
+    (version,) = folder.glob("2*")
+    state: Path = version / "model.json"
+    state.write_text("{}")
+    view, asked = desk.view("people"), Scenario(weather={DAYS[0]: "calm"})
+    with pytest.raises(NotPossible, match="swell cannot be read again: its files are broken"):
+        scenario(desk, view, asked, 14, (80,))
+    shutil.rmtree(folder)
+    with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):
+        scenario(desk, view, asked, 14, (80,))

@@ -1,0 +1,78 @@
+"""What is foreseen of the weather, beside an issue, and what the issue made of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.answers.desk import Desk
+from service.answers.weather import coming, used
+from service.context import Context
+from service.jobs import refit as module
+from service.jobs.refit import refit
+from service.sources.weather import ATTRIBUTION
+from tests.service import skies
+from tests.service.support import Hand, utc
+
+SEEN = utc(2026, 1, 1, 5)
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(module, "utc_now", hand)
+    return hand
+
+
+def test_the_coming_days_and_what_the_issue_made_of_them(filled: Context, hand: Hand) -> None:
+    context = skies.reading(filled)
+    skies.tell(context.database, SEEN, [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
+    refit(context)
+    desk = Desk(context, hand)
+    found = coming(desk, desk.view("people"))
+    assert found is not None
+    assert (found["read_at"], found["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
+    assert (found["used"]["status"], found["used"]["models"]) == ("used", ["swell"])
+    assert [row["date"] for row in found["rows"]] == [f"2026-01-0{day}" for day in range(1, 8)]
+    row = found["rows"][3]
+    assert row["wave_max_m"] == pytest.approx(3.0, abs=0.1)
+    assert row["wind_night_kmh"] == pytest.approx(3.0 * 18, abs=2)
+    # A day later: what is past is left out; what was read since is shown, and not yet used.
+    hand.now += dt.timedelta(days=1)
+    found = coming(desk, desk.view("people"))
+    assert found is not None
+    assert [row["date"] for row in found["rows"]][:2] == ["2026-01-02", "2026-01-03"]
+    skies.tell(context.database, hand.now, [0.2] * 7)
+    found = coming(desk, desk.view("people"))
+    assert found is not None
+    assert found["read_at"] == "2026-01-02T14:00:00Z"
+    assert found["used"]["read_at"] == "2026-01-01T05:00:00Z"
+    # The issue as it stood is shown with the weather as it stood.
+    issue_id = desk.view("people").issue.issue_id
+    found = coming(desk, desk.view("people", issue_id))
+    assert found is not None
+    assert found["read_at"] == "2026-01-01T05:00:00Z"
+    # Old weather is none.
+    hand.now += dt.timedelta(days=3)
+    assert coming(desk, desk.view("people")) is None
+
+
+def test_weather_that_is_read_and_not_used(filled: Context, hand: Hand) -> None:
+    context = skies.reading(filled)
+    skies.tell(context.database, SEEN, [0.5] * 7, first=dt.date(2025, 6, 1))
+    refit(context)
+    desk = Desk(context, hand)
+    found = coming(desk, desk.view("people"))
+    assert found is not None
+    assert found["used"]["status"] == "missing"
+    assert "365 days of weather" in found["used"]["reason"]
+
+
+def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:
+    desk = Desk(context, clock)
+    view = desk.view("people")
+    skies.tell(context.database, clock.now, [0.5] * 7)
+    assert coming(desk, view) is None
+    with context.database.reading() as connection:
+        assert used(connection, view.issue)["status"] == "off"

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import http.server
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from service.settings import Settings
+from tests.service.support import ROOT, as_environment, environment, serving
+
+ASK = """
+import sys
+{before}
+from service import settings
+from service.app import create_app
+from service.context import open_context
+client = create_app(open_context(settings.load())).test_client()
+assert client.get("/v1/status").status_code == 200
+print(sorted(name for name, module in sys.modules.items() if module and "opentelemetry" in name))
+"""
+
+
+def ask(settings: Settings, before: str = "", **more: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", ASK.format(before=before)],
+        env=as_environment(settings) | environment(**more),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_nothing_is_loaded_unless_it_is_wanted(settings: Settings) -> None:
+    done = ask(settings)
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_without_the_extra_it_works_and_says_so_when_it_is_wanted(settings: Settings) -> None:
+    missing = "sys.modules['opentelemetry'] = None"
+    assert ask(settings, missing).returncode == 0
+    start = "from service import settings, server; server.serve(settings.load())"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; {missing}; {start}"],
+        env=as_environment(settings) | environment(tracing="otlp"),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "CROSSINGS_TRACING: expected the extra `otel`" in done.stderr.splitlines()[-1]
+
+
+class Collector(http.server.BaseHTTPRequestHandler):
+    """Keeps what is sent to it."""
+
+    taken: list[tuple[str, bytes]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.taken.append((self.path, body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    handler = type("Own", (Collector,), {"taken": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", handler.taken
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_spans_reach_a_collector_and_hold_no_path(
+    settings: Settings,
+    collector: tuple[str, list[tuple[str, bytes]]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("opentelemetry.sdk", reason="the extra `otel` is not installed")
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    address, taken = collector
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "channel")
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    with serving(settings, tracing="otlp") as base:
+        for path in ("/subscribe/confirm/hush-hush-hush-hush-h?who=hush", "/v1/status"):
+            done = subprocess.run(
+                ["curl", "-s", "-o", "/dev/null", "-H", "X-Request-Id: mine", "-H"]
+                + [f"traceparent: 00-{trace}-b7ad6b7169203331-01", base + path],
+                check=True,
+                timeout=20,
+            )
+            assert done.returncode == 0
+    # what was not yet sent is sent when the server stops
+    assert {path for path, _ in taken} == {"/v1/traces"}
+    content = b"".join(body for _, body in taken)
+    assert b"hush" not in content and b"127.0.0.1" not in content
+    spans, services = {}, set()
+    for _, body in taken:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            services |= {
+                a.value.string_value
+                for a in resource.resource.attributes
+                if a.key == "service.name"
+            }
+            for scope in resource.scope_spans:
+                spans |= {span.name: span for span in scope.spans}
+    assert services == {"channel"}
+    assert {"GET /subscribe/confirm/<token>", "GET /v1/status"} <= set(spans)
+    span = spans["GET /v1/status"]
+    assert span.trace_id.hex() == trace
+    found = {a.key: a.value.string_value or a.value.int_value for a in span.attributes}
+    assert found == {
+        "http.request.method": "GET",
+        "http.route": "/v1/status",
+        "http.response.status_code": 200,
+        "crossings.request_id": "mine",
+    }

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from service.settings import Settings, variable
+from tests.service.support import Crossings
+
+
+def test_every_setting_is_shown_with_where_it_comes_from(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("postgresql://user:hush-hush@host/db")
+    done = crossings(
+        "config",
+        "--format",
+        "json",
+        port=8123,
+        smtp_password="hush-hush",
+        database_url_file=tmp_path / "secret",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert list(found) == [variable(name) for name in Settings.model_fields]
+    assert found["CROSSINGS_PORT"] == {"value": "8123", "from": "environment"}
+    assert found["CROSSINGS_HOST"] == {"value": "127.0.0.1", "from": "default"}
+    assert found["CROSSINGS_DATABASE_URL"]["value"] == "postgresql://user:********@host/db"
+    assert found["CROSSINGS_DATABASE_URL"]["from"] == "CROSSINGS_DATABASE_URL_FILE"
+    assert found["CROSSINGS_SMTP_PASSWORD"] == {"value": "********", "from": "environment"}
+
+
+@pytest.mark.parametrize("form", ["table", "json", "env"])
+def test_no_form_shows_a_secret(form: str, crossings: Crossings) -> None:
+    secrets = {
+        "smtp_password": "hush-1-hush",
+        "weather_key": "hush-2-hush",
+        "database_url": "postgresql://user:hush-3-hush@host/db",
+        "rate_store": "redis://:hush-4-hush@cache/0",
+    }
+    done = crossings("config", "--format", form, **secrets)
+    assert done.returncode == 0
+    assert "hush" not in done.stdout + done.stderr
+
+
+def test_the_form_of_an_environment_is_one(
+    crossings: Crossings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    contact = "The desk, it's open: desk@example.org"
+    said = crossings("config", "--format", "env", contact=contact, smtp_password="hush").stdout
+    lines = said.splitlines()
+    assert "# CROSSINGS_SMTP_PASSWORD='********'" in lines
+    assert shlex.split(next(line for line in lines if "CONTACT" in line)) == [
+        f"CROSSINGS_CONTACT={contact}"
+    ]
+    assert "CROSSINGS_SMTP_HOST=" in lines
+
+
+def test_every_setting_that_does_not_hold_is_named_at_once(crossings: Crossings) -> None:
+    done = crossings("config", port="x", paths=1, smtp_password_file="/nowhere")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    named = [line.removeprefix("Error: ").partition(":")[0] for line in done.stderr.splitlines()]
+    assert named == ["CROSSINGS_PORT", "CROSSINGS_PATHS", "CROSSINGS_SMTP_PASSWORD_FILE"]
+
+
+def test_a_name_that_is_no_setting_is_told(crossings: Crossings) -> None:
+    done = crossings("config", prot=8123)
+    assert done.returncode == 0
+    assert done.stderr == (
+        "warning: CROSSINGS_PROT is no setting, and has no effect; CROSSINGS_PORT is one\n"
+    )

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import json
+
+from tests.service.support import Crossings
+
+
+def test_the_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> None:
+    done = crossings("schedule", source="govuk", weather="openmeteo", smtp_host="localhost")
+    assert done.returncode == 0, done.stderr
+    for name in ("renew", "renew-again", "read-weather", "tidy", "post"):
+        assert name in done.stdout
+    found = json.loads(crossings("schedule", "--format", "json").stdout)["jobs"]
+    (renew,) = [row for row in found if row["job"] == "renew"]
+    assert renew["times"] == ["50 13 * * *", "40 9 * * sat,sun"]
+    assert renew["next_at"].endswith("Z")
+    assert renew["last_due_at"] is None
+
+
+def test_a_time_that_comes_twice_a_year_is_refused(crossings: Crossings) -> None:
+    done = crossings("schedule", ingest_times="13:50,01:30")
+    assert done.returncode == 2
+    assert "CROSSINGS_INGEST_TIMES" in done.stderr
+
+
+def test_prune(crossings: Crossings) -> None:
+    assert crossings("prune").stdout == "0 issues and 0 rows of runs deleted\n"

