@@ -57,9 +57,9 @@ class Run:
     outcome: str
     reason: str | None
     detail: dict[str, Any]
-    owner: str
-    heartbeat_at: dt.datetime | None
-    attempt: int
+    owner: str = ""
+    heartbeat_at: dt.datetime | None = None
+    attempt: int = 1
 
 
 def claim(
