@@ -25,8 +25,8 @@ FLOORS = [
     {"context"},
     {"answers"},
     {"api", "dashboard", "digest"},
-    {"jobs", "app", "backup", "doctor"},
-    {"server"},
+    {"jobs", "app", "backup"},
+    {"server", "doctor"},
     {"cli"},
 ]
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}

@@ -29,6 +29,7 @@ _COMMANDS = {
     "prune": "service.cli.times",
     "status": "service.cli.operate",
     "config": "service.cli.config",
+    "doctor": "service.cli.doctor",
     "backup": "service.cli.backup",
     "restore": "service.cli.backup",
     "keys": "service.cli.keys",

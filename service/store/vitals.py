@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-__all__ = ["last_done", "remember", "runs_ended", "scores_mark"]
+__all__ = [
+    "damage",
+    "has_tables",
+    "last_done",
+    "newest_moment",
+    "remember",
+    "runs_ended",
+    "scores_mark",
+    "server_time",
+]
 
 import datetime as dt
 from typing import Any
 
 import sqlalchemy as sa
 
-from service.store.tables import issue_scores, runs, runs_deleted
+from service.store.tables import issue_scores, issues, runs, runs_deleted
 
 
 def runs_ended(connection: sa.Connection) -> dict[tuple[str, str], int]:
@@ -63,3 +72,36 @@ def scores_mark(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
     c = issue_scores.c
     row = connection.execute(sa.select(sa.func.count(), sa.func.max(c.scored_at))).one()
     return row[0], row[1]
+
+
+def has_tables(connection: sa.Connection) -> bool:
+    """Whether our tables are there as this version wants them."""
+    inspector = sa.inspect(connection)
+    return inspector.has_table(runs.name) and {c.name for c in runs.columns} <= {
+        column["name"] for column in inspector.get_columns(runs.name)
+    }
+
+
+def newest_moment(connection: sa.Connection) -> dt.datetime | None:
+    """The latest moment that anything is recorded at."""
+    moments = [
+        connection.scalar(sa.select(sa.func.max(column)))
+        for column in (runs.c.started_at, runs.c.finished_at, issues.c.issued_at)
+    ]
+    return max((moment for moment in moments if moment), default=None)
+
+
+def server_time(connection: sa.Connection) -> dt.datetime | None:
+    """What time it is to the database server; None where there is none."""
+    if connection.dialect.name != "postgresql":
+        return None
+    now = connection.scalar(sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))))
+    return now.astimezone(dt.UTC) if now else None
+
+
+def damage(connection: sa.Connection) -> str:
+    """What is wrong with the file of SQLite; empty when nothing is, or there is none."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    found = connection.scalar(sa.text("PRAGMA quick_check(1)"))
+    return "" if found == "ok" else " ".join(str(found).split())
