@@ -96,6 +96,13 @@ def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield served
 
 
+@pytest.fixture
+def mailed(mailing: Context) -> Iterator[Site]:
+    """The page of a service that sends mail."""
+    with _served(mailing, Hand(NOW)) as served:
+        yield served
+
+
 class _served:
     def __init__(self, context: Context, clock: Hand) -> None:
         app = create_app(context, clock)
