@@ -29,6 +29,7 @@ from service.store import runs
 from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
+_NICENESS = 10
 _LOOK_SECONDS = 15
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def build(context: Context) -> BlockingScheduler:
 def run(context: Context) -> None:
     """Run the jobs at their times until the process is told to stop."""
     scheduler = build(context)
+    os.nice(_NICENESS)  # readers come first
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
