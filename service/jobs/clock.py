@@ -60,6 +60,8 @@ def build(context: Context) -> BlockingScheduler:
             id=work.__name__,
             next_run_time=dt.datetime.now(dt.UTC),
         )
+    # That a look waits behind a job is no news; what was missed is told below.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.add_listener(_tell, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
     return scheduler
 
