@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
+__all__ = ["alert", "compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
 
 import datetime as dt
 import json
@@ -146,6 +146,24 @@ def compare(settings: Settings) -> None:
     click.echo(outcome.reason)
     for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
         click.echo(f"  {ratio:6.3f}  {name}")
+
+
+@click.command()
+@click.option("--test", is_flag=True, help="Post a trial, whether or not there is an alarm.")
+@click.pass_obj
+def alert(settings: Settings, test: bool) -> None:
+    """Tell the webhook of alarms that began or ended; nothing when none is set.
+
+    \b
+    Example:
+      crossings alert --test
+    """
+    from service.jobs import alert as jobs
+
+    if test:
+        click.echo(jobs.trial(settings))
+        return
+    click.echo(jobs.alert(open_context(settings)).reason)
 
 
 @click.command()
