@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from service.secrecy import Sealed
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 _HOOK = re.compile(r"(https?://[^\s/?#@]+(/[^\s#]*)?)?")
@@ -21,7 +23,7 @@ def _check_hook(url: SecretStr) -> SecretStr:
     return url
 
 
-class WebSettings(BaseSettings):
+class WebSettings(Sealed):
     """Where it listens, who may read and how much, and who is told of alarms."""
 
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")

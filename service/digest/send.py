@@ -81,6 +81,16 @@ class Session:
     ) -> None:
         self._close()
 
+    def greet(self) -> None:
+        """Connect, check the server and log in; send nothing.
+
+        Raises
+        ------
+        MailError
+            When that cannot be done.
+        """
+        self._open()
+
     def send(self, to: str, content: bytes) -> Sent:
         """Hand one mail to the server, for one reader.
 

@@ -20,6 +20,7 @@ __all__ = [
     "observations",
     "opt_ins",
     "runs",
+    "runs_deleted",
     "salts",
     "subscribers",
     "unsubscribed",
@@ -48,6 +49,15 @@ runs = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("job", "period", name="uq_runs_job_period"),
     sa.Index("ix_runs_job_started_at", "job", "started_at"),
+)
+
+# How many runs of before were deleted: what is counted of runs never goes down.
+runs_deleted = sa.Table(
+    "runs_deleted",
+    metadata,
+    sa.Column("job", sa.String(32), primary_key=True),
+    sa.Column("outcome", sa.String(16), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
 )
 
 # An issue: the frozen paths of one series, published by one run. Never changed.

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.settings import PROJECT, SECRETS, Settings, SettingsError, load, variable
+from service.secrecy import variable
+from service.settings import PROJECT, SECRETS, Settings, SettingsError, load
 
 
 def test_the_defaults_need_no_environment() -> None:
