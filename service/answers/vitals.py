@@ -92,7 +92,7 @@ class Watch:
             coverage=coverage,
             last_done=last_done,
             runs_ended=runs_ended,
-            scheduler_seen=scheduler and (scheduler.heartbeat_at or scheduler.started_at),
+            scheduler_seen=(scheduler.heartbeat_at or scheduler.started_at) if scheduler else None,
         )
 
     def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:
