@@ -1,21 +1,40 @@
-# One image, several roles: `run` (web server and scheduler), `serve`, `scheduler`, `refit`, and
-# every other command of `crossings`.
-FROM python:3.13-slim-trixie AS build
+# One image, several roles, named by the first argument: `run` (web server and scheduler in one),
+# `serve`, `scheduler`, and every other command of `crossings`. scripts/image-check builds and asks it.
+ARG BASE=python:3.13.9-slim-trixie
+
+FROM ${BASE} AS build
 WORKDIR /src
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-RUN python -m venv /opt/crossings
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
+# The installer stays here: the image itself has neither pip nor setuptools nor a compiler.
+RUN python -m venv /opt/installer && python -m venv --without-pip /opt/crossings
 COPY requirements.txt ./
-RUN /opt/crossings/bin/pip install --only-binary :all: --require-hashes -r requirements.txt
+# A package index of your own: `--secret id=pip,src=pip.conf`; nothing of it stays in a layer.
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
+    /opt/installer/bin/pip --python /opt/crossings/bin/python install \
+    --only-binary :all: --require-hashes --requirement requirements.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY forecast forecast
 COPY service service
-RUN /opt/crossings/bin/pip install --no-build-isolation --no-deps .
+RUN /opt/installer/bin/pip --python /opt/crossings/bin/python install \
+        --no-index --no-build-isolation --no-deps . \
+    && /opt/installer/bin/pip --python /opt/crossings/bin/python uninstall --yes setuptools \
+    # By the hash of the source, not by its time: the same lock gives the same bytes.
+    && /opt/crossings/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+       /opt/crossings/lib
 
-FROM python:3.13-slim-trixie
+FROM ${BASE}
+ARG BASE
+ARG VERSION=0.1.0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="channel-crossings-forecast" \
       org.opencontainers.image.description="Probability forecasts of daily small boat arrivals" \
-      org.opencontainers.image.licenses="Apache-2.0"
-RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin crossings \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.base.name="${BASE}"
+RUN groupadd --system --gid 10001 crossings \
+    && useradd --system --uid 10001 --gid 10001 --home-dir /nonexistent \
+       --shell /usr/sbin/nologin crossings \
     && install --directory --owner crossings --group crossings \
        /var/lib/crossings /srv/crossings/models/fitted
 COPY --from=build /opt/crossings /opt/crossings
@@ -30,7 +49,7 @@ ENV PATH=/opt/crossings/bin:$PATH \
     CROSSINGS_PORT=8000 \
     CROSSINGS_VAR_DIR=/var/lib/crossings \
     CROSSINGS_MODELS_DIR=/srv/crossings/models
-USER 10001
+USER 10001:10001
 VOLUME ["/var/lib/crossings", "/srv/crossings/models/fitted"]
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=120s \

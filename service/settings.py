@@ -21,7 +21,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 
 
-SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
+SECRETS = (
+    *("rate_store", "webhook_url", "webhook_secret"),
+    *("database_url", "weather_key", "smtp_password"),
+)
 """Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs.excerpt import excerpt
+from service.jobs.folders import without_folders
 from service.jobs.steps import recorded
 from service.logs import within_run
 from service.secrecy import Masker
@@ -41,6 +42,9 @@ class Outcome:
     outcome: str
     reason: str
     detail: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", without_folders(self.reason))
 
 
 def owner() -> str:
