@@ -35,7 +35,7 @@ from tests.service.support import (
 )
 from tests.test_docs import anchors
 
-ALERTS = ROOT / "ops" / "alerts.yaml"
+ALERTS = ROOT / "deploy" / "alerts.yaml"
 FORECAST = "/v1/series/people/forecast"
 Scrape = dict[tuple[str, frozenset[tuple[str, str]]], float]
 _PROMTOOL = shutil.which("promtool")
