@@ -33,7 +33,6 @@ _PATHS = (
     "/v1/series/people/exceedance?threshold=300",
     "/v1/series/people/capacity?stay_days=4",
     "/v1/series/people/quiet",
-    "/v1/series/people/changes",
     "/v1/series/people/issues",
     "/v1/series/people/track-record",
     "/v1/series/people/observations?from=2025-10-01",

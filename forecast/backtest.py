@@ -94,13 +94,15 @@ class Work:
     protocol: Protocol
     drivers: CovariateTable | None = None
     noise: float = 0.0
+    foreseen: int | None = None
 
     def covariates(self, origin: Day) -> Covariates | None:
         """The drivers as they stood at `origin`, what came then as their forecast, with noise."""
         if self.drivers is None:
             return None
         rng = joint.generator(self.protocol.seed, "covariates", origin)
-        return self.drivers.at(origin, self.protocol.horizon, self.noise, rng)
+        reach = self.protocol.horizon if self.foreseen is None else self.foreseen
+        return self.drivers.at(origin, min(reach, self.protocol.horizon), self.noise, rng)
 
     def tasks(self) -> list[Task]:
         """Every model at every origin, by origin."""
@@ -172,6 +174,7 @@ def run(
     mapper: Mapper = in_turn,
     drivers: CovariateTable | None = None,
     noise: float = 0.0,
+    foreseen: int | None = None,
 ) -> tuple[dict[str, list[OriginScore]], dict[str, list[str]]]:
     """Score every model at every origin.
 
@@ -185,6 +188,8 @@ def run(
         Covariates of past days; what came after an origin stands for its forecast.
     noise : float
         Error added to that forecast, in standard deviations of a column per day of lead.
+    foreseen : int | None
+        Days ahead that are forecast of the covariates; None: all that are judged.
 
     Returns
     -------
@@ -192,7 +197,7 @@ def run(
     declined : dict of model to list of str
         ``ORIGIN: reason`` for the origins that a model declined.
     """
-    work = Work(models, figures, protocol, drivers, noise)
+    work = Work(models, figures, protocol, drivers, noise, foreseen)
     tasks = work.tasks()
     outcomes: dict[int, Outcome] = {}
     for place, outcome in mapper(work, tasks):

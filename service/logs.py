@@ -6,13 +6,14 @@ in whatever is logged, by us or by a library: that is the last net, not a licenc
 
 from __future__ import annotations
 
-__all__ = ["configure", "request_id", "run_id"]
+__all__ = ["configure", "request_id", "run_id", "within_run"]
 
+import contextlib
 import datetime as dt
 import json
 import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextvars import ContextVar
 
 from service.secrecy import Masker
@@ -44,6 +45,16 @@ def configure(level: str, form: str = "auto", secrets: Iterable[str] = ()) -> No
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+@contextlib.contextmanager
+def within_run(number: int) -> Iterator[None]:
+    """Let what this thread logs say that it is of that run."""
+    before = run_id.set(number)
+    try:
+        yield
+    finally:
+        run_id.reset(before)
 
 
 class _Json(logging.Formatter):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["MASK", "Masker", "mask_url", "passwords_of", "read_line"]
+__all__ = ["MASK", "Masker", "Sealed", "mask_url", "passwords_of", "read_line", "variable"]
 
+import contextlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings
+
 MASK = "********"
+_FILE = "_file"
 _SHORTEST = 4  # anything shorter would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _PASSWORD = re.compile(r"(://[^:/@\s'\"]*:)[^/\s'\"]*@")
@@ -66,3 +72,72 @@ class Masker:
         text = _PASSWORD.sub(rf"\1{MASK}@", text)
         text = _KEY.sub(rf"\1{MASK}", text)
         return _INTERNET.sub(MASK, _MAIL.sub(MASK, text))
+
+
+class Sealed(BaseSettings):
+    """Settings of which some may hold a secret, and may lie in a file: ``<name>_file``.
+
+    Attributes
+    ----------
+    sealed : tuple of str
+        Those that may.
+    """
+
+    sealed: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Take from its file what is not given itself; the file's own check says what is wrong."""
+        fields = cls.model_fields
+        given = {
+            name: value
+            for name, value in values.items()
+            # An empty path would be the current folder.
+            if value != "" or name not in fields or fields[name].default is not None
+        }
+        for name in cls.sealed:
+            if given.get(name + _FILE) and name not in given:
+                with contextlib.suppress(OSError, ValueError):
+                    given[name] = read_line(Path(given[name + _FILE]))
+        return given
+
+    @field_validator("*")
+    @classmethod
+    def _check_file(cls, value: Any, info: ValidationInfo) -> Any:
+        name = (info.field_name or "").removesuffix(_FILE)
+        if value is None or name not in cls.sealed or name == info.field_name:
+            return value
+        try:
+            content = read_line(value)
+        except OSError as error:
+            raise ValueError(f"expected a file that can be read ({error.strerror})") from error
+        except ValueError as error:
+            raise ValueError(f"expected a file with one line of text ({error})") from error
+        if content != _plain(info.data.get(name, content)):  # absent when it is refused itself
+            raise ValueError(f"expected either this or {variable(name)}, not both")
+        return value
+
+    def shown(self, name: str) -> str:
+        """The value of a setting, as anyone may see it."""
+        value = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return MASK if value else ""
+        if name in self.sealed:
+            return mask_url(value)
+        return "" if value is None else str(value)
+
+    def secrets(self) -> set[str]:
+        """Every secret that these settings hold; for masking alone."""
+        values = [getattr(self, name) for name in self.sealed]
+        found = {_plain(value) for value in values if isinstance(value, SecretStr)}
+        return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"CROSSINGS_{name.upper()}"
+
+
+def _plain(value: str | SecretStr) -> str:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value

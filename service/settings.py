@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["SECRETS", "Settings", "SettingsError", "load", "variable"]
+__all__ = ["SECRETS", "Settings", "SettingsError", "load"]
 
-import contextlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    Field,
-    SecretStr,
-    StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
 
-from service.secrecy import MASK, mask_url, passwords_of, read_line
+from service.secrecy import variable
 from service.web_settings import WebSettings
 
 # Not between one and two at night, an hour that is left out or comes twice once a year.
@@ -30,9 +21,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 
 
-SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
+SECRETS = (
+    *("rate_store", "webhook_url", "webhook_secret"),
+    *("database_url", "weather_key", "smtp_password"),
+)
 """Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
-_FILES = {f"{name}_file": name for name in SECRETS}
 
 
 class SettingsError(ValueError):
@@ -44,6 +37,8 @@ HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[
 
 class Settings(WebSettings):
     """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
+
+    sealed: ClassVar[tuple[str, ...]] = SECRETS
 
     var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
@@ -228,55 +223,6 @@ class Settings(WebSettings):
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take from its file what is not given itself; the file's own check says what is wrong."""
-        fields = cls.model_fields
-        given = {
-            name: value
-            for name, value in values.items()
-            # An empty path would be the current folder.
-            if value != "" or name not in fields or fields[name].default is not None
-        }
-        for file, name in _FILES.items():
-            if given.get(file) and name not in given:
-                with contextlib.suppress(OSError, ValueError):
-                    given[name] = read_line(Path(given[file]))
-        return given
-
-    @field_validator(*_FILES)
-    @classmethod
-    def _check_file(cls, file: Path | None, info: ValidationInfo) -> Path | None:
-        if file is None:
-            return None
-        assert info.field_name is not None
-        name = _FILES[info.field_name]
-        try:
-            content = read_line(file)
-        except OSError as error:
-            raise ValueError(f"expected a file that can be read ({error.strerror})") from error
-        except ValueError as error:
-            raise ValueError(f"expected a file with one line of text ({error})") from error
-        if content != _plain(info.data.get(name, content)):  # absent when it is refused itself
-            raise ValueError(f"expected either this or {variable(name)}, not both")
-        return file
-
-    def shown(self, name: str) -> str:
-        """The value of a setting, as anyone may see it."""
-        value = getattr(self, name)
-        if isinstance(value, SecretStr):
-            return MASK if value else ""
-        if name in SECRETS:
-            return mask_url(value)
-        return "" if value is None else str(value)
-
-    def secrets(self) -> set[str]:
-        """Every secret that these settings hold; for masking alone."""
-        values = [getattr(self, name) for name in SECRETS]
-        found = {_plain(value) for value in values if isinstance(value, SecretStr)}
-        return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
-
     @property
     def database(self) -> str:
         """Database URL, the default filled in."""
@@ -316,12 +262,3 @@ def load() -> Settings:
             message = found["msg"].removeprefix("Value error, ")
             lines.append(f"{variable(name)}: {message}, found {value}")
         raise SettingsError("\n".join(lines)) from None
-
-
-def variable(name: str) -> str:
-    """The environment variable of a setting."""
-    return f"CROSSINGS_{name.upper()}"
-
-
-def _plain(value: str | SecretStr) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value

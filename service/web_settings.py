@@ -1,20 +1,30 @@
-"""The settings of the web server, the first of all that are read from the environment."""
+"""The settings of the web: who may read, and who is told; read first of all."""
 
 from __future__ import annotations
 
 __all__ = ["WebSettings"]
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from service.secrecy import Sealed
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
+_HOOK = re.compile(r"(https?://[^\s/?#@]+(/[^\s#]*)?)?")
 
 
-class WebSettings(BaseSettings):
-    """Where it listens, who may read, and how much."""
+def _check_hook(url: SecretStr) -> SecretStr:
+    if not _HOOK.fullmatch(url.get_secret_value()):
+        raise ValueError("expected an address such as https://example.org/alarms")
+    return url
+
+
+class WebSettings(Sealed):
+    """Where it listens, who may read and how much, and who is told of alarms."""
 
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
@@ -61,4 +71,18 @@ class WebSettings(BaseSettings):
     )
     contact: str = Field(
         "", description="Who runs this copy and how to reach them, as the page says it."
+    )
+    webhook_url: Annotated[SecretStr, AfterValidator(_check_hook)] = Field(
+        SecretStr(""),
+        repr=False,
+        description="Address that is told of alarms that begin and end; empty: none.",
+    )
+    webhook_url_file: Path | None = Field(
+        None, description="File that holds that address, instead of the variable."
+    )
+    webhook_secret: SecretStr = Field(
+        SecretStr(""), repr=False, description="Secret that signs what it is told."
+    )
+    webhook_secret_file: Path | None = Field(
+        None, description="File that holds that secret, instead of the variable."
     )

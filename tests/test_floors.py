@@ -18,14 +18,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up; rooms of one floor do not see each other.
 FLOORS = [
-    {"secrecy", "web_settings"},
+    {"secrecy"},
+    {"web_settings"},
     {"forecast", "settings", "clock", "logs", "addresses"},
     {"sources", "registry", "store"},
     {"context"},
     {"answers"},
     {"api", "dashboard", "digest"},
-    {"jobs", "app"},
-    {"server"},
+    {"jobs", "app", "backup"},
+    {"server", "doctor"},
     {"cli"},
 ]
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
@@ -56,8 +57,8 @@ FORCED_BY_A_PACKAGE = {"forecast.forecasters.prophet": {"get_state", "set_state"
 
 LONGEST_FILE = 350
 LINED = {".py", ".md", ".html", ".css", ".js", ".toml", ".yaml", ".yml", ".sh", ""}
-# Text of a licence, lists and figures are as long as they are.
-UNMEASURED = {"LICENSE", "CHANGELOG.md"}
+# Text of a licence, lists and figures are as long as they are, and a manual is looked up in.
+UNMEASURED = {"LICENSE", "CHANGELOG.md", "operations.md"}
 TEXT = LINED | {".csv", ".json", ".mako", ".txt", ".svg", ".ini", ".cfg"}
 
 STIGMATISING = re.compile(

@@ -13,6 +13,7 @@ from service.clock import instant, uk_day
 from service.settings import Settings
 from service.store.issues import Issue
 from service.store.runs import Run
+from service.store.weather import STALE_HOURS
 
 WATCHED = ("ingest", "weather", "refit")
 """The jobs whose runs change the state."""
@@ -36,7 +37,6 @@ ABOUT_NOW = frozenset(
 """Reasons that say nothing of an issue that was made long ago."""
 
 _ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
-_WEATHER_HOURS = 36
 _LIVE_SOURCES = {"govuk": "GOV.UK"}
 """Sources that are expected to bring new figures, as readers know them."""
 
@@ -159,7 +159,7 @@ def _weather(read_at: dt.datetime | None, now: dt.datetime, settings: Settings) 
         return []
     if read_at is None:
         return [Reason("weather_missing", "no weather could be read yet")]
-    if now - read_at > dt.timedelta(hours=_WEATHER_HOURS):
-        detail = f"the weather was last read at {instant(read_at)}, over {_WEATHER_HOURS} hours ago"
+    if now - read_at > dt.timedelta(hours=STALE_HOURS):
+        detail = f"the weather was last read at {instant(read_at)}, over {STALE_HOURS} hours ago"
         return [Reason("weather_old", detail)]
     return []

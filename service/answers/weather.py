@@ -17,7 +17,7 @@ from service.store.database import Connection
 from service.store.issues import Issue
 
 _DAYS = 7
-_STALE = dt.timedelta(hours=48)
+_STALE = dt.timedelta(hours=weather.STALE_HOURS)
 _COLUMNS = {
     "wave_night_m": "wave_height_night_mean_m",
     "wave_max_m": "wave_height_day_max_m",
@@ -49,7 +49,7 @@ def coming(desk: Desk, view: View) -> dict[str, Any] | None:
         ``made_at``, ``read_at``, ``attribution``; ``used``, as of `used`; and ``rows`` of at most
         seven days: ``date``, the waves' mean at night and highest of the day in metres, the
         wind's mean at night and highest gust in km/h. None when no weather is read, or none was
-        foreseen within the last two days.
+        read lately.
     """
     if desk.context.settings.weather == "off":
         return None

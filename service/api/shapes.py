@@ -51,6 +51,13 @@ class ModelItem(Open):
     version: str
 
 
+class IssueWeather(Open):
+    """What an issue was given of the weather, where it was wanted."""
+
+    status: Literal["used", "missing"]
+    reason: str
+
+
 class IssueDetails(IssueRow):
     """One issue; it never changes."""
 
@@ -60,6 +67,7 @@ class IssueDetails(IssueRow):
     seed: int
     inputs_hash: str
     models: list[ModelItem]
+    weather: IssueWeather | None = None
     attribution: str
 
 

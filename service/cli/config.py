@@ -14,8 +14,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from service.secrecy import MASK
-from service.settings import SECRETS, Settings, variable
+from service.secrecy import MASK, variable
+from service.settings import SECRETS, Settings
 
 
 @click.command()

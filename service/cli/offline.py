@@ -149,6 +149,11 @@ def forecast(
     type=click.FloatRange(0, 10),
     help="Error of their forecasts, in standard deviations per day of lead.",
 )
+@click.option(
+    "--covariate-days",
+    type=click.IntRange(1, 400),
+    help="Days ahead that they are forecast; the whole horizon if not given.",
+)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
@@ -166,6 +171,7 @@ def backtest(
     seed: int,
     covariates: Path | None,
     covariate_noise: float,
+    covariate_days: int | None,
     out: Path | None,
     workers: int,
     dask: str | None,
@@ -206,7 +212,9 @@ def backtest(
     mapper = _mapper(workers, dask)
     drivers = read_covariates(covariates) if covariates else None
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        run = backtests.run(chosen, figures, protocol, progress, mapper, drivers, covariate_noise)
+        run = backtests.run(
+            chosen, figures, protocol, progress, mapper, drivers, covariate_noise, covariate_days
+        )
     found = backtests.summary(protocol, *run)
     if out:
         out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
+__all__ = ["alert", "compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
 
+import datetime as dt
 import json
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
+from service.clock import LONDON
 from service.context import open_context
 from service.settings import Settings
 
@@ -79,21 +81,48 @@ def weather(settings: Settings) -> None:
 
 @click.command()
 @click.option("--force", is_flag=True, help="Publish a new issue even if nothing changed.")
+@click.option(
+    "--as-of",
+    metavar="MOMENT",
+    help="Publish nothing; make the issue that stood then again, and say whether it is the same. "
+    "A UK day, to its end, or an instant such as 2025-12-19T15:00:00Z.",
+)
 @click.pass_obj
-def refit(settings: Settings, force: bool) -> None:
+def refit(settings: Settings, force: bool, as_of: str | None) -> None:
     """Fit every declared model and publish a new issue, unless the newest is current.
 
     \b
-    Example:
+    Examples:
       crossings refit --force
+      crossings refit --as-of 2025-12-19
     """
     from forecast.specs import published
     from service.jobs.refit import refit as job
+    from service.jobs.repeat import repeat
     from service.registry import declared
 
+    if force and as_of:
+        raise click.UsageError("expected --force or --as-of, found both")
+    moment = _moment(as_of) if as_of else None
     with fitting(len(published(declared(settings.models_dir)))) as progress:
-        outcome = job(open_context(settings), force, progress)
+        context = open_context(settings)
+        outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
     click.echo(outcome.reason)
+
+
+def _moment(text: str) -> dt.datetime:
+    """An instant, or the end of a UK day."""
+    try:
+        if len(text) == len("2025-12-19"):
+            end = dt.datetime.combine(dt.date.fromisoformat(text), dt.time(23, 59, 59), LONDON)
+            return end.astimezone(dt.UTC)
+        instant = dt.datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    expected = "a day such as 2025-12-19 or an instant such as 2025-12-19T15:00:00Z"
+    raise click.UsageError(f"--as-of: expected {expected}, found {text[:40]!r}")
 
 
 @click.command()
@@ -117,6 +146,24 @@ def compare(settings: Settings) -> None:
     click.echo(outcome.reason)
     for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
         click.echo(f"  {ratio:6.3f}  {name}")
+
+
+@click.command()
+@click.option("--test", is_flag=True, help="Post a trial, whether or not there is an alarm.")
+@click.pass_obj
+def alert(settings: Settings, test: bool) -> None:
+    """Tell the webhook of alarms that began or ended; nothing when none is set.
+
+    \b
+    Example:
+      crossings alert --test
+    """
+    from service.jobs import alert as jobs
+
+    if test:
+        click.echo(jobs.trial(settings))
+        return
+    click.echo(jobs.alert(open_context(settings)).reason)
 
 
 @click.command()

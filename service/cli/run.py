@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["run"]
 
 import contextlib
+import datetime as dt
 import http.client
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from service.settings import Settings
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
+_LATELY = dt.timedelta(hours=12)
 
 
 class _Stopped(BaseException):
@@ -54,6 +56,7 @@ def _prepare(context: Context) -> None:
 
     click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
     _ingest(context)
+    _weather(context)
     with fitting(len(published(declared(context.settings.models_dir)))) as progress:
         outcome = refit(context, progress=progress)
     click.echo(f"forecast  {outcome.reason}")
@@ -76,6 +79,26 @@ def _ingest(context: Context) -> None:
         if context.settings.source == "figures":
             raise
         click.echo(f"figures   not read: {error}", err=True)
+
+
+def _weather(context: Context) -> None:
+    """Read the weather unless it was read lately; asked once, since a forecast does without."""
+    from service.clock import utc_now
+    from service.jobs.record import JobError
+    from service.jobs.weather import weather
+    from service.store import weather as store
+
+    if context.settings.weather == "off":
+        return
+    with context.database.reading() as connection:
+        told = store.newest(connection, "forecast")
+    if told is not None and utc_now() - told.seen_at < _LATELY:
+        return
+    hasty = context.settings.model_copy(update={"fetch_attempts": 1})
+    try:
+        click.echo(f"weather   {weather(Context(hasty, context.database)).reason}")
+    except JobError as error:
+        click.echo(f"weather   not read: {error}", err=True)
 
 
 def _serve(settings: Settings) -> int:

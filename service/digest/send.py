@@ -36,10 +36,13 @@ class Sent:
         take it.
     code : int | None
         What the server answered; None when it went away.
+    of_content : bool
+        Whether it was the content that was refused, after the recipient had been taken.
     """
 
     state: str
     code: int | None
+    of_content: bool = False
 
 
 def require_settings(settings: Settings) -> None:
@@ -78,6 +81,16 @@ class Session:
     ) -> None:
         self._close()
 
+    def greet(self) -> None:
+        """Connect, check the server and log in; send nothing.
+
+        Raises
+        ------
+        MailError
+            When that cannot be done.
+        """
+        self._open()
+
     def send(self, to: str, content: bytes) -> Sent:
         """Hand one mail to the server, for one reader.
 
@@ -105,7 +118,8 @@ class Session:
             raise MailError(f"the SMTP server refuses the sender: {_line(code, said)}")
         if code == 250:
             code, said = smtp.rcpt(to)
-        if code in (250, 251):
+        is_content = code in (250, 251)
+        if is_content:
             try:
                 code, said = smtp.data(content)
             except smtplib.SMTPDataError as error:
@@ -115,7 +129,7 @@ class Session:
         if code != 421:
             with contextlib.suppress(*_AWAY):
                 smtp.rset()
-        return Sent("bounced" if code >= 500 else "later", code)
+        return Sent("bounced" if code >= 500 else "later", code, is_content)
 
     def _keep_pace(self) -> None:
         now = time.monotonic()

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from service.answers.headline import per_cent
 from service.clock import LONDON
 
 _LINE = 76
@@ -23,13 +24,6 @@ def week_name(week: str, made_at: str) -> str:
 
 def _count(number: int) -> str:
     return f"{number:,}"
-
-
-def _chance(p: float) -> str:
-    """A probability as words that do not claim more than a sample can know."""
-    if p < 0.005:
-        return "under 1 %"
-    return "over 99 %" if p > 0.995 else f"{100 * p:.0f} %"
 
 
 def _span(row: Mapping[str, Any], level: int) -> str:
@@ -67,7 +61,7 @@ def _fold(text: str) -> str:
 
 
 FILTERS: dict[str, Callable[..., str]] = {
-    "chance": _chance,
+    "chance": per_cent,
     "count": _count,
     "day": _day,
     "fold": _fold,

@@ -34,7 +34,7 @@ def take(context: Context) -> None:
             return
         _log.info("%s was asked for by %s", found.job, found.asked_by)
         try:
-            done = _WORK[found.job](context, f"request {found.request_id}")
+            done = _WORK[found.job](context, requests.period(found.request_id))
             outcome, reason = done.outcome, done.reason
         except JobError as error:
             outcome, reason = "failed", str(error)

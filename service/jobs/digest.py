@@ -7,7 +7,8 @@ __all__ = ["digest", "due_week", "edition_for", "post"]
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 
 from forecast.joint import PEOPLE
 from service.answers.desk import Desk
@@ -15,6 +16,7 @@ from service.answers.errors import NoAnswer
 from service.clock import LONDON, utc_now
 from service.context import Context
 from service.digest.edition import gather, iso_week, monday
+from service.digest.refusals import Refusals
 from service.digest.render import Press, Reader, serialise
 from service.digest.send import MailError, Sent, Session, require_settings
 from service.jobs.opt_in import mail_links
@@ -138,7 +140,34 @@ def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outc
     with context.database.reading() as connection:
         waiting = deliveries.due(connection, edition, clock())
     done: Counter[str] = Counter()
-    silent = 0
+
+    def record(results: Iterable[tuple[Due, Sent]]) -> None:
+        done.update([_record(context, week, one, sent, clock()) for one, sent in results])
+
+    refusals = Refusals()
+    try:
+        with closing(_sent(context, press, waiting, clock)) as results:
+            for one, sent in results:
+                record(refusals.settle(one, sent))
+                progress()
+                if refusals.is_systematic:
+                    break
+    finally:
+        left, fault = refusals.end()
+        record(left)
+    if fault:
+        raise MailError(fault)
+    said = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
+    with context.database.reading() as connection:
+        standing = deliveries.counts(connection, week)
+    return Outcome("done", f"{week}: {said or 'nobody to send to'}", {"week": week} | standing)
+
+
+def _sent(
+    context: Context, press: Press, waiting: Iterable[Due], clock: Clock
+) -> Generator[tuple[Due, Sent], None, None]:
+    """Send one mail after the other, each claimed before."""
+    week, silent = press.edition.week, 0
     with Session(context.settings) as session:
         for one in waiting:
             with context.database.writing() as connection:
@@ -150,15 +179,10 @@ def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outc
             except MailError:
                 _record(context, week, one, Sent("later", None), clock())
                 raise
-            done[_record(context, week, one, sent, clock())] += 1
-            progress()
+            yield one, sent
             silent = silent + 1 if sent.code is None else 0
             if silent == _SILENT_MOST:
                 raise MailError(f"the SMTP server left {silent} mails in a row without an answer")
-    said = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
-    with context.database.reading() as connection:
-        standing = deliveries.counts(connection, week)
-    return Outcome("done", f"{week}: {said or 'nobody to send to'}", {"week": week} | standing)
 
 
 def _frozen(desk: Desk, week: str) -> Edition:

@@ -28,7 +28,6 @@ NAMES = (
 """Few of the columns that are stored: the others say nearly the same."""
 
 _LEAST_DAYS = 365
-_STALE = dt.timedelta(hours=48)
 _log = logging.getLogger(__name__)
 
 
@@ -108,12 +107,10 @@ def _known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int
     ahead = weather.newest(connection, "forecast", as_of)
     if ahead is None:
         return Drivers("missing", "no forecast of the weather was read yet")
-    if as_of - ahead.seen_at > _STALE:
-        hours = int(_STALE.total_seconds() / 3600)
-        read = instant(ahead.seen_at)
-        return Drivers(
-            "missing", f"the newest forecast of the weather was read {read}, over {hours} hours ago"
-        )
+    if as_of - ahead.seen_at > dt.timedelta(hours=weather.STALE_HOURS):
+        read, hours = instant(ahead.seen_at), weather.STALE_HOURS
+        said = f"the newest forecast of the weather was read {read}, over {hours} hours ago"
+        return Drivers("missing", said)
     day = as_date(origin)
     table = weather.covariates(connection, NAMES, day, as_of)
     if table is None:

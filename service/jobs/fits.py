@@ -21,6 +21,7 @@ from forecast.specs import Spec, SpecError, closure, published, reads_covariates
 from service.clock import instant, utc_now
 from service.jobs.drivers import Drivers
 from service.jobs.fitting import Order, fitted
+from service.jobs.folders import without_folders
 from service.jobs.steps import step
 from service.registry import Metadata, RegistryError, Version, find, load, prune, save
 from service.settings import Settings
@@ -107,7 +108,7 @@ def _stand(
         return str(error)
     except Exception as error:  # one model's defect must not cost the others their issue
         _log.exception("model %s failed", name)
-        return f"{type(error).__name__}: {error}"
+        return without_folders(f"{type(error).__name__}: {error}")
     if version.name.startswith(_UNKEPT):
         fits.unkept.append(name)
     fits.standing[name] = Fit(version, found, drawn)

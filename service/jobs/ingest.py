@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Reading", "ingest", "preview"]
+__all__ = ["OTHER", "Reading", "ingest", "preview"]
 
 import datetime as dt
 from collections.abc import Iterator
@@ -19,6 +19,9 @@ from service.sources.base import Document, SourceError
 from service.store import fetches, observations
 from service.store.database import Connection
 from service.store.observations import Change, Figure, Stored
+
+OTHER = "ingest-other"
+"""The job that reads a source beside the one that the settings name."""
 
 _UNDATED = ("figures", "csv")
 
@@ -81,7 +84,8 @@ def ingest(
     """Read a source and store what is new or revised, in one transaction.
 
     A document that is refused is refused whole; what else the source published is stored all the
-    same, and the run fails with the reason.
+    same, and the run fails with the reason. A source that is not the one of the settings, such as a
+    file of somebody's own, has runs under another name: they tell nothing of how the service fares.
 
     Parameters
     ----------
@@ -100,7 +104,8 @@ def ingest(
     """
     name = source or context.settings.source
     work = partial(_ingest, context, name, file, accept_jumps)
-    return perform(context, "ingest", lambda _: work(), period)
+    job = "ingest" if name == context.settings.source else OTHER
+    return perform(context, job, lambda _: work(), period)
 
 
 def preview(

@@ -16,14 +16,18 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from forecast.specs import FAMILIES
 from service.jobs.steps import note
 
 A = TypeVar("A")
 R = TypeVar("R")
 
-# Its children begin with the libraries loaded and nothing else: no threads, no open database.
+# Its children begin with the libraries loaded, which takes longer than most fits, and with nothing
+# else: no threads, no open database.
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["service.jobs.fitting"])
+_FORKS.set_forkserver_preload(
+    ["service.jobs.fitting", *(place.partition(":")[0] for place in FAMILIES.values())]
+)
 
 
 class LimitError(RuntimeError):

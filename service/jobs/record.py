@@ -18,7 +18,10 @@ from typing import Any
 from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs.excerpt import excerpt
+from service.jobs.folders import without_folders
 from service.jobs.steps import recorded
+from service.logs import within_run
+from service.secrecy import Masker
 from service.store import runs
 from service.store.database import DatabaseError
 
@@ -39,6 +42,9 @@ class Outcome:
     outcome: str
     reason: str
     detail: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", without_folders(self.reason))
 
 
 def owner() -> str:
@@ -78,7 +84,8 @@ def perform(
         run_id = runs.claim(connection, job, period, utc_now(), owner())
     if run_id is None:
         return Outcome("skipped", f"{job} for {period} was already claimed")
-    with excerpt() as lines, recorded() as steps:
+    mask = Masker(context.settings.secrets())
+    with within_run(run_id), excerpt(mask) as lines, recorded() as steps:
         _under_way[run_id] = began
 
         def finish(outcome: Outcome) -> None:
@@ -91,13 +98,13 @@ def perform(
                 outcome = work(run_id)
         except (JobError, DatabaseError) as error:
             _log.error("%s failed: %s", job, error)
-            finish(Outcome("failed", str(error)))
+            finish(Outcome("failed", mask(str(error))))
             raise
         except Exception as error:
             # The first line alone: statements and their values are for the log.
             reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
             _log.exception("%s failed: %s", job, reason)
-            finish(Outcome("failed", reason))
+            finish(Outcome("failed", mask(reason)))
             raise JobError(f"{job} failed: {reason}") from error
         except BaseException:  # told to stop, which is nobody's failure
             _log.warning("%s was stopped before it was done", job)

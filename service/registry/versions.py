@@ -101,14 +101,7 @@ def load(version: Version) -> Joint:
         If a file is missing, changed or of a form that is not known.
     """
     folder = version.folder
-    try:
-        content = (folder / "model.json").read_bytes()
-        packed = (folder / "arrays.npz").read_bytes()
-    except OSError as error:
-        raise RegistryError(f"{folder}: expected a readable version, found {error}") from error
-    expected = read_json(folder / "metadata.json").get("content_hash")
-    if _digest(content, packed) != expected:
-        raise RegistryError(f"{folder}: expected the content hash {expected}, found another")
+    content, packed = _content(folder)
     values = json.loads(content)
     if values.get("format") != FORMAT:
         raise RegistryError(f"{folder}: expected format {FORMAT}, found {values.get('format')!r}")
@@ -131,11 +124,49 @@ def named(root: Path, model: str, name: str) -> Version | None:
     return next((version for version in _versions(root, model) if version.name == name), None)
 
 
+def examine(root: Path) -> tuple[int, list[str]]:
+    """Read every version, and rebuild the newest of each model.
+
+    Returns
+    -------
+    number : int
+        How many versions are there.
+    unsound : list of str
+        What is wrong with each that is not sound.
+    """
+    number, unsound = 0, []
+    for home in sorted(folder for folder in root.glob("[!.]*") if folder.is_dir()):
+        for at, folder in enumerate(sorted(home.glob("[0-9]*-*"), reverse=True)):
+            number += 1
+            try:
+                values = read_json(folder / "metadata.json")
+                values.pop("content_hash", None)
+                version = Version(folder.name, folder, Metadata(**values))
+                load(version) if at == 0 else _content(folder)
+            except (RegistryError, TypeError, ValueError) as error:
+                said = str(error)
+                unsound.append(said if str(folder) in said else f"{folder}: {said}")
+    return number, unsound
+
+
 def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
     """Delete all but the newest `keep` versions of `model`, and those that are `spared`."""
     for version in _versions(root, model)[keep:]:
         if version.name not in spared:
             shutil.rmtree(version.folder, ignore_errors=True)
+
+
+def _content(folder: Path) -> tuple[bytes, bytes]:
+    """The state and the arrays of a version, as they were written."""
+    try:
+        content = (folder / "model.json").read_bytes()
+        packed = (folder / "arrays.npz").read_bytes()
+    except OSError as error:
+        raise RegistryError(f"{folder}: expected a readable version, found {error}") from error
+    expected = read_json(folder / "metadata.json").get("content_hash")
+    if _digest(content, packed) != expected:
+        raise RegistryError(f"{folder}: expected the content hash {expected}, found another")
+    return content, packed
 
 
 def _put(beside: Path, place: Path) -> None:

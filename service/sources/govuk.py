@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Published", "Site", "read"]
+__all__ = ["Published", "Site", "reach", "read"]
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -57,6 +57,18 @@ class Published:
     refusals: tuple[SourceError, ...] = ()
     validators: Mapping[str, Validators] = field(default_factory=dict)
     unchanged: tuple[str, ...] = ()
+
+
+def reach(fetcher: Fetcher, site: Site) -> str:
+    """Ask for the page of the publication, and return its address.
+
+    Raises
+    ------
+    SourceError
+        When it does not come.
+    """
+    bound = replace(fetcher, hosts=site.hosts)
+    return bound.get(f"{site.www}{_PUBLICATION}", ("text/html",), _LARGEST_PAGE).url
 
 
 def read(

@@ -6,7 +6,6 @@ __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
 import fcntl
 import logging
-import os
 import threading
 import time
 import zlib
@@ -14,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import sqlalchemy as sa
 from alembic import command
@@ -22,8 +20,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from service.store import sqlite
+from service.store.tables import metadata
+
 Connection = sa.Connection
-_BUSY_MILLISECONDS = 30_000
 _MIGRATING = 0x63726F7373  # any number that is always the same
 _LOOK_SECONDS = 5.0
 _FAILED_SECONDS = 3600.0  # after which a write that failed says little of the next one
@@ -116,12 +116,14 @@ class Database:
             listener.execute("PRAGMA busy_timeout=0")
             try:
                 listener.execute("BEGIN IMMEDIATE")
+                # Which is as good as BEGIN where nothing can be written: this is not.
+                listener.execute("DELETE FROM alembic_version WHERE 0")
             except Exception as error:
                 return any(words in str(error) for words in _READ_ONLY)
             finally:
                 with suppress(Exception):  # when it was not begun
                     listener.execute("ROLLBACK")
-                listener.execute(f"PRAGMA busy_timeout={_BUSY_MILLISECONDS}")
+                listener.execute(f"PRAGMA busy_timeout={sqlite.BUSY_MILLISECONDS}")
         return False
 
     def _listener(self) -> Any:
@@ -169,21 +171,54 @@ class Database:
             if now == script.get_current_head():
                 return
         with self.writing() as connection:
-            if self.engine.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+            self._wait_for_turn(connection)
             now = MigrationContext.configure(connection).get_current_revision()
             if now == script.get_current_head():
                 return
-            known = {revision.revision for revision in script.walk_revisions()}
-            if now is not None and now not in known:
-                raise DatabaseError(
-                    f"the database is at migration {now}, which this version does not know: "
-                    "run the version that made it, or a newer one"
-                )
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            if now is not None:
+                _require_known(now, "the database")
+            _upgrade(connection, "head")
         _log.info("database migrated from %s to %s", now, script.get_current_head())
+
+    def pending(self) -> tuple[str | None, str | None]:
+        """The migration that the database is at, and the one that this version brings it to."""
+        script = ScriptDirectory.from_config(_alembic())
+        with self.reading() as connection:
+            now = MigrationContext.configure(connection).get_current_revision()
+        return now, script.get_current_head()
+
+    @staticmethod
+    def is_known(revision: str | None) -> bool:
+        """Whether this version has such a migration."""
+        script = ScriptDirectory.from_config(_alembic())
+        return revision in {one.revision for one in script.walk_revisions()}
+
+    @contextmanager
+    def renewing(self, revision: str) -> Iterator[sa.Connection]:
+        """A transaction over our tables, dropped and made anew as they were at `revision`.
+
+        When it ends they are brought to this version; when it fails all is as it was.
+
+        Raises
+        ------
+        DatabaseError
+            If `revision` is not known.
+        """
+        _require_known(revision, "the backup")
+        with self.writing() as connection:
+            self._wait_for_turn(connection)
+            there = sa.MetaData()
+            named = set(sa.inspect(connection).get_table_names())
+            there.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
+            there.drop_all(connection)
+            _upgrade(connection, revision)
+            yield connection
+            _upgrade(connection, "head")
+
+    @staticmethod
+    def _wait_for_turn(connection: sa.Connection) -> None:
+        if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
 
     @contextmanager
     def alone(self, purpose: str) -> Iterator[bool]:
@@ -236,7 +271,7 @@ def connect(url: str) -> Database:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return Database(_sqlite(parsed))
+            return Database(sqlite.engine(parsed))
         if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
         return Database(sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True))
@@ -252,52 +287,26 @@ def _one_line() -> Iterator[None]:
         yield
     except sa.exc.DBAPIError as error:
         # The others say that a statement is wrong, which is a defect of ours.
-        if type(error) in (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError):
+        plain = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError)
+        if type(error) in plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
         raise
     except sa.exc.TimeoutError as error:
         raise Unavailable("database: every connection is in use") from error
 
 
-def _sqlite(url: sa.URL) -> sa.Engine:
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        if _is_frozen(Path(url.database)):
-            frozen = {"mode": "ro", "immutable": "1", "uri": "true"}
-            url = url.set(database=f"file:{quote(url.database)}", query=frozen)
-    # Parameters may hold addresses, which no error and no log repeats.
-    engine = sa.create_engine(url, hide_parameters=True)
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, record: Any) -> None:  # noqa: ARG001
-        connection.isolation_level = None  # transactions begin where we say
-        for pragma in (
-            # First: turning a fresh file to WAL already meets the others that do so.
-            f"busy_timeout={_BUSY_MILLISECONDS}",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
-            "foreign_keys=ON",
-            "secure_delete=ON",  # what is deleted, such as an address, is overwritten
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        if connection.get_execution_options().get("one_statement"):
-            return  # a statement sees one state anyway
-        immediate = connection.get_execution_options().get("begin_immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
-
-    return engine
+def _require_known(revision: str, whose: str) -> None:
+    if not Database.is_known(revision):
+        raise DatabaseError(
+            f"{whose} is at migration {revision}, which this version does not know: "
+            "run the version that made it, or a newer one"
+        )
 
 
-def _is_frozen(file: Path) -> bool:
-    """Whether nobody writes a file in a folder that we may not write.
-
-    SQLite would make its log beside the file, and cannot read without.
-    """
-    log = file.with_name(f"{file.name}-wal")
-    return file.exists() and not log.exists() and not os.access(file.parent, os.W_OK)
+def _upgrade(connection: sa.Connection, revision: str) -> None:
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _alembic() -> Config:

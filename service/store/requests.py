@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["JOBS", "Asked", "claim", "find", "finish", "leave"]
+__all__ = ["JOBS", "Asked", "claim", "find", "finish", "leave", "period"]
 
 import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from service.store.tables import job_requests
+from service.store.tables import job_requests, runs
 
 JOBS = ("ingest", "refit", "compare")
 """What can be asked for."""
+_PERIOD = "request "
 _GIVEN_UP = dt.timedelta(hours=6)
 
 
@@ -62,10 +63,15 @@ def find(connection: sa.Connection, request_id: int) -> Asked | None:
 def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
     """Take the oldest request that waits; None when none does, or another took it.
 
-    Requests that were claimed hours ago and never finished are closed as failed: whoever had them
-    has ended.
+    One whose run was stopped, as when its process died, waits again. One that was claimed hours
+    ago and never finished is closed as failed: whoever had it has ended.
     """
     c = job_requests.c
+    connection.execute(
+        job_requests.update()
+        .where(c.outcome == "running", c.request_id.in_(_stopped()))
+        .values(outcome="waiting", claimed_at=None)
+    )
     connection.execute(
         job_requests.update()
         .where(c.outcome == "running", c.claimed_at < now - _GIVEN_UP)
@@ -82,6 +88,25 @@ def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
         .values(outcome="running", claimed_at=now)
     )
     return find(connection, oldest.request_id) if taken.rowcount else None
+
+
+def period(request_id: int) -> str:
+    """The period of the run that a request sets off."""
+    return f"{_PERIOD}{request_id}"
+
+
+def _stopped() -> sa.Select[tuple[int]]:
+    """The requests whose run was stopped, and for whose job no other request waits."""
+    c, other = job_requests.c, job_requests.alias("other")
+    named = sa.literal(_PERIOD) + sa.cast(c.request_id, sa.String)
+    return (
+        sa.select(c.request_id)
+        .join(runs, sa.and_(runs.c.job == c.job, runs.c.period == named))
+        .where(
+            runs.c.outcome == "stopped",
+            ~sa.exists().where(other.c.job == c.job, other.c.outcome == "waiting"),
+        )
+    )
 
 
 def finish(

@@ -23,6 +23,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.store import vitals
 from service.store.tables import issues, runs
 
 MOST_ATTEMPTS = 3
@@ -200,12 +201,9 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
     c = runs.c
     newest = sa.select(sa.func.max(c.run_id)).group_by(c.job, c.outcome)
     published = sa.select(issues.c.run_id)
-    deleted = connection.execute(
-        runs.delete().where(
-            c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published)
-        )
-    )
-    return int(deleted.rowcount)
+    old = sa.and_(c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published))
+    vitals.remember(connection, old)
+    return int(connection.execute(runs.delete().where(old)).rowcount)
 
 
 def recent(connection: sa.Connection, job: str, limit: int = 20) -> list[Run]:

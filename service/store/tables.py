@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "alarm_events",
     "asks",
     "deliveries",
     "documents",
@@ -19,6 +20,7 @@ __all__ = [
     "observations",
     "opt_ins",
     "runs",
+    "runs_deleted",
     "salts",
     "subscribers",
     "unsubscribed",
@@ -47,6 +49,15 @@ runs = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("job", "period", name="uq_runs_job_period"),
     sa.Index("ix_runs_job_started_at", "job", "started_at"),
+)
+
+# How many runs of before were deleted: what is counted of runs never goes down.
+runs_deleted = sa.Table(
+    "runs_deleted",
+    metadata,
+    sa.Column("job", sa.String(32), primary_key=True),
+    sa.Column("outcome", sa.String(16), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
 )
 
 # An issue: the frozen paths of one series, published by one run. Never changed.
@@ -251,4 +262,21 @@ deliveries = sa.Table(
     sa.Column("next_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
+)
+
+# Alarms that began or ended, and whether whoever wants to know was told.
+alarm_events = sa.Table(
+    "alarm_events",
+    metadata,
+    sa.Column("event_id", sa.Integer, primary_key=True),
+    sa.Column("message_id", sa.String(32), nullable=False, unique=True),
+    sa.Column("name", sa.String(32), nullable=False),
+    sa.Column("series_id", sa.String(64), nullable=False),
+    sa.Column("event", sa.String(8), nullable=False),
+    sa.Column("alarm", sa.JSON, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("outcome", sa.String(16)),
+    sa.Column("ended_at", Instant),
 )

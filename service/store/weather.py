@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Told", "covariates", "newest", "past", "put", "span"]
+__all__ = ["STALE_HOURS", "Told", "covariates", "newest", "past", "put", "span"]
 
 import datetime as dt
 import hashlib
@@ -15,6 +15,9 @@ import sqlalchemy as sa
 
 from forecast.covariates import CovariateTable
 from service.store.tables import weather
+
+STALE_HOURS = 36
+"""A forecast of the weather that was read longer ago is not used, and said to be old."""
 
 _ENCODING = "float32-zlib"
 _ONE_DAY = dt.timedelta(days=1)

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from forecast import joint
-from forecast.backtest import OriginScore, Protocol, run, score_origin, summary
-from forecast.covariates import Covariates
+from forecast.backtest import OriginScore, Protocol, Work, run, score_origin, summary
+from forecast.covariates import Covariates, CovariateTable
 from forecast.forecasters.base import FitError, State
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.seasonal_naive import SeasonalNaive
@@ -197,3 +197,13 @@ def test_the_same_seed_gives_the_same_scores(figures: dict[str, DailySeries]) ->
     alone = scores(PROTOCOL, ["m"])
     assert repr(alone) == repr(scores(PROTOCOL, ["other", "m"])), "whichever runs beside it"
     assert repr(alone) != repr(scores(replace(PROTOCOL, seed=4), ["m"]))
+
+
+@pytest.mark.parametrize(("foreseen", "ahead"), [(None, 5), (3, 3), (9, 5)])
+def test_the_covariates_reach_as_far_as_is_said(foreseen: int | None, ahead: int) -> None:
+    table = CovariateTable(("a",), np.datetime64("2024-01-01"), np.ones((1, 60, 1)), 60)
+    protocol = Protocol("2024-02-01", "2024-02-01", horizon=5)
+    work = Work({}, {}, protocol, table, 0.0, foreseen)
+    known = work.covariates(np.datetime64("2024-02-01"))
+    assert known is not None
+    assert known.n_ahead == ahead

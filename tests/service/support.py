@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime as dt
 import os
 import socket
@@ -31,6 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 """Two days after the last embedded figure: the forecast is fresh."""
 
+_LIBC = ctypes.CDLL(None)
 _SPECS = declared(ROOT / "models")
 DECLARED = sorted(published(_SPECS))
 """Names of the project's models that are published by themselves."""
@@ -142,14 +144,29 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
 
 
+def _bind() -> None:
+    """Give up passing over the rights of files (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)."""
+    for capability in (1, 2):
+        _LIBC.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; of others than root it is refused
+
+
 @contextlib.contextmanager
-def serving(settings: Settings, **more: object) -> Iterator[str]:
-    """A real server with these settings as long as the block lasts; gives its address."""
+def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator[str]:
+    """A real server with these settings as long as the block lasts; gives its address.
+
+    Of one that is `bound` the rights of files are asked even if it runs as root.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = as_environment(settings) | environment(port=port, log_level="WARNING", **more)
-    with subprocess.Popen(command("serve"), env=env, cwd=ROOT, stderr=subprocess.PIPE) as server:
+    with subprocess.Popen(
+        command("serve"),
+        env=env,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        preexec_fn=_bind if bound else None,
+    ) as server:
         try:
             address = f"http://127.0.0.1:{port}"
             for _ in range(300):

@@ -84,7 +84,7 @@ CANARIES = {
     "address": "canary.reader@reader.example.org",
     "unknown": "crossings_0123456789_canary-unknown-key-of-forty-three-chars-abcd",
 }
-COMMANDS = ("config", "status", "keys list", "ingest", "weather", "digest")
+COMMANDS = ("config", "status", "doctor", "keys list", "ingest", "weather", "digest")
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.settings import PROJECT, SECRETS, Settings, SettingsError, load, variable
+from service.secrecy import variable
+from service.settings import PROJECT, SECRETS, Settings, SettingsError, load
 
 
 def test_the_defaults_need_no_environment() -> None:
@@ -105,7 +106,7 @@ def test_an_address_of_version_6_is_bracketed(host: str) -> None:
 def test_a_secret_may_lie_in_a_file(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    secret = "redis://:hush-hush@cache/0"
+    secret = "https://cache/hush-hush" if name == "webhook_url" else "redis://:hush-hush@cache/0"
     (tmp_path / "secret").write_text(f"{secret}\n")
     monkeypatch.setenv(f"{variable(name)}_FILE", str(tmp_path / "secret"))
     settings = load()

@@ -1,18 +1,32 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+import urllib.error
+import urllib.request
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from service.answers.desk import Desk
 from service.answers.state import ABOUT_NOW, Facts, State, state_of
 from service.app import create_app
-from service.context import Context
+from service.context import Context, open_context
 from service.settings import Settings
-from service.store import runs
+from service.store import keys, observations, runs
+from service.store.database import Database, Unavailable
 from service.store.issues import Issue
+from service.store.observations import Figure
 from service.store.runs import Run
-from tests.service.support import NOW, Hand, utc
+from tests.service.support import (
+    NOW,
+    Hand,
+    publish,
+    random_paths,
+    serving,
+    utc,
+)
 
 HOUR = dt.timedelta(hours=1)
 
@@ -217,3 +231,96 @@ def test_a_304_never_hides_a_state(context: Context, clock: Hand) -> None:
         said = f"{answer.headers.get('X-Crossings-Status')} {answer.text}"
         assert "degraded" in said, address
     assert client.get("/readyz").status_code == 200
+
+
+def fetch(url: str, **headers: str) -> tuple[int, Any]:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "folder in use"])
+def test_a_sqlite_file_that_may_not_be_written_is_served(settings: Settings, kind: str) -> None:
+    """A real server, with the rights of one who may only read."""
+    owner, file = open_context(settings), settings.var_dir / "crossings.sqlite"
+    with owner.database.writing() as connection:
+        key = keys.create(connection, "reader", "read", NOW)
+    if kind != "folder in use":
+        owner.database.close()
+    assert file.with_name(f"{file.name}-wal").exists() == (kind == "folder in use")
+    file.chmod(0o444)
+    if kind != "file":
+        file.parent.chmod(0o555)
+    with serving(settings, bound=True) as url:
+        assert fetch(f"{url}/readyz")[0] == 200
+        status, found = fetch(f"{url}/v1/series/people/forecast")
+        assert (status, found["status"]) == (200, "degraded")
+        reason = {
+            "name": "database_read_only",
+            "detail": "the database can be read and not written",
+        }
+        assert reason in found["reasons"]
+        assert len(found["rows"]) == 28
+        assert reason in fetch(f"{url}/v1/status")[1]["reasons"]
+        keyed = {"Authorization": f"Bearer {key}"}
+        assert fetch(f"{url}/v1/series/people/totals", **keyed)[0] == 200
+    file.parent.chmod(0o755)
+    owner.database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clock: Hand) -> None:
+    """PostgreSQL as its operator has locked it; a standby says the same of itself."""
+    with database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "once", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "done", None, {}, NOW)
+        name = connection.scalar(sa.text("SELECT current_database()"))
+    publish(database, {"climatology": random_paths("2026-01-01", 30)}, run_id)
+    with database.writing() as connection:
+        day = Figure("people", dt.date(2025, 12, 31), 1, "test")
+        observations.record(connection, [day], NOW, assume_known=True)
+
+    def lock(setting: str) -> None:
+        with database.writing() as connection:
+            text = f'ALTER DATABASE "{name}" SET default_transaction_read_only = {setting}'
+            connection.execute(sa.text(text))
+
+    url = database.engine.url.render_as_string(hide_password=False)
+    lock("on")
+    try:
+        locked = open_context(Settings(database_url=url))  # nothing needs to be migrated
+        found = Desk(locked, clock).view("people").state
+        assert (found.status, names(found)) == ("degraded", ["database_read_only"])
+        with pytest.raises(Unavailable, match="read-only"), locked.database.writing() as connection:
+            connection.execute(sa.text("DELETE FROM asks"))
+        locked.database.close()
+    finally:
+        lock("off")
+    healed = open_context(Settings(database_url=url))
+    assert Desk(healed, clock).view("people").state.status == "fresh"
+    healed.database.close()
+
+
+def test_a_write_that_found_no_room_is_said_until_one_succeeds(
+    context: Context, clock: Hand
+) -> None:
+    desk = Desk(context, clock)
+    with context.database.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+    limited = context.database
+
+    @sa.event.listens_for(limited.engine, "begin")
+    def limit(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    with pytest.raises(Unavailable, match="full"), limited.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE more AS SELECT hex(zeroblob(1000000)) AS text"))
+    found = desk.view("people").state
+    assert [(r.name, r.detail) for r in found.reasons] == [
+        ("database_not_written", "the last write failed: database: database or disk is full")
+    ]
+    ran(context, "a small one", "done")
+    assert desk.view("people").state.status == "fresh"

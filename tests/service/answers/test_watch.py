@@ -20,7 +20,7 @@ from tests.service.support import Hand, publish, utc
 FIRST = dt.date(2025, 1, 5)
 """A Sunday: the origin of the first issue."""
 
-DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
+ONE_DAY, WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 Judge = Callable[[np.random.Generator], float]
 
 
@@ -35,7 +35,7 @@ def scored(
     for start in range(0, n_days - 28, every):
         pits = [pit_of(rng) for _ in range(28)]
         content = {"days": {"pit": pits}, "totals": {"total_7": {"pit": pit_of(rng)}}}
-        moment = dt.datetime.combine(FIRST + start * DAY, dt.time(15), dt.UTC)
+        moment = dt.datetime.combine(FIRST + start * ONE_DAY, dt.time(15), dt.UTC)
         found.append(Scored(str(start), "pool", moment.date(), moment, True, 28, content))
     return found
 
@@ -96,7 +96,7 @@ def test_each_day_is_judged_once_by_the_last_issue_before_it() -> None:
     taken = record.days(record.last)
     assert [len(pit) for pit in taken] == [3] * (len(rows) - 1) + [28]
     assert taken[1] == rows[1].content["days"]["pit"][:3]
-    end = rows[0].origin + 5 * DAY
+    end = rows[0].origin + 5 * ONE_DAY
     assert record.days(end) == [
         rows[0].content["days"]["pit"][:3],
         rows[1].content["days"]["pit"][:2],
@@ -106,10 +106,10 @@ def test_each_day_is_judged_once_by_the_last_issue_before_it() -> None:
 def test_the_window_is_26_weeks_to_the_day() -> None:
     rows = scored(uniform, np.random.default_rng(1), n_days=400)
     record = watch._Record("people", rows)
-    for end in (record.last, record.last - 50 * DAY):
+    for end in (record.last, record.last - 50 * ONE_DAY):
         assert sum(len(pit) for pit in record.days(end)) == 182
     rows = scored(uniform, np.random.default_rng(1), n_days=400, every=7)
-    cut = watch._Record("people", rows).days(rows[-1].origin - 2 * DAY)
+    cut = watch._Record("people", rows).days(rows[-1].origin - 2 * ONE_DAY)
     assert sum(len(pit) for pit in cut) == 182
     assert {len(pit) for pit in cut[1:-1]} == {7}
 
@@ -119,7 +119,7 @@ def test_weekly_totals_do_not_overlap_and_are_the_same_tomorrow() -> None:
     record = watch._Record("people", rows)
     sundays = {row.content["totals"]["total_7"]["pit"] for row in rows if row.origin.weekday() == 6}
     for back in range(7):
-        assert set(record.weeks(record.last - back * DAY)) <= sundays
+        assert set(record.weeks(record.last - back * ONE_DAY)) <= sundays
     assert len(record.weeks(rows[-1].origin)) == WEEKS - 1, "the window begins within a week"
 
 
@@ -129,7 +129,7 @@ def watched(empty: Context) -> Context:
     rng = np.random.default_rng(5)
     values = np.where(rng.random(363) < 0.5, rng.geometric(0.01, 363), 0)
     figures = [
-        Figure(name, FIRST - 5 * DAY + at * DAY, int(value), "test")
+        Figure(name, FIRST - 5 * ONE_DAY + at * ONE_DAY, int(value), "test")
         for name in ("people", "boats")
         for at, value in enumerate(values)
     ]
@@ -139,11 +139,11 @@ def watched(empty: Context) -> Context:
 
 
 def issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
-    moment = dt.datetime.combine(origin + DAY, dt.time(15), dt.UTC)
+    moment = dt.datetime.combine(origin + ONE_DAY, dt.time(15), dt.UTC)
     with context.database.writing() as connection:
         run_id = runs.claim(connection, "refit", f"of {origin}", moment)
     assert run_id is not None
-    paths = Paths(np.datetime64(origin + DAY), sample)
+    paths = Paths(np.datetime64(origin + ONE_DAY), sample)
     publish(context.database, {"climatology": paths}, run_id, moment)
 
 
@@ -182,11 +182,11 @@ def test_since_is_the_first_day_of_the_unbroken_run() -> None:
     (alarm,) = [one for one in watch._moments(record) if one.name == "pit_mean"]
     p_of = watch._p_of_days
     assert p_of(record, "p_mean", alarm.since) < watch.CHANCE
-    assert p_of(record, "p_mean", alarm.since - DAY) >= watch.CHANCE
+    assert p_of(record, "p_mean", alarm.since - ONE_DAY) >= watch.CHANCE
     day = alarm.since
     while day <= record.last:
         assert p_of(record, "p_mean", day) < watch.CHANCE
-        day += 5 * DAY
+        day += 5 * ONE_DAY
     assert alarm.since > good[-1].origin
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, variable
+from service.secrecy import variable
+from service.settings import Settings
 from tests.service.support import Crossings
 
 

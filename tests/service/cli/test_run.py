@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import http.client
 import json
 import os
@@ -17,9 +18,12 @@ import psutil
 import pytest
 
 from service.cli import run as run_module
+from service.clock import uk_day, utc_now
 from service.context import Context
+from service.jobs import weather as weather_module
 from service.store import runs
 from tests.service.support import ROOT, Crossings, command, environment, quick_models
+from tests.support.sites import Sites, forecast_weather
 
 Start = Callable[..., "Service"]
 
@@ -267,3 +271,22 @@ def test_a_site_that_is_down_does_not_keep_it_from_starting(
         last = runs.latest(connection, "ingest")
     assert last is not None
     assert last.outcome == "failed"
+
+
+def test_the_weather_is_read_at_the_start_and_never_keeps_it_from_starting(
+    reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    run_module._weather(reader)
+    said = capsys.readouterr()
+    assert said.err.startswith("weather   not read: ")
+    today = uk_day(utc_now())
+    begin = dict.fromkeys(("archive", "past_forecast"), today - dt.timedelta(days=20))
+    monkeypatch.setattr(weather_module, "_BEGIN", begin)
+    forecast_weather(sites, today)
+    run_module._weather(reader)
+    assert "forecast, ensemble stored" in capsys.readouterr().out
+    asked = len(sites.asked)
+    run_module._weather(reader)
+    off = reader.settings.model_copy(update={"weather": "off"})
+    run_module._weather(Context(off, reader.database))
+    assert (len(sites.asked), capsys.readouterr().out) == (asked, "")

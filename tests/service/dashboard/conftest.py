@@ -10,17 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 from werkzeug.serving import make_server
 
 from bench.page import FLAGS
+from forecast.paths import Paths
 from service.app import create_app
 from service.context import Context, open_context
 from service.jobs import refit as module
 from service.jobs.refit import refit
 from service.settings import Settings
+from service.store import runs
 from tests.service import skies
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
 
@@ -67,6 +70,19 @@ def bare(empty: Context) -> Iterator[Site]:
 
 
 @pytest.fixture
+def alarmed(context: Context) -> Iterator[Site]:
+    """The page of a service whose last whole week left its band, and whose last refit failed."""
+    published = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
+    publish(context.database, published, run_id=1, issued_at=utc(2025, 12, 20, 15))
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "one that fails", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "failed", "no model stands", {}, NOW)
+    with _served(context, Hand(NOW)) as served:
+        yield served
+
+
+@pytest.fixture
 def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     """The page of a forecast that is made with the weather."""
     hand = Hand(utc(2026, 1, 1, 14))
@@ -77,6 +93,13 @@ def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     )
     refit(context)
     with _served(context, hand) as served:
+        yield served
+
+
+@pytest.fixture
+def mailed(mailing: Context) -> Iterator[Site]:
+    """The page of a service that sends mail."""
+    with _served(mailing, Hand(NOW)) as served:
         yield served
 
 

@@ -12,6 +12,7 @@ import pytest
 from service.answers.capacity import capacity
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
+from service.answers.watch import record_alarms
 from service.app import create_app
 from service.context import Context
 from service.store.database import Unavailable
@@ -164,3 +165,18 @@ def test_whoever_runs_it_is_named(site: Any) -> None:
     settings = site.context.settings.model_copy(update={"contact": "The <Channel> desk"})
     app = create_app(Context(settings, site.context.database))
     assert "The <Channel> desk" in text(app.test_client().get("/about"))
+
+
+def test_an_alarm_is_a_line_on_now_and_a_section_on_the_record(alarmed: Any) -> None:
+    (alarm,) = record_alarms(alarmed.client.application.extensions["desk"], "people")
+    came = alarm["numbers"]["came"]
+    said = f"People: {came:,} came from 22 December 2025 to 28 December 2025, above the 99 % band"
+    now, record = (text(alarmed.client.get(path)) for path in ("/", "/record"))
+    assert f"Alarm. {said}" in now
+    assert "Degraded. The last refit failed: no model stands." in now
+    assert "A week beyond its band Since 29 December 2025. " + said in record
+    assert f"came {came}, lo99 7, hi99 7" in record
+    assert "Alarm" not in text(alarmed.client.get("/plan"))
+    assert "Alarm" not in text(alarmed.client.get("/?series=boats"))
+    assert "Alarm" not in text(alarmed.client.get("/?on=2025-12-21")), "no fault of a past issue"
+    assert alarmed.client.get("/v1/status").get_json()["alarms"] == [alarm]

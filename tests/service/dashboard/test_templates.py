@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+from service.jobs.opt_in import mail_links
+from service.store import subscribers
+from tests.service.mailbox import Mailbox
 from tests.service.support import utc
 
 VIEWS = {"now": "/", "plan": "/plan", "record": "/record", "about": "/about"}
@@ -132,6 +136,76 @@ def test_an_empty_database_says_what_is_awaited(
     assert not violations(page)
     shoot(page, "empty")
     assert visit("/about", base=bare.url).locator("h1").is_visible()
+
+
+@pytest.mark.parametrize("light", LIGHTS)
+@pytest.mark.parametrize("view", ["now", "record"])
+def test_alarms_and_faults_are_accessible(
+    visit: Any, alarmed: Any, shoot: Callable[..., None], view: str, light: str
+) -> None:
+    page = visit(VIEWS[view], base=alarmed.url, **LIGHTS[light])
+    assert "99" in page.locator(".notice.alarm" if view == "now" else "#alarms").inner_text()
+    assert "Degraded" in page.locator(".notice").first.inner_text()
+    assert not violations(page)
+    width = LIGHTS[light].get("width", 1200)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    shoot(page, f"alarm-{view}-{light}")
+    if view == "now":
+        page.locator(".notice.alarm a").click()
+        assert page.url.endswith("/record#alarms")
+
+
+def test_a_wrong_address_is_accessible(visit: Any, shoot: Callable[..., None]) -> None:
+    page = visit("/?series=planes", expected=404)
+    assert not violations(page)
+    shoot(page, "wrong")
+    assert not violations(visit("/plan?threshold=-1", expected=400))
+
+
+@pytest.mark.parametrize("light", LIGHTS)
+def test_joining_and_leaving_are_accessible(
+    visit: Any, mailed: Any, mailbox: Mailbox, shoot: Callable[..., None], light: str
+) -> None:
+    """Every page that a subscriber sees, in the order in which they are seen."""
+
+    def look(name: str, words: str, page: Page) -> None:
+        assert words in page.locator("h1").inner_text()
+        assert not violations(page)
+        width = LIGHTS[light].get("width", 1200)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        shoot(page, f"mail-{name}-{light}")
+
+    page = visit("/subscribe", base=mailed.url, expected=200, outage=True, **LIGHTS[light])
+    look("form", "The weekly mail", page)
+    page.evaluate("document.querySelector('form').noValidate = true")
+    page.fill("#address", "nobody")
+    page.click("form button")
+    assert page.locator("#problem").get_attribute("role") == "alert"
+    look("problem", "The weekly mail", page)
+    page.fill("#address", "reader@example.org")
+    page.click("form button")
+    look("asked", "Look into your mailbox", page)
+    assert mail_links(mailed.context, mailed.clock) == 1
+    link = re.search(r"/subscribe/confirm/\S+", mailbox.messages()[-1].get_content())
+    assert link
+    page.goto(mailed.url + link[0])
+    look("confirm", "Confirm the weekly mail", page)
+    page.click("form button")
+    look("joined", "You are on the list", page)
+    page.goto(mailed.url + link[0])
+    look("used", "This link is not known", page)
+    with mailed.context.database.reading() as connection:
+        (reader,) = subscribers.everybody(connection)
+    page.goto(f"{mailed.url}/u/{reader.token}")
+    look("leave", "Leave the weekly mail", page)
+    page.click("form button")
+    look("left", "You have left the weekly mail", page)
+
+
+def test_without_mail_the_form_says_so(visit: Any) -> None:
+    page = visit("/subscribe")
+    assert "sends no mail" in page.locator(".notice").inner_text()
+    assert not violations(page)
 
 
 def test_every_page_can_be_walked_by_keyboard(visit: Any) -> None:

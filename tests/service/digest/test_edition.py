@@ -48,10 +48,12 @@ def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
     assert edition.content["days"][0]["date"] == "2026-01-01"
 
 
-def test_old_figures_are_called_stale(mailing: Context) -> None:
+def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
     edition = gather(Desk(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02")
-    assert edition.content["status"] == "stale"
-    assert edition.content["reasons"] == ["the newest figure is of 2025-12-31, 9 days ago"]
+    assert edition.content["status"] == "degraded"
+    old, late = edition.content["reasons"]
+    assert old == "the newest figure is of 2025-12-31, 9 days ago"
+    assert late.startswith("no forecast was issued for 36 hours")
 
 
 def test_without_an_issue_there_is_no_edition(empty: Context) -> None:

@@ -253,6 +253,17 @@ def test_the_state_stands_in_the_subject_and_on_top(
     assert f"{status.upper()}: the newest figure is old." in press.text(READER)
 
 
+def test_an_alarm_stands_on_top_of_both_parts(mailing: Context) -> None:
+    said = "people: 900 came from 2025-12-22 to 2025-12-28, above the 99 % band"
+    press = press_of(mailing, alarms=[said])
+    assert f"ALARM: {said}." in re.sub(r"\s+", " ", press.text(READER))
+    assert f"<strong>Alarm:</strong> {said}." in press.html(READER)
+    old = press_of(mailing)
+    del old.edition.content["alarms"]  # as one that was frozen before there were any
+    assert "ALARM" not in old.text(READER)
+    assert "Alarm" not in old.html(READER)
+
+
 def test_a_single_copy_has_no_link_to_leave(press: Press) -> None:
     message = press.message(Reader("copy@example.org", 500))
     assert "List-Unsubscribe" not in message

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from service.app import create_app
 from service.clock import uk_day, utc_now
 from service.context import Context
-from service.jobs.ingest import ingest
+from service.jobs.folders import without_folders
+from service.jobs.ingest import OTHER, ingest
 from service.jobs.record import JobError
 from service.store import observations, runs
 from service.store.tables import observations as table
-from tests.service.support import utc
+from tests.service.support import Hand, utc
 
 
 def stored(context: Context) -> int:
@@ -77,9 +79,34 @@ def test_a_source_that_breaks_a_rule_stores_nothing(
     assert "\n" not in str(caught.value)
     assert stored(empty) == 0
     with empty.database.reading() as connection:
-        run = runs.latest(connection, "ingest")
+        run = runs.latest(connection, OTHER)
     assert run is not None
-    assert (run.outcome, run.reason) == ("failed", str(caught.value))
+    assert (run.outcome, run.reason) == ("failed", without_folders(str(caught.value)))
+
+
+def test_a_file_of_somebodys_own_tells_nothing_of_the_service(
+    context: Context, clock: Hand, tmp_path: Path
+) -> None:
+    """Neither its failure nor its success, and not where it lies."""
+    client = create_app(context, clock).test_client()
+    before = client.get("/v1/status").json
+    with pytest.raises(JobError):
+        ingest(context, "csv", write(tmp_path, "2025-01-01,-1,1"))
+    after = client.get("/v1/status")
+    assert after.json["status"] == before["status"] == "fresh"
+    assert after.json["jobs"] == before["jobs"]
+    assert str(tmp_path) not in after.text + client.get("/").text
+    # The source of the settings fails; a file that is read after it does not hide that.
+    broken = context.settings.model_copy(
+        update={"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    )
+    live = Context(broken, context.database)
+    with pytest.raises(JobError):
+        ingest(live)
+    ingest(live, "csv", write(tmp_path, "2026-01-01,5,1"))
+    found = create_app(live, clock).test_client().get("/v1/status").json
+    assert found["status"] == "degraded"
+    assert [reason["name"] for reason in found["reasons"]] == ["ingest_failed"]
 
 
 def test_a_day_that_has_not_begun_has_no_figure(empty: Context, tmp_path: Path) -> None:

@@ -9,10 +9,15 @@ import pytest
 from service.clock import uk_day, utc_now
 from service.context import Context
 from service.jobs import weather as module
+from service.jobs.drivers import NAMES as DRIVERS
+from service.jobs.ingest import ingest
 from service.jobs.record import JobError
+from service.jobs.refit import refit
 from service.jobs.weather import weather
 from service.sources.weather import MEMBER_NAMES, NAMES
+from service.store import issues, notes
 from service.store import weather as store
+from tests.service import skies
 from tests.support.sites import Answer, Sites, forecast_weather
 
 DAY = dt.timedelta(days=1)
@@ -68,3 +73,28 @@ def test_without_weather_nothing_is_asked(reader: Context, sites: Sites) -> None
     outcome = weather(Context(settings, reader.database))
     assert (outcome.outcome, outcome.reason) == ("skipped", "CROSSINGS_WEATHER is off")
     assert sites.asked == []
+
+
+def test_from_the_site_into_the_forecast(
+    reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The figures end months ago: what came of the weather since is as good as foreseen."""
+    today = uk_day(utc_now())
+    begin = {"archive": dt.date(2024, 11, 1), "past_forecast": dt.date(2025, 6, 1)}
+    monkeypatch.setattr(module, "_BEGIN", begin)
+    forecast_weather(sites, today)
+    context = skies.reading(reader)
+    ingest(context, "figures")
+    first = refit(context)
+    assert (first.outcome, first.detail["weather"]) == ("done", "missing")
+    weather(context)
+    again = refit(context)
+    assert (again.outcome, again.detail["weather"]) == ("done", "used")
+    with context.database.reading() as connection:
+        newest = issues.latest(connection, "people")
+        assert newest is not None
+        note = notes.read(connection, newest.issue_id, notes.WEATHER)
+    assert note is not None
+    # The days since are told in one version; the horizon ends before the ensemble begins.
+    assert (note["days_ahead"], note["members"], note["models"]) == (28, 1, ["swell"])
+    assert note["columns"] == list(DRIVERS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 
-from service.store import requests
+from service.store import requests, runs
 from service.store.database import Database
 from tests.service.support import NOW
 
@@ -44,3 +44,18 @@ def test_what_was_claimed_and_never_finished_is_closed(database: Database) -> No
         found = requests.find(connection, left.request_id)
     assert found is not None
     assert (found.outcome, found.finished_at) == ("failed", later)
+
+
+def test_a_request_whose_run_was_stopped_waits_again(database: Database) -> None:
+    with database.writing() as connection:
+        asked = requests.leave(connection, "refit", "a", NOW)
+        assert requests.claim(connection, NOW)
+        period = requests.period(asked.request_id)
+        run_id = runs.claim(connection, "refit", period, NOW, "a process")
+        assert run_id is not None
+        assert requests.claim(connection, NOW) is None, "it is under way"
+        runs.finish(connection, run_id, "stopped", None, {}, NOW)
+        again = requests.claim(connection, NOW)
+        assert again is not None
+        assert again.request_id == asked.request_id
+        assert runs.claim(connection, "refit", period, NOW, "another") == run_id

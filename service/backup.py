@@ -1,0 +1,305 @@
+"""Everything in one file, and back: the rows of the database, declared and fitted models.
+
+A compressed tar that any machine can read: ``backup.json`` (what it is of), ``tables/NAME/N.jsonl``
+(a JSON list a row), ``models/``, ``fitted/``, and last ``SHA256SUMS``, without which it is cut off.
+"""
+
+from __future__ import annotations
+
+__all__ = ["BackupError", "Told", "back_up", "check", "restore"]
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tarfile
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any
+
+from service.clock import instant, utc_now
+from service.context import Context
+from service.registry.files import sync_folder, unique, write_whole
+from service.settings import Settings
+from service.store import dump
+from service.store.database import connect
+from service.store.dump import Part, Schema
+
+FORMAT = 1
+_HEAD, _SUMS = "backup.json", "SHA256SUMS"
+_ROW_PART = re.compile(r"tables/([a-z_]+)/\d+\.jsonl")
+_FILE = re.compile(r"(models|fitted)((?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+)")
+_BROKEN = (tarfile.TarError, EOFError, zlib.error, UnicodeDecodeError)
+
+
+class BackupError(RuntimeError):
+    """A file that cannot be written or restored; the message says why."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a backup holds.
+
+    Attributes
+    ----------
+    rows : dict
+        How many of each table.
+    files : int
+        Of declared and fitted models.
+    """
+
+    made_at: str
+    version: str
+    revision: str
+    rows: dict[str, int]
+    files: int
+
+
+def back_up(context: Context, file: Path, overwrite: bool = False) -> Told:
+    """Write everything to `file`, readable by us alone; the service may go on meanwhile.
+
+    Raises
+    ------
+    BackupError
+        If the file is there and may not be overwritten.
+    OSError
+        If it cannot be written; nothing of it stays.
+    """
+    if file.exists() and not overwrite:
+        raise BackupError(f"{file} is there already; --overwrite replaces it")
+    beside = file.with_name(f".{file.name}.{unique()}")
+    try:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as stream:
+            told = _write(context, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(file)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_folder(file.parent)
+    return told
+
+
+def check(file: Path) -> Told:
+    """Read `file` to its end and compare every sum.
+
+    Raises
+    ------
+    BackupError
+        If it is no backup, is cut off, or was changed.
+    """
+    try:
+        return _check(file)
+    except _BROKEN as error:
+        raise BackupError(f"{file}: expected a whole backup, found {error}") from error
+
+
+def _check(file: Path) -> Told:
+    sums: dict[str, str] = {}
+    listed: dict[str, str] | None = None
+    head: dict[str, Any] = {}
+    rows: dict[str, int] = {}
+    for name, stream in _members(file):
+        if listed is not None:
+            raise BackupError(f"{file}: expected {_SUMS} to be the last, found {name} after it")
+        if name == _SUMS:
+            lines = stream.read().decode("ascii").splitlines()
+            listed = {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
+            continue
+        digest = hashlib.sha256()
+        is_rows = _ROW_PART.fullmatch(name)
+        while piece := stream.read(1 << 20):
+            digest.update(piece)
+            if is_rows:
+                rows[is_rows[1]] = rows.get(is_rows[1], 0) + piece.count(b"\n")
+            if name == _HEAD:
+                head = _head(file, piece)
+        sums[name] = digest.hexdigest()
+    if listed is None:
+        raise BackupError(f"{file}: expected {_SUMS} at its end, found none: it is cut off")
+    wrong = sorted(n for n in {*sums, *listed} if sums.get(n) != listed.get(n))
+    if wrong or not head:
+        raise BackupError(f"{file}: {(wrong or [_HEAD])[0]} is not what was written")
+    counts = {name: rows.get(name, 0) for name in head["tables"]}
+    files = sum(name.startswith(("models/", "fitted/")) for name in sums)
+    return Told(head["made_at"], head["version"], head["revision"], counts, files)
+
+
+def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
+    """Put everything of `file` in place: the database at once, or nothing of it.
+
+    Raises
+    ------
+    BackupError
+        If `file` is not whole, or something would be overwritten that may not be.
+    DatabaseError
+        If the database does not answer, or `file` is of a version to come.
+    """
+    told = check(file)
+    database = connect(settings.database)
+    try:
+        if not overwrite:
+            with database.reading() as connection:
+                in_the_way = [] if dump.is_empty(connection) else ["the database"]
+            in_the_way += _in_the_way(settings, file)
+            if in_the_way:
+                raise BackupError(
+                    f"{', '.join(in_the_way)} would be overwritten: --overwrite allows it"
+                )
+        with _staged(settings, file) as put_in_place:
+            made = _schema(file)
+            with database.renewing(made.revision) as connection:
+                counts = dump.fill(connection, made, _parts(file))
+                if counts != told.rows:
+                    raise BackupError(f"{file} has changed while it was read")
+            put_in_place()
+    finally:
+        database.close()
+    return told
+
+
+def _write(context: Context, stream: IO[bytes]) -> Told:
+    sums: dict[str, str] = {}
+    rows: dict[str, int] = {}
+    with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
+
+        def add(name: str, content: bytes) -> None:
+            sums[name] = hashlib.sha256(content).hexdigest()
+            _add(archive, name, len(content), io.BytesIO(content))
+
+        # One transaction: every table as of one moment, whatever is written meanwhile.
+        with context.database.reading() as connection:
+            made = dump.schema(connection)
+            head = {
+                "format": FORMAT,
+                "made_at": instant(utc_now()),
+                "version": metadata.version("channel-crossings-forecast"),
+                "database": connection.dialect.name,
+                **asdict(made),
+            }
+            add(_HEAD, json.dumps(head, indent=1).encode())
+            rows = dict.fromkeys(made.tables, 0)
+            for number, part in enumerate(dump.parts(connection), start=1):
+                add(f"tables/{part.table}/{number:06d}.jsonl", part.content)
+                rows[part.table] += part.content.count(b"\n")
+        before = len(sums)
+        for name, content in _files(context.settings):
+            add(name, content)
+        files = len(sums) - before
+        listed = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
+        _add(archive, _SUMS, len(listed), io.BytesIO(listed))
+    return Told(head["made_at"], head["version"], made.revision, rows, files)
+
+
+def _add(archive: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> None:
+    member = tarfile.TarInfo(name)
+    member.size, member.mode, member.mtime = size, 0o600, int(utc_now().timestamp())
+    archive.addfile(member, stream)
+
+
+def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Declared models, and the fitted versions that are whole; others may come and go meanwhile."""
+    for file in sorted(settings.models_dir.glob("*.toml")):
+        yield f"models/{file.name}", file.read_bytes()
+    root = settings.fitted_folder
+    # First: what it names was there before, and is not deleted while it is named.
+    with contextlib.suppress(FileNotFoundError):
+        yield "fitted/aliases.json", (root / "aliases.json").read_bytes()
+    for version in sorted(root.glob("[!.]*/[!.]*/")):
+        try:
+            files = [(f, f.read_bytes()) for f in sorted(version.glob("[!.]*")) if f.is_file()]
+        except FileNotFoundError:  # deleted since, as old ones are
+            continue
+        for file, content in files:
+            yield f"fitted/{file.relative_to(root).as_posix()}", content
+
+
+def _members(file: Path) -> Generator[tuple[str, IO[bytes]]]:
+    """Name and content of each member, in order, read once from beginning to end."""
+    with tarfile.open(file, "r|gz") as archive:
+        for member in archive:
+            stream = archive.extractfile(member) if member.isreg() else None
+            known = member.name in (_HEAD, _SUMS) or (
+                _ROW_PART.fullmatch(member.name) or _FILE.fullmatch(member.name)
+            )
+            if stream is None or not known or ".." in member.name:
+                raise BackupError(f"{file}: expected files of a backup, found {member.name!r}")
+            yield member.name, stream
+
+
+def _head(file: Path, content: bytes) -> dict[str, Any]:
+    try:
+        head: dict[str, Any] = json.loads(content)
+    except ValueError as error:
+        raise BackupError(f"{file}: expected JSON in {_HEAD}, found {error}") from error
+    if head.get("format") != FORMAT:
+        raise BackupError(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
+    return head
+
+
+def _schema(file: Path) -> Schema:
+    with contextlib.closing(_members(file)) as members:
+        head = _head(file, next(members)[1].read())
+    return Schema(head["revision"], head["tables"], head["numbers"])
+
+
+def _parts(file: Path) -> Iterator[Part]:
+    for name, stream in _members(file):
+        if match := _ROW_PART.fullmatch(name):
+            yield Part(match[1], stream.read())
+
+
+def _in_the_way(settings: Settings, file: Path) -> list[str]:
+    found = []
+    root = settings.fitted_folder
+    if root.is_dir() and any(root.glob("[!.]*")):
+        found.append(f"the fitted versions in {root}")
+    for name, stream in _members(file):
+        if name.startswith("models/"):
+            place = settings.models_dir / name.removeprefix("models/")
+            if place.exists() and place.read_bytes() != stream.read():
+                found.append(str(place))
+    return found
+
+
+@contextlib.contextmanager
+def _staged(settings: Settings, file: Path) -> Iterator[Callable[[], None]]:
+    """Write the models beside their places; what is yielded puts them there."""
+    root = settings.fitted_folder
+    root.mkdir(parents=True, exist_ok=True)
+    stage = root / f".restoring.{unique()}"
+    stage.mkdir()
+    declared: dict[Path, bytes] = {}
+
+    def put_in_place() -> None:
+        for place, content in declared.items():
+            # The folder may be read-only, as in an image, where it holds the same anyway.
+            if not place.exists() or place.read_bytes() != content:
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(place, content)
+        for old in root.glob("[!.]*"):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        for new in sorted(stage.iterdir()):
+            new.rename(root / new.name)
+        sync_folder(root)
+
+    try:
+        for name, stream in _members(file):
+            room, _, rest = name.partition("/")
+            if room == "models":
+                declared[settings.models_dir / rest] = stream.read()
+            elif room == "fitted":
+                place = stage / rest
+                place.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(place, stream.read())
+        yield put_in_place
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""``crossings backup`` and ``crossings restore``."""
+
+from __future__ import annotations
+
+__all__ = ["backup", "restore"]
+
+from pathlib import Path
+
+import click
+
+from service import backup as archive
+from service.context import open_context
+from service.settings import Settings
+
+_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+
+
+@click.command()
+@_FILE
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@click.pass_obj
+def backup(settings: Settings, file: Path, overwrite: bool) -> None:
+    """Write the database and the models to FILE, while the service goes on.
+
+    It holds the addresses of subscribers and the hashes of keys: only you may read it.
+
+    \b
+    Example:
+      crossings backup /var/backups/crossings.tar.gz --overwrite
+    """
+    context = open_context(settings)
+    try:
+        told = archive.back_up(context, file, overwrite)
+    except archive.BackupError as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        context.database.close()
+    click.echo(f"wrote {file}: {_said(told)}, {file.stat().st_size:,} bytes")
+
+
+@click.command()
+@_FILE
+@click.option("--check", "only_check", is_flag=True, help="Only read it, and compare every sum.")
+@click.option("--overwrite", is_flag=True, help="Replace what the database and folders hold.")
+@click.pass_obj
+def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -> None:
+    """Put the database and the models of FILE in place, on SQLite or PostgreSQL.
+
+    Stop the service first. The database is restored whole or not at all.
+
+    \b
+    Examples:
+      crossings restore --check crossings.tar.gz
+      CROSSINGS_DATABASE_URL=postgresql://crossings@db/crossings crossings restore crossings.tar.gz
+    """
+    try:
+        told = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
+    except archive.BackupError as error:
+        raise click.ClickException(str(error)) from error
+    verb = "whole" if only_check else "restored"
+    click.echo(f"{verb}: {file} of {told.made_at}: {_said(told)}")
+
+
+def _said(told: archive.Told) -> str:
+    rows = sum(told.rows.values())
+    issues = told.rows.get("issues", 0)
+    return f"{rows:,} rows in {len(told.rows)} tables, {issues:,} issues, {told.files:,} files"

@@ -1,0 +1,56 @@
+"""``crossings doctor``: what is wrong, and what to do."""
+
+from __future__ import annotations
+
+__all__ = ["doctor"]
+
+import json
+import sys
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from service.doctor import Finding, examine
+from service.doctor.findings import FAIL, OK, WARN
+from service.settings import Settings
+
+_STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
+
+
+@click.command()
+@click.option("--format", "form", type=click.Choice(["lines", "json"]), default="lines")
+@click.pass_obj
+def doctor(settings: Settings, form: str) -> int:
+    """Look at everything that the service needs, and say what to do where it is not well.
+
+    Exit status 0 when nothing fails, 1 when something does.
+
+    \b
+    Examples:
+      crossings doctor
+      crossings doctor --format json | jq '.findings[] | select(.state != "ok")'
+    """
+    found = []
+    for finding in examine(settings):
+        found.append(finding)
+        if form == "lines":
+            _show(finding)
+    states = [finding.state for finding in found]
+    worst = next((state for state in (FAIL, WARN) if state in states), OK)
+    if form == "json":
+        body = {"state": worst, "findings": [asdict(finding) for finding in found]}
+        click.echo(json.dumps(body, indent=2))
+    else:
+        click.echo(f"{len(found)} checks: {states.count(WARN)} warn, {states.count(FAIL)} fail")
+    return int(worst == FAIL)
+
+
+def _show(finding: Finding) -> None:
+    # Off a terminal nothing is cut or wrapped.
+    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)
+    state = Text(f"{finding.state:<5}", _STYLES[finding.state])
+    console.print(state + Text(f"{finding.check}: {finding.said}"), soft_wrap=True)
+    if finding.remedy:
+        console.print(Text(f"     -> {finding.remedy}"), soft_wrap=True)

@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.store import dump, issues, subscribers
+from service.store.columns import Instant
+from service.store.database import Database, DatabaseError, connect
+from service.store.dump import Part, Schema
+from service.store.tables import issue_paths, metadata, runs
+from tests.service.support import NOW, publish, random_paths
+
+KINDS = ("sqlite", "postgresql")
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def some_value(column: sa.Column[Any], rng: random.Random) -> Any:
+    """A value of the kind of `column`, of those that are easily lost on the way."""
+    if isinstance(column.type, Instant):
+        return dt.datetime(2025, 3, 30, 0, 59, 59, rng.randrange(10**6), dt.UTC)
+    if isinstance(column.type, sa.Date):
+        return dt.date(2024, 2, 29) - dt.timedelta(days=rng.randrange(9999))
+    if isinstance(column.type, sa.LargeBinary):
+        return bytes(range(256)) + rng.randbytes(20)
+    if isinstance(column.type, sa.Boolean):
+        return rng.random() < 0.5
+    if isinstance(column.type, sa.JSON):
+        return {"z": [0.1 + 0.2, 1e-300, -0.0, None], "a": "é\u2028\n", "n": rng.random()}
+    if isinstance(column.type, sa.Integer):
+        return rng.randrange(2**31)
+    length = getattr(column.type, "length", None) or 200
+    return "".join(rng.choices("abcdefghijk é'\"\\\n\t☂", k=length))
+
+
+def fill_every_table(database: Database, n_rows: int = 3) -> None:
+    rng = random.Random(1)
+    with database.writing() as connection:
+        given: dict[str, list[Any]] = {}
+        for table in metadata.sorted_tables:
+            for at in range(n_rows):
+                row = {
+                    c.name: None if c.nullable and at == 0 else some_value(c, rng)
+                    for c in table.columns
+                }
+                for column in table.columns:
+                    for key in column.foreign_keys:
+                        row[column.name] = given[key.target_fullname][at]
+                connection.execute(table.insert().values(row))
+                for name, value in row.items():
+                    given.setdefault(f"{table.name}.{name}", []).append(value)
+
+
+def everything(database: Database) -> Rows:
+    with database.reading() as connection:
+        return {
+            table.name: [
+                tuple(row)
+                for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
+            ]
+            for table in metadata.sorted_tables
+        }
+
+
+def copied(source: Database, target: Database) -> dict[str, int]:
+    with source.reading() as reading:
+        made = dump.schema(reading)
+        with target.renewing(made.revision) as writing:
+            return dump.fill(writing, made, dump.parts(reading))
+
+
+@pytest.fixture
+def other(request: pytest.FixtureRequest, tmp_path: Path, postgresql: str) -> Iterator[Database]:
+    """The database of the other kind, empty."""
+    first = request.getfixturevalue("database").engine.dialect.name
+    if first == "postgresql":
+        opened = connect(f"sqlite:///{tmp_path / 'other.sqlite'}")
+    else:
+        opened = connect(postgresql)
+        with opened.writing() as connection:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+    yield opened
+    opened.close()
+
+
+def test_every_row_of_every_table_is_the_same_there(database: Database, other: Database) -> None:
+    fill_every_table(database)
+    before = everything(database)
+    assert all(len(rows) == 3 for rows in before.values())
+    counts = copied(database, other)
+    assert counts == dict.fromkeys(before, 3)
+    assert everything(other) == before
+    assert other.pending()[0] == other.pending()[1]
+    copied(other, database)
+    assert everything(database) == before
+
+
+def test_numbers_once_given_are_not_given_again(database: Database, other: Database) -> None:
+    with database.writing() as connection:
+        for name in ("one", "two", "three"):
+            subscribers.add(connection, f"{name}@reader.example.org", 300, NOW)
+        connection.execute(sa.text("DELETE FROM subscribers WHERE address LIKE 'three%'"))
+    for source, target in ((database, other), (other, database)):
+        copied(source, target)
+    with database.writing() as connection:
+        subscribers.add(connection, "four@reader.example.org", 300, NOW)
+        numbers = connection.scalars(sa.text("SELECT subscriber_id FROM subscribers ORDER BY 1"))
+        assert list(numbers) == [1, 2, 4]
+
+
+def test_new_rows_are_numbered_after_the_old(database: Database, other: Database) -> None:
+    assert [_a_run(database, period) for period in "abc"] == [1, 2, 3]
+    copied(database, other)
+    assert _a_run(other, "d") == 4
+
+
+def test_a_failure_on_the_way_leaves_all_as_it_was(database: Database) -> None:
+    fill_every_table(database)
+    before = everything(database)
+    with database.reading() as connection:
+        made, parts = dump.schema(connection), list(dump.parts(connection))
+
+    def broken() -> Iterator[Part]:
+        yield from parts[:3]
+        yield Part("runs", b"[1]\n")
+
+    with pytest.raises(ValueError), database.renewing(made.revision) as connection:
+        dump.fill(connection, made, broken())
+    assert everything(database) == before
+
+
+def test_rows_of_an_older_version_are_migrated(database: Database) -> None:
+    """As the tables were at the first migration: no column `wanted`, no keys."""
+    issue = {
+        "issue_id": "text", "series_id": "text", "run_id": "integer", "kind": "text",
+        "origin": "date", "data_through": "date", "as_of": "instant", "issued_at": "instant",
+        "champion": "text", "seed": "integer", "n_paths": "integer", "horizon_days": "integer",
+        "inputs_hash": "text", "failures": "json",
+    }  # fmt: skip
+    run = {
+        "run_id": "integer", "job": "text", "period": "text", "started_at": "instant",
+        "finished_at": "instant", "outcome": "text", "reason": "text", "detail": "json",
+    }  # fmt: skip
+    moment = '"2025-11-01T12:00:00+00:00"'
+    parts = [
+        Part("runs", f'[7,"refit","old",{moment},null,"done",null,{{}}]\n'.encode()),
+        Part(
+            "issues",
+            f'["people-1","people",7,"live","2025-10-31","2025-10-31",{moment},{moment},'
+            '"hurdle",1,100,28,"00",{}]\n'.encode(),
+        ),
+    ]
+    with database.renewing("0001") as connection:
+        dump.fill(
+            connection, Schema("0001", {"runs": run, "issues": issue}, {"runs": 7}), iter(parts)
+        )
+    with database.reading() as connection:
+        found = issues.find(connection, "people-1")
+    assert found is not None
+    assert (found.champion, found.run_id) == ("hurdle", 7)
+    assert database.pending()[0] == database.pending()[1]
+
+
+def test_a_version_to_come_is_refused(database: Database) -> None:
+    fill_every_table(database)
+    with (
+        pytest.raises(DatabaseError, match="the backup is at migration 9999"),
+        database.renewing("9999"),
+    ):
+        pass
+    assert everything(database)["runs"]
+
+
+def test_tables_of_others_stay(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE of_somebody_else (x INTEGER)"))
+        connection.execute(sa.text("INSERT INTO of_somebody_else VALUES (1)"))
+        revision = dump.schema(connection).revision
+    with database.renewing(revision):
+        pass
+    with database.writing() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM of_somebody_else")) == 1
+        connection.execute(sa.text("DROP TABLE of_somebody_else"))
+
+
+def test_what_is_large_is_not_held_in_memory(database: Database) -> None:
+    rng = random.Random(0)
+    issue = publish(database, {"m0": random_paths("2026-01-01", 28)}, _a_run(database))
+    row = {"version": "v", "role": "champion", "title": "t", "encoding": "e"}
+    for at in range(1, 61):
+        with database.writing() as connection:
+            more = {"issue_id": issue.issue_id, "model": f"m{at}", "content": rng.randbytes(10**6)}
+            connection.execute(issue_paths.insert().values(row | more))
+    tracemalloc.start()
+    try:
+        with database.reading() as connection:
+            total = sum(len(part.content) for part in dump.parts(connection))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert total > 80 * 10**6
+    assert peak < 40 * 10**6
+
+
+def _a_run(database: Database, period: str = "p") -> int:
+    values = {"job": "refit", "period": period, "started_at": NOW, "outcome": "done", "detail": {}}
+    with database.writing() as connection:
+        key = connection.execute(runs.insert().values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])

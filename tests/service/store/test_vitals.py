@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from service.store import runs, vitals
+from service.store.database import Database
+from tests.service.support import NOW
+
+
+def ended(database: Database, job: str, outcome: str, days_ago: int) -> None:
+    moment = NOW - dt.timedelta(days=days_ago)
+    with database.writing() as connection:
+        run_id = runs.claim(connection, job, f"{outcome} {days_ago}", moment)
+        assert run_id
+        if outcome != "running":
+            runs.finish(connection, run_id, outcome, None, {}, moment)
+
+
+def counted(database: Database) -> dict[tuple[str, str], int]:
+    with database.reading() as connection:
+        return vitals.runs_ended(connection)
+
+
+def test_runs_are_counted_by_job_and_outcome(database: Database) -> None:
+    assert counted(database) == {}
+    for job, outcome, days in (
+        *(("ingest", "done", day) for day in range(5)),
+        *(("ingest", "failed", 3), ("refit", "done", 1), ("refit", "running", 0)),
+    ):
+        ended(database, job, outcome, days)
+    expected = {("ingest", "done"): 5, ("ingest", "failed"): 1, ("refit", "done"): 1}
+    assert counted(database) == expected
+    with database.reading() as connection:
+        assert vitals.last_done(connection) == {
+            "ingest": NOW,
+            "refit": NOW - dt.timedelta(days=1),
+        }
+
+
+def test_what_was_counted_stays_counted_when_old_rows_are_deleted(database: Database) -> None:
+    """A count that went down would look as if as many had run anew."""
+    for day in range(9, -1, -1):
+        ended(database, "ingest", "done", day)
+        ended(database, "ingest", "failed", day)
+    before = counted(database)
+    for keep, expected in ((5, 8), (2, 6), (2, 0)):
+        with database.writing() as connection:
+            assert runs.prune(connection, NOW - dt.timedelta(days=keep)) == expected
+        assert counted(database) == before
