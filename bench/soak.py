@@ -59,7 +59,7 @@ def soak(days: int, minutes: float, readers: int, subscribed: int, quick: bool) 
         context = open_context(settings)
         stack.callback(context.database.close)
         _subscribe(context, subscribed, hand())
-        world = soak_world.World(sites, mailbox, seed=days)
+        world = soak_world.World(sites, mailbox, days, history_days=500 if quick else 3000)
         world.turn(hand())
         _tick(context, hand, first + dt.timedelta(hours=14))  # the first issue, before anybody asks
         asking = Readers(stack.enter_context(web(settings, hand)), readers)
@@ -104,6 +104,7 @@ def _settings(folder: Path, database: str, quick: bool) -> Settings:
         horizon=28 if quick else 120,
         champion_origins=4 if quick else 8,
         source="govuk",
+        ingest_until_hour=16 if quick else 22,
         fit_seconds=0 if quick else 900,
         fetch_attempts=1,
         fetch_seconds=1,
