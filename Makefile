@@ -40,6 +40,14 @@ test-oldest: ## Run the tests with the oldest versions that pyproject.toml allow
 bench: ## Score our forecasters and the peers on 77 past days (10 minutes; ARGS="--quick")
 	@scripts/bench $(ARGS)
 
+.PHONY: scale
+scale: install-dev ## Measure how the cost grows (needs nginx and wrk; ARGS="--quick")
+	@$(BIN)/python -m bench.scale $(ARGS)
+
+.PHONY: soak
+soak: install-dev ## Sixty days of jobs in an hour, against what goes wrong (ARGS="--days 10 --minutes 5")
+	@$(BIN)/python -m bench.soak $(ARGS)
+
 .PHONY: lint
 lint: install-dev ## Check style, types and the Dockerfile
 	@$(BIN)/ruff check --quiet
@@ -55,6 +63,14 @@ format: install-dev ## Put the code into its one format
 .PHONY: lock
 lock: ## Resolve the dependencies anew into requirements.txt and requirements-dev.txt
 	@scripts/lock
+
+.PHONY: sbom
+sbom: ## Write the bill of materials of the locked dependencies to var/sbom.json
+	@scripts/sbom
+
+.PHONY: audit
+audit: ## Look up known vulnerabilities of the locked dependencies
+	@scripts/audit
 
 .PHONY: clean
 clean: ## Remove all that was built; var/ and models/fitted/ stay

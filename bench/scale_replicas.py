@@ -29,7 +29,7 @@ CLIENTS = 20
 
 @dataclass(frozen=True)
 class Rate:
-    """How fast one question is answered in one arrangement; `cpu`: ms a request, of ours alone."""
+    """How fast a question is answered in one arrangement; `cpu`: ours alone, ms a request."""
 
     arrangement: str
     question: str
