@@ -94,10 +94,11 @@ def _wrk(url: str, seconds: int, header: str = "") -> tuple[float, float, float]
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     assert rate, said
     percentiles = dict(re.findall(r"(50|99)%\s+([\d.]+m?u?s)", said))
-    return float(rate.group(1)), _ms(percentiles["50"]), _ms(percentiles["99"])
+    return float(rate.group(1)), milliseconds(percentiles["50"]), milliseconds(percentiles["99"])
 
 
-def _ms(text: str) -> float:
+def milliseconds(text: str) -> float:
+    """A time as wrk writes it."""
     for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
         if text.endswith(unit):
             return float(text.removesuffix(unit)) * factor

@@ -22,6 +22,8 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
+from bench.latency import milliseconds
+
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ("forecast", "totals", "exceedance?threshold=500")
 CLIENTS = 20
@@ -128,18 +130,11 @@ def _read(
         arrangement,
         question.partition("?")[0],
         float(rate.group(1)),
-        _milliseconds(percentiles["50"]),
-        _milliseconds(percentiles["99"]),
+        milliseconds(percentiles["50"]),
+        milliseconds(percentiles["99"]),
         1000 * used / (float(rate.group(1)) * seconds),
         errors + (int(wrong.group(1)) if wrong else 0),
     )
-
-
-def _milliseconds(text: str) -> float:
-    for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) * factor
-    raise ValueError(text)
 
 
 @contextmanager

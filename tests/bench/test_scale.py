@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import scale, scale_issues, scale_replicas, scale_series
+from bench import scale, scale_issues, scale_series
 from service.sources import figures
 
 
@@ -37,4 +37,3 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(SystemExit, match="nginx is not installed"):
         scale.replicas(8530, 1)
-    assert scale_replicas._milliseconds("1.5s") == 1500
