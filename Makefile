@@ -64,6 +64,14 @@ format: install-dev ## Put the code into its one format
 lock: ## Resolve the dependencies anew into requirements.txt and requirements-dev.txt
 	@scripts/lock
 
+.PHONY: sbom
+sbom: ## Write the bill of materials of the locked dependencies to var/sbom.json
+	@scripts/sbom
+
+.PHONY: audit
+audit: ## Look up known vulnerabilities of the locked dependencies
+	@scripts/audit
+
 .PHONY: clean
 clean: ## Remove all that was built; var/ and models/fitted/ stay
 	@rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

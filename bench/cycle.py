@@ -15,13 +15,16 @@ from pathlib import Path
 
 import psutil
 
+from forecast import joint
 from forecast.series import ONE_DAY
+from service.clock import utc_now
 from service.context import Context, open_context
 from service.jobs.cycle import renew
 from service.jobs.ingest import ingest
 from service.settings import Settings
 from service.sources import figures as embedded
-from service.store import runs
+from service.store import issues, runs
+from service.store.encoding import encode
 
 PARTS = ("ingest", "refit", "score", "compare")
 
@@ -54,7 +57,22 @@ def main() -> None:
                         f"| {one['peak_mb']} |"
                     )
         print(f"\nthe cycle: {seconds:.1f} s, {peak:.0f} MB at its peak, all processes together")
+        print(f"an issue of both series as it is stored: {_issue_mb(context):.1f} MB")
         context.database.close()
+
+
+def _issue_mb(context: Context) -> float:
+    """Size of the newest issue of every series, all models, as it is stored."""
+    size = 0
+    with context.database.reading() as connection:
+        for series_id in joint.SERIES:
+            issue = issues.latest(connection, series_id)
+            assert issue is not None
+            for entry in issues.entries(connection, issue.issue_id):
+                drawn = issues.paths(connection, issue, entry.model)
+                assert drawn is not None
+                size += len(encode(drawn.values)[1])
+    return size / 1024**2
 
 
 def _but_the_last_day(folder: Path) -> Path:
@@ -89,18 +107,12 @@ def _timed(context: Context, period: str, ingest_too: bool = True) -> tuple[floa
     try:
         if not ingest_too:  # a claimed part is left out
             with context.database.writing() as connection:
-                runs.claim(connection, "ingest", period, _now())
+                runs.claim(connection, "ingest", period, utc_now())
         renew(context, period)
         return time.perf_counter() - began, peak[0]
     finally:
         done.set()
         thread.join()
-
-
-def _now() -> object:
-    from service.clock import utc_now
-
-    return utc_now()
 
 
 if __name__ == "__main__":

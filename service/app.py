@@ -55,8 +55,8 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
-    register_metrics(app, app.extensions["desk"])
     register_trail(app, context.settings)
+    register_metrics(app, app.extensions["desk"])
     register_errors(app)
     register_doors(app, context.settings)
     # Who asks is found out first, then counted, then let in or refused: guessing counts too.

@@ -131,6 +131,7 @@ class Sealed(BaseSettings):
         """Every secret that these settings hold; for masking alone."""
         values = [getattr(self, name) for name in self.sealed]
         found = {_plain(value) for value in values if isinstance(value, SecretStr)}
+        found |= {value.partition("?")[0] for value in found}  # an address, as it may be told
         return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
 

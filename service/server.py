@@ -5,14 +5,17 @@ from __future__ import annotations
 __all__ = ["Worker", "serve"]
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from http import HTTPStatus
 from typing import Any
 
+from gunicorn import util
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
@@ -23,6 +26,15 @@ from service.settings import Settings
 
 _ASK_SECONDS = 10.0
 _ANSWER_SECONDS = 60.0
+_LINGER_SECONDS = 1.0
+_LINE_BYTES, _FIELDS, _FIELD_BYTES = 4094, 50, 4096
+_WRONG = {
+    414: f"expected a request line of at most {_LINE_BYTES} bytes",
+    417: "expected no Expect but 100-continue",
+    431: f"expected at most {_FIELDS} headers of at most {_FIELD_BYTES} bytes each",
+    500: "an unexpected error, which has been logged",
+    501: "expected no transfer coding but chunked",
+}
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -49,6 +61,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._deadlines[conn] = time.monotonic() + _ANSWER_SECONDS
         return super().handle_request(req, conn)
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
+        """Refuse what is no request, as problem details like every other error."""
+        said = _Said()
+        super().handle_error(req, said, addr, exc)  # which knows the status, and logs
+        if said.status is None:
+            return
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, _problem(said.status))
+            # Closed with something unread, the connection would take the answer along.
+            client.shutdown(socket.SHUT_WR)
+            client.settimeout(0.1)
+            deadline = time.monotonic() + _LINGER_SECONDS
+            while time.monotonic() < deadline and client.recv(65_536):
+                pass
+
     def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
         """End what took too long; the main loop calls this every second."""
         super().murder_keepalived(*arguments, **options)
@@ -57,6 +84,39 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             if now > deadline:
                 with contextlib.suppress(OSError):
                     conn.sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Said:
+    """Takes the answer that gunicorn would give, in the place of a socket."""
+
+    def __init__(self) -> None:
+        self.status: int | None = None
+
+    def gettimeout(self) -> float:
+        """As of a socket that does not wait."""
+        return 0.0
+
+    def sendall(self, content: bytes) -> None:
+        """Keep the status."""
+        self.status = int(content.split(None, 2)[1])
+
+
+def _problem(status: int) -> bytes:
+    """An answer to something that could not be read, and so is told nothing of what it asked."""
+    title = HTTPStatus(status).phrase
+    said = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": _WRONG.get(status, "expected a request as RFC 9112 has it"),
+        "instance": "",
+    }
+    body = json.dumps(said).encode()
+    head = (
+        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nCache-Control: no-store\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 class _Log(Logger):  # type: ignore[misc]
@@ -89,9 +149,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
             "control_socket_disable": True,
             "child_exit": _forget,
             # A request line and headers larger than any of ours are refused at once.
-            "limit_request_line": 4094,
-            "limit_request_fields": 50,
-            "limit_request_field_size": 4096,
+            "limit_request_line": _LINE_BYTES,
+            "limit_request_fields": _FIELDS,
+            "limit_request_field_size": _FIELD_BYTES,
         }
         for name, value in options.items():
             if name in self.cfg.settings:

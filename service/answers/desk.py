@@ -24,7 +24,7 @@ from service.clock import LONDON, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
-from service.store import issues, marks, observations, runs, weather
+from service.store import issues, marks, notes, observations, runs, weather
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
 from service.store.marks import Mark
@@ -237,11 +237,14 @@ class Desk:
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
         """What is known of the service as it stands, save whether it can write."""
         settings = self.context.settings
-        read_at = None
+        read_at, unused = None, ""
         if settings.weather != "off":
             told = weather.newest(connection, "forecast")
             read_at = told.seen_at if told else None
-        return Facts(newest, {job: self._last_run(connection, job) for job in WATCHED}, read_at)
+            note = newest and notes.read(connection, newest.issue_id, notes.WEATHER)
+            unused = note["reason"] if note and note["status"] == "missing" else ""
+        last = {job: self._last_run(connection, job) for job in WATCHED}
+        return Facts(newest, last, read_at, unused)
 
     def _last_run(self, connection: Connection, job: str) -> Run | None:
         """The last run that ended by itself; of the ingests, of the source that is set."""

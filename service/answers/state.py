@@ -77,6 +77,8 @@ class Facts:
         that the settings name.
     weather_read_at : datetime | None
         When the newest weather forecast was read.
+    weather_unused : str
+        Why the newest issue was made without the weather, where it was wanted.
     not_written : (name, detail) | None
         Why the database cannot be written.
     """
@@ -84,6 +86,7 @@ class Facts:
     newest: Issue | None = None
     last_runs: Mapping[str, Run | None] = field(default_factory=dict)
     weather_read_at: dt.datetime | None = None
+    weather_unused: str = ""
     not_written: tuple[str, str] | None = None
 
 
@@ -94,7 +97,7 @@ def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -
     broken = [
         *_late(newest, now, settings),
         *_fallen(issue),
-        *_weather(facts.weather_read_at, now, settings),
+        *_weather(facts, now, settings),
         *(
             Reason(f"{job}_failed", f"the last {job} failed: {run.reason}")
             for job in _NEEDED
@@ -154,7 +157,8 @@ def _fallen(issue: Issue) -> list[Reason]:
     return [Reason("champion_failed", detail)]
 
 
-def _weather(read_at: dt.datetime | None, now: dt.datetime, settings: Settings) -> list[Reason]:
+def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]:
+    read_at = facts.weather_read_at
     if settings.weather == "off":
         return []
     if read_at is None:
@@ -162,4 +166,7 @@ def _weather(read_at: dt.datetime | None, now: dt.datetime, settings: Settings) 
     if now - read_at > dt.timedelta(hours=STALE_HOURS):
         detail = f"the weather was last read at {instant(read_at)}, over {STALE_HOURS} hours ago"
         return [Reason("weather_old", detail)]
+    if facts.weather_unused:
+        detail = f"the newest forecast was made without the weather: {facts.weather_unused}"
+        return [Reason("weather_missing", detail)]
     return []

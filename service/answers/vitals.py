@@ -14,7 +14,7 @@ from forecast.judged import DAY_LEVELS
 from service.answers.desk import Desk
 from service.answers.status import status
 from service.answers.track_record import track_record
-from service.store import issues, vitals
+from service.store import issues, runs, vitals
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Vitals:
         When each job was done last.
     runs_ended : dict
         How many runs of each job ended with each outcome.
+    scheduler_seen : datetime | None
+        When a scheduler last said that it lives; None when none ever ran.
     """
 
     status: str
@@ -53,6 +55,7 @@ class Vitals:
     coverage: list[Coverage]
     last_done: dict[str, dt.datetime]
     runs_ended: dict[tuple[str, str], int]
+    scheduler_seen: dt.datetime | None
 
 
 class Watch:
@@ -77,6 +80,7 @@ class Watch:
             newest = [i for s in SERIES if (i := issues.latest(connection, s)) is not None]
             last_done = vitals.last_done(connection)
             runs_ended = vitals.runs_ended(connection)
+            scheduler = runs.latest(connection, "scheduler")
             mark = vitals.scores_mark(connection)
         scored, coverage = self._scores(mark)
         return Vitals(
@@ -88,6 +92,7 @@ class Watch:
             coverage=coverage,
             last_done=last_done,
             runs_ended=runs_ended,
+            scheduler_seen=(scheduler.heartbeat_at or scheduler.started_at) if scheduler else None,
         )
 
     def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:

@@ -12,6 +12,7 @@ import datetime as dt
 import os
 import time
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from prometheus_client.registry import Collector
 from service.answers.desk import Desk
 from service.answers.vitals import Vitals, Watch
 from service.api import queries
+from service.api.trail import route
 from service.store.database import Unavailable
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
@@ -48,7 +50,7 @@ def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 
 def register_metrics(app: Flask, desk: Desk) -> None:
-    """Count and time every request, those that are refused too; first of all that sees one."""
+    """Count and time every request, those that are refused too; after `register_trail`."""
     own = CollectorRegistry()
     requests = Counter(
         "http_requests", "Requests answered.", ("method", "route", "status"), registry=own
@@ -68,24 +70,23 @@ def register_metrics(app: Flask, desk: Desk) -> None:
     )
     measured = 0.0
 
-    def begin() -> None:
-        g.began = time.perf_counter()
+    @cache  # to find them costs more than to count
+    def counted(method: str, where: str, status: int) -> tuple[Counter, Histogram]:
+        return requests.labels(method, where, status), seconds.labels(where, status)
 
     def end(answer: Response) -> Response:
         nonlocal measured
         now = time.perf_counter()
         # A path that is none, and a method of any name, would be as many series as anyone likes.
-        route = request.url_rule.rule if request.url_rule else "none"
         method = request.method if request.method in _METHODS else "other"
-        status = str(answer.status_code)
-        requests.labels(method, route, status).inc()
-        seconds.labels(route, status).observe(now - g.get("began", now))
+        counter, histogram = counted(method, route(), answer.status_code)
+        counter.inc()
+        histogram.observe(now - g.trail.began)
         if now - measured > _MEMORY_SECONDS:
             measured = now
             _measure(memory)
         return answer
 
-    app.before_request(begin)
     app.after_request(end)
     _measure(memory)
     shown = own
@@ -194,6 +195,12 @@ def _jobs(found: Vitals) -> Iterator[Metric]:
     for job, moment in found.last_done.items():
         success.add_metric([job], moment.timestamp())
     yield success
+    seen = GaugeMetricFamily(
+        "scheduler_heartbeat_timestamp_seconds", "When a scheduler last said that it lives."
+    )
+    if found.scheduler_seen is not None:
+        seen.add_metric([], found.scheduler_seen.timestamp())
+    yield seen
     ended = CounterMetricFamily(
         "job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
     )

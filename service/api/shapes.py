@@ -54,7 +54,7 @@ class ModelItem(Open):
 class IssueWeather(Open):
     """What an issue was given of the weather, where it was wanted."""
 
-    status: Literal["used", "missing"]
+    status: Literal["used", "missing", "off"]
     reason: str
 
 

@@ -29,6 +29,7 @@ from service.store import runs
 from service.store.database import DatabaseError
 
 _GRACE_SECONDS = 6 * 3600
+_NICENESS = 10
 _LOOK_SECONDS = 15
 _log = logging.getLogger(__name__)
 
@@ -59,6 +60,8 @@ def build(context: Context) -> BlockingScheduler:
             id=work.__name__,
             next_run_time=dt.datetime.now(dt.UTC),
         )
+    # That a look waits behind a job is no news; what was missed is told below.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.add_listener(_tell, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
     return scheduler
 
@@ -66,6 +69,7 @@ def build(context: Context) -> BlockingScheduler:
 def run(context: Context) -> None:
     """Run the jobs at their times until the process is told to stop."""
     scheduler = build(context)
+    os.nice(_NICENESS)  # readers come first
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -57,21 +57,27 @@ class Drivers:
         """Hash of what fits are given; empty when that is nothing."""
         return "" if self.covariates is None else self.covariates.fingerprint
 
-    def said(self, models: Sequence[str], failures: Mapping[str, str]) -> dict[str, Any]:
-        """What is written down beside a forecast.
+    def said(
+        self, champion: str, models: Sequence[str], failures: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """What is written down beside a forecast: whether the model that is served used it.
 
         Parameters
         ----------
+        champion : str
+            The model that is served.
         models : sequence of str
             Those that were fitted with the weather.
         failures : mapping of model to str
             Why another that reads it was not.
         """
-        if self.status == "used" and not models:
-            why = "; ".join(f"{name}: {reason}" for name, reason in failures.items())
-            return {"status": "missing", "reason": f"no model could be fitted with it ({why})"}
-        said = {"status": self.status, "reason": self.reason}
-        if self.status == "used":
+        said: dict[str, Any] = {"status": self.status, "reason": self.reason}
+        if self.status == "used" and champion in failures:
+            reason = f"{champion} could not be fitted with it ({failures[champion]})"
+            said = {"status": "missing", "reason": reason}
+        elif self.status == "used" and champion not in models:
+            said = {"status": "off", "reason": f"the model {champion} makes nothing of it"}
+        if models:
             said |= self.told | {"models": list(models), "hash": self.fingerprint}
         return said
 

@@ -98,7 +98,9 @@ def _say(context: Context, draft: Draft) -> dict[str, dict[str, dict[str, Any]]]
     fit = draft.fits.standing[champion]
     said: dict[str, dict[str, dict[str, Any]]] = {}
     if draft.weather.status != "off":
-        used = draft.weather.said(draft.fits.with_weather, draft.fits.without_weather)
+        used = draft.weather.said(
+            draft.champion, draft.fits.with_weather, draft.fits.without_weather
+        )
         said[notes.WEATHER] = dict.fromkeys(figures, used)
     try:
         said[notes.EXPLANATION] = explanation(fit.fitted, fit.paths, figures, seed)

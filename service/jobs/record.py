@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["JobError", "Outcome", "abandon", "is_under_way", "owner", "perform"]
 
 import contextlib
+import datetime as dt
 import functools
 import logging
 import os
@@ -149,8 +150,9 @@ def _beating(context: Context, run_id: int) -> Iterator[None]:
     def beat() -> None:
         while not done.wait(context.settings.heartbeat_seconds):
             try:
+                now = dt.datetime.now(dt.UTC)  # finer than a second: each beat must differ
                 with context.database.writing() as connection:
-                    runs.beat(connection, run_id, owner(), utc_now())
+                    runs.beat(connection, run_id, owner(), now)
             except DatabaseError as error:  # the next one may get through
                 _log.debug("no heartbeat: %s", error)
 

@@ -80,7 +80,7 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    said = weather.said(fits.with_weather, fits.without_weather)
+    said = weather.said(champion, fits.with_weather, fits.without_weather)
     reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
     if said["status"] == "missing":
         reason += f"; without the weather: {said['reason']}"

@@ -6,7 +6,7 @@ never objects), ``metadata.json`` and ``scores.json``.
 
 from __future__ import annotations
 
-__all__ = ["FORMAT", "Metadata", "Version", "find", "load", "named", "prune", "save"]
+__all__ = ["FORMAT", "Metadata", "Version", "examine", "find", "load", "named", "prune", "save"]
 
 import datetime as dt
 import hashlib

@@ -81,10 +81,22 @@ CANARIES = {
     "smtp_password": PASSWORD,
     "weather_key": "canary-weather-key",
     "database": "canary-database-password",
+    "webhook_secret": "canary-webhook-secret",
+    "webhook_path": "canary-webhook-path",
+    "webhook_query": "canary-webhook-query",
     "address": "canary.reader@reader.example.org",
     "unknown": "crossings_0123456789_canary-unknown-key-of-forty-three-chars-abcd",
 }
-COMMANDS = ("config", "status", "doctor", "keys list", "ingest", "weather", "digest")
+COMMANDS = (
+    "config",
+    "status",
+    "doctor",
+    "keys list",
+    "alert --test",
+    "ingest",
+    "weather",
+    "digest",
+)
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -119,7 +131,13 @@ def test_no_secret_leaves_by_any_door(
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
     seen = CANARIES | {"key": key[21:], "token": token}
-    own = {"smtp_password": PASSWORD, "weather_key": CANARIES["weather_key"]}
+    hook = f"{sites.url}/{CANARIES['webhook_path']}?x={CANARIES['webhook_query']}"
+    own = {
+        "smtp_password": PASSWORD,
+        "weather_key": CANARIES["weather_key"],
+        "webhook_url": hook,
+        "webhook_secret": CANARIES["webhook_secret"],
+    }
     env = as_environment(settings) | environment(**own)
     said = _served(env, tmp_path, seen | {"whole key": key})
     for name in COMMANDS:
@@ -129,6 +147,7 @@ def test_no_secret_leaves_by_any_door(
         said[name] = done.stdout + done.stderr
     assert mailbox.logins and not mailbox.taken, "every mail was refused"
     assert b"code 550" in said["digest"]
+    assert b"rror" in said["alert --test"], "the hook refuses"
     assert b"customer-" in said["weather"], "the key was sent"
     for where, content in said.items():
         assert content, where
@@ -168,7 +187,13 @@ def _served(env: dict[str, str], folder: Path, seen: dict[str, str]) -> dict[str
                         f"{name} as job": client.post(f"/v1/jobs/{name}", headers=bearer, json={}),
                         f"{name} in a query": client.get(f"/v1/status?key={secret}"),
                     }
-                for name in ("smtp_password", "weather_key", "database", "whole key"):
+                for name in (
+                    "smtp_password",
+                    "weather_key",
+                    "database",
+                    "webhook_secret",
+                    "whole key",
+                ):
                     made_up = {"X-Request-Id": seen[name]}
                     answers[f"{name} as id"] = client.get("/v1/no", headers=made_up)
                 answers["metrics again"] = client.get("/metrics")

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import http.client
+import json
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +93,89 @@ def test_the_server_answers_as_the_application_does(port: int) -> None:
     assert status == 200
     assert body.count(b'"horizon_days"') == 2
     assert ask(port, "/v1/series/people/forecast?horizon=0")[0] == 400
+
+
+def talk(port: int, *parts: bytes) -> tuple[dict[str, str], bytes]:
+    """Send these bytes, and read until the server closes."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+        with contextlib.suppress(OSError):  # it may have heard enough
+            for part in parts:
+                one.sendall(part)
+        came = b""
+        while more := one.recv(65_536):
+            came += more
+    head, _, body = came.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    fields = dict(line.split(": ", 1) for line in lines[1:])
+    return {"status": lines[0].split()[1]} | {k.lower(): v for k, v in fields.items()}, body
+
+
+GET = b"GET /livez HTTP/1.1\r\nHost: x\r\n"
+
+
+NO_REQUESTS = [
+    ([b"hello\r\n\r\n"], 400),
+    ([b"GET /livez HTTP/9.9\r\n\r\n"], 400),
+    ([b"G\x00T / HTTP/1.1\r\n\r\n"], 400),
+    ([GET + b"A header\r\n\r\n"], 400),
+    ([GET + b"A: 1\r\n 2\r\n\r\n"], 400),
+    ([GET + b"Content-Length: -1\r\n\r\n"], 400),
+    ([GET + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"], 400),
+    ([GET + b"Transfer-Encoding: strange\r\n\r\n"], 501),
+    ([b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\n\r\n"], 414),
+    ([GET + b"A: " + b"x" * 5_000 + b"\r\n\r\n"], 431),
+    ([GET + b"".join(b"A%d: 1\r\n" % at for at in range(60)) + b"\r\n"], 431),
+    ([b"GET /", *[b"x" * 100_000] * 50], 414),
+    ([GET + b"A: ", *[b"x" * 100_000] * 50], 431),
+    ([GET, *[b"A: 1\r\n" * 10_000] * 50], 431),
+]
+
+
+def test_what_is_no_request_is_refused_as_a_problem(port: int) -> None:
+    """Also when it goes on and on; and the next one is answered."""
+    for parts, status in NO_REQUESTS:
+        began = time.monotonic()
+        head, body = talk(port, *parts)
+        assert time.monotonic() - began < 5
+        kind = "application/problem+json"
+        assert (head["status"], head["content-type"]) == (str(status), kind), parts[0]
+        said = json.loads(body)
+        assert int(head["content-length"]) == len(body)
+        assert (said["status"], said["type"]) == (status, "about:blank")
+        assert said["detail"].startswith("expected ")
+        assert set(said) == {"type", "title", "status", "detail", "instance"}
+        assert b"xxx" not in body
+        assert ask(port, "/livez")[0] == 200
+
+
+def test_a_flood_of_headers_does_not_silence_it(port: int) -> None:
+    """Eight at once who send headers without end, beside one who asks."""
+    stop = threading.Event()
+
+    def flood() -> None:
+        while not stop.is_set():
+            with (
+                contextlib.suppress(OSError),
+                socket.create_connection(("127.0.0.1", port), timeout=5) as one,
+            ):
+                one.sendall(GET)
+                while not stop.is_set():
+                    one.sendall(b"A: 1\r\n" * 1_000)
+
+    threads = [threading.Thread(target=flood) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        waits = []
+        for _ in range(5):
+            began = time.monotonic()
+            assert ask(port, "/livez")[0] == 200
+            waits.append(time.monotonic() - began)
+        assert max(waits) < 15
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
 
 
 def test_the_address_of_version_6_is_understood(tmp_path: Path) -> None:

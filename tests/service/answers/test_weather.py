@@ -76,3 +76,18 @@ def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:
     assert coming(desk, view) is None
     with context.database.reading() as connection:
         assert used(connection, view.issue)["status"] == "off"
+
+
+def test_weather_that_is_read_and_not_used_degrades(filled: Context, hand: Hand) -> None:
+    context = skies.reading(filled)
+    skies.tell(context.database, SEEN, [0.5] * 7, first=dt.date(2025, 6, 1))
+    refit(context)
+    state = Desk(context, hand).view("people").state
+    assert [reason.name for reason in state.reasons] == ["weather_missing"]
+    assert state.reasons[0].detail.startswith(
+        "the newest forecast was made without the weather: 365 days of weather up to 2025-12-31 are"
+    )
+    skies.tell(context.database, hand.now, [0.5] * 7)
+    hand.now += dt.timedelta(minutes=1)
+    refit(context)
+    assert Desk(context, hand).view("people").state.reasons == ()

@@ -35,7 +35,7 @@ from tests.service.support import (
 )
 from tests.test_docs import anchors
 
-ALERTS = ROOT / "ops" / "alerts.yaml"
+ALERTS = ROOT / "deploy" / "alerts.yaml"
 FORECAST = "/v1/series/people/forecast"
 Scrape = dict[tuple[str, frozenset[tuple[str, str]]], float]
 _PROMTOOL = shutil.which("promtool")
@@ -71,6 +71,7 @@ def scored(context: Context) -> Context:
         run_id = runs.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
         assert run_id is not None
         runs.finish(connection, run_id, "failed", "for the test", {}, utc(2025, 11, 1, 13))
+        assert runs.claim(connection, "scheduler", "one", NOW)
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths("2025-11-01", 30)}
         publish(context.database, paths, run_id, utc(2025, 11, 1, 12), series_id)
@@ -92,6 +93,7 @@ def test_what_the_store_knows_is_told(scored: Context, clock: Hand) -> None:
     assert value(found, "service_status_reason", reason="refit_failed") == 1
     assert value(found, "job_runs_total", job="refit", outcome="done") == 1
     assert value(found, "job_runs_total", job="refit", outcome="failed") == 1
+    assert value(found, "scheduler_heartbeat_timestamp_seconds") == NOW.timestamp()
     for job in ("ingest", "refit", "score"):
         done = value(found, "job_last_success_timestamp_seconds", job=job)
         assert done and abs(done - time.time()) < 86_400

@@ -96,7 +96,7 @@ def test_the_sea_is_read_by_everyone(
     assert sea.locator("tbody tr").first.locator("td").all_inner_texts()[2] == "0.4"
     boxes = [sea.locator("thead th").nth(at).bounding_box() for at in (0, 6)]
     assert all(box and 0 <= box["x"] and box["x"] + box["width"] <= width for box in boxes)
-    shoot(page, "sea-" + "-".join(map(str, light)) if light else "sea-light")
+    shoot(page, "-".join(["sea", *(f"{name}-{what}" for name, what in light.items())]))
 
 
 def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(

@@ -70,7 +70,12 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
         "from": "2026-01-01",
         "before": [10.0] * 30,
         "after": [13.0] * 30,
-        "causes": {"model": [0.0] * 30, "revision": [-1.0] * 30, "new_figures": [4.0] * 30},
+        "causes": {
+            "model": [0.0] * 30,
+            "revision": [-1.0] * 30,
+            "weather": [-2.0] * 30,
+            "new_figures": [6.0] * 30,
+        },
     }
     with mailing.database.writing() as connection:
         notes.put(connection, view.issue.issue_id, notes.CHANGES, note)
@@ -78,7 +83,7 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     assert figures_said == "Figures of 7 more days are known."
     assert causes_said == (
         "For the same 7 days, the mean went from 70 to 91 people: the model 0, "
-        "revised figures \N{MINUS SIGN}7, new figures +28."
+        "revised figures \N{MINUS SIGN}7, the weather ahead \N{MINUS SIGN}14, new figures +42."
     )
 
 

@@ -27,7 +27,7 @@ from service.store.issues import Issue
 from service.store.tables import weather as table
 from tests.service import skies
 from tests.service.skies import CALM, ROUGH
-from tests.service.support import Hand, utc
+from tests.service.support import Hand, declare, utc
 
 SEEN = utc(2026, 1, 1, 5)
 NOON = utc(2026, 1, 1, 14)
@@ -168,10 +168,26 @@ def test_a_model_that_fails_with_the_weather_is_fitted_without(
     outcome = refit(reader)
     assert latest(reader).champion == "swell"
     assert outcome.detail["weather"] == "missing"
-    assert (
-        outcome.detail["weather_reason"]
-        == "no model could be fitted with it (swell: too many columns)"
-    )
+    reason = "swell could not be fitted with it (too many columns)"
+    assert outcome.detail["weather_reason"] == reason
+    assert note(reader) == {"status": "missing", "reason": reason}
+
+
+@pytest.mark.usefixtures("hand")
+def test_a_champion_that_makes_nothing_of_the_weather(reader: Context) -> None:
+    models = reader.settings.models_dir
+    declare(models, "climatology", "climatology", "champion")
+    declare(models, "swell", "level_hurdle", "challenger")
+    skies.tell(reader.database, SEEN, [CALM] * 7)
+    outcome = refit(reader)
+    assert outcome.detail["weather"] == "off"
+    said = note(reader)
+    assert said is not None
+    assert said["reason"] == "the model climatology makes nothing of it"
+    assert said["models"] == ["swell"]
+    (models / "swell.toml").unlink()
+    outcome = refit(reader)
+    assert outcome.detail["weather_reason"] == "no declared model makes anything of the weather"
 
 
 def test_the_weather_is_taken_as_it_was_known(reader: Context) -> None:

@@ -11,6 +11,7 @@ from service.jobs.record import JobError, Outcome, abandon, perform
 from service.store import runs
 from service.store.database import Unavailable
 from service.store.runs import Run
+from tests.service.support import NOW
 
 
 def last(context: Context, job: str = "test") -> Run:
@@ -128,3 +129,45 @@ def test_what_was_done_is_logged(empty: Context, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.INFO):
         perform(empty, "test", lambda _: Outcome("done", "5 new"))
     assert "test done: 5 new" in caplog.text
+
+
+def test_the_heart_of_a_run_beats_while_it_lasts(empty: Context) -> None:
+    settings = empty.settings.model_copy(update={"heartbeat_seconds": 0.05})
+    beats = []
+
+    def work(_: int) -> Outcome:
+        for _ in range(100):
+            beats.append(last(empty).heartbeat_at)
+            if len(set(beats)) == 4:
+                break
+            threading.Event().wait(0.05)
+        return Outcome("done", "ok")
+
+    perform(Context(settings, empty.database), "test", work)
+    assert len(set(beats)) == 4, "each beat differs from the one before"
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("heart")]
+
+
+def test_what_was_logged_meanwhile_is_kept_with_the_run(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(_: int) -> Outcome:
+        logging.getLogger("service.test").warning("something odd")
+        return Outcome("done", "ok")
+
+    perform(empty, "test", work)
+    assert last(empty).detail["log"] == ["WARNING service.test: something odd"]
+
+
+def test_a_run_that_was_taken_over_cannot_be_finished_by_its_first_process(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work(run_id: int) -> Outcome:
+        with empty.database.writing() as connection:
+            assert runs.close(connection, last(empty), NOW)
+            assert runs.claim(connection, "test", "monday", NOW, "another") == run_id
+        return Outcome("done", "too late")
+
+    perform(empty, "test", work, "monday")
+    assert (last(empty).outcome, last(empty).owner) == ("running", "another")
+    assert "another process has taken this run over" in caplog.text

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from service.store import asks
+from service.store.database import Database
+from service.store.tables import asks as table
+from service.store.tables import salts
+from tests.service.support import NOW
+
+DAY = dt.timedelta(days=1)
+
+
+def ask(database: Database, now: dt.datetime, **who: int) -> list[str]:
+    with database.writing() as connection:
+        return asks.too_often(connection, who, now)
+
+
+def test_who_asks_more_often_than_a_day_allows_is_named(database: Database) -> None:
+    assert ask(database, NOW, address=2, network=9) == []
+    assert ask(database, NOW, address=2, network=9) == []
+    assert ask(database, NOW, address=2, network=9) == ["address"]
+    assert ask(database, NOW, network=9) == []
+    assert ask(database, NOW + DAY, address=2) == [], "a new day knows nobody"
+
+
+def test_nobody_is_named_in_the_store_and_a_day_is_forgotten(database: Database) -> None:
+    ask(database, NOW, network=9)
+    with database.reading() as connection:
+        (row,) = connection.execute(sa.select(table))
+        (salt,) = connection.execute(sa.select(salts))
+    assert "network" not in str(row)
+    ask(database, NOW + DAY, network=9)
+    with database.reading() as connection:
+        (after,) = connection.execute(sa.select(table))
+        (fresh,) = connection.execute(sa.select(salts))
+    assert after.who != row.who
+    assert fresh.salt != salt.salt
