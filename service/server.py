@@ -20,6 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import ThreadWorker
 
+from service.api.limits import require_store
 from service.api.spans import require_extra
 from service.context import open_context
 from service.settings import Settings
@@ -171,6 +172,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
         Makes the WSGI application in each worker; ours unless given.
     """
     require_extra(settings)
+    require_store(settings)
     with _counting_together():
         # Before the fork, so that the workers share what is loaded; after the folder is set, which
         # the library of the metrics looks for when it is loaded.

@@ -46,7 +46,12 @@ def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
 
     In this process: loading the libraries takes longer than what most commands do.
     """
-    own = {"var_dir": tmp_path / "var", "fitted_dir": tmp_path / "fitted", "paths": 100}
+    own = {
+        "var_dir": tmp_path / "var",
+        "fitted_dir": tmp_path / "fitted",
+        "paths": 100,
+        "log_format": "lines",
+    }
 
     def run(*arguments: str, **settings: object) -> subprocess.CompletedProcess[str]:
         out, err, status = io.StringIO(), io.StringIO(), 0

@@ -17,9 +17,11 @@ from typing import Any
 import pytest
 import yaml
 from flask.testing import FlaskClient
+from pydantic import ValidationError
 
 from service.settings import Settings
 from tests.service.support import ROOT, serving
+from tests.support.provisioning import Alerting, Dashboards, Sources
 
 FILES = ROOT / "grafana"
 TOOLS = ROOT / "tests" / "grafana"
@@ -82,6 +84,25 @@ def test_alert_rules_read_one_number_from_one_row(client: FlaskClient) -> None:
         (column,) = model["columns"]
         assert isinstance(row[column["selector"]], int | float)
         assert rule["data"][0]["datasourceUid"] == "crossings"
+
+
+@pytest.mark.parametrize(
+    ("room", "form"),
+    [("alerting", Alerting), ("datasources", Sources), ("dashboards", Dashboards)],
+)
+def test_what_grafana_reads_at_its_start_has_the_form_that_it_knows(
+    room: str, form: type[Alerting | Sources | Dashboards]
+) -> None:
+    text = (FILES / "provisioning" / room / "crossings.yaml").read_text("utf-8")
+    found = form.model_validate(yaml.safe_load(text))
+    if isinstance(found, Alerting):
+        rules = [rule for group in found.groups for rule in group.rules]
+        assert (
+            len({rule.uid for rule in rules}) == len({rule.title for rule in rules}) == len(rules)
+        )
+        assert {q.datasourceUid for rule in rules for q in rule.data} == {"crossings", "__expr__"}
+    with pytest.raises(ValidationError, match="unknown_key"):
+        form.model_validate(yaml.safe_load(text) | {"unknown_key": 1})
 
 
 def test_the_token_comes_from_the_environment_and_goes_nowhere_else() -> None:

@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from service.api import limits as module
 from service.api.counts import Counts
+from service.api.limits import require_store
 from service.app import create_app
 from service.context import Context
+from service.settings import Settings, SettingsError
 from service.store import keys
 from tests.service.support import NOW, Hand
 
@@ -65,3 +76,77 @@ def test_counts_forget_what_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(5000):
         counts.incr("b", 60)
     assert counts.reset() < 10
+
+
+class Redis:
+    """A real server on a port of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        own = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.folder]
+        self.child = subprocess.Popen(
+            ["redis-server", *map(str, own)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(100):
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("redis-server did not start")
+
+    def stop(self) -> None:
+        self.child.send_signal(signal.SIGCONT)
+        self.child.kill()
+        self.child.wait()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[Redis]:
+    if shutil.which("redis-server") is None or find_spec("redis") is None:
+        pytest.skip("no redis-server, or no package redis: requests are counted in memory alone")
+    server = Redis(tmp_path)
+    yield server
+    server.stop()
+
+
+def test_workers_that_share_a_redis_count_together(
+    context: Context,
+    clock: Hand,
+    redis: Redis,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_REST_SECONDS", 0.2)
+    tight = {"rate_per_address": "3/hour", "rate_store": f"redis://127.0.0.1:{redis.port}/0"}
+    own = dataclasses.replace(context, settings=context.settings.model_copy(update=tight))
+    one, two = (create_app(own, clock).test_client() for _ in range(2))
+    found = [web.get(FORECAST).status_code for web in (one, two, one, two, one)]
+    assert found == [200, 200, 200, 429, 429]
+    assert 0 < int(one.get(FORECAST).headers["Retry-After"]) <= 3600
+    redis.child.send_signal(signal.SIGSTOP)
+    began = time.monotonic()
+    assert one.get(FORECAST).status_code == 200, "one that hangs holds nobody for long"
+    assert time.monotonic() - began < 3
+    began = time.monotonic()
+    assert [one.get(FORECAST).status_code for _ in range(3)] == [200] * 3
+    assert time.monotonic() - began < 0.2, "and it is not asked again at once"
+    redis.stop()
+    time.sleep(0.3)
+    assert two.get(FORECAST).status_code == 200
+    assert caplog.text.count("requests are not counted") == 2
+    redis.start()
+    time.sleep(0.3)
+    assert [two.get(FORECAST).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_a_store_without_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "redis", None)
+    with pytest.raises(SettingsError, match=r"^CROSSINGS_RATE_STORE: expected memory://, or a "):
+        require_store(Settings(rate_store="redis://127.0.0.1:1/0"))
