@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["deprecated", "register_doors"]
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask, Response, make_response, request
 from werkzeug.exceptions import BadRequest
@@ -15,17 +15,23 @@ from werkzeug.exceptions import BadRequest
 from service.api.errors import Problem
 from service.settings import Settings
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 LARGEST_BODY_BYTES = 64 * 1024
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "same-origin"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
+    (
+        "Content-Security-Policy",
+        (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+            "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        ),
     ),
-}
+)
 _SHOWN_TO_PAGES = (
     "ETag, Link, Location, Retry-After, X-Crossings-Status, X-Crossings-Issue-Id, X-Request-Id"
 )
@@ -37,12 +43,10 @@ def register_doors(app: Flask, settings: Settings) -> None:
     origins = {one.strip() for one in settings.cors_origins.split(",") if one.strip()}
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
-    app.before_request(_refuse_large_bodies)
-    app.before_request(_refuse_repeated_parameters)
-    app.before_request(_refuse_other_bodies)
+    app.before_request(_refuse)
+    app.wsgi_app = _Safe(app.wsgi_app)  # type: ignore[method-assign]
 
     def finish(answer: Response) -> Response:
-        answer.headers.extend(_HEADERS)
         if request.method == "OPTIONS" and answer.status_code == 200:
             answer.status_code, answer.data = 204, b""
             del answer.headers["Content-Type"]
@@ -51,6 +55,24 @@ def register_doors(app: Flask, settings: Settings) -> None:
         return answer
 
     app.after_request(finish)
+
+
+class _Safe:
+    """Adds the headers of safety to every answer that does not have its own.
+
+    Below the framework, whose headers are checked one by one: these are always the same.
+    """
+
+    def __init__(self, below: WSGIApplication) -> None:
+        self._below = below
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            there = {name for name, _ in headers}
+            added = [pair for pair in _HEADERS if pair[0] not in there]
+            return start_response(status, headers + added, *more)
+
+        return self._below(environ, start)
 
 
 def deprecated(
@@ -80,6 +102,12 @@ def deprecated(
     return mark
 
 
+def _refuse() -> None:
+    _refuse_large_bodies()
+    _refuse_repeated_parameters()
+    _refuse_other_bodies()
+
+
 def _refuse_large_bodies() -> None:
     """Before anyone reads them; most paths never would."""
     if (request.content_length or 0) > LARGEST_BODY_BYTES:
@@ -95,8 +123,9 @@ def _refuse_repeated_parameters() -> None:
 
 def _refuse_other_bodies() -> None:
     # Forms of the pages are their own business.
-    ours = request.path.startswith(("/v1/", "/grafana/"))
-    if not request.content_length or request.method != "POST" or not ours:
+    if request.method != "POST" or not request.path.startswith(("/v1/", "/grafana/")):
+        return
+    if not request.content_length:
         return
     if request.blueprint == "subscriptions":  # forms of the page, and one click of a mail program
         return

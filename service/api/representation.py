@@ -94,18 +94,19 @@ def render(
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
     """Send the bytes, or 304 when the reader has them already."""
     etag = _held(rendered.etag)
-    if etag is not None:
-        answer = Response(status=304)
-        del answer.headers["Content-Type"]
-    else:
-        answer = Response(rendered.content, content_type=rendered.content_type)
-    answer.headers.extend(rendered.headers)
-    answer.headers["ETag"] = f'"{etag or rendered.etag}"'
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else max_age_seconds}"
-    answer.headers["Cache-Control"] = f"{age}, immutable" if immutable else age
-    answer.headers["Vary"] = "Accept"
+    headers = [
+        *rendered.headers,
+        ("ETag", f'"{etag or rendered.etag}"'),
+        ("Cache-Control", f"{age}, immutable" if immutable else age),
+        ("Vary", "Accept"),
+    ]
+    if etag is None:
+        return Response(rendered.content, 200, headers, content_type=rendered.content_type)
+    answer = Response(None, 304, headers)
+    del answer.headers["Content-Type"]
     return answer
 
 
