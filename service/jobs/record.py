@@ -109,7 +109,8 @@ def perform(
             raise JobError(f"{job} failed: {reason}") from error
         except BaseException:  # told to stop, which is nobody's failure
             _log.warning("%s was stopped before it was done", job)
-            finish(Outcome("stopped", _STOPPED))
+            with contextlib.suppress(DatabaseError):  # it stops even if that cannot be recorded
+                finish(Outcome("stopped", _STOPPED))
             raise
         finally:
             _under_way.pop(run_id, None)

@@ -138,10 +138,15 @@ def finish(
     now: dt.datetime,
     owner: str | None = None,
 ) -> bool:
-    """Record how the run ended; False when another process has taken it over."""
+    """Record how the run ended; False when another process has taken it over.
+
+    Whoever stops a process knows less than the run itself: what has ended is not stopped.
+    """
     query = runs.update().where(runs.c.run_id == run_id)
     if owner is not None:
         query = query.where(runs.c.owner == owner)
+        if outcome == "stopped":
+            query = query.where(runs.c.outcome == "running")
     ended = connection.execute(
         query.values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
     )
