@@ -11,6 +11,7 @@ Needs nginx and wrk for the readers; PostgreSQL and Dask come with the tests' re
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 
 from bench import scale_issues, scale_replicas, scale_series
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=100, help="series that are refitted")
     parser.add_argument("--port", type=int, default=8530, help="the first of three ports")
     options = parser.parse_args()
+    # Servers and folders are put away on the way out, also when somebody ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tables = {
         "series": lambda: series([1, 4] if options.quick else [1, 10, options.most]),
         "issues": lambda: issues(

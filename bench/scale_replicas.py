@@ -186,6 +186,7 @@ def _nginx(folder: str, port: int, replicas: tuple[int, ...]) -> Iterator[None]:
         yield
         return
     conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8").replace("/tmp/", f"{folder}/")
+    conf = conf.replace("/dev/stderr", f"{folder}/nginx.log")
     one = re.search(r"server api:8000( [^;]*;)", conf)
     assert one
     servers = " ".join(f"server 127.0.0.1:{each}{one.group(1)}" for each in replicas)

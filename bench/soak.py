@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -138,6 +139,8 @@ def main() -> None:
     parser.add_argument("--subscribers", type=int, default=25, help="who get the weekly mail")
     parser.add_argument("--quick", action="store_true", help="two light models, few paths")
     options = parser.parse_args()
+    # Servers and folders are put away on the way out, also when somebody ends it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not 5 <= options.days <= 60:
         parser.error("--days: expected 5 to 60, since the embedded figures end then")
     found = soak(options.days, options.minutes, options.readers, options.subscribers, options.quick)

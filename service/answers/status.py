@@ -25,7 +25,10 @@ _TITLES = {
     "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
 }
 _SEVERITY = ("fresh", "stale", "degraded")
-_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "alert")
+_JOBS = (
+    *("ingest", "weather", "refit", "compare", "score", "digest"),
+    *("alert", "prune", "hindcast"),
+)
 
 
 def catalogue(desk: Desk) -> list[dict[str, Any]]:

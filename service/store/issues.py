@@ -140,7 +140,8 @@ def page(
     query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
     if after is not None:
         query = query.where(
-            sa.or_(c.issued_at < after[0], sa.and_(c.issued_at == after[0], c.run_id < after[1]))
+            c.issued_at <= after[0],  # said by itself, so that the index begins there
+            sa.or_(c.issued_at < after[0], c.run_id < after[1]),
         )
     rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
     return [Issue(**row._mapping) for row in rows]

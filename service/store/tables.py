@@ -81,6 +81,7 @@ issues = sa.Table(
     sa.Column("failures", sa.JSON, nullable=False),
     sa.UniqueConstraint("series_id", "run_id", "origin", name="uq_issues_series_id_run_id_origin"),
     sa.Index("ix_issues_series_id_issued_at", "series_id", "issued_at"),
+    sa.Index("ix_issues_origin_kind", "origin", "kind"),
 )
 
 issue_paths = sa.Table(

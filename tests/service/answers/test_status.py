@@ -1,12 +1,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 from service.answers.desk import Desk
 from service.answers.status import catalogue, is_ready, status
 from service.context import Context
 from service.store import runs
-from tests.service.support import CHAMPION, DECLARED, NOW, Hand, publish, random_paths, utc
+from tests.service.support import (
+    CHAMPION,
+    DECLARED,
+    NOW,
+    ROOT,
+    Hand,
+    publish,
+    random_paths,
+    utc,
+)
+
+PERFORMED = re.compile(r'\bperform\(\s*context,\s*"(\w+)"')
 
 
 def test_all_is_well(context: Context, clock: Hand) -> None:
@@ -74,3 +86,12 @@ def test_the_list_of_series(context: Context, clock: Hand) -> None:
     assert (people["data_from"], people["data_through"]) == ("2018-01-01", "2025-12-31")
     assert people["latest_issue"] == desk.view("people").issue.issue_id
     assert people["status"] == boats["status"] == preventions["status"] == "fresh"
+
+
+def test_every_job_is_listed(context: Context, clock: Hand) -> None:
+    listed = {job["job"] for job in status(Desk(context, clock))["jobs"]}
+    sources = [file.read_text("utf-8") for file in (ROOT / "service" / "jobs").glob("*.py")]
+    performed = {name for text in sources for name in PERFORMED.findall(text)}
+    assert {"digest", "alert"} <= performed
+    # The scheduler's own row says that it lives; repeating is a person's check and no job.
+    assert (performed | {"ingest"}) - {"scheduler", "repeat"} == listed

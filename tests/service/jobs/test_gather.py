@@ -237,6 +237,8 @@ def test_the_publication_itself_is_the_fallback(reader: Context, sites: Sites) -
 def test_a_refusal_degrades_and_the_last_good_figures_stay(
     reader: Context, sites: Sites, tmp_path: Path
 ) -> None:
+    settings = reader.settings.model_copy(update={"weather": "off"})
+    reader = Context(settings, reader.database)
     ingest(reader, "figures")
     refit(reader)
     desk = Desk(reader, lambda: utc(2026, 1, 2, 12))

@@ -24,34 +24,14 @@ from service.jobs.record import JobError
 from service.jobs.refit import refit
 from service.settings import Settings
 from service.store import issues, runs
-from service.store.issues import Issue
-from service.store.tables import issue_paths
 from service.store.tables import issues as table
+from tests.service.issued import contents, latest
 from tests.service.support import DECLARED, NOW, ROOT, Hand, as_environment, command, declare
-
-
-def latest(context: Context, series_id: str = "people") -> Issue:
-    with context.database.reading() as connection:
-        issue = issues.latest(connection, series_id)
-    assert issue is not None
-    return issue
 
 
 def count(context: Context) -> int:
     with context.database.reading() as connection:
         return int(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one())
-
-
-def contents(context: Context) -> dict[tuple[str, str], bytes]:
-    """Every stored set of paths, by series and model, of the newest run."""
-    with context.database.reading() as connection:
-        newest = latest(context).run_id
-        rows = connection.execute(
-            sa.select(table.c.series_id, issue_paths.c.model, issue_paths.c.content)
-            .join(issue_paths, issue_paths.c.issue_id == table.c.issue_id)
-            .where(table.c.run_id == newest)
-        ).all()
-    return {(row.series_id, row.model): row.content for row in rows}
 
 
 @pytest.fixture

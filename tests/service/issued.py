@@ -1,0 +1,30 @@
+"""What was issued last, for the tests of what issues it."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from service.context import Context
+from service.store import issues
+from service.store.issues import Issue
+from service.store.tables import issue_paths
+from service.store.tables import issues as table
+
+
+def latest(context: Context, series_id: str = "people") -> Issue:
+    with context.database.reading() as connection:
+        issue = issues.latest(connection, series_id)
+    assert issue is not None
+    return issue
+
+
+def contents(context: Context) -> dict[tuple[str, str], bytes]:
+    """Every stored set of paths, by series and model, of the newest run."""
+    with context.database.reading() as connection:
+        newest = latest(context).run_id
+        rows = connection.execute(
+            sa.select(table.c.series_id, issue_paths.c.model, issue_paths.c.content)
+            .join(issue_paths, issue_paths.c.issue_id == table.c.issue_id)
+            .where(table.c.run_id == newest)
+        ).all()
+    return {(row.series_id, row.model): row.content for row in rows}
