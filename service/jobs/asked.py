@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from service.clock import utc_now
 from service.context import Context
-from service.jobs import repeated
+from service.jobs import lasting
 from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, Outcome
@@ -32,7 +32,7 @@ def take(context: Context) -> None:
     try:
         with context.database.writing() as connection:
             found = requests.claim(connection, utc_now())
-        repeated.over(_UNTAKEN)
+        lasting.over(_UNTAKEN)
         if found is None:
             return
         _log.info("%s was asked for by %s", found.job, found.asked_by)
@@ -44,4 +44,4 @@ def take(context: Context) -> None:
         with context.database.writing() as connection:
             requests.finish(connection, found.request_id, outcome, reason, utc_now())
     except DatabaseError as error:
-        repeated.warn(_log, _UNTAKEN, error)
+        lasting.warn(_log, _UNTAKEN, error)

@@ -21,7 +21,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from service.clock import instant, utc_now
 from service.context import Context
-from service.jobs import asked, repeated
+from service.jobs import asked, lasting
 from service.jobs.record import JobError, Outcome, abandon, owner, perform
 from service.jobs.schedule import Scheduled, schedule
 from service.jobs.vigil import Vigil
@@ -103,9 +103,9 @@ def catch_up(context: Context, vigil: Vigil) -> None:
     try:
         vigil.look()
     except DatabaseError as error:
-        repeated.warn(_log, _UNSEEN, error)
+        lasting.warn(_log, _UNSEEN, error)
         return
-    repeated.over(_UNSEEN)
+    lasting.over(_UNSEEN)
     for item in schedule(context.settings):
         if item.is_recorded:
             run_due(context, item)
@@ -131,9 +131,9 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         if (there is None or there.outcome == "stopped") and item.is_needed(context):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
-        repeated.warn(_log, about, error)
+        lasting.warn(_log, about, error)
     else:
-        repeated.over(about)
+        lasting.over(about)
 
 
 def _work(context: Context, item: Scheduled, period: str) -> Outcome:

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from service.jobs import repeated
+from service.jobs import lasting
 
 _log = logging.getLogger("service.test")
 
@@ -14,10 +14,10 @@ def test_what_lasts_is_said_once_and_again_when_it_comes_back(
 ) -> None:
     gone, full = OSError("gone"), OSError("full")
     for error in (gone, gone, full, full, gone):
-        repeated.warn(_log, "x did not succeed", error)
-    repeated.over("x did not succeed")
-    repeated.over("y, of which nothing was said")
-    repeated.warn(_log, "x did not succeed", gone)
+        lasting.warn(_log, "x did not succeed", error)
+    lasting.over("x did not succeed")
+    lasting.over("y, of which nothing was said")
+    lasting.warn(_log, "x did not succeed", gone)
     said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert said == [f"x did not succeed: {what}" for what in ("gone", "full", "gone", "gone")]
-    repeated.over("x did not succeed")
+    lasting.over("x did not succeed")
