@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from service.clock import utc_now
 from service.context import Context
+from service.jobs import lasting
 from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, Outcome
@@ -17,6 +18,7 @@ from service.store import requests
 from service.store.database import DatabaseError
 
 POLL_SECONDS = 5
+_UNTAKEN = "requests could not be taken"
 _WORK: dict[str, Callable[[Context, str], Outcome]] = {
     "ingest": lambda context, period: ingest(context, period=period),
     "refit": lambda context, period: refit(context, period=period),
@@ -30,6 +32,7 @@ def take(context: Context) -> None:
     try:
         with context.database.writing() as connection:
             found = requests.claim(connection, utc_now())
+        lasting.over(_UNTAKEN)
         if found is None:
             return
         _log.info("%s was asked for by %s", found.job, found.asked_by)
@@ -41,4 +44,4 @@ def take(context: Context) -> None:
         with context.database.writing() as connection:
             requests.finish(connection, found.request_id, outcome, reason, utc_now())
     except DatabaseError as error:
-        _log.warning("requests could not be taken: %s", error)
+        lasting.warn(_log, _UNTAKEN, error)

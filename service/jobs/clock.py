@@ -21,7 +21,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 
 from service.clock import instant, utc_now
 from service.context import Context
-from service.jobs import asked
+from service.jobs import asked, lasting
 from service.jobs.record import JobError, Outcome, abandon, owner, perform
 from service.jobs.schedule import Scheduled, schedule
 from service.jobs.vigil import Vigil
@@ -31,6 +31,7 @@ from service.store.database import DatabaseError
 _GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
 _LOOK_SECONDS = 15
+_UNSEEN = "runs could not be looked at"
 _log = logging.getLogger(__name__)
 
 
@@ -102,8 +103,9 @@ def catch_up(context: Context, vigil: Vigil) -> None:
     try:
         vigil.look()
     except DatabaseError as error:
-        _log.warning("runs could not be looked at: %s", error)
+        lasting.warn(_log, _UNSEEN, error)
         return
+    lasting.over(_UNSEEN)
     for item in schedule(context.settings):
         if item.is_recorded:
             run_due(context, item)
@@ -118,7 +120,7 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
     due = item.last_due(now, now - dt.timedelta(hours=context.settings.catch_up_hours))
     if due is None:
         return
-    period = instant(due)
+    period, about = instant(due), f"{item.name} did not succeed"
     try:
         if not item.is_recorded:
             item.work(context, period)
@@ -129,7 +131,9 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         if (there is None or there.outcome == "stopped") and item.is_needed(context):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
-        _log.warning("%s did not succeed: %s", item.name, error)
+        lasting.warn(_log, about, error)
+    else:
+        lasting.over(about)
 
 
 def _work(context: Context, item: Scheduled, period: str) -> Outcome:

@@ -88,17 +88,20 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     }
     with context.database.reading() as connection:
         kept = scores.kept(connection, keys.values())
-    fresh = 0
+    fresh, unscored = 0, set[str]()
     record: Record = {name: {} for name in specs}
     for (name, origin), key in keys.items():
         values = kept.get(key)
-        if values is None:
+        if values is None and name not in unscored:
             given = _given(name, specs, known[origin])
             order = Order(name, specs, figures, given)
             values = _scored(_Trial(order, origin, settings.seed), settings)
-            fresh += 1
-            with context.database.writing() as connection:
-                scores.keep(connection, {key: values}, utc_now())
+            if values is None:
+                unscored.add(name)
+            else:
+                fresh += 1
+                with context.database.writing() as connection:
+                    scores.keep(connection, {key: values}, utc_now())
         if values:  # empty: the model declined
             record[name][str(origin)] = values
         progress()
@@ -145,14 +148,18 @@ def _score(trial: _Trial) -> dict[str, float]:
     return {"days_1_7": float(found.crps[:7].mean())} | totals
 
 
-def _scored(trial: _Trial, settings: Settings) -> dict[str, float]:
-    """The same within the limits of a fit; a model that passes them counts as declining."""
+def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
+    """The same within the limits of a fit; None when it passes them.
+
+    That is not kept as if the model had declined: the limit may be raised, or the machine have been
+    busy. Its other origins wait for the next run, so that a model costs each run one limit at most.
+    """
     name = trial.order.name
     try:
         return within(settings, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
-        return {}
+        return None
 
 
 def _origins(series: DailySeries, count: int) -> list[Day]:

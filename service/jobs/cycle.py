@@ -13,7 +13,7 @@ from service.jobs.ingest import ingest
 from service.jobs.record import JobError, Outcome
 from service.jobs.refit import refit
 from service.jobs.score import score
-from service.store.database import DatabaseError
+from service.store.database import DatabaseError, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ def renew(context: Context, period: str) -> Outcome:
     ------
     JobError
         At the end, when a part has failed.
+    Unavailable
+        The same, when the database did not answer one: then that part is to be done again.
     """
     parts: tuple[tuple[str, Callable[[], Outcome]], ...] = (
         ("ingest", lambda: ingest(context, period=period)),
@@ -37,12 +39,13 @@ def renew(context: Context, period: str) -> Outcome:
         # Publishes anew when comparing has changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),
     )
-    said, failed = [], []
+    said, failed, is_away = [], [], False
     for name, work in parts:
         try:
             said.append(f"{name}: {work().reason}")
         except (JobError, DatabaseError) as error:
             failed.append(f"{name}: {error}")
+            is_away |= isinstance(error, Unavailable)
     if failed:
-        raise JobError("; ".join(failed))
+        raise (Unavailable if is_away else JobError)("; ".join(failed))
     return Outcome("done", "; ".join(said))

@@ -17,21 +17,22 @@ from service.clock import assumed_known_at
 from service.context import Context
 from service.jobs.champion import wanted
 from service.jobs.drivers import drivers
-from service.jobs.record import Outcome, perform
+from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
 from service.store import issues, observations
 from service.store.issues import Entry, Issue
 
 
 def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
-    """The days, `every_days` apart from `since`, that have a figure after them."""
+    """The days, `every_days` apart from `since`, with a figure of theirs and one after them."""
     with context.database.reading() as connection:
         series = observations.series(connection, joint.PEOPLE)
     if series is None:
         return []
     last = as_date(series.data_through) - dt.timedelta(days=1)
     count = (last - since).days // every_days + 1
-    return [since + dt.timedelta(days=every_days * step) for step in range(max(count, 0))]
+    days = (since + dt.timedelta(days=every_days * step) for step in range(max(count, 0)))
+    return [day for day in days if day >= as_date(series.start)]
 
 
 def hindcast(
@@ -51,7 +52,15 @@ def hindcast(
     ----------
     models : sequence of str
         Declared models; empty: the champion and the baselines.
+
+    Raises
+    ------
+    JobError
+        When a model is not declared.
     """
+    unknown = sorted(set(models) - set(declared(context.settings.models_dir)))
+    if unknown:
+        raise JobError(f"models: expected declared ones, found {', '.join(unknown)}")
 
     def work(run_id: int) -> Outcome:
         made = 0

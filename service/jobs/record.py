@@ -24,7 +24,7 @@ from service.jobs.steps import recorded
 from service.logs import within_run
 from service.secrecy import Masker
 from service.store import runs
-from service.store.database import DatabaseError
+from service.store.database import DatabaseError, Unavailable
 
 _STOPPED = "the process was told to stop before it was done"
 _TAKEN_OVER = "another process has taken this run over, since this one seemed dead"
@@ -71,8 +71,8 @@ def perform(
     Parameters
     ----------
     period : str | None
-        What the run is for; the second run of a period is skipped, unless the first was stopped
-        or its process has died. None: this very call.
+        What the run is for; the second run of a period is skipped, unless the first was stopped,
+        its process has died, or the database did not answer. None: this very call.
 
     Raises
     ------
@@ -80,6 +80,7 @@ def perform(
         When `work` raised one, or any other exception; the row says so too.
     """
     began = time.perf_counter()
+    is_again = period is not None  # whoever names it comes again for what was stopped
     period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
     with context.database.writing() as connection:
         run_id = runs.claim(connection, job, period, utc_now(), owner())
@@ -99,7 +100,8 @@ def perform(
                 outcome = work(run_id)
         except (JobError, DatabaseError) as error:
             _log.error("%s failed: %s", job, error)
-            finish(Outcome("failed", mask(str(error))))
+            is_away = is_again and isinstance(error, Unavailable)
+            finish(Outcome("stopped" if is_away else "failed", mask(str(error))))
             raise
         except Exception as error:
             # The first line alone: statements and their values are for the log.
@@ -109,7 +111,8 @@ def perform(
             raise JobError(f"{job} failed: {reason}") from error
         except BaseException:  # told to stop, which is nobody's failure
             _log.warning("%s was stopped before it was done", job)
-            finish(Outcome("stopped", _STOPPED))
+            with contextlib.suppress(DatabaseError):  # it stops even if that cannot be recorded
+                finish(Outcome("stopped", _STOPPED))
             raise
         finally:
             _under_way.pop(run_id, None)

@@ -23,6 +23,7 @@ from service.store import observations
 
 _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
+_SAFE_HOUR = 2
 Work = Callable[[Context, str], Outcome | None]
 
 
@@ -130,8 +131,11 @@ def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
 
 
 def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, ...]:
-    """Every so many minutes from the hour after the first time on."""
-    begin = min((int(cron.split()[1]) for cron in first), default=24) + 1
+    """Every so many minutes from the hour after the first time on.
+
+    Not before two: an hour of that night comes twice once a year.
+    """
+    begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
     end = settings.ingest_until_hour - 1
     if settings.source != "govuk" or begin > end:
         return ()

@@ -15,22 +15,32 @@ from service.store import runs
 from service.store.runs import Run
 
 BEATS_MISSED = 6
+_UNSEEN = 4
 _log = logging.getLogger(__name__)
 
 
 class Vigil:
-    """Watches heartbeats by whether they change, and trusts no clock to say how old they are."""
+    """Watches heartbeats by whether they change, and trusts no clock to say how old they are.
+
+    After a while in which nothing could be seen, as when the database did not answer, it begins
+    anew: those who live have had no chance to say so.
+    """
 
     def __init__(self, context: Context, timer: Callable[[], float] = time.monotonic) -> None:
         self._context = context
         self._timer = timer
         self._seen: dict[int, tuple[Run, float]] = {}
+        self._looked = timer()
 
     def look(self) -> list[Run]:
         """Close the runs of dead processes, and return them."""
         with self._context.database.reading() as connection:
             running = runs.under_way(connection)
-        now, lapse = self._timer(), BEATS_MISSED * self._context.settings.heartbeat_seconds
+        now, beat = self._timer(), self._context.settings.heartbeat_seconds
+        lapse = BEATS_MISSED * beat
+        if now - self._looked > _UNSEEN * beat:
+            self._seen = {}
+        self._looked = now
         self._seen = {run.run_id: self._since(run, now) for run in running}
         dead = [run for run in running if self._is_dead(run, now - lapse)]
         closed = []

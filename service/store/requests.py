@@ -63,10 +63,13 @@ def find(connection: sa.Connection, request_id: int) -> Asked | None:
 def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
     """Take the oldest request that waits; None when none does, or another took it.
 
-    One whose run was stopped, as when its process died, waits again. One that was claimed hours
-    ago and never finished is closed as failed: whoever had it has ended.
+    One whose run was stopped, as when its process died, waits again; one whose run has ended has
+    ended likewise, though its process did not live to say so. One that was claimed hours ago and
+    never finished is closed as failed: whoever had it has ended.
     """
     c = job_requests.c
+    for ended in connection.execute(_ended()).all():
+        finish(connection, ended.request_id, ended.outcome, ended.reason, now)
     connection.execute(
         job_requests.update()
         .where(c.outcome == "running", c.request_id.in_(_stopped()))
@@ -98,15 +101,30 @@ def period(request_id: int) -> str:
 def _stopped() -> sa.Select[tuple[int]]:
     """The requests whose run was stopped, and for whose job no other request waits."""
     c, other = job_requests.c, job_requests.alias("other")
-    named = sa.literal(_PERIOD) + sa.cast(c.request_id, sa.String)
     return (
         sa.select(c.request_id)
-        .join(runs, sa.and_(runs.c.job == c.job, runs.c.period == named))
+        .join(runs, _is_its_run())
         .where(
             runs.c.outcome == "stopped",
             ~sa.exists().where(other.c.job == c.job, other.c.outcome == "waiting"),
         )
     )
+
+
+def _ended() -> sa.Select[tuple[int, str, str | None]]:
+    """The requests that count as under way and whose run has ended."""
+    r = runs.c
+    return (
+        sa.select(job_requests.c.request_id, r.outcome, r.reason)
+        .join(runs, _is_its_run())
+        .where(job_requests.c.outcome == "running", r.outcome.in_(("done", "skipped", "failed")))
+    )
+
+
+def _is_its_run() -> sa.ColumnElement[bool]:
+    c = job_requests.c
+    named = sa.literal(_PERIOD) + sa.cast(c.request_id, sa.String)
+    return sa.and_(runs.c.job == c.job, runs.c.period == named)
 
 
 def finish(

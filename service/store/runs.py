@@ -138,12 +138,21 @@ def finish(
     now: dt.datetime,
     owner: str | None = None,
 ) -> bool:
-    """Record how the run ended; False when another process has taken it over."""
+    """Record how the run ended; False when another process has taken it over.
+
+    Whoever stops a process knows less than the run itself: what has ended is not stopped. One that
+    was stopped as often as it may be begun has failed.
+    """
     query = runs.update().where(runs.c.run_id == run_id)
+    ends: Any = outcome
+    if outcome == "stopped":
+        ends = sa.case((runs.c.attempt >= MOST_ATTEMPTS, "failed"), else_=outcome)
     if owner is not None:
         query = query.where(runs.c.owner == owner)
+        if outcome == "stopped":
+            query = query.where(runs.c.outcome == "running")
     ended = connection.execute(
-        query.values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
+        query.values(outcome=ends, reason=reason, detail=detail, finished_at=now)
     )
     return bool(ended.rowcount)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Key", "keep", "kept"]
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def kept(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, 
 def keep(
     connection: sa.Connection, scores: Mapping[Key, Mapping[str, float]], now: dt.datetime
 ) -> None:
-    """Store scores that were not there."""
+    """Store scores; those that another process has stored meanwhile are the same."""
     rows = [
         {
             "series_id": key.series_id,
@@ -61,5 +62,6 @@ def keep(
         }
         for key, values in scores.items()
     ]
-    if rows:
-        connection.execute(model_scores.insert(), rows)
+    for row in rows:
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(model_scores.insert().values(row))

@@ -123,12 +123,13 @@ def current(
             i.origin >= since,
             s.superseded_at.is_(None),
         )
-        .order_by(i.origin, i.issued_at)
+        .order_by(i.origin, i.issued_at, i.run_id)
     )
     if models:
         query = query.where(s.model.in_(models))
     last: dict[tuple[dt.date, str], Scored] = {}
     for row in connection.execute(query):
+        last.pop((row.origin, row.model), None)  # the last one made comes last
         last[row.origin, row.model] = Scored(
             row.issue_id,
             row.model,
@@ -161,4 +162,5 @@ def served(connection: sa.Connection, series_id: str, kind: str, since: dt.date)
     )
     names = [str(row.champion) for row in connection.execute(models.distinct())]
     found = current(connection, series_id, kind, since, names) if names else []
-    return [row for row in found if row.is_champion]
+    # Issues of one origin may have different champions, as when the fit of one has failed.
+    return list({row.origin: row for row in found if row.is_champion}.values())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections import Counter
 from dataclasses import replace
 
@@ -44,16 +45,36 @@ def test_a_late_job_is_not_left_out(empty: Context) -> None:
     assert scheduler._job_defaults["max_instances"] == 1
 
 
-@pytest.mark.parametrize("error", [JobError("no figures"), Unavailable("database: gone")])
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(JobError("no figures"), "failed"), (Unavailable("database: gone"), "stopped")],
+)
 def test_a_failure_does_not_end_the_scheduler(
-    empty: Context, error: Exception, caplog: pytest.LogCaptureFixture
+    empty: Context, error: Exception, outcome: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(context: Context, period: str) -> Outcome:
         raise error
 
-    run_due(empty, Scheduled("x", ("0 3 * * *",), fail, "a job that fails"), NOON)
+    with caplog.at_level(logging.DEBUG):  # who debugs is told each time
+        run_due(empty, Scheduled("x", ("0 3 * * *",), fail, "a job that fails"), NOON)
     assert f"x did not succeed: {error}" in caplog.text
-    assert state(empty, "2026-01-05T03:00:00Z") == "failed"
+    assert state(empty, "2026-01-05T03:00:00Z") == outcome
+
+
+def test_what_a_restart_of_the_database_cut_short_is_done_again_and_not_for_ever(
+    empty: Context,
+) -> None:
+    began: list[str] = []
+
+    def work(_: Context, period: str) -> Outcome:
+        began.append(period)
+        raise Unavailable("database: terminating connection due to administrator command")
+
+    item = Scheduled("x", ("0 9 * * *",), work, "a job")
+    for _ in range(5):
+        run_due(empty, item, NOON)
+    assert len(began) == 3
+    assert state(empty, "2026-01-05T09:00:00Z") == "failed"
 
 
 def test_a_time_is_worked_on_once_whoever_sees_that_it_is_due(empty: Context) -> None:

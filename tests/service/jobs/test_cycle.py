@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 
 from service.context import Context
 from service.jobs.cycle import renew
 from service.jobs.record import JobError
 from service.store import issues, runs
+from service.store.database import Unavailable
 
 PARTS = ("ingest", "refit", "score", "compare")
 
@@ -60,3 +62,17 @@ def test_what_each_step_took_is_kept(quick: Context) -> None:
     names = [step["step"] for step in run.detail["steps"]]
     assert names == ["draw climatology", "draw seasonal_naive", "publish"]
     assert all(step["peak_mb"] > 10 for step in run.detail["steps"])
+
+
+def test_a_part_that_the_database_did_not_answer_is_done_again(quick: Context) -> None:
+    def rename(old: str, new: str) -> None:
+        with quick.database.writing() as connection:
+            connection.execute(sa.text(f"ALTER TABLE {old} RENAME TO {new}"))
+
+    rename("issue_paths", "elsewhere")
+    with pytest.raises(Unavailable, match="refit: database: "):
+        renew(quick, "monday")
+    assert outcomes(quick, "monday")[:2] == ["done", "stopped"]
+    rename("elsewhere", "issue_paths")
+    renew(quick, "monday")
+    assert outcomes(quick, "monday") == ["done"] * 4

@@ -105,6 +105,16 @@ def test_to_be_stopped_is_no_failure(
     assert "Traceback" not in caplog.text
 
 
+def test_who_is_told_to_stop_stops_though_the_database_does_not_answer(empty: Context) -> None:
+    def work(_: int) -> Outcome:
+        with empty.database.writing() as connection:
+            connection.execute(sa.text("ALTER TABLE runs RENAME TO elsewhere"))
+        raise SystemExit
+
+    with pytest.raises(SystemExit):
+        perform(empty, "test", work)
+
+
 def test_what_other_threads_have_begun_can_be_abandoned(empty: Context) -> None:
     began, go = threading.Event(), threading.Event()
 

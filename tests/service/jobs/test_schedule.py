@@ -60,6 +60,8 @@ def test_gov_uk_is_asked_again_until_the_evening() -> None:
     assert times[-1] == "20:40"
     saturday = again.next_due(utc(2026, 1, 10))
     assert saturday == utc(2026, 1, 10, 10)
+    early = find("renew-again", source="govuk", ingest_times="00:10")
+    assert early.next_due(day) == day + dt.timedelta(hours=2), "no hour that may come twice"
     with pytest.raises(ValueError, match="not enough"):
         find("renew-again", source="figures")
 

@@ -48,9 +48,8 @@ def test_a_run_is_closed_after_six_beats_that_did_not_come(
 ) -> None:
     begin(empty)
     lapse = BEATS_MISSED * empty.settings.heartbeat_seconds
-    assert vigil.look() == []
-    timer.seconds = lapse - 1
-    assert vigil.look() == []
+    for timer.seconds in (0, lapse / 2, lapse - 1):
+        assert vigil.look() == []
     timer.seconds = lapse
     assert [run.job for run in vigil.look()] == ["refit"]
     assert vigil.look() == []
@@ -58,6 +57,23 @@ def test_a_run_is_closed_after_six_beats_that_did_not_come(
         run = runs.latest(connection, "refit")
     assert run is not None
     assert run.outcome == "stopped"
+
+
+def test_who_could_not_be_seen_for_a_while_is_not_dead_for_that(
+    empty: Context, vigil: Vigil, timer: Timer
+) -> None:
+    """As after the database was away: nobody could beat, and nobody could look."""
+    run_id, beat_seconds = begin(empty), empty.settings.heartbeat_seconds
+    assert vigil.look() == []
+    timer.seconds = 7 * beat_seconds
+    assert vigil.look() == []
+    beat(empty, run_id, NOW + dt.timedelta(seconds=7 * beat_seconds))
+    timer.seconds += beat_seconds
+    assert vigil.look() == []
+    for _ in range(3):
+        timer.seconds += 2 * beat_seconds
+        closed = vigil.look()
+    assert [run.run_id for run in closed] == [run_id], "since no other beat came"
 
 
 @pytest.mark.parametrize("jump", [dt.timedelta(hours=-1), dt.timedelta(hours=1)])

@@ -131,3 +131,14 @@ def test_old_rows_are_deleted_but_for_the_newest_of_each_kind(database: Database
         assert runs.prune(connection, NOW + dt.timedelta(days=1)) == 2
         left = [p for p in "12345" if runs.find(connection, "ingest", p)]
     assert left == ["2", "4", "5"]
+
+
+def test_a_run_that_has_ended_is_not_stopped_after_all(database: Database) -> None:
+    with database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "x", NOW, "a")
+        assert run_id is not None
+        assert runs.finish(connection, run_id, "done", "ok", {}, NOW, "a")
+        assert not runs.finish(connection, run_id, "stopped", "told to", {}, NOW, "a")
+        run = runs.find(connection, "refit", "x")
+    assert run is not None
+    assert (run.outcome, run.reason) == ("done", "ok")

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.context import Context
+from service.jobs.hindcast import hindcast, origins
+from service.jobs.record import JobError
+from service.store import issues, observations
+
+
+def test_origins_have_a_figure_and_one_after_them(filled: Context) -> None:
+    with filled.database.reading() as connection:
+        span = observations.span(connection, "people")
+    assert span is not None
+    found = origins(filled, dt.date(2010, 1, 1), 365)
+    assert found[0] >= span[0]
+    assert (found[0] - dt.date(2010, 1, 1)).days % 365 == 0
+    assert origins(filled, span[1]) == []
+    assert origins(filled, span[1] - dt.timedelta(days=1)) == [span[1] - dt.timedelta(days=1)]
+
+
+def test_models_that_are_not_declared_are_named(filled: Context) -> None:
+    day = origins(filled, dt.date(2025, 12, 1))[0]
+    with pytest.raises(JobError, match="^models: expected declared ones, found nobody, nothing$"):
+        hindcast(filled, [day], ["nothing", "climatology", "nobody"])
+
+
+def test_each_origin_is_replayed_once_and_is_never_served(filled: Context) -> None:
+    days = origins(filled, dt.date(2025, 12, 1))[:2]
+    assert hindcast(filled, days).detail["made"] == 2
+    assert hindcast(filled, days).detail["made"] == 0
+    with filled.database.reading() as connection:
+        assert issues.latest(connection, "people") is None
+        found = issues.of_origin(connection, days[0], "hindcast")
+    assert {issue.data_through for issue in found} == {days[0]}

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from service.store import runs, track
+from service.store.database import Database
+from tests.service.support import NOW, publish, random_paths
+
+HOUR = dt.timedelta(hours=1)
+LONG_AGO = dt.date(2020, 1, 1)
+
+
+def issue(database: Database, models: list[str], champion: str, moment: dt.datetime) -> str:
+    """Publish an issue of the same origin each time, and score it."""
+    with database.writing() as connection:
+        run_id = runs.claim(connection, "refit", f"{moment} {champion}", moment)
+    assert run_id is not None
+    paths = {model: random_paths("2026-01-01", 28) for model in models}
+    made = publish(database, paths, run_id, moment, champion=champion).issue_id
+    with database.writing() as connection:
+        for item in track.pending(connection, "people", LONG_AGO):
+            if item.issue.issue_id == made:
+                track.put(connection, item, 1, "x", {}, False, moment)
+    return made
+
+
+def test_of_an_origin_what_was_served_last_counts_though_the_champion_differs(
+    database: Database,
+) -> None:
+    issue(database, ["a", "b"], "a", NOW)
+    last = issue(database, ["b"], "b", NOW + HOUR)  # the fit of the other failed
+    with database.reading() as connection:
+        found = track.served(connection, "people", "live", LONG_AGO)
+    assert [(row.issue_id, row.model) for row in found] == [(last, "b")]
+
+
+def test_of_two_issues_of_one_moment_the_later_run_counts(database: Database) -> None:
+    issue(database, ["a"], "a", NOW)
+    last = issue(database, ["a", "b"], "b", NOW)  # as hindcasts of one origin are
+    with database.reading() as connection:
+        found = track.current(connection, "people", "live", LONG_AGO)
+    assert {row.issue_id for row in found} == {last}
