@@ -144,10 +144,8 @@ class Settings(WebSettings):
     ingest_times_weekend: str = Field(
         "09:40", pattern=_TIMES, description="The same at weekends, beside those of every day."
     )
-    ingest_again_minutes: int = Field(
+    ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = Field(
         20,
-        ge=5,
-        le=60,
         description="Minutes after which GOV.UK is asked again while it lacks the day before.",
     )
     ingest_until_hour: int = Field(
@@ -162,7 +160,7 @@ class Settings(WebSettings):
         "03:40", pattern=_TIME, description="Time at which what is too old is deleted, UK time."
     )
     catch_up_hours: float = Field(
-        24, gt=0, le=168, description="Age in hours up to which a missed run is caught up."
+        24, ge=1, le=168, description="Age in hours up to which a missed run is caught up."
     )
     keep_issues_days: int = Field(
         1827, ge=366, description="Days that issues and their scores are kept."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["prune", "schedule"]
 
+import datetime as dt
 import json
 import sys
 from typing import Any
@@ -33,9 +34,9 @@ def schedule(settings: Settings, form: str) -> None:
     if form == "json":
         click.echo(json.dumps({"jobs": rows}, indent=2))
         return
-    table = Table("job", "next, UK time", "last was due", "outcome", "what it does")
+    table = Table("job", "next, UK time", "last was due, UK time", "outcome", "what it does")
     for row in rows:
-        last = row["last_due_at"] or ("never" if row["is_recorded"] else "keeps its own record")
+        last = row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record")
         table.add_row(row["job"], row["next_uk"], last, row["last_outcome"] or "", row["about"])
     Console(width=None if sys.stdout.isatty() else 160).print(table)
 
@@ -56,13 +57,18 @@ def _rows(context: Context) -> list[dict[str, Any]]:
                 "times": list(item.crons),
                 "is_recorded": item.is_recorded,
                 "next_at": instant(due) if due else None,
-                "next_uk": due.astimezone(LONDON).strftime("%a %d %b %H:%M") if due else "never",
+                "next_uk": _in_the_uk(due) if due else "never",
                 "last_due_at": last.period if last else None,
+                "last_due_uk": _in_the_uk(dt.datetime.fromisoformat(last.period)) if last else None,
                 "last_outcome": last.outcome if last else None,
                 "last_reason": last.reason if last else None,
             }
         )
     return rows
+
+
+def _in_the_uk(moment: dt.datetime) -> str:
+    return moment.astimezone(LONDON).strftime("%a %d %b %H:%M")
 
 
 @click.command()

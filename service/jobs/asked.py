@@ -30,9 +30,13 @@ _log = logging.getLogger(__name__)
 def take(context: Context) -> None:
     """Do the oldest request that waits, if one does; a failure ends in its row and the log."""
     try:
+        with context.database.glancing() as connection:
+            is_waiting = requests.is_waiting(connection)
+        lasting.over(_UNTAKEN)
+        if not is_waiting:
+            return
         with context.database.writing() as connection:
             found = requests.claim(connection, utc_now())
-        lasting.over(_UNTAKEN)
         if found is None:
             return
         _log.info("%s was asked for by %s", found.job, found.asked_by)

@@ -117,7 +117,9 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
     Of several that were missed the last alone is caught up.
     """
     now = now or utc_now()
-    due = item.last_due(now, now - dt.timedelta(hours=context.settings.catch_up_hours))
+    hours = context.settings.catch_up_hours
+    # What keeps its own record of what is due is asked whenever its time has come.
+    due = item.last_due(now, now - dt.timedelta(hours=hours)) if item.is_recorded else now
     if due is None:
         return
     period, about = instant(due), f"{item.name} did not succeed"

@@ -149,7 +149,7 @@ def _score(trial: _Trial) -> dict[str, float]:
 
 
 def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
-    """The same within the limits of a fit; None when it passes them.
+    """The same within the limits of a fit; None when it passes them, or breaks.
 
     That is not kept as if the model had declined: the limit may be raised, or the machine have been
     busy. Its other origins wait for the next run, so that a model costs each run one limit at most.
@@ -159,7 +159,9 @@ def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
         return within(settings, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
-        return None
+    except Exception:  # one model's defect must not cost the others their comparison
+        _log.exception("%s is not scored at %s", name, trial.origin)
+    return None
 
 
 def _origins(series: DailySeries, count: int) -> list[Day]:

@@ -6,21 +6,26 @@ __all__ = ["hindcast", "origins"]
 
 import datetime as dt
 import hashlib
+import logging
 from collections.abc import Callable, Sequence
 
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
 from forecast.series import as_date, as_day
-from forecast.specs import build, reads_covariates
+from forecast.specs import reads_covariates
 from service.clock import assumed_known_at
 from service.context import Context
 from service.jobs.champion import wanted
 from service.jobs.drivers import drivers
+from service.jobs.fits import declaration_hash
+from service.jobs.fitting import Order, fitted
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
 from service.store import issues, observations
 from service.store.issues import Entry, Issue
+
+_log = logging.getLogger(__name__)
 
 
 def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
@@ -92,7 +97,9 @@ def _one(
         there = {issue.inputs_hash for issue in issues.of_origin(connection, day, "hindcast")}
         lead = figures[joint.leading(figures)]
         weather = drivers(connection, specs, settings, lead.data_through, as_of)
-    text = f"{observations.fingerprint(figures.values())} {chosen} {champion} {horizon} {n_paths}"
+    declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
+    decides = [*declarations, settings.seed, champion, horizon, n_paths]
+    text = f"{observations.fingerprint(figures.values())} {decides}"
     if weather.covariates is not None:
         text += f" {weather.fingerprint}"
     inputs = hashlib.sha256(text.encode()).hexdigest()
@@ -104,9 +111,14 @@ def _one(
         rng = joint.generator(settings.seed, name, lead.data_through)
         try:
             known = weather.covariates if reads_covariates(name, specs) else None
-            paths = joint.fit(build(name, specs), figures, known).draw(horizon, n_paths, rng)
+            found, _ = fitted(Order(name, specs, figures, known), settings)
+            paths = found.draw(horizon, n_paths, rng)
         except FitError as error:
             failures[name] = str(error)
+            continue
+        except Exception as error:  # one model's defect must not cost the others their past
+            _log.exception("model %s failed", name)
+            failures[name] = f"{type(error).__name__}: {error}"
             continue
         version = hashlib.sha256(f"{name} {inputs}".encode()).hexdigest()[:10]
         entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 __all__ = ["FORMAT", "Metadata", "Version", "examine", "find", "load", "named", "prune", "save"]
 
+import contextlib
 import datetime as dt
 import hashlib
 import io
 import json
 import shutil
+import time
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from forecast.states import StateError
 from service.registry.errors import RegistryError
 from service.registry.files import read_json, sync_folder, unique, write_json, write_whole
 
+_ABANDONED_SECONDS = 24 * 3600
 FORMAT = 1
 """Number of the form that is written; the loader refuses others."""
 
@@ -150,7 +153,14 @@ def examine(root: Path) -> tuple[int, list[str]]:
 
 
 def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
-    """Delete all but the newest `keep` versions of `model`, and those that are `spared`."""
+    """Delete all but the newest `keep` versions of `model`, and those that are `spared`.
+
+    What a process that was killed has left half written goes too, once nobody can be at it.
+    """
+    for beside in (root / model).glob(".[0-9]*-*"):
+        with contextlib.suppress(OSError):  # somebody else has just put it away
+            if time.time() - beside.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(beside)
     for version in _versions(root, model)[keep:]:
         if version.name not in spared:
             shutil.rmtree(version.folder, ignore_errors=True)

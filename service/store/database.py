@@ -24,6 +24,8 @@ from service.store import sqlite
 from service.store.tables import metadata
 
 Connection = sa.Connection
+# A host that has gone silent must not hold a worker, or a heart, for as long as TCP would wait.
+_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
 _MIGRATING = 0x63726F7373  # any number that is always the same
 _LOOK_SECONDS = 5.0
 _FAILED_SECONDS = 3600.0  # after which a write that failed says little of the next one
@@ -274,7 +276,12 @@ def connect(url: str) -> Database:
             return Database(sqlite.engine(parsed))
         if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return Database(sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True))
+        waits = _PATIENCE if parsed.get_backend_name() == "postgresql" else {}
+        return Database(
+            sa.create_engine(
+                parsed, pool_pre_ping=True, hide_parameters=True, connect_args=dict(waits)
+            )
+        )
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["JOBS", "Asked", "claim", "find", "finish", "leave", "period"]
+__all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "period"]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -58,6 +58,13 @@ def find(connection: sa.Connection, request_id: int) -> Asked | None:
     query = sa.select(job_requests).where(job_requests.c.request_id == request_id)
     row = connection.execute(query).first()
     return Asked(**row._mapping) if row else None
+
+
+def is_waiting(connection: sa.Connection) -> bool:
+    """Whether anything is asked for that has not ended; a glance, before anything is written."""
+    c = job_requests.c
+    query = sa.select(c.request_id).where(c.outcome.in_(("waiting", "running"))).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:

@@ -30,9 +30,22 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
         How many.
     """
     c = issues.c
-    newest = sa.select(sa.func.max(c.run_id)).where(c.kind == "live").group_by(c.series_id)
+    last = sa.select(c.series_id, sa.func.max(c.issued_at).label("issued_at")).where(
+        c.kind == "live"
+    )
+    last_of_each = last.group_by(c.series_id).subquery()
+    newest = (
+        sa.select(c.issue_id)
+        .join(
+            last_of_each,
+            sa.and_(
+                c.series_id == last_of_each.c.series_id, c.issued_at == last_of_each.c.issued_at
+            ),
+        )
+        .where(c.kind == "live")
+    )
     made_before = sa.select(runs.c.run_id).where(runs.c.started_at < before)
-    old = sa.select(c.issue_id).where(c.run_id.in_(made_before), c.run_id.not_in(newest))
+    old = sa.select(c.issue_id).where(c.run_id.in_(made_before), c.issue_id.not_in(newest))
     weeks = sa.select(editions.c.week).where(editions.c.issue_id.in_(old))
     connection.execute(deliveries.delete().where(deliveries.c.week.in_(weeks)))
     for table in (editions, issue_scores, issue_notes, issue_paths):

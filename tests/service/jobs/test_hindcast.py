@@ -35,3 +35,19 @@ def test_each_origin_is_replayed_once_and_is_never_served(filled: Context) -> No
         assert issues.latest(connection, "people") is None
         found = issues.of_origin(connection, days[0], "hindcast")
     assert {issue.data_through for issue in found} == {days[0]}
+
+
+def test_what_decides_a_hindcast_makes_it_anew_and_the_order_of_its_models_does_not(
+    filled: Context,
+) -> None:
+    days = origins(filled, dt.date(2025, 12, 29))[:1]
+    assert hindcast(filled, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
+    assert hindcast(filled, days, ["seasonal_naive", "climatology"]).detail["made"] == 0
+    other = Context(filled.settings.model_copy(update={"seed": 2}), filled.database)
+    assert hindcast(other, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
+
+
+def test_a_fit_that_passes_its_limit_is_left_out_and_said(filled: Context) -> None:
+    days = origins(filled, dt.date(2025, 12, 29))[:1]
+    hurried = Context(filled.settings.model_copy(update={"fit_seconds": 0.001}), filled.database)
+    assert hindcast(hurried, days).detail["made"] == 0

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -82,3 +83,17 @@ def test_the_newest_are_kept(tmp_path: Path, fitted: Joint) -> None:
     saved = [save(tmp_path, fitted, metadata(second)) for second in range(5)]
     prune(tmp_path, "climatology", 2, {saved[0].name})
     assert names(tmp_path) == [saved[0].name, saved[3].name, saved[4].name]
+
+
+def test_what_a_killed_process_left_half_written_is_put_away_a_day_later(
+    tmp_path: Path, fitted: Joint
+) -> None:
+    version = save(tmp_path, fitted, metadata())
+    old, fresh = (version.folder.parent / f".{version.name}.{pid}-1" for pid in (1, 2))
+    for folder in (old, fresh):
+        folder.mkdir()
+        (folder / "model.json").write_text("half")
+    os.utime(old, (0, 0))
+    prune(tmp_path, "climatology", 2, set())
+    assert not old.exists()
+    assert fresh.exists(), "somebody may be at it"

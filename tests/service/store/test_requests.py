@@ -72,3 +72,12 @@ def test_a_request_ends_as_its_run_did_though_nobody_lived_to_say_so(database: D
         found = requests.find(connection, asked.request_id)
     assert found is not None
     assert (found.outcome, found.reason, found.finished_at) == ("done", "published", NOW)
+
+
+def test_a_glance_tells_whether_there_is_anything_to_do(database: Database) -> None:
+    with database.writing() as connection:
+        assert not requests.is_waiting(connection)
+        asked = requests.leave(connection, "refit", "a", NOW)
+        assert requests.is_waiting(connection)
+        requests.finish(connection, asked.request_id, "done", None, NOW)
+        assert not requests.is_waiting(connection)
