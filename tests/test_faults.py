@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
@@ -33,6 +30,7 @@ from service.store.runs import Run
 from service.store.tables import runs as table
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, as_environment, command, quick_models, serving
+from tests.support.forked import Forked
 
 PARTS = ("renew", "ingest", "refit", "score", "compare")
 
@@ -90,41 +88,11 @@ def check_all_is_whole(context: Context) -> None:
                 assert paths.values.shape == (100, 28)
 
 
-class Scheduler:
+class Scheduler(Forked):
     """A scheduler in a fork of a process that has loaded all it needs."""
 
-    def __init__(self) -> None:
-        self._parent = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forks"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self._parent.stdout is not None
-        return self._parent.stdout.readline().strip()
-
-    def start(self, settings: Settings) -> int:
-        assert self._parent.stdin is not None
-        given = settings.model_dump(mode="json", exclude_defaults=True)
-        self._parent.stdin.write(json.dumps({"settings": given}) + "\n")
-        self._parent.stdin.flush()
-        return int(self._line())
-
-    def end(self, pid: int, number: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        self._line()
-
-    def close(self) -> None:
-        assert self._parent.stdin is not None
-        assert self._parent.stdout is not None
-        self._parent.stdin.close()
-        self._parent.wait(10)
-        self._parent.stdout.close()
+    def begin(self, settings: Settings) -> int:
+        return self.start(settings.model_dump(mode="json", exclude_defaults=True))
 
 
 @pytest.fixture(scope="module")
@@ -142,12 +110,12 @@ def kill_at(scheduler: Scheduler, settings: Settings, after: float) -> bool:
     bool
         Whether the kill cut a run short.
     """
-    pid = scheduler.start(settings)
+    pid = scheduler.begin(settings)
     time.sleep(after)
     scheduler.end(pid, signal.SIGKILL)
     context = open_context(settings)
     began = len(schedulers(context))  # it may have been killed before it could say so
-    pid = scheduler.start(settings)
+    pid = scheduler.begin(settings)
     try:
         until(lambda: is_cycle_done(context))
         until(lambda: schedulers(context) == ["stopped"] * began + ["running"])
@@ -162,7 +130,7 @@ def kill_at(scheduler: Scheduler, settings: Settings, after: float) -> bool:
 
 def seconds_of_a_cycle(scheduler: Scheduler, settings: Settings) -> float:
     context, began = open_context(settings), time.monotonic()
-    pid = scheduler.start(settings)
+    pid = scheduler.begin(settings)
     until(lambda: is_cycle_done(context))
     scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
@@ -218,7 +186,7 @@ def test_two_schedulers_and_four_web_workers_run_each_job_once(
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
     context = open_context(settings)
     with serving(settings, workers=4) as address:
-        pids = [scheduler.start(settings)]
+        pids = [scheduler.begin(settings)]
         until(lambda: bool(all_runs(context)))
         other = subprocess.Popen(command("scheduler"), env=as_environment(settings), cwd=ROOT)
         try:
@@ -291,7 +259,7 @@ def test_a_database_that_is_killed_and_comes_back(
     refit(context)
     paths = ("/v1/series/people/forecast", "/v1/series/people/totals", "/v1/status")
     with serving(settings) as address:
-        pid = scheduler.start(settings)
+        pid = scheduler.begin(settings)
         try:
             until(lambda: is_cycle_done(context))
             assert [ask(address, path)[0] for path in paths] == [200, 200, 200]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,8 +17,8 @@ from service.context import Context, open_context
 from service.jobs.ingest import ingest
 from service.settings import Settings
 from service.store.tables import documents, fetches, observations
-from tests.service.support import ROOT
 from tests.support import ods
+from tests.support.forked import Forked
 
 FIRST = dt.date(2019, 1, 1)
 EARLIER = ods.workbook(ods.some_days(FIRST, 1500), "2024-01-27T13:00:00Z")
@@ -32,46 +27,25 @@ LATER = ods.workbook(DAYS, "2025-01-27T13:00:00Z")
 TABLES = (observations, documents, fetches)
 
 
-class Forks:
-    """A child that does one job after another, each in a process that may be killed."""
+class Forks(Forked):
+    """Ingests, each in a fork that may be killed."""
 
     def __init__(self, context: Context) -> None:
-        settings = context.settings.model_dump(mode="json", include={"database_url", "var_dir"})
-        self.settings = settings
-        self.child = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.forks"],
-            cwd=ROOT,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._line() == "ready"
-
-    def _line(self) -> str:
-        assert self.child.stdout is not None
-        return self.child.stdout.readline().strip()
+        super().__init__()
+        include = {"database_url", "var_dir"}
+        self.settings = context.settings.model_dump(mode="json", include=include)
 
     def ingest(self, file: Path, kill_after: float | None = None) -> tuple[bool, float]:
         """Whether it came to its end, and how long it took."""
-        assert self.child.stdin is not None
-        asked = {"settings": self.settings, "source": "workbook", "file": str(file)}
-        self.child.stdin.write(json.dumps(asked) + "\n")
-        self.child.stdin.flush()
-        pid, began = int(self._line()), time.monotonic()
-        if kill_after is not None:
+        pid = self.start(self.settings, source="workbook", file=str(file))
+        began = time.monotonic()
+        if kill_after is None:
+            status = self.wait()
+        else:
             time.sleep(kill_after)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        status = int(self._line())
+            status = self.end(pid)
         assert status in (0, signal.SIGKILL)
         return status == 0, time.monotonic() - began
-
-    def close(self) -> None:
-        assert self.child.stdin is not None
-        assert self.child.stdout is not None
-        self.child.stdin.close()
-        self.child.wait(10)
-        self.child.stdout.close()
 
 
 @pytest.fixture

@@ -1,0 +1,56 @@
+"""A child with everything loaded, that does each job in a fork of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+class Forked:
+    """Starts jobs, one after the other, each in a process that may be killed."""
+
+    def __init__(self) -> None:
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.forks"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._line() == "ready"
+
+    def _line(self) -> str:
+        assert self._child.stdout is not None
+        return self._child.stdout.readline().strip()
+
+    def start(self, settings: dict[str, Any], **asked: str) -> int:
+        """Begin a job; see `tests.support.forks`. Gives its process id."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(json.dumps({"settings": settings} | asked) + "\n")
+        self._child.stdin.flush()
+        return int(self._line())
+
+    def wait(self) -> int:
+        """The status with which the job has ended."""
+        return int(self._line())
+
+    def end(self, pid: int, number: int = signal.SIGKILL) -> int:
+        """Send the job a signal, unless it has ended, and wait for its end."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return self.wait()
+
+    def close(self) -> None:
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.close()
+        self._child.wait(10)
+        self._child.stdout.close()
