@@ -33,6 +33,7 @@ from tests.service.support import ROOT, as_environment, command, quick_models, s
 from tests.support.forked import Forked
 
 PARTS = ("renew", "ingest", "refit", "score", "compare")
+KILLED = ("compare", "ingest", "refit", "refit")  # the second half of which is the publishing
 
 
 def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
@@ -41,7 +42,7 @@ def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
         database_url=database_url,
         models_dir=quick_models(folder / "models"),
         **{"paths": 100, "horizon": 28, "champion_origins": 4, "fit_seconds": 0} | more,
-        heartbeat_seconds=0.1,
+        heartbeat_seconds=0.25,  # a busy machine must not make a living process look dead
     )
 
 
@@ -51,11 +52,11 @@ def all_runs(context: Context) -> list[Run]:
         return [Run(**row._mapping) for row in rows]
 
 
-def until(is_so: Callable[[], bool], seconds: float = 60) -> None:
+def until(is_so: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def is_cycle_done(context: Context) -> bool:
@@ -102,19 +103,20 @@ def scheduler() -> Iterator[Scheduler]:
     opened.close()
 
 
-def kill_at(scheduler: Scheduler, settings: Settings, after: float) -> bool:
-    """Kill a scheduler so long after its start, start another, and look at what there is.
+def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -> bool:
+    """Kill a scheduler so long after it began a part, start another, and look at what there is.
 
     Returns
     -------
     bool
         Whether the kill cut a run short.
     """
+    context = open_context(settings)
     pid = scheduler.begin(settings)
+    until(lambda: any(run.job == part for run in all_runs(context)))
     time.sleep(after)
     scheduler.end(pid, signal.SIGKILL)
-    context = open_context(settings)
-    began = len(schedulers(context))  # it may have been killed before it could say so
+    began = len(schedulers(context))
     pid = scheduler.begin(settings)
     try:
         until(lambda: is_cycle_done(context))
@@ -128,14 +130,16 @@ def kill_at(scheduler: Scheduler, settings: Settings, after: float) -> bool:
     return any(run.attempt > 1 for run in found)
 
 
-def seconds_of_a_cycle(scheduler: Scheduler, settings: Settings) -> float:
-    context, began = open_context(settings), time.monotonic()
+def seconds_of_each_part(scheduler: Scheduler, settings: Settings) -> dict[str, float]:
+    context = open_context(settings)
     pid = scheduler.begin(settings)
     until(lambda: is_cycle_done(context))
     scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
+    # The first of each: a second refit, after comparing, has nothing to do.
+    found = {run.job: float(run.detail["seconds"]) for run in reversed(all_runs(context))}
     context.database.close()
-    return time.monotonic() - began
+    return found
 
 
 def empty_again(url: str) -> None:
@@ -149,8 +153,8 @@ def empty_again(url: str) -> None:
 def kill_often(
     scheduler: Scheduler, folder: Path, database_url: str, times: int, seed: int
 ) -> None:
-    rng = random.Random(seed)
-    whole, cut_short = 0.0, 0
+    rng, cut_short = random.Random(seed), 0
+    seconds: dict[str, float] = {}
     for number in range(times + 1):
         if number and "sqlite" not in database_url:
             empty_again(database_url)
@@ -159,11 +163,10 @@ def kill_often(
         url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
         settings = settings_for(home, url)
         if number == 0:
-            whole = seconds_of_a_cycle(scheduler, settings)
+            seconds = seconds_of_each_part(scheduler, settings)
         else:
-            # Whatever the cycle is at: one moment in each of its parts.
-            after = whole * (number - 1 + rng.random()) / times
-            cut_short += kill_at(scheduler, settings, after)
+            part = KILLED[number % len(KILLED)]
+            cut_short += kill_in(scheduler, settings, part, rng.random() * seconds[part])
     assert cut_short, "no kill came in time"
 
 
