@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MEAN_YEAR", "day_of_year", "harmonics", "season_distance", "weekday"]
+__all__ = ["MEAN_YEAR", "day_of_year", "harmonics", "weekday"]
 
 import numpy as np
 import numpy.typing as npt
@@ -43,12 +43,3 @@ def harmonics(dates: npt.NDArray[np.datetime64], order: int) -> npt.NDArray[np.f
     angle = 2.0 * np.pi * day_of_year(dates)[:, None] / MEAN_YEAR
     waves = angle * np.arange(1, order + 1)  # (n, order)
     return np.stack([np.sin(waves), np.cos(waves)], axis=-1).reshape(len(dates), 2 * order)
-
-
-def season_distance(
-    dates: npt.NDArray[np.datetime64], day: np.datetime64
-) -> npt.NDArray[np.float64]:
-    """Days between the seasons of `dates` and of `day`, around the year: 0 to about 183."""
-    apart = np.abs((dates - day).astype(np.float64)) % MEAN_YEAR
-    distance: npt.NDArray[np.float64] = np.minimum(apart, MEAN_YEAR - apart)
-    return distance

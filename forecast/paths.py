@@ -109,11 +109,6 @@ class Paths:
         """Mean of each day, shape (horizon,)."""
         return self._mean
 
-    def interval(self, level: float) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-        """Central interval of each day at `level` per cent: lower and upper, each (horizon,)."""
-        lo, hi = self.quantiles(interval_probabilities(level))
-        return lo, hi
-
     def p_zero(self) -> npt.NDArray[np.float64]:
         """Probability of no arrivals on each day, shape (horizon,)."""
         return self._p_zero

@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import io
 import json
-import os
 import re
 import shutil
 import tarfile
@@ -25,7 +24,7 @@ from typing import IO, Any
 
 from service.clock import instant, utc_now
 from service.context import Context
-from service.registry.files import sync_folder, unique, write_whole
+from service.registry.files import sync_folder, unique, whole, write_whole
 from service.settings import Settings
 from service.store import dump
 from service.store.database import connect
@@ -73,19 +72,8 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> Told:
     """
     if file.exists() and not overwrite:
         raise BackupError(f"{file} is there already; --overwrite replaces it")
-    beside = file.with_name(f".{file.name}.{unique()}")
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as stream:
-            told = _write(context, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    sync_folder(file.parent)
-    return told
+    with whole(file, 0o600) as stream:
+        return _write(context, stream)
 
 
 def check(file: Path) -> Told:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["renew"]
 
-import logging
 from collections.abc import Callable
 
 from service.context import Context
@@ -14,8 +13,6 @@ from service.jobs.record import JobError, Outcome
 from service.jobs.refit import refit
 from service.jobs.score import score
 from service.store.database import DatabaseError, Unavailable
-
-_log = logging.getLogger(__name__)
 
 
 def renew(context: Context, period: str) -> Outcome:

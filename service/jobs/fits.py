@@ -28,7 +28,6 @@ from service.settings import Settings
 from service.store.observations import fingerprint
 
 _PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "prophet")
-_UNKEPT = "unkept-"
 _log = logging.getLogger(__name__)
 
 
@@ -100,7 +99,7 @@ def _stand(
 ) -> str:
     """Put a model among those that stand; or else the reason why it does not."""
     try:
-        version, found = _one(name, specs, figures, settings, covariates)
+        version, found, is_kept = _one(name, specs, figures, settings, covariates)
         rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
         with step(f"draw {name}"):
             drawn = found.draw(settings.horizon, settings.paths, rng)
@@ -109,7 +108,7 @@ def _stand(
     except Exception as error:  # one model's defect must not cost the others their issue
         _log.exception("model %s failed", name)
         return without_folders(f"{type(error).__name__}: {error}")
-    if version.name.startswith(_UNKEPT):
+    if not is_kept:
         fits.unkept.append(name)
     fits.standing[name] = Fit(version, found, drawn)
     return ""
@@ -121,12 +120,13 @@ def _one(
     figures: Mapping[str, DailySeries],
     settings: Settings,
     covariates: Covariates | None,
-) -> tuple[Version, Joint]:
+) -> tuple[Version, Joint, bool]:
+    """The version, the fit, and whether it is on the disk."""
     root, training = settings.fitted_folder, _training_hash(name, specs, figures, covariates)
     version = find(root, name, training)
     if version is not None:
         try:
-            return version, load(version)
+            return version, load(version), True
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
     now = utc_now()
@@ -148,9 +148,9 @@ def _one(
         # As on a full disk: the fit is good all the same, and made again next time.
         reason = f"{error.filename or root}: {error.strerror or error}"
         _log.error("the fit of %s could not be kept: %s", name, reason)
-        return Version(f"{_UNKEPT}{training[:10]}", root, metadata), found
+        return Version(f"unkept-{training[:10]}", root, metadata), found, False
     prune(root, name, settings.keep_versions, {version.name})
-    return version, found
+    return version, found, True
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:

@@ -115,7 +115,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
             ),
             Scheduled(
                 "alert",
-                ("*/5 * * * *",) if settings.webhook_url.get_secret_value() else (),
+                ("*/5 * * * *",) if settings.webhook_url else (),
                 lambda context, period: alert(context, period),
                 "post alarms that began or ended",
                 is_recorded=False,

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-__all__ = ["read_json", "sync_folder", "unique", "write_json", "write_whole"]
+__all__ = ["read_json", "sync_folder", "unique", "whole", "write_json", "write_whole"]
 
 import json
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from service.registry.errors import RegistryError
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Write `content` beside `file`, see it on the disk, and put it in place."""
+@contextmanager
+def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Write beside `file`; at the end see it on the disk and put it in place, or nothing of it.
+
+    Parameters
+    ----------
+    mode : int
+        Who may do what with it, as far as the process's own mask allows.
+    """
     beside = file.with_name(f".{file.name}.{unique()}")
+    beside.unlink(missing_ok=True)  # left by one that was killed, whose number we have now
     try:
-        with beside.open("wb") as stream:
-            stream.write(content)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(file)
@@ -26,6 +37,12 @@ def write_whole(file: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
         raise
     sync_folder(file.parent)
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write `content` as `file`, whole or not at all."""
+    with whole(file) as stream:
+        stream.write(content)
 
 
 def unique() -> str:

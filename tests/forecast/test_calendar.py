@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.calendar import MEAN_YEAR, day_of_year, harmonics, season_distance, weekday
+from forecast.calendar import MEAN_YEAR, day_of_year, harmonics, weekday
 from forecast.series import ONE_DAY
 
 DAYS = st.dates(dt.date(1950, 1, 1), dt.date(2100, 12, 31))
@@ -42,17 +41,3 @@ def test_the_year_closes() -> None:
     waves = harmonics(array("2024-12-31", "2025-01-01", "2025-12-31", "2026-01-01"), 2)
     assert np.abs(waves[1] - waves[0]).max() < 0.05
     assert np.abs(waves[3] - waves[2]).max() < 0.05
-
-
-@given(DAYS, DAYS)
-def test_season_distance_is_short_and_the_same_both_ways(one: dt.date, two: dt.date) -> None:
-    there = season_distance(array(one), np.datetime64(two))[0]
-    back = season_distance(array(two), np.datetime64(one))[0]
-    assert there == pytest.approx(back)
-    assert 0 <= there <= MEAN_YEAR / 2
-
-
-def test_season_distance_of_known_days() -> None:
-    days = array("2024-01-05", "2023-07-01", "2025-01-01")
-    distance = season_distance(days, np.datetime64("2025-01-01"))
-    np.testing.assert_allclose(distance, [3.2, 180.8, 0.0], atol=1.0)

@@ -67,8 +67,8 @@ def test_quantiles_are_values_that_occurred_and_never_cross(paths: Paths) -> Non
     assert (np.diff(several, axis=0) >= 0).all()
     for day in range(paths.horizon):
         assert set(several[:, day]) <= set(paths.values[:, day])
-    lo80, hi80 = paths.interval(80)
-    lo95, hi95 = paths.interval(95)
+    lo80, hi80 = paths.quantiles(interval_probabilities(80))
+    lo95, hi95 = paths.quantiles(interval_probabilities(95))
     assert (lo95 <= lo80).all() and (lo80 <= paths.median()).all()
     assert (paths.median() <= hi80).all() and (hi80 <= hi95).all()
 

@@ -7,7 +7,8 @@ import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.loopback import Loopback, QuietHandler
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Hook:
         self._stop = threading.Event()
         hook = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -48,26 +49,16 @@ class Hook:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:  # a client that leaves is no error
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Loopback(Handler)
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"{scheme}://{self._server.host}"
+        self._server.begin()
 
     def close(self) -> None:
         self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.end()
 
 
 @contextlib.contextmanager

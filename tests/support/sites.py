@@ -8,8 +8,10 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.loopback import Loopback, QuietHandler
 
 PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
@@ -76,7 +78,7 @@ class Sites:
         self._stop = threading.Event()
         sites = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 headers = {key.lower(): value for key, value in self.headers.items()}
@@ -84,24 +86,14 @@ class Sites:
                 sites.asked.append(asked)
                 sites._answer(self, asked)
 
-            def log_message(self, *_: object) -> None:
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, *_: object) -> None:  # a client that leaves is no error
-                pass
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self._server = Loopback(Handler)
+        self.host = self._server.host
         self.url = f"http://{self.host}"
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        self._server.begin()
 
     def close(self) -> None:
         self._stop.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.end()
 
     def times(self, path: str) -> int:
         return sum(asked.path == path for asked in self.asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.calendar import season_distance
+from forecast.calendar import MEAN_YEAR
 from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
 from forecast.series import ONE_DAY, DailySeries
@@ -17,6 +17,11 @@ def numbered(days: int) -> DailySeries:
     return DailySeries("people", START, np.arange(days))
 
 
+def around_the_year(dates: np.ndarray, day: np.datetime64) -> np.ndarray:
+    apart = np.abs((dates - day).astype(float)) % MEAN_YEAR
+    return np.minimum(apart, MEAN_YEAR - apart)
+
+
 def distances(days: int, horizon: int, **parameters: int) -> np.ndarray:
     """Days between the season of each target day and of the day drawn for it."""
     series = numbered(days)
@@ -24,7 +29,7 @@ def distances(days: int, horizon: int, **parameters: int) -> np.ndarray:
     paths = fitted.simulate(horizon, 300, np.random.default_rng(1))
     return np.array(
         [
-            season_distance(START + paths.values[:, day] * ONE_DAY, target)
+            around_the_year(START + paths.values[:, day] * ONE_DAY, target)
             for day, target in enumerate(paths.dates)
         ]
     )

@@ -138,7 +138,7 @@ def test_a_time_without_need_leaves_no_row(empty: Context) -> None:
 def test_each_time_is_done_once_through_jumps_of_the_clock(
     empty: Context, monkeypatch: pytest.MonkeyPatch, begin: dt.datetime, jump: dt.timedelta
 ) -> None:
-    """Two days by the minute, with one jump at every hour that a job is due at."""
+    """Two days in steps of ten minutes, with one jump after fourteen hours."""
     settings = empty.settings.model_copy(update={"weather": "openmeteo", "heartbeat_seconds": 600})
     done: list[str] = []
     items = [
@@ -159,8 +159,8 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
     expected = {
         f"{item.name} {at:%Y-%m-%dT%H:%M:%SZ}"
         for item in items
-        for hour in range(48 * 60)
-        if (at := item.next_due(begin + dt.timedelta(minutes=hour))) is not None and at < end
+        for minute in range(48 * 60)
+        if (at := item.next_due(begin + dt.timedelta(minutes=minute))) is not None and at < end
     }
     missed = expected - set(done)
     assert not missed

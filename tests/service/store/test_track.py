@@ -10,11 +10,22 @@ HOUR = dt.timedelta(hours=1)
 LONG_AGO = dt.date(2020, 1, 1)
 
 
-def issue(database: Database, models: list[str], champion: str, moment: dt.datetime) -> str:
-    """Publish an issue of the same origin each time, and score it."""
+def begin(database: Database, period: str) -> int:
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", f"{moment} {champion}", moment)
+        run_id = runs.claim(connection, "refit", period, NOW)
     assert run_id is not None
+    return run_id
+
+
+def issue(
+    database: Database,
+    models: list[str],
+    champion: str,
+    moment: dt.datetime,
+    run_id: int | None = None,
+) -> str:
+    """Publish an issue of the same origin each time, and score it."""
+    run_id = run_id or begin(database, f"{moment} {champion}")
     paths = {model: random_paths("2026-01-01", 28) for model in models}
     made = publish(database, paths, run_id, moment, champion=champion).issue_id
     with database.writing() as connection:
@@ -35,8 +46,10 @@ def test_of_an_origin_what_was_served_last_counts_though_the_champion_differs(
 
 
 def test_of_two_issues_of_one_moment_the_later_run_counts(database: Database) -> None:
-    issue(database, ["a"], "a", NOW)
-    last = issue(database, ["a", "b"], "b", NOW)  # as hindcasts of one origin are
+    early, late = begin(database, "early"), begin(database, "late")
+    # As hindcasts of one origin are; which of them is stored first does not matter.
+    last = issue(database, ["a", "b"], "b", NOW, late)
+    issue(database, ["a"], "a", NOW, early)
     with database.reading() as connection:
         found = track.current(connection, "people", "live", LONG_AGO)
     assert {row.issue_id for row in found} == {last}
