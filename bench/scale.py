@@ -30,7 +30,9 @@ def main() -> None:
     # Servers and folders are put away on the way out, also when somebody ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tables = {
-        "series": lambda: series([1, 4] if options.quick else [1, 10, options.most]),
+        "series": lambda: series(
+            [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most})
+        ),
         "issues": lambda: issues(
             [1_000, 5_000] if options.quick else [1_000, 10_000, 100_000],
             20 if options.quick else 300,

@@ -14,7 +14,7 @@ from service.store.tables import job_requests, runs
 JOBS = ("ingest", "refit", "compare")
 """What can be asked for."""
 _PERIOD = "request "
-_GIVEN_UP = dt.timedelta(hours=6)
+_WITHOUT_RUN = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,17 @@ def is_waiting(connection: sa.Connection) -> bool:
 def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
     """Take the oldest request that waits; None when none does, or another took it.
 
-    One whose run was stopped, as when its process died, waits again; one whose run has ended has
-    ended likewise, though its process did not live to say so. One that was claimed hours ago and
-    never finished is closed as failed: whoever had it has ended.
+    One whose run was stopped, as when its process died, waits again, and so does one that was
+    claimed a minute ago and has no run yet: its process died in between. One whose run has ended
+    has ended likewise, though its process did not live to say so.
     """
     c = job_requests.c
     for ended in connection.execute(_ended()).all():
         finish(connection, ended.request_id, ended.outcome, ended.reason, now)
     connection.execute(
         job_requests.update()
-        .where(c.outcome == "running", c.request_id.in_(_stopped()))
+        .where(c.outcome == "running", c.request_id.in_(_left_alone(now - _WITHOUT_RUN)))
         .values(outcome="waiting", claimed_at=None)
-    )
-    connection.execute(
-        job_requests.update()
-        .where(c.outcome == "running", c.claimed_at < now - _GIVEN_UP)
-        .values(outcome="failed", reason="the scheduler ended before it was done", finished_at=now)
     )
     oldest = connection.execute(
         sa.select(job_requests).where(c.outcome == "waiting").order_by(c.request_id).limit(1)
@@ -105,16 +100,21 @@ def period(request_id: int) -> str:
     return f"{_PERIOD}{request_id}"
 
 
-def _stopped() -> sa.Select[tuple[int]]:
-    """The requests whose run was stopped, and for whose job no other request waits."""
+def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
+    """The oldest request of each job whose run was stopped, or never begun; none if one waits."""
     c, other = job_requests.c, job_requests.alias("other")
     return (
-        sa.select(c.request_id)
-        .join(runs, _is_its_run())
+        sa.select(sa.func.min(c.request_id))
+        .outerjoin(runs, _is_its_run())
         .where(
-            runs.c.outcome == "stopped",
+            c.outcome == "running",
+            sa.or_(
+                runs.c.outcome == "stopped",
+                sa.and_(runs.c.run_id.is_(None), c.claimed_at < before),
+            ),
             ~sa.exists().where(other.c.job == c.job, other.c.outcome == "waiting"),
         )
+        .group_by(c.job)
     )
 
 

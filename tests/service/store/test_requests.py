@@ -35,15 +35,17 @@ def test_requests_are_taken_once_each_the_oldest_first(database: Database) -> No
         assert another.request_id not in taken, "one that runs does not stand for a new one"
 
 
-def test_what_was_claimed_and_never_finished_is_closed(database: Database) -> None:
-    later = NOW + dt.timedelta(hours=7)
+def test_requests_that_a_process_took_and_never_began_wait_again(database: Database) -> None:
+    later = NOW + dt.timedelta(minutes=2)
     with database.writing() as connection:
-        left = requests.leave(connection, "refit", "a", NOW)
+        first = requests.leave(connection, "refit", "a", NOW)
         requests.claim(connection, NOW)
-        assert requests.claim(connection, later) is None
-        found = requests.find(connection, left.request_id)
-    assert found is not None
-    assert (found.outcome, found.finished_at) == ("failed", later)
+        second = requests.leave(connection, "refit", "b", NOW)
+        requests.claim(connection, NOW)
+        assert requests.claim(connection, NOW) is None, "whoever has them is about to begin"
+        taken = [requests.claim(connection, later) for _ in range(3)]
+    found = [request.request_id for request in taken if request]
+    assert found == [first.request_id, second.request_id]
 
 
 def test_a_request_whose_run_was_stopped_waits_again(database: Database) -> None:
