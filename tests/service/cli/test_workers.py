@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,8 @@ def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,  # a process group of its own, as a terminal has it
+        # A shell lets what it starts in the background ignore it, these tests perhaps among them.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     workers = _until(lambda: len(_workers_of(running.pid)) == 2 and _workers_of(running.pid))
     os.killpg(running.pid, signal.SIGINT)
