@@ -7,11 +7,11 @@ WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
 # The installer stays here: the image itself has neither pip nor setuptools nor a compiler.
 RUN python -m venv /opt/installer && python -m venv --without-pip /opt/crossings
-COPY requirements.txt ./
+COPY requirements-image.txt ./
 # A package index of your own: `--secret id=pip,src=pip.conf`; nothing of it stays in a layer.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/installer/bin/pip --python /opt/crossings/bin/python install \
-    --only-binary :all: --require-hashes --requirement requirements.txt
+    --only-binary :all: --require-hashes --requirement requirements-image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY forecast forecast
 COPY service service

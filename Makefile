@@ -61,15 +61,15 @@ format: install-dev ## Put the code into its one format
 	@$(BIN)/ruff format
 
 .PHONY: lock
-lock: ## Resolve the dependencies anew into requirements.txt and requirements-dev.txt
+lock: ## Resolve the dependencies anew into the requirements files
 	@scripts/lock
 
 .PHONY: sbom
-sbom: ## Write the bill of materials of the locked dependencies to var/sbom.json
+sbom: ## Write the bill of materials of the image to var/sbom.json
 	@scripts/sbom
 
 .PHONY: audit
-audit: ## Look up known vulnerabilities of the locked dependencies
+audit: ## Look up known vulnerabilities of what the image is made of
 	@scripts/audit
 
 .PHONY: clean

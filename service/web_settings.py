@@ -60,7 +60,7 @@ class WebSettings(Sealed):
         repr=False,
         pattern=r"^(memory://|rediss?://.+)$",
         description="Where requests are counted: `memory://`, each worker for itself, or a "
-        "`redis://` URL.",
+        "`redis://` URL, which needs the extra `redis`.",
     )
     rate_store_file: Path | None = Field(
         None, description="File that holds that URL, instead of the variable."

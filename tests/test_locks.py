@@ -1,4 +1,4 @@
-"""The locked requirements: hashes for all, addresses for none, one version in both files."""
+"""The locked requirements: hashes for all, addresses for none, one version in all of ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ("requirements.txt", "requirements-dev.txt", "bench/requirements.txt")
+OURS = ("requirements.txt", "requirements-image.txt", "requirements-dev.txt")
+LOCKS = (*OURS, "bench/requirements.txt")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?: ; (?P<marker>.+?))? \\$")
 
 
@@ -42,8 +43,9 @@ def test_every_pin_has_a_hash(lock: str) -> None:
     assert not bare
 
 
-def test_both_locks_agree() -> None:
-    assert pins("requirements.txt") <= pins("requirements-dev.txt")
+def test_what_is_tested_is_what_is_run() -> None:
+    service, image, tests = map(pins, OURS)
+    assert service <= image <= tests
 
 
 def test_what_is_declared_is_locked() -> None:
@@ -52,6 +54,7 @@ def test_what_is_declared_is_locked() -> None:
     extras = project["project"]["optional-dependencies"]
     wanted = {
         "requirements.txt": [*project["project"]["dependencies"], *groups["build"]],
+        "requirements-image.txt": [*extras["otel"], *extras["redis"]],
         "requirements-dev.txt": [*groups["lint"], *groups["test"], *extras["cluster"]],
         "bench/requirements.txt": [*project["project"]["dependencies"], *groups["bench"]],
     }

@@ -29,7 +29,7 @@ def test_the_bill_names_every_locked_package_with_its_hashes(tmp_path: Path) -> 
     bill = json.loads(files[0].read_text("utf-8"))
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["name"] == "channel-crossings-forecast"
-    lock = (ROOT / "requirements.txt").read_text("utf-8")
+    lock = (ROOT / "requirements-image.txt").read_text("utf-8")
     assert {(c["name"], c["version"]) for c in bill["components"]} == set(PIN.findall(lock))
     hashes = {
         one["content"]

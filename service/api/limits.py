@@ -76,8 +76,8 @@ def _storage(settings: Settings) -> Storage:
         return storage_from_string(store, wrap_exceptions=True, **patience)  # type: ignore[return-value]
     except (ConfigurationError, ValueError) as error:
         raise SettingsError(
-            "CROSSINGS_RATE_STORE: expected memory://, or a redis:// URL with the package `redis` "
-            f"beside, found that {error}"
+            "CROSSINGS_RATE_STORE: expected memory://, or a redis:// URL and the extra `redis` "
+            f"installed, found that {error}"
         ) from error
 
 
