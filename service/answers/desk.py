@@ -24,7 +24,7 @@ from service.clock import LONDON, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
-from service.store import issues, marks, notes, observations, runs, weather
+from service.store import grounds, issues, marks, notes, observations, runs, weather
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
 from service.store.marks import Mark
@@ -286,12 +286,7 @@ class Desk:
         return there[model], paths
 
     def _known(self, connection: Connection, issue: Issue) -> DailySeries:
-        def read() -> DailySeries:
-            series = observations.series(connection, issue.series_id, issue.as_of)
-            assert series is not None  # the issue was made of it
-            return series.upto(issue.data_through)
-
-        return self._once(("known", issue.issue_id), read)
+        return self._once(("known", issue.issue_id), lambda: grounds.of(connection, issue))
 
     def _once(self, key: object, make: Callable[[], T]) -> T:
         """What is kept under `key`; made by the first who asks, while others wait for it."""

@@ -22,7 +22,7 @@ from service.jobs.fits import declaration_hash
 from service.jobs.fitting import Order, fitted
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
-from service.store import issues, observations
+from service.store import grounds, issues, observations
 from service.store.issues import Entry, Issue
 
 _log = logging.getLogger(__name__)
@@ -125,6 +125,7 @@ def _one(
         drawn[name] = entry, paths
     if not drawn:
         return False
+    declared_as = declaration_hash(champion, specs)
     with context.database.writing() as connection:
         for series_id in figures:
             header = Issue(
@@ -146,4 +147,5 @@ def _one(
             )
             rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
             issues.publish(connection, header, rows)
+            grounds.keep(connection, header, figures[series_id], declared_as)
     return True

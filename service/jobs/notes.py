@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["changes", "explanation"]
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,11 @@ import numpy.typing as npt
 from forecast import joint
 from forecast.covariates import Covariates
 from forecast.explain import METHOD, attribution
-from forecast.forecasters.base import Forecaster
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.clock import instant
-from service.store import issues, notes, observations
+from service.store import grounds, issues, notes, observations
 from service.store.database import Connection
 from service.store.issues import Issue
 
@@ -29,6 +28,7 @@ _PATHS = 1000
 _YEAR_DAYS = 365
 _PLACES = 3
 Array = npt.NDArray[np.float64]
+Fit = Callable[[Mapping[str, DailySeries], Covariates | None], Joint]
 
 
 def explanation(
@@ -70,7 +70,7 @@ def explanation(
 def changes(
     connection: Connection,
     before: Mapping[str, Issue],
-    forecaster: Forecaster,
+    fit: Fit,
     champion: tuple[str, str],
     paths: Mapping[str, Paths],
     figures: Mapping[str, DailySeries],
@@ -87,6 +87,8 @@ def changes(
     ----------
     before : mapping of series_id to Issue
         The newest issues but for the one that is being made.
+    fit : callable
+        (figures, covariates) -> the champion fitted to them.
     champion : (name, hash of its declaration)
         What is served now.
     weather : (Covariates | None, Covariates | None)
@@ -101,17 +103,21 @@ def changes(
     name, declaration = champion
     leading = joint.leading(figures)
     lead = before[leading]
-    last = notes.read(connection, lead.issue_id, notes.CHANGES) or {}
-    then = _figures_then(connection, figures, lead)
+    then = {series_id: grounds.of(connection, before[series_id]) for series_id in figures}
     now = {series_id: one.upto(lead.data_through) for series_id, one in figures.items()}
-    same_model = lead.champion == name and last.get("declaration") == declaration
+    n_paths, horizon = paths[leading].n_paths, paths[leading].horizon
+    # Drawn alike and from the same seed, or chance itself would look like a cause.
+    drawn_as = (name, declaration, seed, n_paths, horizon)
+    same_model = drawn_as == (
+        *(lead.champion, grounds.declaration(connection, lead)),
+        *(lead.seed, lead.n_paths, lead.horizon_days),
+    )
     revised = observations.fingerprint(then.values()) != observations.fingerprint(now.values())
     origin = then[leading].data_through
-    horizon = COMPARED_DAYS + int((figures[leading].data_through - origin).astype(int))
 
     def drawn(known: Mapping[str, DailySeries], foreseen: Covariates | None) -> dict[str, Paths]:
         rng = joint.generator(seed, name, origin)
-        return joint.fit(forecaster, known, foreseen).draw(horizon, _PATHS, rng)
+        return fit(known, foreseen).draw(horizon, n_paths, rng)
 
     before_it, after_it = weather
     moved = (before_it and before_it.fingerprint) != (after_it and after_it.fingerprint)
@@ -163,13 +169,6 @@ def _on(paths: Paths, target: Paths) -> Array:
     """Mean of `paths` on the days of `target` that both have, at most so many."""
     skip = int((target.start - paths.start).astype(int))
     return paths.mean()[skip : skip + min(COMPARED_DAYS, target.horizon)]
-
-
-def _figures_then(
-    connection: Connection, figures: Mapping[str, DailySeries], lead: Issue
-) -> dict[str, DailySeries]:
-    known = observations.known_together(connection, lead.as_of)
-    return {name: known[name].upto(lead.data_through) for name in figures}
 
 
 def _yearly_mean(series: DailySeries) -> float:

@@ -12,16 +12,17 @@ from typing import Any
 
 from forecast import joint
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError
+from forecast.joint import Joint
 from forecast.series import DailySeries, as_date, as_day
-from forecast.specs import Spec, build, reads_covariates
+from forecast.specs import Spec, reads_covariates
 from service.context import Context
 from service.jobs.drivers import Drivers, as_known
 from service.jobs.fits import Fits, declaration_hash
+from service.jobs.fitting import Order, fitted
 from service.jobs.notes import changes, explanation
 from service.jobs.record import JobError, owner
-from service.store import issues, notes, runs
-from service.store.database import Connection
+from service.store import grounds, issues, notes, runs
+from service.store.database import Connection, DatabaseError
 from service.store.issues import Entry, Issue
 
 _log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     list of str
         The ids, one for each series.
     """
-    said = _say(context, draft)
+    declared_as = declaration_hash(draft.champion, draft.specs)
+    said = _say(context, draft, declared_as)
     entries = {
         name: Entry(name, fit.version.name, draft.specs[name].role, draft.specs[name].title)
         for name, fit in draft.fits.standing.items()
@@ -85,6 +87,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
                 (entries[name], fit.paths[series_id]) for name, fit in draft.fits.standing.items()
             ]
             issues.publish(connection, issue, rows)
+            grounds.keep(connection, issue, draft.figures[series_id], declared_as)
             for kind, content in said.items():
                 if series_id in content:
                     notes.put(connection, issue.issue_id, kind, content[series_id])
@@ -92,8 +95,13 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     return published
 
 
-def _say(context: Context, draft: Draft) -> dict[str, dict[str, dict[str, Any]]]:
+def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str, dict[str, Any]]]:
     """What drives the issue, and what changed; a forecast is published even if neither is known."""
+
+    def again(known: Mapping[str, DailySeries], weather: Covariates | None) -> Joint:
+        order = Order(champion, draft.specs, known, weather)
+        return fitted(order, context.settings)[0]
+
     seed, champion, figures = context.settings.seed, draft.champion, draft.figures
     fit = draft.fits.standing[champion]
     said: dict[str, dict[str, dict[str, Any]]] = {}
@@ -108,13 +116,14 @@ def _say(context: Context, draft: Draft) -> dict[str, dict[str, dict[str, Any]]]
             found = {name: issues.latest(connection, name) for name in figures}
             before = {name: issue for name, issue in found.items() if issue is not None}
             if len(before) == len(figures):
-                model = champion, declaration_hash(champion, draft.specs)
-                forecaster = build(champion, draft.specs)
+                model = champion, declared_as
                 weather = _weather(connection, draft, before[joint.leading(figures)])
                 said[notes.CHANGES] = changes(
-                    connection, before, forecaster, model, fit.paths, figures, seed, weather
+                    connection, before, again, model, fit.paths, figures, seed, weather
                 )
-    except (FitError, ValueError, KeyError):
+    except DatabaseError:
+        raise
+    except Exception:  # a defect here must not cost anybody the forecast
         _log.exception("the issue is published without its reasons")
     return said
 

@@ -19,7 +19,7 @@ from service.context import Context
 from service.jobs.drivers import as_known
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
-from service.store import issues, notes, observations
+from service.store import grounds, issues, notes
 from service.store.database import Connection
 from service.store.issues import Issue
 
@@ -53,8 +53,7 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
             raise JobError(f"no issue of {joint.PEOPLE} stood at {instant(moment)}")
         beside = {name: issues.beside(connection, lead, name) for name in joint.SERIES}
         together = {name: issue for name, issue in beside.items() if issue is not None}
-        known = observations.known_together(connection, lead.as_of)
-        figures = {name: known[name].upto(lead.data_through) for name in together}
+        figures = {name: grounds.of(connection, issue) for name, issue in together.items()}
         models = [entry.model for entry in issues.entries(connection, lead.issue_id)]
         note = notes.read(connection, lead.issue_id, notes.WEATHER) or {}
         weather = _weather(connection, lead) if note.get("models") else None

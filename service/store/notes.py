@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "CHANGES", "EXPLANATION", "WEATHER", "put", "read"]
+__all__ = ["CAUSES", "CHANGES", "EXPLANATION", "GROUNDS", "WEATHER", "put", "read"]
 
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from service.store.tables import issue_notes
 
-EXPLANATION, CHANGES, WEATHER = "explanation", "changes", "weather"
+EXPLANATION, CHANGES, WEATHER, GROUNDS = "explanation", "changes", "weather", "grounds"
 CAUSES = ("model", "revision", "weather", "new_figures")
 """Of changes, in the order in which they are let in, one after the other."""
 

@@ -1,0 +1,103 @@
+"""What is said to have changed is what changed: chance is no cause, and a defect costs no issue."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from service.answers.desk import Desk
+from service.answers.totals import between
+from service.context import Context
+from service.jobs import publish
+from service.jobs import refit as module
+from service.jobs.refit import refit
+from service.store import notes, observations
+from service.store.observations import Figure
+from tests.service.issued import latest
+from tests.service.support import Hand, utc
+
+NOON = utc(2026, 1, 1, 14)
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    hand = Hand(NOON)
+    monkeypatch.setattr(module, "utc_now", hand)
+    return hand
+
+
+def state(context: Context, day: dt.date, people: int, published: dt.datetime) -> None:
+    """A document says how many arrived on a day."""
+    figure = Figure("people", day, people, "page", published, is_marked=True)
+    with context.database.writing() as connection:
+        observations.record(connection, [figure], published)
+
+
+def causes(context: Context) -> dict[str, list[float]]:
+    with context.database.reading() as connection:
+        note = notes.read(connection, latest(context).issue_id, notes.CHANGES)
+    assert note is not None
+    found: dict[str, list[float]] = note["causes"]
+    return found
+
+
+def test_nothing_changed_is_said_of_an_issue_that_nothing_changed(
+    filled: Context, hand: Hand
+) -> None:
+    refit(filled)
+    hand.now += dt.timedelta(hours=1)
+    refit(filled, force=True)
+    assert {change for days in causes(filled).values() for change in days} == {0.0}
+
+
+def test_a_revision_that_no_model_sees_changed_nothing(filled: Context, hand: Hand) -> None:
+    refit(filled)
+    state(filled, dt.date(2018, 2, 1), 7, NOON + dt.timedelta(minutes=30))
+    hand.now += dt.timedelta(hours=1)
+    refit(filled)
+    assert {change for days in causes(filled).values() for change in days} == {0.0}
+
+
+def test_what_a_revision_changed_is_said_of_it(filled: Context, hand: Hand) -> None:
+    refit(filled)
+    state(filled, dt.date(2024, 1, 9), 9_000, NOON + dt.timedelta(minutes=30))
+    hand.now += dt.timedelta(hours=1)
+    refit(filled)
+    found = causes(filled)
+    assert max(found["revision"]) > 50
+    assert {*found["model"], *found["new_figures"]} == {0.0}
+
+
+def test_what_is_read_late_does_not_reach_an_issue_that_stands(filled: Context, hand: Hand) -> None:
+    refit(filled)
+    span = dt.date(2025, 12, 15), dt.date(2026, 1, 5)
+
+    def total() -> list[dict[str, Any]]:
+        view = Desk(filled, hand).view("people", issued)
+        return between(view.known, view.paths, *span, [80])
+
+    issued = latest(filled).issue_id
+    before = total()
+    hand.now += dt.timedelta(hours=1)
+    for day in (dt.date(2025, 12, 20), dt.date(2025, 1, 5)):
+        state(filled, day, 9_000, NOON - dt.timedelta(hours=1))
+    assert total() == before
+    refit(filled)
+    found = causes(filled)
+    assert any(found["revision"])
+    assert {*found["model"], *found["new_figures"]} == {0.0}
+
+
+def test_an_issue_is_published_though_its_reasons_cannot_be_had(
+    filled: Context, hand: Hand, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(publish, "explanation", broken)
+    assert refit(filled).outcome == "done"
+    assert "published without its reasons" in caplog.text
+    with filled.database.reading() as connection:
+        assert notes.read(connection, latest(filled).issue_id, notes.EXPLANATION) is None
