@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Verdict", "judge", "wanted"]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from service.settings import Settings
 MEASURES = ("days_1_7", "total_7", "total_28")
 """What is compared: the CRPS of the days and totals that planners act on."""
 
+_LEAST_SHARE, _FEWEST = 0.75, 4
 Scores = Mapping[str, Mapping[str, float]]
 
 
@@ -49,35 +50,37 @@ def judge(
 ) -> Verdict:
     """Compare on the origins that the champion `now` and a challenger both have.
 
+    A challenger that lacks more than a quarter of the champion's, or has fewer than four, is not
+    judged: what it has may be the easy ones.
+
     Parameters
     ----------
     record : mapping of model to origin to measure to CRPS
     margin : float
         A challenger must be better by more than this share; baselines never become champion.
     """
+    own = record.get(now, {})
+    shared = {name: sorted(set(record.get(name, {})) & set(own)) for name in specs}
     ratios = {
         name: ratio
-        for name in specs
-        if (ratio := _ratio(record.get(name, {}), record.get(now, {}))) is not None
+        for name, origins in shared.items()
+        if len(origins) >= max(_FEWEST, _LEAST_SHARE * len(own))
+        and (ratio := _ratio(record[name], own, origins)) is not None
     }
     rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != now}
     best = min(rivals, key=lambda name: rivals[name], default=None)
-    origins = len(record.get(now, {}))
     if best is None or rivals[best] >= 1.0 - margin:
         nearest = f"; nearest is {best} at {rivals[best]:.3f}" if best else ""
-        reason = f"{now} stays champion on {origins} origins{nearest}"
+        reason = f"{now} stays champion on {len(own)} origins{nearest}"
         return Verdict(now, reason, ratios)
     reason = (
         f"{best} replaces {now}: its score is {rivals[best]:.3f} of the champion's on "
-        f"{origins} weekly origins, better by more than {margin:.0%}"
+        f"{len(shared[best])} weekly origins, better by more than {margin:.0%}"
     )
     return Verdict(best, reason, ratios)
 
 
-def _ratio(scores: Scores, reference: Scores) -> float | None:
-    shared = sorted(set(scores) & set(reference))
-    if not shared:
-        return None
+def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:
     logs = []
     for measure in MEASURES:
         own = float(np.mean([scores[origin][measure] for origin in shared]))

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST_DAYS", "Pending", "Scored", "current", "last_day", "pending", "put", "served"]
+__all__ = [
+    "MOST_DAYS",
+    "Pending",
+    "Scored",
+    "current",
+    "last_day",
+    "of_champion",
+    "pending",
+    "put",
+    "served",
+]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -24,6 +34,8 @@ class Scored:
 
     Attributes
     ----------
+    is_champion : bool
+        Whether it was served; of a hindcast, whether it would have been.
     content : dict
         ``days`` with lists by day ahead, and ``totals``.
     """
@@ -114,8 +126,11 @@ def current(
     With several issues of one origin, the last one made counts.
     """
     i, s = issues.c, issue_scores.c
+    # A hindcast of some models alone has one of them stand for the champion that it lacks.
+    is_own = sa.or_(i.kind == "live", i.champion == i.wanted)
     query = (
-        sa.select(i.issue_id, s.model, i.origin, i.issued_at, i.champion, s.days_known, s.content)
+        sa.select(i.issue_id, s.model, i.origin, i.issued_at, s.days_known, s.content)
+        .add_columns(sa.and_(i.champion == s.model, is_own).label("is_champion"))
         .join(issue_scores, s.issue_id == i.issue_id)
         .where(
             i.series_id == series_id,
@@ -135,7 +150,7 @@ def current(
             row.model,
             row.origin,
             row.issued_at,
-            row.champion == row.model,
+            bool(row.is_champion),
             row.days_known,
             row.content,
         )
@@ -162,5 +177,12 @@ def served(connection: sa.Connection, series_id: str, kind: str, since: dt.date)
     )
     names = [str(row.champion) for row in connection.execute(models.distinct())]
     found = current(connection, series_id, kind, since, names) if names else []
-    # Issues of one origin may have different champions, as when the fit of one has failed.
+    return of_champion(found)
+
+
+def of_champion(found: Sequence[Scored]) -> list[Scored]:
+    """What was served, one for each origin: of `found` as `current` gives it, the last made.
+
+    Issues of one origin may have different champions, as when the fit of one has failed.
+    """
     return list({row.origin: row for row in found if row.is_champion}.values())

@@ -7,7 +7,8 @@ import pytest
 from service.context import Context
 from service.jobs.hindcast import hindcast, origins
 from service.jobs.record import JobError
-from service.store import issues, observations
+from service.jobs.score import score
+from service.store import issues, observations, track
 
 
 def test_origins_have_a_figure_and_one_after_them(filled: Context) -> None:
@@ -51,3 +52,13 @@ def test_a_fit_that_passes_its_limit_is_left_out_and_said(filled: Context) -> No
     days = origins(filled, dt.date(2025, 12, 29))[:1]
     hurried = Context(filled.settings.model_copy(update={"fit_seconds": 0.001}), filled.database)
     assert hindcast(hurried, days).detail["made"] == 0
+
+
+def test_a_hindcast_without_the_champion_is_none_of_its_record(filled: Context) -> None:
+    days = origins(filled, dt.date(2025, 12, 1))[:2]
+    hindcast(filled, days)
+    hindcast(filled, days, ["seasonal_naive"])
+    score(filled)
+    with filled.database.reading() as connection:
+        found = track.served(connection, "people", "hindcast", days[0])
+    assert [(row.origin, row.model) for row in found] == [(day, "climatology") for day in days]
