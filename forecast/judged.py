@@ -52,11 +52,14 @@ class Judged:
 def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> Judged:
     """Score `paths` against `truth`, shape (n_days,), the days from the paths' first.
 
-    `rng` is drawn from for the randomised PIT alone.
+    `rng` is drawn from for the randomised PIT alone: that of a day, or of a total, is the same
+    however many days are known.
     """
     near = paths.upto(len(truth))
     totals = {
-        name: _total(near, truth[:days], rng) for name, days in TOTALS.items() if days <= len(truth)
+        name: _total(near, truth[:days], own)
+        for (name, days), own in zip(TOTALS.items(), rng.spawn(len(TOTALS)), strict=True)
+        if days <= len(truth)
     }
     return Judged(
         crps=crps(near.values, truth),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LONDON", "assumed_known_at", "instant", "uk_day", "utc_now", "years_before"]
+__all__ = ["LONDON", "assumed_known_at", "instant", "span_before", "uk_day", "utc_now"]
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -31,8 +31,18 @@ def instant(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def years_before(day: dt.date, years: int) -> dt.date:
-    """The same day of an earlier year; 28 February for a 29th that it does not have."""
+def span_before(first: dt.date, last: dt.date, years: int) -> tuple[dt.date, dt.date]:
+    """The same days of an earlier year, both included.
+
+    A span from the first of a month keeps its dates; any other, such as seven days, keeps its
+    length and its last date: a 29 February between must not make it a day longer or shorter.
+    """
+    end = _years_before(last, years)
+    return _years_before(first, years) if first.day == 1 else end - (last - first), end
+
+
+def _years_before(day: dt.date, years: int) -> dt.date:
+    """The same date of an earlier year; 28 February for a 29th that it does not have."""
     try:
         return day.replace(year=day.year - years)
     except ValueError:

@@ -28,6 +28,9 @@ State: TypeAlias = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
 MOST_PEOPLE = 50_000
 """A day's count above this is a failure of a model, not a forecast; paths are cut there."""
 
+MOST_KNOWN = MOST_PEOPLE // 4
+"""A series with a greater day is declined, as its forecasts could be cut."""
+
 
 class FitError(ValueError):
     """A forecaster that declines a series, with the reason."""
@@ -95,9 +98,13 @@ class Forecaster(Protocol):
 
 
 def require_days(series: DailySeries, least: int, family: str) -> None:
-    """Raise `FitError` unless `series` has at least `least` days."""
+    """Raise `FitError` unless `series` has at least `least` days, none above `MOST_KNOWN`."""
     if len(series) < least:
         raise FitError(f"{family} needs at least {least} days, found {len(series)}")
+    if series.values.max() > MOST_KNOWN:
+        day = series.dates[series.values.argmax()]
+        found = f"{series.values.max():,} on {day}"
+        raise FitError(f"{family} takes days of up to {MOST_KNOWN:,}, found {found}")
 
 
 def whole_people(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:

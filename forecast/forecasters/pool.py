@@ -112,13 +112,22 @@ class FittedPool:
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
     ) -> npt.NDArray[np.float64]:
-        """Mean forecast without the factors `absent`, (horizon,): that of the members, weighted."""
+        """Mean forecast without the factors `absent`, (horizon,): that of the members, weighted.
+
+        As in `simulate`, members that know nothing of the weather begin with the days of others.
+        """
         streams = rng.spawn(len(self.members))
-        means = [
-            mean_without(member, absent, horizon, n_paths, stream)
-            for member, stream in zip(self.members.values(), streams, strict=True)
-        ]
-        return np.average(means, axis=0, weights=self.shares)
+        means = {
+            name: mean_without(member, absent, horizon, n_paths, stream)
+            for (name, member), stream in zip(self.members.items(), streams, strict=True)
+        }
+        guides, days = self._guides(horizon)
+        if days:
+            lead = np.mean([means[name][:days] for name in guides], axis=0)
+            for name, member in self.members.items():
+                if isinstance(member, Continues):
+                    means[name] = np.concatenate([lead, means[name][days:]])
+        return np.average(list(means.values()), axis=0, weights=self.shares)
 
     def _counts(self, n_paths: int) -> list[int]:
         edges = np.rint(np.concatenate([[0.0], np.cumsum(self.shares)]) * n_paths).astype(int)
@@ -128,13 +137,17 @@ class FittedPool:
         member = self.members[name]
         if not isinstance(member, Continues):
             return member.simulate(horizon, n_paths, rng)
-        guides = {n: m for n, m in self.members.items() if getattr(m, "covered_days", 0)}
-        days = min(max((m.covered_days for m in guides.values()), default=0), horizon)  # type: ignore[attr-defined]
+        guides, days = self._guides(horizon)
         if not days:
             return member.simulate(horizon, n_paths, rng)
         equal = np.full(len(guides), 1.0 / len(guides))
         lead = FittedPool(guides, equal).simulate(days, n_paths, rng)
         return member.simulate_after(lead.values.astype(np.float64), horizon, rng)
+
+    def _guides(self, horizon: int) -> tuple[dict[str, Fitted], int]:
+        """The members that were given weather, and for how many days of `horizon`."""
+        guides = {n: m for n, m in self.members.items() if getattr(m, "covered_days", 0)}
+        return guides, min(self.covered_days, horizon)
 
     def _less(self, name: str, error: FitError) -> FittedPool:
         """The others, in their proportions; raises `FitError` when none has a share."""

@@ -11,7 +11,7 @@ from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import instant, years_before
+from service.clock import instant, span_before
 from service.store import observations
 from service.store.observations import AsOf
 
@@ -75,8 +75,7 @@ def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, An
     value = series.total(first, last)
     rows = []
     for year in range(last.year - 1, _first(series).year - 1, -1):
-        shift = last.year - year
-        begin, end = years_before(first, shift), years_before(last, shift)
+        begin, end = span_before(first, last, last.year - year)
         if begin < _first(series):
             break
         before = series.total(begin, end)

@@ -40,10 +40,11 @@ def capacity(
     Raises
     ------
     BadQuestion
-        If a number lies outside what can be asked.
+        If a number lies outside what can be asked, or who is still there is not known, as the
+        figures begin later than a stay before the paths.
     """
     check_whole("horizon", horizon, 1, paths.horizon)
-    check_whole("stay_days", stay_days, 1, 400)
+    check_whole("stay_days", stay_days, 1, min(400, len(known) + 1))
     check_share("share", share, 0.5, 0.999)
     check_levels(levels)
     near = paths.upto(horizon)

@@ -103,14 +103,15 @@ def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int)
             f"weather: the model {model} of issue {issue.issue_id} uses no weather{why}, "
             "so that calm or rough days change nothing in it"
         )
-    reach = min(max(horizon, _LEAST_DAYS), issue.horizon_days)
     days = view.paths.dates[:horizon].tolist()
     for day in weather:
         if day not in days:
             raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
     fit = desk.fitted(view).assuming({days.index(day): sea for day, sea in weather.items()})
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
-    return fit.draw(reach, issue.n_paths, rng)[issue.series_id]
+    # As far as the issue was drawn, so that days about which nothing is assumed stay as they are.
+    drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
+    return drawn.upto(min(max(horizon, _LEAST_DAYS), issue.horizon_days))
 
 
 def _answered(view: View, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from forecast.paths import Paths, interval_probabilities, quantiles
 from forecast.series import DailySeries, as_date
 from service.answers.bands import check_levels
 from service.answers.errors import BadQuestion
-from service.clock import uk_day, years_before
+from service.clock import span_before, uk_day
 
 _DAY = dt.timedelta(days=1)
 Span = tuple[dt.date, dt.date]
@@ -74,8 +74,9 @@ def periods(
 
     ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
     simulated. A period that begins before the figures or ends after the simulated days has null
-    for its sums and says so in ``note``. ``last_year`` is the sum of the same days a year earlier,
-    as then known, or null where the figures do not reach.
+    for its sums, the known one too, and says so in ``note``. ``last_year`` is the sum of the same
+    days a year earlier (see `service.clock.span_before`), as then known, or null where the figures
+    do not reach.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def _row(
     elif first < as_date(known.start):
         row["note"] = f"begins before the first figure, {known.start}"
     if row["note"]:
-        return row | dict.fromkeys(["simulated_median", "median", "mean", *names])
+        return row | dict.fromkeys(["known", "simulated_median", "median", "mean", *names])
     simulated = _simulated(paths, simulated_first, last)
     total = simulated + row["known"]
     bounds = [p for level in levels for p in interval_probabilities(level)]
@@ -150,7 +151,7 @@ def _row(
 
 
 def _a_year_earlier(known: DailySeries, first: dt.date, last: dt.date) -> int | None:
-    begin, end = years_before(first, 1), years_before(last, 1)
+    begin, end = span_before(first, last, 1)
     if begin < as_date(known.start) or end > as_date(known.data_through):
         return None
     return known.total(begin, end)

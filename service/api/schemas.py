@@ -87,7 +87,7 @@ class TotalsRow(Open):
     """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
 
     period: str
-    known: int
+    known: int | None
     known_days: int
     simulated_days: int
     last_year: int | None

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from service.clock import LONDON, assumed_known_at, instant, uk_day, utc_now
+from service.clock import LONDON, assumed_known_at, instant, span_before, uk_day, utc_now
 from tests.service.support import utc
 
 
@@ -42,3 +42,21 @@ def test_a_figure_counts_as_known_the_day_after_at_14_london() -> None:
 
 def test_an_instant_is_written_with_z() -> None:
     assert instant(dt.datetime(2025, 7, 1, 14, 0, 5, 999, LONDON)) == "2025-07-01T13:00:05Z"
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "years", "begin", "end"),
+    [
+        # Seven days stay seven, whether the 29 February lies in the one year or in the other.
+        ("2025-02-25", "2025-03-03", 1, "2024-02-26", "2024-03-03"),
+        ("2024-02-23", "2024-02-29", 1, "2023-02-22", "2023-02-28"),
+        ("2025-06-10", "2025-06-16", 3, "2022-06-10", "2022-06-16"),
+        # Months and years keep their dates.
+        ("2024-02-01", "2024-02-29", 1, "2023-02-01", "2023-02-28"),
+        ("2025-01-01", "2025-03-02", 1, "2024-01-01", "2024-03-02"),
+        ("2024-02-29", "2024-02-29", 4, "2020-02-29", "2020-02-29"),
+    ],
+)
+def test_a_span_of_an_earlier_year(first: str, last: str, years: int, begin: str, end: str) -> None:
+    at = dt.date.fromisoformat
+    assert span_before(at(first), at(last), years) == (at(begin), at(end))

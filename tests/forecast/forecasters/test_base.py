@@ -181,6 +181,9 @@ def test_require_days() -> None:
     require_days(series_of(np.ones(60, int)), 60, "x")
     with pytest.raises(FitError, match="x needs at least 61 days, found 60"):
         require_days(series_of(np.ones(60, int)), 61, "x")
+    much = series_of([*[1] * 59, 12_501])
+    with pytest.raises(FitError, match="x takes days of up to 12,500, found 12,501 on 2022-03-01"):
+        require_days(much, 60, "x")
 
 
 def test_whole_people() -> None:

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from forecast.covariates import Covariates
+from forecast.explain import mean_without
+from forecast.forecasters.analog import Analog
 from forecast.forecasters.base import FitError, State
+from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.forecasters.pool import FittedPool, Pool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.paths import Paths
@@ -108,3 +111,15 @@ def test_the_states_of_members_do_not_mix() -> None:
 def test_weights_are_those_of_members(members: dict[str, Says], weights: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="expected weights of"):
         Pool(members, weights)
+
+
+def test_what_is_explained_is_what_is_forecast_where_the_weather_leads(people: DailySeries) -> None:
+    known = people.upto(np.datetime64("2025-07-29"))
+    rng = np.random.default_rng(3)
+    driver = (0.8 * rng.standard_normal(len(people)) - (people.values > 0))[:, None]
+    n = len(known)
+    weather = Covariates(("w",), known.start, driver[:n], driver[None, n : n + 7])
+    fitted = Pool({"hurdle": LevelHurdle(), "analog": Analog()}).fit(known, weather)
+    drawn = fitted.simulate(14, 4_000, np.random.default_rng(1)).mean()
+    told = mean_without(fitted, set(), 14, 4_000, np.random.default_rng(2))
+    np.testing.assert_allclose(told[:7], drawn[:7], rtol=0.15)

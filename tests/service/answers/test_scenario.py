@@ -60,6 +60,21 @@ def test_a_day_beyond_the_forecast_of_the_weather(desk: Desk) -> None:
     assert [row["median"] for row in calm[:7]] == [row["median"] for row in rough[:7]]
 
 
+def test_days_about_which_nothing_is_assumed_stay_as_they_are(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(NOON)
+    monkeypatch.setattr(module, "utc_now", hand)
+    context = skies.reading(filled)
+    context = Context(context.settings.model_copy(update={"horizon": 60}), context.database)
+    skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
+    refit(context)
+    desk = Desk(context, hand)
+    found = scenario(desk, desk.view("people"), Scenario(weather={DAYS[20]: "rough"}), 28, (80,))
+    assert found["rows"][:20] == found["forecast"]["rows"][:20]
+    assert found["rows"][20] != found["forecast"]["rows"][20]
+
+
 def test_weather_and_level_together(desk: Desk) -> None:
     view, seas = desk.view("people"), dict.fromkeys(DAYS[:7], "calm")
     plain = scenario(desk, view, Scenario(weather=seas), 28, (80,))

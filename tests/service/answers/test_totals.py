@@ -200,7 +200,7 @@ def test_a_period_from_before_the_figures_says_so() -> None:
     assert month["note"] is None
     for row in (quarter, year):
         assert row["note"] == "begins before the first figure, 2025-11-21"
-        assert row["median"] is row["hi80"] is None
+        assert row["known"] is row["median"] is row["hi80"] is None
 
 
 def test_a_span_of_ones_own() -> None:

@@ -1,4 +1,4 @@
-"""A challenger is served when it has proved better on enough of the same origins, and not before."""
+"""A challenger is served when it has proved better on enough of the same origins, not before."""
 
 from __future__ import annotations
 
