@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from service.api import about
 from service.api.representation import Rendered
 from service.context import Context
+from service.jobs.refit import refit
 from service.settings import Settings
 from service.store import keys
 from tests.service.support import NOW, ROOT, serving
@@ -67,8 +68,8 @@ def test_every_example_is_answered_as_shown(
     address = re.search(r'"([^"]*\$[^"]*/[^"]*)"$', command)
     assert address, command
     path = address.group(1).replace("${base%/series}", "/v1").replace("$base", "/v1/series")
-    if path.endswith("/changes"):
-        pytest.skip("one issue alone has no earlier one to differ from")
+    if path.endswith("/changes"):  # one issue alone has no earlier one to differ from
+        refit(context, force=True)
     headers = {"Authorization": f"Bearer {key}"} if "Authorization" in command else {}
     if "--json" in command:
         body = re.search(r"--json '(.*?)'", command)
