@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,10 +20,12 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from service.context import Context
+from service.context import Context, open_context
+from service.settings import Settings
 from service.store import keys, runs
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, serving
+from tests.support.away import Away
 
 _PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(_PROMETHEUS is None, reason="no prometheus is at hand")
@@ -110,3 +113,24 @@ def test_alerts_about_jobs_begin_and_name_the_job(
             found = until(alerts, "CrossingsJobsFail")
             assert found["CrossingsJobsFail"]["state"] == "firing"
             assert "The job weather failed" in found["CrossingsJobsFail"]["annotations"]["summary"]
+
+
+def test_a_database_that_goes_away_is_told_to_who_has_a_key(
+    postgresql: str, tmp_path: Path
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path must be short
+        away = Away(postgresql, Path(folder))
+        context = open_context(Settings(var_dir=tmp_path / "var", database_url=away.url))
+        with context.database.writing() as connection:
+            key = keys.create(connection, "away", "read", dt.datetime.now(dt.UTC))
+        context.database.close()
+        (tmp_path / "key").write_text(key)
+        with serving(context.settings, anonymous_reading="no") as base:
+            config = documented(base.removeprefix("http://"), tmp_path / "key")
+            with watching(config, tmp_path) as alerts:
+                until(alerts, "CrossingsDegraded")  # it is read, and nothing is published
+                away.go()
+                found = until(alerts, "CrossingsStoreDown")
+                assert "CrossingsGone" not in found
+                away.come_back()
+                until(alerts, "CrossingsDegraded")

@@ -19,8 +19,8 @@ from service.app import create_app
 from service.context import Context, open_context
 from service.settings import Settings
 from service.store import keys
-from service.store.database import connect
 from tests.service.support import NOW, Hand, sql_counted
+from tests.support.away import Away
 
 FORECAST = "/v1/series/people/forecast"
 
@@ -150,32 +150,6 @@ def test_only_a_hash_is_stored(context: Context) -> None:
         rows = connection.exec_driver_sql("SELECT * FROM keys").all()
     assert key[-43:] not in str(rows)
     assert "secret" not in str(keys.Key.__dataclass_fields__)
-
-
-class Away:
-    """A real PostgreSQL whose socket can be taken away, and put back."""
-
-    def __init__(self, url: str, folder: Path) -> None:
-        self._url = sa.make_url(url)
-        self._there = Path(str(self._url.query["host"])) / ".s.PGSQL.5432"
-        self._here = folder / self._there.name
-        self._here.symlink_to(self._there)
-        self.url = self._url.set(query={"host": str(folder)}).render_as_string(False)
-
-    def go(self) -> None:
-        self._here.unlink()
-        direct = connect(self._url.render_as_string(False))
-        with direct.writing() as connection:
-            connection.execute(
-                sa.text(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
-                )
-            )
-        direct.close()
-
-    def come_back(self) -> None:
-        self._here.symlink_to(self._there)
 
 
 @pytest.fixture
