@@ -187,10 +187,14 @@ def _nginx(folder: str, port: int, replicas: tuple[int, ...]) -> Iterator[None]:
         return
     conf = (ROOT / "deploy" / "nginx.conf").read_text("utf-8").replace("/tmp/", f"{folder}/")
     conf = conf.replace("/dev/stderr", f"{folder}/nginx.log")
-    one = re.search(r"server api:8000( [^;]*;)", conf)
-    assert one
-    servers = " ".join(f"server 127.0.0.1:{each}{one.group(1)}" for each in replicas)
-    conf = conf.replace(one.group(0), servers).replace("listen 8080", f"listen 127.0.0.1:{port}")
+    servers = " ".join(f"server 127.0.0.1:{each};" for each in replicas)
+    for name, here in (
+        ("api:8000", "replicas"),
+        ("    server {", f"    upstream replicas {{ {servers} }}\n    server {{"),
+        ("listen 8080", f"listen 127.0.0.1:{port}"),
+    ):
+        assert name in conf
+        conf = conf.replace(name, here)
     file = Path(folder) / "nginx.conf"
     file.write_text(conf, "utf-8")
     server = subprocess.Popen(

@@ -1,10 +1,12 @@
-"""Addresses of mail: what is accepted as one."""
+"""Addresses: which of mail are accepted, and which of the internet are one reader's."""
 
 from __future__ import annotations
 
-__all__ = ["AddressError", "clean", "domain"]
+__all__ = ["AddressError", "clean", "domain", "network"]
 
+import ipaddress
 import re
+from functools import lru_cache
 
 _LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, section 4.5.3.1
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -37,3 +39,15 @@ def clean(text: str) -> str:
 def domain(address: str) -> str:
     """What follows the ``@`` of an address, which may have a name around it."""
     return address.rpartition("@")[2].rstrip(">")
+
+
+@lru_cache(maxsize=4096)
+def network(address: str) -> str:
+    """The address; of an IPv6 one the network, as one reader has a whole network of them."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return "no address"
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))

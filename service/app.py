@@ -59,7 +59,8 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     register_metrics(app, app.extensions["desk"])
     register_errors(app)
     register_doors(app, context.settings)
-    # Who asks is found out first, then counted, then let in or refused: guessing counts too.
+    # Who asks is found out first, then counted, then let in or refused; what may be a guess is
+    # counted before it is looked at.
     register_auth(app)
     register_limits(app, context.settings)
     app.before_request(app.extensions["require"])

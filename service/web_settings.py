@@ -6,7 +6,7 @@ __all__ = ["WebSettings"]
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
@@ -26,6 +26,8 @@ def _check_hook(url: SecretStr) -> SecretStr:
 class WebSettings(Sealed):
     """Where it listens, who may read and how much, and who is told of alarms."""
 
+    # Handed out as a file, whether alarms are posted or not.
+    spared: ClassVar[tuple[str, ...]] = ("webhook_url",)
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address that the web server binds.")
@@ -78,7 +80,7 @@ class WebSettings(Sealed):
         description="Address that is told of alarms that begin and end; empty: none.",
     )
     webhook_url_file: Path | None = Field(
-        None, description="File that holds that address, instead of the variable."
+        None, description="File that holds that address, instead of the variable; empty: none."
     )
     webhook_secret: SecretStr = Field(
         SecretStr(""), repr=False, description="Secret that signs what it is told."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Coverage", "Vitals", "Watch"]
+__all__ = ["JOBS", "Coverage", "Vitals", "Watch"]
 
 import datetime as dt
 import threading
@@ -15,6 +15,14 @@ from service.answers.desk import Desk
 from service.answers.status import status
 from service.answers.track_record import track_record
 from service.store import issues, runs, vitals
+
+JOBS = (
+    *("ingest", "ingest-other", "weather", "refit", "compare", "score", "digest"),
+    *("alert", "prune", "hindcast", "repeat", "scheduler"),
+    *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
+)
+"""Every job that may have runs."""
+_NONE_ENDED = {(job, outcome): 0 for job in JOBS for outcome in ("done", "failed")}
 
 
 @dataclass(frozen=True)
@@ -42,7 +50,8 @@ class Vitals:
     last_done : dict
         When each job was done last.
     runs_ended : dict
-        How many runs of each job ended with each outcome.
+        How many runs of each job ended with each outcome; 0 too, as an increase can be told
+        only of what was there before.
     scheduler_seen : datetime | None
         When a scheduler last said that it lives; None when none ever ran.
     """
@@ -79,7 +88,7 @@ class Watch:
         with self._desk.context.database.reading() as connection:
             newest = [i for s in SERIES if (i := issues.latest(connection, s)) is not None]
             last_done = vitals.last_done(connection)
-            runs_ended = vitals.runs_ended(connection)
+            runs_ended = _NONE_ENDED | vitals.runs_ended(connection)
             scheduler = runs.latest(connection, "scheduler")
             mark = vitals.scores_mark(connection)
         scored, coverage = self._scores(mark)

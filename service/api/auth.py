@@ -1,7 +1,9 @@
 """Who may ask: a key in the header Authorization, or, where that is allowed, anyone.
 
 Every endpoint wants a key that may read, save those of `OPEN`; those of `OPERATE` want one that
-may operate, wherever the question comes from.
+may operate, wherever the question comes from. Keys are looked up in the database each time, so that
+one that is revoked ends at once; only while the database is away is a key believed that this
+process saw to be valid within the hour.
 """
 
 from __future__ import annotations
@@ -40,21 +42,24 @@ OPERATE = frozenset({"jobs.ask", "jobs.state"})
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
 _USED_SECONDS = 60.0
+_BELIEVED_SECONDS = 3600.0
+_MOST_BELIEVED = 1024
 _log = logging.getLogger(__name__)
 
 
 def register_auth(app: Flask) -> None:
     """Find out before each request who asks; `require` is for after the limits."""
-    uses = _Uses()
+    uses, seen = _Uses(), _Seen()
 
     def identify() -> None:
         g.key, g.refused = None, ""
-        presented = _presented()
+        presented = None if _is_for_all() else _presented()
         if presented is None:
             return
         desk: Desk = app.extensions["desk"]
-        with desk.context.database.glancing() as connection:
-            key = keys.match(connection, presented)
+        if seen.lately(presented) is None:
+            app.extensions["count_guess"]()
+        key = seen.look_up(desk, presented)
         state = key.state(desk.clock()) if key else "not known"
         if key is None or state != "active":
             g.refused = f"the key is {state}"
@@ -65,7 +70,7 @@ def register_auth(app: Flask) -> None:
 
     def require() -> None:
         settings = app.extensions["desk"].context.settings
-        if request.endpoint in OPEN or request.method == "OPTIONS":
+        if _is_for_all():
             return
         if g.key is None:
             if g.refused or request.endpoint in OPERATE or not _is_open(settings):
@@ -76,6 +81,11 @@ def register_auth(app: Flask) -> None:
 
     app.extensions["require"] = require
     app.before_request(identify)
+
+
+def _is_for_all() -> bool:
+    """Whether no key is wanted, and so no database."""
+    return request.endpoint in OPEN or request.method == "OPTIONS"
 
 
 def _presented() -> str | None:
@@ -126,6 +136,50 @@ def _shown(presented: str) -> str:
     """As much of a key as may stand in a log: its prefix, and nothing of what is not a key."""
     prefix = presented[:20]
     return prefix if prefix.startswith("crossings_") and prefix.isascii() else "of another form"
+
+
+class _Seen:
+    """Looks keys up, and keeps those that were valid when the database was asked last."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, tuple[Key, float]] = {}
+        self._lock = threading.Lock()
+
+    def lately(self, presented: str) -> Key | None:
+        """The key, if it was valid within the hour."""
+        name = keys.hashed(presented)
+        with self._lock:
+            key, seen = self._keys.get(name, (None, 0.0))
+        return key if time.monotonic() - seen < _BELIEVED_SECONDS else None
+
+    def look_up(self, desk: Desk, presented: str) -> Key | None:
+        """The key that is presented, valid or not; None when it is none of ours.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer and the key was not valid lately.
+        """
+        try:
+            with desk.context.database.glancing() as connection:
+                key = keys.match(connection, presented)
+        except Unavailable:
+            believed = self.lately(presented)
+            if believed is None:
+                raise
+            return believed
+        is_valid = key is not None and key.state(desk.clock()) == "active"
+        self._note(presented, key if is_valid else None)
+        return key
+
+    def _note(self, presented: str, valid: Key | None) -> None:
+        name = keys.hashed(presented)
+        with self._lock:
+            self._keys.pop(name, None)
+            if valid is not None:
+                self._keys[name] = valid, time.monotonic()
+            if len(self._keys) > _MOST_BELIEVED:
+                del self._keys[next(iter(self._keys))]  # the one not seen for longest
 
 
 class _Uses:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 __all__ = ["register_limits", "require_store"]
 
-import ipaddress
 import logging
 import time
-from functools import lru_cache
 
 from flask import Flask, g, request
 from limits import RateLimitItem, parse
@@ -18,6 +16,7 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from service.addresses import network
 from service.api.counts import SCHEME
 from service.api.errors import Problem
 from service.settings import Settings, SettingsError
@@ -34,14 +33,8 @@ def register_limits(app: Flask, settings: Settings) -> None:
     window = FixedWindowRateLimiter(_storage(settings))
     away_until = 0.0
 
-    def count() -> None:
+    def hit(limit: RateLimitItem | None, who: str) -> None:
         nonlocal away_until
-        if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
-            return
-        if g.key is None:
-            limit, who = per_address, _network(request.remote_addr or "")
-        else:
-            limit, who = per_key, f"key {g.key.key_id}"
         if limit is None or time.monotonic() < away_until:
             return
         try:
@@ -58,6 +51,19 @@ def register_limits(app: Flask, settings: Settings) -> None:
                 headers={"Retry-After": str(seconds)},
             )
 
+    def count() -> None:
+        if request.endpoint in _UNCOUNTED or request.method == "OPTIONS" or g.refused:
+            return
+        if g.key is None:
+            hit(per_address, network(request.remote_addr or ""))
+        else:
+            hit(per_key, f"key {g.key.key_id}")
+
+    def count_guess() -> None:
+        """Count a key that may be a guess, before it is looked at; by itself, as some are right."""
+        hit(per_address, f"guesses of {network(request.remote_addr or '')}")
+
+    app.extensions["count_guess"] = count_guess
     app.before_request(count)
 
 
@@ -83,15 +89,3 @@ def _storage(settings: Settings) -> Storage:
 
 def _limit(text: str) -> RateLimitItem | None:
     return parse(text) if text else None
-
-
-@lru_cache(maxsize=4096)
-def _network(address: str) -> str:
-    """The address; of an IPv6 one the network, as one reader has a whole network of them."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return "no address"
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(found)

@@ -63,7 +63,7 @@ def ask() -> Response:
     threshold = _threshold(request.form.get("threshold", ""))
     if threshold is None:
         return _form(400, f"Threshold: expected a whole number from 0 to {_LARGEST:,}.")
-    network = f"network {request.remote_addr}"
+    network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
     now = _desk().clock()
     with _desk().context.database.writing() as connection:

@@ -6,7 +6,17 @@ A key reads ``crossings_<prefix>_<secret>``; the prefix finds its row and is sho
 
 from __future__ import annotations
 
-__all__ = ["SCOPES", "Key", "NameTaken", "create", "listing", "match", "revoke", "touch"]
+__all__ = [
+    "SCOPES",
+    "Key",
+    "NameTaken",
+    "create",
+    "hashed",
+    "listing",
+    "match",
+    "revoke",
+    "touch",
+]
 
 import datetime as dt
 import hashlib
@@ -69,7 +79,7 @@ def create(
     assert scope in SCOPES  # the command line offers no other
     prefix = secrets.token_hex(5)
     key = f"crossings_{prefix}_{secrets.token_urlsafe(32)}"
-    values = {"prefix": prefix, "name": name, "scope": scope, "secret_hash": _hash(key)}
+    values = {"prefix": prefix, "name": name, "scope": scope, "secret_hash": hashed(key)}
     try:
         with connection.begin_nested():
             connection.execute(
@@ -85,7 +95,7 @@ def match(connection: sa.Connection, presented: str) -> Key | None:
     form = _FORM.fullmatch(presented)
     query = sa.select(keys).where(keys.c.prefix == (form.group(1) if form else ""))
     row = connection.execute(query).first()
-    same = hmac.compare_digest(_hash(presented), row.secret_hash if row else _NOBODY)
+    same = hmac.compare_digest(hashed(presented), row.secret_hash if row else _NOBODY)
     if row is None or not same:
         return None
     return Key(**{column.name: row._mapping[column] for column in _SHOWN})
@@ -112,5 +122,6 @@ def touch(connection: sa.Connection, key_id: int, now: dt.datetime) -> None:
     connection.execute(keys.update().where(keys.c.key_id == key_id).values(last_used_at=now))
 
 
-def _hash(key: str) -> str:
+def hashed(key: str) -> str:
+    """What is kept of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

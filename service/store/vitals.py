@@ -20,12 +20,17 @@ import sqlalchemy as sa
 
 from service.store.tables import issue_scores, issues, runs, runs_deleted
 
+_PASSING = ("running", "stopped")
+
 
 def runs_ended(connection: sa.Connection) -> dict[tuple[str, str], int]:
-    """How many runs there ever were of each job with each outcome, but for those under way."""
+    """How many runs there ever were of each job with each outcome that lasts.
+
+    A run that was stopped may be claimed again and end otherwise: its number would go down.
+    """
     d = runs_deleted.c
-    kept = _counted(runs.c.outcome != "running").subquery()
-    gone = sa.select(d.job, d.outcome, d.number)
+    kept = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
+    gone = sa.select(d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
     both = sa.union_all(sa.select(kept), gone).subquery().c
     rows = connection.execute(
         sa.select(both.job, both.outcome, sa.func.sum(both.number))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.addresses import AddressError, clean, domain
+from service.addresses import AddressError, clean, domain, network
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,17 @@ def test_no_character_that_ends_a_header_or_a_command_comes_through(
 def test_the_domain_is_what_follows_the_at() -> None:
     assert domain("Some Name <a@b.org>") == "b.org"
     assert domain("a@b.org") == "b.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("", "no address"),
+        ("unix:", "no address"),
+    ],
+)
+def test_a_network_is_what_one_reader_has(address: str, expected: str) -> None:
+    assert network(address) == expected

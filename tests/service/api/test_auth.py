@@ -3,16 +3,24 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
+import tempfile
 from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from service.answers.desk import Desk
+from service.api import auth as module
 from service.api.auth import OPEN, OPERATE
 from service.app import create_app
-from service.context import Context
+from service.context import Context, open_context
+from service.settings import Settings
 from service.store import keys
 from tests.service.support import NOW, Hand, sql_counted
+from tests.support.away import Away
 
 FORECAST = "/v1/series/people/forecast"
 
@@ -142,3 +150,68 @@ def test_only_a_hash_is_stored(context: Context) -> None:
         rows = connection.exec_driver_sql("SELECT * FROM keys").all()
     assert key[-43:] not in str(rows)
     assert "secret" not in str(keys.Key.__dataclass_fields__)
+
+
+@pytest.fixture
+def away(postgresql: str) -> Iterator[Away]:
+    with tempfile.TemporaryDirectory(prefix="pg-") as folder:  # a socket's path must be short
+        yield Away(postgresql, Path(folder))
+
+
+@pytest.fixture
+def far(away: Away, tmp_path: Path) -> Iterator[Context]:
+    opened = open_context(Settings(var_dir=tmp_path, database_url=away.url, host="0.0.0.0"))
+    with opened.database.writing() as connection:
+        connection.execute(sa.text("DELETE FROM keys"))
+    yield opened
+    opened.database.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_key_seen_lately_is_believed_while_the_database_is_away(
+    far: Context, away: Away, clock: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    web = create_app(far, clock).test_client()
+    lasting, other = make(far), make(far, "operate")
+    short = make(far, expires=NOW + dt.timedelta(minutes=1))
+    revoked = make(far, expires=NOW + dt.timedelta(days=1))
+
+    def ask(key: str, path: str = "/metrics") -> int:
+        return web.get(path, headers=bearer(key)).status_code
+
+    assert [ask(key) for key in (lasting, short, revoked)] == [200] * 3
+    with far.database.writing() as connection:
+        assert keys.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
+    assert ask(revoked) == 401, "at once while the database answers"
+    away.go()
+    assert "store_up 0.0" in web.get("/metrics", headers=bearer(lasting)).text
+    assert ask(short) == 200
+    clock.now += dt.timedelta(minutes=1)
+    assert (ask(short), ask(revoked), ask(other)) == (401, 503, 503), "expired, revoked, unseen"
+    assert ask(lasting[:-1] + ("a" if lasting[-1] != "a" else "b")) == 503
+    assert [ask(key, "/livez") for key in (lasting, other, "nonsense")] == [200] * 3
+    monkeypatch.setattr(module, "_BELIEVED_SECONDS", 0.0)
+    assert ask(lasting) == 503, "not for longer than an hour"
+    away.come_back()
+    assert [ask(key) for key in (lasting, short, revoked)] == [200, 401, 401]
+
+
+def test_no_more_keys_are_believed_than_are_kept(
+    context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_BELIEVED", 2)
+    seen, desk = module._Seen(), Desk(context, clock)
+    with context.database.writing() as connection:
+        made = [keys.create(connection, f"{n}", "read", NOW) for n in range(3)]
+    found = [seen.look_up(desk, key) for key in made]
+    assert [seen.lately(key) for key in made] == [None, *found[1:]]
+    assert made[2] not in str(vars(seen))
+
+
+def test_open_endpoints_look_no_key_up(closed: FlaskClient, context: Context) -> None:
+    with sql_counted(context) as statements:
+        assert closed.get("/livez", headers=bearer(make(context))).status_code == 200
+        asked = [text for text in statements if text.startswith("SELECT")]
+        closed.options(FORECAST, headers=bearer("nonsense"))
+    assert not [text for text in asked if "keys" in text]
+    assert not [text for text in statements if text.startswith("SELECT keys")]

@@ -20,7 +20,7 @@ from service.app import create_app
 from service.context import Context
 from service.settings import Settings, SettingsError
 from service.store import keys
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, Hand, sql_counted
 
 FORECAST = "/v1/series/people/forecast"
 
@@ -47,10 +47,26 @@ def test_a_key_is_counted_by_itself_and_guesses_by_their_address(
 ) -> None:
     with context.database.writing() as connection:
         key = keys.create(connection, "one", "read", NOW)
-    mine = {"Authorization": f"Bearer {key}"}
+        late = keys.create(connection, "two", "read", NOW)
+    mine, unseen = ({"Authorization": f"Bearer {each}"} for each in (key, late))
     guess = {"Authorization": f"Bearer crossings_0123456789_{'a' * 43}"}
-    assert [few.get(FORECAST, headers=guess).status_code for _ in range(4)] == [401] * 3 + [429]
-    assert [few.get(FORECAST, headers=mine).status_code for _ in range(3)] == [200, 200, 429]
+    assert few.get(FORECAST, headers=mine).status_code == 200
+    # The first time that a key is seen it may be a guess, too.
+    assert [few.get(FORECAST, headers=guess).status_code for _ in range(3)] == [401, 401, 429]
+    assert few.get(FORECAST).status_code == 200, "whoever guesses is counted by itself"
+    assert [few.get(FORECAST, headers=mine).status_code for _ in range(2)] == [200, 429]
+    elsewhere = {"REMOTE_ADDR": "127.0.0.2"}
+    assert few.get(FORECAST, headers=unseen).status_code == 429, "not even right ones are tried"
+    assert few.get(FORECAST, headers=unseen, environ_base=elsewhere).status_code == 200
+
+
+def test_guesses_beyond_the_limit_are_not_looked_up(few: FlaskClient, context: Context) -> None:
+    for number in range(6):
+        guess = {"Authorization": f"Bearer crossings_{number:010x}_{'a' * 43}"}
+        with sql_counted(context) as statements:
+            few.get(FORECAST, headers=guess)
+        looked = [text for text in statements if "FROM keys" in text]
+        assert len(looked) == (number < 3)
 
 
 def test_a_network_of_addresses_is_one_reader(few: FlaskClient) -> None:

@@ -18,8 +18,10 @@ import yaml
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.answers.vitals import JOBS
 from service.app import create_app
 from service.context import Context
+from service.jobs.schedule import schedule
 from service.jobs.score import score
 from service.settings import Settings
 from service.store import keys, runs
@@ -41,8 +43,8 @@ Scrape = dict[tuple[str, frozenset[tuple[str, str]]], float]
 _PROMTOOL = shutil.which("promtool")
 # Words of the query language, beside names of metrics and labels.
 _WORDS = {
-    *("absent", "and", "by", "histogram_quantile", "increase", "on", "or", "rate", "sum", "time"),
-    *("le", "series_id"),
+    *("absent", "and", "by", "histogram_quantile", "increase", "label_replace", "on", "or", "rate"),
+    *("le", "series_id", "sum", "time"),
 }
 
 
@@ -185,6 +187,24 @@ def test_without_a_database_the_rest_is_told(tmp_path: Path, clock: Hand) -> Non
     assert not [name for name, _ in found if name.startswith(("job_", "forecast_", "service_"))]
 
 
+def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
+    """What appears with its first failure has not increased."""
+    found = scraped(create_app(empty, clock).test_client())
+    all_on = {
+        "source": "govuk",
+        "weather": "openmeteo",
+        "smtp_host": "mail",
+        "webhook_url": "http://x",
+    }
+    named = {item.name for item in schedule(Settings(**all_on)) if item.is_recorded}
+    for text in (path.read_text("utf-8") for path in (ROOT / "service" / "jobs").glob("*.py")):
+        named |= set(re.findall(r'perform\(\s*context,\s*"([a-z-]+)"', text))
+    assert {"ingest", "refit", "renew", "prune", "scheduler"} <= named | {"ingest"} <= set(JOBS)
+    for job in JOBS:
+        for outcome in ("done", "failed"):
+            assert value(found, "job_runs_total", job=job, outcome=outcome) == 0
+
+
 def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
     found = scraped(create_app(empty, clock).test_client())
     assert value(found, "service_status", status="degraded") == 1
@@ -268,6 +288,7 @@ def test_alert_rules_name_metrics_that_a_scrape_has(scored: Context, clock: Hand
         assert named and named <= there, rule["alert"]
         for name, inside in re.findall(r"([a-z_]+)\{([^}]*)\}", rule["expr"]):
             labels = {key for sample, pairs in found if sample == name for key, _ in pairs}
+            labels |= {"exported_job"} if "job" in labels else set()
             assert set(re.findall(r"([a-z_]+)[=!]", inside)) <= labels, rule["alert"]
 
 

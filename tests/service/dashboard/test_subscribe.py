@@ -148,6 +148,18 @@ def test_one_network_asks_twenty_times_a_day(web: FlaskClient) -> None:
     assert other.status_code == 200
 
 
+def test_addresses_of_one_network_are_one_asker(web: FlaskClient) -> None:
+    found = [
+        web.post(
+            "/subscribe",
+            data={"address": f"a{at}@example.org"},
+            environ_base={"REMOTE_ADDR": f"2001:db8::{at}"},
+        ).status_code
+        for at in range(1, 22)
+    ]
+    assert found == [200] * 20 + [429]
+
+
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_a_network_is_told_by_a_proxy_that_is_believed(proxies: int, mailing: Context) -> None:
     own = Settings(**(mailing.settings.model_dump() | {"trusted_proxies": proxies}))

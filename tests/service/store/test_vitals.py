@@ -37,6 +37,23 @@ def test_runs_are_counted_by_job_and_outcome(database: Database) -> None:
         }
 
 
+def test_no_count_goes_down_when_a_stopped_run_is_claimed_again(database: Database) -> None:
+    seen = []
+    with database.writing() as connection:
+        for outcome in ("stopped", "stopped", "done"):
+            run_id = runs.claim(connection, "ingest", "monday", NOW)
+            assert run_id
+            seen.append(vitals.runs_ended(connection))
+            runs.finish(connection, run_id, outcome, None, {}, NOW)
+            seen.append(vitals.runs_ended(connection))
+    assert seen == [{}] * 5 + [{("ingest", "done"): 1}]
+    ended(database, "refit", "stopped", 9)
+    ended(database, "refit", "stopped", 8)
+    with database.writing() as connection:
+        assert runs.prune(connection, NOW - dt.timedelta(days=1)) == 1
+    assert counted(database) == seen[-1], "nor when it is deleted"
+
+
 def test_what_was_counted_stays_counted_when_old_rows_are_deleted(database: Database) -> None:
     """A count that went down would look as if as many had run anew."""
     for day in range(9, -1, -1):

@@ -1,0 +1,35 @@
+"""A database that goes away, and comes back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from service.store.database import connect
+
+
+class Away:
+    """A real PostgreSQL whose socket can be taken away, and put back."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = sa.make_url(url)
+        self._there = Path(str(self._url.query["host"])) / ".s.PGSQL.5432"
+        self._here = folder / self._there.name
+        self._here.symlink_to(self._there)
+        self.url = self._url.set(query={"host": str(folder)}).render_as_string(False)
+
+    def go(self) -> None:
+        self._here.unlink()
+        direct = connect(self._url.render_as_string(False))
+        with direct.writing() as connection:
+            connection.execute(
+                sa.text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"
+                )
+            )
+        direct.close()
+
+    def come_back(self) -> None:
+        self._here.symlink_to(self._there)
