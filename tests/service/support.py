@@ -9,9 +9,11 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +144,18 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
+
+
+def at_once(threads: int, work: Callable[[], Any]) -> list[Any]:
+    """What `work` returns in each of so many threads that begin it at the same moment."""
+    start = threading.Barrier(threads)
+
+    def run(_: int) -> Any:
+        start.wait()
+        return work()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, range(threads)))
 
 
 def bind() -> None:
