@@ -76,7 +76,7 @@ def _in_the_uk(moment: dt.datetime) -> str:
 @click.command()
 @click.pass_obj
 def prune(settings: Settings) -> None:
-    """Delete issues, rows of runs and raw files that are older than the settings keep.
+    """Delete what is older than the settings keep: issues, what only they need, runs, raw files.
 
     \b
     Example:

@@ -27,7 +27,10 @@ def test_a_time_that_comes_twice_a_year_is_refused(crossings: Crossings) -> None
 
 
 def test_prune(crossings: Crossings) -> None:
-    assert crossings("prune").stdout == "0 issues and 0 rows of runs deleted\n"
+    assert crossings("prune").stdout == (
+        "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests, "
+        "0 alarms deleted\n"
+    )
 
 
 def test_what_somebody_asked_for_was_due_at_no_time(crossings: Crossings, context: Context) -> None:
