@@ -13,10 +13,9 @@ import hashlib
 import io
 import json
 import re
-import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
@@ -24,7 +23,8 @@ from typing import IO, Any
 
 from service.clock import instant, utc_now
 from service.context import Context
-from service.registry.files import sync_folder, unique, whole, write_whole
+from service.registry.files import whole
+from service.registry.staging import staged
 from service.settings import Settings
 from service.store import dump
 from service.store.database import connect
@@ -127,7 +127,8 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
     Raises
     ------
     BackupError
-        If `file` is not whole, or something would be overwritten that may not be.
+        If `file` is not whole, something would be overwritten that may not be, or the models could
+        not be put in their places: that is tried before the database is touched.
     DatabaseError
         If the database does not answer, or `file` is of a version to come.
     """
@@ -142,16 +143,29 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
                 raise BackupError(
                     f"{', '.join(in_the_way)} would be overwritten: --overwrite allows it"
                 )
-        with _staged(settings, file) as put_in_place:
+        with contextlib.ExitStack() as stack:
+            models = staged(settings.models_dir, settings.fitted_folder, _members(file))
+            with _said("nothing is restored"):
+                put_in_place = stack.enter_context(models)
             made = _schema(file)
             with database.renewing(made.revision) as connection:
                 counts = dump.fill(connection, made, _parts(file))
                 if counts != told.rows:
                     raise BackupError(f"{file} has changed while it was read")
-            put_in_place()
+            with _said("the database is restored, the models are not"):
+                put_in_place()
     finally:
         database.close()
     return told
+
+
+@contextlib.contextmanager
+def _said(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = f"{error.filename} cannot be written" if error.filename else "not written"
+        raise BackupError(f"{place} ({error.strerror}): {what}") from error
 
 
 def _write(context: Context, stream: IO[bytes]) -> Told:
@@ -256,38 +270,3 @@ def _in_the_way(settings: Settings, file: Path) -> list[str]:
             if place.exists() and place.read_bytes() != stream.read():
                 found.append(str(place))
     return found
-
-
-@contextlib.contextmanager
-def _staged(settings: Settings, file: Path) -> Iterator[Callable[[], None]]:
-    """Write the models beside their places; what is yielded puts them there."""
-    root = settings.fitted_folder
-    root.mkdir(parents=True, exist_ok=True)
-    stage = root / f".restoring.{unique()}"
-    stage.mkdir()
-    declared: dict[Path, bytes] = {}
-
-    def put_in_place() -> None:
-        for place, content in declared.items():
-            # The folder may be read-only, as in an image, where it holds the same anyway.
-            if not place.exists() or place.read_bytes() != content:
-                place.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(place, content)
-        for old in root.glob("[!.]*"):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-        for new in sorted(stage.iterdir()):
-            new.rename(root / new.name)
-        sync_folder(root)
-
-    try:
-        for name, stream in _members(file):
-            room, _, rest = name.partition("/")
-            if room == "models":
-                declared[settings.models_dir / rest] = stream.read()
-            elif room == "fitted":
-                place = stage / rest
-                place.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(place, stream.read())
-        yield put_in_place
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)

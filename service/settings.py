@@ -165,7 +165,9 @@ class Settings(WebSettings):
     keep_issues_days: int = Field(
         1827, ge=366, description="Days that issues and their scores are kept."
     )
-    keep_runs_days: int = Field(400, ge=30, description="Days that the rows of runs are kept.")
+    keep_runs_days: int = Field(
+        400, ge=30, description="Days that the rows of runs, requests and alarms are kept."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
     )

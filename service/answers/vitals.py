@@ -89,7 +89,7 @@ class Watch:
             newest = [i for s in SERIES if (i := issues.latest(connection, s)) is not None]
             last_done = vitals.last_done(connection)
             runs_ended = _NONE_ENDED | vitals.runs_ended(connection)
-            scheduler = runs.latest(connection, "scheduler")
+            scheduler = runs.liveliest(connection, "scheduler")
             mark = vitals.scores_mark(connection)
         scored, coverage = self._scores(mark)
         return Vitals(

@@ -18,6 +18,7 @@ from service import addresses
 from service.addresses import AddressError
 from service.answers.errors import NoAnswer
 from service.answers.headline import DAY_THRESHOLD
+from service.cli.out import write_out
 from service.clock import instant, utc_now
 from service.context import Context, open_context
 from service.settings import Settings
@@ -139,11 +140,11 @@ def _write(out: Path, week: str, press: object, reader: object, content: bytes) 
     html = press.html(reader)
     for name, png in (("light", press.charts.light), ("dark", press.charts.dark)):
         file = f"{week}-{name}.png"
-        (out / file).write_bytes(png)
+        write_out(out / file, png)
         html = html.replace(f"cid:{press.cid(name)}", file)
-    (out / f"{week}.eml").write_bytes(content)
-    (out / f"{week}.html").write_text(html, "utf-8")
-    (out / f"{week}.txt").write_text(press.text(reader), "utf-8")
+    texts = {"html": html.encode(), "txt": press.text(reader).encode()}
+    for form, written in ({"eml": content} | texts).items():
+        write_out(out / f"{week}.{form}", written)
     click.echo(f"{press.subject}\n{len(content):,} bytes; .eml, .html, .txt and .png in {out}")
 
 

@@ -94,7 +94,8 @@ def main() -> None:
         known = _expected(error)
         if known is None:
             raise
-        click.echo(f"Error: {error}", err=True)
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        click.echo(f"Error: {said}", err=True)
         sys.exit(known)
     sys.exit(status if isinstance(status, int) else 0)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["backtest", "forecast"]
 
 import csv
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -20,9 +21,11 @@ from forecast import backtest as backtests
 from forecast import joint, specs
 from forecast.covariates import CovariatesError
 from forecast.forecasters.base import Forecaster
+from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, as_date, as_day
 from service.answers.bands import bands
 from service.answers.totals import between
+from service.cli.out import write_out
 from service.cli.progress import counting
 from service.cli.workers import on_cluster, on_processes
 from service.registry import declared
@@ -107,7 +110,7 @@ def forecast(
         raise click.UsageError(f"{covariates}: {error}") from error
     drawn = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
-        np.savez_compressed(paths_out, paths=drawn.values, dates=drawn.dates.astype(str))
+        _write_paths(paths_out, drawn)
     rows = bands(drawn, horizon, _LEVELS)
     known = figures[series]
     spans = [days for days in (7, 28) if days <= horizon]
@@ -217,8 +220,15 @@ def backtest(
         )
     found = backtests.summary(protocol, *run)
     if out:
-        out.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        write_out(out, (json.dumps(found, indent=2) + "\n").encode())
     _show_backtest(found)
+
+
+def _write_paths(file: Path, drawn: Paths) -> None:
+    stream = io.BytesIO()
+    np.savez_compressed(stream, paths=drawn.values, dates=drawn.dates.astype(str))
+    named = file if file.suffix == ".npz" else file.with_name(f"{file.name}.npz")
+    write_out(named, stream.getvalue())
 
 
 def _figures(data: Path, series: str) -> dict[str, DailySeries]:

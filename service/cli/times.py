@@ -50,6 +50,8 @@ def _rows(context: Context) -> list[dict[str, Any]]:
         due = item.next_due(now)
         with context.database.reading() as connection:
             last = runs.latest(connection, item.name)
+        # Of what keeps its own record a row may be of no time, but of somebody who asked.
+        was_due = last.period if last and item.is_recorded else None
         rows.append(
             {
                 "job": item.name,
@@ -58,8 +60,8 @@ def _rows(context: Context) -> list[dict[str, Any]]:
                 "is_recorded": item.is_recorded,
                 "next_at": instant(due) if due else None,
                 "next_uk": _in_the_uk(due) if due else "never",
-                "last_due_at": last.period if last else None,
-                "last_due_uk": _in_the_uk(dt.datetime.fromisoformat(last.period)) if last else None,
+                "last_due_at": was_due,
+                "last_due_uk": _in_the_uk(dt.datetime.fromisoformat(was_due)) if was_due else None,
                 "last_outcome": last.outcome if last else None,
                 "last_reason": last.reason if last else None,
             }
@@ -74,7 +76,7 @@ def _in_the_uk(moment: dt.datetime) -> str:
 @click.command()
 @click.pass_obj
 def prune(settings: Settings) -> None:
-    """Delete issues, rows of runs and raw files that are older than the settings keep.
+    """Delete what is older than the settings keep: issues, what only they need, runs, raw files.
 
     \b
     Example:

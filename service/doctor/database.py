@@ -83,7 +83,7 @@ def scheduler(settings: Settings, database: Database, now: dt.datetime) -> Itera
     with database.reading() as connection:
         if not vitals.has_tables(connection):
             return
-        last = runs.latest(connection, "scheduler")
+        last = runs.liveliest(connection, "scheduler")
         newest = vitals.newest_moment(connection)
         running = [run for run in runs.under_way(connection) if run.job != "scheduler"]
     if newest is not None and newest - now > _APART:

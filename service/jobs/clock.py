@@ -130,7 +130,8 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         with context.database.reading() as connection:
             there = runs.find(connection, item.name, period)
         # What was stopped is claimed again; what runs, or ended, is somebody's.
-        if (there is None or there.outcome == "stopped") and item.is_needed(context):
+        is_open = there.outcome == "stopped" if there else not item.is_over(due, now)
+        if is_open and item.is_needed(context, due):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
         lasting.warn(_log, about, error)

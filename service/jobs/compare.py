@@ -29,6 +29,7 @@ from service.settings import Settings
 from service.store import observations, scores
 from service.store.observations import known_together
 from service.store.scores import Key
+from service.store.weather import Past
 
 _HORIZON, _PATHS = 28, 1000
 _MONDAY = as_day("2018-01-01")
@@ -75,9 +76,10 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     lead = figures[joint.leading(figures)]
     origins = _origins(lead, settings.champion_origins)
     with context.database.reading() as connection:
+        told = Past(connection)  # a key is of the weather too, whether or not its scores are kept
         known = {
             origin: drivers(
-                connection, specs, settings, origin, assumed_known_at(as_date(origin))
+                connection, specs, settings, origin, assumed_known_at(as_date(origin)), told
             ).covariates
             for origin in origins
         }

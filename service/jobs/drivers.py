@@ -18,6 +18,7 @@ from service.clock import instant
 from service.settings import Settings
 from service.store import weather
 from service.store.database import Connection
+from service.store.weather import Past
 
 NAMES = (
     "wave_height_night_mean_m",
@@ -88,28 +89,43 @@ def drivers(
     settings: Settings,
     origin: Day,
     as_of: dt.datetime,
+    told: Past | None = None,
 ) -> Drivers:
-    """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`."""
+    """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`.
+
+    Parameters
+    ----------
+    told : Past | None
+        What was read before on this connection, for whoever asks of many moments.
+    """
     if settings.weather == "off":
         return Drivers("off", "no weather is read (CROSSINGS_WEATHER is off)")
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model makes anything of the weather")
-    return as_known(connection, origin, as_of, settings.horizon)
+    return as_known(connection, origin, as_of, settings.horizon, told)
 
 
-def as_known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int) -> Drivers:
+def as_known(
+    connection: Connection,
+    origin: Day,
+    as_of: dt.datetime,
+    horizon: int,
+    told: Past | None = None,
+) -> Drivers:
     """The weather up to `origin`, and at most `horizon` days after it, as known at `as_of`.
 
     Weather that is missing, old or broken is none: a forecast never fails for want of it.
     """
     try:
-        return _known(connection, origin, as_of, horizon)
+        return _known(connection, origin, as_of, horizon, told)
     except (CovariatesError, ValueError, KeyError, TypeError, zlib.error) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
 
 
-def _known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int) -> Drivers:
+def _known(
+    connection: Connection, origin: Day, as_of: dt.datetime, horizon: int, told: Past | None
+) -> Drivers:
     ahead = weather.newest(connection, "forecast", as_of)
     if ahead is None:
         return Drivers("missing", "no forecast of the weather was read yet")
@@ -118,7 +134,7 @@ def _known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int
         said = f"the newest forecast of the weather was read {read}, over {hours} hours ago"
         return Drivers("missing", said)
     day = as_date(origin)
-    table = weather.covariates(connection, NAMES, day, as_of)
+    table = weather.covariates(connection, NAMES, day, as_of, told)
     if table is None:
         return Drivers("missing", f"the weather of {day} is not stored")
     found = table.at(origin, horizon)
@@ -129,7 +145,7 @@ def _known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int
         )
     if not found.n_ahead:
         return Drivers("missing", f"no day after {day} is foreseen without a gap")
-    told = {
+    used = {
         "read_at": instant(ahead.seen_at),
         "made_at": instant(ahead.made_at),
         "days_ahead": found.n_ahead,
@@ -137,4 +153,4 @@ def _known(connection: Connection, origin: Day, as_of: dt.datetime, horizon: int
         "columns": list(found.names),
     }
     through = day + dt.timedelta(days=found.n_ahead)
-    return Drivers("used", f"the weather as foreseen through {through}", found, told)
+    return Drivers("used", f"the weather as foreseen through {through}", found, used)

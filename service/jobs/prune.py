@@ -10,21 +10,52 @@ from service.clock import utc_now
 from service.context import Context
 from service.jobs import gather
 from service.jobs.record import Outcome, perform
-from service.store import retention, runs
+from service.settings import Settings
+from service.store import alarm_events, requests, retention, runs, scores, weather
+from service.store.database import Connection
+
+_WEEK = dt.timedelta(weeks=1)
+_SAID = {
+    "issues": "issues",
+    "weather": "forecasts of the weather",
+    "scores": "scores of models",
+    "runs": "rows of runs",
+    "requests": "requests",
+    "alarms": "alarms",
+}
 
 
 def prune(context: Context, period: str | None = None) -> Outcome:
-    """Delete issues, rows of runs and raw bytes past the days that the settings keep them."""
+    """Delete what is past the days that the settings keep it: issues, what only they need, runs."""
     return perform(context, "prune", lambda _: _prune(context), period)
 
 
 def _prune(context: Context) -> Outcome:
     settings, now = context.settings, utc_now()
+    issued = now - dt.timedelta(days=settings.keep_issues_days)
+    ran = now - dt.timedelta(days=settings.keep_runs_days)
     with context.database.writing() as connection:
-        issues = retention.prune_issues(
-            connection, now - dt.timedelta(days=settings.keep_issues_days)
+        detail = {"issues": retention.prune_issues(connection, issued)}
+        compared = _compared(connection, settings, issued)
+        foreseen = min(
+            one for one in (issued, compared, retention.oldest_live(connection)) if one is not None
         )
-        rows = runs.prune(connection, now - dt.timedelta(days=settings.keep_runs_days))
+        detail |= {
+            "weather": weather.prune(connection, foreseen),
+            "scores": scores.prune(connection, compared.date()),
+            "runs": runs.prune(connection, ran),
+            "requests": requests.prune(connection, ran),
+            "alarms": alarm_events.prune(connection, ran),
+        }
     gather.prune(settings)
-    detail = {"issues": issues, "runs": rows}
-    return Outcome("done", f"{issues} issues and {rows} rows of runs deleted", detail)
+    said = ", ".join(f"{detail[name]} {what}" for name, what in _SAID.items())
+    return Outcome("done", f"{said} deleted", detail)
+
+
+def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:
+    """A moment before any that a comparison asks about; figures that are late put it off."""
+    newest = scores.newest(connection)
+    if newest is None:
+        return issued
+    first = newest - (settings.champion_origins + 1) * _WEEK
+    return min(issued, dt.datetime.combine(first, dt.time(), dt.UTC))

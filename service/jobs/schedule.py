@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from apscheduler.triggers.cron import CronTrigger
 
-from service.clock import LONDON, uk_day, utc_now
+from service.clock import LONDON, uk_day
 from service.context import Context
 from service.jobs.alert import alert
 from service.jobs.cycle import renew
@@ -27,7 +27,7 @@ _SAFE_HOUR = 2
 Work = Callable[[Context, str], Outcome | None]
 
 
-def _always(context: Context) -> bool:  # noqa: ARG001
+def _always(context: Context, due: dt.datetime) -> bool:  # noqa: ARG001
     return True
 
 
@@ -42,18 +42,22 @@ class Scheduled:
     work : callable
         Called with the context and the period.
     is_needed : callable
-        Asked before; a time at which there is no need leaves no row.
+        Asked before, with the time that was due; one without need leaves no row, and is asked about
+        until it is too old to be caught up.
     is_recorded : bool
         Whether each time has a row of its own, and a missed one is caught up; what keeps its own
         record of what is due needs neither.
+    until_hour : int
+        Hour of its day, UK time, from which a time that was not begun is not caught up.
     """
 
     name: str
     crons: tuple[str, ...]
     work: Work
     about: str
-    is_needed: Callable[[Context], bool] = _always
+    is_needed: Callable[[Context, dt.datetime], bool] = _always
     is_recorded: bool = True
+    until_hour: int | None = None
 
     @property
     def triggers(self) -> list[CronTrigger]:
@@ -64,6 +68,13 @@ class Scheduled:
         """The first of its times after that moment, in UTC."""
         fires = [trigger.get_next_fire_time(None, after + _SECOND) for trigger in self.triggers]
         return min((at.astimezone(dt.UTC) for at in fires if at), default=None)
+
+    def is_over(self, due: dt.datetime, now: dt.datetime) -> bool:
+        """Whether it is too late at `now` to begin what was due."""
+        if self.until_hour is None:
+            return False
+        day, at = uk_day(due), now.astimezone(LONDON)
+        return at.date() > day or (at.date() == day and at.hour >= self.until_hour)
 
     def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
         """The last of its times up to `now`, if there was one after `since`; in UTC."""
@@ -92,7 +103,8 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
                 (*_again(settings, daily, "*"), *_again(settings, weekend, _WEEKEND)),
                 renew,
                 "the same, while GOV.UK lacks the figure of the day before",
-                _lacks_yesterday,
+                _lacks_day_before,
+                until_hour=settings.ingest_until_hour,
             ),
             Scheduled(
                 "read-weather",
@@ -142,7 +154,7 @@ def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, 
     return (f"*/{settings.ingest_again_minutes} {begin}-{end} * * {days}",)
 
 
-def _lacks_yesterday(context: Context) -> bool:
+def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
     with context.database.reading() as connection:
         span = observations.span(connection, "people")
-    return span is None or span[1] < uk_day(utc_now()) - dt.timedelta(days=1)
+    return span is None or span[1] < uk_day(due) - dt.timedelta(days=1)

@@ -8,7 +8,7 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,18 +23,27 @@ def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     ----------
     mode : int
         Who may do what with it, as far as the process's own mask allows.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, with `file` as its `filename`.
     """
     beside = file.with_name(f".{file.name}.{unique()}")
-    beside.unlink(missing_ok=True)  # left by one that was killed, whose number we have now
     try:
+        beside.unlink(missing_ok=True)  # left by one that was killed, whose number we have now
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(file)
-    except BaseException:
-        beside.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        # A disk that is full names no file, and nobody knows the one beside.
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):
+            raise OSError(error.errno, error.strerror or str(error), str(file)) from error
         raise
     sync_folder(file.parent)
 

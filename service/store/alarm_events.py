@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Event", "failed", "posted", "record", "standing", "waiting"]
+__all__ = ["Event", "failed", "posted", "prune", "record", "standing", "waiting"]
 
 import datetime as dt
 import hashlib
@@ -42,9 +42,8 @@ class Event:
 def standing(connection: sa.Connection) -> dict[tuple[str, str], dict[str, Any]]:
     """The alarms of which it was recorded that they began and not that they ended."""
     c = alarm_events.c
-    last = sa.select(sa.func.max(c.event_id)).group_by(c.name, c.series_id)
     rows = connection.execute(
-        sa.select(c.name, c.series_id, c.alarm).where(c.event_id.in_(last), c.event == "began")
+        sa.select(c.name, c.series_id, c.alarm).where(c.event_id.in_(_last()), c.event == "began")
     )
     return {(row.name, row.series_id): row.alarm for row in rows}
 
@@ -54,10 +53,11 @@ def record(connection: sa.Connection, event: str, alarm: dict[str, Any], now: dt
     c = alarm_events.c
     name, series_id = alarm["name"], alarm["series_id"] or ""
     before = connection.scalar(
-        sa.select(sa.func.count()).where(c.name == name, c.series_id == series_id)
+        sa.select(sa.func.max(c.event_id)).where(c.name == name, c.series_id == series_id)
     )
-    # Counted on, so that two who find the same cannot both record it.
-    digest = hashlib.sha256(f"{name} {series_id} {before}".encode()).hexdigest()
+    # Of the one before, so that two who find the same cannot both record it; that one is never
+    # deleted before this one is there, so that no id comes twice.
+    digest = hashlib.sha256(f"{name} {series_id} after {before or 0}".encode()).hexdigest()
     connection.execute(
         alarm_events.insert().values(
             message_id=f"alarm_{digest[:24]}",
@@ -88,6 +88,19 @@ def posted(connection: sa.Connection, event: Event, outcome: str, now: dt.dateti
 def failed(connection: sa.Connection, event: Event, next_at: dt.datetime) -> None:
     """Record an attempt in vain, and when the next one is due."""
     _set(connection, event, attempts=event.attempts + 1, next_at=next_at)
+
+
+def prune(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete what was posted or given up before that moment, but for the last of each alarm."""
+    c = alarm_events.c
+    old = sa.and_(c.ended_at < before, c.event_id.not_in(_last()))
+    return int(connection.execute(alarm_events.delete().where(old)).rowcount)
+
+
+def _last() -> sa.Select[tuple[int]]:
+    """The last event of each alarm."""
+    c = alarm_events.c
+    return sa.select(sa.func.max(c.event_id)).group_by(c.name, c.series_id)
 
 
 def _set(connection: sa.Connection, event: Event, **values: Any) -> None:

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 
 from service.store.tables import asks, salts
 
+_ASKING = 0x61736B73  # any number that is always the same
+
 
 def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetime) -> list[str]:
     """Note that each of `who` asked; return those who did so more often than they may in a day.
@@ -22,6 +24,8 @@ def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetim
     who : mapping of str to int
         Whom to count, such as an address or a network address, and how often each may ask.
     """
+    if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ASKING)))
     salt = _salt(connection, now.astimezone(dt.UTC).date())
     digests = {name: hashlib.sha256(f"{salt} {name}".encode()).hexdigest() for name in who}
     rows = connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "period"]
+__all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "period", "prune"]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -143,3 +143,11 @@ def finish(
         .where(job_requests.c.request_id == request_id)
         .values(outcome=outcome, reason=reason, finished_at=now)
     )
+
+
+def prune(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete what ended before that moment, but for the newest: its number must not come again."""
+    c = job_requests.c
+    newest = sa.select(sa.func.max(c.request_id)).scalar_subquery()
+    old = sa.and_(c.finished_at < before, c.request_id < newest)
+    return int(connection.execute(job_requests.delete().where(old)).rowcount)

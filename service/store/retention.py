@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["prune_issues"]
+__all__ = ["oldest_live", "prune_issues"]
 
 import datetime as dt
 
@@ -51,3 +51,10 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
     for table in (editions, issue_scores, issue_notes, issue_paths):
         connection.execute(table.delete().where(table.c.issue_id.in_(old)))
     return int(connection.execute(issues.delete().where(c.issue_id.in_(old))).rowcount)
+
+
+def oldest_live(connection: sa.Connection) -> dt.datetime | None:
+    """The earliest moment as of which a live issue was made that is still there."""
+    c = issues.c
+    query = sa.select(c.as_of).where(c.kind == "live").order_by(c.as_of).limit(1)
+    return connection.scalar(query)

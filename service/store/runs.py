@@ -12,6 +12,7 @@ __all__ = [
     "finish",
     "holds",
     "latest",
+    "liveliest",
     "prune",
     "recent",
     "under_way",
@@ -202,6 +203,19 @@ def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> R
     if outcome:
         query = query.where(runs.c.outcome == outcome)
     row = connection.execute(query).first()
+    return Run(**row._mapping) if row else None
+
+
+def liveliest(connection: sa.Connection, job: str) -> Run | None:
+    """The run of `job` that gave a sign of life last; one that has ended only if none goes on.
+
+    Of two at a time the newer one need not be the one that goes on.
+    """
+    c = runs.c
+    ended = sa.case((c.outcome == "running", 0), else_=1)
+    seen = sa.func.coalesce(c.heartbeat_at, c.started_at)
+    query = sa.select(runs).where(c.job == job).order_by(ended, seen.desc(), c.run_id.desc())
+    row = connection.execute(query.limit(1)).first()
     return Run(**row._mapping) if row else None
 
 

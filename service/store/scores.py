@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Key", "keep", "kept"]
+__all__ = ["Key", "keep", "kept", "newest", "prune"]
 
 import contextlib
 import datetime as dt
@@ -65,3 +65,15 @@ def keep(
     for row in rows:
         with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
             connection.execute(model_scores.insert().values(row))
+
+
+def newest(connection: sa.Connection) -> dt.date | None:
+    """The newest origin of which there are scores."""
+    query = sa.select(model_scores.c.origin).order_by(model_scores.c.origin.desc()).limit(1)
+    return connection.scalar(query)
+
+
+def prune(connection: sa.Connection, before: dt.date) -> int:
+    """Delete the scores at origins before that day."""
+    old = model_scores.c.origin < before
+    return int(connection.execute(model_scores.delete().where(old)).rowcount)

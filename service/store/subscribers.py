@@ -23,6 +23,7 @@ __all__ = [
     "waiting",
 ]
 
+import contextlib
 import datetime as dt
 import hashlib
 import secrets
@@ -92,24 +93,27 @@ def add(connection: sa.Connection, address: str, threshold: int, now: dt.datetim
     bool
         Whether the address is new.
     """
-    c = subscribers.c
-    changed = connection.execute(
+    change = (
         subscribers.update()
-        .where(c.address == address)
+        .where(subscribers.c.address == address)
         .values(threshold=threshold, state="active", changed_at=now)
     )
-    if changed.rowcount:
+    if connection.execute(change).rowcount:
         return False
-    connection.execute(
-        subscribers.insert().values(
-            address=address,
-            threshold=threshold,
-            state="active",
-            token=secrets.token_urlsafe(_TOKEN_BYTES),
-            joined_at=now,
-            changed_at=now,
-        )
+    fresh = subscribers.insert().values(
+        address=address,
+        threshold=threshold,
+        state="active",
+        token=secrets.token_urlsafe(_TOKEN_BYTES),
+        joined_at=now,
+        changed_at=now,
     )
+    try:
+        with connection.begin_nested():
+            connection.execute(fresh)
+    except sa.exc.IntegrityError:  # another has added it at the same moment
+        connection.execute(change)
+        return False
     return True
 
 
@@ -150,17 +154,18 @@ def left(connection: sa.Connection, token: str) -> bool:
 def ask(connection: sa.Connection, address: str, threshold: int, now: dt.datetime) -> None:
     """Note that somebody asked for the mail; a newer request replaces an older one."""
     connection.execute(opt_ins.delete().where(opt_ins.c.address == address))
-    connection.execute(
-        opt_ins.insert().values(
-            address=address,
-            threshold=threshold,
-            state="asked",
-            asked_at=now,
-            expires_at=now + dt.timedelta(hours=CONFIRM_HOURS),
-            attempts=0,
-            next_at=now,
-        )
+    fresh = opt_ins.insert().values(
+        address=address,
+        threshold=threshold,
+        state="asked",
+        asked_at=now,
+        expires_at=now + dt.timedelta(hours=CONFIRM_HOURS),
+        attempts=0,
+        next_at=now,
     )
+    # Of two at the same moment either will do.
+    with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+        connection.execute(fresh)
 
 
 def waiting(connection: sa.Connection, now: dt.datetime) -> list[OptIn]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STALE_HOURS", "Told", "covariates", "newest", "past", "put", "span"]
+__all__ = ["STALE_HOURS", "Past", "Told", "covariates", "newest", "past", "prune", "put", "span"]
 
 import datetime as dt
 import hashlib
@@ -57,6 +57,28 @@ class Told:
         return self.first + dt.timedelta(days=int(self.values.shape[1]) - 1)
 
 
+class Past:
+    """What was told, read and unpacked once for whoever asks as of many moments."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._rows: dict[str, list[sa.Row[tuple[object, ...]]]] = {}
+        self._told: dict[int, Told] = {}
+
+    def of(self, kind: str, as_of: dt.datetime | None) -> list[Told]:
+        """All of a kind as of `as_of`, in the order in which it was read."""
+        if kind not in self._rows:
+            self._rows[kind] = list(self._connection.execute(_of(kind, None)))
+        rows = self._rows[kind]
+        return [self._one(row) for row in rows if as_of is None or row.first_seen_at <= as_of]
+
+    def _one(self, row: sa.Row[tuple[object, ...]]) -> Told:
+        number = int(row.weather_id)
+        if number not in self._told:
+            self._told[number] = _told(row)
+        return self._told[number]
+
+
 def put(connection: sa.Connection, told: Told) -> bool:
     """Store `told`; False when the same was told before."""
     content = np.ascontiguousarray(told.values, dtype="<f4").tobytes()
@@ -98,9 +120,9 @@ def span(connection: sa.Connection, kind: str) -> tuple[dt.date, dt.date] | None
     return (first, last) if first else None
 
 
-def past(connection: sa.Connection, kind: str, as_of: dt.datetime | None = None) -> Told | None:
+def past(told: Past, kind: str, as_of: dt.datetime | None = None) -> Told | None:
     """All that was told of a kind as one: where days overlap, what was read last."""
-    rows = [_told(row) for row in connection.execute(_of(kind, as_of))]
+    rows = told.of(kind, as_of)
     if not rows:
         return None
     first, last = min(one.first for one in rows), max(one.last for one in rows)
@@ -118,6 +140,7 @@ def covariates(
     names: tuple[str, ...],
     around: dt.date,
     as_of: dt.datetime | None = None,
+    told: Past | None = None,
 ) -> CovariateTable | None:
     """The columns `names` as models take them: one past, then what is foreseen.
 
@@ -130,6 +153,8 @@ def covariates(
     around : date
         The days told of without a gap before and after this one are taken; up to it at least
         they are the past.
+    told : Past | None
+        What was read before on this connection; None reads it.
 
     Returns
     -------
@@ -137,7 +162,8 @@ def covariates(
         None when nothing was told of `around`.
     """
     kinds = ("archive", "past_forecast", "forecast")
-    parts = [one for kind in kinds if (one := past(connection, kind, as_of))]
+    told = told or Past(connection)
+    parts = [one for kind in kinds if (one := past(told, kind, as_of))]
     if not parts or any(name not in one.names for one in parts for name in names):
         return None
     ahead = newest(connection, "forecast", as_of)
@@ -156,6 +182,59 @@ def covariates(
     if members:
         _lay(table, members, names, first, single + _ONE_DAY)
     return _whole(table, names, first, (single - first).days + 1, (around - first).days)
+
+
+def prune(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete of what was foreseen and read before that moment all that says nothing since.
+
+    As of that moment and any later one every answer is the same: the newest ensemble stays, and
+    so does each forecast that was the last to tell of one of its days, as models learn from it.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    c, later = weather.c, weather.alias("later")
+    old = sa.and_(c.kind == "ensemble", c.first_seen_at < before)
+    last = sa.select(sa.func.max(c.weather_id)).where(old).scalar_subquery()
+    gone = connection.execute(weather.delete().where(old, c.weather_id < last)).rowcount
+    pairs = (
+        sa.select(c.weather_id, sa.func.max(later.c.weather_id).label("later_id"))
+        .join(
+            later,
+            sa.and_(
+                later.c.kind == c.kind,
+                later.c.weather_id > c.weather_id,
+                later.c.first_seen_at < before,
+                later.c.first_date <= c.first_date,
+                later.c.last_date >= c.last_date,
+            ),
+        )
+        .where(c.kind == "forecast", c.first_seen_at < before)
+        .group_by(c.weather_id)
+    )
+    unsaid = []
+    for pair in connection.execute(pairs).all():
+        rows = sa.select(weather).where(c.weather_id.in_(tuple(pair))).order_by(c.weather_id)
+        if _says_all(*connection.execute(rows)):
+            unsaid.append({"number": pair.weather_id})
+    if unsaid:
+        connection.execute(weather.delete().where(c.weather_id == sa.bindparam("number")), unsaid)
+    return int(gone) + len(unsaid)
+
+
+def _says_all(row: sa.Row[tuple[object, ...]], later: sa.Row[tuple[object, ...]]) -> bool:
+    """Whether `later`, which reaches as far, tells of every day and column that `row` tells of."""
+    try:
+        one, other = _told(row), _told(later)
+    except (ValueError, zlib.error):  # nobody can read it, and whoever looks shall find it
+        return False
+    if one.names != other.names or len(one.values) != len(other.values):
+        return False
+    at = (one.first - other.first).days
+    there = other.values[:, at : at + one.values.shape[1]]
+    return bool((np.isfinite(there) | ~np.isfinite(one.values)).all())
 
 
 def _lay(

@@ -9,9 +9,11 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -144,8 +146,23 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
         sa.event.remove(context.database.engine, "before_cursor_execute", note)
 
 
-def _bind() -> None:
-    """Give up passing over the rights of files (CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH)."""
+def at_once(threads: int, work: Callable[[], Any]) -> list[Any]:
+    """What `work` returns in each of so many threads that begin it at the same moment."""
+    start = threading.Barrier(threads)
+
+    def run(_: int) -> Any:
+        start.wait()
+        return work()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, range(threads)))
+
+
+def bind() -> None:
+    """Before a program: give up passing over the rights of files, as root may.
+
+    These are CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
+    """
     for capability in (1, 2):
         _LIBC.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; of others than root it is refused
 
@@ -165,7 +182,7 @@ def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator
         env=env,
         cwd=ROOT,
         stderr=subprocess.PIPE,
-        preexec_fn=_bind if bound else None,
+        preexec_fn=bind if bound else None,
     ) as server:
         try:
             address = f"http://127.0.0.1:{port}"

@@ -163,6 +163,34 @@ def test_nothing_is_overwritten_unasked(
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+def rows_of_runs(settings: Settings) -> int:
+    context = open_context(settings)
+    with context.database.reading() as connection:
+        found = len(runs.recent(connection, "later"))
+    context.database.close()
+    return found
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_database_is_touched(
+    file: Path, elsewhere: Settings
+) -> None:
+    restore(elsewhere, file)
+    context = open_context(elsewhere)
+    with context.database.writing() as connection:
+        runs.claim(connection, "later", "x", NOW)
+    context.database.close()
+    before = tree(elsewhere.fitted_folder)
+    for name in ("models_dir", "fitted_dir"):
+        blocked = elsewhere.var_dir / f"{name} in the way"
+        blocked.write_text("a file where a folder is wanted")
+        there = elsewhere.model_copy(update={name: blocked})
+        with pytest.raises(BackupError, match=f"{name} in the way.*: nothing is restored") as told:
+            restore(there, file, overwrite=True)
+        assert "\n" not in str(told.value)
+        assert rows_of_runs(elsewhere) == 1, "the database is as it was"
+        assert tree(elsewhere.fitted_folder) == before
+
+
 def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
     lived: Context, elsewhere: Settings, tmp_path: Path
 ) -> None:

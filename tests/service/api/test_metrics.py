@@ -74,6 +74,9 @@ def scored(context: Context) -> Context:
         assert run_id is not None
         runs.finish(connection, run_id, "failed", "for the test", {}, utc(2025, 11, 1, 13))
         assert runs.claim(connection, "scheduler", "one", NOW)
+        another = runs.claim(connection, "scheduler", "two", utc(2025, 12, 1))
+        assert another is not None
+        runs.finish(connection, another, "stopped", "by hand", {}, utc(2025, 12, 2))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths("2025-11-01", 30)}
         publish(context.database, paths, run_id, utc(2025, 11, 1, 12), series_id)

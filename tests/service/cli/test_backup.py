@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
+from service.context import Context
 from service.settings import Settings
-from tests.service.support import Crossings
+from service.store import runs
+from tests.service.support import NOW, ROOT, Crossings, as_environment, bind, command
 
 
 def test_a_backup_is_made_checked_and_restored(
@@ -39,3 +43,40 @@ def test_what_cannot_be_done_is_one_line(
         assert done.stderr.splitlines()[-1].startswith("Error: ")
         assert said in done.stderr
     assert file.read_bytes() == b"not it"
+
+
+def test_declarations_in_a_read_only_folder(context: Context, tmp_path: Path) -> None:
+    """As in the container: the same ones are no hindrance, others are told beforehand."""
+    models = tmp_path / "models"
+    shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
+    env = as_environment(context.settings.model_copy(update={"models_dir": models}))
+    env["CROSSINGS_MODELS_DIR"] = str(models)
+    file, sarimax = str(tmp_path / "crossings.tar.gz"), models / "sarimax.toml"
+    subprocess.run(command("backup", file), env=env, cwd=ROOT, check=True, capture_output=True)
+    mine = context.settings.fitted_folder / "mine"
+    for more, status in ((b"", 0), (b"# ours\n", 1)):
+        with sarimax.open("ab") as stream:
+            stream.write(more)
+        mine.mkdir()
+        with context.database.writing() as connection:
+            runs.claim(connection, "later", "x", NOW)
+        models.chmod(0o500)
+        try:
+            done = subprocess.run(
+                command("restore", "--overwrite", file),
+                env=env,
+                cwd=ROOT,
+                capture_output=True,
+                text=True,
+                preexec_fn=bind,
+            )
+        finally:
+            models.chmod(0o700)
+        assert done.returncode == status, done.stderr
+        with context.database.reading() as connection:
+            assert len(runs.recent(connection, "later")) == status, "restored, or untouched"
+        assert mine.exists() == bool(status)
+    said = done.stderr.splitlines()[-1]
+    assert said == f"Error: {sarimax} cannot be written (Permission denied): nothing is restored"
+    assert sarimax.read_bytes().endswith(b"# ours\n")
+    assert not list(context.settings.fitted_folder.glob(".*"))

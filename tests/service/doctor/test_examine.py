@@ -159,6 +159,16 @@ def test_a_scheduler_that_was_stopped(well: Settings) -> None:
     assert "ended (stopped)" in found(well)["scheduler"].said
 
 
+def test_one_of_two_schedulers_that_was_stopped(well: Settings) -> None:
+    context = open_context(well)
+    with context.database.writing() as connection:
+        second = runs.claim(connection, "scheduler", "second", utc_now(), "another")
+        assert second
+        runs.finish(connection, second, "stopped", "by hand", {}, utc_now())
+    context.database.close()
+    assert found(well)["scheduler"].said.startswith("alive")
+
+
 def test_a_declaration_that_cannot_be_read(well: Settings, tmp_path: Path) -> None:
     models = tmp_path / "models"
     models.mkdir()

@@ -118,10 +118,42 @@ def test_what_was_stopped_is_done_again_and_what_failed_is_not(empty: Context) -
 
 def test_a_time_without_need_leaves_no_row(empty: Context) -> None:
     done: list[str] = []
-    item = replace(daily(empty, done), is_needed=lambda _: False)
+    item = replace(daily(empty, done), is_needed=lambda *_: False)
     run_due(empty, item, NOON)
     assert done == []
     assert state(empty, "2026-01-05T09:00:00Z") is None
+
+
+def test_gov_uk_is_not_asked_again_at_midnight(filled: Context) -> None:
+    """The figure of the day before each time was there, whatever day it is meanwhile."""
+    done: list[str] = []
+    settings = filled.settings.model_copy(update={"source": "govuk"})
+    (again,) = [item for item in schedule(settings) if item.name == "renew-again"]
+    again = replace(again, work=daily(filled, done).work)
+    now = utc(2026, 1, 1, 14)  # the last figure is that of 31 December
+    while now < utc(2026, 1, 2, 13, 50):
+        run_due(filled, again, now)
+        now += dt.timedelta(minutes=10)
+    assert done == []
+    for hour, minute in ((14, 0), (20, 40), (20, 59)):
+        run_due(filled, again, utc(2026, 1, 2, hour, minute))
+    assert done == [f"renew-again 2026-01-02T{time}:00Z" for time in ("14:00", "20:40")]
+
+
+def test_gov_uk_is_not_asked_again_after_the_hour_of_its_day(filled: Context) -> None:
+    done: list[str] = []
+    settings = filled.settings.model_copy(update={"source": "govuk"})
+    (again,) = [item for item in schedule(settings) if item.name == "renew-again"]
+    again = replace(again, work=daily(filled, done).work)
+    for now in (utc(2026, 1, 2, 21), utc(2026, 1, 3, 0), utc(2026, 1, 3, 9)):
+        run_due(filled, again, now)
+    assert done == []
+    with filled.database.writing() as connection:
+        run_id = runs.claim(connection, "renew-again", "2026-01-02T20:40:00Z", NOON)
+        assert run_id
+        runs.finish(connection, run_id, "stopped", None, {}, NOON)
+    run_due(filled, again, utc(2026, 1, 2, 21, 5))
+    assert done == ["renew-again 2026-01-02T20:40:00Z"], "what was begun is ended"
 
 
 @pytest.mark.parametrize(

@@ -293,8 +293,8 @@ def test_hindcasts_and_comparisons_know_what_was_known(
     asked: list[tuple[str, str]] = []
     known = module.as_known
 
-    def noted(connection: Any, origin: Any, as_of: Any, horizon: int) -> Any:
-        found = known(connection, origin, as_of, horizon)
+    def noted(connection: Any, origin: Any, as_of: Any, horizon: int, told: Any = None) -> Any:
+        found = known(connection, origin, as_of, horizon, told)
         asked.append((str(origin), found.status))
         return found
 

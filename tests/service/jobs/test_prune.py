@@ -3,13 +3,17 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.clock import utc_now
 from service.context import Context
 from service.jobs.prune import prune
 from service.jobs.refit import refit
-from service.store import issues
+from service.store import alarm_events, issues, requests, scores, weather
+from service.store.scores import Key
+from service.store.weather import Told
+from tests.service.support import NOW, utc
 
 
 @pytest.mark.parametrize(("days", "left"), [(1800, 2), (1900, 1)])
@@ -30,3 +34,36 @@ def test_issues_go_after_their_days_and_the_newest_never(
         found = issues.page(connection, "people", 10)
         assert len(found) == left
         assert issues.paths(connection, found[0], found[0].champion) is not None
+
+
+def test_what_only_issues_and_comparisons_need_goes_with_them(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparisons ask for the 26 weeks before the newest origin that is scored, however old."""
+    refit(filled)
+    told = [utc(2025, 1, 1), utc(2025, 1, 2), utc(2025, 11, 1), utc(2025, 11, 2)]
+    keys = [
+        Key("people", "x", "spec", day, "h") for day in (dt.date(2020, 1, 6), dt.date(2025, 12, 1))
+    ]
+    with filled.database.writing() as connection:
+        for seen in told:
+            one = Told("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen, seen)
+            weather.put(connection, one)
+        scores.keep(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
+        for _ in range(2):
+            asked = requests.leave(connection, "refit", "a", NOW)
+            requests.finish(connection, asked.request_id, "done", None, NOW)
+        for event in ("began", "ended"):
+            alarm = {"name": "pit_mean", "series_id": "people"}
+            alarm_events.record(connection, event, alarm, NOW)
+        for event in alarm_events.waiting(connection):
+            alarm_events.posted(connection, event, "posted", NOW)
+    later = utc_now() + dt.timedelta(days=3000)
+    monkeypatch.setattr("service.jobs.prune.utc_now", lambda: later)
+    outcome = prune(filled)
+    counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests", "alarms")}
+    assert counts == dict.fromkeys(counts, 1)
+    with filled.database.reading() as connection:
+        seen = [weather.newest(connection, "ensemble", moment) for moment in told]
+        assert scores.kept(connection, keys).keys() == {keys[1]}
+    assert [one and one.seen_at for one in seen] == [None, *told[1:]]

@@ -66,13 +66,18 @@ def test_gov_uk_is_asked_again_until_the_evening() -> None:
         find("renew-again", source="figures")
 
 
-def test_only_while_it_lacks_the_day_before(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_while_it_lacks_the_day_before(filled: Context) -> None:
     again = find("renew-again", source="govuk")
     for day, is_needed in ((1, False), (2, True)):
-        monkeypatch.setattr("service.jobs.schedule.utc_now", lambda day=day: utc(2026, 1, day, 15))
-        assert again.is_needed(filled) == is_needed
+        assert again.is_needed(filled, utc(2026, 1, day, 15)) == is_needed
+
+
+def test_until_an_hour_of_its_day_in_the_uk() -> None:
+    again, due = find("renew-again", source="govuk"), utc(2026, 7, 6, 19, 40)
+    assert not again.is_over(due, utc(2026, 7, 6, 19, 59))
+    assert again.is_over(due, utc(2026, 7, 6, 20))
+    assert again.is_over(due, utc(2026, 7, 6, 23, 30))
+    assert not find("renew").is_over(due, utc(2026, 7, 7, 23))
 
 
 def test_what_is_switched_off_has_no_times() -> None:

@@ -66,3 +66,33 @@ def test_what_is_posted_or_given_up_waits_no_more(database: Database) -> None:
         store.posted(connection, again, "given up", NOW)
     with database.reading() as connection:
         assert store.waiting(connection) == []
+
+
+def test_old_events_are_deleted_but_for_the_last_of_each_and_no_id_comes_again(
+    database: Database,
+) -> None:
+    ids = set[str]()
+
+    def post_all() -> None:
+        with database.writing() as connection:
+            for event in store.waiting(connection):
+                assert event.message_id not in ids
+                ids.add(event.message_id)
+                store.posted(connection, event, "posted", NOW)
+
+    record(database, "began", "issues_late", None)
+    for _ in range(3):
+        record(database, "began", "pit_mean")
+        record(database, "ended", "pit_mean")
+        post_all()
+        with database.writing() as connection:
+            assert store.prune(connection, NOW) == 0
+            store.prune(connection, NOW + HOUR)
+            assert store.standing(connection).keys() == {("issues_late", "")}
+            rows = connection.execute(sa.select(store.alarm_events.c.event)).all()
+        assert len(rows) == 2, "the last of each"
+    assert len(ids) == 7
+    record(database, "began", "pit_mean")
+    with database.writing() as connection:
+        assert store.prune(connection, NOW + HOUR) == 1
+        assert len(store.waiting(connection)) == 1, "what is not posted stays"

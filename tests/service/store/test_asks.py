@@ -8,7 +8,7 @@ from service.store import asks
 from service.store.database import Database
 from service.store.tables import asks as table
 from service.store.tables import salts
-from tests.service.support import NOW
+from tests.service.support import NOW, at_once
 
 DAY = dt.timedelta(days=1)
 
@@ -24,6 +24,13 @@ def test_who_asks_more_often_than_a_day_allows_is_named(database: Database) -> N
     assert ask(database, NOW, address=2, network=9) == ["address"]
     assert ask(database, NOW, network=9) == []
     assert ask(database, NOW + DAY, address=2) == [], "a new day knows nobody"
+
+
+def test_many_who_ask_at_the_same_moment_are_counted(database: Database) -> None:
+    for day in range(4):  # the first of a day makes its salt
+        now = NOW + day * DAY
+        over = at_once(8, lambda now=now: ask(database, now, network=5))
+        assert sorted(over) == [[]] * 5 + [["network"]] * 3
 
 
 def test_nobody_is_named_in_the_store_and_a_day_is_forgotten(database: Database) -> None:

@@ -83,3 +83,20 @@ def test_a_glance_tells_whether_there_is_anything_to_do(database: Database) -> N
         assert requests.is_waiting(connection)
         requests.finish(connection, asked.request_id, "done", None, NOW)
         assert not requests.is_waiting(connection)
+
+
+def test_what_ended_long_ago_is_deleted_and_no_number_comes_again(database: Database) -> None:
+    def ask(job: str) -> int:
+        with database.writing() as connection:
+            return requests.leave(connection, job, "a", NOW).request_id
+
+    first, second = ask("refit"), ask("ingest")
+    with database.writing() as connection:
+        assert requests.prune(connection, NOW + dt.timedelta(days=1)) == 0, "they wait"
+        for number in (first, second):
+            requests.finish(connection, number, "done", None, NOW)
+        assert requests.prune(connection, NOW) == 0
+        assert requests.prune(connection, NOW + dt.timedelta(seconds=1)) == 1
+        assert requests.find(connection, first) is None
+        assert requests.find(connection, second) is not None
+    assert ask("compare") > second

@@ -133,6 +133,35 @@ def test_old_rows_are_deleted_but_for_the_newest_of_each_kind(database: Database
     assert left == ["2", "4", "5"]
 
 
+def test_the_run_that_goes_on_is_the_liveliest_though_a_newer_one_has_ended(
+    database: Database,
+) -> None:
+    def at(minutes: int) -> dt.datetime:
+        return NOW + dt.timedelta(minutes=minutes)
+
+    def liveliest() -> int | None:
+        with database.reading() as connection:
+            run = runs.liveliest(connection, "scheduler")
+        return run.run_id if run else None
+
+    assert liveliest() is None
+    with database.writing() as connection:
+        first = runs.claim(connection, "scheduler", "a", NOW, "a")
+        second = runs.claim(connection, "scheduler", "b", at(1), "b")
+        assert first and second
+    assert liveliest() == second
+    with database.writing() as connection:
+        runs.beat(connection, first, "a", at(2))
+    assert liveliest() == first
+    with database.writing() as connection:
+        runs.beat(connection, second, "b", at(3))
+        runs.finish(connection, second, "stopped", None, {}, at(3), "b")
+    assert liveliest() == first, "the other's last beat was later"
+    with database.writing() as connection:
+        runs.finish(connection, first, "stopped", None, {}, at(2), "a")
+    assert liveliest() == second, "both have ended"
+
+
 def test_a_run_that_has_ended_is_not_stopped_after_all(database: Database) -> None:
     with database.writing() as connection:
         run_id = runs.claim(connection, "refit", "x", NOW, "a")

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from service.store import subscribers
 from service.store.database import Database
 from service.store.tables import unsubscribed
-from tests.service.support import NOW
+from tests.service.support import NOW, at_once
 
 HOUR = dt.timedelta(hours=1)
 
@@ -19,6 +19,25 @@ def test_an_address_is_one_subscriber(database: Database) -> None:
         (one,) = subscribers.everybody(connection)
     assert (one.threshold, one.joined_at, one.changed_at) == (6, NOW, NOW + HOUR)
     assert len(one.token) == 22
+
+
+def test_an_address_is_asked_for_and_added_by_many_at_the_same_moment(database: Database) -> None:
+    def ask(address: str) -> None:
+        with database.writing() as connection:
+            subscribers.ask(connection, address, 5, NOW)
+
+    def add(address: str) -> bool:
+        with database.writing() as connection:
+            return subscribers.add(connection, address, 5, NOW)
+
+    for number in range(5):
+        address = f"{number}@b.org"
+        at_once(6, lambda address=address: ask(address))
+        with database.writing() as connection:
+            assert len(subscribers.waiting(connection, NOW)) == number + 1
+        assert sorted(at_once(6, lambda address=address: add(address))) == [False] * 5 + [True]
+    with database.reading() as connection:
+        assert len(subscribers.everybody(connection)) == 5
 
 
 def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:

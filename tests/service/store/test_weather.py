@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.store import weather
 from service.store.database import Database
-from service.store.weather import Told
+from service.store.weather import Past, Told
 from tests.service.support import utc
 
 D = dt.date
@@ -59,9 +59,9 @@ def test_the_past_is_what_was_told_last(database: Database) -> None:
         told("archive", D(2025, 12, 2), [[9, 9], [3, 3]], utc(2025, 12, 29, 6)),
     )
     with database.reading() as connection:
-        past = weather.past(connection, "archive")
-        before = weather.past(connection, "archive", SEEN)
-        assert weather.past(connection, "past_forecast") is None
+        past = weather.past(Past(connection), "archive")
+        before = weather.past(Past(connection), "archive", SEEN)
+        assert weather.past(Past(connection), "past_forecast") is None
     assert past is not None
     assert before is not None
     assert past.values[0, :, 0].tolist() == [1, 9, 3]
@@ -137,3 +137,63 @@ def test_an_encoding_that_is_not_known_is_refused(database: Database) -> None:
         pytest.raises(ValueError, match="expected weather encoded as float32-zlib, found 'other'"),
     ):
         weather.newest(connection, "archive")
+
+
+def foreseen(day: int, hour: int, gap: bool = False) -> tuple[Told, Told]:
+    """A forecast and an ensemble of four days, read on a day of December at an hour."""
+    seen, first = utc(2025, 12, day, hour), D(2025, 12, day)
+    rows = [[float(day), hour + n] for n in range(4)]
+    if gap:
+        rows[3] = [np.nan, np.nan]
+    return told("forecast", first, rows, seen), told("ensemble", first, rows, seen, members=3)
+
+
+def test_what_was_foreseen_goes_when_no_later_moment_asks_for_it(database: Database) -> None:
+    put(
+        database,
+        told("archive", D(2025, 11, 1), [[n, n] for n in range(40)], utc(2025, 12, 1)),
+        *foreseen(10, 5),
+        *foreseen(10, 11, gap=True),  # which does not say all that the one before says
+        *foreseen(11, 5),
+        *foreseen(11, 11),
+        *foreseen(12, 5),
+        *foreseen(13, 5),
+        *foreseen(13, 11),
+    )
+    before = utc(2025, 12, 12, 12)
+    moments = [before + dt.timedelta(hours=hours) for hours in (0, 12, 18, 24, 500)]
+
+    def answers() -> list[object]:
+        with database.reading() as connection:
+            found = [
+                (weather.covariates(connection, NAMES, D(2025, 12, day), moment), moment)
+                for day in (1, 9, 10, 12, 13)
+                for moment in moments
+            ]
+            ends = [
+                weather.newest(connection, kind, moment)
+                for kind in ("forecast", "ensemble")
+                for moment in moments
+            ]
+        tables = [(t.values.tobytes(), t.start, t.n_single) if t else None for t, _ in found]
+        return [*tables, *((one.values.tobytes(), one.seen_at) for one in ends if one)]
+
+    there = answers()
+    assert None not in there
+    with database.writing() as connection:
+        assert weather.prune(connection, utc(2025, 12, 1)) == 0
+        # Ensembles: all but the newest of before. Forecasts: the earlier one of the eleventh, of
+        # which the later one says as much; that of the tenth at eleven has a day of its own gap.
+        assert weather.prune(connection, before) == 4 + 1
+        assert weather.prune(connection, before) == 0
+    assert answers() == there
+
+
+def test_what_was_told_is_unpacked_once_for_many_moments(database: Database) -> None:
+    put(database, *foreseen(10, 5), *foreseen(11, 5))
+    with database.reading() as connection:
+        shared = weather.Past(connection)
+        early, late = (shared.of("forecast", utc(2025, 12, day, 12)) for day in (10, 11))
+        assert shared.of("forecast", utc(2025, 12, 1)) == []
+    assert [one.first for one in late] == [D(2025, 12, 10), D(2025, 12, 11)]
+    assert early[0] is late[0]
