@@ -74,7 +74,7 @@ def periods(
 
     ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
     simulated. A period that begins before the figures or ends after the simulated days has null
-    for its sums, the known one too, and says so in ``note``. ``last_year`` is the sum of the same
+    for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is the sum of the same
     days a year earlier (see `service.clock.span_before`), as then known, or null where the figures
     do not reach.
 
@@ -136,10 +136,10 @@ def _row(
     names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
     if last > as_date(paths.end):
         row["note"] = f"ends after the last simulated day, {paths.end}"
-    elif first < as_date(known.start):
-        row["note"] = f"begins before the first figure, {known.start}"
+    if first < as_date(known.start):
+        row |= {"note": f"begins before the first figure, {known.start}", "known": None}
     if row["note"]:
-        return row | dict.fromkeys(["known", "simulated_median", "median", "mean", *names])
+        return row | dict.fromkeys(["simulated_median", "median", "mean", *names])
     simulated = _simulated(paths, simulated_first, last)
     total = simulated + row["known"]
     bounds = [p for level in levels for p in interval_probabilities(level)]
