@@ -74,9 +74,9 @@ def periods(
 
     ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
     simulated. A period that begins before the figures or ends after the simulated days has null
-    for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is the sum of the same
-    days a year earlier (see `service.clock.span_before`), as then known, or null where the figures
-    do not reach.
+    for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is
+    the sum of the same days a year earlier (see `service.clock.span_before`), as then known, or
+    null where the figures do not reach.
 
     Raises
     ------
