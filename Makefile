@@ -30,8 +30,7 @@ test: lint ## Lint, then run every test but the long ones
 
 .PHONY: test-long
 test-long: install-dev ## Run every test, the long forms of fault and soak tests among them
-	@# The faults first, as they take longest of all.
-	@$(BIN)/python -m pytest -m '' --hypothesis-profile long --no-loadscope-reorder tests/test_faults.py tests
+	@$(BIN)/python -m pytest -m '' --hypothesis-profile long --no-loadscope-reorder
 
 .PHONY: test-oldest
 test-oldest: ## Run the tests with the oldest versions that pyproject.toml allows

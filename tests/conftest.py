@@ -19,6 +19,12 @@ settings.register_profile("long", max_examples=2000, deadline=None)
 settings.load_profile("short")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of the long tests, or one worker would be alone with them at the end."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture(scope="session")
 def figures() -> dict[str, DailySeries]:
     """The embedded people and boats."""
