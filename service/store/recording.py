@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from service.store import documents
 from service.store.documents import Figure, Key
-from service.store.history import RANKS, Ruling, Statement, history
+from service.store.history import Ruling, Statement, history
 from service.store.tables import observations
 
 _RECORDING = 0x66696775726573  # any number that is always the same
@@ -134,7 +134,8 @@ def _matters(one: Statement, ruling: _Current | None) -> bool:
     """Whether a new statement can change the history in which `ruling` is the last."""
     if ruling is None or one.value != ruling.value or one.known_at < ruling.known_at:
         return True
-    return one.source != ruling.source and one.rank >= RANKS.get(ruling.source, 2)
+    # What does not rule may still decide which later word of its source is a new one.
+    return one.source != ruling.source or one.is_marked
 
 
 def _rebuild(connection: sa.Connection, keys: frozenset[Key]) -> dict[Key, Ruling]:

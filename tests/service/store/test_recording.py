@@ -142,6 +142,22 @@ def test_no_order_makes_a_difference(made: list[Document], random: Any) -> None:
     assert dumps[0] == dumps[1]
 
 
+def test_a_word_that_does_not_rule_decides_what_is_new_of_a_later_one(database: Database) -> None:
+    made: list[Document] = [
+        ("page", utc(2025, 12, 8), {4: 2}),
+        ("workbook", utc(2025, 12, 9), {4: 1}),
+        ("page", utc(2025, 12, 10), {4: 1}),
+        ("page", utc(2025, 12, 11), {4: 2}),
+    ]
+    seen = set()
+    for order in permutations(made):
+        forget(database)
+        for document in order:
+            put(database, document)
+        seen.add(tuple(dump(database)))
+    assert len(seen) == 1
+
+
 def test_the_same_document_is_stored_once(database: Database) -> None:
     assert put(database, WORKBOOK_1).new == 4
     before = dump(database)
