@@ -1,7 +1,7 @@
 """How the cost grows: with the series, with the issues, and with the readers.
 
     python -m bench.scale              a quarter of an hour on two cores
-    python -m bench.scale --most 1000  an hour more
+    python -m bench.scale --most 1000  three quarters of an hour more
     python -m bench.scale --quick      two minutes; the same tables, smaller
     python -m bench.scale --only issues
 
