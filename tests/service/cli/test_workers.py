@@ -154,7 +154,10 @@ def cluster() -> Iterator[Any]:
     """A scheduler and two workers, each a process of its own with two threads."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None
+        n_workers=2,
+        threads_per_worker=2,
+        processes=True,
+        dashboard_address="127.0.0.1:0",  # the usual port may be another cluster's
     ) as cluster:
         yield cluster
 
