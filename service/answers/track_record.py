@@ -63,9 +63,10 @@ def track_record(
     last = max((row.origin for row in everything), default=None)
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]
-    own = [row for row in recent if row.model == model]
     if model == "champion":
         own = track.of_champion(recent)
+    else:
+        own = [row for row in recent if row.model == model]
     others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}
     past_weeks = [_week(row) for row in own if "total_7" in row.content["totals"]]
     ranked = sorted(past_weeks, key=lambda week: -week["crps"])

@@ -43,20 +43,13 @@ def causes(context: Context) -> dict[str, list[float]]:
     return found
 
 
-def test_nothing_changed_is_said_of_an_issue_that_nothing_changed(
-    filled: Context, hand: Hand
-) -> None:
+@pytest.mark.parametrize("is_revised", [False, True], ids=["nothing", "a figure too old to matter"])
+def test_chance_is_no_cause(filled: Context, hand: Hand, is_revised: bool) -> None:
     refit(filled)
+    if is_revised:
+        state(filled, dt.date(2018, 2, 1), 7, NOON + dt.timedelta(minutes=30))
     hand.now += dt.timedelta(hours=1)
     refit(filled, force=True)
-    assert {change for days in causes(filled).values() for change in days} == {0.0}
-
-
-def test_a_revision_that_no_model_sees_changed_nothing(filled: Context, hand: Hand) -> None:
-    refit(filled)
-    state(filled, dt.date(2018, 2, 1), 7, NOON + dt.timedelta(minutes=30))
-    hand.now += dt.timedelta(hours=1)
-    refit(filled)
     assert {change for days in causes(filled).values() for change in days} == {0.0}
 
 
