@@ -2,6 +2,7 @@
 
     python -m bench.scale              a quarter of an hour on two cores
     python -m bench.scale --most 1000  three quarters of an hour more
+    python -m bench.scale --only series --most 1000 --workers 2
     python -m bench.scale --quick      two minutes; the same tables, smaller
     python -m bench.scale --only issues
 
@@ -25,13 +26,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller counts, in two minutes")
     parser.add_argument("--only", choices=PARTS, help="one of the three tables")
     parser.add_argument("--most", type=int, default=100, help="series that are refitted")
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[1, 2], help="so many Dask workers, then so many"
+    )
     parser.add_argument("--port", type=int, default=8530, help="the first of three ports")
     options = parser.parse_args()
     # Servers and folders are put away on the way out, also when somebody ends it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     tables = {
         "series": lambda: series(
-            [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most})
+            [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most}),
+            options.workers,
         ),
         "issues": lambda: issues(
             [1_000, 5_000] if options.quick else [1_000, 10_000, 100_000],
@@ -45,12 +50,12 @@ def main() -> None:
             table()
 
 
-def series(counts: list[int]) -> None:
-    """Refit so many synthetic series, champion only, on one Dask worker and on two."""
+def series(counts: list[int], arrangements: list[int]) -> None:
+    """Refit so many synthetic series, champion only, on each number of Dask workers."""
     print("| workers | series | seconds | CPU seconds a series | series an hour | ", end="")
     print("kB a series | MB of a worker |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for workers in (1, 2):
+    for workers in arrangements:
         with scale_series.cluster(workers) as client:
             for count in counts:
                 seconds, costs, peak = scale_series.refitted(client, count)

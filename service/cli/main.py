@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["main"]
 
+import errno
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -88,16 +90,34 @@ def main() -> None:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
-        sys.stderr.close()
+        _drop_output()
         sys.exit(0)
     except Exception as error:
         known = _expected(error)
         if known is None:
             raise
-        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
-        click.echo(f"Error: {said}", err=True)
+        if _is_full(error):
+            _drop_output()
+        click.echo(f"Error: {_said(error)}", err=True)
         sys.exit(known)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _drop_output() -> None:
+    """What is still to be written goes nowhere, or the interpreter would fail on it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether there was no room for something that has no name, such as what a command prints."""
+    return isinstance(error, OSError) and not error.filename and error.errno == errno.ENOSPC
+
+
+def _said(error: Exception) -> str:
+    if not isinstance(error, OSError):
+        return str(error)
+    return f"{error.filename or 'no room to write'}: {error.strerror}"
 
 
 def _expected(error: Exception) -> int | None:
@@ -112,7 +132,7 @@ def _expected(error: Exception) -> int | None:
         return 2
     if isinstance(error, RegistryError):
         return 2
-    if isinstance(error, OSError) and error.filename is not None:
+    if isinstance(error, OSError) and (error.filename is not None or _is_full(error)):
         return 1
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +50,21 @@ def test_a_reader_that_has_seen_enough(tmp_path: object) -> None:
     )
     assert piped.stdout.startswith("time,date,horizon_days")
     assert piped.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("options", [("config",), ("schedule", "--format", "json"), ("--help",)])
+def test_no_room_for_what_is_printed(options: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command(*options),
+            env=environment(),
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: no room to write: No space left on device\n"
