@@ -31,6 +31,7 @@ __all__ = [
 import dataclasses
 import importlib
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ _COMPOSED = ("pool", "calibrated")
 _READERS = ("level_hurdle",)
 ROLES = ("champion", "challenger", "baseline", "member")
 """From the best down; a member is fitted within its pools alone, and not published itself."""
+_NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")  # a folder anywhere, and a word in a URL
 _KEYS = {"title", "family", "role", "parameters", "members"}
 
 
@@ -79,15 +81,9 @@ def parse(name: str, text: str) -> Spec:
     Raises
     ------
     SpecError
-        If it is no TOML, lacks a key, or has one that is not known.
+        If it is no TOML, lacks a key, or has one that is not known, or the name will not do.
     """
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SpecError(f"model {name}: expected TOML, found {error}") from error
-    unknown = set(table) - _KEYS
-    if unknown:
-        raise SpecError(f"model {name}: expected keys {sorted(_KEYS)}, found {sorted(unknown)}")
+    table = _load(name, text)
     title, family = table.get("title", name), table.get("family")
     role = table.get("role", "challenger")
     if not isinstance(title, str):
@@ -109,6 +105,20 @@ def parse(name: str, text: str) -> Spec:
                 f"model {name}: expected a weight of 0 or more for {member}, found {weight!r}"
             )
     return Spec(name, title, family, role, parameters, members)
+
+
+def _load(name: str, text: str) -> dict[str, Any]:
+    if not _NAME.fullmatch(name):
+        expected = "a name of letters, digits and _, with single . or - between"
+        raise SpecError(f"model {name!r}: expected {expected}")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecError(f"model {name}: expected TOML, found {error}") from error
+    unknown = set(table) - _KEYS
+    if unknown:
+        raise SpecError(f"model {name}: expected keys {sorted(_KEYS)}, found {sorted(unknown)}")
+    return table
 
 
 def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:

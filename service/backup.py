@@ -23,6 +23,7 @@ from typing import IO, Any
 
 from service.clock import instant, utc_now
 from service.context import Context
+from service.registry import declared
 from service.registry.files import whole
 from service.registry.staging import staged
 from service.settings import Settings
@@ -100,7 +101,7 @@ def _check(file: Path) -> Told:
             raise BackupError(f"{file}: expected {_SUMS} to be the last, found {name} after it")
         if name == _SUMS:
             lines = stream.read().decode("ascii").splitlines()
-            listed = {path: digest for digest, path in (line.split("  ", 1) for line in lines)}
+            listed = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
             continue
         digest = hashlib.sha256()
         is_rows = _ROW_PART.fullmatch(name)
@@ -115,7 +116,7 @@ def _check(file: Path) -> Told:
         raise BackupError(f"{file}: expected {_SUMS} at its end, found none: it is cut off")
     wrong = sorted(n for n in {*sums, *listed} if sums.get(n) != listed.get(n))
     if wrong or not head:
-        raise BackupError(f"{file}: {(wrong or [_HEAD])[0]} is not what was written")
+        raise BackupError(f"{file}: {(wrong or [_HEAD])[0] or _SUMS} is not what was written")
     counts = {name: rows.get(name, 0) for name in head["tables"]}
     files = sum(name.startswith(("models/", "fitted/")) for name in sums)
     return Told(head["made_at"], head["version"], head["revision"], counts, files)
@@ -209,8 +210,8 @@ def _add(archive: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> N
 
 def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """Declared models, and the fitted versions that are whole; others may come and go meanwhile."""
-    for file in sorted(settings.models_dir.glob("*.toml")):
-        yield f"models/{file.name}", file.read_bytes()
+    for name in declared(settings.models_dir):
+        yield f"models/{name}.toml", (settings.models_dir / f"{name}.toml").read_bytes()
     root = settings.fitted_folder
     # First: what it names was there before, and is not deleted while it is named.
     with contextlib.suppress(FileNotFoundError):
@@ -221,7 +222,9 @@ def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
         except FileNotFoundError:  # deleted since, as old ones are
             continue
         for file, content in files:
-            yield f"fitted/{file.relative_to(root).as_posix()}", content
+            name = f"fitted/{file.relative_to(root).as_posix()}"
+            if _FILE.fullmatch(name):  # what has another name is no part of a version
+                yield name, content
 
 
 def _members(file: Path) -> Generator[tuple[str, IO[bytes]]]:

@@ -106,9 +106,14 @@ def _sentence(answer: dict[str, Any], last: dt.date) -> str:
         f"{year['value']:,} {unit} in {last.year} so far"
     )
     compared = [
-        f"{abs(row['per_cent']):.1f} % {'more' if row['difference'] > 0 else 'fewer'} than by "
-        f"the same day of {row['year']} ({row['value']:,})"
+        f"{_beside(row)} by the same day of {row['year']} ({row['value']:,})"
         for row in year["against"][:2]
         if row["per_cent"] is not None
     ]
     return f"{text}: {' and '.join(compared)}." if compared else f"{text}."
+
+
+def _beside(row: dict[str, Any]) -> str:
+    if row["difference"] == 0:
+        return "as many as"
+    return f"{abs(row['per_cent']):.1f} % {'more' if row['difference'] > 0 else 'fewer'} than"

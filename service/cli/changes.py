@@ -4,12 +4,11 @@ from __future__ import annotations
 
 __all__ = ["show"]
 
-import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from service.cli.out import console
 from service.jobs.ingest import Reading
 
 _MOST_ROWS = 60
@@ -29,8 +28,7 @@ def show(reading: Reading, source: str) -> None:
             before = "" if change.before is None else f"{change.before:,}"
             row = (change.series_id, str(change.date), before, f"{change.value:,}", change.source)
             table.add_row(*row)
-        # Off a terminal nothing is cut to the width of one.
-        Console(width=None if sys.stdout.isatty() else 200).print(table)
+        console().print(table)
         if len(changes) > _MOST_ROWS:
             click.echo(f"and {len(changes) - _MOST_ROWS:,} more before these")
     for note in reading.notes:

@@ -8,12 +8,11 @@ import difflib
 import json
 import os
 import shlex
-import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from service.cli.out import console
 from service.secrecy import MASK, variable
 from service.settings import SECRETS, Settings
 
@@ -45,7 +44,7 @@ def config(settings: Settings, form: str) -> None:
         table = Table("setting", "value", "from")
         for row in rows:
             table.add_row(*row)
-        Console(width=None if sys.stdout.isatty() else 200, highlight=False).print(table)
+        console().print(table)
     known = [name for name, _, _ in rows]
     for name in sorted(os.environ):
         if name.startswith("CROSSINGS_") and name not in known:

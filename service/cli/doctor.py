@@ -5,13 +5,12 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 import json
-import sys
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from service.cli.out import console
 from service.doctor import Finding, examine
 from service.doctor.findings import FAIL, OK, WARN
 from service.settings import Settings
@@ -48,9 +47,8 @@ def doctor(settings: Settings, form: str) -> int:
 
 
 def _show(finding: Finding) -> None:
-    # Off a terminal nothing is cut or wrapped.
-    console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)
+    shown = console()
     state = Text(f"{finding.state:<5}", _STYLES[finding.state])
-    console.print(state + Text(f"{finding.check}: {finding.said}"), soft_wrap=True)
+    shown.print(state + Text(f"{finding.check}: {finding.said}"), soft_wrap=True)
     if finding.remedy:
-        console.print(Text(f"     -> {finding.remedy}"), soft_wrap=True)
+        shown.print(Text(f"     -> {finding.remedy}"), soft_wrap=True)

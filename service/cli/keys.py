@@ -5,12 +5,11 @@ from __future__ import annotations
 __all__ = ["keys"]
 
 import datetime as dt
-import sys
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from service.cli.out import console
 from service.clock import instant, utc_now
 from service.context import open_context
 from service.settings import Settings
@@ -75,7 +74,7 @@ def show(settings: Settings) -> None:
             instant(key.expires_at) if key.expires_at else "never",
             instant(key.last_used_at) if key.last_used_at else "never",
         )
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console().print(table)
 
 
 @keys.command()

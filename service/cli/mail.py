@@ -6,19 +6,17 @@ __all__ = ["digest", "subscribers"]
 
 import csv
 import json
-import sys
 from pathlib import Path
 from typing import TextIO
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from service import addresses
 from service.addresses import AddressError
 from service.answers.errors import NoAnswer
 from service.answers.headline import DAY_THRESHOLD
-from service.cli.out import write_out
+from service.cli.out import console, write_out
 from service.clock import instant, utc_now
 from service.context import Context, open_context
 from service.settings import Settings
@@ -201,7 +199,7 @@ def list_(settings: Settings, form: str) -> None:
     table = Table("address", "threshold", "state", "since", "changed")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    console().print(table)
     click.echo(f"{len(rows)} subscribers")
 
 
@@ -212,19 +210,24 @@ def list_(settings: Settings, form: str) -> None:
 def import_(settings: Settings, file: TextIO, threshold: int) -> None:
     """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
     rows, wrong = [], []
-    reader = csv.DictReader(file)
+    reader = csv.DictReader(file, strict=True)
+    try:
+        listed = [(reader.line_num, row) for row in reader]
+    except (UnicodeDecodeError, csv.Error) as error:
+        where = f"{file.name}, after line {reader.line_num}"
+        raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
     if "address" not in (reader.fieldnames or []):
         raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
-    for row in reader:
+    for line, row in listed:
         try:
             own = int(row.get("threshold") or threshold)
             if not 0 <= own <= _MOST:
                 raise ValueError
             rows.append((addresses.clean(row["address"] or ""), own))
         except AddressError as error:
-            wrong.append(f"line {reader.line_num}: {error}")
+            wrong.append(f"line {line}: {error}")
         except ValueError:
-            wrong.append(f"line {reader.line_num}: expected a threshold from 0 to {_MOST:,}")
+            wrong.append(f"line {line}: expected a threshold from 0 to {_MOST:,}")
     if wrong:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with open_context(settings).database.writing() as connection:

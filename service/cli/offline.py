@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 
 import click
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from forecast import backtest as backtests
@@ -25,7 +24,7 @@ from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, as_date, as_day
 from service.answers.bands import bands
 from service.answers.totals import between
-from service.cli.out import write_out
+from service.cli.out import console, write_out
 from service.cli.progress import counting
 from service.cli.workers import on_cluster, on_processes
 from service.registry import declared
@@ -276,11 +275,9 @@ def _write_csv(rows: list[dict[str, Any]]) -> None:
 def _show_forecast(
     head: dict[str, Any], rows: list[dict[str, Any]], totals: list[dict[str, Any]]
 ) -> None:
-    console = Console()
-    console.print(
-        f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}",
-        highlight=False,
-    )
+    shown = console(160)
+    said = f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}"
+    shown.print(said)
     table = Table("date", *(["median", "mean", "P(0)", "50 %", "80 %", "95 %"]))
     for column in table.columns[1:]:
         column.justify = "right"
@@ -301,7 +298,7 @@ def _show_forecast(
             "",
             *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
         )
-    console.print(table)
+    shown.print(table)
 
 
 def _show_backtest(found: dict[str, Any]) -> None:
@@ -320,7 +317,7 @@ def _show_backtest(found: dict[str, Any]) -> None:
             _number(cover["total_28"]["80"], 2),
             _number(row["seconds_per_origin"], 3),
         )
-    Console(width=160 if not sys.stdout.isatty() else None).print(table)
+    console(160).print(table)
     for name, row in found["models"].items():
         for reason in row["declined"]:
             click.echo(f"{name} declined at {reason}", err=True)

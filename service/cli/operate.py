@@ -6,14 +6,13 @@ __all__ = ["alert", "compare", "ingest", "refit", "scheduler", "serve", "status"
 
 import datetime as dt
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from service.cli.out import console
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
 from service.clock import LONDON
@@ -221,14 +220,12 @@ def status(settings: Settings, form: str) -> int:
 
 
 def _show(found: dict[str, Any]) -> None:
-    # Off a terminal nothing is cut to the width of one.
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(found["status"], style="bold", highlight=False)
+    shown = console()
+    shown.print(found["status"], style="bold")
     for reason in found["reasons"]:
-        console.print(f"  {reason['name']}: {reason['detail']}", highlight=False)
+        shown.print(f"  {reason['name']}: {reason['detail']}")
     for alarm in found["alarms"]:
-        said = f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}"
-        console.print(said, highlight=False)
+        shown.print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
     table = Table("series", "figures through", "issue", "issued at", "champion", "left out")
     for row in found["series"]:
         left_out = [m["model"] for m in row["models"] if m["failure"]]
@@ -240,7 +237,7 @@ def _show(found: dict[str, Any]) -> None:
             row["champion"],
             ", ".join(left_out) or "none",
         )
-    console.print(table)
+    shown.print(table)
     jobs = Table("job", "last started", "outcome", "last success", "said")
     for row in found["jobs"]:
         jobs.add_row(
@@ -250,4 +247,4 @@ def _show(found: dict[str, Any]) -> None:
             row["last_success_at"] or "never",
             row["last_reason"] or "",
         )
-    console.print(jobs)
+    shown.print(jobs)

@@ -6,13 +6,12 @@ __all__ = ["prune", "schedule"]
 
 import datetime as dt
 import json
-import sys
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
+from service.cli.out import console
 from service.clock import LONDON, instant, utc_now
 from service.context import Context, open_context
 from service.settings import Settings
@@ -38,7 +37,7 @@ def schedule(settings: Settings, form: str) -> None:
     for row in rows:
         last = row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record")
         table.add_row(row["job"], row["next_uk"], last, row["last_outcome"] or "", row["about"])
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    console(160).print(table)
 
 
 def _rows(context: Context) -> list[dict[str, Any]]:
@@ -74,14 +73,29 @@ def _in_the_uk(moment: dt.datetime) -> str:
 
 
 @click.command()
+@click.option(
+    "--compact", is_flag=True, help="Then make SQLite's file as small as what is left in it."
+)
 @click.pass_obj
-def prune(settings: Settings) -> None:
+def prune(settings: Settings, compact: bool) -> None:
     """Delete what is older than the settings keep: issues, what only they need, runs, raw files.
 
+    Deleted rows leave room in the database for new ones, and none on the disk: --compact gives it
+    back. It wants the service stopped, and for a while twice as much room as the rows that stay.
+
     \b
-    Example:
+    Examples:
       CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune
+      CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune --compact
     """
     from service.jobs.prune import prune as job
 
-    click.echo(job(open_context(settings)).reason)
+    context = open_context(settings)
+    click.echo(job(context).reason)
+    if compact:
+        freed = context.database.compact()
+        click.echo(
+            "PostgreSQL sees to its room by itself"
+            if freed is None
+            else f"{freed / 10**6:,.1f} MB given back to the disk"
+        )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 __all__ = ["Aliases", "read_aliases", "write_aliases"]
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from service.registry.errors import RegistryError
 from service.registry.files import read_json, write_json
 
 _FILE = "aliases.json"
@@ -45,7 +46,12 @@ def read_aliases(root: Path) -> Aliases | None:
         If the file is not readable as one.
     """
     file = root / _FILE
-    return Aliases(**read_json(file)) if file.exists() else None
+    if not file.exists():
+        return None
+    found, expected = read_json(file), {field.name for field in fields(Aliases)}
+    if set(found) != expected:
+        raise RegistryError(f"{file}: expected {sorted(expected)}, found {sorted(found)}")
+    return Aliases(**found)
 
 
 def write_aliases(root: Path, aliases: Aliases) -> None:

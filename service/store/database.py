@@ -165,6 +165,19 @@ class Database:
             raise
         self._failed = None
 
+    def compact(self) -> int | None:
+        """Give the disk back what deleted rows held; bytes, or None where the server sees to it.
+
+        Raises
+        ------
+        Unavailable
+            When there is no room for the copy that it takes, or somebody else is writing.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with self._noted(), _one_line():
+            return sqlite.compact(self.engine)
+
     def migrate(self) -> None:
         """Bring the schema to this version of the program; does nothing when it is there."""
         script = ScriptDirectory.from_config(_alembic())
@@ -274,12 +287,13 @@ def connect(url: str) -> Database:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(sqlite.engine(parsed))
+        if parsed.get_backend_name() != "postgresql":
+            raise ValueError(f"expected sqlite or postgresql, found {parsed.get_backend_name()!r}")
         if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
-        waits = _PATIENCE if parsed.get_backend_name() == "postgresql" else {}
         return Database(
             sa.create_engine(
-                parsed, pool_pre_ping=True, hide_parameters=True, connect_args=dict(waits)
+                parsed, pool_pre_ping=True, hide_parameters=True, connect_args=dict(_PATIENCE)
             )
         )
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:

@@ -94,6 +94,12 @@ def test_declarations_that_say_too_little_or_too_much(text: str, words: str) -> 
         parse("m", text)
 
 
+@pytest.mark.parametrize("name", ["my model", "été", "", ".x", "a..b", "a/b", "a-"])
+def test_a_name_that_is_no_name_of_a_folder(name: str) -> None:
+    with pytest.raises(SpecError, match="expected a name of letters, digits and _"):
+        parse(name, 'family = "hurdle"')
+
+
 @given(st.text(alphabet='family="hrdl\n[] .1pogt\x00é'))
 def test_any_text_is_a_declaration_or_refused(text: str) -> None:
     try:

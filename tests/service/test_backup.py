@@ -270,6 +270,24 @@ def test_one_that_was_changed_is_refused(file: Path, elsewhere: Settings, tmp_pa
     assert said.endswith(f"{name} is not what was written")
 
 
+def test_sums_that_are_none_are_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
+    content = unpack(file)
+    for sums in ("none\n", "\n", "a b\n"):
+        said = refusal(elsewhere, pack(content, tmp_path / "odd.tar.gz", sums))
+        assert said.endswith(" is not what was written")
+
+
+def test_a_stranger_among_the_fitted_versions_is_left_out(
+    lived: Context, elsewhere: Settings, tmp_path: Path
+) -> None:
+    version = next(lived.settings.fitted_folder.glob("hurdle/*"))
+    (version / "my notes.txt").write_text("x")
+    file = tmp_path / "x.tar.gz"
+    back_up(lived, file)
+    assert any(name.endswith("hurdle.toml") for name in unpack(file))
+    restore(elsewhere, file)
+
+
 @pytest.mark.parametrize("name", ["../../etc/x", "/etc/x", "models/../../x", "fitted/.x/y", "x"])
 def test_a_file_out_of_place_is_refused(
     name: str, file: Path, elsewhere: Settings, tmp_path: Path

@@ -153,3 +153,17 @@ def test_no_figures_and_no_such_series(empty: Context, clock: Hand) -> None:
         briefing(Desk(empty, clock), "people")
     with pytest.raises(NotFound, match="expected a series of people, boats"):
         briefing(Desk(empty, clock), "planes")
+
+
+def test_a_sum_that_is_the_same_as_a_year_before(context: Context, desk: Desk) -> None:
+    with context.database.reading() as connection:
+        known = observations.series(connection, "people")
+    before = dict(zip(known.dates.tolist(), known.values.tolist(), strict=True))
+    with context.database.writing() as connection:
+        figures = [
+            Figure("people", D(2025, 1, day), before[D(2024, 1, day)], "test")
+            for day in range(1, 15)
+        ]
+        observations.record(connection, figures, utc(2026, 1, 1, 9))
+    said = briefing(desk, "people", D(2025, 1, 14))["sentence"]
+    assert "so far: as many as by the same day of 2024 (" in said

@@ -34,3 +34,11 @@ def test_what_is_no_key_is_said_in_one_line(crossings: Crossings) -> None:
         refused = crossings("keys", "create", *arguments)
         assert (refused.returncode, refused.stdout) == (2, ""), arguments
         assert "Traceback" not in refused.stderr
+
+
+def test_a_name_is_shown_as_it_is(crossings: Crossings) -> None:
+    for name in ("[x] desk", "desk [/b]", ":smile:"):
+        assert crossings("keys", "create", "--name", name).returncode == 0
+        listed = crossings("keys", "list")
+        assert listed.returncode == 0, listed.stderr
+        assert name in listed.stdout

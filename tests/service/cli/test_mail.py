@@ -119,3 +119,25 @@ def test_without_settings_the_missing_one_is_named(crossings: Crossings) -> None
     assert result.stderr.splitlines()[-1] == (
         "Error: CROSSINGS_SMTP_HOST: needed to send mail, found nothing"
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (
+            "address\na@example.org\nJos\xe9@example.org\n".encode("latin-1"),
+            "can't decode byte 0xe9",
+        ),
+        (b"address\na@example.org\n" + b"x" * 200_000, "field larger than field limit"),
+        (b'address\n"a@example.org\n', "unexpected end of data"),
+    ],
+)
+def test_a_file_that_is_no_csv_is_one_line(
+    run: Any, tmp_path: Path, content: bytes, found: str
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_bytes(content)
+    result = run("subscribers", "import", str(file))
+    assert result.exit_code == 2
+    assert f"{file}, after line" in result.output and found in result.output
+    assert listed(run) == []

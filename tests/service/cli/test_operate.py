@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from service.context import Context
+from service.store import runs
 from service.store.database import connect
 from service.store.tables import observations
-from tests.service.support import Crossings, quick_models
+from tests.service.support import NOW, Crossings, quick_models
 
 
 def stored(folder: Path) -> int:
@@ -105,3 +107,13 @@ def test_a_database_that_cannot_be_used_is_one_line(crossings: Crossings, url: s
     assert done.returncode == 1
     assert done.stderr.startswith("Error: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_reason_is_shown_as_it_is(crossings: Crossings, context: Context) -> None:
+    reason = "row 3: expected a whole number, found '[x]', then '[/b]'"
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "ingest", "2026-01-02T13:50:00Z", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "failed", reason, {}, NOW)
+    done = crossings("status", var_dir=context.settings.var_dir)
+    assert done.stdout.count(reason) == 2, done.stderr

@@ -31,6 +31,8 @@ def test_prune(crossings: Crossings) -> None:
         "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests, "
         "0 alarms deleted\n"
     )
+    said = crossings("prune", "--compact").stdout.splitlines()
+    assert len(said) == 2 and said[1].endswith(" MB given back to the disk")
 
 
 def test_what_somebody_asked_for_was_due_at_no_time(crossings: Crossings, context: Context) -> None:

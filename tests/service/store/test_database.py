@@ -154,10 +154,31 @@ def test_sqlite_writes_ahead_and_keeps_references(tmp_path: Path) -> None:
     opened.close()
 
 
-@pytest.mark.parametrize("url", ["", "nonsense", "nosuch://host/db", "oracle+nodriver://h/d"])
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "nosuch://host/db", "oracle+nodriver://h/d", "mysql://u:secret@h/d"]
+)
 def test_a_url_that_is_not_understood_is_one_line(url: str) -> None:
-    with pytest.raises(DatabaseError, match=r"^CROSSINGS_DATABASE_URL: [^\n]+$"):
+    with pytest.raises(DatabaseError, match=r"^CROSSINGS_DATABASE_URL: [^\n]+$") as raised:
         connect(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_what_was_deleted_is_given_back_to_the_disk(database: Database) -> None:
+    with database.writing() as connection:
+        for number in range(300):
+            row = {"job": "test", "period": str(number), "started_at": NOW, "outcome": "done"}
+            connection.execute(runs.insert().values(**row, detail={"said": "x" * 10_000}))
+    with database.writing() as connection:
+        connection.execute(runs.delete().where(runs.c.period != "7"))
+    freed = database.compact()
+    if database.engine.dialect.name == "sqlite":
+        assert freed is not None and freed > 2_500_000
+        file = Path(str(database.engine.url.database))
+        assert file.stat().st_size < 1_000_000
+        assert database.compact() == 0
+    else:
+        assert freed is None
+    assert count(database) == 1
 
 
 def test_no_answer_is_one_line_without_statements(tmp_path: Path) -> None:
