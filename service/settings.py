@@ -44,7 +44,7 @@ class Settings(WebSettings):
     database_url: str = Field(
         "",
         repr=False,
-        description="SQLAlchemy URL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
+        description="URL of SQLite or PostgreSQL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
     )
     database_url_file: Path | None = Field(
         None, description="File that holds that URL, instead of the variable."

@@ -65,7 +65,7 @@ def _migrations(now: str | None, head: str | None, is_known: bool) -> Finding:
     if now is None:
         return Finding("migrations", WARN, "no tables yet", "`crossings run` makes and fills them")
     if is_known:
-        remedy = "make a backup; then any command migrates it, such as `crossings status`"
+        remedy = "back it up by the version before; any command of this one migrates it"
         return Finding("migrations", WARN, f"at {now}, this version wants {head}", remedy)
     remedy = "run the version that made it, or a newer one"
     return Finding("migrations", FAIL, f"at {now}, which this version does not know", remedy)
