@@ -20,7 +20,7 @@ from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
-from service.clock import LONDON, utc_now
+from service.clock import end_of_day, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
@@ -312,6 +312,4 @@ class Desk:
 
 def _end(as_of: AsOf) -> dt.datetime:
     """`as_of` itself, or the last second of that UK day."""
-    if isinstance(as_of, dt.datetime):
-        return as_of
-    return dt.datetime.combine(as_of, dt.time(23, 59, 59), LONDON).astimezone(dt.UTC)
+    return as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)

@@ -22,7 +22,7 @@ from forecast.series import as_date
 from service.answers.desk import Desk
 from service.answers.errors import NotFound
 from service.answers.state import Facts, issue_limit, state_of
-from service.clock import LONDON, instant, uk_day
+from service.clock import instant, uk_day
 from service.store import issues, observations, runs, track
 from service.store.track import Scored
 
@@ -235,9 +235,8 @@ def _last_week(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
     through = as_date(figures.data_through)
     sunday = min(monday - _DAY, through - ((through.weekday() + 1) % 7) * _DAY)
     first = sunday - 6 * _DAY
-    began = dt.datetime.combine(first, dt.time(), LONDON).astimezone(dt.UTC)
     try:
-        view = desk.view(series_id, as_of=began - dt.timedelta(seconds=1))
+        view = desk.view(series_id, as_of=first - _DAY)
     except NotFound:
         return []
     ahead = (sunday - view.issue.origin).days
