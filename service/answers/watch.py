@@ -18,6 +18,7 @@ from forecast.drift import coverage_p, pit_moments
 from forecast.joint import SERIES
 from forecast.judged import DAY_LEVELS
 from forecast.paths import interval_probabilities, quantiles
+from forecast.scores import held_by_pit
 from forecast.series import as_date
 from service.answers.desk import Desk
 from service.answers.errors import NotFound
@@ -215,7 +216,7 @@ def _p_of_weeks(record: _Record, end: dt.date) -> dict[int, float]:
 
 
 def _hits(pits: Sequence[float], level: int) -> int:
-    return sum(abs(pit - 0.5) < level / 200 for pit in pits)
+    return int(held_by_pit(pits, level).sum())
 
 
 def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
