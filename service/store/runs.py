@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BEATS_MISSED",
     "MOST_ATTEMPTS",
     "Run",
     "beat",
@@ -29,6 +30,9 @@ from service.store.tables import issues, runs
 
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies or is stopped before it is done."""
+
+BEATS_MISSED = 6
+"""Heartbeats that a run may miss before its process counts as dead."""
 
 _DIED = "the process that had it died before it was done"
 
