@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "LONDON",
+    "MONTHS",
     "assumed_known_at",
     "end_of_day",
     "instant",
@@ -16,6 +17,12 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+"""As British pages write them, whatever the language of the machine."""
+
 _PUBLISHED = dt.time(14, 0)
 _LAST_SECOND = dt.time(23, 59, 59)
 
