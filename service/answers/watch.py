@@ -6,7 +6,7 @@ the store when it is asked for, so that all faces, and whoever is told, hear the
 
 from __future__ import annotations
 
-__all__ = ["ABOUT_TIMES", "CHANCE", "LEVEL", "WEEKS", "Alarm", "alarms", "record_alarms"]
+__all__ = ["CHANCE", "LEVEL", "WEEKS", "Alarm", "alarms", "record_alarms"]
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -33,9 +33,6 @@ CHANCE = 0.001
 
 LEVEL = 99
 """Band, in per cent, beyond which a week is an alarm by itself."""
-
-ABOUT_TIMES = frozenset({"figures_late", "issues_late"})
-"""Alarms that the state of the service says too."""
 
 _WINDOW = dt.timedelta(weeks=WEEKS)
 _LEAST = 8  # issues, or weeks, below which nothing is said
