@@ -45,11 +45,11 @@ def main() -> None:
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed; the system's package manager has it")
     with tempfile.TemporaryDirectory() as folder:
-        env = _environment(folder, options)
+        env = _settings(folder, options)
         if options.var_dir is None:
             for job in ("ingest", "refit"):
-                subprocess.run(_crossings(job), env=env, cwd=ROOT, check=True)
-        with _running(_crossings("serve"), env, options.port) as ours:
+                subprocess.run(crossings(job), env=env, cwd=ROOT, check=True)
+        with _running(crossings("serve"), env, options.port) as ours:
             bare_env = env | {"CROSSINGS_PORT": str(options.port + 1)}
             bare_command = [sys.executable, __file__, "--bare"]
             with _running(bare_command, bare_env, options.port + 1):
@@ -118,12 +118,7 @@ def _running(command: list[str], env: dict[str, str], port: int) -> Iterator[sub
     """Run a server as long as the block lasts."""
     server = subprocess.Popen(command, env=env, cwd=ROOT)
     try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()
-                break
-            except OSError:
-                time.sleep(0.1)
+        answers(port)
         yield server
     finally:
         server.send_signal(signal.SIGTERM)
@@ -150,22 +145,39 @@ def _serve_bare() -> None:
     serve(load(), make)
 
 
-def _crossings(job: str) -> list[str]:
+def crossings(job: str) -> list[str]:
+    """The command that runs a job or a role of the service."""
     return [sys.executable, "-m", "service.cli", job]
 
 
-def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:
-    own = {
-        "VAR_DIR": options.var_dir or folder,
-        "FITTED_DIR": f"{folder}/fitted",
-        "PORT": options.port,
-        "WORKERS": options.workers,
-        "THREADS": options.threads,
-        "RATE_PER_ADDRESS": "",
-        "LOG_LEVEL": "WARNING",
-    }
+def environment(**settings: object) -> dict[str, str]:
+    """The environment of a child: ours without any setting of the service, and then `settings`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
-    return kept | {"PYTHONPATH": str(ROOT)} | {f"CROSSINGS_{k}": str(v) for k, v in own.items()}
+    given = {f"CROSSINGS_{name}": str(value) for name, value in settings.items()}
+    return kept | {"PYTHONPATH": str(ROOT)} | given
+
+
+def answers(port: int) -> None:
+    """Wait until a server on loopback says that it lives."""
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"nothing answers at port {port}")
+
+
+def _settings(folder: str, options: argparse.Namespace) -> dict[str, str]:
+    return environment(
+        VAR_DIR=options.var_dir or folder,
+        FITTED_DIR=f"{folder}/fitted",
+        PORT=options.port,
+        WORKERS=options.workers,
+        THREADS=options.threads,
+        RATE_PER_ADDRESS="",
+        LOG_LEVEL="WARNING",
+    )
 
 
 def _options() -> argparse.Namespace:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from forecast.backtest import OriginScore
+from forecast.scores import held_by_pit
 
 Array = npt.NDArray[np.float64]
 
@@ -57,7 +58,7 @@ def measure(scores: Sequence[OriginScore]) -> Measured:
     columns |= {
         "cover_80_day": np.array([score.within[80].mean() for score in scores]),
         "cover_95_day": np.array([score.within[95].mean() for score in scores]),
-        "pit_80_day": np.array([(np.abs(score.pit - 0.5) < 0.4).mean() for score in scores]),
+        "pit_80_day": np.array([held_by_pit(score.pit, 80).mean() for score in scores]),
     }
     for total in scores[0].totals if scores else ():
         columns[total] = np.array([score.totals[total]["crps"] for score in scores])

@@ -6,16 +6,13 @@ __all__ = ["CUT", "Entry", "Run", "run_all"]
 
 import multiprocessing
 import queue
-import resource
 import signal
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from forecast import backtest, joint
@@ -24,6 +21,7 @@ from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.judged import judge
 from forecast.series import ONE_DAY, DailySeries, Day
+from service.jobs.steps import memory_peak_mb
 
 CUT = "_cut"
 """Ending of a peer's name when its paths are cut at zero."""
@@ -159,7 +157,7 @@ def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -
         return {entry.name: Run(failure=f"cannot be loaded: {error}")}
     except Exception as error:  # one forecaster's defect must not cost the others their scores
         return {entry.name: Run(failure=f"{type(error).__name__}: {error}")}
-    peak = _peak_mb()
+    peak = memory_peak_mb()
     return {name: Run(scores.get(name, []), declined, peak) for name in scores or [entry.name]}
 
 
@@ -188,14 +186,3 @@ def _score_peer(
         )
         for name, what in {entry.name: paths, entry.name + CUT: paths.cut()}.items()
     }
-
-
-def _peak_mb() -> float:
-    """Most memory that this process has held, its helpers not counted."""
-    status = Path("/proc/self/status")
-    if status.exists():  # what getrusage says there includes the parent's before the start
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

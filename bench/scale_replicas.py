@@ -6,11 +6,9 @@ addresses in place of the one name that a container has.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
-import sys
 import time
 import urllib.request
 import warnings
@@ -22,7 +20,7 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from bench.latency import milliseconds
+from bench.latency import answers, crossings, environment, milliseconds
 
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = ("forecast", "totals", "exceedance?threshold=500")
@@ -53,9 +51,9 @@ def measure(port: int, seconds: int) -> Iterator[Rate]:
             raise Missing(f"{program} is not installed; the system's package manager has it")
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(prefix="scale-"))
-        env = _environment(stack.enter_context(_postgresql(folder)), folder)
+        env = _settings(stack.enter_context(_postgresql(folder)), folder)
         for job in ("ingest", "refit"):
-            subprocess.run(_crossings(job), env=env, cwd=ROOT, check=True, capture_output=True)
+            subprocess.run(crossings(job), env=env, cwd=ROOT, check=True, capture_output=True)
         first, second = (
             stack.enter_context(_replica(env, port + 1 + number)) for number in range(2)
         )
@@ -150,30 +148,24 @@ def _postgresql(folder: str) -> Iterator[str]:
             server.cleanup()
 
 
-def _environment(database: str, folder: str) -> dict[str, str]:
-    own = {
-        "DATABASE_URL": database,
-        "VAR_DIR": f"{folder}/var",
-        "FITTED_DIR": f"{folder}/fitted",
-        "RATE_PER_ADDRESS": "",
-        "ANONYMOUS_READING": "yes",
-        "TRUSTED_PROXIES": "1",
-        "LOG_LEVEL": "WARNING",
-    }
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
-    return kept | {"PYTHONPATH": str(ROOT)} | {f"CROSSINGS_{k}": v for k, v in own.items()}
-
-
-def _crossings(role: str) -> list[str]:
-    return [sys.executable, "-m", "service.cli", role]
+def _settings(database: str, folder: str) -> dict[str, str]:
+    return environment(
+        DATABASE_URL=database,
+        VAR_DIR=f"{folder}/var",
+        FITTED_DIR=f"{folder}/fitted",
+        RATE_PER_ADDRESS="",
+        ANONYMOUS_READING="yes",
+        TRUSTED_PROXIES="1",
+        LOG_LEVEL="WARNING",
+    )
 
 
 @contextmanager
 def _replica(env: dict[str, str], port: int) -> Iterator[subprocess.Popen[bytes]]:
     own = env | {"CROSSINGS_PORT": str(port)}
-    server = subprocess.Popen(_crossings("serve"), env=own, cwd=ROOT)
+    server = subprocess.Popen(crossings("serve"), env=own, cwd=ROOT)
     try:
-        _await(port)
+        answers(port)
         yield server
     finally:
         server.terminate()
@@ -201,18 +193,8 @@ def _nginx(folder: str, port: int, replicas: tuple[int, ...]) -> Iterator[None]:
         ["nginx", "-c", str(file), "-g", "daemon off;", "-e", f"{folder}/nginx.log"]
     )
     try:
-        _await(port)
+        answers(port)
         yield
     finally:
         server.terminate()
         server.wait(20)
-
-
-def _await(port: int) -> None:
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"nothing answers at port {port}")

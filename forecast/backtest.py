@@ -30,7 +30,7 @@ from forecast import joint
 from forecast.covariates import Covariates, CovariatesError, CovariateTable
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.judged import DAY_LEVELS, Judged, judge
-from forecast.scores import CRPS_ESTIMATOR
+from forecast.scores import CRPS_ESTIMATOR, held_by_pit
 from forecast.series import ONE_DAY, DailySeries, Day, as_day
 
 _TOTAL_LEVELS = (80,)
@@ -256,8 +256,7 @@ def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:
             for name, value in of_totals("within_80").items()
         },
         "coverage_by_pit": {
-            str(level): mean(np.abs(r.pit - 0.5) < level / 200 for r in rows)
-            for level in DAY_LEVELS
+            str(level): mean(held_by_pit(r.pit, level) for r in rows) for level in DAY_LEVELS
         },
         "per_origin": [
             {

@@ -17,6 +17,7 @@ from scipy.signal import lfilter
 Array = npt.NDArray[np.float64]
 
 _FEWEST_BUSY_DAYS = 10
+_TAMED = 3.0
 
 
 def level_of(values: Array, half_life_days: float) -> Array:
@@ -29,8 +30,8 @@ def level_of(values: Array, half_life_days: float) -> Array:
     return np.asarray(total / (1.0 - keep ** np.arange(1, len(values) + 1)))
 
 
-def tame(counts: Array, window_days: int, multiple: float = 3.0) -> Array:
-    """Counts held below `multiple` times the 95 % quantile of the busy days of the window.
+def tame(counts: Array, window_days: int) -> Array:
+    """Counts held below three times the 95 % quantile of the busy days of the window.
 
     One enormous day, a slip in the figures or the landing of a ship, then neither moves the level
     for months nor comes back in every path. Shape (n_days,) in and out.
@@ -39,7 +40,7 @@ def tame(counts: Array, window_days: int, multiple: float = 3.0) -> Array:
     busy = lately[lately > 0]
     if len(busy) < _FEWEST_BUSY_DAYS:
         return counts
-    return np.minimum(counts, multiple * np.quantile(busy, 0.95))
+    return np.minimum(counts, _TAMED * np.quantile(busy, 0.95))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ from forecast.paths import Paths
 from forecast.series import DailySeries
 
 _FEWEST_BUSY_DAYS = 5
+_MOST_YEARS = 4
+_MOST_GROWTH = 0.2  # of log occupancy in a year, up or down
+_SPREADS = (0.02, 0.2)  # three changes at most tell little of how much they vary: held within these
+_UNKNOWN_SPREAD = 0.1  # where fewer than two changes are known, and so no spread of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,9 +105,14 @@ def _growth(
     Half the mean change is kept: growth that was seen goes on, but boats have an end.
     """
     years_ago = ((n_days - 1 - busy) / MEAN_YEAR).astype(int)
-    known = [year for year in range(4) if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS]
+    known = [
+        year
+        for year in range(_MOST_YEARS)
+        if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS
+    ]
     medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in known]
     changes = -np.diff(medians) / np.diff(known)  # a quiet year between makes it two years' change
     if len(changes) < 2:
-        return 0.0, 0.1
-    return float(np.clip(changes.mean() / 2, -0.2, 0.2)), float(np.clip(changes.std(), 0.02, 0.2))
+        return 0.0, _UNKNOWN_SPREAD
+    growth = np.clip(changes.mean() / 2, -_MOST_GROWTH, _MOST_GROWTH)
+    return float(growth), float(np.clip(changes.std(), *_SPREADS))

@@ -5,7 +5,7 @@ All take samples of shape (n_paths, …) and observations of shape (…), in the
 
 from __future__ import annotations
 
-__all__ = ["CRPS_ESTIMATOR", "coverage", "crps", "pit", "skill", "wis"]
+__all__ = ["CRPS_ESTIMATOR", "coverage", "crps", "held_by_pit", "pit", "skill", "wis"]
 
 from collections.abc import Sequence
 
@@ -93,6 +93,22 @@ def pit(
     below = (sample < truth).mean(axis=0)
     upto = (sample <= truth).mean(axis=0)
     return np.asarray(below + rng.uniform(size=truth.shape) * (upto - below))
+
+
+def held_by_pit(transforms: npt.ArrayLike, level: float) -> npt.NDArray[np.bool_]:
+    """Whether the central interval at `level` per cent held what came, told by its PIT.
+
+    The interval leaves out as much probability below as above, so that what came lies in it when
+    its PIT is within ``level / 200`` of one half. By the randomised PIT a calibrated forecast
+    holds `level` per cent also where many days have none; `coverage` then holds more, as a bound
+    at zero counts in.
+
+    Parameters
+    ----------
+    transforms : array_like, shape (…)
+        As `pit` returns them.
+    """
+    return np.asarray(np.abs(np.asarray(transforms, dtype=np.float64) - 0.5) < level / 200)
 
 
 def skill(score: float, reference: float) -> float:

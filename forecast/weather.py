@@ -6,7 +6,7 @@ just before: people wait through rough days and then leave together.
 
 from __future__ import annotations
 
-__all__ = ["SEAS", "FittedWeather", "WeatherTerms", "error_growth", "season_days", "season_runs"]
+__all__ = ["SEAS", "FittedWeather", "WeatherTerms", "error_growth", "season_days"]
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -121,7 +121,7 @@ class FittedWeather:
         Carroll, Ruppert, Stefanski and Crainiceanu (2006), Measurement Error in Nonlinear Models,
         chapter 4.
         """
-        drivers = season_runs(self.past, 1, horizon, n_paths, rng)
+        drivers = _season_runs(self.past, horizon, n_paths, rng)
         covered = min(int(self.future.shape[1]), horizon)
         if covered:
             member = rng.permutation(n_paths) % len(self.future)
@@ -192,17 +192,13 @@ def _leads(future: Array) -> Array:
     return np.arange(1.0, future.shape[1] + 1.0)
 
 
-def season_runs(
-    past: Array, first: int, length: int, n_paths: int, rng: np.random.Generator
-) -> Array:
-    """Past weather of the season, in runs of consecutive days.
+def _season_runs(past: Array, length: int, n_paths: int, rng: np.random.Generator) -> Array:
+    """Past weather of the season of the next `length` days, in runs of consecutive days.
 
     Parameters
     ----------
     past : ndarray, shape (n_days, k)
         Ends at the origin.
-    first, length : int
-        The days wanted: `first` days after the origin, and so many.
 
     Returns
     -------
@@ -214,7 +210,7 @@ def season_runs(
     out = np.empty((n_paths, length, past.shape[1]))
     for done in range(0, length, _RUN_DAYS):
         take = min(_RUN_DAYS, length - done)
-        ahead = first + done
+        ahead = 1 + done
         earliest = int((ahead + take - 1 + _HALF_SEASON_DAYS) // MEAN_YEAR) + 1
         latest = int((n - 1 + ahead - _HALF_SEASON_DAYS) // MEAN_YEAR)
         if latest < earliest:

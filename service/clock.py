@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["LONDON", "assumed_known_at", "instant", "span_before", "uk_day", "utc_now"]
+__all__ = [
+    "LONDON",
+    "MONTHS",
+    "assumed_known_at",
+    "end_of_day",
+    "instant",
+    "span_before",
+    "uk_day",
+    "utc_now",
+]
 
 import datetime as dt
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+"""As British pages write them, whatever the language of the machine."""
+
 _PUBLISHED = dt.time(14, 0)
+_LAST_SECOND = dt.time(23, 59, 59)
 
 
 def utc_now() -> dt.datetime:
@@ -19,6 +35,11 @@ def utc_now() -> dt.datetime:
 def uk_day(moment: dt.datetime) -> dt.date:
     """UK calendar day on which `moment` falls."""
     return moment.astimezone(LONDON).date()
+
+
+def end_of_day(day: dt.date) -> dt.datetime:
+    """The last second of a UK calendar day, in UTC."""
+    return dt.datetime.combine(day, _LAST_SECOND, LONDON).astimezone(dt.UTC)
 
 
 def assumed_known_at(day: dt.date) -> dt.datetime:

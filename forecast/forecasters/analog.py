@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from forecast.calendar import MEAN_YEAR
 from forecast.covariates import Covariates
-from forecast.forecasters.base import State, require_days, whole_people
+from forecast.forecasters.base import LEAST_DAYS, State, require_days, whole_people
 from forecast.memory import level_of, tame
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
+from forecast.strata import strata
 
 Array = npt.NDArray[np.float64]
 
@@ -33,6 +34,9 @@ _NO_MATTER = 1e6
 """A width at which likeness does not matter."""
 
 _LEAST_LOG_WEIGHT = -8.0
+
+_SCALES = (0.2, 5.0)
+"""The least and the most that a run is scaled by, however far apart the levels are."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Analog:
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedAnalog:
         """Keep the days drawn from; needs 60 days and two runs. `covariates` are not used."""
-        require_days(series, 60 + 2 * self.block_days, "analog")
+        require_days(series, LEAST_DAYS + 2 * self.block_days, "analog")
         y = tame(series.values.astype(np.float64), self.max_age_days)
         keep = slice(max(0, len(y) - self.max_age_days), None)
         level = level_of(y, self.level_half_life_days)
@@ -148,7 +152,7 @@ class FittedAnalog:
             pick = near[_pick(weights, n_paths, rng)]
             scale = ((level + _FLOOR) / (self.level[pick] + _FLOOR)) ** h.level_power
             run = y[pick[:, None] + np.arange(1, take + 1)]
-            scaled = np.rint(run * np.clip(scale, 0.2, 5.0)[:, None])
+            scaled = np.rint(run * np.clip(scale, *_SCALES)[:, None])
             run = np.where(run > 0, np.clip(scaled, 1.0, cap), 0.0)
             out[:, done : done + take] = run
             level, share, last_two = self._advance(run, level, share, last_two)
@@ -222,6 +226,5 @@ class FittedAnalog:
 def _pick(weights: Array, n_paths: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     """One candidate for each path by `weights`, (n_paths or 1, n), drawn from even strata."""
     steps = np.cumsum(weights, axis=1)
-    u = (rng.permutation(n_paths) + rng.random(n_paths))[:, None] / n_paths
-    below = (steps / steps[:, -1:] < u).sum(axis=1)
+    below = (steps / steps[:, -1:] < strata(n_paths, rng)[:, None]).sum(axis=1)
     return np.asarray(np.minimum(below, weights.shape[1] - 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "LEAST_DAYS",
     "Continues",
     "Explained",
     "FitError",
@@ -30,6 +31,10 @@ MOST_PEOPLE = 50_000
 
 MOST_KNOWN = MOST_PEOPLE // 4
 """A series with a greater day is declined, as its forecasts could be cut."""
+
+
+LEAST_DAYS = 60
+"""A family that regresses on the season, or draws from it, declines a series of fewer days."""
 
 
 class FitError(ValueError):

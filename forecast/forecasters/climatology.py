@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from forecast.calendar import MEAN_YEAR
 from forecast.covariates import Covariates
-from forecast.forecasters.base import State, require_days, whole_people
+from forecast.forecasters.base import LEAST_DAYS, State, require_days, whole_people
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
-
-_YEAR = 365.2425
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,9 @@ class Climatology:
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedClimatology:
         """Keep the years that are drawn from; needs 60 days. `covariates` are not used."""
-        require_days(series, 60, "climatology")
+        require_days(series, LEAST_DAYS, "climatology")
         # One run more than the years: it must not reach back beyond what is kept.
-        keep = int((self.years + 0.5) * _YEAR) + self.season_days + self.block_days
+        keep = int((self.years + 0.5) * MEAN_YEAR) + self.season_days + self.block_days
         scale = _level_ratio(series.values, self.level_days) if self.scaled else 1.0
         return FittedClimatology(self, series.data_through, series.values[-keep:], scale)
 
@@ -84,11 +83,11 @@ class FittedClimatology:
         """Positions in the window for runs that start `lead` days after the origin, same shape."""
         n, block = len(self.window), self.hyper.block_days
         half = self.hyper.season_days
-        first_year = np.maximum(np.ceil((lead + half + block - 1) / _YEAR), 1)
-        last_year = np.floor((n - 1 + lead - half) / _YEAR)
+        first_year = np.maximum(np.ceil((lead + half + block - 1) / MEAN_YEAR), 1)
+        last_year = np.floor((n - 1 + lead - half) / MEAN_YEAR)
         years = np.clip(last_year - first_year + 1, 1, self.hyper.years)
         drawn = rng.integers(0, self.hyper.years, size=lead.shape) % years
-        back = np.rint((first_year + drawn) * _YEAR)
+        back = np.rint((first_year + drawn) * MEAN_YEAR)
         offset = rng.integers(-half, half + 1, size=lead.shape)
         position = n - 1 + lead - back.astype(np.int64) + offset
         # A very short series has no such year: any run of it must do.
@@ -109,7 +108,7 @@ class FittedClimatology:
 
 def _level_ratio(values: npt.NDArray[np.int64], days: int) -> float:
     """Root of the last `days` against the same days a year before, between 1/3 and 3."""
-    year = round(_YEAR)
+    year = round(MEAN_YEAR)
     if len(values) < year + days:
         return 1.0
     now, before = values[-days:].mean(), values[-days - year : -year].mean()

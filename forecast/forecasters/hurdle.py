@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from forecast.calendar import harmonics, weekday
 from forecast.covariates import Covariates
-from forecast.forecasters.base import State, require_days, whole_people
+from forecast.forecasters.base import LEAST_DAYS, State, require_days, whole_people
+from forecast.memory import level_of
 from forecast.paths import Paths
 from forecast.regression import gamma_regression, logistic, logistic_regression
 from forecast.series import ONE_DAY, DailySeries, Day
@@ -27,6 +27,7 @@ Array = npt.NDArray[np.float64]
 
 _SATURDAY = 5
 _FEWEST_BUSY_DAYS = 5
+_MOST_LOG = 20.0  # far above every cap: it keeps the exponential finite, no more
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ class Hurdle:
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedHurdle:
         """Fit both parts; needs 60 days. `covariates` are not used."""
-        require_days(series, 60, "hurdle")
+        require_days(series, LEAST_DAYS, "hurdle")
         counts = series.values.astype(np.float64)
         n = len(counts)
-        level = _level(counts, self.level_half_life_days)
-        first = max(min(14, n - 60), 2, n - self.window_days)
+        level = level_of(counts, self.level_half_life_days)
+        first = max(min(14, n - LEAST_DAYS), 2, n - self.window_days)
         x = np.column_stack(
             [
                 self.season(series.dates[first:]),
@@ -121,7 +122,9 @@ class FittedHurdle:
         for day in range(horizon):
             recent = _recent(yesterday, before, level)  # (n_paths, 4)
             p_any = logistic(season_any[day] + recent @ self.any_coefficients[k:])
-            size = np.exp(np.minimum(season_size[day] + recent @ self.size_coefficients[k:], 20.0))
+            size = np.exp(
+                np.minimum(season_size[day] + recent @ self.size_coefficients[k:], _MOST_LOG)
+            )
             count = np.clip(np.rint(size * ratios[day]), 1.0, self.cap)
             before, yesterday = yesterday, np.where(uniforms[day] < p_any, count, 0.0)
             level = keep * level + (1.0 - keep) * yesterday
@@ -166,10 +169,3 @@ def _fit_size(x: Array, y: Array, weights: Array, ridge: float) -> tuple[Array, 
 def _recent(yesterday: Array, before: Array, level: Array) -> Array:
     """Log level, whether each of the last two days had arrivals, log of yesterday: (n, 4)."""
     return np.column_stack([np.log1p(level), yesterday > 0, before > 0, np.log1p(yesterday)])
-
-
-def _level(counts: Array, half_life: float) -> Array:
-    """Exponentially weighted mean up to and including each day, shape (n_days,)."""
-    keep = 0.5 ** (1.0 / half_life)
-    total = lfilter([1.0 - keep], [1.0, -keep], counts)
-    return np.asarray(total / (1.0 - keep ** np.arange(1, len(counts) + 1)))

@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from forecast import states
 from forecast.calendar import harmonics, weekday
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError, State, require_days, whole_people
+from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days, whole_people
 from forecast.memory import Memory, MemoryState, tame
 from forecast.paths import Paths
 from forecast.regression import gamma_regression, logistic, logistic_regression, scaled_ridge
 from forecast.series import ONE_DAY, DailySeries, Day
+from forecast.strata import strata
 from forecast.weather import FittedWeather, WeatherTerms
 
 Array = npt.NDArray[np.float64]
@@ -31,6 +33,7 @@ _SATURDAY = 5
 _FEWEST_SIZES = 8
 _FEWEST_WEATHER_DAYS = 365
 _TYPICAL_DAYS = 365
+_MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no more
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class LevelHurdle:
         FitError
             If the series or the history of the covariates is too short, or they end apart.
         """
-        require_days(series, 60, "level_hurdle")
+        require_days(series, LEAST_DAYS, "level_hurdle")
         y = tame(series.values.astype(np.float64), self.window_days)
         n = len(y)
         first = max(min(30, n // 3), n - self.window_days)
@@ -231,10 +234,10 @@ class FittedLevelHurdle:
             eta += calendar[day]
             if drivers is not None:
                 eta += drivers[day]
-            busy = _strata(n_paths, rng) < logistic(eta[0])
-            drawn = np.searchsorted(steps, _strata(n_paths, rng))
+            busy = strata(n_paths, rng) < logistic(eta[0])
+            drawn = np.searchsorted(steps, strata(n_paths, rng))
             ratio = self.ratios[np.minimum(drawn, len(steps) - 1)]
-            size = np.rint(np.exp(np.minimum(eta[1], 25.0)) * ratio)
+            size = np.rint(np.exp(np.minimum(eta[1], _MOST_LOG)) * ratio)
             paths[day] = np.where(busy, np.clip(size, 1.0, self.cap), 0.0)
             recent.step(paths[day])
         return np.ascontiguousarray(paths.T)
@@ -298,7 +301,7 @@ class FittedLevelHurdle:
         }
         weather = None
         if values["weather"] is not None:
-            own = {n[8:]: array for n, array in arrays.items() if n.startswith("weather/")}
+            own = states.under("weather", arrays)
             weather = FittedWeather.from_state(values["weather"], own)
         return cls(
             hyper=LevelHurdle(**hyper),
@@ -322,13 +325,3 @@ def _fit_sizes(x: Array, y: Array, weights: Array, strength: Array) -> tuple[Arr
     ratios = y / np.exp(np.clip(x @ size, -20.0, 20.0))
     order = np.argsort(ratios, kind="stable")
     return size, ratios[order], (weights / weights.sum())[order]
-
-
-def _strata(n: int, rng: np.random.Generator) -> Array:
-    """One uniform number in each n-th of [0, 1), in random order, shape (n,).
-
-    References
-    ----------
-    McKay, Beckman and Conover (1979), Technometrics 21(2).
-    """
-    return np.asarray((rng.permutation(n) + rng.random(n)) / n)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError, State, require_days, whole_people
+from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days, whole_people
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
 
@@ -58,7 +58,7 @@ class Prophet:
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedProphet:
         """Fit by maximum a posteriori; needs 60 days. `covariates` are not used."""
-        require_days(series, 60, "prophet")
+        require_days(series, LEAST_DAYS, "prophet")
         recent = series.between(
             series.data_through - (min(self.window_days, len(series)) - 1) * ONE_DAY,
             series.data_through,

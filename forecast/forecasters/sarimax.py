@@ -14,7 +14,7 @@ from statsmodels.tsa.statespace.sarimax import SARIMAX
 
 from forecast.calendar import harmonics
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError, State, require_days, whole_people
+from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days, whole_people
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
 
@@ -47,7 +47,7 @@ class Sarimax:
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedSarimax:
         """Fit by maximum likelihood; needs 60 days. `covariates` are not used."""
-        require_days(series, 60, "sarimax")
+        require_days(series, LEAST_DAYS, "sarimax")
         recent = series.values[-self.window_days :]
         if not recent.any():
             raise FitError("sarimax needs a day with arrivals, found none")

@@ -12,7 +12,7 @@ from typing import Any
 from service.answers.checks import check_whole
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.clock import LONDON, instant
+from service.clock import end_of_day, instant
 from service.store import issues, notes
 from service.store.issues import Issue
 
@@ -59,11 +59,9 @@ def of_day(desk: Desk, series_id: str, day: dt.date) -> str:
         If nothing is published yet.
     """
     desk.check_series(series_id)
-    midnight = dt.datetime.combine(day + dt.timedelta(days=1), dt.time(), LONDON)
-    end = midnight.astimezone(dt.UTC) - dt.timedelta(seconds=1)
     with desk.context.database.reading() as connection:
         newest = issues.latest(connection, series_id)
-        found = issues.standing(connection, series_id, end)
+        found = issues.standing(connection, series_id, end_of_day(day))
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
     if found is None:

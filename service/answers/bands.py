@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["LEVELS", "bands", "check_levels"]
+__all__ = ["LEVELS", "Level", "bands", "check_levels"]
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 from forecast.paths import Paths, interval_probabilities
 from service.answers.checks import check_whole
 from service.answers.errors import BadQuestion
 
-LEVELS = (50, 80, 90, 95, 99)
+Level: TypeAlias = Literal[50, 80, 90, 95, 99]
+LEVELS: tuple[int, ...] = get_args(Level)
 """Levels, in per cent, of the central bands that can be asked for."""
 
 

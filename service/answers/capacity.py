@@ -10,7 +10,7 @@ from typing import Any
 from forecast.paths import Paths, interval_probabilities, quantiles
 from forecast.series import DailySeries
 from service.answers.bands import check_levels
-from service.answers.checks import check_share, check_whole
+from service.answers.checks import check_number, check_whole
 
 
 def capacity(
@@ -45,7 +45,7 @@ def capacity(
     """
     check_whole("horizon", horizon, 1, paths.horizon)
     check_whole("stay_days", stay_days, 1, min(400, len(known) + 1))
-    check_share("share", share, 0.5, 0.999)
+    check_number("share", share, 0.5, 0.999)
     check_levels(levels)
     near = paths.upto(horizon)
     present = near.present(stay_days, known.values)  # (n_paths, horizon)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["changes"]
+__all__ = ["CAUSE_NAMES", "changes"]
 
 import datetime as dt
 from typing import Any
@@ -12,6 +12,14 @@ from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotFound
 from service.store import notes
 from service.store.database import Connection
+
+CAUSE_NAMES = {
+    "model": "the model",
+    "revision": "revised figures",
+    "weather": "the weather ahead",
+    "new_figures": "new figures",
+}
+"""The causes of a change as readers know them."""
 
 _SPANS = (7, 28)
 _MOST_STEPS = 400

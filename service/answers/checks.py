@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["check_share", "check_whole"]
+__all__ = ["MOST_THRESHOLD", "check_number", "check_whole"]
 
 from service.answers.errors import BadQuestion
+
+MOST_THRESHOLD = 1_000_000
+"""The largest count of people or boats that can be asked, or noted of a subscriber."""
 
 
 def check_whole(name: str, value: int, least: int, most: int) -> None:
@@ -13,7 +16,7 @@ def check_whole(name: str, value: int, least: int, most: int) -> None:
         raise BadQuestion(name, f"a whole number from {least:,} to {most:,}", value)
 
 
-def check_share(name: str, value: float, least: float, most: float) -> None:
+def check_number(name: str, value: float, least: float, most: float) -> None:
     """Raise `BadQuestion` unless `value` lies from `least` to `most`; NaN does not."""
     if not least <= value <= most:
         raise BadQuestion(name, f"a number from {least} to {most}", value)

@@ -20,7 +20,7 @@ from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
-from service.clock import LONDON, utc_now
+from service.clock import end_of_day, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
@@ -216,7 +216,7 @@ class Desk:
                     f"{entry.model} cannot be read again: its files are broken"
                 ) from error
 
-        return self._once(("fitted", entry.model, entry.version), read)
+        return self.once(("fitted", entry.model, entry.version), read)
 
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Id of the issue of another series that was drawn together with `issue`."""
@@ -225,12 +225,32 @@ class Desk:
         return found.issue_id if found else None
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """What `make` returned under this key, for as long as it is among the last asked for."""
-        return self._once(key, make)
+        """What `make` returned under `key`, for as long as it is among the last asked for.
+
+        The first who asks makes it, while others wait for it.
+        """
+        with self._lock:
+            turn = self._turns.setdefault(key, threading.Lock())
+        with turn:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    self._turns.pop(key, None)
+                    return self._kept[key]  # type: ignore[return-value]
+            try:
+                made = make()
+                with self._lock:
+                    self._kept[key] = made
+                    while len(self._kept) > _KEPT:
+                        self._kept.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._turns.pop(key, None)
+        return made
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """The models of `issue`."""
-        return self._once(
+        return self.once(
             ("entries", issue.issue_id), lambda: issues.entries(connection, issue.issue_id)
         )
 
@@ -279,39 +299,16 @@ class Desk:
         if model not in there:
             allowed = ", ".join(["champion", *there])
             raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
-        paths = self._once(
+        paths = self.once(
             ("paths", issue.issue_id, model), lambda: issues.paths(connection, issue, model)
         )
         assert paths is not None  # the entry is a row of the same table
         return there[model], paths
 
     def _known(self, connection: Connection, issue: Issue) -> DailySeries:
-        return self._once(("known", issue.issue_id), lambda: grounds.of(connection, issue))
-
-    def _once(self, key: object, make: Callable[[], T]) -> T:
-        """What is kept under `key`; made by the first who asks, while others wait for it."""
-        with self._lock:
-            turn = self._turns.setdefault(key, threading.Lock())
-        with turn:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    self._turns.pop(key, None)
-                    return self._kept[key]  # type: ignore[return-value]
-            try:
-                made = make()
-                with self._lock:
-                    self._kept[key] = made
-                    while len(self._kept) > _KEPT:
-                        self._kept.popitem(last=False)
-            finally:
-                with self._lock:
-                    self._turns.pop(key, None)
-        return made
+        return self.once(("known", issue.issue_id), lambda: grounds.of(connection, issue))
 
 
 def _end(as_of: AsOf) -> dt.datetime:
     """`as_of` itself, or the last second of that UK day."""
-    if isinstance(as_of, dt.datetime):
-        return as_of
-    return dt.datetime.combine(as_of, dt.time(23, 59, 59), LONDON).astimezone(dt.UTC)
+    return as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)

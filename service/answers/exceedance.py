@@ -7,7 +7,7 @@ __all__ = ["exceedance"]
 from typing import Any
 
 from forecast.paths import Paths
-from service.answers.checks import check_whole
+from service.answers.checks import MOST_THRESHOLD, check_whole
 
 
 def exceedance(paths: Paths, threshold: int, window: int, horizon: int) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def exceedance(paths: Paths, threshold: int, window: int, horizon: int) -> dict[
     """
     check_whole("horizon", horizon, 1, paths.horizon)
     check_whole("window", window, 1, horizon)
-    check_whole("threshold", threshold, 0, 1_000_000)
+    check_whole("threshold", threshold, 0, MOST_THRESHOLD)
     near = paths.upto(horizon)
     chances = near.exceedance(threshold, window).round(4).tolist()
     days = near.dates.tolist()

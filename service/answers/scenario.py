@@ -5,7 +5,7 @@ A scenario is computed when it is asked for and stored nowhere.
 
 from __future__ import annotations
 
-__all__ = ["Scenario", "scenario"]
+__all__ = ["LEVEL_PERCENT", "PEOPLE_PER_BOAT", "Scenario", "scenario"]
 
 import datetime as dt
 import math
@@ -18,10 +18,15 @@ from forecast.paths import Paths
 from forecast.scenarios import people_per_boat, scaled
 from forecast.series import as_day
 from service.answers.bands import bands
+from service.answers.checks import check_number
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.totals import periods
 from service.store import notes
+
+LEVEL_PERCENT = (-100, 400)
+PEOPLE_PER_BOAT = (1, 300)
+"""The least and the most of each that can be assumed."""
 
 _PERIODS = ("next_7_days", "next_28_days")
 _LEAST_DAYS = 28
@@ -34,9 +39,9 @@ class Scenario:
     Attributes
     ----------
     level_percent : float
-        Change of the level of arrivals, -100 to 400.
+        Change of the level of arrivals, within `LEVEL_PERCENT`.
     people_per_boat : float | None
-        Mean number of people in each boat, 1 to 300; None: as forecast.
+        Mean number of people in each boat, within `PEOPLE_PER_BOAT`; None: as forecast.
     weather : mapping of date to str
         ``calm``, ``mixed`` or ``rough`` by day: the third of the past days of that season, by
         waves and wind, from which the day is taken.
@@ -130,10 +135,9 @@ def _paths(desk: Desk, view: View, series_id: str) -> Paths | None:
 
 
 def _check(assumed: Scenario) -> None:
-    if not -100 <= assumed.level_percent <= 400:
-        raise BadQuestion("level_percent", "a number from -100 to 400", assumed.level_percent)
+    check_number("level_percent", assumed.level_percent, *LEVEL_PERCENT)
     load = assumed.people_per_boat
-    if load is not None and not 1 <= load <= 300:
-        raise BadQuestion("people_per_boat", "a number from 1 to 300", load)
+    if load is not None:
+        check_number("people_per_boat", load, *PEOPLE_PER_BOAT)
     if not (assumed.level_percent or load or assumed.weather):
         raise BadQuestion("level_percent", "something that is assumed", "nothing")

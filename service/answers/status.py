@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["catalogue", "is_ready", "status"]
+__all__ = ["TOLD", "catalogue", "is_ready", "status"]
 
 import datetime as dt
 from dataclasses import asdict
@@ -25,10 +25,11 @@ _TITLES = {
     "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
 }
 _SEVERITY = ("fresh", "stale", "degraded")
-_JOBS = (
+TOLD = (
     *("ingest", "weather", "refit", "compare", "score", "digest"),
     *("alert", "prune", "hindcast"),
 )
+"""Jobs of whose last runs the status tells."""
 
 
 def catalogue(desk: Desk) -> list[dict[str, Any]]:
@@ -52,7 +53,7 @@ def status(desk: Desk) -> dict[str, Any]:
             rows.append(_issue(desk, connection, issue, state, now))
         read = [_document(row) for row in documents.newest(connection)]
         told = _weather(desk, connection)
-        jobs = [_job(connection, job) for job in _JOBS]
+        jobs = [_job(connection, job) for job in TOLD]
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
     reasons = {reason.name: asdict(reason) for state in states for reason in state.reasons}
     if not states:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from forecast.judged import DAY_LEVELS, TOTALS
-from forecast.scores import skill
+from forecast.scores import held_by_pit, skill
 from service.answers.checks import check_whole
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion
@@ -101,8 +101,7 @@ def _lead(own: Sequence[Scored], others: References, lead: int) -> dict[str, Any
     pits = [at(row, "pit") for row in known]
     found = _averages(known, at) | {"measure": f"day_{lead}"}
     for level in DAY_LEVELS:
-        inside = [abs(value - 0.5) < level / 200 for value in pits]
-        found |= _share(f"coverage{level}", inside)
+        found |= _share(f"coverage{level}", held_by_pit(pits, level).tolist())
     for name, rows in others.items():
         pairs = [
             (at(row, "crps"), at(rows[row.origin], "crps"))

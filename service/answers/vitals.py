@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from forecast.joint import SERIES
 from forecast.judged import DAY_LEVELS
 from service.answers.desk import Desk
-from service.answers.status import status
+from service.answers.status import TOLD, status
 from service.answers.track_record import track_record
 from service.store import issues, runs, vitals
 
 JOBS = (
-    *("ingest", "ingest-other", "weather", "refit", "compare", "score", "digest"),
-    *("alert", "prune", "hindcast", "repeat", "scheduler"),
+    *TOLD,
+    *("ingest-other", "repeat", "scheduler"),  # out of turn, and the process itself
     *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
 )
 """Every job that may have runs."""

@@ -6,7 +6,7 @@ the store when it is asked for, so that all faces, and whoever is told, hear the
 
 from __future__ import annotations
 
-__all__ = ["ABOUT_TIMES", "CHANCE", "LEVEL", "WEEKS", "Alarm", "alarms", "record_alarms"]
+__all__ = ["CHANCE", "LEVEL", "WEEKS", "Alarm", "alarms", "record_alarms"]
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -18,11 +18,12 @@ from forecast.drift import coverage_p, pit_moments
 from forecast.joint import SERIES
 from forecast.judged import DAY_LEVELS
 from forecast.paths import interval_probabilities, quantiles
+from forecast.scores import held_by_pit
 from forecast.series import as_date
 from service.answers.desk import Desk
 from service.answers.errors import NotFound
 from service.answers.state import Facts, issue_limit, state_of
-from service.clock import LONDON, instant, uk_day
+from service.clock import instant, uk_day
 from service.store import issues, observations, runs, track
 from service.store.track import Scored
 
@@ -32,9 +33,6 @@ CHANCE = 0.001
 
 LEVEL = 99
 """Band, in per cent, beyond which a week is an alarm by itself."""
-
-ABOUT_TIMES = frozenset({"figures_late", "issues_late"})
-"""Alarms that the state of the service says too."""
 
 _WINDOW = dt.timedelta(weeks=WEEKS)
 _LEAST = 8  # issues, or weeks, below which nothing is said
@@ -215,7 +213,7 @@ def _p_of_weeks(record: _Record, end: dt.date) -> dict[int, float]:
 
 
 def _hits(pits: Sequence[float], level: int) -> int:
-    return sum(abs(pit - 0.5) < level / 200 for pit in pits)
+    return int(held_by_pit(pits, level).sum())
 
 
 def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
@@ -235,9 +233,8 @@ def _last_week(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
     through = as_date(figures.data_through)
     sunday = min(monday - _DAY, through - ((through.weekday() + 1) % 7) * _DAY)
     first = sunday - 6 * _DAY
-    began = dt.datetime.combine(first, dt.time(), LONDON).astimezone(dt.UTC)
     try:
-        view = desk.view(series_id, as_of=began - dt.timedelta(seconds=1))
+        view = desk.view(series_id, as_of=first - _DAY)
     except NotFound:
         return []
     ahead = (sunday - view.issue.origin).days

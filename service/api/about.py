@@ -53,7 +53,6 @@ def about(
     view: View,
     asked: Hashable,
     answer: Callable[[], dict[str, Any]],
-    rows: str | None = "rows",
     columns: Sequence[str] = (),
     beside: Hashable = None,
 ) -> Response:
@@ -66,13 +65,13 @@ def about(
     beside : hashable
         Whatever the answer depends on that is neither in the question nor in the issue.
     """
-    kind = chosen(table=rows is not None)
+    kind = chosen(table=True)
     today = uk_day(view.moment)  # what "yesterday" is told from
     key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, today, beside)
     kept: _Kept = current_app.extensions.setdefault("kept", _Kept())
     found = kept.get(key)
     if found is None:
-        found = kept.put(key, render(head(view) | answer(), kind, rows, columns))
+        found = kept.put(key, render(head(view) | answer(), kind, columns=columns))
     return reply(found)
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 __all__ = ["ScenarioBody", "SimpodQuery"]
 
 import datetime as dt
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
-from service.api.queries import Moment
-
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+from service.answers.bands import Level
+from service.answers.scenario import LEVEL_PERCENT, PEOPLE_PER_BOAT
+from service.api.queries import DATE, Moment
 
 
 def _by_day(value: Any) -> Any:
     """Days as JSON has them, by ``YYYY-MM-DD`` and nothing else that would parse."""
     if isinstance(value, dict):
-        wrong = [str(day)[:40] for day in value if not _DATE.fullmatch(str(day))]
+        wrong = [str(day)[:40] for day in value if not DATE.fullmatch(str(day))]
         if wrong:
             raise ValueError(f"expected dates such as 2026-01-05, found {wrong[0]!r}")
     return value
@@ -33,16 +32,16 @@ class ScenarioBody(BaseModel):
         0.0,
         strict=True,
         allow_inf_nan=False,
-        ge=-100,
-        le=400,
+        ge=LEVEL_PERCENT[0],
+        le=LEVEL_PERCENT[1],
         description="Change of the level of arrivals in per cent.",
     )
     people_per_boat: float | None = Field(
         None,
         strict=True,
         allow_inf_nan=False,
-        ge=1,
-        le=300,
+        ge=PEOPLE_PER_BOAT[0],
+        le=PEOPLE_PER_BOAT[1],
         description="Mean number of people in each boat.",
     )
     weather: Annotated[
@@ -53,7 +52,7 @@ class ScenarioBody(BaseModel):
         description="Weather by day, where the model of the issue uses weather.",
     )
     horizon: int = Field(28, strict=True, ge=1, le=400, description="Days ahead.")
-    levels: tuple[Literal[50, 80, 90, 95, 99], ...] = Field(
+    levels: tuple[Level, ...] = Field(
         (50, 80, 95),
         min_length=1,
         max_length=5,

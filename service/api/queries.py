@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "DATE",
     "AgeQuery",
     "BriefingQuery",
     "CapacityQuery",
@@ -29,6 +30,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from service.answers.bands import LEVELS
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
 from service.clock import uk_day
@@ -36,7 +38,9 @@ from service.store.observations import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
 _ANY_PERIOD = "|".join(PERIODS)
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""A day as it is written in questions; ISO 8601 knows other ways."""
+
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -45,7 +49,7 @@ _INSTANT = re.compile(
 def _date(value: Any) -> Any:
     if isinstance(value, str):
         try:
-            if _DATE.fullmatch(value):
+            if DATE.fullmatch(value):
                 return dt.date.fromisoformat(value)
         except ValueError:
             pass
@@ -54,7 +58,7 @@ def _date(value: Any) -> Any:
 
 
 def _as_of(value: Any) -> Any:
-    if not isinstance(value, str) or _DATE.fullmatch(value):
+    if not isinstance(value, str) or DATE.fullmatch(value):
         return _date(value)
     try:
         # In a query string an unescaped "+" arrives as a space.
@@ -146,6 +150,7 @@ _LEVELS = Field(
     description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
     json_schema_extra={"default": "50,80,95"},
 )
+_THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}."
 _MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
 
 
@@ -228,7 +233,7 @@ class TotalsQuery(IssueQuery):
 class ExceedanceQuery(IssueQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Whole = Field(500, description="More than so many count, 0 to 1,000,000.")
+    threshold: Whole = Field(500, description=_THRESHOLD)
     window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
 
@@ -307,7 +312,7 @@ class PanelQuery(IssueQuery):
 class ChanceQuery(IssueQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Whole = Field(2000, description="More than so many count, 0 to 1,000,000.")
+    threshold: Whole = Field(2000, description=_THRESHOLD)
     window: Whole = Field(7, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(7, description="Days ahead, 1 to 400.")
 

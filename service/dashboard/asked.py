@@ -13,6 +13,7 @@ from typing import Any
 
 from forecast.joint import SERIES
 from service.answers.archive import of_day
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
 from service.answers.headline import DAY_THRESHOLD
@@ -88,7 +89,7 @@ class Field:
 
 
 FIELDS = (
-    Field("threshold", "Threshold", "more than so many {unit}", 0, 0, 1_000_000),
+    Field("threshold", "Threshold", "more than so many {unit}", 0, 0, MOST_THRESHOLD),
     Field("window", "Counted over", "days in a row, 1 to 28", 1, 1, 28),
     Field("stay_days", "Stay", "days that each person stays, 1 to 90", 4, 1, 90),
     Field("share", "Sure to suffice", "per cent, 50 to 99", 90, 50, 99),

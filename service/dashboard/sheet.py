@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+_MARK_ROOM = 76  # units of the drawing, from one mark to the next
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 
 
@@ -61,10 +62,10 @@ class Sheet:
             )
         return "".join(lines)
 
-    def mondays(self, days: Sequence[str], room: float = 76) -> str:
+    def mondays(self, days: Sequence[str]) -> str:
         """A mark on Mondays, as many as have room."""
         found = [at for at, day in enumerate(days) if dt.date.fromisoformat(day).weekday() == 0]
-        every = max(math.ceil(room / (7 * self.step)), 1)
+        every = max(math.ceil(_MARK_ROOM / (7 * self.step)), 1)
         # Counted from the last, so that the days to come keep their marks.
         return "".join(self.mark(at, days[at]) for at in found[::-1][::every][::-1])
 

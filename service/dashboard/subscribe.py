@@ -14,6 +14,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from service import addresses
 from service.addresses import AddressError
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.desk import Desk
 from service.answers.headline import DAY_THRESHOLD
 from service.settings import Settings
@@ -23,7 +24,6 @@ from service.store import subscribers as store
 subscriptions = Blueprint("subscriptions", __name__)
 
 _ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
-_LARGEST = 1_000_000
 _DAY_SECONDS = 24 * 3600
 _DAYS = {
     "mon": "Monday",
@@ -62,7 +62,7 @@ def ask() -> Response:
         return _form(400, f"Address: {error}.")
     threshold = _threshold(request.form.get("threshold", ""))
     if threshold is None:
-        return _form(400, f"Threshold: expected a whole number from 0 to {_LARGEST:,}.")
+        return _form(400, f"Threshold: expected a whole number from 0 to {MOST_THRESHOLD:,}.")
     network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
     now = _desk().clock()
@@ -140,9 +140,9 @@ def leave(token: str) -> Response:
 
 def _threshold(text: str) -> int | None:
     text = text.strip() or str(DAY_THRESHOLD["people"])
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST))):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_THRESHOLD))):
         return None
-    return int(text) if int(text) <= _LARGEST else None
+    return int(text) if int(text) <= MOST_THRESHOLD else None
 
 
 def _form(status: int = 200, problem: str = "") -> Response:
@@ -152,7 +152,7 @@ def _form(status: int = 200, problem: str = "") -> Response:
         problem=problem,
         address=request.form.get("address", "")[:254],
         threshold=request.form.get("threshold", "")[:8] or DAY_THRESHOLD["people"],
-        largest=_LARGEST,
+        largest=MOST_THRESHOLD,
     )
     return _answer(page, status)
 

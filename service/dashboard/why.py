@@ -6,16 +6,12 @@ __all__ = ["reasons"]
 
 from typing import Any
 
-from service.answers.changes import changes
+from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.explanation import explanation
 from service.dashboard.asked import Asked
 
-_NAMES = {
-    "new_figures": "new figures",
-    "revision": "revised figures",
-    "weather": "the weather ahead",
-    "model": "the model",
+_NAMES = CAUSE_NAMES | {
     "season": "time of year",
     "recent_level": "level of recent weeks",
     "yesterday": "the last days",

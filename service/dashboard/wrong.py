@@ -36,7 +36,6 @@ def _wrong(error: Exception) -> Response:
         problem = {"type": "about:blank"} | said | {"instance": request.path, **_fields(error)}
         answer = Response(json.dumps(problem), status, content_type=_PROBLEM)
     answer.vary.add("Accept")
-    answer.headers.extend(getattr(error, "headers", None) or {})  # of a problem found on the way
     answer.headers["Cache-Control"] = "no-store"
     # What the application says beside it: which key it wants, when to come again.
     answer.headers.update(getattr(error, "headers", None) or {})

@@ -17,12 +17,6 @@ from service.store.deliveries import Edition
 
 _DAYS = 7
 _RECORD_WEEKS = 26
-_CAUSES = {
-    "model": "the model",
-    "revision": "revised figures",
-    "weather": "the weather ahead",
-    "new_figures": "new figures",
-}
 
 
 def last_week(desk: Desk, previous: Edition | None) -> dict[str, Any]:
@@ -67,7 +61,8 @@ def changes(desk: Desk, view: View, previous: Edition | None) -> list[str]:
         return [*said, "What the last mail said of the same days was not kept to compare with."]
     for total in found["totals"][:1]:
         causes = ", ".join(
-            f"{_CAUSES.get(cause, cause)} {_signed(total[cause])}" for cause in found["causes"]
+            f"{compared.CAUSE_NAMES.get(cause, cause)} {_signed(total[cause])}"
+            for cause in found["causes"]
         )
         said.append(
             f"For the same {total['days']} days, the mean went from {total['before']:,.0f} to "

@@ -20,8 +20,6 @@ from service.store import runs, vitals
 from service.store.database import Database, DatabaseError
 
 _APART = dt.timedelta(minutes=1)
-_BEATS = 6
-"""Heartbeats that may be missed before a process counts as dead, as the scheduler counts."""
 
 
 def missing(settings: Settings) -> Finding | None:
@@ -89,7 +87,7 @@ def scheduler(settings: Settings, database: Database, now: dt.datetime) -> Itera
     if newest is not None and newest - now > _APART:
         said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
         yield Finding("clock", FAIL, said, "the clock has gone back: set it right")
-    lapse = _BEATS * dt.timedelta(seconds=settings.heartbeat_seconds)
+    lapse = runs.BEATS_MISSED * dt.timedelta(seconds=settings.heartbeat_seconds)
     remedy = "start it: `crossings scheduler`, or `crossings run` for all"
     if last is None:
         yield Finding("scheduler", WARN, "never ran: nothing is read or fitted by itself", remedy)

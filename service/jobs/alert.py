@@ -64,7 +64,7 @@ def alert(
         return perform(context, "alert", lambda _: _post_all(context, webhook, clock), period)
 
 
-def trial(settings: Settings, clock: Clock = utc_now) -> str:
+def trial(settings: Settings) -> str:
     """Post a message that is no alarm, once, and say that it was taken.
 
     Raises
@@ -74,7 +74,7 @@ def trial(settings: Settings, clock: Clock = utc_now) -> str:
     """
     if not settings.webhook_url:
         raise JobError("CROSSINGS_WEBHOOK_URL: expected an address, found nothing")
-    webhook, now = _webhook(settings, attempts=1), clock()
+    webhook, now = _webhook(settings, attempts=1), utc_now()
     said = {"type": "test", "timestamp": instant(now), "data": {"service": settings.address}}
     try:
         webhook.post(f"test_{int(now.timestamp())}", now, json.dumps(said).encode())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from forecast import joint
 from forecast.backtest import Protocol, score_origin
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError
+from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
@@ -31,7 +31,7 @@ from service.store.observations import known_together
 from service.store.scores import Key
 from service.store.weather import Past
 
-_HORIZON, _PATHS = 28, 1000
+_HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total that is judged
 _MONDAY = as_day("2018-01-01")
 _log = logging.getLogger(__name__)
 Record = dict[str, dict[str, dict[str, float]]]
@@ -174,7 +174,7 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
     last = series.data_through - _HORIZON * ONE_DAY
     monday = last - (last - _MONDAY) // ONE_DAY % 7 * ONE_DAY
     days = [monday - 7 * week * ONE_DAY for week in range(count)]
-    return [day for day in reversed(days) if day >= series.start + 60 * ONE_DAY]
+    return [day for day in reversed(days) if day >= series.start + LEAST_DAYS * ONE_DAY]
 
 
 def _given(name: str, specs: Mapping[str, Spec], weather: Covariates | None) -> Covariates | None:

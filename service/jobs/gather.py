@@ -15,13 +15,13 @@ from service.clock import utc_now
 from service.settings import Settings
 from service.sources import csv, figures, govuk, page, raw, workbook
 from service.sources.base import Document, SourceError
+from service.sources.bounds import LARGEST_WORKBOOK, read_file
 from service.sources.govuk import Site, Validators
 from service.sources.http import Fetcher
 
 SOURCES = ("figures", "govuk", "workbook", "page", "csv")
 """``workbook``, ``page`` and ``csv`` are read from a file."""
 
-_LARGEST_BYTES = 10_000_000
 _PARSERS: dict[str, Callable[[bytes, str, dt.date], Document]] = {
     "workbook": workbook.read,
     "page": page.read,
@@ -102,7 +102,7 @@ def _one(
     assert file is not None  # the command asks for it
     if source == "csv":
         return _document("csv", str(file), _from_csv(file, today))
-    content = _bytes(file)
+    content = read_file(file, LARGEST_WORKBOOK)  # the larger of the two kinds of files
     if is_kept:
         raw.keep(_raw_folder(settings), content, _SUFFIXES[source])
     return _PARSERS[source](content, str(file), today)
@@ -118,17 +118,6 @@ def _from_csv(file: Path, today: dt.date) -> dict[str, DailySeries]:
     if last > today:
         raise SourceError(str(file), f"days up to {today}", str(last))
     return series
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        with file.open("rb") as stream:  # not by its size: a device has none, and no end
-            content = stream.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise SourceError(str(file), "a readable file", error.strerror or str(error)) from error
-    if len(content) > _LARGEST_BYTES:
-        raise SourceError(str(file), f"a file of at most {_LARGEST_BYTES:,} bytes", "more")
-    return content
 
 
 def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Steps", "note", "recorded", "step"]
+__all__ = ["Steps", "memory_peak_mb", "note", "recorded", "step"]
 
 import contextlib
 import resource
@@ -66,15 +66,16 @@ def note(name: str, seconds: float, peak_mb: float) -> None:
 
 def _settle(open_steps: tuple[dict[str, float], ...]) -> None:
     """Give the peak so far to every open step, and begin to measure anew."""
-    peak = _peak_mb()
+    peak = memory_peak_mb()
     for one in open_steps:
         one["peak"] = max(one["peak"], peak)
     with contextlib.suppress(OSError):  # Linux alone; elsewhere the peak is the process's
         _RESET.write_text("5")
 
 
-def _peak_mb() -> float:
-    try:
+def memory_peak_mb() -> float:
+    """Most memory that this process has held, its helpers not counted."""
+    try:  # what getrusage says on Linux includes the parent's before the start
         for line in _STATUS.read_text().splitlines():
             if line.startswith("VmHWM:"):
                 return float(line.split()[1]) / 1024

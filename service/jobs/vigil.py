@@ -12,9 +12,8 @@ from service.clock import utc_now
 from service.context import Context
 from service.jobs import record
 from service.store import runs
-from service.store.runs import Run
+from service.store.runs import BEATS_MISSED, Run
 
-BEATS_MISSED = 6
 _UNSEEN = 4
 _log = logging.getLogger(__name__)
 

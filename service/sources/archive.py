@@ -15,10 +15,10 @@ import zlib
 from xml.parsers import expat
 
 from service.sources.base import SourceError
+from service.sources.bounds import LARGEST_WORKBOOK
 
 _CONTENT, _META, _MANIFEST = "content.xml", "meta.xml", "META-INF/manifest.xml"
 _MIMETYPE = b"application/vnd.oasis.opendocument.spreadsheet"
-_LARGEST_BYTES = 10_000_000
 _MOST_PARTS = 500
 _LARGEST_PARTS = {_CONTENT: 60_000_000, _META: 1_000_000, _MANIFEST: 1_000_000, "mimetype": 100}
 _LARGEST_RATIO = 250  # the official workbooks reach 40
@@ -43,8 +43,8 @@ def unpack(content: bytes, name: str) -> tuple[bytes, str]:
     ------
     SourceError
     """
-    if len(content) > _LARGEST_BYTES:
-        raise SourceError(name, f"a workbook of at most {_LARGEST_BYTES:,} bytes", _size(content))
+    if len(content) > LARGEST_WORKBOOK:
+        raise SourceError(name, f"a workbook of at most {LARGEST_WORKBOOK:,} bytes", _size(content))
     if not content.startswith(b"PK"):
         found = f"{content[:20]!r}" if content else "nothing"
         raise SourceError(name, "an OpenDocument spreadsheet, which begins with b'PK'", found)

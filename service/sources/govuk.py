@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from service.sources import page, workbook
 from service.sources.base import Document, SourceError
+from service.sources.bounds import LARGEST_PAGE, LARGEST_WORKBOOK
 from service.sources.http import Fetcher
 from service.sources.links import newest_workbook
 
@@ -18,7 +19,6 @@ _PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
 )
 _PAGE = f"{_PUBLICATION}/{_PUBLICATION.rpartition('/')[2]}-last-7-days"
-_LARGEST_PAGE, _LARGEST_WORKBOOK = 2_000_000, 10_000_000
 
 Validators = tuple[str | None, str | None]
 Keep = Callable[[bytes, str], object]
@@ -68,7 +68,7 @@ def reach(fetcher: Fetcher, site: Site) -> str:
         When it does not come.
     """
     bound = replace(fetcher, hosts=site.hosts)
-    return bound.get(f"{site.www}{_PUBLICATION}", ("text/html",), _LARGEST_PAGE).url
+    return bound.get(f"{site.www}{_PUBLICATION}", ("text/html",), LARGEST_PAGE).url
 
 
 def read(
@@ -91,9 +91,9 @@ def read(
     takings = _Takings(fetcher, keep, today, known or {})
     takings.take(
         lambda: newest_workbook(fetcher, site.www, _PUBLICATION, keep),
-        (workbook.read, workbook.MEDIA_TYPES, _LARGEST_WORKBOOK, ".ods"),
+        (workbook.read, workbook.MEDIA_TYPES, LARGEST_WORKBOOK, ".ods"),
     )
-    takings.take(lambda: site.www + _PAGE, (page.read, page.MEDIA_TYPES, _LARGEST_PAGE, ".html"))
+    takings.take(lambda: site.www + _PAGE, (page.read, page.MEDIA_TYPES, LARGEST_PAGE, ".html"))
     return Published(
         tuple(takings.documents),
         tuple(takings.refusals),

@@ -11,14 +11,12 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
+from service.clock import MONTHS
 from service.sources.base import FetchError, SourceError
+from service.sources.bounds import LARGEST_PAGE, MOST_TAGS
 from service.sources.http import Fetcher, Response
 
-_LARGEST_BYTES = 2_000_000
-_MOST_TAGS = 10_000
-_MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
+_MONTHS = [month.casefold() for month in MONTHS]
 _DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS) + r") (\d{4})", re.ASCII)
 _VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
 
@@ -34,7 +32,7 @@ def newest_workbook(fetcher: Fetcher, www: str, path: str, keep: Keep) -> str:
     )
     for prefix, kind, suffix, links in ways:
         try:
-            answer = fetcher.get(www + prefix + path, (kind,), _LARGEST_BYTES)
+            answer = fetcher.get(www + prefix + path, (kind,), LARGEST_PAGE)
             keep(answer.content, suffix)
             return _choose(links(answer), www, answer.url)
         except SourceError as error:
@@ -58,8 +56,8 @@ def _listed(answer: Response) -> list[tuple[str, str]]:
 
 def _linked(answer: Response) -> list[tuple[str, str]]:
     """(text, address) of each link on the publication's own page."""
-    if answer.content.count(b"<") > _MOST_TAGS:
-        raise SourceError(answer.url, f"a page of at most {_MOST_TAGS:,} tags", "more")
+    if answer.content.count(b"<") > MOST_TAGS:
+        raise SourceError(answer.url, f"a page of at most {MOST_TAGS:,} tags", "more")
     text = answer.content.decode("utf-8", "replace")
     links = LexborHTMLParser(text).css("a[href]")
     return [(link.text().strip(), str(link.attributes["href"])) for link in links]

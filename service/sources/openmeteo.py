@@ -26,6 +26,7 @@ POINTS = ((51.05, 1.65), (50.85, 1.30))
 
 _SEA = tuple(VARIABLES)[:3]
 _AIR = tuple(VARIABLES)[3:]
+_DAYS = 7
 _UNITS = {"m": "m", "kmh": "km/h"}
 _LARGEST = {"m": 40.0, "kmh": 500.0}
 _LARGEST_BYTES = 60_000_000
@@ -66,17 +67,17 @@ def past_forecasts(fetcher: Fetcher, service: Service, first: dt.date, last: dt.
     return _past(fetcher, service, "past_forecast", where, first, last)
 
 
-def coming(fetcher: Fetcher, service: Service, days: int = 7) -> Weather:
-    """The forecast for today and the days after it, `days` in all."""
-    span = {"forecast_days": str(days)}
+def coming(fetcher: Fetcher, service: Service) -> Weather:
+    """The forecast for today and the six days after it."""
+    span = {"forecast_days": str(_DAYS)}
     sea, began, _ = _hours(fetcher, service, ("marine-api", "/v1/marine"), _SEA, span)
     air, began_too, at = _hours(fetcher, service, ("api", "/v1/forecast"), _AIR, span)
     return _weather("forecast", [(sea, began), (air, began_too)], at, at)
 
 
-def ensemble(fetcher: Fetcher, service: Service, days: int = 7) -> Weather:
-    """Equally likely futures of the wind for today and the days after it."""
-    span = {"forecast_days": str(days), "models": _ENSEMBLE_MODEL}
+def ensemble(fetcher: Fetcher, service: Service) -> Weather:
+    """Equally likely futures of the wind for today and the six days after it."""
+    span = {"forecast_days": str(_DAYS), "models": _ENSEMBLE_MODEL}
     hours, began, at = _hours(fetcher, service, ("ensemble-api", "/v1/ensemble"), _AIR, span)
     made_at = _run_began(fetcher, service) or at
     dates, values = weather.daily(began, hours)

@@ -11,14 +11,14 @@ from dataclasses import replace
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from forecast.joint import SERIES
+from service.clock import MONTHS
 from service.sources import rules
 from service.sources.base import Document, SourceError
+from service.sources.bounds import LARGEST_PAGE, MOST_TAGS
 from service.sources.rules import LARGEST_COUNT, Row
 
 MEDIA_TYPES = ("text/html",)
 
-_LARGEST_BYTES = 2_000_000
-_MOST_TAGS = 10_000  # real pages have 900; the parser's work grows with the square of the depth
 _HEADER = (
     "Date",
     "Migrants arrived",
@@ -27,10 +27,7 @@ _HEADER = (
     "Notes",
 )
 _USUAL_ROWS, _MOST_ROWS = 7, 31
-_MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
-_DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS) + r") (\d{4})", re.ASCII)
+_DAY = re.compile(r"(\d{1,2}) (" + "|".join(MONTHS) + r") (\d{4})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
 _STAMPS = ("govuk:updated-at", "govuk:public-updated-at")
 _ONE_DAY = dt.timedelta(days=1)
@@ -75,11 +72,11 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
 
 
 def _text(content: bytes, name: str) -> str:
-    if len(content) > _LARGEST_BYTES:
-        wanted = f"a page of at most {_LARGEST_BYTES:,} bytes"
+    if len(content) > LARGEST_PAGE:
+        wanted = f"a page of at most {LARGEST_PAGE:,} bytes"
         raise SourceError(name, wanted, f"{len(content):,}")
-    if content.count(b"<") > _MOST_TAGS:
-        raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
+    if content.count(b"<") > MOST_TAGS:
+        raise SourceError(name, f"at most {MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -159,7 +156,7 @@ def _day(text: str, where: str) -> dt.date:
     try:
         if not found:
             raise ValueError
-        day = dt.date(int(found[3]), _MONTHS.index(found[2]) + 1, int(found[1]))
+        day = dt.date(int(found[3]), MONTHS.index(found[2]) + 1, int(found[1]))
         if not rules.is_possible(day):
             raise ValueError
         return day

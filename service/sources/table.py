@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from service.sources.base import SourceError
+from service.sources.bounds import read_file
 
 _LARGEST_BYTES = 50_000_000
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -19,14 +20,7 @@ Row = tuple[int, list[str]]
 
 def read(path: Path) -> tuple[list[str], list[Row]]:
     """Read the file at `path`; see `parse`."""
-    try:
-        with path.open("rb") as stream:  # not by its size: a device has none, and no end
-            content = stream.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise SourceError(str(path), "a readable file", error.strerror or str(error)) from error
-    if len(content) > _LARGEST_BYTES:
-        raise SourceError(str(path), f"a file of at most {_LARGEST_BYTES:,} bytes", "more")
-    return parse(content, str(path))
+    return parse(read_file(path, _LARGEST_BYTES), str(path))
 
 
 def parse(content: bytes, name: str) -> tuple[list[str], list[Row]]:

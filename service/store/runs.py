@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "BEATS_MISSED",
     "MOST_ATTEMPTS",
     "Run",
     "beat",
@@ -30,6 +31,10 @@ from service.store.tables import issues, runs
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies or is stopped before it is done."""
 
+BEATS_MISSED = 6
+"""Heartbeats that a run may miss before its process counts as dead."""
+
+_RECENT = 20
 _DIED = "the process that had it died before it was done"
 
 
@@ -229,7 +234,7 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
     return int(connection.execute(runs.delete().where(old)).rowcount)
 
 
-def recent(connection: sa.Connection, job: str, limit: int = 20) -> list[Run]:
-    """The newest runs of `job`, the last one first."""
-    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(limit)
+def recent(connection: sa.Connection, job: str) -> list[Run]:
+    """The newest runs of `job`, at most twenty, the last one first."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(_RECENT)
     return [Run(**row._mapping) for row in connection.execute(query)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from forecast.scores import CRPS_ESTIMATOR, coverage, crps, pit, skill, wis
+from forecast.scores import CRPS_ESTIMATOR, coverage, crps, held_by_pit, pit, skill, wis
 
 SAMPLES = hnp.arrays(np.int64, st.integers(2, 25), elements=st.integers(0, 1500))
 
@@ -119,6 +119,31 @@ def test_pit_lies_between_the_shares_below_and_not_above(sample: np.ndarray, obs
     below = sum(x < observed for x in sample.tolist()) / len(sample)
     upto = sum(x <= observed for x in sample.tolist()) / len(sample)
     assert below - 1e-12 <= value <= upto + 1e-12
+
+
+def test_what_an_interval_held_is_told_by_the_pit() -> None:
+    at = [0.09, 0.11, 0.5, 0.89, 0.91]
+    assert held_by_pit(at, 80).tolist() == [False, True, True, True, False]
+    assert held_by_pit(at, 50).tolist() == [False, False, True, False, False]
+    assert held_by_pit([], 80).shape == (0,)
+
+
+@pytest.mark.parametrize("level", [50, 80, 95])
+def test_of_many_draws_the_pit_and_the_interval_tell_the_same(level: int) -> None:
+    sample = np.random.default_rng(7).permutation(100_000)[:, None]
+    observed = np.arange(0, 100_000, 997)
+    same = sample.repeat(len(observed), axis=1)
+    told = held_by_pit(pit(same, observed, np.random.default_rng(8)), level)
+    np.testing.assert_array_equal(told, coverage(same, observed, level))
+
+
+@pytest.mark.parametrize("level", [50, 80, 95])
+def test_a_right_forecast_holds_its_level_by_the_pit_in_spite_of_zeros(level: int) -> None:
+    rng = np.random.default_rng(9)
+    sample, observed = rng.poisson(0.7, size=(500, 4000)), rng.poisson(0.7, size=4000)
+    held = held_by_pit(pit(sample, observed, rng), level).mean()
+    assert held == pytest.approx(level / 100, abs=0.03)
+    assert coverage(sample, observed, level).mean() > held
 
 
 def test_skill() -> None:

@@ -4,7 +4,15 @@ import datetime as dt
 
 import pytest
 
-from service.clock import LONDON, assumed_known_at, instant, span_before, uk_day, utc_now
+from service.clock import (
+    LONDON,
+    assumed_known_at,
+    end_of_day,
+    instant,
+    span_before,
+    uk_day,
+    utc_now,
+)
 from tests.service.support import utc
 
 
@@ -31,6 +39,21 @@ def test_now_is_utc_to_the_second() -> None:
 def test_a_day_is_a_day_in_london(moment: dt.datetime, day: dt.date) -> None:
     assert uk_day(moment) == day
     assert uk_day(moment.astimezone(LONDON)) == day
+
+
+@pytest.mark.parametrize(
+    ("day", "end"),
+    [
+        (dt.date(2025, 6, 30), utc(2025, 6, 30, 22, 59, 59)),
+        (dt.date(2025, 12, 31), utc(2025, 12, 31, 23, 59, 59)),
+        (dt.date(2025, 3, 30), utc(2025, 3, 30, 22, 59, 59)),  # 23 hours long
+        (dt.date(2025, 10, 26), utc(2025, 10, 26, 23, 59, 59)),  # 25 hours long
+    ],
+)
+def test_a_day_ends_at_its_last_second_in_london(day: dt.date, end: dt.datetime) -> None:
+    assert end_of_day(day) == end
+    assert uk_day(end) == day
+    assert uk_day(end + dt.timedelta(seconds=1)) == day + dt.timedelta(days=1)
 
 
 def test_a_figure_counts_as_known_the_day_after_at_14_london() -> None:

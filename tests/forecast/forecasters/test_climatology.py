@@ -45,7 +45,7 @@ def test_draws_keep_to_their_season() -> None:
 def test_draws_use_every_year_and_only_those() -> None:
     paths = Climatology(years=3).fit(numbered(2500)).simulate(60, 500, np.random.default_rng(2))
     target = np.arange(60) + 2500
-    years_back = np.rint((target - paths.values) / 365.2425).astype(int)
+    years_back = np.rint((target - paths.values) / MEAN_YEAR).astype(int)
     found, counts = np.unique(years_back, return_counts=True)
     assert found.tolist() == [1, 2, 3]
     assert counts.min() > 0.3 * counts.sum()

@@ -7,13 +7,17 @@ from typing import Any
 
 import pytest
 
-from service.answers.changes import changes
+from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.desk import Desk
 from service.answers.errors import NotFound
 from service.context import Context
 from service.store import notes, runs
 from service.store.issues import Issue
 from tests.service.support import NOW, Hand, publish, random_paths
+
+
+def test_every_cause_has_a_name_for_readers() -> None:
+    assert set(CAUSE_NAMES) == set(notes.CAUSES)
 
 
 @pytest.fixture

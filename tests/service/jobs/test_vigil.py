@@ -6,8 +6,9 @@ import pytest
 
 from service.context import Context
 from service.jobs import record
-from service.jobs.vigil import BEATS_MISSED, Vigil
+from service.jobs.vigil import Vigil
 from service.store import runs
+from service.store.runs import BEATS_MISSED
 from tests.service.support import NOW
 
 
