@@ -14,6 +14,7 @@ from rich.table import Table
 
 from service import addresses
 from service.addresses import AddressError
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import NoAnswer
 from service.answers.headline import DAY_THRESHOLD
 from service.cli.out import console, write_out
@@ -24,7 +25,6 @@ from service.store import subscribers as store
 from service.store.subscribers import Subscriber
 
 _THRESHOLD = DAY_THRESHOLD["people"]
-_MOST = 1_000_000
 
 
 class _Address(click.ParamType[str]):
@@ -39,7 +39,7 @@ class _Address(click.ParamType[str]):
 
 _threshold = click.option(
     "--threshold",
-    type=click.IntRange(0, _MOST),
+    type=click.IntRange(0, MOST_THRESHOLD),
     default=_THRESHOLD,
     show_default=True,
     help="People; the mail gives the chances of passing it.",
@@ -50,7 +50,9 @@ _threshold = click.option(
 @click.option("--week", help="ISO week, such as 2026-W02; the current one unless given.")
 @click.option("--to", "to", type=_Address(), help="Send a single copy there, to nobody else.")
 @click.option(
-    "--threshold", type=click.IntRange(0, _MOST), help="Of the copy; else the subscriber's own."
+    "--threshold",
+    type=click.IntRange(0, MOST_THRESHOLD),
+    help="Of the copy; else the subscriber's own.",
 )
 @click.option("--dry-run", is_flag=True, help="Send nothing; write the mail to look at.")
 @click.option(
@@ -221,13 +223,13 @@ def import_(settings: Settings, file: TextIO, threshold: int) -> None:
     for line, row in listed:
         try:
             own = int(row.get("threshold") or threshold)
-            if not 0 <= own <= _MOST:
+            if not 0 <= own <= MOST_THRESHOLD:
                 raise ValueError
             rows.append((addresses.clean(row["address"] or ""), own))
         except AddressError as error:
             wrong.append(f"line {line}: {error}")
         except ValueError:
-            wrong.append(f"line {line}: expected a threshold from 0 to {_MOST:,}")
+            wrong.append(f"line {line}: expected a threshold from 0 to {MOST_THRESHOLD:,}")
     if wrong:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with open_context(settings).database.writing() as connection:

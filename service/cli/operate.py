@@ -15,7 +15,7 @@ from rich.table import Table
 from service.cli.out import console
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
-from service.clock import LONDON
+from service.clock import end_of_day
 from service.context import open_context
 from service.settings import Settings
 
@@ -113,8 +113,7 @@ def _moment(text: str) -> dt.datetime:
     """An instant, or the end of a UK day."""
     try:
         if len(text) == len("2025-12-19"):
-            end = dt.datetime.combine(dt.date.fromisoformat(text), dt.time(23, 59, 59), LONDON)
-            return end.astimezone(dt.UTC)
+            return end_of_day(dt.date.fromisoformat(text))
         instant = dt.datetime.fromisoformat(text)
         if instant.tzinfo is not None:
             return instant.astimezone(dt.UTC)
