@@ -148,9 +148,13 @@ def page(
 
 
 def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
-    """The issue of another series that the same run published."""
+    """The issue of another series that the same run published for the same origin."""
     row = connection.execute(
-        sa.select(issues).where(issues.c.run_id == issue.run_id, issues.c.series_id == series_id)
+        sa.select(issues).where(
+            issues.c.run_id == issue.run_id,
+            issues.c.series_id == series_id,
+            issues.c.origin == issue.origin,  # a run of hindcasts has many
+        )
     ).first()
     return Issue(**row._mapping) if row else None
 

@@ -68,6 +68,22 @@ def test_a_run_publishes_a_series_once(database: Database, run_id: int) -> None:
         publish(database, paths, run_id, NOW + dt.timedelta(seconds=1))
 
 
+def test_beside_an_issue_is_that_of_its_run_and_origin(database: Database, run_id: int) -> None:
+    made = {
+        (series_id, day): publish(
+            database, {"climatology": random_paths(day, 3)}, run_id, series_id=series_id
+        )
+        for day in ("2026-01-01", "2026-01-08")
+        for series_id in ("people", "boats")
+    }
+    alone = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run(database, "next"))
+    with database.reading() as connection:
+        for (series_id, day), issue in made.items():
+            other = "boats" if series_id == "people" else "people"
+            assert issues.beside(connection, issue, other) == made[other, day]
+        assert issues.beside(connection, alone, "boats") is None
+
+
 def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None:
     issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
     second = replace(issue, issue_id="second", run_id=run(database, "second"))
