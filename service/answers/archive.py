@@ -63,7 +63,7 @@ def of_day(desk: Desk, series_id: str, day: dt.date) -> str:
     end = midnight.astimezone(dt.UTC) - dt.timedelta(seconds=1)
     with desk.context.database.reading() as connection:
         newest = issues.latest(connection, series_id)
-        found = issues.standing(connection, series_id, end)
+        found = issues.latest(connection, series_id, end)
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
     if found is None:
