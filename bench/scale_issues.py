@@ -140,7 +140,7 @@ def _times(database: Database, count: int, with_paths: int) -> dict[str, float]:
 
     def standing(connection: Connection) -> object:
         moment = FIRST + dt.timedelta(days=float(rng.uniform(0.1, days)))
-        return issues.standing(connection, f"s{rng.integers(_SERIES)}", moment)
+        return issues.latest(connection, f"s{rng.integers(_SERIES)}", moment)
 
     def deep(connection: Connection) -> object:
         issue = somewhere()

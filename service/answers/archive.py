@@ -61,7 +61,7 @@ def of_day(desk: Desk, series_id: str, day: dt.date) -> str:
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
         newest = issues.latest(connection, series_id)
-        found = issues.standing(connection, series_id, end_of_day(day))
+        found = issues.latest(connection, series_id, end_of_day(day))
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
     if found is None:

@@ -277,7 +277,7 @@ class Desk:
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
-        found = issues.standing(connection, series_id, moment)
+        found = issues.latest(connection, series_id, moment)
         if found is None:
             raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
         return found

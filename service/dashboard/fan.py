@@ -35,7 +35,7 @@ def fan_chart(
     Parameters
     ----------
     past, came : rows with ``date`` and ``value``
-        The figures before the forecast, and those that came after it was made.
+        The figures before the forecast, and those of its own days that came after it was made.
     days : rows with ``date``, ``median`` and the bounds at 50, 80 and 95 per cent
     title : str
         What is drawn, in words.
@@ -76,7 +76,8 @@ def _draw(sheet: Sheet, past: Rows, days: Rows, came: Rows, line: Line | None) -
         f'<path class="{css}" d="{_ribbon(sheet, first, days, lo, hi)}"/>' for lo, hi, css in _BANDS
     ]
     parts.append(f'<path class="median" d="{middle}"/>')
-    parts += [_dot(sheet, first + at, row["value"]) for at, row in enumerate(came)]
+    place = {row["date"]: first + at for at, row in enumerate(days)}
+    parts += [_dot(sheet, place[row["date"]], row["value"]) for row in came]
     if past:
         x = sheet.x(first)
         parts.append(

@@ -44,8 +44,9 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     for row, passing in zip(days, above["rows"], strict=True):
         row["p_above"] = passing["p_above"]
         row["bar"] = range_bar(row, top)
-    for row, arrived in zip(days, came, strict=False):
-        row["came"] = arrived["value"]
+    arrived = {row["date"]: row["value"] for row in came}
+    for row in days:
+        row["came"] = arrived.get(row["date"])
     title = (
         f"{unit} per day: {len(past)} days as published, then {len(days)} days of forecast from "
         f"{days[0]['date']} to {days[-1]['date']}; the numbers are in the table of days"
@@ -54,7 +55,7 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
         "headline": says,
         "briefing": briefing(asked.desk, series_id, view.issue.as_of),
         "chart": fan_chart(past, days, title, came),
-        "chart_data": _chart_data(unit, past, days, came),
+        "chart_data": _chart_data(unit, past, days),
         "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
         "above_chart": chance_bars(
             days, "p_above", f"Chance of more than {says['threshold']:,} {unit}, by day"
@@ -98,13 +99,13 @@ def _name(row: dict[str, Any]) -> str:
 
 
 def _came(asked: Asked, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The figures that arrived after a past issue was made, for the days that it forecast."""
+    """The figures of the days that a past issue forecast; there may be gaps between them."""
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
     return figures(asked.desk, asked.series_id, first, last)
 
 
 def _chart_data(
-    unit: str, past: list[dict[str, Any]], days: list[dict[str, Any]], came: list[dict[str, Any]]
+    unit: str, past: list[dict[str, Any]], days: list[dict[str, Any]]
 ) -> dict[str, Any]:
     columns = ("date", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
     return {
@@ -114,5 +115,5 @@ def _chart_data(
             {name: row[name] for name in columns} | {"none": per_cent(row["p_zero"])}
             for row in days
         ],
-        "came": [row["value"] for row in came],
+        "came": [row["came"] for row in days],  # null where nothing is published
     }

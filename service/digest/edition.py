@@ -6,13 +6,14 @@ __all__ = ["gather", "iso_week", "monday"]
 
 import datetime as dt
 import re
+from dataclasses import replace
 from typing import Any
 
 from forecast.joint import BOATS, PEOPLE
 from service.answers.bands import bands
 from service.answers.briefing import briefing
 from service.answers.desk import Desk, View
-from service.answers.errors import BadQuestion, NoAnswer
+from service.answers.errors import BadQuestion
 from service.answers.figures import figures
 from service.answers.headline import headline
 from service.answers.totals import periods
@@ -98,9 +99,9 @@ def gather(
 
 
 def _boats(desk: Desk, view: View) -> str | None:
-    """The sentence on boats of the same run; None when it has none."""
-    try:
-        boats = desk.view(BOATS)
-    except NoAnswer:
+    """The sentence on the boats that were drawn with these people; None when there are none."""
+    issue_id = desk.beside(view.issue, BOATS)
+    if issue_id is None:
         return None
-    return headline(boats)["sentence"] if boats.issue.run_id == view.issue.run_id else None
+    # Of the same moment, so that both sentences call the same days by the same name.
+    return str(headline(replace(desk.view(BOATS, issue_id), moment=view.moment))["sentence"])

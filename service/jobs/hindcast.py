@@ -7,12 +7,13 @@ __all__ = ["hindcast", "origins"]
 import datetime as dt
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
-from forecast.series import as_date, as_day
+from forecast.series import DailySeries, SeriesError, as_date, as_day
 from forecast.specs import reads_covariates
 from service.clock import assumed_known_at
 from service.context import Context
@@ -23,6 +24,7 @@ from service.jobs.fitting import Order, fitted
 from service.jobs.record import JobError, Outcome, perform
 from service.registry import declared
 from service.store import grounds, issues, observations
+from service.store.database import Connection
 from service.store.issues import Entry, Issue
 
 _log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ def hindcast(
     """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
 
     Each sees the figures, and the weather, as they were known at 14:00 UK time on the day after
-    the origin.
+    the origin. A day whose figure was not known by then is passed over, and counted.
 
     Parameters
     ----------
@@ -68,11 +70,15 @@ def hindcast(
         raise JobError(f"models: expected declared ones, found {', '.join(unknown)}")
 
     def work(run_id: int) -> Outcome:
-        made = 0
+        ends: Counter[str] = Counter()
         for day in days:
-            made += _one(context, run_id, day, models, horizon, n_paths)
+            ends[_one(context, run_id, day, models, horizon, n_paths)] += 1
             progress()
-        return Outcome("done", f"{made} hindcasts made of {len(days)} origins", {"made": made})
+        detail = {"made": ends["made"], "unknown": ends["unknown"]}
+        said = f"{ends['made']} hindcasts made of {len(days)} origins"
+        if ends["unknown"]:
+            said += f"; the figures of {ends['unknown']} were not known on the day after"
+        return Outcome("done", said, detail)
 
     return perform(context, "hindcast", work)
 
@@ -84,7 +90,8 @@ def _one(
     models: Sequence[str],
     horizon: int,
     n_paths: int,
-) -> bool:
+) -> str:
+    """Publish the hindcasts of one day: ``made``, ``there`` already, ``unknown`` or ``failed``."""
     settings, as_of = context.settings, assumed_known_at(day)
     specs = declared(settings.models_dir)
     champion = wanted(specs, settings)
@@ -92,23 +99,23 @@ def _one(
         name for name in specs if name == champion or specs[name].role == "baseline"
     ]
     with context.database.reading() as connection:
-        figures = observations.known_together(connection, as_of)
-        figures = {name: one.upto(day) for name, one in figures.items()}
+        figures = _known(connection, day, as_of)
+        if not figures:
+            return "unknown"
         there = {issue.inputs_hash for issue in issues.of_origin(connection, day, "hindcast")}
-        lead = figures[joint.leading(figures)]
-        weather = drivers(connection, specs, settings, lead.data_through, as_of)
+        weather = drivers(connection, specs, settings, as_day(day), as_of)
     declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
     decides = [*declarations, settings.seed, champion, horizon, n_paths]
     text = f"{observations.fingerprint(figures.values())} {decides}"
     if weather.covariates is not None:
         text += f" {weather.fingerprint}"
     inputs = hashlib.sha256(text.encode()).hexdigest()
-    if inputs in there or lead.data_through != as_day(day):
-        return False
+    if inputs in there:
+        return "there"
     drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
     failures: dict[str, str] = {}
     for name in chosen:
-        rng = joint.generator(settings.seed, name, lead.data_through)
+        rng = joint.generator(settings.seed, name, as_day(day))
         try:
             known = weather.covariates if reads_covariates(name, specs) else None
             found, _ = fitted(Order(name, specs, figures, known), settings)
@@ -124,7 +131,7 @@ def _one(
         entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)
         drawn[name] = entry, paths
     if not drawn:
-        return False
+        return "failed"
     declared_as = declaration_hash(champion, specs)
     with context.database.writing() as connection:
         for series_id in figures:
@@ -148,4 +155,14 @@ def _one(
             rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
             issues.publish(connection, header, rows)
             grounds.keep(connection, header, figures[series_id], declared_as)
-    return True
+    return "made"
+
+
+def _known(connection: Connection, day: dt.date, as_of: dt.datetime) -> dict[str, DailySeries]:
+    """The figures up to `day` as they were known at `as_of`; none where `day` was not known."""
+    try:
+        known = observations.known_together(connection, as_of)
+        known = {name: one.upto(day) for name, one in known.items()}
+    except SeriesError:  # what was known begins later, as where all was read years after
+        return {}
+    return known if all(one.data_through == as_day(day) for one in known.values()) else {}

@@ -131,10 +131,6 @@ def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool
         reading = _take(connection, gathered, accept_jumps)
     prune(context.settings)
     counted = reading.counted(source)
-    if reading.refusals:
-        said = "; ".join(str(refusal) for refusal in reading.refusals)
-        more = f" (what else was published is stored: {counted})" if reading.taken else ""
-        raise JobError(said + more) from reading.refusals[0]
     detail = {
         "source": source,
         "new": sum(stored.new for _, stored in reading.taken),
@@ -149,6 +145,10 @@ def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool
             for document, _ in reading.taken
         ],
     }
+    if reading.refusals:
+        said = "; ".join(str(refusal) for refusal in reading.refusals)
+        more = f" (what else was published is stored: {counted})" if reading.taken else ""
+        raise JobError(said + more, detail) from reading.refusals[0]
     return Outcome("done", counted, detail)
 
 

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,17 @@ _log = logging.getLogger(__name__)
 
 
 class JobError(RuntimeError):
-    """A job that could not be done, for a reason that a person can act on."""
+    """A job that could not be done, for a reason that a person can act on.
+
+    Attributes
+    ----------
+    detail : dict
+        What is worth keeping of a run that did a part of its work.
+    """
+
+    def __init__(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.detail = dict(detail or {})
 
 
 @dataclass(frozen=True)
@@ -91,8 +101,8 @@ def perform(
         _under_way[run_id] = began
 
         def finish(outcome: Outcome) -> None:
-            kept = {"steps": steps, "log": list(lines)}
-            more = {name: value for name, value in kept.items() if value}
+            told = {"steps": steps, "log": list(lines)}
+            more = {name: value for name, value in told.items() if value}
             _finish(context, run_id, outcome, began, more)
 
         try:
@@ -101,7 +111,8 @@ def perform(
         except (JobError, DatabaseError) as error:
             _log.error("%s failed: %s", job, error)
             is_away = is_again and isinstance(error, Unavailable)
-            finish(Outcome("stopped" if is_away else "failed", mask(str(error))))
+            kept = error.detail if isinstance(error, JobError) else {}
+            finish(Outcome("stopped" if is_away else "failed", mask(str(error)), kept))
             raise
         except Exception as error:
             # The first line alone: statements and their values are for the log.

@@ -48,7 +48,7 @@ def repeat(
 def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], None]) -> Outcome:
     specs = declared(context.settings.models_dir)
     with context.database.reading() as connection:
-        lead = issues.standing(connection, joint.PEOPLE, moment)
+        lead = issues.latest(connection, joint.PEOPLE, moment)
         if lead is None:
             raise JobError(f"no issue of {joint.PEOPLE} stood at {instant(moment)}")
         beside = {name: issues.beside(connection, lead, name) for name in joint.SERIES}

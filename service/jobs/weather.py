@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["weather"]
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -23,15 +23,17 @@ from service.store.weather import Told
 
 _BEGIN = {"archive": dt.date(2018, 1, 1), "past_forecast": dt.date(2022, 9, 1)}
 _PART_DAYS = 366
-_AGAIN_DAYS = 7  # reanalysis is corrected, and its last days come late
 _ONE_DAY = dt.timedelta(days=1)
+_WEEK = 7 * _ONE_DAY  # reanalysis is corrected, and its last days come late
+Span = tuple[dt.date, dt.date]
 Ask = Callable[[], Weather]
 
 
 def weather(context: Context, period: str | None = None) -> Outcome:
     """Fetch what of the past is not stored yet, the coming week and the ensemble.
 
-    Each part is stored by itself; the run fails when one could not be had.
+    Each part is stored by itself; the run fails when one could not be had, and the next one asks
+    for that part again.
 
     Raises
     ------
@@ -45,9 +47,9 @@ def weather(context: Context, period: str | None = None) -> Outcome:
 
 def _weather(context: Context) -> Outcome:
     stored, refusals = [], []
-    for name, ask in _parts(context, uk_day(utc_now())):
+    for name, begin, ask in _parts(context, uk_day(utc_now())):
         try:
-            told = _told(ask())
+            told = _told(ask(), begin)
         except SourceError as error:
             refusals.append(error)
             continue
@@ -61,22 +63,40 @@ def _weather(context: Context) -> Outcome:
     return Outcome("done", f"weather: {said}", {"stored": stored})
 
 
-def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
-    """What to ask for: the past a year at a time, then the coming days."""
+def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, dt.date | None, Ask]]:
+    """What to ask for, and the day from which it is: the past, then the coming days."""
     ask, service = fetcher(context.settings), _service(context.settings)
     for kind, read in (
         ("archive", openmeteo.archive),
         ("past_forecast", openmeteo.past_forecasts),
     ):
         with context.database.reading() as connection:
-            there = store.span(connection, kind)
-        first = there[1] - _AGAIN_DAYS * _ONE_DAY if there else _BEGIN[kind]
-        while first < today:
-            last = min(first + (_PART_DAYS - 1) * _ONE_DAY, today - _ONE_DAY)
-            yield f"{kind} {first} to {last}", _past(read, ask, service, first, last)
-            first = last + _ONE_DAY
-    yield "forecast", lambda: openmeteo.coming(ask, service)
-    yield "ensemble", lambda: openmeteo.ensemble(ask, service)
+            told = store.spans(connection, kind)
+        for first, last in _untold(told, _BEGIN[kind], today - _ONE_DAY):
+            yield f"{kind} {first} to {last}", first, _past(read, ask, service, first, last)
+    yield "forecast", None, lambda: openmeteo.coming(ask, service)
+    yield "ensemble", None, lambda: openmeteo.ensemble(ask, service)
+
+
+def _untold(told: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
+    """The days that were not told yet, a year at a time, and always the last week.
+
+    Each part reaches a week into what lies before and after it. So the last week is asked again,
+    and days of which the source knows nothing are told as missing amid others, once and for all.
+    """
+    for first, last in _holes(told, begin, yesterday):
+        while first <= last:
+            end = min(first + (_PART_DAYS - 1) * _ONE_DAY, last)
+            yield max(first - _WEEK, begin), min(end + _WEEK, yesterday)
+            first = end + _ONE_DAY
+
+
+def _holes(told: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
+    """First and last day of each stretch that was not told; the last one ends yesterday."""
+    for first, last in told:
+        yield begin, first - _ONE_DAY
+        begin = max(begin, last + _ONE_DAY)
+    yield min(begin, yesterday), yesterday
 
 
 def _past(
@@ -93,9 +113,9 @@ def _service(settings: Settings) -> Service:
     return Service(settings.weather_url, settings.weather_key.get_secret_value())
 
 
-def _told(found: Weather) -> Told:
-    """The days as one block, NaN where one is missing."""
-    first = found.dates[0]
+def _told(found: Weather, begin: dt.date | None) -> Told:
+    """The days as one block from the day `begin` on, NaN where one is missing."""
+    first = min(begin or found.dates[0], found.dates[0])
     at = [(day - first).days for day in found.dates]
     values = np.full((len(found.values), at[-1] + 1, len(found.names)), np.nan)
     values[:, at] = found.values

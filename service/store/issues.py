@@ -14,7 +14,6 @@ __all__ = [
     "page",
     "paths",
     "publish",
-    "standing",
 ]
 
 import datetime as dt
@@ -97,7 +96,7 @@ def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry
 def latest(
     connection: sa.Connection, series_id: str, by: dt.datetime | None = None
 ) -> Issue | None:
-    """The newest live issue of a series, of those made by the moment `by` if one is given."""
+    """The newest live issue of a series; with `by`, the one that stood at that moment."""
     query = (
         sa.select(issues)
         .where(issues.c.series_id == series_id, issues.c.kind == "live")
@@ -107,19 +106,6 @@ def latest(
     if by is not None:
         query = query.where(issues.c.issued_at <= by)
     row = connection.execute(query).first()
-    return Issue(**row._mapping) if row else None
-
-
-def standing(connection: sa.Connection, series_id: str, moment: dt.datetime) -> Issue | None:
-    """The live issue of a series that was the newest at `moment`."""
-    row = connection.execute(
-        sa.select(issues)
-        .where(
-            issues.c.series_id == series_id, issues.c.kind == "live", issues.c.issued_at <= moment
-        )
-        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
-        .limit(1)
-    ).first()
     return Issue(**row._mapping) if row else None
 
 
@@ -148,9 +134,13 @@ def page(
 
 
 def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
-    """The issue of another series that the same run published."""
+    """The issue of another series that the same run published for the same origin."""
     row = connection.execute(
-        sa.select(issues).where(issues.c.run_id == issue.run_id, issues.c.series_id == series_id)
+        sa.select(issues).where(
+            issues.c.run_id == issue.run_id,
+            issues.c.series_id == series_id,
+            issues.c.origin == issue.origin,  # a run of hindcasts has many
+        )
     ).first()
     return Issue(**row._mapping) if row else None
 

@@ -29,7 +29,7 @@ from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.store.documents import Figure
 from service.store.recording import Change, Stored, record
-from service.store.tables import observations
+from service.store.tables import documents, observations
 
 AsOf = dt.date | dt.datetime
 """A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
@@ -93,8 +93,9 @@ def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] |
 
 def version(connection: sa.Connection) -> int:
     """A number that grows whenever a figure is added or revised; 0 when there is none."""
-    # Nothing is erased and a revision adds a row, so the last row tells.
-    found = connection.execute(sa.select(sa.func.max(observations.c.observation_id))).scalar()
+    # No figure changes without a new document, and documents are only ever added. The rows of the
+    # figures are made anew with each, and may be given numbers that others had before.
+    found = connection.execute(sa.select(sa.func.max(documents.c.document_id))).scalar()
     return found or 0
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 __all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "period", "prune"]
 
+import contextlib
 import datetime as dt
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from service.store.database import Unavailable
 from service.store.tables import job_requests, runs
 
 JOBS = ("ingest", "refit", "compare")
 """What can be asked for."""
 _PERIOD = "request "
+_TRIES = 5
 _WITHOUT_RUN = dt.timedelta(minutes=1)
 
 
@@ -38,19 +41,23 @@ class Asked:
 
 
 def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> Asked:
-    """Ask for `job`; the request that waits already, if one does."""
+    """Ask for `job`; the request that waits already, if one does.
+
+    Raises
+    ------
+    Unavailable
+        When the one that waits is taken each time before it can be read.
+    """
     c = job_requests.c
-    try:
-        with connection.begin_nested():
-            connection.execute(
-                job_requests.insert().values(
-                    job=job, asked_by=asked_by, asked_at=now, outcome="waiting"
-                )
-            )
-    except sa.exc.IntegrityError:
-        pass
+    row = {"job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
     query = sa.select(job_requests).where(c.job == job, c.outcome == "waiting")
-    return Asked(**connection.execute(query).one()._mapping)
+    for _ in range(_TRIES):
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(job_requests.insert().values(**row))
+        found = connection.execute(query).first()
+        if found:  # and else the scheduler took the one that waited just now
+            return Asked(**found._mapping)
+    raise Unavailable(f"database: requests for {job} come and go too fast; ask again")
 
 
 def find(connection: sa.Connection, request_id: int) -> Asked | None:

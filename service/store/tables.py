@@ -226,7 +226,6 @@ asks = sa.Table(
     metadata,
     sa.Column("ask_id", sa.Integer, primary_key=True),
     sa.Column("who", sa.String(64), nullable=False),
-    sa.Column("asked_at", Instant, nullable=False),
     sa.Index("ix_asks_who", "who"),
 )
 salts = sa.Table(

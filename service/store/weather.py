@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STALE_HOURS", "Past", "Told", "covariates", "newest", "past", "prune", "put", "span"]
+__all__ = ["STALE_HOURS", "Past", "Told", "covariates", "newest", "past", "prune", "put", "spans"]
 
 import datetime as dt
 import hashlib
@@ -111,13 +111,19 @@ def newest(connection: sa.Connection, kind: str, as_of: dt.datetime | None = Non
     return _told(row) if row else None
 
 
-def span(connection: sa.Connection, kind: str) -> tuple[dt.date, dt.date] | None:
-    """First and last day that were told of a kind; None when none was."""
-    query = sa.select(sa.func.min(weather.c.first_date), sa.func.max(weather.c.last_date)).where(
-        weather.c.kind == kind
-    )
-    first, last = connection.execute(query).one()
-    return (first, last) if first else None
+def spans(connection: sa.Connection, kind: str) -> list[tuple[dt.date, dt.date]]:
+    """First and last day of each stretch of days that were told of a kind, in order.
+
+    A day that is missing amid the days of one telling is no hole: the source was asked for it.
+    """
+    first, last = weather.c.first_date, weather.c.last_date
+    query = sa.select(first, last).where(weather.c.kind == kind).distinct().order_by(first)
+    found: list[tuple[dt.date, dt.date]] = []
+    for begin, end in connection.execute(query):
+        if found and begin <= found[-1][1] + _ONE_DAY:
+            begin, end = found[-1][0], max(found.pop()[1], end)
+        found.append((begin, end))
+    return found
 
 
 def past(told: Past, kind: str, as_of: dt.datetime | None = None) -> Told | None:

@@ -39,12 +39,12 @@
       slider.setAttribute("aria-valuetext", date);
       if (at < first) return `${date}: ${count(past[at])} ${data.unit}, as published.`;
       const row = data.days[at - first];
-      const arrived = data.came[at - first];
+      const arrived = came[at];
       return (
         `${date}: median ${count(row.median)}; 8 in 10 between ${count(row.lo80)} and ` +
         `${count(row.hi80)}, 19 in 20 between ${count(row.lo95)} and ${count(row.hi95)}; ` +
         `${row.none} chance of none.` +
-        (arrived === undefined ? "" : ` ${count(arrived)} came.`)
+        (arrived === null ? "" : ` ${count(arrived)} came.`)
       );
     }
 

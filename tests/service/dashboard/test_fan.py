@@ -66,3 +66,14 @@ def test_what_came_and_what_suffices_are_drawn_over_the_bands() -> None:
     (line,) = (e for e in wide if e.get("class") == "limit")
     assert float(str(line.get("y1"))) < float(str(dot.get("cy")))
     assert "130 places" in ET.tostring(wide, "unicode")
+
+
+def test_what_came_stands_on_its_own_day_whatever_is_missing_before_it() -> None:
+    days = rows("2026-01-01", [100] * 4)
+
+    def dots(came: list[dict[str, object]]) -> list[str]:
+        drawing = ET.fromstring(f"<div>{fan_chart([], days, 'people', came=came)}</div>")[0]
+        return [str(e.get("cx")) for e in drawing if e.get("class") == "came"]
+
+    whole = dots(days)
+    assert dots([days[0], days[2]]) == [whole[0], whole[2]]

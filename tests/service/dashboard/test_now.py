@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from typing import Any
 
@@ -50,6 +51,23 @@ def test_figures_after_a_gap_are_not_drawn_before_the_forecast(
     assert re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL) == re.findall(
         r"<svg.*?</svg>", before, re.DOTALL
     )
+
+
+def test_what_came_stands_beside_its_own_day_after_a_gap(
+    context: Context, client: FlaskClient
+) -> None:
+    paths = {"climatology": random_paths("2026-01-01", 28)}
+    past = publish(context.database, paths, 1, issued_at=NOW).issue_id
+    with context.database.writing() as connection:
+        counts = {dt.date(2026, 1, day): 7_000 + day for day in (1, 3)}
+        figures = [Figure("people", day, count, "test") for day, count in counts.items()]
+        observations.record(connection, figures, NOW + dt.timedelta(days=3))
+    page = client.get("/", query_string={"issue": past}).text
+    rows = re.findall(r'<time datetime="([\d-]+)">.*<td>([^<]*)</td></tr>', page)
+    assert [last for _, last in rows[:4]] == ["7,001", "–", "7,003", "–"]
+    assert rows[0][0] == "2026-01-01"
+    (data,) = re.findall(r'id="chart-data">(.*?)</script>', page)
+    assert json.loads(data)["came"] == [7_001, None, 7_003, *[None] * 25]
 
 
 def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:

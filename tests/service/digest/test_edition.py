@@ -5,12 +5,14 @@ import json
 
 import pytest
 
+from forecast.joint import PEOPLE
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotReady
 from service.context import Context
 from service.digest.edition import gather, iso_week, monday
+from service.store import issues
 from tests.service.mailbox import issue_anew
-from tests.service.support import NOW, Hand, utc
+from tests.service.support import NOW, Hand, publish, random_paths, utc
 
 
 @pytest.mark.parametrize(
@@ -67,3 +69,28 @@ def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
     issue_anew(mailing.database, dt.date(2025, 12, 31), seed=5)
     newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", issue_id=first.issue_id)
     assert newer.content["days"] != first.content["days"] == older.content["days"]
+    assert newer.content["boats"] != first.content["boats"] == older.content["boats"]
+
+
+def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> None:
+    issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
+    with mailing.database.reading() as connection:
+        then = issues.latest(connection, PEOPLE, utc(2025, 12, 23))
+    assert then is not None
+    desk = Desk(mailing, Hand(NOW))
+    past = gather(desk, "2025-W52", issue_id=then.issue_id)
+    assert past.content["boats"].startswith("Next 7 days: about")
+    assert past.content["boats"] != gather(desk, "2026-W01").content["boats"]
+
+
+def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: Context) -> None:
+    content = gather(Desk(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
+    for sentence in (content["headline"]["sentence"], content["boats"]):
+        assert sentence.startswith("1 to 7 January 2026: about")
+
+
+def test_without_boats_nothing_is_said_of_them(mailing: Context) -> None:
+    paths = {"climatology": random_paths("2025-12-21", 60)}
+    alone = publish(mailing.database, paths, 1, utc(2025, 12, 22)).issue_id
+    content = gather(Desk(mailing, Hand(NOW)), "2025-W52", issue_id=alone).content
+    assert content["boats"] is None

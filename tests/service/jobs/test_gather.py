@@ -169,6 +169,22 @@ def test_repairs_are_said(reader: Context, tmp_path: Path) -> None:
     assert notes[1].endswith("4 days instead of 7; taken as stated")
 
 
+def test_repairs_are_said_though_another_document_was_refused(
+    reader: Context, sites: Sites
+) -> None:
+    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
+    rows[1][0] = "26 January 2023"
+    path = publish(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
+    sites.replies[path] = Answer(b"PK not a workbook", ODS)
+    assert "what else was published is stored" in failed(reader)
+    with reader.database.reading() as connection:
+        run = runs.latest(connection, "ingest")
+    assert run is not None
+    assert run.detail["notes"][0].endswith("taken as 2024")
+    assert [document["source"] for document in run.detail["documents"]] == ["page"]
+    assert run.detail["new"] == len(known(reader)) + len(known(reader, "boats"))
+
+
 def test_a_preview_stores_nothing(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
     reading = preview(reader)

@@ -9,6 +9,8 @@ from service.jobs.hindcast import hindcast, origins
 from service.jobs.record import JobError
 from service.jobs.score import score
 from service.store import issues, observations, track
+from service.store.observations import Figure
+from tests.service.support import utc
 
 
 def test_origins_have_a_figure_and_one_after_them(filled: Context) -> None:
@@ -52,6 +54,40 @@ def test_a_fit_that_passes_its_limit_is_left_out_and_said(filled: Context) -> No
     days = origins(filled, dt.date(2025, 12, 29))[:1]
     hurried = Context(filled.settings.model_copy(update={"fit_seconds": 0.001}), filled.database)
     assert hindcast(hurried, days).detail["made"] == 0
+
+
+def put(
+    context: Context, first: dt.date, count: int, published_at: dt.datetime | None = None
+) -> None:
+    """Store `count` days from `first` on, each known the day after or as published."""
+    figures = [
+        Figure("people", first + dt.timedelta(days=n), n % 5, "test", published_at)
+        for n in range(count)
+    ]
+    with context.database.writing() as connection:
+        observations.record(connection, figures, utc(2026, 3, 1), assume_known=True)
+
+
+def test_days_of_which_nothing_was_known_are_passed_over_and_said(empty: Context) -> None:
+    """As with a workbook that was published years after its first days."""
+    put(empty, dt.date(2024, 1, 1), 731, utc(2026, 1, 3, 12))
+    found = hindcast(empty, origins(empty, dt.date(2024, 6, 1), 100))
+    assert found.outcome == "done"
+    assert found.detail == {"made": 0, "unknown": 6}
+    assert found.reason.endswith("; the figures of 6 were not known on the day after")
+
+
+def test_days_before_the_first_known_one_do_not_cost_the_others_their_hindcasts(
+    empty: Context,
+) -> None:
+    put(empty, dt.date(2024, 1, 1), 366, utc(2026, 1, 3, 12))
+    early, late = dt.date(2024, 12, 31), dt.date(2025, 12, 1)
+    put(empty, dt.date(2025, 1, 1), 1, utc(2025, 1, 1, 12))
+    put(empty, dt.date(2025, 1, 2), 400)
+    found = hindcast(empty, [early, late])
+    assert found.detail == {"made": 1, "unknown": 1}
+    with empty.database.reading() as connection:
+        assert len(issues.of_origin(connection, late, "hindcast")) == 1
 
 
 def test_a_hindcast_without_the_champion_is_none_of_its_record(filled: Context) -> None:

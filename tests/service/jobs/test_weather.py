@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 
+import numpy as np
 import pytest
 
 from service.clock import uk_day, utc_now
@@ -14,11 +16,11 @@ from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
 from service.jobs.weather import weather
-from service.sources.weather import MEMBER_NAMES, NAMES
+from service.sources.weather import MEMBER_NAMES, NAMES, VARIABLES
 from service.store import issues, notes
 from service.store import weather as store
 from tests.service import skies
-from tests.support.sites import Answer, Sites, forecast_weather
+from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly
 
 DAY = dt.timedelta(days=1)
 
@@ -38,8 +40,8 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
     assert outcome.outcome == "done"
     assert outcome.detail["stored"][-2:] == ["forecast", "ensemble"]
     with reader.database.reading() as connection:
-        assert store.span(connection, "archive") == (today - 380 * DAY, today - DAY)
-        assert store.span(connection, "past_forecast") == (today - 20 * DAY, today - DAY)
+        assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
+        assert store.spans(connection, "past_forecast") == [(today - 20 * DAY, today - DAY)]
         ensemble = store.newest(connection, "ensemble")
         table = store.covariates(connection, NAMES[:3] + MEMBER_NAMES[:3], today - DAY)
     assert ensemble is not None
@@ -66,6 +68,77 @@ def test_a_part_that_fails_does_not_cost_us_the_others(
     with reader.database.reading() as connection:
         assert store.newest(connection, "forecast") is not None
         assert store.newest(connection, "ensemble") is None
+
+
+def asked_for(sites: Sites) -> list[tuple[str, str]]:
+    """First and last day of each span that the archive was asked for."""
+    return [
+        (one.query["start_date"][0], one.query["end_date"][0])
+        for one in sites.asked
+        if one.path == "/archive-api/v1/archive"
+    ]
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+def test_a_year_that_was_refused_is_asked_for_again(
+    reader: Context,
+    sites: Sites,
+    today: dt.date,
+    monkeypatch: pytest.MonkeyPatch,
+    refused: int,
+) -> None:
+    begin = today - 2 * 366 * DAY - 100 * DAY
+    monkeypatch.setitem(module._BEGIN, "archive", begin)
+    usual = sites.replies["/archive-api/v1/archive"]
+    assert callable(usual)
+    said = [Answer(status=429) if part == refused else usual for part in range(3)]
+    sites.replies["/archive-api/v1/archive"] = [*said, usual]
+    with pytest.raises(JobError, match="429 Too Many Requests"):
+        weather(reader)
+    assert len(asked_for(sites)) == 3
+    with reader.database.reading() as connection:
+        assert store.spans(connection, "archive") != [(begin, today - DAY)]
+    sites.asked.clear()
+    assert weather(reader).outcome == "done"
+    # The year that is missing, and the last week; where they are the same, that alone.
+    assert len(asked_for(sites)) == (1 if refused == 2 else 2)
+    with reader.database.reading() as connection:
+        assert store.spans(connection, "archive") == [(begin, today - DAY)]
+        past = store.past(store.Past(connection), "archive")
+    assert past is not None
+    assert np.isfinite(past.values).all()
+
+
+def test_days_that_nobody_knows_are_asked_for_once(
+    reader: Context, sites: Sites, today: dt.date
+) -> None:
+    """As where a source begins later than we ask, or has lost some hours."""
+    begin, gone = today - 380 * DAY, (today - 380 * DAY, today - 369 * DAY)
+
+    def reply(asked: Asked) -> Answer:
+        first, last = (
+            dt.date.fromisoformat(asked.query[name][0]) for name in ("start_date", "end_date")
+        )
+        told = json.loads(hourly(asked, first, (last - first).days + 1))
+        for point in told:
+            for name in tuple(VARIABLES)[3:]:
+                values = point["hourly"][name]
+                for at in range(len(values)):
+                    if gone[0] <= first + at // 24 * DAY <= gone[1]:
+                        values[at] = None
+        return Answer(json.dumps(told).encode(), "application/json")
+
+    sites.replies["/archive-api/v1/archive"] = reply
+    values = np.ones((1, 12, len(NAMES)))
+    there = store.Told("archive", NAMES, today - 360 * DAY, values, utc_now(), utc_now())
+    with reader.database.writing() as connection:
+        store.put(connection, there)
+    weather(reader)
+    with reader.database.reading() as connection:
+        assert store.spans(connection, "archive") == [(begin, today - DAY)]
+    sites.asked.clear()
+    assert weather(reader).outcome == "done"
+    assert asked_for(sites) == [((today - 8 * DAY).isoformat(), (today - DAY).isoformat())]
 
 
 def test_without_weather_nothing_is_asked(reader: Context, sites: Sites) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 
 import sqlalchemy as sa
 
-from service.store import asks
+from service.store import asks, dump
 from service.store.database import Database
+from service.store.dump import Part, Schema
 from service.store.tables import asks as table
 from service.store.tables import salts
 from tests.service.support import NOW, at_once
@@ -39,9 +41,27 @@ def test_nobody_is_named_in_the_store_and_a_day_is_forgotten(database: Database)
         (row,) = connection.execute(sa.select(table))
         (salt,) = connection.execute(sa.select(salts))
     assert "network" not in str(row)
+    assert set(row._fields) == {"ask_id", "who"}, "not when, either"
     ask(database, NOW + DAY, network=9)
     with database.reading() as connection:
         (after,) = connection.execute(sa.select(table))
         (fresh,) = connection.execute(sa.select(salts))
     assert after.who != row.who
     assert fresh.salt != salt.salt
+
+
+def test_who_asked_before_an_upgrade_is_counted_after_it(database: Database) -> None:
+    salt = "5" * 64
+    who = hashlib.sha256(f"{salt} network".encode()).hexdigest()
+    made = {
+        "asks": {"ask_id": "integer", "who": "text", "asked_at": "instant"},
+        "salts": {"day": "date", "salt": "text"},
+    }
+    rows = [
+        Part("asks", f'[1,"{who}","{NOW.isoformat()}"]\n'.encode()),
+        Part("salts", f'["{NOW.date()}","{salt}"]\n'.encode()),
+    ]
+    with database.renewing("0052") as connection:
+        dump.fill(connection, Schema("0052", made, {"asks": 1}), iter(rows))
+    assert ask(database, NOW, network=2) == []
+    assert ask(database, NOW, network=2) == ["network"]

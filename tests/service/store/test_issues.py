@@ -52,6 +52,19 @@ def test_the_newest_is_the_one_issued_last(database: Database, run_id: int) -> N
         assert issues.latest(connection, "people") == also
 
 
+def test_at_a_moment_the_one_stands_that_was_issued_last_by_then(
+    database: Database, run_id: int
+) -> None:
+    paths = {"climatology": random_paths("2026-01-01", 3)}
+    hour = dt.timedelta(hours=1)
+    first = publish(database, paths, run_id, NOW)
+    second = publish(database, paths, run(database, "second"), NOW + hour)
+    moments = [NOW - hour, NOW, NOW + hour / 2, NOW + hour, NOW + 2 * hour]
+    with database.reading() as connection:
+        found = [issues.latest(connection, "people", moment) for moment in moments]
+    assert found == [None, first, first, second, second]
+
+
 def test_only_live_issues_are_the_latest(database: Database, run_id: int) -> None:
     issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
     with database.writing() as connection:
@@ -66,6 +79,22 @@ def test_a_run_publishes_a_series_once(database: Database, run_id: int) -> None:
     publish(database, paths, run_id)
     with pytest.raises(sa.exc.IntegrityError):
         publish(database, paths, run_id, NOW + dt.timedelta(seconds=1))
+
+
+def test_beside_an_issue_is_that_of_its_run_and_origin(database: Database, run_id: int) -> None:
+    made = {
+        (series_id, day): publish(
+            database, {"climatology": random_paths(day, 3)}, run_id, series_id=series_id
+        )
+        for day in ("2026-01-01", "2026-01-08")
+        for series_id in ("people", "boats")
+    }
+    alone = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run(database, "next"))
+    with database.reading() as connection:
+        for (series_id, day), issue in made.items():
+            other = "boats" if series_id == "people" else "people"
+            assert issues.beside(connection, issue, other) == made[other, day]
+        assert issues.beside(connection, alone, "boats") is None
 
 
 def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None:

@@ -106,6 +106,28 @@ def test_the_series_ends_before_the_first_gap(database: Database) -> None:
     assert whole.values.tolist() == [10, 20, 0, 40, 50]
 
 
+def test_no_two_states_of_the_figures_have_the_same_version(database: Database) -> None:
+    """The last document makes the history of the second day shorter than it was."""
+    said = [
+        ("figures", utc(2025, 6, 6), {2: 1}),
+        ("page", utc(2025, 6, 7), {1: 0, 2: 2}),
+        ("workbook", utc(2025, 6, 6), {1: 0, 2: 1}),
+    ]
+    versions, states = [0], [read(database)]
+    for source, published_at, counts in said:
+        there = [
+            Figure("people", D(2025, 6, day), count, source, published_at)
+            for day, count in counts.items()
+        ]
+        with database.writing() as connection:
+            observations.record(connection, there, SEEN)
+        with database.reading() as connection:
+            versions.append(observations.version(connection))
+        states.append(read(database))
+    assert states == [{}, {2: 1}, {1: 0, 2: 2}, {1: 0, 2: 1}]
+    assert versions == sorted(set(versions))
+
+
 @pytest.mark.parametrize("count", [3, 2500])
 def test_any_number_of_revisions_is_taken(database: Database, count: int) -> None:
     days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]

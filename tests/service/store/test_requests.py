@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
 
 from service.store import requests, runs
-from service.store.database import Database
+from service.store.database import Database, Unavailable
 from tests.service.support import NOW
 
 
@@ -33,6 +37,41 @@ def test_requests_are_taken_once_each_the_oldest_first(database: Database) -> No
         assert requests.claim(connection, NOW) is None
         another = requests.leave(connection, "refit", "c", NOW)
         assert another.request_id not in taken, "one that runs does not stand for a new one"
+
+
+@pytest.mark.parametrize("times", [1, 4, 5])
+def test_a_request_that_is_taken_while_another_is_left_is_no_fault(
+    database: Database, times: int
+) -> None:
+    """One waits whenever ours would be inserted, and is claimed before we ask which it is."""
+    if database.engine.dialect.name != "postgresql":
+        pytest.skip("who writes to SQLite is alone")
+    inside: list[str] = []
+    taken: list[int] = []
+
+    def meanwhile(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if inside or len(taken) == times:
+            return
+        inside.append(statement)
+        with database.writing() as other:
+            if statement.startswith("INSERT"):
+                requests.leave(other, "refit", "b", NOW)
+            elif statement.startswith("SELECT"):
+                claimed = requests.claim(other, NOW)
+                assert claimed is not None
+                taken.append(claimed.request_id)
+        inside.clear()
+
+    sa.event.listen(database.engine, "before_cursor_execute", meanwhile)
+    with database.writing() as connection:
+        if times < 5:
+            left = requests.leave(connection, "refit", "c", NOW)
+            assert (left.asked_by, left.outcome) == ("c", "waiting")
+        else:
+            with pytest.raises(Unavailable, match="^database: requests for refit come and go"):
+                requests.leave(connection, "refit", "c", NOW)
+    sa.event.remove(database.engine, "before_cursor_execute", meanwhile)
+    assert len(set(taken)) == times
 
 
 def test_requests_that_a_process_took_and_never_began_wait_again(database: Database) -> None:

@@ -48,8 +48,23 @@ def test_what_was_told_is_read_again(database: Database) -> None:
         assert newest.first == D(2025, 12, 29)
         assert weather.newest(connection, "ensemble", utc(2025, 12, 28, 5)) is None
         assert weather.newest(connection, "forecast") is None
-        assert weather.span(connection, "ensemble") == (D(2025, 12, 28), D(2025, 12, 29))
-        assert weather.span(connection, "forecast") is None
+
+
+def test_a_stretch_ends_where_no_telling_reaches(database: Database) -> None:
+    row = [1.0, 2.0]
+    put(
+        database,
+        told("archive", D(2025, 12, 11), [row, row]),
+        told("archive", D(2025, 12, 1), [row, [np.nan, np.nan], row]),  # the 2nd is not known
+        told("archive", D(2025, 12, 4), [row]),
+        told("archive", D(2025, 12, 1), [row]),
+        told("archive", D(2025, 12, 6), [row]),
+    )
+    with database.reading() as connection:
+        found = weather.spans(connection, "archive")
+        assert weather.spans(connection, "forecast") == []
+    days = [(first.day, last.day) for first, last in found]
+    assert days == [(1, 4), (6, 6), (11, 12)]
 
 
 def test_the_past_is_what_was_told_last(database: Database) -> None:
