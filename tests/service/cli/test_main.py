@@ -53,7 +53,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: object) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
-@pytest.mark.parametrize("options", [("config",), ("schedule", "--format", "json"), ("--help",)])
+@pytest.mark.parametrize("options", [("config",), ("config", "--format", "json"), ("--help",)])
 def test_no_room_for_what_is_printed(options: tuple[str, ...]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
