@@ -54,17 +54,27 @@ def stretch_of(scores: Array, independent: float, prior_strength: float) -> floa
     return float(np.clip(0.5 * np.log(variance), -_MOST_STRETCH, _MOST_STRETCH))
 
 
-def spread(paths: npt.NDArray[np.int32], stretch: float, window_days: int) -> Array:
+def spread(
+    paths: npt.NDArray[np.int32],
+    stretch: float,
+    window_days: int,
+    like: npt.NDArray[np.int32] | None = None,
+) -> Array:
     """Paths whose totals by window lie further from their median by `stretch`, same shape.
 
     The total T of each window becomes about ``T * (T / median) ** stretch``.
+
+    Parameters
+    ----------
+    like : ndarray, shape of `paths`
+        The same futures, by whose totals each path is moved; `paths` themselves unless given.
     """
     out = paths.astype(np.float64)
     if stretch == 0.0:
         return out
     for start in range(0, paths.shape[1], window_days):
         part = out[:, start : start + window_days]
-        total = part.sum(axis=1)
+        total = (paths if like is None else like)[:, start : start + window_days].sum(axis=1)
         factor = ((total + _FLOOR) / (np.median(total) + _FLOOR)) ** stretch
         moved = np.maximum(np.rint(part * factor[:, None]), 1.0)
         out[:, start : start + window_days] = np.where(part > 0, moved, 0.0)

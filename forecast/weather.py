@@ -105,8 +105,8 @@ class FittedWeather:
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which something is given or assumed."""
-        return max(int(self.future.shape[1]), *(day + 1 for day in self.assumed), 0)
+        """Days ahead for which something is given, whatever is assumed."""
+        return int(self.future.shape[1])
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
         """Columns for each path and day, shape (n_paths, horizon, width).
@@ -122,7 +122,7 @@ class FittedWeather:
         chapter 4.
         """
         drivers = _season_runs(self.past, horizon, n_paths, rng)
-        covered = min(int(self.future.shape[1]), horizon)
+        covered = min(self.covered_days, horizon)
         if covered:
             member = rng.permutation(n_paths) % len(self.future)
             given, trust = self.future[member, :covered], self.trust[:covered, None]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = ["Calibrated", "FittedCalibrated"]
 
+import copy
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -101,12 +102,20 @@ class Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class FittedCalibrated:
-    """The fitted member, and the stretch of its totals; 0 leaves them as they are."""
+    """The fitted member, and the stretch of its totals; 0 leaves them as they are.
+
+    Attributes
+    ----------
+    plain : Fitted | None
+        Under an assumption, the member without it: paths are stretched as they are there, so that
+        days about which nothing is assumed stay as they are. Not kept with the rest.
+    """
 
     name: str
     base: Fitted
     stretch: float
     window_days: int
+    plain: Fitted | None = None
 
     @property
     def covered_days(self) -> int:
@@ -117,7 +126,7 @@ class FittedCalibrated:
         """The same, where days ahead, counted from 0, are calm, mixed or rough."""
         if not isinstance(self.base, Weathered):
             return self
-        return replace(self, base=self.base.assuming(seas))
+        return replace(self, base=self.base.assuming(seas), plain=self.plain or self.base)
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -126,10 +135,12 @@ class FittedCalibrated:
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw from the member, and stretch."""
+        like = None
+        if self.plain is not None:
+            like = self.plain.simulate(horizon, n_paths, copy.deepcopy(rng)).values
         drawn = self.base.simulate(horizon, n_paths, rng)
-        return Paths(
-            drawn.start, whole_people(spread(drawn.values, self.stretch, self.window_days))
-        )
+        moved = spread(drawn.values, self.stretch, self.window_days, like)
+        return Paths(drawn.start, whole_people(moved))
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["FittedPool", "Pool"]
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,10 +68,19 @@ class Pool:
 
 @dataclass(frozen=True, eq=False)
 class FittedPool:
-    """The fitted members and their shares, shape (n_members,), which add up to 1."""
+    """The fitted members and their shares.
+
+    Attributes
+    ----------
+    shares : ndarray, shape (n_members,)
+        They add up to 1.
+    assumed : mapping of int to str
+        The sea of some days ahead, counted from 0; a what-if, which is not kept with the rest.
+    """
 
     members: Mapping[str, Fitted]
     shares: np.ndarray[tuple[int], np.dtype[np.float64]]
+    assumed: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def covered_days(self) -> int:
@@ -84,7 +93,7 @@ class FittedPool:
             name: member.assuming(seas) if isinstance(member, Weathered) else member
             for name, member in self.members.items()
         }
-        return FittedPool(members, self.shares)
+        return FittedPool(members, self.shares, dict(seas))
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -140,9 +149,15 @@ class FittedPool:
         guides, days = self._guides(horizon)
         if not days:
             return member.simulate(horizon, n_paths, rng)
-        equal = np.full(len(guides), 1.0 / len(guides))
-        lead = FittedPool(guides, equal).simulate(days, n_paths, rng)
-        return member.simulate_after(lead.values.astype(np.float64), horizon, rng)
+        guide = FittedPool(guides, np.full(len(guides), 1.0 / len(guides)))
+        lead = guide.simulate(days, n_paths, rng).values
+        drawn = member.simulate_after(lead.astype(np.float64), horizon, rng)
+        # Of days that are assumed further ahead the guides tell too, of none before or between.
+        for first, last in _runs(day for day in self.assumed if days <= day < horizon):
+            lead = drawn.values[:, : last + 1].copy()
+            lead[:, first:] = guide.simulate(last + 1, n_paths, rng).values[:, first:]
+            drawn = member.simulate_after(lead.astype(np.float64), horizon, rng)
+        return drawn
 
     def _guides(self, horizon: int) -> tuple[dict[str, Fitted], int]:
         """The members that were given weather, and for how many days of `horizon`."""
@@ -156,7 +171,7 @@ class FittedPool:
         if not shares.sum() > 0:
             raise FitError(f"no member of the pool stands; {name}: {error}") from error
         others = {member: fitted for member, fitted in self.members.items() if member != name}
-        return FittedPool(others, shares / shares.sum())
+        return FittedPool(others, shares / shares.sum(), self.assumed)
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays; those of a member are named ``MEMBER/ARRAY``."""
@@ -176,3 +191,12 @@ class FittedPool:
             for name, state in values["members"]
         }
         return cls(members, arrays["shares"])
+
+
+def _runs(days: Iterable[int]) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive days."""
+    runs: list[tuple[int, int]] = []
+    for day in sorted(days):
+        begins = runs.pop()[0] if runs and runs[-1][1] == day - 1 else day
+        runs.append((begins, day))
+    return runs

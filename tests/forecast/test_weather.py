@@ -9,7 +9,7 @@ import pytest
 
 from forecast.covariates import Covariates
 from forecast.forecasters.analog import Analog
-from forecast.forecasters.calibrated import Calibrated
+from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.forecasters.pool import Pool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
@@ -87,7 +87,7 @@ def test_seas_are_thirds_of_the_season() -> None:
 def test_an_assumed_day_is_of_that_sea_and_leaves_the_others_alone() -> None:
     weather = fitted(covariates())
     assumed = replace(weather, assumed={2: "rough", 9: "calm", 300: "calm"})
-    assert (weather.covered_days, assumed.covered_days) == (7, 301)
+    assert (weather.covered_days, assumed.covered_days) == (7, 7)
     plain, found = drawn(weather), drawn(assumed)
     others = [day for day in range(30) if day not in (2, 9)]
     np.testing.assert_array_equal(found[:, others], plain[:, others])
@@ -121,6 +121,23 @@ def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) ->
     }
     assert means["calm"][12] > 2 * means["rough"][12]
     np.testing.assert_array_equal(means["calm"][:7], means["rough"][:7])
+
+
+def test_days_before_the_first_that_is_assumed_stay_as_they_are(
+    figures: dict[str, DailySeries],
+) -> None:
+    """In every path, of people and boats, whichever member drew it."""
+    joint = nested(figures, covariates())
+    assert isinstance(joint.fitted, FittedCalibrated)
+    joint = replace(joint, fitted=replace(joint.fitted, stretch=0.3))
+    plain = joint.draw(40, 300, np.random.default_rng(1))
+    for assumed in ({3: "rough"}, {20: "calm"}, {12: "calm", 13: "calm", 30: "rough"}):
+        found = joint.assuming(assumed).draw(40, 300, np.random.default_rng(1))
+        first = min(assumed)
+        for name, paths in found.items():
+            np.testing.assert_array_equal(paths.values[:, :first], plain[name].values[:, :first])
+        changed = (found["people"].values != plain["people"].values).mean(axis=0)
+        assert all(changed[day] > 0.1 for day in assumed)
 
 
 def test_without_weather_an_assumption_changes_nothing(figures: dict[str, DailySeries]) -> None:
