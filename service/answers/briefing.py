@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["briefing"]
+__all__ = ["briefing", "briefing_of"]
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
-from service.answers.desk import Desk
+from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
 from service.clock import instant, span_before
 from service.store import observations
@@ -39,19 +40,32 @@ def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str,
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
         series = observations.series(connection, series_id, as_of)
-        beside = {
-            name: observations.series(connection, name, as_of)
-            for name in SERIES
-            if name != series_id
-        }
+        beside = {name: observations.series(connection, name, as_of) for name in _others(series_id)}
         if series is None:
             everything = observations.series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
+    return _brief(series, beside, as_of)
+
+
+def briefing_of(desk: Desk, view: View) -> dict[str, Any]:
+    """The same of the figures that an issue was made of, whatever was said of them since."""
+    issue = view.issue
+    beside = {name: desk.known_beside(issue, name) for name in _others(issue.series_id)}
+    return _brief(view.known, beside, issue.as_of)
+
+
+def _others(series_id: str) -> list[str]:
+    return [name for name in SERIES if name != series_id]
+
+
+def _brief(
+    series: DailySeries, beside: Mapping[str, DailySeries | None], as_of: AsOf | None
+) -> dict[str, Any]:
     last = as_date(series.data_through)
     answer: dict[str, Any] = {
-        "series_id": series_id,
+        "series_id": series.unit,
         "unit": series.unit,
         "as_of": _as_of(as_of, last),
         "data_through": last.isoformat(),

@@ -224,6 +224,12 @@ class Desk:
             found = issues.beside(connection, issue, series_id)
         return found.issue_id if found else None
 
+    def known_beside(self, issue: Issue, series_id: str) -> DailySeries | None:
+        """What the issue of another series was made of that was drawn together with `issue`."""
+        with self.context.database.reading() as connection:
+            found = issues.beside(connection, issue, series_id)
+            return self._known(connection, found) if found else None
+
     def once(self, key: object, make: Callable[[], T]) -> T:
         """What `make` returned under `key`, for as long as it is among the last asked for.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "figures"]
+__all__ = ["COLUMNS", "figures", "last_of"]
 
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk
+from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
 from service.clock import instant
 from service.store import observations
@@ -53,4 +53,12 @@ def figures(
             "known_at": instant(row.known_at),
         }
         for row in rows
+    ]
+
+
+def last_of(view: View, days: int) -> list[dict[str, Any]]:
+    """Rows ``date value`` of the last so many days that an issue was made of."""
+    dates, values = view.known.dates[-days:].tolist(), view.known.values[-days:].tolist()
+    return [
+        {"date": day.isoformat(), "value": value} for day, value in zip(dates, values, strict=True)
     ]

@@ -8,9 +8,9 @@ import datetime as dt
 from typing import Any
 
 from service.answers.bands import bands
-from service.answers.briefing import briefing
+from service.answers.briefing import briefing_of
 from service.answers.exceedance import exceedance
-from service.answers.figures import figures
+from service.answers.figures import figures, last_of
 from service.answers.headline import headline
 from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
@@ -27,12 +27,10 @@ _TILES = ("next_7_days", "this_month", "calendar_year")
 
 def what_is_coming(asked: Asked) -> dict[str, Any]:
     """Everything that the page Now shows of an issue."""
-    view, series_id = asked.view, asked.series_id
+    view = asked.view
     unit = view.known.unit
     says = headline(view)
-    last = view.issue.data_through
-    first = last - dt.timedelta(days=_PAST_DAYS - 1)
-    past = figures(asked.desk, series_id, first, last, view.issue.as_of)
+    past = last_of(view, _PAST_DAYS)
     horizon = min(_HORIZON, view.paths.horizon)
     days = bands(view.paths, horizon, _LEVELS)
     came = _came(asked, days) if asked.is_past else []
@@ -53,7 +51,7 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     )
     return {
         "headline": says,
-        "briefing": briefing(asked.desk, series_id, view.issue.as_of),
+        "briefing": briefing_of(asked.desk, view),
         "chart": fan_chart(past, days, title, came),
         "chart_data": _chart_data(unit, past, days),
         "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),

@@ -11,10 +11,10 @@ from typing import Any
 
 from forecast.joint import BOATS, PEOPLE
 from service.answers.bands import bands
-from service.answers.briefing import briefing
+from service.answers.briefing import briefing_of
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
-from service.answers.figures import figures
+from service.answers.figures import last_of
 from service.answers.headline import headline
 from service.answers.totals import periods
 from service.answers.watch import record_alarms
@@ -84,10 +84,8 @@ def gather(
         "alarms": [alarm["detail"] for alarm in record_alarms(desk)],
         "headline": headline(view),
         "boats": _boats(desk, view),
-        "briefing": briefing(desk, PEOPLE, last)["sentence"],
-        "past": figures(
-            desk, PEOPLE, last - dt.timedelta(days=_PAST_DAYS - 1), last, view.issue.as_of
-        ),
+        "briefing": briefing_of(desk, view)["sentence"],
+        "past": last_of(view, _PAST_DAYS),
         "days": bands(view.paths, _HORIZON, _LEVELS),
         "totals": periods(view.known, view.paths, view.moment, _PERIODS, (80, 95)),
         "last_week": last_week(desk, previous),

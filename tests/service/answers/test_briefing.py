@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from forecast.series import DailySeries
-from service.answers.briefing import briefing
+from service.answers.briefing import briefing, briefing_of
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.context import Context
@@ -167,3 +167,17 @@ def test_a_sum_that_is_the_same_as_a_year_before(context: Context, desk: Desk) -
         observations.record(connection, figures, utc(2026, 1, 1, 9))
     said = briefing(desk, "people", D(2025, 1, 14))["sentence"]
     assert "so far: as many as by the same day of 2024 (" in said
+
+
+def test_of_an_issue_it_says_what_the_issue_was_made_of(
+    context: Context, desk: Desk, clock: Hand
+) -> None:
+    view = desk.view("people", "latest")
+    before = briefing_of(desk, view)
+    assert before == briefing(desk, "people", view.issue.as_of)
+    with context.database.writing() as connection:  # read later, and dated before the issue
+        figures = [Figure(name, D(2025, 12, 31), 7, "test") for name in ("people", "boats")]
+        observations.record(connection, figures, utc(2026, 1, 1, 15))
+    desk = Desk(context, clock)
+    assert briefing(desk, "people", view.issue.as_of)["last_day"]["value"] == 7
+    assert briefing_of(desk, desk.view("people", view.issue.issue_id)) == before

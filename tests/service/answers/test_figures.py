@@ -6,7 +6,7 @@ import pytest
 
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.answers.figures import COLUMNS, figures
+from service.answers.figures import COLUMNS, figures, last_of
 from service.context import Context
 from tests.service.support import Hand, sql_counted, utc
 
@@ -68,3 +68,10 @@ def test_what_has_no_answer(desk: Desk, empty: Context) -> None:
         figures(desk, "planes")
     with pytest.raises(NotReady):
         figures(Desk(empty), "people", D(2025, 1, 1))
+
+
+def test_the_last_days_that_an_issue_was_made_of(desk: Desk) -> None:
+    view = desk.view("people", "latest")
+    rows = figures(desk, "people", D(2025, 12, 2), D(2025, 12, 31))
+    assert last_of(view, 30) == [{name: row[name] for name in ("date", "value")} for row in rows]
+    assert len(last_of(view, 10_000)) == 2922
