@@ -130,7 +130,10 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
-    """Whether there is weather, and how far; without it the service works, and says so."""
+    """Whether there is weather, and how far; without it the service works, and says so.
+
+    ``read_at`` is when what is known was first read: the same told again leaves it.
+    """
     if desk.context.settings.weather == "off":
         detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
