@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["listing", "of_day", "one"]
+__all__ = ["COLUMNS", "listing", "of_day", "one"]
 
 import base64
 import binascii
@@ -15,6 +15,11 @@ from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.clock import end_of_day, instant
 from service.store import issues, notes
 from service.store.issues import Issue
+
+COLUMNS = (
+    *("issue_id", "time", "issued_at", "data_through", "origin", "as_of"),
+    *("champion", "n_paths", "horizon_days"),
+)
 
 
 def listing(

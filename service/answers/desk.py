@@ -263,14 +263,14 @@ class Desk:
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
         """What is known of the service as it stands, save whether it can write."""
         settings = self.context.settings
-        read_at, unused = None, ""
+        new_at, unused = None, ""
         if settings.weather != "off":
             told = weather.newest(connection, "forecast")
-            read_at = told.seen_at if told else None
+            new_at = told.seen_at if told else None
             note = newest and notes.read(connection, newest.issue_id, notes.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last = {job: self._last_run(connection, job) for job in WATCHED}
-        return Facts(newest, last, read_at, unused)
+        return Facts(newest, last, new_at, unused)
 
     def _last_run(self, connection: Connection, job: str) -> Run | None:
         """The last run that ended by itself; of the ingests, of the source that is set."""

@@ -19,7 +19,7 @@ WATCHED = ("ingest", "weather", "refit")
 """The jobs whose runs change the state."""
 
 _NEEDED = ("ingest", "refit")
-"""Those whose failure is one of the service; weather that is not read says itself how old it is."""
+"""Those whose failure is one of the service; weather that is not new says itself how old it is."""
 
 ABOUT_NOW = frozenset(
     {
@@ -75,8 +75,8 @@ class Facts:
     last_runs : mapping of job to Run | None
         The last run of each of `WATCHED` that ended; an ingest counts when it read the source
         that the settings name.
-    weather_read_at : datetime | None
-        When the newest weather forecast was read.
+    weather_new_at : datetime | None
+        When a forecast of the weather was last new: first read, as one told again says no more.
     weather_unused : str
         Why the newest issue was made without the weather, where it was wanted.
     not_written : (name, detail) | None
@@ -85,7 +85,7 @@ class Facts:
 
     newest: Issue | None = None
     last_runs: Mapping[str, Run | None] = field(default_factory=dict)
-    weather_read_at: dt.datetime | None = None
+    weather_new_at: dt.datetime | None = None
     weather_unused: str = ""
     not_written: tuple[str, str] | None = None
 
@@ -158,13 +158,14 @@ def _fallen(issue: Issue) -> list[Reason]:
 
 
 def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]:
-    read_at = facts.weather_read_at
+    new_at = facts.weather_new_at
     if settings.weather == "off":
         return []
-    if read_at is None:
+    if new_at is None:
         return [Reason("weather_missing", "no weather could be read yet")]
-    if now - read_at > dt.timedelta(hours=STALE_HOURS):
-        detail = f"the weather was last read at {instant(read_at)}, over {STALE_HOURS} hours ago"
+    if now - new_at > dt.timedelta(hours=STALE_HOURS):
+        since = f"{instant(new_at)}, over {STALE_HOURS} hours ago"
+        detail = f"what is known of the weather to come was last new at {since}"
         return [Reason("weather_old", detail)]
     if facts.weather_unused:
         detail = f"the newest forecast was made without the weather: {facts.weather_unused}"

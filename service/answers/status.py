@@ -11,7 +11,7 @@ from typing import Any
 from forecast.joint import SERIES
 from forecast.series import as_date
 from service.answers.desk import STORED, UNITS, Desk
-from service.answers.state import State
+from service.answers.state import Reason, State
 from service.answers.watch import alarms
 from service.clock import instant, uk_day
 from service.sources.weather import ATTRIBUTION
@@ -55,12 +55,13 @@ def status(desk: Desk) -> dict[str, Any]:
         told = _weather(desk, connection)
         jobs = [_job(connection, job) for job in TOLD]
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
-    reasons = {reason.name: asdict(reason) for state in states for reason in state.reasons}
+    # What holds of both series alike is said once, and what differs for each.
+    reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
     if not states:
-        reasons["no_issue"] = {"name": "no_issue", "detail": "nothing is published yet"}
+        reasons = [Reason("no_issue", "nothing is published yet")]
     return {
         "status": worst,
-        "reasons": list(reasons.values()),
+        "reasons": [asdict(reason) for reason in reasons],
         "alarms": alarms(desk),
         "now": instant(now),
         "series": rows,
@@ -129,7 +130,10 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
-    """Whether there is weather, and how far; without it the service works, and says so."""
+    """Whether there is weather, and how far; without it the service works, and says so.
+
+    ``read_at`` is when what is known was first read: the same told again leaves it.
+    """
     if desk.context.settings.weather == "off":
         detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}

@@ -41,6 +41,8 @@ class Vitals:
 
     Attributes
     ----------
+    reasons : list of str
+        Names, each once, though both series may have it with details of their own.
     issued_at, data_through : dict
         Of the newest issue of each series.
     scored : dict
@@ -94,7 +96,7 @@ class Watch:
         scored, coverage = self._scores(mark)
         return Vitals(
             status=found["status"],
-            reasons=[reason["name"] for reason in found["reasons"]],
+            reasons=list(dict.fromkeys(reason["name"] for reason in found["reasons"])),
             issued_at={issue.series_id: issue.issued_at for issue in newest},
             data_through={issue.series_id: issue.data_through for issue in newest},
             scored=scored,

@@ -33,8 +33,8 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     -------
     dict
         ``status``: ``used``, ``missing`` (it was wanted and could not be had) or ``off``; and
-        ``reason``. Where it was used also ``models``, ``read_at``, ``made_at``, ``days_ahead``,
-        ``members`` and ``columns``.
+        ``reason``. Where it was used also ``models``, ``read_at`` (when it was first read),
+        ``made_at``, ``days_ahead``, ``members`` and ``columns``.
     """
     note = notes.read(connection, issue.issue_id, notes.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
@@ -46,10 +46,10 @@ def coming(desk: Desk, view: View) -> dict[str, Any] | None:
     Returns
     -------
     dict | None
-        ``made_at``, ``read_at``, ``attribution``; ``used``, as of `used`; and ``rows`` of at most
-        seven days: ``date``, the waves' mean at night and highest of the day in metres, the
-        wind's mean at night and highest gust in km/h. None when no weather is read, or none was
-        read lately.
+        ``made_at``, ``read_at`` (first), ``attribution``; ``used``, as of `used`; and ``rows`` of
+        at most seven days: ``date``, the waves' mean at night and highest of the day in metres,
+        the wind's mean at night and highest gust in km/h. None when no weather is read, or none
+        was new lately.
     """
     if desk.context.settings.weather == "off":
         return None

@@ -74,7 +74,15 @@ def tag_values() -> Response:
 def _days(asked: bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
     if asked.range.first > asked.range.last:
         raise BadQuestion("range.to", f"a moment from {asked.range.first} on", asked.range.last)
-    return uk_day(asked.range.first), uk_day(asked.range.last)
+    return _day("range.from", asked.range.first), _day("range.to", asked.range.last)
+
+
+def _day(name: str, moment: dt.datetime) -> dt.date:
+    """The UK day of a moment, which those at the ends of the calendar do not have."""
+    try:
+        return uk_day(moment)
+    except OverflowError:
+        raise BadQuestion(name, "a moment such as 2024-10-18T14:00:00Z", moment) from None
 
 
 def _parts(target: str) -> tuple[str, str]:

@@ -32,7 +32,7 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
     q = query_data
     rows, after = archive.listing(desk(), series_id, q.limit, q.after)
     body = {"series_id": series_id, "unit": series_id, "attribution": ATTRIBUTION}
-    answer = represent(body | {"next": after, "rows": rows})
+    answer = represent(body | {"next": after, "rows": rows}, columns=archive.COLUMNS)
     if after:
         asked = request.args.to_dict() | {"after": after}
         answer.headers["Link"] = f'<{request.path}?{urlencode(asked)}>; rel="next"'

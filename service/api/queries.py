@@ -76,7 +76,14 @@ def _as_of(value: Any) -> Any:
 def _day_of(value: Any) -> Any:
     """A date, or the UK day of an instant: charts ask with instants."""
     found = _as_of(value)
-    return uk_day(found) if isinstance(found, dt.datetime) else found
+    if not isinstance(found, dt.datetime):
+        return found
+    try:
+        return uk_day(found)
+    except OverflowError:  # the first minute of the calendar is of no UK day
+        raise ValueError(
+            f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
+        ) from None
 
 
 def _numbers(value: Any) -> Any:

@@ -132,5 +132,12 @@ def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """A value as a cell: true and false as JSON has them, and of reasons their names."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return " ".join(one["name"] for one in value) if isinstance(value, list) else value

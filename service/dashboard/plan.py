@@ -8,6 +8,7 @@ from typing import Any
 
 from service.answers.bands import bands
 from service.answers.capacity import capacity
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.desk import View
 from service.answers.exceedance import exceedance
 from service.answers.quiet import quiet
@@ -68,9 +69,11 @@ def plan_table(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
-    """The same question with the threshold halved and multiplied."""
+    """The same question with the threshold halved and multiplied, as far as can be asked."""
     threshold = asked["threshold"] or 100
-    thresholds = sorted({0, *(max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))})
+    parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
+    # What is asked is allowed, and a multiple of it need not be.
+    thresholds = sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
     return [exceedance(view.paths, one, asked["window"], asked["horizon"]) for one in thresholds]
 
 

@@ -45,7 +45,7 @@ class Drivers:
     covariates : Covariates | None
         None unless it is used.
     told : dict
-        Of what is used: when it was read, how far it reaches.
+        Of what is used: when it was first read, how far it reaches.
     """
 
     status: str
@@ -130,8 +130,8 @@ def _known(
     if ahead is None:
         return Drivers("missing", "no forecast of the weather was read yet")
     if as_of - ahead.seen_at > dt.timedelta(hours=weather.STALE_HOURS):
-        read, hours = instant(ahead.seen_at), weather.STALE_HOURS
-        said = f"the newest forecast of the weather was read {read}, over {hours} hours ago"
+        since = f"{instant(ahead.seen_at)}, over {weather.STALE_HOURS} hours ago"
+        said = f"what is known of the weather to come was last new at {since}"
         return Drivers("missing", said)
     day = as_date(origin)
     table = weather.covariates(connection, NAMES, day, as_of, told)

@@ -17,7 +17,7 @@ from forecast.covariates import CovariateTable
 from service.store.tables import weather
 
 STALE_HOURS = 36
-"""A forecast of the weather that was read longer ago is not used, and said to be old."""
+"""A forecast of the weather that was last new longer ago is not used, and said to be old."""
 
 _ENCODING = "float32-zlib"
 _ONE_DAY = dt.timedelta(days=1)
@@ -41,7 +41,7 @@ class Told:
     made_at : datetime
         When the forecast was made.
     seen_at : datetime
-        When it was read.
+        When it was read; of what is stored, when it was first read, though it was told again.
     """
 
     kind: str

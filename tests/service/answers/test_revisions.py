@@ -63,6 +63,8 @@ def test_the_path_of_revisions(context: Context, client: FlaskClient) -> None:
     assert (answer.json["count"], answer.json["unit"]) == (1, "people")
     table = client.get("/v1/series/boats/revisions", headers={"Accept": "text/csv"})
     assert table.text == ",".join(COLUMNS) + "\n"
+    table = client.get("/v1/series/people/revisions", headers={"Accept": "text/csv"})
+    assert table.text.endswith(",false,true\n"), "as JSON has them"
     assert client.get("/v1/series/planes/revisions").status_code == 404
     assert client.get("/v1/series/people/revisions?as_of=2025-12-31").status_code == 400
 

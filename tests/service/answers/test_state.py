@@ -132,7 +132,7 @@ def test_no_new_issue_for_36_hours_is_said_with_the_moment_of_the_last() -> None
     ("age", "said"), [(None, ["weather_missing"]), (36, []), (36.01, ["weather_old"])]
 )
 def test_weather_that_should_be_there(age: float | None, said: list[str]) -> None:
-    facts = Facts(weather_read_at=NOW - age * HOUR if age else None)
+    facts = Facts(weather_new_at=NOW - age * HOUR if age else None)
     assert names(judged(settings=Settings(weather="openmeteo"), facts=facts)) == said
     assert judged(facts=facts).status == "fresh", "who reads no weather misses none"
 

@@ -5,6 +5,7 @@ import re
 
 from service.answers.desk import Desk
 from service.answers.status import catalogue, is_ready, status
+from service.app import create_app
 from service.context import Context
 from service.store import runs
 from tests.service.support import (
@@ -47,6 +48,24 @@ def test_old_figures(context: Context) -> None:
     }
 
 
+def differ(context: Context, fallen: dict[str, str]) -> None:
+    """A newer issue of each series, whose champion fell for a reason of its own."""
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", "later", NOW)
+        assert run_id is not None
+        runs.finish(connection, run_id, "done", None, {}, NOW)
+    for series_id, why in fallen.items():
+        publish(
+            context.database,
+            {"climatology": random_paths("2026-01-01", 30)},
+            run_id,
+            NOW + dt.timedelta(days=365),
+            series_id,
+            failures={"hurdle": why},
+            wanted="hurdle",
+        )
+
+
 def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
         run_id = runs.claim(connection, "refit", "later", NOW)
@@ -65,6 +84,24 @@ def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, c
     assert models == {"climatology": None, "hurdle": "did not converge"}
     assert found["status"] == "degraded"
     assert found["series"][1]["status"] == "fresh"
+
+
+def test_each_series_is_heard_and_what_they_share_is_said_once(
+    context: Context, clock: Hand
+) -> None:
+    fallen = {"people": "did not converge", "boats": "took too long"}
+    differ(context, fallen)
+    clock.now = utc(2027, 2, 1)
+    reasons = status(Desk(context, clock))["reasons"]
+    assert [reason["name"] for reason in reasons] == [
+        *("figures_old", "scheduler_down", "champion_failed", "champion_failed")
+    ]
+    assert [reason["detail"] for reason in reasons[2:]] == [
+        f"hurdle could not be fitted ({why}); climatology is served" for why in fallen.values()
+    ]
+    with create_app(context, clock).test_client() as client:
+        lines = client.get("/metrics").text.splitlines()
+    assert lines.count('service_status_reason{reason="champion_failed"} 1.0') == 1
 
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from service.context import Context
 from service.jobs import refit as module
 from service.jobs.refit import refit
 from service.sources.weather import ATTRIBUTION
+from service.store import weather
 from tests.service import skies
 from tests.service.support import Hand, utc
 
@@ -67,6 +69,26 @@ def test_weather_that_is_read_and_not_used(filled: Context, hand: Hand) -> None:
     assert found is not None
     assert found["used"]["status"] == "missing"
     assert "365 days of weather" in found["used"]["reason"]
+
+
+def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unread(
+    filled: Context, hand: Hand
+) -> None:
+    context = skies.reading(filled)
+    skies.tell(context.database, SEEN, [0.5] * 7)
+    refit(context)
+    hand.now = SEEN + dt.timedelta(hours=37)
+    with context.database.writing() as connection:
+        told = weather.newest(connection, "forecast")
+        assert told is not None
+        assert not weather.put(connection, replace(told, seen_at=hand.now))
+    desk = Desk(context, hand)
+    (detail,) = [r.detail for r in desk.view("people").state.reasons if r.name == "weather_old"]
+    assert detail == (
+        "what is known of the weather to come was last new at 2026-01-01T05:00:00Z, "
+        "over 36 hours ago"
+    )
+    assert coming(desk, desk.view("people")) is None
 
 
 def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:

@@ -302,3 +302,16 @@ def test_simpod_refuses_what_it_does_not_know(client: FlaskClient, body: dict[st
     answer = client.post("/grafana/query", json=body)
     assert answer.status_code == 400
     assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [("from", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:00-05:00")],
+)
+def test_simpod_names_a_moment_that_is_of_no_day(
+    client: FlaskClient, name: str, moment: str
+) -> None:
+    body = {"range": {"from": RANGE[0], "to": RANGE[1], name: moment}, "targets": []}
+    answer = client.post("/grafana/query", json=body)
+    assert answer.status_code == 400
+    assert [error["name"] for error in answer.json["errors"]] == [f"range.{name}"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from service.app import create_app
 from service.context import Context
 from service.store import observations
 from service.store.observations import Figure
@@ -53,6 +54,16 @@ def test_pages_hold_every_issue_once(client: FlaskClient, several: list[str]) ->
 def test_a_page_that_never_was_is_refused(client: FlaskClient, after: str) -> None:
     answer = client.get(f"{PEOPLE}/issues", query_string={"after": after})
     assert (answer.status_code, answer.json["errors"][0]["name"]) == (400, "after")
+
+
+def test_a_list_without_issues_is_a_table_with_its_head(
+    client: FlaskClient, empty: Context
+) -> None:
+    csv_alone = {"Accept": "text/csv"}
+    bare = create_app(empty).test_client().get(f"{PEOPLE}/issues", headers=csv_alone)
+    filled = client.get(f"{PEOPLE}/issues", headers=csv_alone).text.splitlines()
+    assert len(filled) == 2
+    assert bare.text == filled[0] + "\n"
 
 
 def test_an_issue_never_changes(client: FlaskClient, several: list[str]) -> None:

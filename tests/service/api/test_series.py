@@ -132,6 +132,17 @@ def test_the_list_of_series_says_it_for_each(client: FlaskClient, clock: Hand) -
     ]
 
 
+def test_the_list_of_series_as_csv_has_plain_cells(client: FlaskClient, clock: Hand) -> None:
+    clock.now = utc(2026, 1, 4)
+    answer = client.get("/v1/series", headers={"Accept": "text/csv"})
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [(row["series_id"], row["is_forecast"], row["reasons"]) for row in rows] == [
+        ("people", "true", "figures_old"),
+        ("boats", "true", "figures_old"),
+        ("preventions", "false", "figures_old"),
+    ]
+
+
 def test_the_briefing(client: FlaskClient) -> None:
     body = get(client, f"{PEOPLE}/briefing?as_of=2024-10-18")
     assert body["last_day"]["value"] == 647

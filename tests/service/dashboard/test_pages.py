@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from service.answers.capacity import capacity
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
 from service.answers.watch import record_alarms
@@ -71,6 +72,18 @@ def test_the_page_says_what_the_answers_say(site: Any) -> None:
     assert f"{100 * above:.0f} %" in page or "over" in page
     places = capacity(view.known, view.paths, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places suffice" in page
+
+
+@pytest.mark.parametrize("threshold", [333_334, MOST_THRESHOLD])
+def test_the_highest_thresholds_are_answered_beside_others_that_can_be_asked(
+    site: Any, threshold: int
+) -> None:
+    answer = site.client.get(f"/plan?threshold={threshold}")
+    assert answer.status_code == 200
+    others = answer.get_data(as_text=True).split('<table class="others">')[1].split("</table>")[0]
+    found = [int(one.replace(",", "")) for one in re.findall(r'"row">([0-9,]+)<', others)]
+    assert threshold in found
+    assert found[-1] == MOST_THRESHOLD
 
 
 def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
