@@ -23,7 +23,6 @@ from typing import IO, Any
 
 from service.clock import instant, utc_now
 from service.context import Context
-from service.registry import declared
 from service.registry.files import whole
 from service.registry.staging import staged
 from service.settings import Settings
@@ -210,8 +209,9 @@ def _add(archive: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> N
 
 def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """Declared models, and the fitted versions that are whole; others may come and go meanwhile."""
-    for name in declared(settings.models_dir):
-        yield f"models/{name}.toml", (settings.models_dir / f"{name}.toml").read_bytes()
+    for file in sorted(settings.models_dir.glob("*.toml")):
+        if _is_taken(f"models/{file.name}"):  # as every model that can be declared
+            yield f"models/{file.name}", file.read_bytes()
     root = settings.fitted_folder
     # First: what it names was there before, and is not deleted while it is named.
     with contextlib.suppress(FileNotFoundError):
@@ -223,8 +223,13 @@ def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
             continue
         for file, content in files:
             name = f"fitted/{file.relative_to(root).as_posix()}"
-            if _FILE.fullmatch(name):  # what has another name is no part of a version
+            if _is_taken(name):  # what has another name is no part of a version
                 yield name, content
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a file of the models may have this name, which leads nowhere else on the way back."""
+    return ".." not in name and _FILE.fullmatch(name) is not None
 
 
 def _members(file: Path) -> Generator[tuple[str, IO[bytes]]]:
@@ -233,9 +238,9 @@ def _members(file: Path) -> Generator[tuple[str, IO[bytes]]]:
         for member in archive:
             stream = archive.extractfile(member) if member.isreg() else None
             known = member.name in (_HEAD, _SUMS) or (
-                _ROW_PART.fullmatch(member.name) or _FILE.fullmatch(member.name)
+                _ROW_PART.fullmatch(member.name) or _is_taken(member.name)
             )
-            if stream is None or not known or ".." in member.name:
+            if stream is None or not known:
                 raise BackupError(f"{file}: expected files of a backup, found {member.name!r}")
             yield member.name, stream
 

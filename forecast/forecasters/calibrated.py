@@ -108,7 +108,7 @@ class FittedCalibrated:
     ----------
     plain : Fitted | None
         Under an assumption, the member without it: paths are stretched as they are there, so that
-        days about which nothing is assumed stay as they are. Not kept with the rest.
+        the days before the first one that is assumed stay as they are. Not kept with the rest.
     """
 
     name: str
@@ -136,7 +136,7 @@ class FittedCalibrated:
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw from the member, and stretch."""
         like = None
-        if self.plain is not None:
+        if self.plain is not None and self.stretch:
             like = self.plain.simulate(horizon, n_paths, copy.deepcopy(rng)).values
         drawn = self.base.simulate(horizon, n_paths, rng)
         moved = spread(drawn.values, self.stretch, self.window_days, like)

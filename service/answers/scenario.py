@@ -114,7 +114,7 @@ def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int)
             raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
     fit = desk.fitted(view).assuming({days.index(day): sea for day, sea in weather.items()})
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
-    # As far as the issue was drawn, so that days about which nothing is assumed stay as they are.
+    # As far as the issue was drawn, so that the days before the first assumed one stay as they are.
     drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
     return drawn.upto(min(max(horizon, _LEAST_DAYS), issue.horizon_days))
 

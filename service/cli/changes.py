@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["show"]
 
-
 import click
 from rich.table import Table
 

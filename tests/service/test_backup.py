@@ -281,11 +281,23 @@ def test_a_stranger_among_the_fitted_versions_is_left_out(
     lived: Context, elsewhere: Settings, tmp_path: Path
 ) -> None:
     version = next(lived.settings.fitted_folder.glob("hurdle/*"))
-    (version / "my notes.txt").write_text("x")
+    for name in ("my notes.txt", "a..b"):
+        (version / name).write_text("x")
     file = tmp_path / "x.tar.gz"
     back_up(lived, file)
     assert any(name.endswith("hurdle.toml") for name in unpack(file))
     restore(elsewhere, file)
+
+
+def test_a_declaration_that_is_broken_does_not_keep_from_a_backup(
+    lived: Context, tmp_path: Path
+) -> None:
+    (lived.settings.models_dir / "broken.toml").write_text("family = ")
+    (lived.settings.models_dir / "my model.toml").write_text("family = ")
+    file = tmp_path / "x.tar.gz"
+    back_up(lived, file)
+    assert unpack(file)["models/broken.toml"] == b"family = "
+    check(file)
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "/etc/x", "models/../../x", "fitted/.x/y", "x"])
