@@ -57,7 +57,10 @@ def _period(row: Mapping[str, Any]) -> str:
 
 
 def _fold(text: str) -> str:
-    return textwrap.fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
+    """Lines of text; a number stays beside its per cent sign."""
+    bound = text.replace(" %", "\N{NO-BREAK SPACE}%")
+    lines = textwrap.fill(bound, _LINE, break_long_words=False, break_on_hyphens=False)
+    return lines.replace("\N{NO-BREAK SPACE}%", " %")
 
 
 FILTERS: dict[str, Callable[..., str]] = {
