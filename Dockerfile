@@ -11,7 +11,8 @@ COPY requirements-image.txt ./
 # A package index of your own: `--secret id=pip,src=pip.conf`; nothing of it stays in a layer.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/installer/bin/pip --python /opt/crossings/bin/python install \
-    --only-binary :all: --require-hashes --requirement requirements-image.txt
+        --only-binary :all: --no-deps --require-hashes --requirement requirements-image.txt \
+    && /opt/installer/bin/pip --python /opt/crossings/bin/python check
 COPY pyproject.toml README.md LICENSE ./
 COPY forecast forecast
 COPY service service
