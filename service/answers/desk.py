@@ -17,10 +17,11 @@ from typing import TypeVar
 
 from forecast.joint import SERIES, Joint
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import DailySeries, as_day
+from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
-from service.clock import end_of_day, utc_now
+from service.clock import end_of_day, uk_day, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
@@ -49,8 +50,16 @@ class View:
     known : DailySeries
         The figures as they were known when the issue was made, up to its `data_through`.
     moment : datetime
-        The moment that "yesterday" is told from: now for the latest issue; for one that is asked
-        for by its id, when it was issued; by a moment, that moment.
+        The moment at which it is looked at: now for the latest issue; for one that is asked for
+        by its id, when it was issued; by a moment, that moment.
+    today : date
+        The day from which on is looked ahead unless another is asked: the UK day of now for the
+        latest issue; for one that is asked for by its id, the day after its figures; by a bare
+        date, the day after it; by an instant, its UK day. Never a day that has a figure.
+    first : date
+        The day from which on is looked ahead.
+    is_past : bool
+        Whether that day is over, whatever was known of it when the issue was made.
     """
 
     issue: Issue
@@ -59,6 +68,27 @@ class View:
     known: DailySeries
     state: State
     moment: dt.datetime
+    today: dt.date
+    first: dt.date
+    is_past: bool
+
+    @property
+    def ahead(self) -> Ahead:
+        """The coming days.
+
+        Raises
+        ------
+        BadQuestion
+            If they begin on a day that was asked for and that the issue does not reach.
+        NotPossible
+            If the issue is so old that it does not reach today.
+        """
+        if self.first == self.today and as_day(self.first) > self.paths.end:
+            raise NotPossible(
+                f"the last day that issue {self.issue.issue_id} can answer is {self.paths.end}, "
+                f"and {self.first} is asked: a newer forecast is needed (`crossings refit`)"
+            )
+        return Ahead(self.paths, self.first, self.today)
 
 
 @dataclass(frozen=True)
@@ -85,12 +115,17 @@ class Desk:
         self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def today(self) -> dt.date:
+        """The UK day of now."""
+        return uk_day(self.clock())
+
     def view(
         self,
         series_id: str,
         issue_id: str = "latest",
         model: str = "champion",
         as_of: AsOf | None = None,
+        first: dt.date | None = None,
     ) -> View:
         """Lay out an issue of a series.
 
@@ -98,6 +133,8 @@ class Desk:
         ----------
         as_of : date | datetime | None
             The issue that stood then: at that instant, or at the end of that UK day.
+        first : date | None
+            The day from which on is looked ahead; None: see `View.today`.
 
         Raises
         ------
@@ -113,7 +150,7 @@ class Desk:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            return self._laid_out(series_id, model, now)
+            return self._laid_out(series_id, model, now, first)
         with self.context.database.reading() as connection:
             if as_of is None:
                 issue = self._issue(connection, series_id, issue_id)
@@ -124,9 +161,13 @@ class Desk:
             state = self.state(connection, issue, now)
             entry, paths = self._drawn(connection, issue, model)
             known = self._known(connection, issue)
-        return View(issue, entry, paths, known, state, moment)
+            today = _after(issue) if as_of is None else _today(issue, as_of, moment)
+        over = (first or today) < uk_day(now)
+        return View(issue, entry, paths, known, state, moment, today, first or today, over)
 
-    def _laid_out(self, series_id: str, model: str, now: dt.datetime) -> View:
+    def _laid_out(
+        self, series_id: str, model: str, now: dt.datetime, first: dt.date | None
+    ) -> View:
         """The newest issue, from memory unless the store has moved on."""
         mark = self._mark(series_id)
         kept = self._newest.get((series_id, model))
@@ -141,7 +182,11 @@ class Desk:
             self._newest[series_id, model] = kept  # as many as there are models
         facts = replace(kept.facts, not_written=self.context.database.not_written())
         state = state_of(kept.issue, facts, now, self.context.settings)
-        return View(kept.issue, kept.entry, kept.paths, kept.known, state, now)
+        issue, today = kept.issue, max(uk_day(now), _after(kept.issue))
+        over = (first or today) < uk_day(now)
+        return View(
+            issue, kept.entry, kept.paths, kept.known, state, now, today, first or today, over
+        )
 
     def check_series(self, series_id: str) -> None:
         """Raise `NotFound` unless the series is served."""
@@ -313,6 +358,18 @@ class Desk:
 
     def _known(self, connection: Connection, issue: Issue) -> DailySeries:
         return self.once(("known", issue.issue_id), lambda: grounds.of(connection, issue))
+
+
+def _after(issue: Issue) -> dt.date:
+    return issue.data_through + dt.timedelta(days=1)
+
+
+def _today(issue: Issue, as_of: AsOf, moment: dt.datetime) -> dt.date:
+    """The day after a bare date, and the UK day of an instant, unless the figures reach further."""
+    day = uk_day(moment)
+    if not isinstance(as_of, dt.datetime):
+        day += dt.timedelta(days=1)
+    return max(day, _after(issue))
 
 
 def _end(as_of: AsOf) -> dt.datetime:
