@@ -25,7 +25,7 @@ EXPLAINED_DAYS = 35
 COMPARED_DAYS = 90
 """Days from the day of issue on: a week more than is shown, for an issue that is not renewed."""
 
-_PATHS = 1000
+_PATHS, _LEAST_PATHS = 1000, 200
 _YEAR_DAYS = 365
 _PLACES = 3
 Array = npt.NDArray[np.float64]
@@ -57,7 +57,9 @@ def explanation(
     horizon = min(waiting + EXPLAINED_DAYS, paths[fitted.series].horizon)
     lead = paths[fitted.series].upto(horizon).mean()
     level = _yearly_mean(figures[fitted.series])
-    shares = attribution(fitted.fitted, lead, level, _PATHS, seed)
+    # Figures that are a year old must not make a start ten times as long.
+    n_paths = min(max(_PATHS * EXPLAINED_DAYS // horizon, _LEAST_PATHS), _PATHS)
+    shares = attribution(fitted.fitted, lead, level, n_paths, seed)
     found = {}
     for name, drawn in paths.items():
         mean = drawn.upto(horizon).mean()

@@ -40,7 +40,6 @@ def refit(
     force: bool = False,
     progress: Progress = lambda _: None,
     period: str | None = None,
-    clock: Callable[[], dt.datetime] = utc_now,
 ) -> Outcome:
     """Fit, draw and publish; skipped when the newest issue is current.
 
@@ -56,19 +55,15 @@ def refit(
     JobError
         When there are no figures, or no model stands.
     """
-    return perform(
-        context, "refit", lambda run: _refit(context, run, force, progress, clock()), period
-    )
+    return perform(context, "refit", lambda run: _refit(context, run, force, progress), period)
 
 
-def _refit(
-    context: Context, run_id: int, force: bool, progress: Progress, now: dt.datetime
-) -> Outcome:
+def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Outcome:
     settings = context.settings
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
         newest = _newest(connection)
-        now = _moment(newest, now)
+        now = _moment(newest)
         figures = observations.known_together(connection, now)
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
@@ -113,8 +108,9 @@ def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:
     return min(max((today - data_through).days, 0) + beyond, _MOST_DAYS)
 
 
-def _moment(newest: Issue | None, now: dt.datetime) -> dt.datetime:
-    """`now`, but after the newest issue: a clock that was set back must not hide the next."""
+def _moment(newest: Issue | None) -> dt.datetime:
+    """Now, but after the newest issue: a clock that was set back must not hide the next."""
+    now = utc_now()
     if newest is None or now > newest.issued_at:
         return now
     if newest.issued_at - now > _ONE_SECOND:
