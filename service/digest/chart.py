@@ -18,12 +18,12 @@ _COLOURS = 48  # few are used; a palette makes the file a third of its size
 _LIGHT = {
     "paper": "#ffffff", "ink": "#17212b", "soft": "#53606c", "line": "#e3e4e1",
     "lo95": "#d6e8ef", "lo80": "#a8cfdf", "lo50": "#6aaac5", "past": "#4a545d",
-    "waiting": "#f1efe6",
+    "waiting": "#efe7cf",
 }  # fmt: skip
 _DARK = {
     "paper": "#162028", "ink": "#ffffff", "soft": "#b4bec6", "line": "#2c3842",
     "lo95": "#22495c", "lo80": "#2f6d88", "lo50": "#4a9dbf", "past": "#b4bec6",
-    "waiting": "#202b33",
+    "waiting": "#2b2a20",
 }  # fmt: skip
 _BANDS = ((95, "95 % of futures"), (80, "80 %"), (50, "50 %"))
 

@@ -106,6 +106,15 @@
         ],
         bands: [0, 2, 4].map((at) => ({ series: [2 + at, 3 + at], fill: colour("band" + bounds[at].slice(2)) })),
         hooks: {
+          drawClear: [
+            (u) => {
+              // The days that are not yet published, behind everything.
+              const left = u.valToPos(x[Math.max(first, shown)], "x", true);
+              const edge = u.valToPos(x[first + data.waiting], "x", true);
+              u.ctx.fillStyle = colour("waiting");
+              u.ctx.fillRect(left, u.bbox.top, edge - left, u.bbox.height);
+            },
+          ],
           draw: [
             (u) => {
               const edge = u.valToPos(x[first + data.waiting], "x", true);

@@ -38,7 +38,8 @@ def test_the_18th_of_october_2024(desk: Desk) -> None:
     assert answer["data_through"] == answer["as_of"] == "2024-10-18"
     assert answer["sentence"] == (
         "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 to that day: 8.0 % more "
-        "than by the same day of 2023 (26,116) and 25.0 % fewer than by the same day of 2022 (37,603)."
+        "than by the same day of 2023 (26,116) and 25.0 % fewer than by the same day of 2022 "
+        "(37,603)."
     )
 
 
@@ -100,9 +101,8 @@ def test_a_span_that_an_earlier_year_has_only_in_part_is_left_out(desk: Desk) ->
 def test_the_first_days_of_all(desk: Desk) -> None:
     answer = briefing(desk, "people", D(2018, 1, 1))
     assert answer["last_7_days"]["from"] == "2018-01-01"
-    assert (
-        answer["sentence"] == "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
-    )
+    said = "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
+    assert answer["sentence"] == said
 
 
 def test_a_date_after_the_figures_is_answered_with_the_last_of_them(desk: Desk) -> None:
