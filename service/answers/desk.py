@@ -17,10 +17,10 @@ from typing import TypeVar
 
 from forecast.joint import SERIES, Joint
 from forecast.paths import Paths
-from forecast.series import DailySeries, as_day
-from service.answers.ahead import Ahead
+from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
+from service.answers.view import View, day_after, day_of
 from service.clock import end_of_day, uk_day, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
@@ -39,56 +39,6 @@ UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
 _KEPT = 24
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class View:
-    """One issue of one series, as one model of it sees the future.
-
-    Attributes
-    ----------
-    known : DailySeries
-        The figures as they were known when the issue was made, up to its `data_through`.
-    moment : datetime
-        The moment at which it is looked at: now for the latest issue; for one that is asked for
-        by its id, when it was issued; by a moment, that moment.
-    today : date
-        The day from which on is looked ahead unless another is asked: the UK day of now for the
-        latest issue; for one that is asked for by its id, the day after its figures; by a bare
-        date, the day after it; by an instant, its UK day. Never a day that has a figure.
-    first : date
-        The day from which on is looked ahead.
-    is_past : bool
-        Whether that day is over, whatever was known of it when the issue was made.
-    """
-
-    issue: Issue
-    entry: Entry
-    paths: Paths
-    known: DailySeries
-    state: State
-    moment: dt.datetime
-    today: dt.date
-    first: dt.date
-    is_past: bool
-
-    @property
-    def ahead(self) -> Ahead:
-        """The coming days.
-
-        Raises
-        ------
-        BadQuestion
-            If they begin on a day that was asked for and that the issue does not reach.
-        NotPossible
-            If the issue is so old that it does not reach today.
-        """
-        if self.first == self.today and as_day(self.first) > self.paths.end:
-            raise NotPossible(
-                f"the last day that issue {self.issue.issue_id} can answer is {self.paths.end}, "
-                f"and {self.first} is asked: a newer forecast is needed (`crossings refit`)"
-            )
-        return Ahead(self.paths, self.first, self.today)
 
 
 @dataclass(frozen=True)
@@ -161,7 +111,7 @@ class Desk:
             state = self.state(connection, issue, now)
             entry, paths = self._drawn(connection, issue, model)
             known = self._known(connection, issue)
-            today = _after(issue) if as_of is None else _today(issue, as_of, moment)
+            today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
         over = (first or today) < uk_day(now)
         return View(issue, entry, paths, known, state, moment, today, first or today, over)
 
@@ -182,7 +132,7 @@ class Desk:
             self._newest[series_id, model] = kept  # as many as there are models
         facts = replace(kept.facts, not_written=self.context.database.not_written())
         state = state_of(kept.issue, facts, now, self.context.settings)
-        issue, today = kept.issue, max(uk_day(now), _after(kept.issue))
+        issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
         over = (first or today) < uk_day(now)
         return View(
             issue, kept.entry, kept.paths, kept.known, state, now, today, first or today, over
@@ -358,18 +308,6 @@ class Desk:
 
     def _known(self, connection: Connection, issue: Issue) -> DailySeries:
         return self.once(("known", issue.issue_id), lambda: grounds.of(connection, issue))
-
-
-def _after(issue: Issue) -> dt.date:
-    return issue.data_through + dt.timedelta(days=1)
-
-
-def _today(issue: Issue, as_of: AsOf, moment: dt.datetime) -> dt.date:
-    """The day after a bare date, and the UK day of an instant, unless the figures reach further."""
-    day = uk_day(moment)
-    if not isinstance(as_of, dt.datetime):
-        day += dt.timedelta(days=1)
-    return max(day, _after(issue))
 
 
 def _end(as_of: AsOf) -> dt.datetime:

@@ -240,10 +240,7 @@ class TotalsQuery(AheadQuery):
         description=f"Periods by name: {', '.join(PERIODS)}. All of them when nothing is given.",
     )
     first: Day | None = Field(
-        None,
-        alias="from",
-        description="The day that periods are counted from, as elsewhere; with `to`, the first "
-        "day of a span of your own.",
+        None, alias="from", description="As elsewhere; with `to`, first day of a span of your own."
     )
     last: Day | None = Field(None, alias="to", description="Last day of a span of your own.")
     levels: Levels = _LEVELS
