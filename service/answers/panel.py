@@ -47,7 +47,7 @@ def panel(
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)
     first = first or start - dt.timedelta(days=PAST_DAYS)
-    last = last or view.ahead.first + dt.timedelta(days=_AHEAD - 1)
+    last = last or view.first + dt.timedelta(days=_AHEAD - 1)
     if first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:

@@ -72,6 +72,7 @@ def gather(
     last = view.issue.data_through
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
+    view.ahead.end(_HORIZON)  # it says itself how far can be looked
     days = bands(before, waiting + _HORIZON, _LEVELS)
     content: dict[str, Any] = {
         "week": week,

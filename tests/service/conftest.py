@@ -26,9 +26,18 @@ from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
-from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
+from tests.service.support import NOW, ROOT, Crossings, Hand, environment, quick_models
 from tests.support.sites import Sites, running
 
+# How far an issue reaches depends on the day on which it is made.
+_AT_A_MOMENT = """
+import datetime, sys
+from service.cli import main
+from service.jobs import refit
+refit.utc_now = lambda: datetime.datetime(2026, 1, 1, 15, tzinfo=datetime.UTC)
+sys.argv[0] = "crossings"
+main()
+"""
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 
 
@@ -87,8 +96,9 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
                 subprocess.run(
-                    command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
-                )
+                    [sys.executable, "-c", _AT_A_MOMENT, job],
+                    env=env, cwd=ROOT, check=True, capture_output=True, timeout=120,
+                )  # fmt: skip
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder

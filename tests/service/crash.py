@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import trustme
 
+from service.clock import uk_day, utc_now
 from service.context import open_context
 from tests.service.mailbox import PASSWORD, Mailbox, furnish, join, mail_settings, serving
 from tests.service.support import ROOT, command, environment
@@ -29,7 +31,8 @@ def crash_again_and_again(
     with serving(Mailbox(), authority) as box:
         settings = mail_settings(folder, box.port, ca_file)
         context = open_context(settings)
-        furnish(context)
+        # The process has the real clock, and a forecast must reach beyond it.
+        furnish(context, uk_day(utc_now()) - dt.timedelta(days=2))
         join(context, *names)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
         env = environment(**given, log_level="ERROR")

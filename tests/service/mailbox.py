@@ -196,7 +196,7 @@ def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
     assert run_id is not None
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):
-        paths = {"climatology": random_paths(start, 60, 100, seed)}
+        paths = {"climatology": random_paths(start, 90, 100, seed)}
         publish(database, paths, run_id, issued(last), series_id)
 
 

@@ -23,10 +23,7 @@ def previous(mailing: Context) -> Edition:
     """The mail of the week before, made of an issue of the week before."""
     issue_anew(mailing.database, THEN, seed=3)
     desk = Desk(mailing, Hand(issued(THEN)))
-    with mailing.database.reading() as connection:
-        then = issues.latest(connection, "people", issued(THEN))
-    assert then is not None
-    return gather(desk, "2025-W52", issue_id=then.issue_id)
+    return gather(desk, "2025-W52", as_of=issued(THEN))
 
 
 def desk_of(context: Context, moment: dt.datetime | None = None) -> Desk:
