@@ -29,12 +29,12 @@ from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, environment, quick_models
 from tests.support.sites import Sites, running
 
-# How far an issue reaches depends on the day on which it is made.
-_AT_A_MOMENT = """
+# How far an issue reaches depends on the day on which it is made: here the day after its figures.
+_ON_THE_NEXT_DAY = """
 import datetime, sys
 from service.cli import main
-from service.jobs import refit
-refit.utc_now = lambda: datetime.datetime(2026, 1, 1, 15, tzinfo=datetime.UTC)
+from service.jobs import publish, refit
+publish.uk_day = refit.uk_day = lambda moment: datetime.date(2026, 1, 1)
 sys.argv[0] = "crossings"
 main()
 """
@@ -96,7 +96,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
                 subprocess.run(
-                    [sys.executable, "-c", _AT_A_MOMENT, job],
+                    [sys.executable, "-c", _ON_THE_NEXT_DAY, job],
                     env=env, cwd=ROOT, check=True, capture_output=True, timeout=120,
                 )  # fmt: skip
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")

@@ -5,12 +5,10 @@ import json
 
 import pytest
 
-from forecast.joint import PEOPLE
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotReady
 from service.context import Context
 from service.digest.edition import gather, iso_week, monday
-from service.store import issues
 from tests.service.mailbox import issue_anew
 from tests.service.support import NOW, Hand, publish, random_paths, utc
 

@@ -10,12 +10,12 @@ from service.answers.figures import figures
 from service.context import Context
 from service.digest import lookback
 from service.digest.edition import gather
-from service.store import issues, notes
+from service.store import notes
 from service.store.deliveries import Edition
 from tests.service.mailbox import issue_anew, issued
 from tests.service.support import Hand
 
-LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 24)
+LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     with mailing.database.writing() as connection:
         notes.put(connection, view.issue.issue_id, notes.CHANGES, note)
     figures_said, causes_said = lookback.changes(desk, view, previous)
-    assert figures_said == "Figures of 7 more days are known."
+    assert figures_said == "Figures of 8 more days are known."
     assert causes_said == (
         "For the same 7 days, the mean went from 70 to 91 people: the model 0, "
         "revised figures \N{MINUS SIGN}7, the weather ahead \N{MINUS SIGN}14, new figures +42."

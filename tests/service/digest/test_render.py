@@ -230,7 +230,9 @@ def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: Pr
     again = press_of(mailing)
     other = Reader("reader@example.org", 300, "another-token")
     week = Press(
-        Edition("2026-W02", *list(vars(press.edition).values())[1:]), press._paths, press._settings
+        Edition("2026-W02", *list(vars(press.edition).values())[1:]),
+        press._ahead.paths,
+        press._settings,
     )
     ids = [
         p.message(reader)["Message-ID"]
