@@ -52,7 +52,7 @@ def test_the_keyboard_reads_a_day_and_says_so(visit: Any) -> None:
     median, eighty = row[0], row[1].replace(" to ", " and ")
     assert f"median {median}; 8 in 10 between {eighty}" in reading(page)
     page.keyboard.press("End")
-    assert reading(page).startswith("Wednesday 28 January 2026")
+    assert reading(page).startswith("Thursday 29 January 2026")
     page.keyboard.press("Home")
     assert "as published" in reading(page)
     assert page.get_by_role("status").first.inner_text()
