@@ -28,6 +28,7 @@ from service.store.database import Database, connect
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
 from tests.support.sites import Sites, running
+from tests.support.waiting import PROCESS
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 
@@ -87,7 +88,12 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
                 subprocess.run(
-                    command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
+                    command(job),
+                    env=env,
+                    cwd=ROOT,
+                    check=True,
+                    capture_output=True,
+                    timeout=PROCESS,
                 )
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
