@@ -28,6 +28,7 @@ from service.store.database import Database, connect
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import NOW, ROOT, Crossings, Hand, environment, quick_models
 from tests.support.sites import Sites, running
+from tests.support.waiting import PROCESS
 
 # How far an issue reaches depends on the day on which it is made: here the day after its figures.
 _ON_THE_NEXT_DAY = """
@@ -97,8 +98,12 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             for job in ("ingest", "refit"):
                 subprocess.run(
                     [sys.executable, "-c", _ON_THE_NEXT_DAY, job],
-                    env=env, cwd=ROOT, check=True, capture_output=True, timeout=120,
-                )  # fmt: skip
+                    env=env,
+                    cwd=ROOT,
+                    check=True,
+                    capture_output=True,
+                    timeout=PROCESS,
+                )
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)
     return folder

@@ -27,6 +27,7 @@ from service.store import issues, runs
 from service.store.tables import issues as table
 from tests.service.issued import contents, latest
 from tests.service.support import DECLARED, NOW, ROOT, Hand, as_environment, command, declare
+from tests.support.waiting import PROCESS
 
 
 def count(context: Context) -> int:
@@ -192,7 +193,7 @@ def test_two_processes_at_once_publish_one_issue(filled: Context) -> None:
         )
         for _ in range(2)
     ]
-    said = [child.communicate(timeout=60) for child in children]
+    said = [child.communicate(timeout=PROCESS) for child in children]
     assert [child.returncode for child in children] == [0, 0], said
     assert count(filled) == 2
 
