@@ -163,7 +163,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
         "anonymous_reading": "yes",
         "smtp_host": "127.0.0.1",
         "smtp_port": port,
-        "smtp_timeout": 5,
+        "smtp_timeout": BOUND,
         "mail_from": "Channel forecast <digest@forecast.example.org>",
         "mail_per_minute": 60_000,
     }

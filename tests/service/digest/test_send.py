@@ -20,7 +20,7 @@ MAIL = b"Subject: one\r\n\r\n.a line that begins with a dot\r\n"
 
 @pytest.fixture
 def settings(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Settings:
-    return mail_settings(tmp_path, mailbox.port, ca_file, smtp_timeout=1)
+    return mail_settings(tmp_path, mailbox.port, ca_file)
 
 
 def changed(settings: Settings, **values: Any) -> Settings:
@@ -118,6 +118,8 @@ def test_what_mail_needs_is_named(name: str, settings: Settings) -> None:
 def test_one_refusal_does_not_touch_the_next_mail(
     at: str, reply: str, state: str, code: int | None, mailbox: Mailbox, settings: Settings
 ) -> None:
+    if reply == "stall":
+        settings = changed(settings, smtp_timeout=2)
     answers = iter([reply])
     setattr(mailbox, at, lambda _: next(answers, None))
     with Session(settings) as session:
@@ -138,7 +140,7 @@ def test_nobody_answers(settings: Settings) -> None:
 def test_a_server_that_says_nothing(settings: Settings) -> None:
     heard = threading.Event()
     with raw(lambda _: heard.wait(BOUND)) as port:
-        assert "no answer in time" in refusal(changed(settings, smtp_port=port))
+        assert "no answer in time" in refusal(changed(settings, smtp_port=port, smtp_timeout=1))
         heard.set()
 
 

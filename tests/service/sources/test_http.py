@@ -98,17 +98,17 @@ def test_a_wait_that_is_none_is_ours(fetcher: Fetcher, sites: Sites, wait: str) 
     assert get(fetcher, sites) == b"hello"
 
 
-def test_a_stalled_body_is_given_up(fetcher: Fetcher, sites: Sites) -> None:
+def test_a_stalled_body_is_given_up(hurried: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = Answer(behave=stalled)
     with pytest.raises(NotReached, match="asked up to 3 times"):
-        get(fetcher, sites)
+        get(hurried, sites)
     assert sites.times("/a") == 3
 
 
-def test_a_dripping_body_is_given_up(fetcher: Fetcher, sites: Sites) -> None:
+def test_a_dripping_body_is_given_up(hurried: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = Answer(behave=dripping)
     with pytest.raises(NotReached, match=r"no end after 0\.5 s"):
-        get(replace(fetcher, attempts=2), sites)
+        get(replace(hurried, attempts=2), sites)
 
 
 def test_a_cut_body_is_asked_again_and_given_up(fetcher: Fetcher, sites: Sites) -> None:
