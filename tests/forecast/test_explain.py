@@ -13,7 +13,7 @@ from forecast.explain import OTHER, attribution, factors_of, mean_without
 from forecast.forecasters.base import State
 from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 HORIZON = 3
 
@@ -94,7 +94,7 @@ def test_a_saturday_is_explained_by_the_day_of_the_week(saturdays: DailySeries) 
     mean = fitted.simulate(7, 500, np.random.default_rng(1)).mean()
     yearly = float(saturdays.values[-365:].mean())
     shares = attribution(fitted, mean, yearly, 500, 1)
-    weekdays = [int((fitted.origin + 1 + k).astype(int) + 3) % 7 for k in range(7)]
+    weekdays = [(fitted.origin + (1 + k) * ONE_DAY).item().weekday() for k in range(7)]
     saturday = weekdays.index(5)
     assert shares["day of week"].argmax() == saturday
     away = mean[saturday] - yearly

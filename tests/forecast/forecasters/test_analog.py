@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecast.forecasters.analog import Analog, FittedAnalog
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import strata
 
 Array = np.ndarray  # type: ignore[type-arg]
@@ -120,7 +120,7 @@ def test_paths_by_a_slow_loop(fitted: FittedAnalog, lead_days: int) -> None:
     drawn = fitted.simulate_after(lead, 12, np.random.default_rng(4))
     slow = slow_paths(fitted, lead, 12, np.random.default_rng(4))
     np.testing.assert_array_equal(drawn.values, slow)
-    assert drawn.start == fitted.origin + 1
+    assert drawn.start == fitted.origin + ONE_DAY
     np.testing.assert_array_equal(drawn.values[:, :lead_days], lead)
 
 

@@ -64,9 +64,9 @@ def test_the_stretch_by_a_slow_loop(series: DailySeries) -> None:
     fitted = calibrated(LogNormal(0.2)).fit(series)
     scores = []
     for back in range(20):
-        end = DAYS - 7 * back  # the truth ends on the last day, a week before it, …
-        truth = sum(series.values[end - 7 : end].tolist())
-        origin = START + end - 8
+        known = DAYS - 7 * back  # the week that is foretold is the last of so many days
+        truth = sum(series.values[known - 7 : known].tolist())
+        origin = START + (known - 8) * ONE_DAY
         rng = np.random.default_rng([20180101, int(origin.astype(int))])
         factors = np.exp(0.2 * rng.standard_normal((300, 1)))[:, 0]
         totals = [7 * round(MEAN * f) for f in factors.tolist()]

@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import FittedLevelHurdle, LevelHurdle
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import strata
 
 Array = np.ndarray  # type: ignore[type-arg]
@@ -190,7 +190,7 @@ def test_without_a_factor_the_forecast_does_not_know_it(fitted: FittedLevelHurdl
     week = mean({"day of week"})
     eta = fitted.coefficients[:, 1]
     assert np.abs(eta).max() > 0.01
-    days = [(fitted.origin + 1 + k).item().weekday() for k in range(14)]
+    days = [(fitted.origin + (1 + k) * ONE_DAY).item().weekday() for k in range(14)]
     change = week / plain - 1
     saturday = np.array(days) == 5
     assert np.abs(change[saturday]).min() > np.abs(change[~saturday]).max()
@@ -199,6 +199,41 @@ def test_without_a_factor_the_forecast_does_not_know_it(fitted: FittedLevelHurdl
     # Yesterday matters on the first days most.
     gone = np.abs(mean({"yesterday"}) - plain)
     assert gone[0] > gone[7:].mean()
+
+
+def test_without_the_season_paths_stand_evenly_over_the_year(fitted: FittedLevelHurdle) -> None:
+    n, horizon = 8, 3
+    terms = fitted._calendar(horizon, n, {"season"})
+    assert terms.shape == (horizon, 2, n)
+    for path in range(n):
+        for ahead in range(horizon):
+            day = fitted.origin.item() + dt.timedelta(days=ahead + 1)
+            other = day + dt.timedelta(days=path * 365 // n)
+            turn = 2 * math.pi * (other.timetuple().tm_yday - 1) / 365.2425
+            row = [1.0, float(day.weekday() == 5), math.sin(turn), math.cos(turn)]
+            expected = fitted.coefficients[:, :4] @ np.array(row)
+            np.testing.assert_allclose(terms[ahead, :, path], expected)
+    week = fitted._calendar(1, n, {"day of week"}) - fitted._calendar(1, n, set())
+    saturday = (fitted.origin + ONE_DAY).item().weekday() == 5
+    expected = fitted.coefficients[:, 1] * (1 / 7 - saturday)
+    np.testing.assert_allclose(week[0, :, 0], expected)
+
+
+def test_without_the_recent_past_paths_begin_as_days_of_the_last_year_did(
+    fitted: FittedLevelHurdle,
+) -> None:
+    rng = np.random.default_rng(1)
+    assert fitted._begin(5, rng, {"season"}) is fitted.state
+    typical = {tuple(row[:4]) for row in fitted.typical}, {tuple(row[4:]) for row in fitted.typical}
+    for factor, other, part in (("recent level", 1, 0), ("yesterday", 0, 1)):
+        begin = fitted._begin(50, np.random.default_rng(2), {factor})
+        assert begin.shape == (6, 50)
+        slices = slice(0, 4), slice(4, 6)
+        drawn = {tuple(column) for column in begin[slices[part]].T}
+        assert len(drawn) > 5
+        assert drawn <= typical[part]
+        kept = np.repeat(fitted.state[slices[other], None], 50, axis=1)
+        np.testing.assert_array_equal(begin[slices[other]], kept)
 
 
 def test_factors(fitted: FittedLevelHurdle) -> None:
@@ -225,7 +260,7 @@ def test_weather_that_ends_on_another_day_or_is_short_is_declined(values: Array)
     known = series(values)
 
     def weather(days: int, shift: int = 0) -> Covariates:
-        start = known.data_through - days + 1 + shift
+        start = known.data_through - (days - 1 - shift) * ONE_DAY
         history = np.arange(days, dtype=float)[:, None] % 7
         return Covariates(("w",), start, history, np.zeros((1, 1, 1)))
 
