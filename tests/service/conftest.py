@@ -30,6 +30,8 @@ from tests.service.support import NOW, ROOT, Crossings, Hand, command, environme
 from tests.support.sites import Sites, running
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
+PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
+"""A folder in which many runs of pytest share what `published` makes."""
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +80,7 @@ def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
 def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder: a SQLite file with one issue of every declared model, and the fitted versions."""
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    shared = Path(PUBLISHED or (base if worker_id == "master" else base.parent))
     folder = shared / "published"
     with (shared / "published.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first of the workers makes it for all
