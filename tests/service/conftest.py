@@ -40,6 +40,8 @@ sys.argv[0] = "crossings"
 main()
 """
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
+PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
+"""A folder in which many runs of pytest share what `published` makes."""
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +90,7 @@ def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
 def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder: a SQLite file with one issue of every declared model, and the fitted versions."""
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    shared = Path(PUBLISHED or (base if worker_id == "master" else base.parent))
     folder = shared / "published"
     with (shared / "published.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first of the workers makes it for all
