@@ -55,6 +55,22 @@ def environment(**settings: object) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(ROOT)} | given
 
 
+# How far an issue reaches depends on the day on which it is made: here the day after its figures.
+_ON_THE_NEXT_DAY = """
+import datetime, sys
+from service.cli import main
+from service.jobs import publish, refit
+publish.uk_day = refit.uk_day = lambda moment: datetime.date(2026, 1, 1)
+sys.argv[0] = "crossings"
+main()
+"""
+
+
+def command_on_the_next_day(*arguments: str) -> list[str]:
+    """A command of the service on the day after the embedded figures."""
+    return [sys.executable, "-c", _ON_THE_NEXT_DAY, *arguments]
+
+
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "service.cli", *arguments]
 
