@@ -23,6 +23,8 @@ from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs import asked, lasting
 from service.jobs.record import JobError, Outcome, abandon, owner, perform
+from service.jobs.replay import replay
+from service.jobs.reread import reread
 from service.jobs.schedule import Scheduled, schedule
 from service.jobs.vigil import Vigil
 from service.store import runs
@@ -32,6 +34,7 @@ _GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
 _LOOK_SECONDS = 15
 _UNSEEN = "runs could not be looked at"
+_UNREPLAYED = "the weeks before the first start were not replayed"
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +53,7 @@ def build(context: Context) -> BlockingScheduler:
     vigil = Vigil(context)
     seconds = min(_LOOK_SECONDS, 2 * context.settings.heartbeat_seconds)
     for work, arguments, every in (
-        (catch_up, [context, vigil], seconds),
+        (_look, [context, vigil, utc_now()], seconds),
         (asked.take, [context], asked.POLL_SECONDS),
     ):
         scheduler.add_job(
@@ -111,6 +114,22 @@ def catch_up(context: Context, vigil: Vigil) -> None:
             run_due(context, item)
 
 
+def _look(context: Context, vigil: Vigil, started_at: dt.datetime) -> None:
+    catch_up(context, vigil)
+    reread(context, started_at)
+    _replay(context)
+
+
+def _replay(context: Context) -> None:
+    """Go on with the weeks before the first start, where a cycle did not come to all of them."""
+    try:
+        replay(context)
+    except DatabaseError as error:
+        lasting.warn(_log, _UNREPLAYED, error)
+    else:
+        lasting.over(_UNREPLAYED)
+
+
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
     """Do the last time of `item` that is due, unless somebody has; a failure is in its row.
 
@@ -134,7 +153,8 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         if is_open and item.is_needed(context, due):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
-        lasting.warn(_log, about, error)
+        if not getattr(error, "is_logged", False):
+            lasting.warn(_log, about, error)
     else:
         lasting.over(about)
 
