@@ -53,7 +53,9 @@ def build(context: Context) -> BlockingScheduler:
     vigil = Vigil(context)
     seconds = min(_LOOK_SECONDS, 2 * context.settings.heartbeat_seconds)
     for work, arguments, every in (
-        (_look, [context, vigil, utc_now()], seconds),
+        (catch_up, [context, vigil], seconds),
+        (reread, [context, utc_now()], _LOOK_SECONDS),
+        (_replay, [context], _LOOK_SECONDS),
         (asked.take, [context], asked.POLL_SECONDS),
     ):
         scheduler.add_job(
@@ -114,14 +116,8 @@ def catch_up(context: Context, vigil: Vigil) -> None:
             run_due(context, item)
 
 
-def _look(context: Context, vigil: Vigil, started_at: dt.datetime) -> None:
-    catch_up(context, vigil)
-    reread(context, started_at)
-    _replay(context)
-
-
 def _replay(context: Context) -> None:
-    """Go on with the weeks before the first start, where a cycle did not come to all of them."""
+    """Go on with the weeks before the first start."""
     try:
         replay(context)
     except DatabaseError as error:
@@ -153,8 +149,7 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         if is_open and item.is_needed(context, due):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
-        if not getattr(error, "is_logged", False):
-            lasting.warn(_log, about, error)
+        lasting.warn(_log, about, error)
     else:
         lasting.over(about)
 

@@ -1,4 +1,4 @@
-"""The day's cycle: read the figures, refit and publish, score, compare; at first, replay."""
+"""The day's cycle: read the figures, refit and publish, score, compare."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from service.jobs.compare import compare
 from service.jobs.ingest import ingest
 from service.jobs.record import JobError, Outcome
 from service.jobs.refit import refit
-from service.jobs.replay import replay
 from service.jobs.score import score
 from service.store.database import DatabaseError, Unavailable
 
@@ -32,24 +31,18 @@ def renew(context: Context, period: str) -> Outcome:
     parts: tuple[tuple[str, Callable[[], Outcome]], ...] = (
         ("ingest", lambda: ingest(context, period=period)),
         ("refit", lambda: refit(context, period=period)),
-        ("hindcast", lambda: replay(context)),
         ("score", lambda: score(context, period=period)),
         ("compare", lambda: compare(context, period=period)),
         # Publishes anew when comparing has changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),
     )
-    said, failed, is_away, is_logged = [], [], False, True
+    said, failed, is_away = [], [], False
     for name, work in parts:
         try:
             said.append(f"{name}: {work().reason}")
         except (JobError, DatabaseError) as error:
             failed.append(f"{name}: {error}")
             is_away |= isinstance(error, Unavailable)
-            is_logged &= getattr(error, "is_logged", False)
-    if failed and is_away:
-        raise Unavailable("; ".join(failed))
     if failed:
-        broken = JobError("; ".join(failed))
-        broken.is_logged = is_logged
-        raise broken
+        raise (Unavailable if is_away else JobError)("; ".join(failed))
     return Outcome("done", "; ".join(said))

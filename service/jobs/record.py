@@ -39,11 +39,7 @@ class JobError(RuntimeError):
     ----------
     detail : dict
         What is worth keeping of a run that did a part of its work.
-    is_logged : bool
-        Whether the log has the reason already, of the run that failed or of each of its parts.
     """
-
-    is_logged = False
 
     def __init__(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
         super().__init__(reason)
@@ -113,10 +109,7 @@ def perform(
             with _beating(context, run_id):
                 outcome = work(run_id)
         except (JobError, DatabaseError) as error:
-            if not getattr(error, "is_logged", False):
-                _log.error("%s failed: %s", job, error)
-            if isinstance(error, JobError):
-                error.is_logged = True
+            _log.error("%s failed: %s", job, error)
             is_away = is_again and isinstance(error, Unavailable)
             kept = error.detail if isinstance(error, JobError) else {}
             finish(Outcome("stopped" if is_away else "failed", mask(str(error)), kept))
@@ -126,9 +119,7 @@ def perform(
             reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
             _log.exception("%s failed: %s", job, reason)
             finish(Outcome("failed", mask(reason)))
-            broken = JobError(f"{job} failed: {reason}")
-            broken.is_logged = True
-            raise broken from error
+            raise JobError(f"{job} failed: {reason}") from error
         except BaseException:  # told to stop, which is nobody's failure
             _log.warning("%s was stopped before it was done", job)
             with contextlib.suppress(DatabaseError):  # it stops even if that cannot be recorded

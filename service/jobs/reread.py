@@ -11,7 +11,8 @@ from itertools import takewhile
 from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs.cycle import renew
-from service.jobs.record import JobError, Outcome, perform
+from service.jobs.ingest import ingest
+from service.jobs.record import JobError, perform
 from service.jobs.schedule import schedule
 from service.store import runs
 from service.store.database import DatabaseError
@@ -49,9 +50,6 @@ def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = 
             ended = failed[0].finished_at or failed[0].started_at
             if now < ended + pause(len(failed)):
                 return
-        period = f"again {instant(now)}"
-
-        def work(_: int) -> Outcome:
-            return renew(context, f"{_JOB} {period}")
-
-        perform(context, _JOB, work, period)
+        period = f"{_JOB} again {instant(now)}"
+        ingest(context, period=period)  # first and alone, so that a failure is one line in the log
+        perform(context, _JOB, lambda _: renew(context, period), period)

@@ -112,13 +112,12 @@ def latest(
 
 def first(connection: sa.Connection, series_id: str) -> Issue | None:
     """The oldest live issue of a series."""
-    query = (
+    row = connection.execute(
         sa.select(issues)
         .where(issues.c.series_id == series_id, issues.c.kind == "live")
         .order_by(issues.c.issued_at, issues.c.run_id)
         .limit(1)
-    )
-    row = connection.execute(query).first()
+    ).first()
     return Issue(**row._mapping) if row else None
 
 
