@@ -49,6 +49,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
 
 
 @pytest.fixture

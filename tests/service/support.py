@@ -28,6 +28,7 @@ from service.settings import Settings
 from service.store import issues
 from service.store.database import Database
 from service.store.issues import Entry, Issue
+from tests.support.loopback_guard import with_guard
 from tests.support.waiting import BOUND, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,10 +50,14 @@ def utc(*parts: int) -> dt.datetime:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment of a child: ours without any setting, and then `settings`."""
+    """The environment of a child: ours without any setting, and then `settings`.
+
+    It reads the embedded figures alone unless they say otherwise.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name.upper()}": str(value) for name, value in settings.items()}
-    return kept | {"PYTHONPATH": str(ROOT)} | given
+    own = {"PYTHONPATH": with_guard(str(ROOT)), "CROSSINGS_SOURCE": "figures"}
+    return kept | own | given
 
 
 # How far an issue reaches depends on the day on which it is made: here the day after its figures.
