@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import random
 import signal
 import subprocess
@@ -20,6 +21,8 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from forecast.series import as_date
+from service.clock import uk_day
 from service.context import Context, open_context
 from service.jobs.ingest import ingest
 from service.jobs.refit import refit
@@ -82,7 +85,8 @@ def check_all_is_whole(context: Context) -> None:
             for model in models:
                 paths = issues.paths(connection, issue, model)
                 assert paths is not None
-                assert paths.values.shape == (100, 28)
+                assert paths.values.shape == (100, issue.horizon_days)
+                assert as_date(paths.end) == uk_day(issue.issued_at) + dt.timedelta(days=28)
 
 
 class Scheduler(Forked):

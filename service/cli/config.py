@@ -45,12 +45,33 @@ def config(settings: Settings, form: str) -> None:
         for row in rows:
             table.add_row(*row)
         console().print(table)
+        click.echo(_requests(settings))
     known = [name for name, _, _ in rows]
     for name in sorted(os.environ):
         if name.startswith("CROSSINGS_") and name not in known:
             near = difflib.get_close_matches(name, known, 1)
             meant = f"; {near[0]} is one" if near else ""
             click.echo(f"warning: {name} is no setting, and has no effect{meant}", err=True)
+
+
+def _requests(settings: Settings) -> str:
+    """Who is asked what, how often and by which name."""
+    from service.jobs.gather import fetcher
+    from service.jobs.schedule import schedule
+
+    if settings.source == "figures":
+        return "No site is asked for figures."
+    times = "; ".join(
+        f"{item.name} {', '.join(item.crons)}"
+        for item in schedule(settings)
+        if item.name.startswith("renew")
+    )
+    return (
+        f"Figures: {settings.govuk_url} and {settings.govuk_assets_url} are asked.\n"
+        f"Times: at the start, then (cron, UK time) {times}; a site that does not answer is asked "
+        "again after 5 minutes, then ever more rarely, at most every 3 hours.\n"
+        f"User-Agent: {fetcher(settings).user_agent}"
+    )
 
 
 def _origin(settings: Settings, name: str) -> str:

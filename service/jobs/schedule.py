@@ -19,7 +19,7 @@ from service.jobs.prune import prune
 from service.jobs.record import Outcome
 from service.jobs.weather import weather
 from service.settings import Settings
-from service.store import observations, runs
+from service.store import issues, observations, runs
 
 _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
@@ -97,6 +97,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
                 (*daily, *weekend),
                 renew,
                 "read the figures, refit, publish, score and compare",
+                _is_renewal_needed,
             ),
             Scheduled(
                 "renew-again",
@@ -152,6 +153,21 @@ def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, 
     if settings.source != "govuk" or begin > end:
         return ()
     return (f"*/{settings.ingest_again_minutes} {begin}-{end} * * {days}",)
+
+
+def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
+    """Whether the day still needs its forecast, or its source answers.
+
+    At a first start without a network the forecast is there, and `service.jobs.reread` asks the
+    source again: the pipeline would only fail once more.
+    """
+    if context.settings.source == "figures":
+        return True
+    with context.database.reading() as connection:
+        issue = issues.latest(connection, "people")
+        readings = runs.ended(connection, "ingest", context.settings.source)
+    is_unread = not readings or readings[0].outcome == "failed"
+    return not (is_unread and issue is not None and issue.issued_at >= due)
 
 
 def _lacks_day_before(context: Context, due: dt.datetime) -> bool:

@@ -97,9 +97,10 @@ def test_a_refit_repeated_as_of_a_past_day_is_the_same(
     with reader.database.writing() as connection:
         observations.record(connection, [revised, other], utc(2025, 12, 30, 13))
     models = ["climatology", "seasonal_naive"]
-    hindcast(reader, [origin], models, reader.settings.horizon, reader.settings.paths)
     with reader.database.reading() as connection:
         (then,) = issues.of_origin(connection, origin, "live")
+    hindcast(reader, [origin], models, then.horizon_days, reader.settings.paths)
+    with reader.database.reading() as connection:
         again = {
             issue.series_id: issue for issue in issues.of_origin(connection, origin, "hindcast")
         }

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from service.context import Context
 from service.jobs import hindcast, ingest, refit, replay
-from service.store import issues
+from service.store import issues, observations
+from service.store.observations import Figure
 
 WEEKS = 3
 
@@ -41,11 +46,11 @@ def test_what_was_stopped_goes_on_where_it_was(
     refit.refit(quick, period="first")
     make, begun = hindcast.make, []
 
-    def stop_at_the_second(*arguments: object) -> str:
+    def stop_at_the_second(*arguments: Any, **more: Any) -> str:
         begun.append(arguments)
         if len(begun) == 2:
             raise SystemExit
-        return make(*arguments)  # type: ignore[arg-type]
+        return make(*arguments, **more)
 
     monkeypatch.setattr(hindcast, "make", stop_at_the_second)
     with pytest.raises(SystemExit):
@@ -55,3 +60,24 @@ def test_what_was_stopped_goes_on_where_it_was(
     assert origins(quick) == ["2025-12-07", "2025-12-14", "2025-12-21"]
     assert replay.replay(quick).outcome == "skipped"
     assert len(begun) == WEEKS + 1
+
+
+def test_figures_first_read_in_bulk_count_as_known_on_the_day_after(
+    empty: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A workbook published long after its days would else leave nothing to replay."""
+    monkeypatch.setattr(replay, "ORIGINS", WEEKS)
+    ingest.ingest(empty)
+    with empty.database.reading() as connection:
+        known = observations.known_together(connection, dt.date(2025, 12, 31))
+    refit.refit(empty, period="first")
+    late = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
+    bulk = [
+        Figure(name, dt.date(2026, 1, 1) + dt.timedelta(days=n), 5 - n % 5, "workbook", late)
+        for name in known
+        for n in range(40)
+    ]
+    with empty.database.writing() as connection:
+        observations.record(connection, bulk, late)
+    assert replay.replay(empty).outcome == "done"
+    assert origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]
