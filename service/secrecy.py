@@ -81,12 +81,9 @@ class Sealed(BaseSettings):
     ----------
     sealed : tuple of str
         Those that may.
-    spared : tuple of str
-        Those of them whose file may be empty, which means none.
     """
 
     sealed: ClassVar[tuple[str, ...]] = ()
-    spared: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -102,14 +99,8 @@ class Sealed(BaseSettings):
         for name in cls.sealed:
             if given.get(name + _FILE) and name not in given:
                 with contextlib.suppress(OSError, ValueError):
-                    given[name] = cls._content(name, Path(given[name + _FILE]))
+                    given[name] = read_line(Path(given[name + _FILE]))
         return given
-
-    @classmethod
-    def _content(cls, name: str, file: Path) -> str:
-        if name in cls.spared and not file.read_bytes().strip(b"\r\n"):
-            return ""
-        return read_line(file)
 
     @field_validator("*")
     @classmethod
@@ -118,7 +109,7 @@ class Sealed(BaseSettings):
         if value is None or name not in cls.sealed or name == info.field_name:
             return value
         try:
-            content = cls._content(name, value)
+            content = read_line(value)
         except OSError as error:
             raise ValueError(f"expected a file that can be read ({error.strerror})") from error
         except ValueError as error:

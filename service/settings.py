@@ -21,10 +21,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 
 
-SECRETS = (
-    *("rate_store", "webhook_url", "webhook_secret"),
-    *("database_url", "weather_key", "smtp_password"),
-)
+SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
 """Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
 
 
@@ -166,7 +163,7 @@ class Settings(WebSettings):
         1827, ge=366, description="Days that issues and their scores are kept."
     )
     keep_runs_days: int = Field(
-        400, ge=30, description="Days that the rows of runs, requests and alarms are kept."
+        400, ge=30, description="Days that the rows of runs and requests are kept."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."

@@ -93,10 +93,6 @@ def test_what_a_service_is_given_holds(tmp_path: Path, monkeypatch: pytest.Monke
     settings = Settings()
     assert settings.database == made["database_url"]
     assert settings.trusted_proxies == 1
-    assert not settings.webhook_url and settings.webhook_secret
-    (copy / "secrets" / "webhook_url").chmod(0o600)
-    (copy / "secrets" / "webhook_url").write_text("https://example.org/alarms\n")
-    assert Settings().webhook_url.get_secret_value() == "https://example.org/alarms"
 
 
 def test_secrets_stay_out_of_git_and_of_the_image() -> None:

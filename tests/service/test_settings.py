@@ -106,7 +106,7 @@ def test_an_address_of_version_6_is_bracketed(host: str) -> None:
 def test_a_secret_may_lie_in_a_file(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    secret = "https://cache/hush-hush" if name == "webhook_url" else "redis://:hush-hush@cache/0"
+    secret = "redis://:hush-hush@cache/0"
     (tmp_path / "secret").write_text(f"{secret}\n")
     monkeypatch.setenv(f"{variable(name)}_FILE", str(tmp_path / "secret"))
     settings = load()
@@ -132,26 +132,13 @@ def test_a_file_without_a_secret_is_named(
     file = tmp_path / "secret"
     if content is not None:
         file.write_bytes(content)
-    names = [name for name in SECRETS if content != b"" or name not in Settings.spared]
-    for name in names:
+    for name in SECRETS:
         monkeypatch.setenv(f"{variable(name)}_FILE", str(file))
     with pytest.raises(SettingsError) as caught:
         load()
     lines = str(caught.value).splitlines()
-    assert [line.partition(":")[0] for line in lines] == [f"{variable(n)}_FILE" for n in names]
+    assert [line.partition(":")[0] for line in lines] == [f"{variable(n)}_FILE" for n in SECRETS]
     assert all(found in line and str(file) in line for line in lines)
-
-
-@pytest.mark.parametrize("content", ["", "\n"])
-def test_an_empty_file_of_an_address_to_post_to_is_none(
-    content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "url").write_text(content)
-    monkeypatch.setenv("CROSSINGS_WEBHOOK_URL_FILE", str(tmp_path / "url"))
-    assert not load().webhook_url
-    monkeypatch.setenv("CROSSINGS_WEBHOOK_URL", "https://example.org/alarms")
-    with pytest.raises(SettingsError, match="_FILE: expected either this or"):
-        load()
 
 
 def test_a_secret_and_its_file_are_not_both_given(
