@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from service.settings import Settings
 from service.store import issues
 from service.store.database import Database
 from service.store.issues import Entry, Issue
+from tests.support.waiting import BOUND, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
@@ -186,14 +186,16 @@ def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator
     ) as server:
         try:
             address = f"http://127.0.0.1:{port}"
-            for _ in range(300):
-                try:
-                    urllib.request.urlopen(f"{address}/livez", timeout=5).close()
-                    break
-                except OSError:
-                    assert server.poll() is None, server.stderr and server.stderr.read()
-                    time.sleep(0.1)
+
+            def answers() -> bool:
+                assert server.poll() is None, server.stderr and server.stderr.read()
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"{address}/livez", timeout=BOUND).close()
+                    return True
+                return False
+
+            wait_until(answers, "the server answers")
             yield address
         finally:
             server.terminate()
-            server.communicate(timeout=20)
+            server.communicate(timeout=BOUND)

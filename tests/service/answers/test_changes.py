@@ -59,7 +59,7 @@ def test_an_issue_without_the_weather_stands_among_those_with_it(
     note(context, second, first, 10.0, plain)
     note(context, third, second, 12.5, plain | {"weather": -4.0})
     note(context, fourth, third, 11.0, plain)
-    desk = Desk(context, Hand(NOW + dt.timedelta(days=500)))
+    desk = Desk(context, Hand(NOW))
     found = changes(desk, desk.view("people"), first.issue_id)
     assert found["causes"] == ["model", "revision", "weather", "new_figures"]
     assert found["steps"] == 3

@@ -14,6 +14,7 @@ from service.context import Context
 from service.settings import Settings
 from tests.service.mailbox import join
 from tests.service.support import ROOT, as_environment, command
+from tests.support.waiting import PROCESS
 
 FIGURES = str(ROOT / "service/sources/figures.csv")
 DATES = ("--first", "2025-06-01", "--last", "2025-06-08", "--paths", "10", "--horizon", "3")
@@ -37,7 +38,7 @@ def limited(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PROCESS,
     )
 
 
