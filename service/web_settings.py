@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["WebSettings"]
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -53,9 +52,6 @@ class WebSettings(Sealed):
         pattern=r"^(memory://|rediss?://.+)$",
         description="Where requests are counted: `memory://`, each worker for itself, or a "
         "`redis://` URL, which needs the extra `redis`.",
-    )
-    rate_store_file: Path | None = Field(
-        None, description="File that holds that URL, instead of the variable."
     )
     cors_origins: str = Field(
         "",

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from service import secrecy
 from service.cli.main import group
 from service.settings import Settings
 
@@ -65,12 +66,8 @@ def test_ours_run_with_a_read_only_root_and_no_capability(name: str) -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_settings_that_a_service_is_given_exist(name: str) -> None:
     known = {f"CROSSINGS_{field.upper()}" for field in Settings.model_fields}
-    given = OURS[name]["environment"]
-    assert set(given) <= known
-    for setting, value in given.items():
-        if setting.endswith("_FILE"):
-            secret = value.removeprefix("/run/secrets/")
-            assert secret in OURS[name]["secrets"]
+    assert set(OURS[name]["environment"]) <= known
+    assert {secret.upper() for secret in OURS[name]["secrets"]} <= known
 
 
 def test_what_a_service_is_given_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,12 +80,13 @@ def test_what_a_service_is_given_holds(tmp_path: Path, monkeypatch: pytest.Monke
         made = {file.name: file.read_text("utf-8") for file in (copy / "secrets").iterdir()}
         assert set(made) == {Path(each["file"]).name for each in COMPOSE["secrets"].values()}
     assert stat.S_IMODE((copy / "secrets").stat().st_mode) == 0o700
-    assert made["postgres_password"] in made["database_url"]
+    assert made["postgres_password"] in made["crossings_database_url"]
     for setting, value in SERVICES["api"]["environment"].items():
         default = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
-        monkeypatch.setenv(setting, default.replace("/run/secrets", str(copy / "secrets")))
+        monkeypatch.setenv(setting, default)
+    monkeypatch.setattr(secrecy, "FOLDER", copy / "secrets")
     settings = Settings()
-    assert settings.database == made["database_url"]
+    assert settings.database == made["crossings_database_url"]
     assert settings.trusted_proxies == 1
 
 
