@@ -64,8 +64,9 @@ class Settings(WebSettings):
         description="Share by which a challenger's score must be better to become champion.",
     )
     source: Literal["figures", "govuk"] = Field(
-        "figures",
-        description="Where the figures come from; `figures`: the embedded ones; `govuk`: GOV.UK.",
+        "govuk",
+        description="Where new figures come from: `govuk`, GOV.UK; `figures`, nowhere: nobody is "
+        "asked, and the embedded ones are served.",
     )
     govuk_url: HttpAddress = Field("https://www.gov.uk", description="Where GOV.UK is.")
     govuk_assets_url: HttpAddress = Field(

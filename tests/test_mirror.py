@@ -34,13 +34,13 @@ def test_each_exception_is_a_module_without_a_test_file() -> None:
 
 
 def test_each_test_file_has_its_module() -> None:
-    """Or its package, or its folder of templates or static files."""
+    """Or its package, or its folder of templates or static files; an aspect may follow the name."""
     strays = []
     for package in ("forecast", "service"):
         for test in (ROOT / "tests" / package).rglob("test_*.py"):
-            subject = (
-                ROOT / test.relative_to(ROOT / "tests").parent / test.stem.removeprefix("test_")
-            )
-            if not (subject.is_dir() or subject.with_suffix(".py").is_file()):
+            folder = ROOT / test.relative_to(ROOT / "tests").parent
+            words = test.stem.removeprefix("test_").split("_")
+            subjects = [folder / "_".join(words[:n]) for n in range(1, len(words) + 1)]
+            if not any(s.is_dir() or s.with_suffix(".py").is_file() for s in subjects):
                 strays.append(str(test.relative_to(ROOT)))
     assert not strays, f"test files without a module: {sorted(strays)}"

@@ -269,12 +269,8 @@ class Desk:
 
     def _last_run(self, connection: Connection, job: str) -> Run | None:
         """The last run that ended by itself; of the ingests, of the source that is set."""
-        named = self.context.settings.source
-        for run in runs.recent(connection, job):
-            if run.outcome not in ("running", "stopped"):
-                if job != "ingest" or run.detail.get("source", named) == named:
-                    return run
-        return None
+        source = self.context.settings.source if job == "ingest" else None
+        return next(iter(runs.ended(connection, job, source)), None)
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:

@@ -23,6 +23,8 @@ from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs import asked, lasting
 from service.jobs.record import JobError, Outcome, abandon, owner, perform
+from service.jobs.replay import replay
+from service.jobs.reread import reread
 from service.jobs.schedule import Scheduled, schedule
 from service.jobs.vigil import Vigil
 from service.store import runs
@@ -32,6 +34,7 @@ _GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
 _LOOK_SECONDS = 15
 _UNSEEN = "runs could not be looked at"
+_UNREPLAYED = "the weeks before the first start were not replayed"
 _log = logging.getLogger(__name__)
 
 
@@ -51,6 +54,8 @@ def build(context: Context) -> BlockingScheduler:
     seconds = min(_LOOK_SECONDS, 2 * context.settings.heartbeat_seconds)
     for work, arguments, every in (
         (catch_up, [context, vigil], seconds),
+        (reread, [context, utc_now()], _LOOK_SECONDS),
+        (_replay, [context], _LOOK_SECONDS),
         (asked.take, [context], asked.POLL_SECONDS),
     ):
         scheduler.add_job(
@@ -109,6 +114,16 @@ def catch_up(context: Context, vigil: Vigil) -> None:
     for item in schedule(context.settings):
         if item.is_recorded:
             run_due(context, item)
+
+
+def _replay(context: Context) -> None:
+    """Go on with the weeks before the first start."""
+    try:
+        replay(context)
+    except DatabaseError as error:
+        lasting.warn(_log, _UNREPLAYED, error)
+    else:
+        lasting.over(_UNREPLAYED)
 
 
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:

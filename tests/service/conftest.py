@@ -26,19 +26,18 @@ from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
-from tests.service.support import NOW, ROOT, Crossings, Hand, environment, quick_models
+from tests.service.support import (
+    NOW,
+    ROOT,
+    Crossings,
+    Hand,
+    command_on_the_next_day,
+    environment,
+    quick_models,
+)
 from tests.support.sites import Sites, running
 from tests.support.waiting import PROCESS
 
-# How far an issue reaches depends on the day on which it is made: here the day after its figures.
-_ON_THE_NEXT_DAY = """
-import datetime, sys
-from service.cli import main
-from service.jobs import publish, refit
-publish.uk_day = refit.uk_day = lambda moment: datetime.date(2026, 1, 1)
-sys.argv[0] = "crossings"
-main()
-"""
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
 """A folder in which many runs of pytest share what `published` makes."""
@@ -50,6 +49,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
                 subprocess.run(
-                    [sys.executable, "-c", _ON_THE_NEXT_DAY, job],
+                    command_on_the_next_day(job),
                     env=env,
                     cwd=ROOT,
                     check=True,

@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 
+from service.answers.ahead import Ahead
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import BadQuestion
 from service.answers.exceedance import exceedance
@@ -16,7 +17,7 @@ PATHS = random_paths("2026-02-20", 14, n_paths=80)
 
 @pytest.mark.parametrize(("threshold", "window", "horizon"), [(0, 1, 14), (60, 1, 9), (150, 4, 9)])
 def test_the_numbers_are_those_of_a_slow_loop(threshold: int, window: int, horizon: int) -> None:
-    answer = exceedance(PATHS, threshold, window, horizon)
+    answer = exceedance(Ahead.of(PATHS), threshold, window, horizon)
     head = {key: answer[key] for key in ("threshold", "window", "horizon")}
     assert head == {"threshold": threshold, "window": window, "horizon": horizon}
     rows, some = [], set()
@@ -35,6 +36,7 @@ def test_the_numbers_are_those_of_a_slow_loop(threshold: int, window: int, horiz
                 "to": str(day + dt.timedelta(days=window - 1)),
                 "horizon_days": first + 1,
                 "p_above": round(len(above) / 80, 4),
+                "note": None,
             }
         )
     assert answer["rows"] == rows
@@ -43,8 +45,8 @@ def test_the_numbers_are_those_of_a_slow_loop(threshold: int, window: int, horiz
 
 def test_a_threshold_that_is_met_is_not_passed() -> None:
     highest = int(PATHS.values.max())
-    assert exceedance(PATHS, highest, 1, 14)["p_any"] == 0
-    assert exceedance(PATHS, highest - 1, 1, 14)["p_any"] == round(1 / 80, 4)
+    assert exceedance(Ahead.of(PATHS), highest, 1, 14)["p_any"] == 0
+    assert exceedance(Ahead.of(PATHS), highest - 1, 1, 14)["p_any"] == round(1 / 80, 4)
 
 
 @pytest.mark.parametrize(
@@ -60,5 +62,5 @@ def test_a_threshold_that_is_met_is_not_passed() -> None:
 )
 def test_what_cannot_be_asked(threshold: int, window: int, horizon: int, name: str) -> None:
     with pytest.raises(BadQuestion, match=f"^{name}: "):
-        exceedance(PATHS, threshold, window, horizon)
-    assert exceedance(PATHS, MOST_THRESHOLD, 7, 7)["p_any"] == 0
+        exceedance(Ahead.of(PATHS), threshold, window, horizon)
+    assert exceedance(Ahead.of(PATHS), MOST_THRESHOLD, 7, 7)["p_any"] == 0

@@ -59,6 +59,7 @@ def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
             "recent_level": -3.0 + at,
             "other": 0.25,
             "mean": MEAN[at],
+            "note": None,
         }
         shares = (row["season"], row["recent_level"], row["other"])
         assert row["yearly_mean"] + sum(shares) == pytest.approx(row["mean"])

@@ -69,7 +69,8 @@ def test_a_file_for_which_there_is_no_room(
 def test_a_digest_for_which_there_is_no_room(mailing: Context, tmp_path: Path) -> None:
     join(mailing, "a")
     folder = tmp_path / "look"
-    done = limited(mailing.settings, 100, "digest", "--dry-run", "--out", str(folder))
+    week = ("--week", "2026-W01")
+    done = limited(mailing.settings, 100, "digest", *week, "--dry-run", "--out", str(folder))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("-light.png: File too large")
     assert "Traceback" not in done.stderr

@@ -126,9 +126,11 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
     assert f"ready     http://127.0.0.1:{service.port}/" in said
 
     assert service.get("/readyz")[0] == 200
+    before = utc_now()
     status, body = service.get("/v1/series/people/forecast")
     assert status == 200
-    assert json.loads(body)["rows"][0]["date"] == "2026-01-01"
+    today = {uk_day(before).isoformat(), uk_day(utc_now()).isoformat()}
+    assert json.loads(body)["rows"][0]["date"] in today
     assert "<svg" in service.get("/")[1]
 
     children = service.children()
@@ -239,21 +241,25 @@ def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context)
     assert all_gone(children)
 
 
-def test_a_site_that_is_down_does_not_keep_it_from_starting(
-    empty: Context, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The embedded figures are read first, where there are none, and the run says what failed."""
-    where = {"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
-    context = Context(empty.settings.model_copy(update=where), empty.database)
-    for new in (5844, None):
-        run_module._ingest(context)
-        said = capsys.readouterr()
-        assert (f"{new} new" in said.out) == (new is not None)
-        assert said.err.startswith("figures   not read: http://127.0.0.1:9/")
-    with context.database.reading() as connection:
-        last = runs.latest(connection, "ingest")
-    assert last is not None
-    assert last.outcome == "failed"
+def test_a_site_that_is_down_does_not_keep_it_from_starting(start: Start) -> None:
+    """The embedded figures are served, and one line says that nobody answered."""
+    service = start(source="govuk", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
+    service.wait_for("stop with Ctrl-C")
+    assert "figures   5844 new" in "".join(service.said)
+    service.wait_for("GOV.UK was not reached, and what was read before is served")
+    assert "ingest_failed" in service.get("/v1/status")[1]
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT, signal.SIGHUP])
+def test_however_the_parent_ends_its_children_end(start: Start, number: int) -> None:
+    service = start()
+    service.wait_for("stop with Ctrl-C")
+    children = service.children()
+    assert len(children) >= 3
+    service.process.send_signal(number)
+    service.process.wait(BOUND)
+    assert all_gone(children)
 
 
 def test_the_weather_is_read_at_the_start_and_never_keeps_it_from_starting(

@@ -26,7 +26,16 @@ from service.settings import Settings
 from service.store import issues, runs
 from service.store.tables import issues as table
 from tests.service.issued import contents, latest
-from tests.service.support import DECLARED, NOW, ROOT, Hand, as_environment, command, declare
+from tests.service.support import (
+    DECLARED,
+    NOW,
+    ROOT,
+    Hand,
+    as_environment,
+    command,
+    command_on_the_next_day,
+    declare,
+)
 from tests.support.waiting import PROCESS
 
 
@@ -256,7 +265,8 @@ def test_the_same_seed_makes_the_same_issue_bit_for_bit(
     )
     env = as_environment(fresh) | {"PYTHONHASHSEED": "7"}
     for job in ("ingest", "refit"):
-        subprocess.run(command(job), env=env, cwd=ROOT, check=True, capture_output=True)
+        arguments = command_on_the_next_day(job)
+        subprocess.run(arguments, env=env, cwd=ROOT, check=True, capture_output=True)
     second = open_context(fresh)
     first, again = contents(context), contents(second)
     second.database.close()
