@@ -31,7 +31,7 @@ test: lint ## Lint, then run every test but the long ones
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long
-test-long: install-dev ## Run every test, the long forms of fault and soak tests among them
+test-long: install-dev ## Run every test, the long forms of fault tests among them
 	@$(BIN)/python -m pytest -m '' --hypothesis-profile long --no-loadscope-reorder
 
 .PHONY: test-oldest
@@ -43,12 +43,8 @@ bench: ## Score our forecasters and the peers on 77 past days (10 minutes; ARGS=
 	@scripts/bench $(ARGS)
 
 .PHONY: scale
-scale: install-dev ## Measure how the cost grows (needs nginx and wrk; ARGS="--quick")
+scale: install-dev ## Measure how the cost grows with the series, on Dask (ARGS="--quick")
 	@$(BIN)/python -m bench.scale $(ARGS)
-
-.PHONY: soak
-soak: install-dev ## Sixty days of jobs in an hour, against what goes wrong (ARGS="--days 10 --minutes 5")
-	@$(BIN)/python -m bench.soak $(ARGS)
 
 .PHONY: mutate
 mutate: install-dev ## Change the code a place at a time and see whether a test fails (ARGS="--sample 40")

@@ -6,6 +6,7 @@ __all__ = ["CUT", "Entry", "Run", "run_all"]
 
 import multiprocessing
 import queue
+import re
 import signal
 import statistics
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from forecast import backtest, joint
@@ -21,7 +23,6 @@ from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, Forecaster
 from forecast.judged import judge
 from forecast.series import ONE_DAY, DailySeries, Day
-from service.jobs.steps import memory_peak_mb
 
 CUT = "_cut"
 """Ending of a peer's name when its paths are cut at zero."""
@@ -157,8 +158,15 @@ def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -
         return {entry.name: Run(failure=f"cannot be loaded: {error}")}
     except Exception as error:  # one forecaster's defect must not cost the others their scores
         return {entry.name: Run(failure=f"{type(error).__name__}: {error}")}
-    peak = memory_peak_mb()
+    peak = _peak_mb()
     return {name: Run(scores.get(name, []), declined, peak) for name in scores or [entry.name]}
+
+
+def _peak_mb() -> float:
+    """Most memory of this process; what getrusage says on Linux includes the parent's."""
+    status = Path("/proc/self/status")
+    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(peak.group(1)) / 1024 if peak else float("nan")
 
 
 def _score_ours(

@@ -1,98 +1,114 @@
-"""How the cost grows: with the series, with the issues, and with the readers.
+"""How the cost grows with the series: synthetic ones, refitted on Dask workers of one thread each.
 
-    python -m bench.scale              a quarter of an hour on two cores
-    python -m bench.scale --most 1000  three quarters of an hour more
-    python -m bench.scale --only series --most 1000 --workers 2
-    python -m bench.scale --quick      two minutes; the same tables, smaller
-    python -m bench.scale --only issues
-
-Needs nginx and wrk for the readers; PostgreSQL and Dask come with the tests' requirements.
+python -m bench.scale              1, 10 and 100 series, on one worker and on two
+python -m bench.scale --most 1000 --workers 2
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import signal
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-from bench import scale_issues, scale_replicas, scale_series
+import numpy as np
 
-PARTS = ("series", "issues", "replicas")
+from forecast.series import DailySeries
+from forecast.specs import build, champion
+from service.registry import declared
+from service.settings import PROJECT
+from service.sources import figures
+from service.store.encoding import encode
+
+PATHS, HORIZON = 2000, 400
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one series: CPU seconds to fit, draw and encode, and bytes to store."""
+
+    seconds: float
+    size: int
 
 
 def main() -> None:
-    """Print a table for each part that is asked for."""
-    parser = argparse.ArgumentParser(description="How the cost grows.")
-    parser.add_argument("--quick", action="store_true", help="smaller counts, in two minutes")
-    parser.add_argument("--only", choices=PARTS, help="one of the three tables")
+    """Refit so many series, champion only, on each number of workers; print a table."""
+    parser = argparse.ArgumentParser(description="How the cost grows with the series.")
+    parser.add_argument("--quick", action="store_true", help="1 and 4 series")
     parser.add_argument("--most", type=int, default=100, help="series that are refitted")
-    parser.add_argument(
-        "--workers", type=int, nargs="+", default=[1, 2], help="so many Dask workers, then so many"
-    )
-    parser.add_argument("--port", type=int, default=8530, help="the first of three ports")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="Dask workers")
     options = parser.parse_args()
-    # Servers and folders are put away on the way out, also when somebody ends it.
+    # The cluster is closed on the way out, also when the program is terminated.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    tables = {
-        "series": lambda: series(
-            [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most}),
-            options.workers,
-        ),
-        "issues": lambda: issues(
-            [1_000, 5_000] if options.quick else [1_000, 10_000, 100_000],
-            20 if options.quick else 300,
-        ),
-        "replicas": lambda: replicas(options.port, 3 if options.quick else 15),
-    }
-    for name, table in tables.items():
-        if options.only in (None, name):
-            print(f"\n## {name}\n", flush=True)
-            table()
-
-
-def series(counts: list[int], arrangements: list[int]) -> None:
-    """Refit so many synthetic series, champion only, on each number of Dask workers."""
+    counts = [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most})
     print("| workers | series | seconds | CPU seconds a series | series an hour | ", end="")
     print("kB a series | MB of a worker |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
-    for workers in arrangements:
-        with scale_series.cluster(workers) as client:
+    for workers in options.workers:
+        with cluster(workers) as client:
             for count in counts:
-                seconds, costs, peak = scale_series.refitted(client, count)
-                each = sum(cost.fit + cost.draw + cost.pack for cost in costs) / count
+                began = time.perf_counter()
+                costs = client.gather(client.map(refit, range(count), pure=False))
+                seconds = time.perf_counter() - began
+                each = sum(cost.seconds for cost in costs) / count
                 size = sum(cost.size for cost in costs) / count / 1000
+                peak = max(client.run(_peak).values())
                 print(f"| {workers} | {count:,} | {seconds:,.1f} | {each:.2f} ", end="")
                 print(f"| {3600 * count / seconds:,.0f} | {size:,.0f} | {peak:.0f} |", flush=True)
 
 
-def issues(counts: list[int], with_paths: int) -> None:
-    """Time the common queries on so many headers of issues."""
-    with scale_issues.databases() as databases:
-        measured = {
-            name: list(scale_issues.measure(database, counts, with_paths))
-            for name, database in databases.items()
-        }
-    heads = [f"{name}, {row.rows:,}" for name, rows in measured.items() for row in rows]
-    rows = [row for rows in measured.values() for row in rows]
-    print(f"| milliseconds | {' | '.join(heads)} |")
-    print(f"| --- |{' --- |' * len(heads)}")
-    for question in rows[0].milliseconds:
-        print(f"| {question} | {' | '.join(f'{r.milliseconds[question]:.2f}' for r in rows)} |")
-    print(f"| headers, bytes each | {' | '.join(f'{r.headers / r.rows:,.0f}' for r in rows)} |")
-    print(f"| paths, kB each | {' | '.join(f'{r.paths / with_paths / 1000:,.0f}' for r in rows)} |")
+def synthetic(number: int) -> DailySeries:
+    """A series of the same shape as the real one: its fortnights in another order, and its level.
+
+    Fortnights change places with those of the same time of other years, so that season, calm
+    spells and busy days stay.
+    """
+    real = figures.read()["people"]
+    rng = np.random.default_rng(number)
+    values = np.asarray(real.values, dtype=np.float64).copy()
+    year, block = 364, 14
+    for at in range(0, year, block):
+        places = np.arange(at, len(values) - block, year)
+        blocks = np.stack([values[place : place + block] for place in places])
+        for place, moved in zip(places, blocks[rng.permutation(len(places))], strict=True):
+            values[place : place + block] = moved
+    level = rng.lognormal(0, 0.5)
+    return DailySeries(f"s{number}", real.start, np.rint(values * level).astype(np.int64))
 
 
-def replicas(port: int, seconds: int) -> None:
-    """Ask one replica, and two behind nginx, over PostgreSQL."""
-    try:
-        found = list(scale_replicas.measure(port, seconds))
-    except scale_replicas.Missing as error:
-        sys.exit(f"replicas: {error}")
-    print("| arrangement | asked | requests, 1/s | p50, ms | p99, ms | CPU, ms each | failed |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for rate in found:
-        print(f"| {rate.arrangement} | {rate.question} | {rate.per_second:,.0f} ", end="")
-        print(f"| {rate.p50:.1f} | {rate.p99:.1f} | {rate.cpu:.2f} | {rate.wrong} |")
+def refit(number: int) -> Cost:
+    """Do for one series all that a refit does of it but the writing."""
+    series = synthetic(number)
+    specs = declared(PROJECT / "models")
+    began = time.thread_time()  # of this thread alone: other work on the machine does not count
+    fitted = build(champion(specs), specs).fit(series)
+    paths = fitted.simulate(HORIZON, PATHS, np.random.default_rng(number))
+    _, content = encode(paths.values)
+    return Cost(time.thread_time() - began, len(content))
+
+
+@contextmanager
+def cluster(workers: int) -> Iterator[Any]:
+    """A Dask client with so many workers of one thread, each a process of this machine."""
+    from distributed import Client, LocalCluster
+
+    place = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
+    with (
+        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **place) as made,
+        Client(made, set_as_default=False) as client,
+    ):
+        client.wait_for_workers(workers)
+        client.run(refit, 0)  # what is imported once shall cost no series anything
+        yield client
+
+
+def _peak() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

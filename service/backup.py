@@ -17,7 +17,7 @@ import tarfile
 import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import metadata as package
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +28,7 @@ from service.registry.staging import staged
 from service.settings import Settings
 from service.store import dump
 from service.store.database import connect
-from service.store.dump import Part, Schema
+from service.store.dump import Part, Schema, metadata
 
 FORMAT = 1
 _HEAD, _SUMS = "backup.json", "SHA256SUMS"
@@ -43,19 +43,11 @@ class BackupError(RuntimeError):
 
 @dataclass(frozen=True)
 class Told:
-    """What a backup holds.
-
-    Attributes
-    ----------
-    rows : dict
-        How many of each table.
-    files : int
-        Of declared and fitted models.
-    """
+    """What a backup holds: rows of each table, and files of declared and fitted models."""
 
     made_at: str
     version: str
-    revision: str
+    schema: Schema
     rows: dict[str, int]
     files: int
 
@@ -94,31 +86,28 @@ def _check(file: Path) -> Told:
     sums: dict[str, str] = {}
     listed: dict[str, str] | None = None
     head: dict[str, Any] = {}
-    rows: dict[str, int] = {}
+    rows = dict.fromkeys((table.name for table in metadata.sorted_tables), 0)
     for name, stream in _members(file):
+        content = stream.read()
         if listed is not None:
             raise BackupError(f"{file}: expected {_SUMS} to be the last, found {name} after it")
         if name == _SUMS:
-            lines = stream.read().decode("ascii").splitlines()
-            listed = {path: digest for digest, _, path in (line.partition("  ") for line in lines)}
+            lines = (line.partition("  ") for line in content.decode("ascii").splitlines())
+            listed = {path: digest for digest, _, path in lines}
             continue
-        digest = hashlib.sha256()
-        is_rows = _ROW_PART.fullmatch(name)
-        while piece := stream.read(1 << 20):
-            digest.update(piece)
-            if is_rows:
-                rows[is_rows[1]] = rows.get(is_rows[1], 0) + piece.count(b"\n")
-            if name == _HEAD:
-                head = _head(file, piece)
-        sums[name] = digest.hexdigest()
+        sums[name] = hashlib.sha256(content).hexdigest()
+        if match := _ROW_PART.fullmatch(name):
+            rows[match[1]] += content.count(b"\n")
+        if name == _HEAD:
+            head = _head(file, content)
     if listed is None:
         raise BackupError(f"{file}: expected {_SUMS} at its end, found none: it is cut off")
     wrong = sorted(n for n in {*sums, *listed} if sums.get(n) != listed.get(n))
     if wrong or not head:
         raise BackupError(f"{file}: {(wrong or [_HEAD])[0] or _SUMS} is not what was written")
-    counts = {name: rows.get(name, 0) for name in head["tables"]}
     files = sum(name.startswith(("models/", "fitted/")) for name in sums)
-    return Told(head["made_at"], head["version"], head["revision"], counts, files)
+    made = Schema(head["revision"], head["numbers"])
+    return Told(head["made_at"], head["version"], made, rows, files)
 
 
 def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
@@ -147,9 +136,8 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
             models = staged(settings.models_dir, settings.fitted_folder, _members(file))
             with _said("nothing is restored"):
                 put_in_place = stack.enter_context(models)
-            made = _schema(file)
-            with database.renewing(made.revision) as connection:
-                counts = dump.fill(connection, made, _parts(file))
+            with database.renewing(told.schema.revision) as connection:
+                counts = dump.fill(connection, told.schema, _parts(file))
                 if counts != told.rows:
                     raise BackupError(f"{file} has changed while it was read")
             with _said("the database is restored, the models are not"):
@@ -170,25 +158,23 @@ def _said(what: str) -> Iterator[None]:
 
 def _write(context: Context, stream: IO[bytes]) -> Told:
     sums: dict[str, str] = {}
-    rows: dict[str, int] = {}
+    now = utc_now()
+    version = package.version("channel-crossings-forecast")
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
 
         def add(name: str, content: bytes) -> None:
             sums[name] = hashlib.sha256(content).hexdigest()
-            _add(archive, name, len(content), io.BytesIO(content))
+            member = tarfile.TarInfo(name)
+            member.size, member.mode, member.mtime = len(content), 0o600, int(now.timestamp())
+            archive.addfile(member, io.BytesIO(content))
 
         # One transaction: every table as of one moment, whatever is written meanwhile.
         with context.database.reading() as connection:
             made = dump.schema(connection)
-            head = {
-                "format": FORMAT,
-                "made_at": instant(utc_now()),
-                "version": metadata.version("channel-crossings-forecast"),
-                "database": connection.dialect.name,
-                **asdict(made),
-            }
+            head = {"format": FORMAT, "made_at": instant(now), "version": version}
+            head |= {"database": connection.dialect.name, **asdict(made)}
             add(_HEAD, json.dumps(head, indent=1).encode())
-            rows = dict.fromkeys(made.tables, 0)
+            rows = dict.fromkeys((table.name for table in metadata.sorted_tables), 0)
             for number, part in enumerate(dump.parts(connection), start=1):
                 add(f"tables/{part.table}/{number:06d}.jsonl", part.content)
                 rows[part.table] += part.content.count(b"\n")
@@ -196,15 +182,8 @@ def _write(context: Context, stream: IO[bytes]) -> Told:
         for name, content in _files(context.settings):
             add(name, content)
         files = len(sums) - before
-        listed = "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode()
-        _add(archive, _SUMS, len(listed), io.BytesIO(listed))
-    return Told(head["made_at"], head["version"], made.revision, rows, files)
-
-
-def _add(archive: tarfile.TarFile, name: str, size: int, stream: IO[bytes]) -> None:
-    member = tarfile.TarInfo(name)
-    member.size, member.mode, member.mtime = size, 0o600, int(utc_now().timestamp())
-    archive.addfile(member, stream)
+        add(_SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode())
+    return Told(instant(now), version, made, rows, files)
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -237,9 +216,9 @@ def _members(file: Path) -> Generator[tuple[str, IO[bytes]]]:
     with tarfile.open(file, "r|gz") as archive:
         for member in archive:
             stream = archive.extractfile(member) if member.isreg() else None
-            known = member.name in (_HEAD, _SUMS) or (
-                _ROW_PART.fullmatch(member.name) or _is_taken(member.name)
-            )
+            rows = _ROW_PART.fullmatch(member.name)
+            known = member.name in (_HEAD, _SUMS) or _is_taken(member.name)
+            known |= rows is not None and rows[1] in metadata.tables
             if stream is None or not known:
                 raise BackupError(f"{file}: expected files of a backup, found {member.name!r}")
             yield member.name, stream
@@ -253,12 +232,6 @@ def _head(file: Path, content: bytes) -> dict[str, Any]:
     if head.get("format") != FORMAT:
         raise BackupError(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
     return head
-
-
-def _schema(file: Path) -> Schema:
-    with contextlib.closing(_members(file)) as members:
-        head = _head(file, next(members)[1].read())
-    return Schema(head["revision"], head["tables"], head["numbers"])
 
 
 def _parts(file: Path) -> Iterator[Part]:

@@ -1,45 +1,28 @@
-"""What must not be seen: read from files, masked where settings are shown and in the log."""
+"""What must not be seen: read from secret files, masked where settings are shown and in the log."""
 
 from __future__ import annotations
 
-__all__ = ["MASK", "Masker", "Sealed", "mask_url", "passwords_of", "read_line", "variable"]
+__all__ = ["MASK", "Masker", "Sealed", "file_of", "mask_url", "passwords_of", "variable"]
 
-import contextlib
 import re
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings
+from pydantic import SecretStr, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
 
 MASK = "********"
-_FILE = "_file"
+FOLDER = Path("/run/secrets")
+"""Where containers are given secrets: one file a setting, named ``crossings_<setting>``."""
 _SHORTEST = 4  # anything shorter would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _PASSWORD = re.compile(r"(://[^:/@\s'\"]*:)[^/\s'\"]*@")
 _MAIL = re.compile(r"[\w.!#$%&*+=?^`{|}~-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
 _INTERNET = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
-
-
-def read_line(file: Path) -> str:
-    """The one line of a file that holds a secret.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    ValueError
-        If it is empty, has more than one line, or is no text.
-    """
-    try:
-        lines = file.read_text("utf-8").strip("\r\n").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError("found bytes that are no UTF-8") from None
-    if len(lines) != 1 or not lines[0].strip():
-        raise ValueError(f"found {len(lines) or 'no'} lines" if len(lines) != 1 else "found blanks")
-    return lines[0]
 
 
 def mask_url(url: str) -> str:
@@ -74,58 +57,61 @@ class Masker:
         return _INTERNET.sub(MASK, _MAIL.sub(MASK, text))
 
 
+class _SecretFiles(SecretsSettingsSource):
+    """Settings from the files of `FOLDER`; what is there and cannot be read is refused."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        file = file_of(field_name)
+        try:
+            with warnings.catch_warnings(action="error"):  # of a folder, or a link that leads away
+                value, key, is_complex = super().get_field_value(field, field_name)
+        except UnicodeDecodeError:
+            raise ValueError(f"{file}: expected a file in UTF-8") from None
+        except (OSError, UserWarning) as error:
+            reason = getattr(error, "strerror", None) or "it is no file of that folder"
+            raise ValueError(f"{file}: expected a file that can be read ({reason})") from None
+        if value is not None:
+            value = value.removeprefix("\ufeff").strip()
+            if len(value.splitlines()) != 1:
+                lines = len(value.splitlines()) or "no"
+                raise ValueError(f"{file}: expected one line of text, found {lines} lines")
+        return value, key, is_complex
+
+
 class Sealed(BaseSettings):
-    """Settings of which some may hold a secret, and may lie in a file: ``<name>_file``.
+    """Settings of which some may hold a secret.
 
     Attributes
     ----------
     sealed : tuple of str
         Those that may.
-    spared : tuple of str
-        Those of them whose file may be empty, which means none.
     """
 
     sealed: ClassVar[tuple[str, ...]] = ()
-    spared: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables come first, then the files of `FOLDER` where it exists."""
+        files = [_SecretFiles(settings_cls, FOLDER)] if FOLDER.is_dir() else []
+        return (init_settings, env_settings, *files)
 
     @model_validator(mode="before")
     @classmethod
-    def _read_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Take from its file what is not given itself; the file's own check says what is wrong."""
+    def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """An empty path would be the current folder."""
         fields = cls.model_fields
-        given = {
+        return {
             name: value
             for name, value in values.items()
-            # An empty path would be the current folder.
             if value != "" or name not in fields or fields[name].default is not None
         }
-        for name in cls.sealed:
-            if given.get(name + _FILE) and name not in given:
-                with contextlib.suppress(OSError, ValueError):
-                    given[name] = cls._content(name, Path(given[name + _FILE]))
-        return given
-
-    @classmethod
-    def _content(cls, name: str, file: Path) -> str:
-        if name in cls.spared and not file.read_bytes().strip(b"\r\n"):
-            return ""
-        return read_line(file)
-
-    @field_validator("*")
-    @classmethod
-    def _check_file(cls, value: Any, info: ValidationInfo) -> Any:
-        name = (info.field_name or "").removesuffix(_FILE)
-        if value is None or name not in cls.sealed or name == info.field_name:
-            return value
-        try:
-            content = cls._content(name, value)
-        except OSError as error:
-            raise ValueError(f"expected a file that can be read ({error.strerror})") from error
-        except ValueError as error:
-            raise ValueError(f"expected a file with one line of text ({error})") from error
-        if content != _plain(info.data.get(name, content)):  # absent when it is refused itself
-            raise ValueError(f"expected either this or {variable(name)}, not both")
-        return value
 
     def shown(self, name: str) -> str:
         """The value of a setting, as anyone may see it."""
@@ -147,6 +133,11 @@ class Sealed(BaseSettings):
 def variable(name: str) -> str:
     """The environment variable of a setting."""
     return f"CROSSINGS_{name.upper()}"
+
+
+def file_of(name: str) -> Path:
+    """The file that a setting is read from where `FOLDER` is there."""
+    return FOLDER / variable(name).lower()
 
 
 def _plain(value: str | SecretStr) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 __all__ = ["SECRETS", "Settings", "SettingsError", "load"]
 
+import os
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic_settings import SettingsError as SecretsError
 
-from service.secrecy import variable
+from service.secrecy import file_of, variable
 from service.web_settings import WebSettings
 
 # Not between one and two at night, an hour that is left out or comes twice once a year.
@@ -21,11 +23,8 @@ PROJECT = Path(__file__).resolve().parent.parent
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 
 
-SECRETS = (
-    *("rate_store", "webhook_url", "webhook_secret"),
-    *("database_url", "weather_key", "smtp_password"),
-)
-"""Settings that may hold a secret: shown masked, and each may lie in a file (``<NAME>_FILE``)."""
+SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
+"""Settings that may hold a secret: shown masked; a file of their own may hold them."""
 
 
 class SettingsError(ValueError):
@@ -45,9 +44,6 @@ class Settings(WebSettings):
         "",
         repr=False,
         description="URL of SQLite or PostgreSQL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
-    )
-    database_url_file: Path | None = Field(
-        None, description="File that holds that URL, instead of the variable."
     )
     models_dir: Path = Field(
         PROJECT / "models", description="Folder of the declared models (TOML)."
@@ -88,9 +84,6 @@ class Settings(WebSettings):
     )
     weather_key: SecretStr = Field(
         SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
-    )
-    weather_key_file: Path | None = Field(
-        None, description="File that holds that key, instead of the variable."
     )
     agent_contact: str = Field(
         "",
@@ -169,7 +162,7 @@ class Settings(WebSettings):
         1827, ge=366, description="Days that issues and their scores are kept."
     )
     keep_runs_days: int = Field(
-        400, ge=30, description="Days that the rows of runs, requests and alarms are kept."
+        400, ge=30, description="Days that the rows of runs and requests are kept."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
@@ -197,9 +190,6 @@ class Settings(WebSettings):
     smtp_user: str = Field("", description="User at the SMTP server; empty: no login.")
     smtp_password: SecretStr = Field(
         SecretStr(""), description="Password of that user.", repr=False
-    )
-    smtp_password_file: Path | None = Field(
-        None, description="File that holds the password, instead of the variable."
     )
     smtp_timeout: float = Field(
         30, gt=0, le=600, description="Seconds that the SMTP server may take for each answer."
@@ -255,13 +245,22 @@ def load() -> Settings:
     SettingsError
         With one line for every setting that does not hold.
     """
+    lines = [
+        f"{name}: no longer read; put the secret into {file_of(name[10:-5])} instead"
+        for name in sorted(os.environ)
+        if name.startswith("CROSSINGS_") and name.endswith("_FILE") and os.environ[name]
+        if name[10:].lower() not in Settings.model_fields
+    ]
     try:
-        return Settings()
+        settings = Settings()
+    except SecretsError as error:
+        lines.append(str(error.__cause__ or error))
     except ValidationError as error:
-        lines = []
-        for found in error.errors():
+        for number, found in enumerate(error.errors()):
             name = "_".join(map(str, found["loc"]))
             value = "a value that is not shown" if name in SECRETS else repr(found["input"])
             message = found["msg"].removeprefix("Value error, ")
-            lines.append(f"{variable(name)}: {message}, found {value}")
+            lines.insert(number, f"{variable(name)}: {message}, found {value}")
+    if lines:
         raise SettingsError("\n".join(lines)) from None
+    return settings

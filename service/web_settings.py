@@ -1,33 +1,22 @@
-"""The settings of the web: who may read, and who is told; read first of all."""
+"""The settings of the web server: where it listens and who may read; read first of all."""
 
 from __future__ import annotations
 
 __all__ = ["WebSettings"]
 
-import re
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from service.secrecy import Sealed
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
-_HOOK = re.compile(r"(https?://[^\s/?#@]+(/[^\s#]*)?)?")
-
-
-def _check_hook(url: SecretStr) -> SecretStr:
-    if not _HOOK.fullmatch(url.get_secret_value()):
-        raise ValueError("expected an address such as https://example.org/alarms")
-    return url
 
 
 class WebSettings(Sealed):
-    """Where it listens, who may read and how much, and who is told of alarms."""
+    """Where it listens, who may read and how much."""
 
-    # Handed out as a file, whether alarms are posted or not.
-    spared: ClassVar[tuple[str, ...]] = ("webhook_url",)
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
     host: str = Field("127.0.0.1", description="Address that the web server binds.")
@@ -64,27 +53,10 @@ class WebSettings(Sealed):
         description="Where requests are counted: `memory://`, each worker for itself, or a "
         "`redis://` URL, which needs the extra `redis`.",
     )
-    rate_store_file: Path | None = Field(
-        None, description="File that holds that URL, instead of the variable."
-    )
     cors_origins: str = Field(
         "",
         description="Origins, with commas between, whose pages may read the API in a browser.",
     )
     contact: str = Field(
         "", description="Who runs this copy and how to reach them, as the page says it."
-    )
-    webhook_url: Annotated[SecretStr, AfterValidator(_check_hook)] = Field(
-        SecretStr(""),
-        repr=False,
-        description="Address that is told of alarms that begin and end; empty: none.",
-    )
-    webhook_url_file: Path | None = Field(
-        None, description="File that holds that address, instead of the variable; empty: none."
-    )
-    webhook_secret: SecretStr = Field(
-        SecretStr(""), repr=False, description="Secret that signs what it is told."
-    )
-    webhook_secret_file: Path | None = Field(
-        None, description="File that holds that secret, instead of the variable."
     )

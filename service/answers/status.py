@@ -25,10 +25,7 @@ _TITLES = {
     "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
 }
 _SEVERITY = ("fresh", "stale", "degraded")
-TOLD = (
-    *("ingest", "weather", "refit", "compare", "score", "digest"),
-    *("alert", "prune", "hindcast"),
-)
+TOLD = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hindcast")
 """Jobs of whose last runs the status tells."""
 
 

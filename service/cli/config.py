@@ -13,8 +13,8 @@ import click
 from rich.table import Table
 
 from service.cli.out import console
-from service.secrecy import MASK, variable
-from service.settings import SECRETS, Settings
+from service.secrecy import MASK, file_of, variable
+from service.settings import Settings
 
 
 @click.command()
@@ -75,6 +75,7 @@ def _requests(settings: Settings) -> str:
 
 
 def _origin(settings: Settings, name: str) -> str:
-    if name in SECRETS and getattr(settings, f"{name}_file") is not None:
-        return variable(f"{name}_file")
-    return "environment" if name in settings.model_fields_set else "default"
+    if name not in settings.model_fields_set:
+        return "default"
+    is_from_file = variable(name) not in os.environ and file_of(name).is_file()
+    return str(file_of(name)) if is_from_file else "environment"

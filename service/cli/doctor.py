@@ -11,8 +11,7 @@ import click
 from rich.text import Text
 
 from service.cli.out import console
-from service.doctor import Finding, examine
-from service.doctor.findings import FAIL, OK, WARN
+from service.doctor import FAIL, OK, WARN, examine
 from service.settings import Settings
 
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
@@ -31,11 +30,13 @@ def doctor(settings: Settings, form: str) -> int:
       crossings doctor
       crossings doctor --format json | jq '.findings[] | select(.state != "ok")'
     """
-    found = []
+    found, shown = [], console()
     for finding in examine(settings):
         found.append(finding)
         if form == "lines":
-            _show(finding)
+            state = Text(f"{finding.state:<5}", _STYLES[finding.state])
+            remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
+            shown.print(state + Text(f"{finding.check}: {finding.said}{remedy}"), soft_wrap=True)
     states = [finding.state for finding in found]
     worst = next((state for state in (FAIL, WARN) if state in states), OK)
     if form == "json":
@@ -44,11 +45,3 @@ def doctor(settings: Settings, form: str) -> int:
     else:
         click.echo(f"{len(found)} checks: {states.count(WARN)} warn, {states.count(FAIL)} fail")
     return int(worst == FAIL)
-
-
-def _show(finding: Finding) -> None:
-    shown = console()
-    state = Text(f"{finding.state:<5}", _STYLES[finding.state])
-    shown.print(state + Text(f"{finding.check}: {finding.said}"), soft_wrap=True)
-    if finding.remedy:
-        shown.print(Text(f"     -> {finding.remedy}"), soft_wrap=True)

@@ -23,7 +23,6 @@ _COMMANDS = {
     "weather": "service.cli.operate",
     "refit": "service.cli.operate",
     "compare": "service.cli.operate",
-    "alert": "service.cli.operate",
     "score": "service.cli.record",
     "hindcast": "service.cli.record",
     "serve": "service.cli.operate",

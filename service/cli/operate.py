@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["alert", "compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
+__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
 
 import datetime as dt
 import json
@@ -147,24 +147,6 @@ def compare(settings: Settings) -> None:
 
 
 @click.command()
-@click.option("--test", is_flag=True, help="Post a trial, whether or not there is an alarm.")
-@click.pass_obj
-def alert(settings: Settings, test: bool) -> None:
-    """Tell the webhook of alarms that began or ended; nothing when none is set.
-
-    \b
-    Example:
-      crossings alert --test
-    """
-    from service.jobs import alert as jobs
-
-    if test:
-        click.echo(jobs.trial(settings))
-        return
-    click.echo(jobs.alert(open_context(settings)).reason)
-
-
-@click.command()
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API and the page; starts no work of its own.
@@ -196,35 +178,47 @@ def scheduler(settings: Settings) -> None:
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="For cron: print the reasons and alarms alone, and exit with 1 when degraded or alarmed.",
+)
 @click.pass_obj
-def status(settings: Settings, form: str) -> int:
+def status(settings: Settings, form: str, check: bool) -> int:
     """Say what is published, how fresh it is, and how the jobs fare.
-
-    Exit status 0 when fresh or stale, 1 when degraded or when nothing is published.
 
     \b
     Examples:
       crossings status
       crossings status --format json | jq .status
+      crossings status --check
     """
     from service.answers.desk import Desk
     from service.answers.status import status as answer
 
     found = answer(Desk(open_context(settings)))
+    is_wrong = found["status"] == "degraded" or bool(found["alarms"])
     if form == "json":
         click.echo(json.dumps(found, indent=2))
-    else:
+    elif not check:
         _show(found)
-    return int(found["status"] == "degraded")
+    elif is_wrong:  # cron mails whatever is printed
+        _show_reasons(found)
+    return int(check and is_wrong)
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show_reasons(found: dict[str, Any]) -> None:
     shown = console()
     shown.print(found["status"], style="bold")
     for reason in found["reasons"]:
         shown.print(f"  {reason['name']}: {reason['detail']}")
     for alarm in found["alarms"]:
         shown.print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
+
+
+def _show(found: dict[str, Any]) -> None:
+    _show_reasons(found)
+    shown = console()
     table = Table("series", "figures through", "issue", "issued at", "champion", "left out")
     for row in found["series"]:
         left_out = [m["model"] for m in row["models"] if m["failure"]]

@@ -42,7 +42,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
     work : callable
         A function of a module, not a nested one; argument and result travel as pickles.
     name : str
-        Of the step under which seconds and memory are recorded.
+        Of the step under which its seconds are recorded.
     megabytes : int
         Memory that the child may use beyond what the libraries take.
 
@@ -63,7 +63,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
         if left <= 0 or not here.poll(left):
             raise LimitError(f"it was not done within {seconds:g} s, the limit of a fit")
         try:
-            is_done, peak, result = here.recv()
+            is_done, result = here.recv()
         except EOFError:
             child.join(5)
             raise LimitError(
@@ -73,7 +73,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
     finally:
         _end(child)
         here.close()
-    note(name, time.perf_counter() - began, peak)
+    note(name, time.perf_counter() - began)
     if not is_done:
         raise result
     return result  # type: ignore[no-any-return]
@@ -101,13 +101,12 @@ def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int
         answer = False, LimitError(f"it needs more than {megabytes:,} MB, the limit of a fit")
     except Exception as error:
         answer = False, error
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     try:
-        pipe.send((answer[0], peak, answer[1]))
+        pipe.send(answer)
     except MemoryError:
         os._exit(1)
     except Exception as error:  # an exception that does not travel
-        pipe.send((False, peak, LimitError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
+        pipe.send((False, LimitError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
 
 
 def _follow_parent() -> None:

@@ -11,7 +11,7 @@ from service.context import Context
 from service.jobs import gather
 from service.jobs.record import Outcome, perform
 from service.settings import Settings
-from service.store import alarm_events, requests, retention, runs, scores, weather
+from service.store import requests, retention, runs, scores, weather
 from service.store.database import Connection
 
 _WEEK = dt.timedelta(weeks=1)
@@ -21,7 +21,6 @@ _SAID = {
     "scores": "scores of models",
     "runs": "rows of runs",
     "requests": "requests",
-    "alarms": "alarms",
 }
 
 
@@ -45,7 +44,6 @@ def _prune(context: Context) -> Outcome:
             "scores": scores.prune(connection, compared.date()),
             "runs": runs.prune(connection, ran),
             "requests": requests.prune(connection, ran),
-            "alarms": alarm_events.prune(connection, ran),
         }
     gather.prune(settings)
     said = ", ".join(f"{detail[name]} {what}" for name, what in _SAID.items())

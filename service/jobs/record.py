@@ -18,7 +18,6 @@ from typing import Any
 
 from service.clock import instant, utc_now
 from service.context import Context
-from service.jobs.excerpt import excerpt
 from service.jobs.folders import without_folders
 from service.jobs.steps import recorded
 from service.logs import within_run
@@ -76,7 +75,7 @@ def perform(
 ) -> Outcome:
     """Run `work` with the id of its row, once for each `period`.
 
-    While it lasts the row has a heartbeat. What it took and the last lines of its log are kept.
+    While it lasts the row has a heartbeat. What its steps took is kept.
 
     Parameters
     ----------
@@ -97,13 +96,11 @@ def perform(
     if run_id is None:
         return Outcome("skipped", f"{job} for {period} was already claimed")
     mask = Masker(context.settings.secrets())
-    with within_run(run_id), excerpt(mask) as lines, recorded() as steps:
+    with within_run(run_id), recorded() as steps:
         _under_way[run_id] = began
 
         def finish(outcome: Outcome) -> None:
-            told = {"steps": steps, "log": list(lines)}
-            more = {name: value for name, value in told.items() if value}
-            _finish(context, run_id, outcome, began, more)
+            _finish(context, run_id, outcome, began, {"steps": steps} if steps else {})
 
         try:
             with _beating(context, run_id):

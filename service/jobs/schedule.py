@@ -12,7 +12,6 @@ from apscheduler.triggers.cron import CronTrigger
 
 from service.clock import LONDON, uk_day
 from service.context import Context
-from service.jobs.alert import alert
 from service.jobs.cycle import renew
 from service.jobs.digest import post
 from service.jobs.prune import prune
@@ -124,13 +123,6 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
                 ("* * * * *",) if settings.smtp_host else (),
                 post,
                 "send what mail is due",
-                is_recorded=False,
-            ),
-            Scheduled(
-                "alert",
-                ("*/5 * * * *",) if settings.webhook_url else (),
-                lambda context, period: alert(context, period),
-                "post alarms that began or ended",
                 is_recorded=False,
             ),
         )

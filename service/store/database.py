@@ -210,25 +210,28 @@ class Database:
 
     @contextmanager
     def renewing(self, revision: str) -> Iterator[sa.Connection]:
-        """A transaction over our tables, dropped and made anew as they were at `revision`.
-
-        When it ends they are brought to this version; when it fails all is as it was.
+        """A transaction over our tables, dropped and made anew; when it fails all is as it was.
 
         Raises
         ------
         DatabaseError
-            If `revision` is not known.
+            If `revision`, at which the rows were read, is not that of this version.
         """
         _require_known(revision, "the backup")
+        head = ScriptDirectory.from_config(_alembic()).get_current_head()
+        if revision != head:
+            raise DatabaseError(
+                f"the backup is at migration {revision}, this version at {head}: "
+                "restore it with the version that made it, and then upgrade"
+            )
         with self.writing() as connection:
             self._wait_for_turn(connection)
             there = sa.MetaData()
             named = set(sa.inspect(connection).get_table_names())
             there.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
             there.drop_all(connection)
-            _upgrade(connection, revision)
-            yield connection
             _upgrade(connection, "head")
+            yield connection
 
     @staticmethod
     def _wait_for_turn(connection: sa.Connection) -> None:

@@ -300,7 +300,9 @@ def test_a_declaration_that_is_broken_does_not_keep_from_a_backup(
     check(file)
 
 
-@pytest.mark.parametrize("name", ["../../etc/x", "/etc/x", "models/../../x", "fitted/.x/y", "x"])
+@pytest.mark.parametrize(
+    "name", ["../../etc/x", "/etc/x", "models/../../x", "fitted/.x/y", "x", "tables/others/1.jsonl"]
+)
 def test_a_file_out_of_place_is_refused(
     name: str, file: Path, elsewhere: Settings, tmp_path: Path
 ) -> None:

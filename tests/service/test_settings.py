@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from service import secrecy
 from service.secrecy import variable
 from service.settings import PROJECT, SECRETS, Settings, SettingsError, load
 
@@ -102,13 +103,17 @@ def test_an_address_of_version_6_is_bracketed(host: str) -> None:
     assert Settings(host=host).bind == f"[{host}]:8000"
 
 
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of secrets in place of /run/secrets."""
+    monkeypatch.setattr(secrecy, "FOLDER", tmp_path)
+    return tmp_path
+
+
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_may_lie_in_a_file(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    secret = "https://cache/hush-hush" if name == "webhook_url" else "redis://:hush-hush@cache/0"
-    (tmp_path / "secret").write_text(f"{secret}\n")
-    monkeypatch.setenv(f"{variable(name)}_FILE", str(tmp_path / "secret"))
+def test_a_secret_may_lie_in_a_file(name: str, folder: Path) -> None:
+    secret = "redis://:hush-hush@cache/0"
+    (folder / f"crossings_{name}").write_bytes(f"\ufeff{secret}\r\n".encode())
     settings = load()
     value = getattr(settings, name)
     assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == secret
@@ -116,53 +121,52 @@ def test_a_secret_may_lie_in_a_file(
     assert any("hush" in one for one in settings.secrets())
 
 
+def test_a_variable_comes_before_its_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "crossings_smtp_password").write_text("of the file")
+    assert load().smtp_password.get_secret_value() == "of the file"
+    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "of the variable")
+    assert load().smtp_password.get_secret_value() == "of the variable"
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
-        (None, "No such file"),
+        (None, "expected a file that can be read"),
         (b"", "found no lines"),
-        (b"a\nb\n", "found 2 lines"),
-        (b"  \n", "found blanks"),
-        (b"\xff\xfe\n", "no UTF-8"),
+        (b"hush\nhush\n", "found 2 lines"),
+        (b"  \n", "found no lines"),
+        (b"\xff\xfehush\n", "expected a file in UTF-8"),
     ],
 )
-def test_a_file_without_a_secret_is_named(
-    content: bytes | None, found: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    file = tmp_path / "secret"
-    if content is not None:
+def test_a_file_without_a_secret_is_named(content: bytes | None, found: str, folder: Path) -> None:
+    file = folder / "crossings_smtp_password"
+    if content is None:
+        file.mkdir()
+    else:
         file.write_bytes(content)
-    names = [name for name in SECRETS if content != b"" or name not in Settings.spared]
-    for name in names:
-        monkeypatch.setenv(f"{variable(name)}_FILE", str(file))
     with pytest.raises(SettingsError) as caught:
         load()
-    lines = str(caught.value).splitlines()
-    assert [line.partition(":")[0] for line in lines] == [f"{variable(n)}_FILE" for n in names]
-    assert all(found in line and str(file) in line for line in lines)
+    assert str(caught.value).startswith(f"{file}: ") and found in str(caught.value)
+    assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", ["", "\n"])
-def test_an_empty_file_of_an_address_to_post_to_is_none(
-    content: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "url").write_text(content)
-    monkeypatch.setenv("CROSSINGS_WEBHOOK_URL_FILE", str(tmp_path / "url"))
-    assert not load().webhook_url
-    monkeypatch.setenv("CROSSINGS_WEBHOOK_URL", "https://example.org/alarms")
-    with pytest.raises(SettingsError, match="_FILE: expected either this or"):
+def test_a_link_that_leads_elsewhere_is_refused(folder: Path) -> None:
+    (folder / "crossings_smtp_password").symlink_to("/etc/hostname")
+    with pytest.raises(SettingsError, match="it is no file of that folder"):
         load()
 
 
-def test_a_secret_and_its_file_are_not_both_given(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_variable_that_names_a_file_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    (tmp_path / "secret").write_text("one")
-    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "another")
-    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD_FILE", str(tmp_path / "secret"))
-    with pytest.raises(SettingsError, match="_FILE: expected either this or") as caught:
+    monkeypatch.setenv(f"{variable(name)}_FILE", "/run/secrets/of_old")
+    with pytest.raises(SettingsError) as caught:
         load()
-    assert "another" not in str(caught.value)
+    assert str(caught.value) == (
+        f"{variable(name)}_FILE: no longer read; "
+        f"put the secret into {folder}/crossings_{name} instead"
+    )
 
 
 def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,23 +178,19 @@ def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_may_hold_a_secret_is_treated_as_one() -> None:
-    """A new setting with a telling name or type has its file, and is masked."""
-    telling = (
-        {
-            name
-            for name, field in Settings.model_fields.items()
-            if field.annotation is SecretStr
-            or any(word in name for word in ("password", "secret", "token", "_key"))
-        }
-        - {f"{name}_file" for name in SECRETS}
-        - {"rate_per_key"}
-    )
+    """A new setting with a telling name or type is masked."""
+    telling = {
+        name
+        for name, field in Settings.model_fields.items()
+        if field.annotation is SecretStr
+        or any(word in name for word in ("password", "secret", "token", "_key"))
+    } - {"rate_per_key"}
     assert telling <= set(SECRETS)
-    assert {f"{name}_file" for name in SECRETS} <= set(Settings.model_fields)
 
 
 def test_an_empty_path_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """As compose files leave them; the folder we stand in is nobody's wish."""
     monkeypatch.setenv("CROSSINGS_FITTED_DIR", "")
-    monkeypatch.setenv("CROSSINGS_DATABASE_URL_FILE", "")
+    monkeypatch.setenv("CROSSINGS_SMTP_CA_FILE", "")
+    assert load().smtp_ca_file is None
     assert load().fitted_folder == PROJECT / "models" / "fitted"

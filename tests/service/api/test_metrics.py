@@ -197,7 +197,6 @@ def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
         "source": "govuk",
         "weather": "openmeteo",
         "smtp_host": "mail",
-        "webhook_url": "http://x",
     }
     named = {item.name for item in schedule(Settings(**all_on)) if item.is_recorded}
     for text in (path.read_text("utf-8") for path in (ROOT / "service" / "jobs").glob("*.py")):

@@ -5,23 +5,23 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from service import secrecy
+from service.cli.config import config
 from service.secrecy import variable
 from service.settings import Settings
 from tests.service.support import Crossings
 
 
-def test_every_setting_is_shown_with_where_it_comes_from(
-    crossings: Crossings, tmp_path: Path
-) -> None:
-    (tmp_path / "secret").write_text("postgresql://user:hush-hush@host/db")
+def test_every_setting_is_shown_with_where_it_comes_from(crossings: Crossings) -> None:
     done = crossings(
         "config",
         "--format",
         "json",
         port=8123,
         smtp_password="hush-hush",
-        database_url_file=tmp_path / "secret",
+        database_url="postgresql://user:hush-hush@host/db",
     )
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
@@ -29,8 +29,21 @@ def test_every_setting_is_shown_with_where_it_comes_from(
     assert found["CROSSINGS_PORT"] == {"value": "8123", "from": "environment"}
     assert found["CROSSINGS_HOST"] == {"value": "127.0.0.1", "from": "default"}
     assert found["CROSSINGS_DATABASE_URL"]["value"] == "postgresql://user:********@host/db"
-    assert found["CROSSINGS_DATABASE_URL"]["from"] == "CROSSINGS_DATABASE_URL_FILE"
+    assert found["CROSSINGS_DATABASE_URL"]["from"] == "environment"
     assert found["CROSSINGS_SMTP_PASSWORD"] == {"value": "********", "from": "environment"}
+
+
+def test_a_file_is_named_as_where_a_secret_comes_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(secrecy, "FOLDER", tmp_path)
+    (tmp_path / "crossings_smtp_password").write_text("hush-hush")
+    done = CliRunner().invoke(config, ["--format", "json"], obj=Settings())
+    found = json.loads(done.stdout)
+    assert found["CROSSINGS_SMTP_PASSWORD"] == {
+        "value": "********",
+        "from": f"{tmp_path}/crossings_smtp_password",
+    }
 
 
 @pytest.mark.parametrize("form", ["table", "json", "env"])

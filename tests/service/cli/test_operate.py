@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
+from forecast.paths import Paths
+from service.clock import utc_now
 from service.context import Context
 from service.store import runs
 from service.store.database import connect
 from service.store.tables import observations
-from tests.service.support import NOW, Crossings, quick_models
+from tests.service.support import NOW, Crossings, publish, quick_models, utc
 
 
 def stored(folder: Path) -> int:
@@ -24,7 +28,7 @@ def stored(folder: Path) -> int:
 def test_from_a_fresh_database_to_a_status(crossings: Crossings, tmp_path: Path) -> None:
     models = quick_models(tmp_path / "models")
     first = crossings("status", models_dir=models)
-    assert first.returncode == 1
+    assert first.returncode == 0
     assert "nothing is published yet" in first.stdout
 
     done = crossings("ingest", models_dir=models)
@@ -42,6 +46,32 @@ def test_from_a_fresh_database_to_a_status(crossings: Crossings, tmp_path: Path)
     assert json.loads(found.stdout)["status"] == "fresh"
     table = crossings("status", models_dir=models, stale_after_days=99_999)
     assert "climatology" in table.stdout
+
+
+def test_a_check_is_silent_until_something_is_wrong(crossings: Crossings, filled: Context) -> None:
+    lasting = {"var_dir": filled.settings.var_dir, "stale_after_days": 99_999}
+    checked = crossings("status", "--check", **lasting)
+    assert checked.returncode == 1
+    assert checked.stdout.splitlines()[1] == "  no_issue: nothing is published yet"
+
+    issue(filled, utc_now(), "2025-12-31")
+    checked = crossings("status", "--check", **lasting)
+    assert (checked.returncode, checked.stdout) == (0, ""), "fresh, and no alarm"
+
+    issue(filled, utc(2025, 12, 20), "2025-12-20")  # a forecast that no figure can meet
+    checked = crossings("status", "--check", **lasting)
+    assert checked.returncode == 1
+    lines = checked.stdout.splitlines()
+    assert lines[0] == "fresh" and lines[1].startswith("  alarm week_beyond_band"), lines
+    assert crossings("status", **lasting).returncode == 0
+
+
+def issue(context: Context, issued_at: dt.datetime, first: str) -> None:
+    with context.database.writing() as connection:
+        run_id = runs.claim(connection, "refit", first, issued_at)
+    assert run_id is not None
+    paths = Paths(np.datetime64(first), np.full((100, 28), 10**6))
+    publish(context.database, {"climatology": paths}, run_id, issued_at)
 
 
 BAD = [

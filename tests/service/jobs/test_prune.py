@@ -10,7 +10,7 @@ from service.clock import utc_now
 from service.context import Context
 from service.jobs.prune import prune
 from service.jobs.refit import refit
-from service.store import alarm_events, issues, requests, scores, weather
+from service.store import issues, requests, scores, weather
 from service.store.scores import Key
 from service.store.weather import Told
 from tests.service.support import NOW, utc
@@ -53,15 +53,10 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
         for _ in range(2):
             asked = requests.leave(connection, "refit", "a", NOW)
             requests.finish(connection, asked.request_id, "done", None, NOW)
-        for event in ("began", "ended"):
-            alarm = {"name": "pit_mean", "series_id": "people"}
-            alarm_events.record(connection, event, alarm, NOW)
-        for event in alarm_events.waiting(connection):
-            alarm_events.posted(connection, event, "posted", NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.jobs.prune.utc_now", lambda: later)
     outcome = prune(filled)
-    counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests", "alarms")}
+    counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests")}
     assert counts == dict.fromkeys(counts, 1)
     with filled.database.reading() as connection:
         seen = [weather.newest(connection, "ensemble", moment) for moment in told]

@@ -159,17 +159,6 @@ def test_the_heart_of_a_run_beats_while_it_lasts(empty: Context) -> None:
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("heart")]
 
 
-def test_what_was_logged_meanwhile_is_kept_with_the_run(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    def work(_: int) -> Outcome:
-        logging.getLogger("service.test").warning("something odd")
-        return Outcome("done", "ok")
-
-    perform(empty, "test", work)
-    assert last(empty).detail["log"] == ["WARNING service.test: something odd"]
-
-
 def test_a_run_that_was_taken_over_cannot_be_finished_by_its_first_process(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:

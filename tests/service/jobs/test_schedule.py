@@ -3,15 +3,12 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from pydantic import SecretStr
 
 from service.clock import LONDON
 from service.context import Context
 from service.jobs.schedule import Scheduled, schedule
 from service.settings import Settings
 from tests.service.support import utc
-
-HOOK = SecretStr("https://example.org/alarms")
 
 
 def find(name: str, **settings: object) -> Scheduled:
@@ -83,16 +80,13 @@ def test_until_an_hour_of_its_day_in_the_uk() -> None:
 def test_what_is_switched_off_has_no_times() -> None:
     names = [item.name for item in schedule(Settings())]
     assert names == ["renew", "tidy"]
-    on = Settings(
-        source="govuk", weather="openmeteo", smtp_host="mail.example.org", webhook_url=HOOK
-    )
+    on = Settings(source="govuk", weather="openmeteo", smtp_host="mail.example.org")
     assert [item.name for item in schedule(on)] == [
         "renew",
         "renew-again",
         "read-weather",
         "tidy",
         "post",
-        "alert",
     ]
     none = Settings(ingest_times="", ingest_times_weekend="")
     assert [item.name for item in schedule(none)] == ["tidy"]

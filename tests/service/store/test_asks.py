@@ -4,10 +4,10 @@ import datetime as dt
 import hashlib
 
 import sqlalchemy as sa
+from alembic import command
 
-from service.store import asks, dump
-from service.store.database import Database
-from service.store.dump import Part, Schema
+from service.store import asks
+from service.store.database import Database, _alembic
 from service.store.tables import asks as table
 from service.store.tables import salts
 from tests.service.support import NOW, at_once
@@ -53,15 +53,16 @@ def test_nobody_is_named_in_the_store_and_a_day_is_forgotten(database: Database)
 def test_who_asked_before_an_upgrade_is_counted_after_it(database: Database) -> None:
     salt = "5" * 64
     who = hashlib.sha256(f"{salt} network".encode()).hexdigest()
-    made = {
-        "asks": {"ask_id": "integer", "who": "text", "asked_at": "instant"},
-        "salts": {"day": "date", "salt": "text"},
-    }
-    rows = [
-        Part("asks", f'[1,"{who}","{NOW.isoformat()}"]\n'.encode()),
-        Part("salts", f'["{NOW.date()}","{salt}"]\n'.encode()),
-    ]
-    with database.renewing("0052") as connection:
-        dump.fill(connection, Schema("0052", made, {"asks": 1}), iter(rows))
+    config = _alembic()
+    with database.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0052")
+        row = {"who": who, "at": NOW, "day": NOW.date(), "salt": salt}
+        for statement in (
+            "INSERT INTO asks (who, asked_at) VALUES (:who, :at)",
+            "INSERT INTO salts (day, salt) VALUES (:day, :salt)",
+        ):
+            connection.execute(sa.text(statement), row)
+        command.upgrade(config, "head")
     assert ask(database, NOW, network=2) == []
     assert ask(database, NOW, network=2) == ["network"]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.store import dump, issues, subscribers
+from service.store import dump, subscribers
 from service.store.columns import Instant
 from service.store.database import Database, DatabaseError, connect
-from service.store.dump import Part, Schema
+from service.store.dump import Part
 from service.store.tables import issue_paths, metadata, runs
 from tests.service.support import NOW, publish, random_paths
 
@@ -136,43 +136,16 @@ def test_a_failure_on_the_way_leaves_all_as_it_was(database: Database) -> None:
     assert everything(database) == before
 
 
-def test_rows_of_an_older_version_are_migrated(database: Database) -> None:
-    """As the tables were at the first migration: no column `wanted`, no keys."""
-    issue = {
-        "issue_id": "text", "series_id": "text", "run_id": "integer", "kind": "text",
-        "origin": "date", "data_through": "date", "as_of": "instant", "issued_at": "instant",
-        "champion": "text", "seed": "integer", "n_paths": "integer", "horizon_days": "integer",
-        "inputs_hash": "text", "failures": "json",
-    }  # fmt: skip
-    run = {
-        "run_id": "integer", "job": "text", "period": "text", "started_at": "instant",
-        "finished_at": "instant", "outcome": "text", "reason": "text", "detail": "json",
-    }  # fmt: skip
-    moment = '"2025-11-01T12:00:00+00:00"'
-    parts = [
-        Part("runs", f'[7,"refit","old",{moment},null,"done",null,{{}}]\n'.encode()),
-        Part(
-            "issues",
-            f'["people-1","people",7,"live","2025-10-31","2025-10-31",{moment},{moment},'
-            '"hurdle",1,100,28,"00",{}]\n'.encode(),
-        ),
-    ]
-    with database.renewing("0001") as connection:
-        dump.fill(
-            connection, Schema("0001", {"runs": run, "issues": issue}, {"runs": 7}), iter(parts)
-        )
-    with database.reading() as connection:
-        found = issues.find(connection, "people-1")
-    assert found is not None
-    assert (found.champion, found.run_id) == ("hurdle", 7)
-    assert database.pending()[0] == database.pending()[1]
-
-
-def test_a_version_to_come_is_refused(database: Database) -> None:
+@pytest.mark.parametrize(
+    ("revision", "said"), [("0001", "restore it with the version that made it"), ("9999", "newer")]
+)
+def test_a_backup_of_another_version_is_refused(
+    database: Database, revision: str, said: str
+) -> None:
     fill_every_table(database)
     with (
-        pytest.raises(DatabaseError, match="the backup is at migration 9999"),
-        database.renewing("9999"),
+        pytest.raises(DatabaseError, match=f"the backup is at migration {revision}.*{said}"),
+        database.renewing(revision),
     ):
         pass
     assert everything(database)["runs"]

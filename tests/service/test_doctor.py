@@ -14,7 +14,7 @@ import trustme
 
 from service.clock import utc_now
 from service.context import Context, open_context
-from service.doctor import Finding, examine, machine
+from service.doctor import Finding, clock, examine, space
 from service.settings import Settings
 from service.store import runs
 from service.store.database import connect
@@ -128,7 +128,7 @@ def test_a_clock_that_has_gone_back(well: Settings) -> None:
     findings = found(well, NOW)
     assert findings["clock"].state == "fail"
     assert "recorded at" in findings["clock"].said
-    (only,) = machine.clock(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+    (only,) = clock(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
     assert only.state == "fail"
 
 
@@ -136,7 +136,7 @@ def test_a_clock_that_has_gone_back(well: Settings) -> None:
     ("free", "state"), [(0, "fail"), (150 * 10**6, "fail"), (9 * 10**8, "warn"), (10**10, "ok")]
 )
 def test_space(free: int, state: str) -> None:
-    assert machine.space("disk", free).state == state
+    assert space("disk", free).state == state
 
 
 def test_a_scheduler_that_died(settings: Settings) -> None:

@@ -1,18 +1,12 @@
-"""What a first visit to the page costs: bytes over the wire, requests, time until it is usable.
-
-    python -m bench.page http://127.0.0.1:8000
-
-Prints a table and ends with 1 when a page is beyond its budget. Needs Chromium.
-"""
+"""What a first visit to the page costs: bytes over the wire, requests, time until it is usable."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 MOST_BYTES = 200_000
 MOST_MILLISECONDS = 1000
@@ -44,14 +38,6 @@ class Cost:
         own = urlsplit(url).netloc
         return [one for one in self.requests if urlsplit(one).netloc not in (own, "")]
 
-    def is_within(self, url: str) -> bool:
-        """Whether the visit keeps to the budget."""
-        return (
-            self.wire_bytes < MOST_BYTES
-            and self.interactive_ms < MOST_MILLISECONDS
-            and not self.strangers(url)
-        )
-
 
 def measure(browser: Browser, url: str) -> Cost:
     """Visit `url` as somebody who was never here."""
@@ -71,24 +57,3 @@ def measure(browser: Browser, url: str) -> Cost:
     ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
     context.close()
     return Cost(sum(sizes), requests, ready)
-
-
-def main(base: str) -> int:
-    """Measure every view; 1 when one is beyond its budget."""
-    good = True
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        for path in PATHS:
-            url = base.rstrip("/") + path
-            cost = measure(browser, url)
-            good &= cost.is_within(url)
-            print(
-                f"{path:10} {cost.wire_bytes:>8,} bytes {len(cost.requests):>3} requests "
-                f"{cost.interactive_ms:>6.0f} ms {'' if cost.is_within(url) else 'beyond budget'}"
-            )
-        browser.close()
-    return 0 if good else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2] or ["http://127.0.0.1:8000"]))
