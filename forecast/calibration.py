@@ -10,7 +10,7 @@ __all__ = ["normal_score", "spread", "stretch_of"]
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Array = npt.NDArray[np.float64]
 
@@ -32,7 +32,7 @@ def normal_score(totals: npt.NDArray[np.integer], truth: int) -> float:
     """
     rank = float(np.mean(totals < truth) + 0.5 * np.mean(totals == truth))
     edge = 0.5 / len(totals)
-    return float(norm.ppf(np.clip(rank, edge, 1.0 - edge)))
+    return float(ndtri(np.clip(rank, edge, 1.0 - edge)))
 
 
 def stretch_of(scores: Array, independent: float, prior_strength: float) -> float:

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import scoringrules
 
 from forecast.paths import interval_probabilities, quantiles
 
@@ -38,6 +37,8 @@ def crps(sample: npt.NDArray[np.integer], observed: npt.ArrayLike) -> Array:
     Gneiting and Raftery (2007), JASA 102(477), eq. 21; estimator by probability weighted moments:
     Zamo and Naveau (2018), Mathematical Geosciences 50.
     """
+    import scoringrules  # when something is scored: `status` reads this module's other scores
+
     truth = np.asarray(observed, dtype=np.float64)
     draws = np.asarray(sample, dtype=np.float64)
     return np.asarray(scoringrules.crps_ensemble(truth, draws, m_axis=0, estimator=CRPS_ESTIMATOR))

@@ -98,7 +98,8 @@ class LevelHurdle:
         n = len(y)
         first = max(min(30, n // 3), n - self.window_days)
         season = self.season(series.dates[first:])
-        remembered = self.memory.history(y)[first - 1 :]  # row t: known before day first + t
+        states = self.memory.states(y)
+        remembered = self.memory.features(states)[first - 1 :]  # row t: known before day first + t
         x = np.hstack([season, remembered[:-1]])
         strength = np.full(x.shape[1], self.ridge)
         k, n_levels = season.shape[1], len(self.levels)
@@ -126,8 +127,8 @@ class LevelHurdle:
             ),
             ratios=ratios,
             ratio_shares=ratio_shares,
-            state=self.memory.state(y),
-            typical=self._typical(y),
+            state=states[:, -1].copy(),
+            typical=self._typical(states),
             level_bounds=np.stack(
                 [
                     remembered[:-1, :n_levels].min(axis=0) - self.level_slack,
@@ -156,10 +157,10 @@ class LevelHurdle:
             )
         return WeatherTerms(wait_days=self.weather_wait_days).fit(covariates)
 
-    def _typical(self, y: Array) -> Array:
-        """The states of the last year, shape (n_days, n_means + lags)."""
-        ends = range(max(len(y) - _TYPICAL_DAYS, self.lags) + 1, len(y) + 1)
-        return np.stack([self.memory.state(y[:end]) for end in ends[::7]])
+    def _typical(self, states: Array) -> Array:
+        """Every seventh of the states of the last year, shape (n_days, n_means + lags)."""
+        first = max(states.shape[1] - _TYPICAL_DAYS, self.lags)
+        return states[:, first::7].T.copy()
 
 
 @dataclass(frozen=True, eq=False)
