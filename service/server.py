@@ -1,170 +1,47 @@
-"""gunicorn, set up by our settings."""
+"""granian, set up by our settings; a client that does not finish its request holds no thread."""
 
 from __future__ import annotations
 
-__all__ = ["Worker", "serve"]
+__all__ = ["serve"]
 
+import asyncio
 import contextlib
-import json
+import io
 import os
 import shutil
-import socket
+import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from http import HTTPStatus
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
-from gunicorn import util
-from gunicorn.app.base import BaseApplication
-from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server import MPServer
 
+from service.api.doors import LARGEST_BODY_BYTES
 from service.api.limits import require_store
 from service.api.spans import require_extra
-from service.context import open_context
 from service.settings import Settings
 
-_ASK_SECONDS = 10.0
-_ANSWER_SECONDS = 60.0
-_LINGER_SECONDS = 1.0
-_LINE_BYTES, _FIELDS, _FIELD_BYTES = 4094, 50, 4096
-_WRONG = {
-    414: f"expected a request line of at most {_LINE_BYTES} bytes",
-    417: "expected no Expect but 100-continue",
-    431: f"expected at most {_FIELDS} headers of at most {_FIELD_BYTES} bytes each",
-    500: "an unexpected error, which has been logged",
-    501: "expected no transfer coding but chunked",
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+_HEADER_MILLISECONDS = 10_000
+_HEADER_BYTES = 64 * 1024
+_BODY_SECONDS = 10.0
+_STOP_SECONDS = 10
+# Its lines go to the root logger, in the form of all others.
+_LOGGING: dict[str, Any] = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"propagate": True}},
 }
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]
-    """Threads that no reader can hold for ever.
-
-    gunicorn waits without end for the rest of a request that has begun, and for a reader who does
-    not read: as many such connections as there are threads would silence the service.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._deadlines: dict[Any, float] = {}
-        super().__init__(*arguments, **options)
-
-    def handle(self, conn: Any) -> Any:
-        """Read a request and answer it."""
-        self._deadlines[conn] = time.monotonic() + _ASK_SECONDS
-        try:
-            return super().handle(conn)
-        finally:
-            self._deadlines.pop(conn, None)
-
-    def handle_request(self, req: Any, conn: Any) -> Any:
-        """Answer a request that has been read."""
-        self._deadlines[conn] = time.monotonic() + _ANSWER_SECONDS
-        return super().handle_request(req, conn)
-
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
-        """Refuse what is no request, as problem details like every other error."""
-        said = _Said()
-        super().handle_error(req, said, addr, exc)  # which knows the status, and logs
-        if said.status is None:
-            return
-        with contextlib.suppress(OSError):
-            util.write_nonblock(client, _problem(said.status))
-            # Closed with something unread, the connection would take the answer along.
-            client.shutdown(socket.SHUT_WR)
-            client.settimeout(0.1)
-            deadline = time.monotonic() + _LINGER_SECONDS
-            while time.monotonic() < deadline and client.recv(65_536):
-                pass
-
-    def murder_keepalived(self, *arguments: Any, **options: Any) -> None:
-        """End what took too long; the main loop calls this every second."""
-        super().murder_keepalived(*arguments, **options)
-        now = time.monotonic()
-        for conn, deadline in list(self._deadlines.items()):
-            if now > deadline:
-                with contextlib.suppress(OSError):
-                    conn.sock.shutdown(socket.SHUT_RDWR)
-
-
-class _Said:
-    """Takes the answer that gunicorn would give, in the place of a socket."""
-
-    def __init__(self) -> None:
-        self.status: int | None = None
-
-    def gettimeout(self) -> float:
-        """As of a socket that does not wait."""
-        return 0.0
-
-    def sendall(self, content: bytes) -> None:
-        """Keep the status."""
-        self.status = int(content.split(None, 2)[1])
-
-
-def _problem(status: int) -> bytes:
-    """An answer to something that could not be read, and so is told nothing of what it asked."""
-    title = HTTPStatus(status).phrase
-    said = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": _WRONG.get(status, "expected a request as RFC 9112 has it"),
-        "instance": "",
-    }
-    body = json.dumps(said).encode()
-    head = (
-        f"HTTP/1.1 {status} {title}\r\nConnection: close\r\nCache-Control: no-store\r\n"
-        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-class _Log(Logger):  # type: ignore[misc]
-    """What gunicorn says goes where all else goes, and in its form."""
-
-    def setup(self, cfg: Any) -> None:
-        """Leave the writing to the root logger."""
-        self.error_log.handlers.clear()
-        self.error_log.propagate = True
-        self.error_log.setLevel(cfg.loglevel.upper())
-
-
-class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings, make: Callable[[Settings], Any]) -> None:
-        self.settings = settings
-        self.make = make
-        super().__init__()
-
-    def load_config(self) -> None:
-        options = {
-            "bind": self.settings.bind,
-            "workers": self.settings.workers,
-            "threads": self.settings.threads,
-            "worker_class": "service.server.Worker",
-            "timeout": 30,
-            "graceful_timeout": 10,
-            "keepalive": 5,
-            "loglevel": "warning",
-            "logger_class": _Log,
-            "control_socket_disable": True,
-            "child_exit": _forget,
-            # A request line and headers larger than any of ours are refused at once.
-            "limit_request_line": _LINE_BYTES,
-            "limit_request_fields": _FIELDS,
-            "limit_request_field_size": _FIELD_BYTES,
-        }
-        for name, value in options.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
-
-    def load(self) -> Any:
-        """Build the application in the worker: database connections do not survive a fork."""
-        return self.make(self.settings)
-
-
 def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> None:
-    """Serve until told to stop.
+    """Serve until a signal ends it; SIGHUP replaces the workers one by one.
 
     Parameters
     ----------
@@ -173,28 +50,134 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
     """
     require_extra(settings)
     require_store(settings)
-    with _counting_together():
+    with _shared_metrics():
         # Before the fork, so that the workers share what is loaded; after the folder is set, which
-        # the library of the metrics looks for when it is loaded.
+        # the metrics library looks for when it is loaded.
         from service.app import create_app
+        from service.context import open_context
 
-        _Server(settings, make or (lambda own: create_app(open_context(own)))).run()
+        def load() -> Any:
+            # In the worker: database connections do not survive a fork.
+            app = make(settings) if make else create_app(open_context(settings))
+            return _Gateway(app, settings.threads)
+
+        _server(settings).serve(target_loader=load, wrap_loader=False)
+
+
+def _server(settings: Settings) -> MPServer:
+    return MPServer(
+        "crossings",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.RSGI,
+        workers=settings.workers,
+        loop=Loops.asyncio,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=_HEADER_MILLISECONDS, max_buffer_size=_HEADER_BYTES
+        ),
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_dictconfig=_LOGGING,
+        respawn_failed_workers=True,
+        workers_kill_timeout=_STOP_SECONDS,
+    )
+
+
+class _Gateway:
+    """Collects a request on the event loop and only then gives it to a thread.
+
+    granian calls a WSGI application before the body has come, and its body read has no time limit.
+    """
+
+    def __init__(self, app: WSGIApplication, threads: int) -> None:
+        self._app = app
+        self._pool = ThreadPoolExecutor(threads, "web")
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        """Answer one request."""
+        environ = _environ(scope)
+        if environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ:
+            try:
+                async with asyncio.timeout(_BODY_SECONDS):
+                    body = await _body(environ, protocol)
+            except TimeoutError:
+                text = f"expected the whole body within {_BODY_SECONDS:g} s\n"
+                headers = [("content-type", "text/plain; charset=utf-8"), ("connection", "close")]
+                protocol.response_str(408, headers, text)
+                return
+            environ["wsgi.input"] = io.BytesIO(body)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._pool, self._answer, environ, protocol)
+
+    def _answer(self, environ: dict[str, Any], protocol: Any) -> None:
+        head: list[Any] = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:  # noqa: ARG001
+            head[:] = int(status[:3]), headers
+
+        parts = self._app(environ, start)
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        protocol.response_bytes(*head, body)
+
+
+async def _body(environ: dict[str, Any], protocol: Any) -> bytes:
+    """Read the body, but no more of it than the application needs to refuse it as too large."""
+    length = environ.get("CONTENT_LENGTH", "0")
+    if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
+        return b""
+    body = bytearray()
+    async for part in protocol:
+        body += part
+        if len(body) > LARGEST_BODY_BYTES:
+            break
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # done; the application sees a length
+    environ["CONTENT_LENGTH"] = str(len(body))
+    return bytes(body)
+
+
+def _environ(scope: Any) -> dict[str, Any]:
+    """The request as PEP 3333 has it, without a body."""
+    server, _, port = scope.server.rpartition(":")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": scope.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": scope.path.encode().decode("latin-1"),
+        "QUERY_STRING": scope.query_string,
+        "SERVER_NAME": server.strip("[]"),
+        "SERVER_PORT": port,
+        "SERVER_PROTOCOL": f"HTTP/{scope.http_version}",
+        "REMOTE_ADDR": scope.client.rpartition(":")[0].strip("[]"),
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope.scheme,
+        "wsgi.input": io.BytesIO(),
+        "wsgi.input_terminated": True,
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+    for name, value in scope.headers.items():
+        if "_" in name:  # would pass for the same name with a hyphen
+            continue
+        key = name.upper().replace("-", "_")
+        key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
+        environ[key] = f"{environ[key]},{value}" if key in environ else value
+    return environ
 
 
 @contextlib.contextmanager
-def _counting_together() -> Iterator[None]:
-    """A private folder in which the workers count requests, so that any of them knows the sum."""
-    ours = os.getpid()
+def _shared_metrics() -> Iterator[None]:
+    """A private folder in which the workers count requests, so that each can give the sum."""
+    parent = os.getpid()
     folder = tempfile.mkdtemp(prefix="crossings-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield
     finally:
-        if os.getpid() == ours:  # a worker leaves by this way too
+        if os.getpid() == parent:  # a worker leaves by this way too
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _forget(server: Any, worker: Any) -> None:  # noqa: ARG001
-    from service.api.metrics import forget_worker
-
-    forget_worker(worker.pid)

@@ -6,7 +6,7 @@ that it is the same whichever process answers, and whatever was restarted.
 
 from __future__ import annotations
 
-__all__ = ["blueprint", "forget_worker", "register_metrics"]
+__all__ = ["blueprint", "register_metrics"]
 
 import datetime as dt
 import os
@@ -43,6 +43,7 @@ _STATM = Path("/proc/self/statm")
 @blueprint.input(queries.NoQuery, location="query")
 def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Answer with every metric of all workers."""
+    _forget_dead_workers()
     registry: CollectorRegistry = current_app.extensions["metrics"]
     answer = Response(generate_latest(registry), content_type=_CONTENT_TYPE)
     answer.headers["Cache-Control"] = "no-store"
@@ -97,10 +98,15 @@ def register_metrics(app: Flask, desk: Desk) -> None:
     app.extensions["metrics"] = shown
 
 
-def forget_worker(pid: int) -> None:
+def _forget_dead_workers() -> None:
     """Drop what only a living worker has; its counts stay."""
-    if os.environ.get(_SHARED):
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    folder = os.environ.get(_SHARED)
+    for path in Path(folder).glob("gauge_live*_*.db") if folder else ():
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 def _measure(memory: Gauge) -> None:

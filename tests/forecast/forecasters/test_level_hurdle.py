@@ -142,7 +142,7 @@ def test_bounds_cap_and_state(values: Array, fitted: FittedLevelHurdle) -> None:
     means = [slow_mean(past, 20.0), slow_mean(past, 90.0), slow_mean(busy, 3.0)]
     means.append(slow_mean(busy, 10.0))
     np.testing.assert_allclose(fitted.state, [*means, past[-1], past[-2]])
-    np.testing.assert_allclose(fitted.typical[0], HYPER.memory.state(tamed[: DAYS - 364]))
+    np.testing.assert_allclose(fitted.typical[0], HYPER.memory.states(tamed[: DAYS - 364])[:, -1])
     assert len(fitted.typical) == 53
 
 
