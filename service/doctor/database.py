@@ -16,7 +16,7 @@ from service.context import Context
 from service.doctor.findings import FAIL, OK, WARN, Finding
 from service.secrecy import mask_url
 from service.settings import Settings
-from service.store import runs, vitals
+from service.store import locks, runs, vitals
 from service.store.database import Database, DatabaseError
 
 _APART = dt.timedelta(minutes=1)
@@ -76,35 +76,29 @@ def _apart(check: str, apart: dt.timedelta) -> Finding:
     return Finding(check, FAIL, said, "run a time service on both machines")
 
 
-def scheduler(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
-    """Whether a scheduler lives, and whether anything is recorded that has not happened yet."""
+def scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
+    """Whether a process schedules the jobs, and whether anything is recorded that has not happened yet."""
     with database.reading() as connection:
         if not vitals.has_tables(connection):
             return
-        last = runs.liveliest(connection, "scheduler")
+        has_scheduler = locks.is_held(connection, locks.SCHEDULER)
         newest = vitals.newest_moment(connection)
-        running = [run for run in runs.under_way(connection) if run.job != "scheduler"]
+        dead = [
+            run
+            for run in runs.running(connection)
+            if not locks.is_held(connection, runs.lock_name(run.run_id))
+        ]
     if newest is not None and newest - now > _APART:
         said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
         yield Finding("clock", FAIL, said, "the clock has gone back: set it right")
-    lapse = runs.BEATS_MISSED * dt.timedelta(seconds=settings.heartbeat_seconds)
     remedy = "start it: `crossings scheduler`, or `crossings run` for all"
-    if last is None:
-        yield Finding("scheduler", WARN, "never ran: nothing is read or fitted by itself", remedy)
-        return
-    beat = last.heartbeat_at or last.started_at
-    seen = f"last seen at {instant(beat)}"
-    if last.outcome == "running" and now - beat <= lapse:
-        yield Finding("scheduler", OK, f"alive, {seen}")
-    elif last.outcome == "running":
-        yield Finding("scheduler", FAIL, f"its heart has stopped, {seen}", remedy)
+    if has_scheduler:
+        yield Finding("scheduler", OK, "running")
     else:
-        yield Finding("scheduler", FAIL, f"ended ({last.outcome}), {seen}", remedy)
-    for run in running:
-        beat = run.heartbeat_at or run.started_at
-        if now - beat > lapse:
-            said = f"its process died, last seen at {instant(beat)}"
-            yield Finding(f"job {run.job}", WARN, said, "the scheduler takes it up by itself")
+        yield Finding("scheduler", FAIL, "no process schedules the jobs", remedy)
+    for run in dead:
+        what = f"its process died; begun at {instant(run.started_at)}"
+        yield Finding(f"job {run.job}", WARN, what, "the scheduler takes it up by itself")
 
 
 def forecast(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:

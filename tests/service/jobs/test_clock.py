@@ -13,7 +13,6 @@ from service.jobs import clock as module
 from service.jobs.clock import build, catch_up, run_due
 from service.jobs.record import JobError, Outcome
 from service.jobs.schedule import Scheduled, schedule
-from service.jobs.vigil import Vigil
 from service.settings import Settings
 from service.store import runs
 from service.store.database import Unavailable
@@ -102,16 +101,17 @@ def test_what_was_stopped_is_done_again_and_what_failed_is_not(empty: Context) -
     item = daily(empty, done)
     period = "2026-01-05T09:00:00Z"
     with empty.database.writing() as connection:
-        run_id = runs.claim(connection, "x", period, NOON, "another process")
-        assert run_id is not None
+        claimed = runs.claim(connection, "x", period, NOON)
+        assert claimed is not None
     run_due(empty, item, NOON)
     assert done == [], "another process is at it"
     with empty.database.writing() as connection:
-        runs.finish(connection, run_id, "stopped", None, {}, NOON)
+        runs.finish(connection, claimed, "stopped", None, {}, NOON)
     run_due(empty, item, NOON)
     assert done == [f"x {period}"]
     with empty.database.writing() as connection:
-        runs.finish(connection, run_id, "failed", None, {}, NOON)
+        again = runs.Claim(claimed.run_id, 2)
+        runs.finish(connection, again, "failed", None, {}, NOON)
     run_due(empty, item, NOON)
     assert len(done) == 1
 
@@ -171,7 +171,7 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
     empty: Context, monkeypatch: pytest.MonkeyPatch, begin: dt.datetime, jump: dt.timedelta
 ) -> None:
     """Two days in steps of ten minutes, with one jump after fourteen hours."""
-    settings = empty.settings.model_copy(update={"weather": "openmeteo", "heartbeat_seconds": 600})
+    settings = empty.settings.model_copy(update={"weather": "openmeteo"})
     done: list[str] = []
     items = [
         replace(item, work=daily(empty, done).work)
@@ -180,10 +180,10 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
     ]
     monkeypatch.setattr(module, "schedule", lambda _: items)
     now, end, jumped = begin, begin + dt.timedelta(days=2), False
-    vigil = Vigil(empty)
     while now < end:
         monkeypatch.setattr(module, "utc_now", lambda now=now: now)
-        catch_up(empty, vigil)
+        for fits in (True, False):
+            catch_up(empty, fits)
         now += dt.timedelta(minutes=10)
         if not jumped and now - begin > dt.timedelta(hours=14):
             now, jumped = now + jump, True
