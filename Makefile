@@ -3,6 +3,8 @@
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# What tests and measures asks nobody.
+test test-long test-oldest bench scale soak: export CROSSINGS_SOURCE := figures
 
 .PHONY: help
 help: ## Print this help
@@ -47,6 +49,10 @@ scale: install-dev ## Measure how the cost grows (needs nginx and wrk; ARGS="--q
 .PHONY: soak
 soak: install-dev ## Sixty days of jobs in an hour, against what goes wrong (ARGS="--days 10 --minutes 5")
 	@$(BIN)/python -m bench.soak $(ARGS)
+
+.PHONY: mutate
+mutate: install-dev ## Change the code a place at a time and see whether a test fails (ARGS="--sample 40")
+	@scripts/mutate $(ARGS)
 
 .PHONY: lint
 lint: install-dev ## Check style, types and the Dockerfile

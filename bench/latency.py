@@ -154,7 +154,7 @@ def environment(**settings: object) -> dict[str, str]:
     """The environment of a child: ours without any setting of the service, and then `settings`."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name}": str(value) for name, value in settings.items()}
-    return kept | {"PYTHONPATH": str(ROOT)} | given
+    return kept | {"PYTHONPATH": str(ROOT), "CROSSINGS_SOURCE": "figures"} | given
 
 
 def answers(port: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BOATS", "PEOPLE", "SERIES", "Joint", "fit", "generator", "leading"]
+__all__ = ["BOATS", "PEOPLE", "SERIES", "Joint", "drawn_days", "fit", "generator", "leading"]
 
 import zlib
 from collections.abc import Mapping
@@ -21,6 +21,8 @@ from forecast.series import DailySeries, Day
 PEOPLE, BOATS = "people", "boats"
 SERIES = (PEOPLE, BOATS)
 """What is forecast: the first leads, and the other follows from it."""
+
+_AS_ASKED, _STEP = 400, 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +53,17 @@ class Joint:
         return replace(self, fitted=self.fitted.assuming(seas))
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> dict[str, Paths]:
-        """Draw joint paths of every series, each (n_paths, horizon); path k is one future."""
+        """Draw joint paths of every series, each (n_paths, horizon); path k is one future.
+
+        Those of a horizon begin as those of any other with the same `drawn_days`.
+        """
         lead_rng, boats_rng = rng.spawn(2)
-        paths = {self.series: self.fitted.simulate(horizon, n_paths, lead_rng)}
+        paths = {self.series: self.fitted.simulate(drawn_days(horizon), n_paths, lead_rng)}
         if self.occupancy is not None:
             paths[BOATS] = self.occupancy.boats(paths[PEOPLE], boats_rng)
-        return paths
+        if drawn_days(horizon) == horizon:
+            return paths
+        return {series_id: drawn.upto(horizon) for series_id, drawn in paths.items()}
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""
@@ -110,6 +117,15 @@ def generator(seed: int, model: str, origin: Day) -> np.random.Generator:
     """Random generator of one model at one origin: the same whichever others run beside it."""
     day = int(origin.astype(np.int64)) % 2**32  # seeds are not negative, days before 1970 are
     return np.random.default_rng([seed, zlib.crc32(model.encode()), day])
+
+
+def drawn_days(horizon: int) -> int:
+    """Days that are drawn for a horizon: beyond `_AS_ASKED` days in steps.
+
+    A forecast that reaches a day further than yesterday's, on the same figures, then says the
+    same of the days that both have.
+    """
+    return horizon if horizon <= _AS_ASKED else -(-horizon // _STEP) * _STEP
 
 
 def leading(figures: Mapping[str, DailySeries]) -> str:

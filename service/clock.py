@@ -7,7 +7,9 @@ __all__ = [
     "MONTHS",
     "assumed_known_at",
     "end_of_day",
+    "in_words",
     "instant",
+    "seconds_left",
     "span_before",
     "uk_day",
     "utc_now",
@@ -40,6 +42,16 @@ def uk_day(moment: dt.datetime) -> dt.date:
 def end_of_day(day: dt.date) -> dt.datetime:
     """The last second of a UK calendar day, in UTC."""
     return dt.datetime.combine(day, _LAST_SECOND, LONDON).astimezone(dt.UTC)
+
+
+def seconds_left(moment: dt.datetime) -> int:
+    """Seconds from `moment` to the end of its UK day, which may have 23 or 25 hours."""
+    return int((end_of_day(uk_day(moment)) - moment).total_seconds()) + 1
+
+
+def in_words(day: dt.date) -> str:
+    """``9 January 2026``."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def assumed_known_at(day: dt.date) -> dt.datetime:

@@ -68,8 +68,9 @@ class Settings(WebSettings):
         description="Share by which a challenger's score must be better to become champion.",
     )
     source: Literal["figures", "govuk"] = Field(
-        "figures",
-        description="Where the figures come from; `figures`: the embedded ones; `govuk`: GOV.UK.",
+        "govuk",
+        description="Where new figures come from: `govuk`, GOV.UK; `figures`, nowhere: nobody is "
+        "asked, and the embedded ones are served.",
     )
     govuk_url: HttpAddress = Field("https://www.gov.uk", description="Where GOV.UK is.")
     govuk_assets_url: HttpAddress = Field(
@@ -110,7 +111,9 @@ class Settings(WebSettings):
         90, ge=1, le=3650, description="Days that the bytes of documents are kept as they came."
     )
     paths: int = Field(2000, ge=100, le=20_000, description="Sample paths of each model.")
-    horizon: int = Field(400, ge=28, le=400, description="Days ahead that are simulated.")
+    horizon: int = Field(
+        400, ge=28, le=400, description="Days beyond the day of issue that are simulated."
+    )
     seed: int = Field(1, ge=0, lt=2**31, description="Seed of the simulations.")
     stale_after_days: int = Field(
         3, ge=1, description="Age of the newest figure, in days, beyond which answers are stale."

@@ -7,11 +7,16 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import settings
 
 from forecast.series import DailySeries
 from service.sources import figures as embedded
+from tests.support import loopback_guard
+
+_REFUSED = loopback_guard.install()
 
 # The same examples in every run; `make test-long` looks much further.
 settings.register_profile("short", max_examples=40, deadline=None, derandomize=True)
@@ -23,6 +28,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files of the long tests, or one worker would be alone with them at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_alone() -> Iterator[None]:
+    """Fail a test that left loopback, by itself or by a process that it started."""
+    before = _REFUSED.stat().st_size
+    yield
+    said = _REFUSED.read_text()[before:]
+    assert not said, f"tests do not leave loopback:\n{said}"
+
+
+def pytest_sessionfinish() -> None:
+    _REFUSED.unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from service.store.tables import runs as table
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, as_environment, command, quick_models, serving
 from tests.support.forked import Forked
+from tests.support.waiting import BOUND, wait_until
 
 PARTS = ("renew", "ingest", "refit", "score", "compare")
 # Part of a cycle, and from which share of it on: the second half of a refit is the publishing.
@@ -51,13 +52,6 @@ def all_runs(context: Context) -> list[Run]:
     with context.database.reading() as connection:
         rows = connection.execute(sa.select(table).order_by(table.c.run_id))
         return [Run(**row._mapping) for row in rows]
-
-
-def until(is_so: Callable[[], bool], seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def is_cycle_done(context: Context) -> bool:
@@ -127,7 +121,7 @@ def kill(scheduler: Scheduler, pid: int) -> None:
     """Kill a scheduler; what it has started does not outlive it for long."""
     children = family(pid)
     scheduler.end(pid, signal.SIGKILL)
-    until(lambda: all(is_gone(child) for child in children), 10)
+    wait_until(lambda: all(is_gone(child) for child in children), "its children end")
 
 
 def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -> bool:
@@ -143,17 +137,19 @@ def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -
     """
     context = open_context(settings)
     pid = scheduler.begin(settings)
-    until(lambda: any(run.job == part for run in all_runs(context)))
+    wait_until(lambda: any(run.job == part for run in all_runs(context)), f"{part} begins", 0.01)
     if settings.fit_seconds:
-        until(lambda: bool(fits(pid)))
+        wait_until(lambda: fits(pid), "a fit begins", 0.01)
     time.sleep(after)
     kill(scheduler, pid)
     began = len(schedulers(context))
     # Where it is fitted changes nothing of what is found; in the scheduler itself it is quicker.
     pid = scheduler.begin(settings.model_copy(update={"fit_seconds": 0}))
     try:
-        until(lambda: is_cycle_done(context))
-        until(lambda: schedulers(context) == ["stopped"] * began + ["running"])
+        wait_until(lambda: is_cycle_done(context), "the cycle is done")
+        wait_until(
+            lambda: schedulers(context) == ["stopped"] * began + ["running"], "one scheduler runs"
+        )
     finally:
         scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
@@ -166,7 +162,7 @@ def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -
 def seconds_of_each_part(scheduler: Scheduler, settings: Settings) -> dict[str, float]:
     context = open_context(settings)
     pid = scheduler.begin(settings)
-    until(lambda: is_cycle_done(context))
+    wait_until(lambda: is_cycle_done(context), "the cycle is done")
     scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
     # The first of each: a second refit, after comparing, has nothing to do.
@@ -227,11 +223,12 @@ def test_two_schedulers_and_four_web_workers_run_each_job_once(
     context = open_context(settings)
     with serving(settings, workers=4) as address:
         pids = [scheduler.begin(settings)]
-        until(lambda: bool(all_runs(context)))
+        wait_until(lambda: all_runs(context), "a run begins")
         other = subprocess.Popen(command("scheduler"), env=as_environment(settings), cwd=ROOT)
         try:
-            until(lambda: is_cycle_done(context))
-            until(lambda: sum(run.job == "scheduler" for run in all_runs(context)) == 2)
+            wait_until(lambda: is_cycle_done(context), "the cycle is done")
+            wait_until(lambda: len(schedulers(context)) == 2, "the other scheduler begins")
+            # What it might do twice, it would do at once.
             time.sleep(1)
             with urllib.request.urlopen(f"{address}/v1/status") as answer:
                 assert answer.status == 200
@@ -263,7 +260,7 @@ class OwnPostgresql:
         for process in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(family, timeout=10)
+        psutil.wait_procs(family, timeout=BOUND)
 
     def start(self) -> None:
         self.server.ensure_postgres_running()
@@ -280,7 +277,7 @@ def own_postgresql() -> Iterator[OwnPostgresql]:
 
 def ask(address: str, path: str) -> tuple[int, dict[str, str]]:
     try:
-        with urllib.request.urlopen(address + path, timeout=30) as answer:
+        with urllib.request.urlopen(address + path, timeout=BOUND) as answer:
             return answer.status, dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:
@@ -301,7 +298,7 @@ def test_a_database_that_is_killed_and_comes_back(
     with serving(settings) as address:
         pid = scheduler.begin(settings)
         try:
-            until(lambda: is_cycle_done(context))
+            wait_until(lambda: is_cycle_done(context), "the cycle is done")
             assert [ask(address, path)[0] for path in paths] == [200, 200, 200]
             own_postgresql.kill()
             for path in paths:
@@ -312,11 +309,14 @@ def test_a_database_that_is_killed_and_comes_back(
             assert ask(address, "/readyz")[0] == 503
             time.sleep(1)
             own_postgresql.start()
-            until(lambda: [ask(address, path)[0] for path in paths] == [200, 200, 200])
+            wait_until(
+                lambda: [ask(address, path)[0] for path in paths] == [200, 200, 200],
+                "readers are answered again",
+            )
             with context.database.writing() as connection:  # as if the kill had cut it short
                 (renew,) = [run for run in all_runs(context) if run.job == "renew"]
                 runs.finish(connection, renew.run_id, "stopped", None, {}, renew.started_at)
-            until(lambda: is_cycle_done(context))
+            wait_until(lambda: is_cycle_done(context), "the cycle is done")
         finally:
             scheduler.end(pid, signal.SIGTERM)
     (renew,) = [run for run in all_runs(context) if run.job == "renew"]

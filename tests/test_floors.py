@@ -325,15 +325,3 @@ def _found(pattern: re.Pattern[str]) -> list[str]:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
         if (match := pattern.search(line))
     ]
-
-
-def test_tests_mirror_the_code() -> None:
-    """tests/forecast/test_paths.py belongs to forecast/paths.py; at the root are rules for all."""
-    wrong = []
-    for path in tracked():
-        inside = path.relative_to(ROOT)
-        if inside.parts[0] == "tests" and path.name.startswith("test_") and len(inside.parts) > 2:
-            source = ROOT / Path(*inside.parts[1:-1]) / path.name.removeprefix("test_")
-            if not source.is_file() and not source.with_suffix("").is_dir():
-                wrong.append(f"{inside}: no {source.relative_to(ROOT)}")
-    assert not wrong

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PROCESS
+
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "scripts"
 
@@ -42,7 +44,7 @@ def project(tmp_path: Path) -> Path:
     """A folder with the scripts and an environment with the pip that this Python brings."""
     folder = tmp_path / "a project of 100 %"
     shutil.copytree(SCRIPTS, folder / "scripts")
-    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True, timeout=300)
+    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True, timeout=PROCESS)
     return folder
 
 
@@ -55,7 +57,7 @@ def install(project: Path, lock: str, **environment: str) -> subprocess.Complete
         env=kept | {"PIP_CONFIG_FILE": os.devnull} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PROCESS,
     )
 
 
@@ -137,7 +139,7 @@ def quietly(project: Path, said: str, status: int = 1) -> subprocess.CompletedPr
         cwd=project,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PROCESS,
     )
 
 

@@ -8,7 +8,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,6 +18,8 @@ from typing import Any
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import EnvironBuilder
+
+from tests.support.waiting import BOUND, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = (ROOT / "deploy" / "nginx.conf").read_text("utf-8")
@@ -115,7 +116,7 @@ class House:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         try:
             with urllib.request.urlopen(
-                urllib.request.Request(self.address, headers=named), timeout=10
+                urllib.request.Request(self.address, headers=named), timeout=BOUND
             ) as answer:
                 return answer.status, answer.headers["Content-Type"], json.load(answer)
         except urllib.error.HTTPError as error:
@@ -125,15 +126,15 @@ class House:
             return 0, "", None
 
     def until(self, is_so: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 10
-        while not is_so():
-            assert self.child.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        def is_so_or_ended() -> bool:
+            assert self.child.poll() is None, "nginx ended"
+            return is_so()
+
+        wait_until(is_so_or_ended, "nginx answers so")
 
     def stop(self) -> None:
         self.child.terminate()
-        self.child.wait(10)
+        self.child.wait(BOUND)
         self.names.stop()
         for replica in self.replicas:
             replica.stop()

@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from service.store import keys, runs
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, serving
 from tests.support.away import Away
+from tests.support.waiting import BOUND, wait_until
 
 _PROMETHEUS = shutil.which("prometheus")
 pytestmark = pytest.mark.skipif(_PROMETHEUS is None, reason="no prometheus is at hand")
@@ -59,7 +59,7 @@ def watching(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict
 
     def alerts() -> dict[str, Any]:
         try:
-            with urllib.request.urlopen(f"http://{address}/api/v1/alerts", timeout=5) as answer:
+            with urllib.request.urlopen(f"http://{address}/api/v1/alerts", timeout=BOUND) as answer:
                 found = json.load(answer)["data"]["alerts"]
         except OSError:
             assert child.poll() is None, (folder / "log").read_text("utf-8")
@@ -70,15 +70,19 @@ def watching(config: dict[str, Any], folder: Path) -> Iterator[Callable[[], dict
         yield alerts
     finally:
         child.terminate()
-        child.wait(20)
+        child.wait(BOUND)
 
 
 def until(alerts: Callable[[], dict[str, Any]], *names: str) -> dict[str, Any]:
     """The alerts, once those of the names are among them."""
-    deadline = time.monotonic() + 30
-    while not set(names) <= set(found := alerts()):
-        assert time.monotonic() < deadline, sorted(found)
-        time.sleep(0.1)
+    found: dict[str, Any] = {}
+
+    def have_begun() -> bool:
+        found.clear()
+        found.update(alerts())
+        return set(names) <= set(found)
+
+    wait_until(have_begun, f"the alerts {', '.join(names)}")
     return found
 
 
@@ -107,9 +111,9 @@ def test_alerts_about_jobs_begin_and_name_the_job(
             assert "CrossingsGone" not in found
             with context.database.writing() as connection:
                 for number in range(3):
-                    run_id = runs.claim(connection, "weather", f"{number}", now)
-                    assert run_id
-                    runs.finish(connection, run_id, "failed", "for the test", {}, now)
+                    claimed = runs.claim(connection, "weather", f"{number}", now)
+                    assert claimed
+                    runs.finish(connection, claimed, "failed", "for the test", {}, now)
             found = until(alerts, "CrossingsJobsFail")
             assert found["CrossingsJobsFail"]["state"] == "firing"
             assert "The job weather failed" in found["CrossingsJobsFail"]["annotations"]["summary"]

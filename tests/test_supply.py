@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PROCESS
+
 ROOT = Path(__file__).resolve().parent.parent
 PIN = re.compile(r"^([a-z0-9][a-z0-9-]*)==([^\s;]+)", re.MULTILINE)
 HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
@@ -24,7 +26,9 @@ def needs(tool: str) -> pytest.MarkDecorator:
 def test_the_bill_names_every_locked_package_with_its_hashes(tmp_path: Path) -> None:
     files = [tmp_path / "one.json", tmp_path / "two.json"]
     for file in files:
-        subprocess.run([ROOT / "scripts/sbom", file], check=True, capture_output=True, timeout=120)
+        subprocess.run(
+            [ROOT / "scripts/sbom", file], check=True, capture_output=True, timeout=PROCESS
+        )
     assert files[0].read_bytes() == files[1].read_bytes()
     bill = json.loads(files[0].read_text("utf-8"))
     assert bill["bomFormat"] == "CycloneDX"
@@ -48,7 +52,7 @@ def test_an_audit_that_could_not_be_made_says_so() -> None:
         env=os.environ | nowhere,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PROCESS,
     )
     assert done.stdout.startswith("NOT AUDITED: ")
     assert "0 known vulnerabilities" not in done.stdout

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
 from forecast.paths import Paths, interval_probabilities
-from service.answers.checks import check_whole
+from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 
 Level: TypeAlias = Literal[50, 80, 90, 95, 99]
@@ -16,14 +16,14 @@ LEVELS: tuple[int, ...] = get_args(Level)
 """Levels, in per cent, of the central bands that can be asked for."""
 
 
-def bands(paths: Paths, horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
-    """One row a day, ``horizon_days`` 1 to `horizon` counted from the day after the figures.
+def bands(ahead: Ahead, horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
+    """One row a day, as many as `horizon`; ``horizon_days`` counts from the last figure.
 
     Returns
     -------
     list of dict
         ``time date horizon_days median mean p_zero lo50 hi50 …``; counts in whole people or
-        boats, the mean in hundredths.
+        boats, the mean in hundredths; and ``note``, of a day that is over without a figure.
 
     Raises
     ------
@@ -31,16 +31,17 @@ def bands(paths: Paths, horizon: int, levels: Sequence[int]) -> list[dict[str, A
         If the horizon is longer than the paths, or a level is not one of `LEVELS`.
     """
     check_levels(levels)
-    check_whole("horizon", horizon, 1, paths.horizon)
-    columns = _columns(paths, levels)
+    begin, end = ahead.skipped, ahead.end(horizon)
+    columns = _columns(ahead.paths, levels)
     return [
         {
             "time": f"{day}T00:00:00Z",
             "date": str(day),
-            "horizon_days": ahead + 1,
+            "horizon_days": at + 1,
         }
-        | {name: values[ahead] for name, values in columns.items()}
-        for ahead, day in enumerate(paths.dates[:horizon].tolist())
+        | {name: values[at] for name, values in columns.items()}
+        | {"note": ahead.note(day)}
+        for at, day in enumerate(ahead.paths.dates[begin:end].tolist(), start=begin)
     ]
 
 

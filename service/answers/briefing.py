@@ -12,7 +12,7 @@ from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import instant, span_before
+from service.clock import in_words, instant, span_before
 from service.store import observations
 from service.store.observations import AsOf
 
@@ -46,14 +46,14 @@ def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str,
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
-    return _brief(series, beside, as_of)
+    return _brief(series, beside, as_of, desk.today())
 
 
 def briefing_of(desk: Desk, view: View) -> dict[str, Any]:
     """The same of the figures that an issue was made of, whatever was said of them since."""
     issue = view.issue
     beside = {name: desk.known_beside(issue, name) for name in _others(issue.series_id)}
-    return _brief(view.known, beside, issue.as_of)
+    return _brief(view.known, beside, issue.as_of, desk.today())
 
 
 def _others(series_id: str) -> list[str]:
@@ -61,7 +61,10 @@ def _others(series_id: str) -> list[str]:
 
 
 def _brief(
-    series: DailySeries, beside: Mapping[str, DailySeries | None], as_of: AsOf | None
+    series: DailySeries,
+    beside: Mapping[str, DailySeries | None],
+    as_of: AsOf | None,
+    today: dt.date,
 ) -> dict[str, Any]:
     last = as_date(series.data_through)
     answer: dict[str, Any] = {
@@ -76,7 +79,7 @@ def _brief(
     answer["last_day"]["beside"] = {
         name: one.on(last) for name, one in beside.items() if one is not None and last in one
     }
-    answer["sentence"] = _sentence(answer, last)
+    answer["sentence"] = _sentence(answer, last, today)
     return answer
 
 
@@ -111,14 +114,14 @@ def _as_of(as_of: AsOf | None, last: dt.date) -> str:
     return instant(as_of) if isinstance(as_of, dt.datetime) else as_of.isoformat()
 
 
-def _sentence(answer: dict[str, Any], last: dt.date) -> str:
+def _sentence(answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
     unit, day, year = answer["unit"], answer["last_day"], answer["year_to_date"]
     link = "in" if unit == "people" else "with"
     others = "".join(f" {link} {count:,} {name}" for name, count in day["beside"].items())
-    text = (
-        f"{last:%-d %B %Y}: {day['value']:,} {unit}{others}; "
-        f"{year['value']:,} {unit} in {last.year} so far"
-    )
+    span = f"in {last.year} so far" if last.year == today.year else f"in {last.year} to that day"
+    if (last.month, last.day) == (12, 31):
+        span = f"in the whole of {last.year}"
+    text = f"{in_words(last)}: {day['value']:,} {unit}{others}; {year['value']:,} {unit} {span}"
     compared = [
         f"{_beside(row)} by the same day of {row['year']} ({row['value']:,})"
         for row in year["against"][:2]

@@ -7,15 +7,16 @@ __all__ = ["capacity"]
 from collections.abc import Sequence
 from typing import Any
 
-from forecast.paths import Paths, interval_probabilities, quantiles
+from forecast.paths import interval_probabilities, quantiles
 from forecast.series import DailySeries
+from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
 from service.answers.checks import check_number, check_whole
 
 
 def capacity(
     known: DailySeries,
-    paths: Paths,
+    ahead: Ahead,
     stay_days: int,
     share: float,
     horizon: int,
@@ -26,7 +27,8 @@ def capacity(
     Parameters
     ----------
     known : DailySeries
-        The figures before the paths: who arrived less than `stay_days` ago is still there.
+        The figures before the paths: who arrived less than `stay_days` ago is still there. So
+        is, as simulated, who arrived on the days since.
     share : float
         Probability with which the places suffice.
 
@@ -35,7 +37,7 @@ def capacity(
     dict
         ``stay_days share horizon``; ``places_peak``, which suffices on every day of the horizon
         at once with probability `share`; and ``rows`` of ``time date horizon_days median mean
-        places lo50 hi50 …``, where ``places`` suffices on that day with probability `share`.
+        places lo50 hi50 … note``, where ``places`` suffices on that day with probability `share`.
 
     Raises
     ------
@@ -43,12 +45,12 @@ def capacity(
         If a number lies outside what can be asked, or who is still there is not known, as the
         figures begin later than a stay before the paths.
     """
-    check_whole("horizon", horizon, 1, paths.horizon)
     check_whole("stay_days", stay_days, 1, min(400, len(known) + 1))
     check_number("share", share, 0.5, 0.999)
     check_levels(levels)
-    near = paths.upto(horizon)
-    present = near.present(stay_days, known.values)  # (n_paths, horizon)
+    begin, end = ahead.skipped, ahead.end(horizon)
+    near = ahead.paths.upto(end)
+    present = near.present(stay_days, known.values)[:, begin:]  # (n_paths, horizon)
     bounds = [p for level in levels for p in interval_probabilities(level)]
     names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
     middle, places, *rest = quantiles(present, [0.5, share, *bounds]).tolist()
@@ -57,13 +59,14 @@ def capacity(
         {
             "time": f"{day}T00:00:00Z",
             "date": str(day),
-            "horizon_days": at + 1,
+            "horizon_days": begin + at + 1,
             "median": middle[at],
             "mean": means[at],
             "places": places[at],
         }
         | {name: values[at] for name, values in zip(names, rest, strict=True)}
-        for at, day in enumerate(near.dates.tolist())
+        | {"note": ahead.note(day)}
+        for at, day in enumerate(near.dates[begin:].tolist())
     ]
     return {
         "stay_days": stay_days,

@@ -7,7 +7,6 @@ __all__ = ["CAUSE_NAMES", "changes"]
 import datetime as dt
 from typing import Any
 
-from forecast.series import as_date
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotFound
 from service.store import notes
@@ -39,9 +38,9 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each day that
-        both issues forecast: ``time date before … after``, where before and the causes add up to
-        after; and ``totals`` of the first 7 and 28 of these days, alike.
+        ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each coming day
+        that both issues forecast: ``time date before … after``, where before and the causes add up
+        to after; and ``totals`` of the first 7 and 28 of these days, alike.
 
     Raises
     ------
@@ -52,7 +51,7 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
     """
     with desk.context.database.reading() as connection:
         chain = _chain(connection, view, since)
-    first = as_date(view.paths.start)
+    first = view.ahead.first
     length = min(
         len(note["before"]) - (first - dt.date.fromisoformat(note["from"])).days for note in chain
     )

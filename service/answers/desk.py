@@ -20,7 +20,8 @@ from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
-from service.clock import end_of_day, utc_now
+from service.answers.view import View, day_after, day_of
+from service.clock import end_of_day, uk_day, utc_now
 from service.context import Context
 from service.registry import RegistryError, load, named
 from service.sources.base import PREVENTIONS
@@ -38,27 +39,6 @@ UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
 _KEPT = 24
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class View:
-    """One issue of one series, as one model of it sees the future.
-
-    Attributes
-    ----------
-    known : DailySeries
-        The figures as they were known when the issue was made, up to its `data_through`.
-    moment : datetime
-        The moment that "yesterday" is told from: now for the latest issue; for one that is asked
-        for by its id, when it was issued; by a moment, that moment.
-    """
-
-    issue: Issue
-    entry: Entry
-    paths: Paths
-    known: DailySeries
-    state: State
-    moment: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -85,12 +65,17 @@ class Desk:
         self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
 
+    def today(self) -> dt.date:
+        """The UK day of now."""
+        return uk_day(self.clock())
+
     def view(
         self,
         series_id: str,
         issue_id: str = "latest",
         model: str = "champion",
         as_of: AsOf | None = None,
+        first: dt.date | None = None,
     ) -> View:
         """Lay out an issue of a series.
 
@@ -98,6 +83,8 @@ class Desk:
         ----------
         as_of : date | datetime | None
             The issue that stood then: at that instant, or at the end of that UK day.
+        first : date | None
+            The day from which on is looked ahead; None: see `View.today`.
 
         Raises
         ------
@@ -113,7 +100,7 @@ class Desk:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            return self._laid_out(series_id, model, now)
+            return self._laid_out(series_id, model, now, first)
         with self.context.database.reading() as connection:
             if as_of is None:
                 issue = self._issue(connection, series_id, issue_id)
@@ -124,9 +111,13 @@ class Desk:
             state = self.state(connection, issue, now)
             entry, paths = self._drawn(connection, issue, model)
             known = self._known(connection, issue)
-        return View(issue, entry, paths, known, state, moment)
+            today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
+        over = (first or today) < uk_day(now)
+        return View(issue, entry, paths, known, state, moment, today, first or today, over)
 
-    def _laid_out(self, series_id: str, model: str, now: dt.datetime) -> View:
+    def _laid_out(
+        self, series_id: str, model: str, now: dt.datetime, first: dt.date | None
+    ) -> View:
         """The newest issue, from memory unless the store has moved on."""
         mark = self._mark(series_id)
         kept = self._newest.get((series_id, model))
@@ -141,7 +132,11 @@ class Desk:
             self._newest[series_id, model] = kept  # as many as there are models
         facts = replace(kept.facts, not_written=self.context.database.not_written())
         state = state_of(kept.issue, facts, now, self.context.settings)
-        return View(kept.issue, kept.entry, kept.paths, kept.known, state, now)
+        issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
+        over = (first or today) < uk_day(now)
+        return View(
+            issue, kept.entry, kept.paths, kept.known, state, now, today, first or today, over
+        )
 
     def check_series(self, series_id: str) -> None:
         """Raise `NotFound` unless the series is served."""
@@ -274,12 +269,8 @@ class Desk:
 
     def _last_run(self, connection: Connection, job: str) -> Run | None:
         """The last run that ended by itself; of the ingests, of the source that is set."""
-        named = self.context.settings.source
-        for run in runs.recent(connection, job):
-            if run.outcome not in ("running", "stopped"):
-                if job != "ingest" or run.detail.get("source", named) == named:
-                    return run
-        return None
+        source = self.context.settings.source if job == "ingest" else None
+        return next(iter(runs.ended(connection, job, source)), None)
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:

@@ -6,28 +6,27 @@ __all__ = ["exceedance"]
 
 from typing import Any
 
-from forecast.paths import Paths
+from service.answers.ahead import Ahead
 from service.answers.checks import MOST_THRESHOLD, check_whole
 
 
-def exceedance(paths: Paths, threshold: int, window: int, horizon: int) -> dict[str, Any]:
+def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[str, Any]:
     """P(sum of `window` days > `threshold`) for each run of days within the horizon.
 
     Returns
     -------
     dict
         ``threshold window horizon p_any``, the probability of at least one such run within the
-        horizon, and ``rows`` of ``time date to horizon_days p_above``, a row for each first day.
+        horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
 
     Raises
     ------
     BadQuestion
         If a number lies outside what can be asked.
     """
-    check_whole("horizon", horizon, 1, paths.horizon)
+    near = ahead.upto(horizon)
     check_whole("window", window, 1, horizon)
     check_whole("threshold", threshold, 0, MOST_THRESHOLD)
-    near = paths.upto(horizon)
     chances = near.exceedance(threshold, window).round(4).tolist()
     days = near.dates.tolist()
     rows = [
@@ -35,8 +34,9 @@ def exceedance(paths: Paths, threshold: int, window: int, horizon: int) -> dict[
             "time": f"{days[at]}T00:00:00Z",
             "date": str(days[at]),
             "to": str(days[at + window - 1]),
-            "horizon_days": at + 1,
+            "horizon_days": ahead.skipped + at + 1,
             "p_above": chance,
+            "note": ahead.note(days[at]),
         }
         for at, chance in enumerate(chances)
     ]

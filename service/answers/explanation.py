@@ -20,13 +20,14 @@ def explanation(desk: Desk, view: View) -> dict[str, Any]:
     -------
     dict
         ``method``; ``yearly_mean``, of a day of the last year; ``factors``, their names;
-        ``rows``, one a day: ``time date horizon_days yearly_mean … mean``, where the yearly mean
-        and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days, alike.
+        ``rows``, one a day: ``time date horizon_days yearly_mean … mean note``, where the yearly
+        mean and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days,
+        alike.
 
     Raises
     ------
     NotFound
-        If nothing was said of the issue when it was made.
+        If nothing was said of the issue, or of these days, when it was made.
     """
     with desk.context.database.reading() as connection:
         note = notes.read(connection, view.issue.issue_id, notes.EXPLANATION)
@@ -34,18 +35,26 @@ def explanation(desk: Desk, view: View) -> dict[str, Any]:
         raise NotFound(f"issue {view.issue.issue_id} has no explanation")
     factors: dict[str, list[float]] = note["factors"]
     base, mean = note["yearly_mean"], note["mean"]
+    ahead, length = view.ahead, len(mean)
+    begin = ahead.skipped
+    if begin >= length:
+        last = view.paths.dates[length - 1]
+        raise NotFound(f"issue {view.issue.issue_id} explains days to {last}, not {ahead.first}")
     rows = [
         {"time": f"{day}T00:00:00Z", "date": str(day), "horizon_days": at + 1, "yearly_mean": base}
         | {_key(name): share[at] for name, share in factors.items()}
-        | {"mean": mean[at]}
-        for at, day in enumerate(view.paths.dates[: len(mean)].tolist())
+        | {"mean": mean[at], "note": ahead.note(day)}
+        for at, day in enumerate(view.paths.dates[begin:length].tolist(), start=begin)
     ]
     totals = [
         {"days": days, "yearly_mean": round(base * days, 3)}
-        | {_key(name): round(sum(share[:days]), 3) for name, share in factors.items()}
-        | {"mean": round(sum(mean[:days]), 3)}
+        | {
+            _key(name): round(sum(share[begin : begin + days]), 3)
+            for name, share in factors.items()
+        }
+        | {"mean": round(sum(mean[begin : begin + days]), 3)}
         for days in SPANS
-        if days <= len(mean)
+        if days <= length - begin
     ]
     return {
         "method": note["method"],

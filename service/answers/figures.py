@@ -57,8 +57,11 @@ def figures(
 
 
 def last_of(view: View, days: int) -> list[dict[str, Any]]:
-    """Rows ``date value`` of the last so many days that an issue was made of."""
+    """Rows ``date value`` of what an issue was made of, of so many days before it looks ahead."""
+    begin = view.first - dt.timedelta(days=days)
     dates, values = view.known.dates[-days:].tolist(), view.known.values[-days:].tolist()
     return [
-        {"date": day.isoformat(), "value": value} for day, value in zip(dates, values, strict=True)
+        {"date": day.isoformat(), "value": value}
+        for day, value in zip(dates, values, strict=True)
+        if day >= begin
     ]

@@ -27,7 +27,7 @@ def chance(view: View, threshold: int, window: int, horizon: int) -> dict[str, A
     BadQuestion
         If a number lies outside what can be asked.
     """
-    found = exceedance(view.paths, threshold, window, horizon)
+    found = exceedance(view.ahead, threshold, window, horizon)
     asked = {name: found[name] for name in ("threshold", "window", "horizon")}
     return {"time": instant(view.issue.issued_at), "value": found["p_any"]} | asked
 

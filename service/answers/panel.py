@@ -8,6 +8,7 @@ import datetime as dt
 from typing import Any
 
 from forecast.series import as_date
+from service.answers.ahead import Ahead
 from service.answers.bands import bands
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
@@ -34,7 +35,7 @@ def panel(
     ----------
     first, last : date | None
         The span, both included, clipped to what there is. None: the last `PAST_DAYS` days of
-        figures, and four weeks ahead.
+        figures, the days since, and four weeks ahead.
     as_of : date | datetime | None
         The figures shown as actuals: for days up to it, or as known then; None: as they stand.
 
@@ -46,14 +47,14 @@ def panel(
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)
     first = first or start - dt.timedelta(days=PAST_DAYS)
-    last = last or start + dt.timedelta(days=_AHEAD - 1)
+    last = last or view.first + dt.timedelta(days=_AHEAD - 1)
     if first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:
         found = observations.current(connection, view.issue.series_id, as_of, first, last)
     rows = {row.date: _EMPTY | {"actual": row.value} for row in found}
     horizon = (min(last, end) - start).days + 1
-    for ahead in bands(paths, horizon, _LEVELS) if horizon > 0 else []:
+    for ahead in bands(Ahead.of(paths), horizon, _LEVELS) if horizon > 0 else []:
         day = dt.date.fromisoformat(ahead["date"])
         if day >= first:
             rows[day] = rows.get(day, _EMPTY) | {name: ahead[name] for name in COLUMNS[3:]}

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast.paths import Paths, quantiles
-from service.answers.checks import check_whole
+from forecast.paths import quantiles
+from service.answers.ahead import Ahead
 
 
-def quiet(paths: Paths, horizon: int) -> dict[str, Any]:
+def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
     """Distributions of the longest run of days without arrivals, and of the number of such days.
 
     Both within the horizon alone: days before it do not lengthen a run.
@@ -30,8 +30,7 @@ def quiet(paths: Paths, horizon: int) -> dict[str, Any]:
     BadQuestion
         If the horizon is longer than the paths.
     """
-    check_whole("horizon", horizon, 1, paths.horizon)
-    near = paths.upto(horizon)
+    near = ahead.upto(horizon)
     run, count = near.longest_quiet_run(), near.quiet_days()
     columns = {
         "p_longest_run": _shares(run, horizon),

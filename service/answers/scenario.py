@@ -10,7 +10,7 @@ __all__ = ["LEVEL_PERCENT", "PEOPLE_PER_BOAT", "Scenario", "scenario"]
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from forecast import joint
@@ -108,7 +108,8 @@ def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int)
             f"weather: the model {model} of issue {issue.issue_id} uses no weather{why}, "
             "so that calm or rough days change nothing in it"
         )
-    days = view.paths.dates[:horizon].tolist()
+    end = view.ahead.end(horizon)
+    days = view.paths.dates[:end].tolist()
     for day in weather:
         if day not in days:
             raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
@@ -116,13 +117,14 @@ def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int)
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
     # As far as the issue was drawn, so that the days before the first assumed one stay as they are.
     drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
-    return drawn.upto(min(max(horizon, _LEAST_DAYS), issue.horizon_days))
+    return drawn.upto(min(max(end, view.ahead.skipped + _LEAST_DAYS), issue.horizon_days))
 
 
 def _answered(view: View, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
+    ahead = replace(view.ahead, paths=paths)
     return {
-        "rows": bands(paths, horizon, levels),
-        "totals": periods(view.known, paths, view.moment, _PERIODS, levels),
+        "rows": bands(ahead, horizon, levels),
+        "totals": periods(view.known, ahead, _PERIODS, levels),
     }
 
 

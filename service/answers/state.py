@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ABOUT_NOW", "WATCHED", "Facts", "Reason", "State", "issue_limit", "state_of"]
+__all__ = ["ABOUT_NOW", "AGED", "WATCHED", "Facts", "Reason", "State", "issue_limit", "state_of"]
 
 import datetime as dt
 from collections.abc import Mapping
@@ -35,6 +35,9 @@ ABOUT_NOW = frozenset(
     }
 )
 """Reasons that say nothing of an issue that was made long ago."""
+
+AGED = frozenset({"figures_old", "source_late"})
+"""Reasons that say that the figures are old."""
 
 _ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
 _LIVE_SOURCES = {"govuk": "GOV.UK"}

@@ -13,9 +13,10 @@ import numpy.typing as npt
 
 from forecast.paths import Paths, interval_probabilities, quantiles
 from forecast.series import DailySeries, as_date
+from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
 from service.answers.errors import BadQuestion
-from service.clock import span_before, uk_day
+from service.clock import span_before
 
 _DAY = dt.timedelta(days=1)
 Span = tuple[dt.date, dt.date]
@@ -40,7 +41,7 @@ def _year(day: dt.date) -> Span:
     return dt.date(day.year, 1, 1), dt.date(day.year, 12, 31)
 
 
-# Of the first day after the figures, and of yesterday, UK time.
+# Of the day from which on is looked ahead, and of the day before it.
 _SPANS: dict[str, Callable[[dt.date, dt.date], Span]] = {
     "next_7_days": lambda first, _: (first, first + 6 * _DAY),
     "next_28_days": lambda first, _: (first, first + 27 * _DAY),
@@ -49,7 +50,7 @@ _SPANS: dict[str, Callable[[dt.date, dt.date], Span]] = {
     "this_month": lambda first, _: _month(first),
     "next_month": lambda first, _: _month(_month(first)[1] + _DAY),
     "this_quarter": lambda first, _: _quarter(first),
-    "year_to_date": lambda _, yesterday: (dt.date(yesterday.year, 1, 1), yesterday),
+    "year_to_date": lambda _, before: (dt.date(before.year, 1, 1), before),
     "calendar_year": lambda first, _: _year(first),
 }
 PERIODS = tuple(_SPANS)
@@ -57,23 +58,17 @@ PERIODS = tuple(_SPANS)
 
 
 def periods(
-    known: DailySeries,
-    paths: Paths,
-    moment: dt.datetime,
-    names: Sequence[str],
-    levels: Sequence[int],
+    known: DailySeries, ahead: Ahead, names: Sequence[str], levels: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """One row for each period of `names`, counted from the day after the figures.
+    """One row for each period of `names`, counted from the first day of the answer.
 
     Parameters
     ----------
     known : DailySeries
         The figures, up to the day before the paths begin.
-    moment : datetime
-        What "yesterday" is told from.
 
-    ``year_to_date`` alone runs to yesterday, UK time; what is not yet published of it is
-    simulated. A period that begins before the figures or ends after the simulated days has null
+    ``year_to_date`` alone runs to the day before the first; what is not yet published of a period
+    is simulated. A period that begins before the figures or ends after the simulated days has null
     for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is
     the sum of the same days a year earlier (see `service.clock.span_before`), as then known, or
     null where the figures do not reach.
@@ -90,12 +85,10 @@ def periods(
             "periods", f"some of {allowed}, each once", ",".join(names)[:40] or "none"
         )
     check_levels(levels)
-    first = as_date(paths.start)
-    yesterday = uk_day(moment) - _DAY
     rows = []
     for name in names:
-        begin, end = _SPANS[name](first, yesterday)
-        rows.append({"period": name} | _row(known, paths, begin, end, levels))
+        begin, end = _SPANS[name](ahead.first, ahead.first - _DAY)
+        rows.append({"period": name} | _row(known, ahead.paths, begin, end, levels))
     return rows
 
 

@@ -12,9 +12,9 @@ from typing import Any
 from flask import Response, current_app, request
 
 from service.answers.desk import Desk, View
-from service.api.queries import IssueQuery
+from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, WhichQuery
 from service.api.representation import Rendered, chosen, render, reply
-from service.clock import instant, uk_day
+from service.clock import instant
 from service.sources.figures import ATTRIBUTION
 
 _MOST_BYTES = 32 * 1024 * 1024
@@ -26,9 +26,11 @@ def desk() -> Desk:
     return found
 
 
-def view_of(series_id: str, asked: IssueQuery) -> View:
-    """The issue that a question is about."""
-    return desk().view(series_id, asked.issue, asked.model, asked.as_of)
+def view_of(series_id: str, asked: WhichQuery) -> View:
+    """The issue that a question is about, looked at from the day that is asked."""
+    model = asked.model if isinstance(asked, IssueQuery) else "champion"
+    first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
+    return desk().view(series_id, asked.issue, model, asked.as_of, first)
 
 
 def head(view: View) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def head(view: View) -> dict[str, Any]:
         "model_version": view.entry.version,
         "origin": issue.origin.isoformat(),
         "data_through": issue.data_through.isoformat(),
+        "from": view.first.isoformat(),
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
         **view.state.said(),
@@ -66,8 +69,8 @@ def about(
         Whatever the answer depends on that is neither in the question nor in the issue.
     """
     kind = chosen(table=True)
-    today = uk_day(view.moment)  # what "yesterday" is told from
-    key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, today, beside)
+    days = view.today, view.first
+    key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, days, beside)
     kept: _Kept = current_app.extensions.setdefault("kept", _Kept())
     found = kept.get(key)
     if found is None:

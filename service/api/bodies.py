@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from service.answers.bands import Level
 from service.answers.scenario import LEVEL_PERCENT, PEOPLE_PER_BOAT
-from service.api.queries import DATE, Moment
+from service.api.queries import DATE, Day, Moment
 
 
 def _by_day(value: Any) -> Any:
@@ -48,10 +48,13 @@ class ScenarioBody(BaseModel):
         dict[dt.date, Literal["calm", "mixed", "rough"]], BeforeValidator(_by_day)
     ] = Field(
         default_factory=dict,
-        max_length=400,
+        max_length=1600,
         description="Weather by day, where the model of the issue uses weather.",
     )
-    horizon: int = Field(28, strict=True, ge=1, le=400, description="Days ahead.")
+    first: Day | None = Field(
+        None, alias="from", description="First day of the answer, as of the forecast."
+    )
+    horizon: int = Field(28, strict=True, ge=1, le=1600, description="Days from `from` on.")
     levels: tuple[Level, ...] = Field(
         (50, 80, 95),
         min_length=1,

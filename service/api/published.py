@@ -91,7 +91,7 @@ def scenarios(series_id: str, json_data: bodies.ScenarioBody) -> Response:
     """Answer a what-if beside the unchanged forecast; nothing of it is stored."""
     asked = json_data
     chosen(table=False)
-    view = desk().view(series_id, asked.issue, asked.model, asked.as_of)
+    view = desk().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
     assumed = scenario.Scenario(asked.level_percent, asked.people_per_boat, asked.weather)
     found = scenario.scenario(desk(), view, assumed, asked.horizon, asked.levels)
     answer = reply(render(head(view) | found, JSON))

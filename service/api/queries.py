@@ -5,11 +5,13 @@ from __future__ import annotations
 __all__ = [
     "DATE",
     "AgeQuery",
+    "AheadQuery",
     "BriefingQuery",
     "CapacityQuery",
     "ChanceQuery",
     "ChangesQuery",
     "ExceedanceQuery",
+    "ExplanationQuery",
     "ForecastQuery",
     "IssueQuery",
     "IssuesQuery",
@@ -126,7 +128,7 @@ def _as_text(example: str, **schema: Any) -> WithJsonSchema:
 Horizon = Annotated[
     int,
     BeforeValidator(_whole),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 400}),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1600}),
 ]
 Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[
@@ -158,6 +160,13 @@ _LEVELS = Field(
     json_schema_extra={"default": "50,80,95"},
 )
 _THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}."
+_HORIZON = "Days from `from` on, as far as the issue reaches: 400 on the day on which it is made."
+_FROM = Field(
+    None,
+    alias="from",
+    description="First day of the answer: today (UK), with `as_of` the day after a date or the UK "
+    "day of an instant, and of an `issue` named by its id the day after its figures, unless given.",
+)
 _MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
 
 
@@ -205,10 +214,16 @@ class IssueQuery(WhichQuery):
     model: str = _MODEL
 
 
-class ForecastQuery(IssueQuery):
+class AheadQuery(IssueQuery):
+    """What answers that look ahead take."""
+
+    first: Day | None = _FROM
+
+
+class ForecastQuery(AheadQuery):
     """How far, which bands, of which issue."""
 
-    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    horizon: Horizon = Field(28, description=_HORIZON)
     levels: Levels = _LEVELS
     format: Literal["json", "csv", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
@@ -217,47 +232,53 @@ class ForecastQuery(IssueQuery):
     )
 
 
-class TotalsQuery(IssueQuery):
+class TotalsQuery(AheadQuery):
     """Which spans, which bands, of which issue."""
 
     periods: Periods | None = Field(
         None,
         description=f"Periods by name: {', '.join(PERIODS)}. All of them when nothing is given.",
     )
-    first: Day | None = Field(None, alias="from", description="First day of a span of your own.")
+    first: Day | None = Field(
+        None, alias="from", description="As elsewhere; with `to`, first day of a span of your own."
+    )
     last: Day | None = Field(None, alias="to", description="Last day of a span of your own.")
     levels: Levels = _LEVELS
 
     @model_validator(mode="after")
     def _one_way(self) -> TotalsQuery:
-        if (self.first is None) != (self.last is None):
-            raise ValueError("expected both `from` and `to`, or neither")
-        if self.first and self.periods is not None:
-            raise ValueError("expected `periods`, or `from` and `to`, not both")
+        if self.last and self.periods is not None:
+            raise ValueError("expected `periods` or `to`, not both")
         return self
 
 
-class ExceedanceQuery(IssueQuery):
+class ExceedanceQuery(AheadQuery):
     """Above what, in how many days, how far."""
 
     threshold: Whole = Field(500, description=_THRESHOLD)
     window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
-    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    horizon: Horizon = Field(28, description=_HORIZON)
 
 
-class CapacityQuery(IssueQuery):
+class CapacityQuery(AheadQuery):
     """How long a stay, how sure, how far."""
 
     stay_days: Whole = Field(4, description="Days that each person stays, 1 to 400.")
     share: Share = Field(0.9, description="Probability that the places suffice, 0.5 to 0.999.")
-    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    horizon: Horizon = Field(28, description=_HORIZON)
     levels: Levels = _LEVELS
 
 
-class QuietQuery(IssueQuery):
+class QuietQuery(AheadQuery):
     """How far, of which issue."""
 
-    horizon: Horizon = Field(28, description="Days ahead, 1 to 400.")
+    horizon: Horizon = Field(28, description=_HORIZON)
+
+
+class ExplanationQuery(WhichQuery):
+    """Of which issue, from which day on."""
+
+    first: Day | None = _FROM
 
 
 class ChangesQuery(WhichQuery):
@@ -309,19 +330,19 @@ class PanelQuery(IssueQuery):
     """Which days; a day may be given as an instant, as charts do."""
 
     first: DayOf | None = Field(
-        None, alias="from", description="First day; 60 days before the forecast unless given."
+        None, alias="from", description="First day; the 60th before the last figure unless given."
     )
     last: DayOf | None = Field(
-        None, alias="to", description="Last day; the 28th day of the forecast unless given."
+        None, alias="to", description="Last day; the 28th from today on unless given."
     )
 
 
-class ChanceQuery(IssueQuery):
+class ChanceQuery(AheadQuery):
     """Above what, in how many days, how far."""
 
     threshold: Whole = Field(2000, description=_THRESHOLD)
     window: Whole = Field(7, description="Days that are summed, 1 to the horizon.")
-    horizon: Horizon = Field(7, description="Days ahead, 1 to 400.")
+    horizon: Horizon = Field(7, description=_HORIZON)
 
 
 class AgeQuery(TableQuery):

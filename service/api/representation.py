@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from service.api.errors import Problem
+from service.clock import seconds_left
 
 JSON, CSV = "application/json", "text/csv"
 _FORMATS = {"json": JSON, "csv": CSV, "hubverse": CSV}
@@ -83,7 +84,7 @@ def render(
     # save in CSV, whose status stands in headers.
     digest = hashlib.sha256(content)
     headers = []
-    for name in ("status", "issue_id", "data_through"):
+    for name in ("status", "issue_id", "data_through", "from"):
         if body.get(name):
             headers.append((f"X-Crossings-{name.replace('_', '-').title()}", str(body[name])))
             digest.update(str(body[name]).encode())
@@ -96,7 +97,9 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     etag = _held(rendered.etag)
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
-    age = f"{scope}, max-age={FOREVER_SECONDS if immutable else max_age_seconds}"
+    # What starts today must not be taken for tomorrow's.
+    most = seconds_left(current_app.extensions["desk"].clock())
+    age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     headers = [
         *rendered.headers,
         ("ETag", f'"{etag or rendered.etag}"'),

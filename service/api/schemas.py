@@ -24,7 +24,7 @@ __all__ = [
 import datetime as dt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 StatusName = Literal["fresh", "stale", "degraded"]
 
@@ -54,6 +54,7 @@ class Headed(Open):
     data_through: dt.date
     as_of: dt.datetime
     issued_at: dt.datetime
+    first: dt.date = Field(alias="from", description="First day of what looks ahead.")
     status: StatusName
     reasons: list[ReasonItem]
     attribution: str
@@ -74,6 +75,7 @@ class ForecastRow(Open):
     hi80: int | None = None
     lo95: int | None = None
     hi95: int | None = None
+    note: str | None
 
 
 class Forecast(Headed):
@@ -112,6 +114,7 @@ class ExceedanceRow(Open):
     to: dt.date
     horizon_days: int
     p_above: float
+    note: str | None
 
 
 class Exceedance(Headed):
@@ -133,6 +136,7 @@ class CapacityRow(Open):
     median: int
     mean: float
     places: int
+    note: str | None
 
 
 class Capacity(Headed):
@@ -182,6 +186,7 @@ class ExplanationRow(Open):
     horizon_days: int
     yearly_mean: float
     mean: float
+    note: str | None
 
 
 class Explanation(Headed):

@@ -25,6 +25,7 @@ from service.answers import (
     track_record,
 )
 from service.answers.desk import UNITS
+from service.answers.errors import BadQuestion
 from service.api import queries, schemas, stored
 from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
@@ -74,11 +75,13 @@ def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     q = query_data
     view = view_of(series_id, q)
     if q.format == "hubverse":
+        if q.first:
+            raise BadQuestion("from", "none with format=hubverse, which has an origin", q.first)
         return about(view, q, lambda: {"rows": hubverse.hubverse(view, q.horizon)})
     return about(
         view,
         q,
-        lambda: {"levels": list(q.levels), "rows": bands.bands(view.paths, q.horizon, q.levels)},
+        lambda: {"levels": list(q.levels), "rows": bands.bands(view.ahead, q.horizon, q.levels)},
     )
 
 
@@ -91,12 +94,10 @@ def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
     view = view_of(series_id, q)
 
     def answer() -> dict[str, Any]:
-        if q.first and q.last:
-            rows = totals.between(view.known, view.paths, q.first, q.last, q.levels)
+        if q.last:
+            rows = totals.between(view.known, view.paths, view.first, q.last, q.levels)
         else:
-            rows = totals.periods(
-                view.known, view.paths, view.moment, q.periods or totals.PERIODS, q.levels
-            )
+            rows = totals.periods(view.known, view.ahead, q.periods or totals.PERIODS, q.levels)
         return {"levels": list(q.levels), "rows": rows}
 
     return about(view, q, answer)
@@ -110,7 +111,7 @@ def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     q = query_data
     view = view_of(series_id, q)
     return about(
-        view, q, lambda: exceedance.exceedance(view.paths, q.threshold, q.window, q.horizon)
+        view, q, lambda: exceedance.exceedance(view.ahead, q.threshold, q.window, q.horizon)
     )
 
 
@@ -125,7 +126,7 @@ def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
         view,
         q,
         lambda: capacity.capacity(
-            view.known, view.paths, q.stay_days, q.share, q.horizon, q.levels
+            view.known, view.ahead, q.stay_days, q.share, q.horizon, q.levels
         ),
     )
 
@@ -137,16 +138,15 @@ def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
     """Return how long it may stay quiet, and on how many days."""
     q = query_data
     view = view_of(series_id, q)
-    return about(view, q, lambda: quiet.quiet(view.paths, q.horizon))
+    return about(view, q, lambda: quiet.quiet(view.ahead, q.horizon))
 
 
 @blueprint.get("/<series_id>/explanation")
-@blueprint.input(queries.WhichQuery, location="query")
+@blueprint.input(queries.ExplanationQuery, location="query")
 @blueprint.output(schemas.Explanation)
-def why(series_id: str, query_data: queries.WhichQuery) -> Response:
+def why(series_id: str, query_data: queries.ExplanationQuery) -> Response:
     """Return what drives the forecast: season, level, yesterday, weekday, weather."""
-    q = query_data
-    view = desk().view(series_id, q.issue, as_of=q.as_of)
+    view = view_of(series_id, query_data)
     return represent(head(view) | explanation.explanation(desk(), view))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from service import settings as settings_module
+from service.cli import parent
 from service.logs import configure
 from service.settings import SettingsError
 
@@ -56,9 +57,10 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(parent.OPTION, "is_child", is_flag=True, hidden=True)
 @click.version_option(package_name="channel-crossings-forecast", prog_name="crossings")
 @click.pass_context
-def group(ctx: click.Context) -> None:
+def group(ctx: click.Context, is_child: bool) -> None:
     """Probability forecasts of daily small boat arrivals in the United Kingdom.
 
     \b
@@ -70,6 +72,8 @@ def group(ctx: click.Context) -> None:
     Settings come from CROSSINGS_* variables. Exit status: 0 done, 1 not done,
     2 bad input or settings.
     """
+    if is_child:
+        parent.follow()
     settings = ctx.obj = settings_module.load()
     configure(settings.log_level, settings.log_format, settings.secrets())
 

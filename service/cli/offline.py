@@ -22,6 +22,7 @@ from forecast.covariates import CovariatesError
 from forecast.forecasters.base import Forecaster
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, as_date, as_day
+from service.answers.ahead import Ahead
 from service.answers.bands import bands
 from service.answers.totals import between
 from service.cli.out import console, write_out
@@ -110,7 +111,7 @@ def forecast(
     drawn = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
         _write_paths(paths_out, drawn)
-    rows = bands(drawn, horizon, _LEVELS)
+    rows = bands(Ahead.of(drawn), horizon, _LEVELS)
     known = figures[series]
     spans = [days for days in (7, 28) if days <= horizon]
     first = as_date(drawn.start)

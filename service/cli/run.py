@@ -7,6 +7,7 @@ __all__ = ["run"]
 import contextlib
 import datetime as dt
 import http.client
+import os
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from types import FrameType
 
 import click
 
+from service.cli import parent
 from service.cli.ports import require_free
 from service.cli.progress import fitting
 from service.context import Context, open_context
@@ -23,6 +25,7 @@ from service.settings import Settings
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
+_ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _LATELY = dt.timedelta(hours=12)
 
 
@@ -34,6 +37,8 @@ class _Stopped(BaseException):
 @click.pass_obj
 def run(settings: Settings) -> int:
     """Migrate, ingest, fit, publish, serve, and schedule, until stopped.
+
+    It serves what the embedded figures say, then reads newer ones where CROSSINGS_SOURCE is govuk.
 
     \b
     Examples:
@@ -63,22 +68,10 @@ def _prepare(context: Context) -> None:
 
 
 def _ingest(context: Context) -> None:
-    """Read the figures; a site that is down must not keep the service from starting."""
-    from forecast.joint import PEOPLE
+    """Store the embedded figures, the base of all others; the scheduler asks for newer ones."""
     from service.jobs.ingest import ingest
-    from service.jobs.record import JobError
-    from service.store import observations
 
-    with context.database.reading() as connection:
-        is_empty = observations.first_day(connection, PEOPLE) is None
-    if is_empty and context.settings.source != "figures":
-        click.echo(f"figures   {ingest(context, 'figures').reason}")
-    try:
-        click.echo(f"figures   {ingest(context).reason}")
-    except JobError as error:
-        if context.settings.source == "figures":
-            raise
-        click.echo(f"figures   not read: {error}", err=True)
+    click.echo(f"figures   {ingest(context, 'figures').reason}")
 
 
 def _weather(context: Context) -> None:
@@ -104,12 +97,16 @@ def _weather(context: Context) -> None:
 def _serve(settings: Settings) -> int:
     """Start the server and the scheduler as processes; stop both when one ends."""
     children: dict[str, subprocess.Popen[bytes]] = {}
+    # Never written to. However this process dies, its end of the pipe is closed, and they end.
+    theirs, ours = os.pipe()
     try:
         for role in ("serve", "scheduler"):
             # A session of their own: Ctrl-C reaches us alone, and we pass it on.
             with _undisturbed():
                 children[role] = subprocess.Popen(
-                    [sys.executable, "-m", "service.cli", role], start_new_session=True
+                    [sys.executable, "-m", "service.cli", parent.OPTION, role],
+                    stdin=theirs,
+                    start_new_session=True,
                 )
         _wait_until_ready(settings, children["serve"])
         click.echo(
@@ -127,6 +124,8 @@ def _serve(settings: Settings) -> int:
             time.sleep(0.5)
     finally:
         _stop(list(children.values()))
+        os.close(theirs)
+        os.close(ours)
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:
@@ -165,8 +164,7 @@ def _undisturbed() -> Iterator[None]:
     """Put off a signal to the end: a child that is not yet in our list would outlive us."""
     came: list[int] = []
     before = {
-        number: signal.signal(number, lambda signum, _: came.append(signum))
-        for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, lambda signum, _: came.append(signum)) for number in _ENDS
     }
     try:
         yield
@@ -179,14 +177,16 @@ def _undisturbed() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """Turn SIGTERM and SIGINT into one orderly way out, at any moment."""
+    """Turn what ends us into one orderly way out, at any moment."""
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
         # Once: a second signal must not cut the stopping short.
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in _ENDS:
+            signal.signal(number, signal.SIG_IGN)
         raise _Stopped
 
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    for number in _ENDS:
+        # nohup means that the end of the terminal is not ours.
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, stop)
     yield

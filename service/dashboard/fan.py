@@ -26,7 +26,12 @@ class Line:
 
 
 def fan_chart(
-    past: Rows, days: Rows, title: str, came: Rows = (), line: Line | None = None
+    past: Rows,
+    days: Rows,
+    title: str,
+    came: Rows = (),
+    line: Line | None = None,
+    waiting: int = 0,
 ) -> Markup:
     """Draw the days that were, as bars, and those to come, as nested bands around the median.
 
@@ -39,12 +44,15 @@ def fan_chart(
     days : rows with ``date``, ``median`` and the bounds at 50, 80 and 95 per cent
     title : str
         What is drawn, in words.
+    waiting : int
+        So many of the first `days` are over, and not yet published.
     """
-    near = past[-_NARROW_PAST:]
+    late = max(waiting - _NARROW_PAST, 0)
+    near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]
     wide = Sheet(960, 360, 58, len(past) + len(days), _top(past, days, came, line), "wide")
-    slim = Sheet(420, 320, 50, len(near) + len(days), _top(near, days, came, line), "narrow")
-    return wide.svg(title, _draw(wide, past, days, came, line)) + slim.svg(
-        title, _draw(slim, near, days, came, line)
+    slim = Sheet(420, 320, 50, len(near) + len(soon), _top(near, soon, came, line), "narrow")
+    return wide.svg(title, _draw(wide, past, days, came, line, waiting)) + slim.svg(
+        title, _draw(slim, near, soon, came, line, waiting - late)
     )
 
 
@@ -67,10 +75,17 @@ def _top(past: Rows, days: Rows, came: Rows, line: Line | None) -> float:
     return ceiling(max([*counts, line.value if line else 0, 1]))
 
 
-def _draw(sheet: Sheet, past: Rows, days: Rows, came: Rows, line: Line | None) -> list[str]:
+def _draw(
+    sheet: Sheet, past: Rows, days: Rows, came: Rows, line: Line | None, waiting: int
+) -> list[str]:
     first = len(past)
     middle = path(_steps(sheet, first, days, "median"))
     parts = [sheet.axis(), sheet.mondays([row["date"] for row in (*past, *days)])]
+    if waiting:
+        parts.append(
+            f'<rect class="waiting" x="{sheet.x(first):.1f}" y="{sheet.above}" '
+            f'width="{waiting * sheet.step:.1f}" height="{sheet.y(0) - sheet.above:.1f}"/>'
+        )
     parts += [_bar(sheet, at, row["value"]) for at, row in enumerate(past) if row["value"]]
     parts += [
         f'<path class="{css}" d="{_ribbon(sheet, first, days, lo, hi)}"/>' for lo, hi, css in _BANDS
@@ -78,8 +93,8 @@ def _draw(sheet: Sheet, past: Rows, days: Rows, came: Rows, line: Line | None) -
     parts.append(f'<path class="median" d="{middle}"/>')
     place = {row["date"]: first + at for at, row in enumerate(days)}
     parts += [_dot(sheet, place[row["date"]], row["value"]) for row in came]
-    if past:
-        x = sheet.x(first)
+    if past or waiting:
+        x = sheet.x(first + waiting)
         parts.append(
             f'<line class="today" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{sheet.above}" y2="{sheet.y(0):.1f}"/>'

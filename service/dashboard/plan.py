@@ -21,8 +21,8 @@ _LEVELS = (50, 80, 95)
 def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
     """Answers and their charts; places are counted for people alone."""
     horizon, unit = asked["horizon"], view.known.unit
-    above = exceedance(view.paths, asked["threshold"], asked["window"], horizon)
-    calm = quiet(view.paths, horizon)
+    above = exceedance(view.ahead, asked["threshold"], asked["window"], horizon)
+    calm = quiet(view.ahead, horizon)
     places = _places(view, asked) if unit == "people" else None
     return {
         "above": above,
@@ -46,7 +46,7 @@ def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
         and fan_chart(
             [],
             places["rows"],
-            f"People present on each of the next {horizon} days, and the "
+            f"People present on each of {horizon} days, and the "
             f"{places['places_peak']:,} places that suffice",
             line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
         ),
@@ -55,8 +55,8 @@ def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
 
 def plan_table(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
     """One row a day: the bands, the chance of passing the threshold, people present, places."""
-    rows = bands(view.paths, asked["horizon"], _LEVELS)
-    above = exceedance(view.paths, asked["threshold"], asked["window"], asked["horizon"])["rows"]
+    rows = bands(view.ahead, asked["horizon"], _LEVELS)
+    above = exceedance(view.ahead, asked["threshold"], asked["window"], asked["horizon"])["rows"]
     places = _places(view, asked)["rows"] if view.known.unit == "people" else []
     for at, row in enumerate(rows):
         del row["time"]
@@ -74,13 +74,13 @@ def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
     parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
     # What is asked is allowed, and a multiple of it need not be.
     thresholds = sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
-    return [exceedance(view.paths, one, asked["window"], asked["horizon"]) for one in thresholds]
+    return [exceedance(view.ahead, one, asked["window"], asked["horizon"]) for one in thresholds]
 
 
 def _places(view: View, asked: dict[str, int]) -> dict[str, Any]:
     return capacity(
         view.known,
-        view.paths,
+        view.ahead,
         asked["stay_days"],
         asked["share"] / 100,
         asked["horizon"],

@@ -67,10 +67,17 @@ class Sheet:
         found = [at for at, day in enumerate(days) if dt.date.fromisoformat(day).weekday() == 0]
         every = max(math.ceil(_MARK_ROOM / (7 * self.step)), 1)
         # Counted from the last, so that the days to come keep their marks.
-        return "".join(self.mark(at, days[at]) for at in found[::-1][::every][::-1])
+        return self.marks([(at, days[at]) for at in found[::-1][::every][::-1]])
 
-    def mark(self, at: float, day: str) -> str:
-        """A mark with the day's date, unless it would be cut off."""
+    def marks(self, days: Sequence[tuple[float, str]]) -> str:
+        """Marks with the days' dates; the first, and the first of each year, name the year."""
+        years = [None, *(day[:4] for _, day in days)]
+        return "".join(
+            self._mark(at, day, day[:4] != year)
+            for (at, day), year in zip(days, years, strict=False)
+        )
+
+    def _mark(self, at: float, day: str, names_year: bool) -> str:
         date = dt.date.fromisoformat(day)
         x = self.x(at)
         anchor = "end" if x > self.width - 24 else "middle"
@@ -78,7 +85,7 @@ class Sheet:
             f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{self.y(0):.1f}" y2="{self.y(0) + 5:.1f}"/>'
             f'<text class="tick" x="{x:.1f}" y="{self.height - 8}" text-anchor="{anchor}">'
-            f"{date.day} {date:%b}</text>"
+            f"{date.day} {date:%b}{f' {date.year}' if names_year else ''}</text>"
         )
 
     def svg(self, title: str, parts: Sequence[str], css: str = "chart") -> Markup:

@@ -59,11 +59,15 @@ def _top(weeks: Rows) -> float:
 def _draw(sheet: Sheet, weeks: Rows) -> list[str]:
     parts = [sheet.axis()]
     every = max(round(84 / sheet.step), 1)
-    parts += [
-        sheet.mark(at + 0.5, week["from"])
-        for at, week in enumerate(weeks)
-        if (len(weeks) - 1 - at) % every == 0
-    ]
+    parts.append(
+        sheet.marks(
+            [
+                (at + 0.5, week["from"])
+                for at, week in enumerate(weeks)
+                if (len(weeks) - 1 - at) % every == 0
+            ]
+        )
+    )
     for at, week in enumerate(weeks):
         for level in (95, 80):
             parts.append(_range(sheet, at, week[f"lo{level}"], week[f"hi{level}"], f"band{level}"))

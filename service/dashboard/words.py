@@ -36,9 +36,11 @@ def day(value: str | dt.date) -> str:
     return f"{date.day}{_NARROW}{date:%B}"
 
 
-def _short_day(value: str | dt.date) -> str:
+def _short_day(value: str | dt.date, today: dt.date | None = None) -> str:
+    """``9 Jan``, with the year unless it is that of `today`."""
     date = _date(value)
-    return f"{date.day}{_NARROW}{date:%b}"
+    year = "" if today is None or date.year == today.year else f"{_NARROW}{date.year}"
+    return f"{date.day}{_NARROW}{date:%b}{year}"
 
 
 def _long_day(value: str | dt.date) -> str:
@@ -57,9 +59,9 @@ def _moment(value: dt.datetime) -> str:
     return f"{_long_day(local.date())}, {local:%H:%M}"
 
 
-def _issued_on(value: str) -> str:
+def _issued_on(value: str, today: dt.date) -> str:
     """The UK day of an instant, for a short list."""
-    return _short_day(uk_day(dt.datetime.fromisoformat(value)))
+    return _short_day(uk_day(dt.datetime.fromisoformat(value)), today)
 
 
 def _sentence(text: str) -> str:

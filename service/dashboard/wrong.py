@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.store.database import Unavailable
 
 _RETRY_SECONDS = 10
@@ -59,6 +59,8 @@ def _judge(error: Exception) -> tuple[int, str]:
         return 400, str(error)
     if isinstance(error, NotFound):
         return 404, str(error)
+    if isinstance(error, NotPossible):
+        return 409, str(error)
     if isinstance(error, NotReady):
         return 503, str(error)
     if isinstance(error, Unavailable):

@@ -8,7 +8,7 @@ import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -18,12 +18,17 @@ _COLOURS = 48  # few are used; a palette makes the file a third of its size
 _LIGHT = {
     "paper": "#ffffff", "ink": "#17212b", "soft": "#53606c", "line": "#e3e4e1",
     "lo95": "#d6e8ef", "lo80": "#a8cfdf", "lo50": "#6aaac5", "past": "#4a545d",
+    "waiting": "#efe7cf",
 }  # fmt: skip
 _DARK = {
     "paper": "#162028", "ink": "#ffffff", "soft": "#b4bec6", "line": "#2c3842",
     "lo95": "#22495c", "lo80": "#2f6d88", "lo50": "#4a9dbf", "past": "#b4bec6",
+    "waiting": "#2b2a20",
 }  # fmt: skip
 _BANDS = ((95, "95 % of futures"), (80, "80 %"), (50, "50 %"))
+
+
+Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -36,66 +41,86 @@ class Charts:
 
 def draw(content: Mapping[str, Any]) -> Charts:
     """Draw the past days as bars and the coming ones as nested bands around the median."""
-    past, days = content["past"], content["days"][:_AHEAD]
-    return Charts(_draw(past, days, _LIGHT), _draw(past, days, _DARK))
+    past, waiting, days = _parts(content)
+    return Charts(_draw(past, waiting, days, _LIGHT), _draw(past, waiting, days, _DARK))
 
 
 def alt_text(content: Mapping[str, Any]) -> str:
     """The chart in words, for who does not see it."""
-    past, days, unit = content["past"], content["days"][:_AHEAD], content["unit"]
-    highest = max(past, key=lambda row: row["value"])
+    past, waiting, days = _parts(content)
+    unit = content["unit"]
     widest = max(days, key=lambda row: row["hi80"])
     low, high = min(row["median"] for row in days), max(row["median"] for row in days)
     medians = f"medians between {low:,} and {high:,}" if high else "a median of 0 on each day"
     return (
-        f"Chart of {unit} per day. {len(past)} days as published: the highest "
-        f"{highest['value']:,} on {_long(highest['date'])}, "
-        f"{sum(row['value'] == 0 for row in past)} days without arrivals. Then {len(days)} days "
+        f"Chart of {unit} per day. {_published(past)}"
+        + (f"{len(waiting)} days not yet published. " if waiting else "")
+        + f"Then {len(days)} days "
         f"of forecast: {medians}; on the widest day, {_long(widest['date'])}, "
         f"80 % of futures lie between {widest['lo80']:,} and {widest['hi80']:,}. "
         "The numbers are in the table below."
     )
 
 
-def _draw(
-    past: Sequence[Mapping[str, Any]],
-    days: Sequence[Mapping[str, Any]],
-    colours: Mapping[str, str],
-) -> bytes:
+def _parts(content: Mapping[str, Any]) -> tuple[Rows, Rows, Rows]:
+    """The days as published, those not yet published, and the coming ones."""
+    return content["past"], content.get("waiting", []), content["days"][:_AHEAD]
+
+
+def _published(past: Rows) -> str:
+    if not past:
+        return ""
+    highest = max(past, key=lambda row: row["value"])
+    quiet = sum(row["value"] == 0 for row in past)
+    return (
+        f"{len(past)} days as published: the highest {highest['value']:,} on "
+        f"{_long(highest['date'])}, {quiet} days without arrivals. "
+    )
+
+
+def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=_INCHES, dpi=_DPI, facecolor=colours["paper"])
     canvas: Any = FigureCanvasAgg(figure)
     axes = figure.add_axes((0.085, 0.115, 0.905, 0.765), facecolor=colours["paper"])
-    first = len(past)
+    first, days = len(past), [*waiting, *coming]
     edges = np.arange(first, first + len(days) + 1)
     for level, label in _BANDS:
         lo, hi = ([row[f"{side}{level}"] for row in days] for side in ("lo", "hi"))
         axes.stairs(
             hi, edges, baseline=lo, fill=True, color=colours[f"lo{level}"], label=label, lw=0
         )
-    axes.bar(
-        np.arange(first) + 0.5,
-        [row["value"] for row in past],
-        width=0.72,
-        color=colours["past"],
-        label="as published",
-    )
+    if past:
+        axes.bar(
+            np.arange(first) + 0.5,
+            [row["value"] for row in past],
+            width=0.72,
+            color=colours["past"],
+            label="as published",
+        )
+    if waiting:
+        axes.axvspan(
+            first, first + len(waiting), color=colours["waiting"], lw=0, label="not yet published",
+            zorder=0,
+        )  # fmt: skip
     middle = [row["median"] for row in days]
     axes.stairs(
         middle, edges, baseline=None, color=colours["ink"], lw=2.2, label="median", zorder=3
     )
-    axes.axvline(first, color=colours["soft"], lw=0.8, ls=(0, (3, 3)))
+    axes.axvline(first + len(waiting), color=colours["soft"], lw=0.8, ls=(0, (3, 3)))
     axes.set_xlim(0, first + len(days))
     axes.set_ylim(0, 1.06 * max(axes.get_ylim()[1], 4))
     _label(axes, [row["date"] for row in (*past, *days)], colours)
     handles, labels = axes.get_legend_handles_labels()
-    order = [labels.index(name) for name in ("as published", "median", "50 %", "80 %")] + [0]
+    named = ("as published", "not yet published", "median", "50 %", "80 %", _BANDS[0][1])
+    order = [labels.index(name) for name in named if name in labels]
     axes.legend(
         [handles[at] for at in order],
         [labels[at] for at in order],
-        loc="lower left", bbox_to_anchor=(-0.012, 0.985), ncols=5, frameon=False, fontsize=9.3,
+        loc="lower left", bbox_to_anchor=(-0.012, 0.985), ncols=len(order), frameon=False,
+        fontsize=9.3,
         labelcolor=colours["soft"], handlelength=1.1, handletextpad=0.5, columnspacing=1.2,
         borderpad=0,
     )  # fmt: skip
@@ -106,7 +131,10 @@ def _draw(
 def _label(axes: Any, dates: Sequence[str], colours: Mapping[str, str]) -> None:
     """Name Mondays below, counts at the left, and leave out every line that says nothing."""
     mondays = [at for at, day in enumerate(dates) if dt.date.fromisoformat(day).weekday() == 0]
-    axes.set_xticks(mondays, [_short(dates[at]) for at in mondays])
+    years = [None, *(dates[at][:4] for at in mondays)]
+    marks = zip(mondays, years, strict=False)
+    names = [_short(dates[at], dates[at][:4] != year) for at, year in marks]
+    axes.set_xticks(mondays, names)
     axes.yaxis.set_major_formatter(lambda count, _: f"{count:,.0f}")
     axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)
     axes.tick_params(colors=colours["soft"], labelsize=9.3, length=3, width=0.6)
@@ -128,11 +156,11 @@ def _png(pixels: Any) -> bytes:
     return file.getvalue()
 
 
-def _short(text: str) -> str:
+def _short(text: str, names_year: bool) -> str:
     day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%b}"
+    return f"{day.day} {day:%b} {day.year}" if names_year else f"{day.day} {day:%b}"
 
 
 def _long(text: str) -> str:
     day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%B}"
+    return f"{day.day} {day:%B %Y}"

@@ -6,7 +6,6 @@ __all__ = ["gather", "iso_week", "monday"]
 
 import datetime as dt
 import re
-from dataclasses import replace
 from typing import Any
 
 from forecast.joint import BOATS, PEOPLE
@@ -51,7 +50,7 @@ def monday(week: str) -> dt.date:
 
 
 def gather(
-    desk: Desk, week: str, previous: Edition | None = None, issue_id: str = "latest"
+    desk: Desk, week: str, previous: Edition | None = None, as_of: dt.datetime | None = None
 ) -> Edition:
     """Ask every question that the mail answers, of one issue at one moment.
 
@@ -59,8 +58,8 @@ def gather(
     ----------
     previous : Edition | None
         The mail before, whose forecast is held against what came.
-    issue_id : str
-        The issue of people to write of.
+    as_of : datetime | None
+        The moment whose standing issue is written of; None: the newest.
 
     Raises
     ------
@@ -69,8 +68,12 @@ def gather(
     """
     monday(week)
     now = desk.clock()
-    view = desk.view(PEOPLE, issue_id)
+    view = desk.view(PEOPLE, as_of=as_of)
     last = view.issue.data_through
+    before = view.ahead.since(_PAST_DAYS)
+    waiting = view.ahead.skipped - before.skipped
+    view.ahead.end(_HORIZON)  # it says itself how far can be looked
+    days = bands(before, waiting + _HORIZON, _LEVELS)
     content: dict[str, Any] = {
         "week": week,
         "made_at": instant(now),
@@ -82,12 +85,13 @@ def gather(
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
         "alarms": [alarm["detail"] for alarm in record_alarms(desk)],
-        "headline": headline(view),
+        "headline": headline(desk, view),
         "boats": _boats(desk, view),
         "briefing": briefing_of(desk, view)["sentence"],
         "past": last_of(view, _PAST_DAYS),
-        "days": bands(view.paths, _HORIZON, _LEVELS),
-        "totals": periods(view.known, view.paths, view.moment, _PERIODS, (80, 95)),
+        "waiting": days[:waiting],
+        "days": days[waiting:],
+        "totals": periods(view.known, view.ahead, _PERIODS, (80, 95)),
         "last_week": last_week(desk, previous),
         "changes": changes(desk, view, previous),
         "track_record": track_record(desk),
@@ -101,5 +105,5 @@ def _boats(desk: Desk, view: View) -> str | None:
     issue_id = desk.beside(view.issue, BOATS)
     if issue_id is None:
         return None
-    # Of the same moment, so that both sentences call the same days by the same name.
-    return str(headline(replace(desk.view(BOATS, issue_id), moment=view.moment))["sentence"])
+    # From the same day on: by its id alone it would begin on the day after the figures.
+    return str(headline(desk, desk.view(BOATS, issue_id, first=view.first))["sentence"])

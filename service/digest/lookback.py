@@ -87,7 +87,7 @@ def _record(desk: Desk, kind: str, name: str) -> str | None:
     if not week["n"] or week["coverage80"] is None:
         return None
     text = (
-        f"{name}, {found['window_weeks']} weeks to {_day(found['to'])} {found['to'][:4]}: the "
+        f"{name}, {found['window_weeks']} weeks to {_day(found['to'])}: the "
         f"80 % range of a week held in {_share(week['coverage80'])} of cases (95 % confidence: "
         f"{_share(week['coverage80_lo'])} to {_share(week['coverage80_hi'])})"
     )
@@ -125,4 +125,4 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
 
 def _day(text: str) -> str:
     day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%B}"
+    return f"{day.day} {day:%B %Y}"

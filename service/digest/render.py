@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from forecast.paths import Paths
 from service import addresses
+from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
 from service.digest import chart, words
 from service.digest.chart import Charts
@@ -63,7 +64,8 @@ class Press:
     def __init__(self, edition: Edition, paths: Paths, settings: Settings) -> None:
         self.edition = edition
         self.subject = subject(edition.content)
-        self._paths = paths
+        first = dt.date.fromisoformat(edition.content["days"][0]["date"])
+        self._ahead = Ahead(paths, first, first)
         self._settings = settings
         self._chances: dict[int, dict[str, Any]] = {}
 
@@ -147,8 +149,8 @@ class Press:
     def _of(self, threshold: int) -> dict[str, Any]:
         """The chances of passing a threshold; asked once for all who share it."""
         if threshold not in self._chances:
-            days = exceedance(self._paths, threshold, 1, _DAYS)
-            week = exceedance(self._paths, threshold, _DAYS, _DAYS)
+            days = exceedance(self._ahead, threshold, 1, _DAYS)
+            week = exceedance(self._ahead, threshold, _DAYS, _DAYS)
             self._chances[threshold] = {
                 "title": "Your threshold",
                 "threshold": threshold,

@@ -53,7 +53,7 @@ def _period(row: Mapping[str, Any]) -> str:
     if row["period"] == "calendar_year":
         return f"The year {first.year}"
     days = (last - first).days + 1
-    return f"{days} days, to {last.day} {last:%B}"
+    return f"{days} days, to {last.day} {last:%b %Y}"
 
 
 def _fold(text: str) -> str:

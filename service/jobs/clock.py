@@ -27,6 +27,8 @@ from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs import asked, lasting
 from service.jobs.record import JobError, Outcome, abandon, perform
+from service.jobs.replay import replay
+from service.jobs.reread import reread
 from service.jobs.schedule import Scheduled, schedule
 from service.store import runs
 from service.store.database import DatabaseError
@@ -39,6 +41,7 @@ LIGHT, HEAVY = "default", "fits"
 _UNSEEN = "runs could not be looked at"
 _UNLOCKED = "the scheduler's lock could not be taken"
 _STANDBY = "another scheduler is at work"
+_UNREPLAYED = "the weeks before the first start were not replayed"
 _Work = Callable[..., None]
 _log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ def build(context: Context) -> BlockingScheduler:
     add(close_dead, "interval", LIGHT, id="close-dead", **every, **now)
     add(catch_up, "interval", LIGHT, False, id="catch-up", **every, **now)
     add(catch_up, "interval", HEAVY, True, id="catch-up-fits", **every, **now)
+    add(reread, "interval", HEAVY, utc_now(), id="reread", **every, **now)
+    add(_replay, "interval", HEAVY, id="replay", **every, **now)
     polled = {"seconds": asked.POLL_SECONDS}
     add(asked.take, "interval", LIGHT, asked.LIGHT, id="requests", **polled, **now)
     add(asked.take, "interval", HEAVY, asked.FITTING, id="requests-fits", **polled, **now)
@@ -134,6 +139,16 @@ def catch_up(context: Context, fits: bool) -> None:
     for item in schedule(context.settings):
         if item.is_recorded and item.fits == fits:
             run_due(context, item)
+
+
+def _replay(context: Context) -> None:
+    """Go on with the weeks before the first start."""
+    try:
+        replay(context)
+    except DatabaseError as error:
+        lasting.warn(_log, _UNREPLAYED, error)
+    else:
+        lasting.over(_UNREPLAYED)
 
 
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:

@@ -12,8 +12,8 @@ from contextlib import closing
 
 from forecast.joint import PEOPLE
 from service.answers.desk import Desk
-from service.answers.errors import NoAnswer
-from service.clock import LONDON, utc_now
+from service.answers.errors import NoAnswer, NotFound
+from service.clock import LONDON, instant, utc_now
 from service.context import Context
 from service.digest.edition import gather, iso_week, monday
 from service.digest.refusals import Refusals
@@ -76,25 +76,31 @@ def digest(
 
 
 def edition_for(desk: Desk, week: str) -> Edition:
-    """The edition of `week`: the frozen one, or one as it would have been then.
+    """The edition of `week`: the frozen one, or one as it would have been at its time.
 
     Raises
     ------
     NoAnswer
-        If there is no such week, or nothing is published yet.
+        If there is no such week, or nothing was published at its time.
     """
-    last_moment = dt.datetime.combine(monday(week) + dt.timedelta(days=7), dt.time(), LONDON)
+    moment = _moment(desk.context.settings, monday(week))
     with desk.context.database.reading() as connection:
         frozen = deliveries.edition(connection, week)
         previous = deliveries.before(connection, week)
-        then = issues.latest(connection, PEOPLE, last_moment)
+        then = issues.latest(connection, PEOPLE, moment)
+        nearest = issues.first(connection, PEOPLE)
     if frozen:
         return frozen
     now = desk.clock()
-    moment = min(now, _moment(desk.context.settings, monday(week)))
-    newest = then is None or last_moment > now
-    then_desk = Desk(desk.context, lambda: moment)
-    return gather(then_desk, week, previous, "latest" if newest or not then else then.issue_id)
+    if week >= iso_week(now):
+        return gather(desk, week, previous)
+    if then is None and nearest is not None:
+        raise NotFound(
+            f"no forecast stood when the mail of {week} was due, {instant(moment)}: the first, "
+            f"{nearest.issue_id}, was issued at {instant(nearest.issued_at)}; the first mail can "
+            f"be that of {_first_week(desk.context.settings, nearest.issued_at)}"
+        )
+    return gather(Desk(desk.context, lambda: moment), week, previous, moment)
 
 
 def due_week(settings: Settings, now: dt.datetime) -> tuple[str, dt.datetime]:
@@ -221,6 +227,14 @@ def _record(context: Context, week: str, one: Due, sent: Sent, now: dt.datetime)
     if suspended:
         _log.warning("subscriber %s is suspended: the mail bounces", one.subscriber_id)
     return state
+
+
+def _first_week(settings: Settings, issued_at: dt.datetime) -> str:
+    """The first week whose mail was due when an issue of `issued_at` stood."""
+    week = monday(iso_week(issued_at))
+    if _moment(settings, week) < issued_at:
+        week += dt.timedelta(days=7)
+    return iso_week(_moment(settings, week))
 
 
 def _moment(settings: Settings, first: dt.date) -> dt.datetime:

@@ -65,6 +65,7 @@ def fit_all(
     specs: Mapping[str, Spec],
     figures: Mapping[str, DailySeries],
     settings: Settings,
+    horizon: int,
     progress: Callable[[str], None],
     weather: Drivers | None = None,
 ) -> Fits:
@@ -77,10 +78,10 @@ def fit_all(
     for name in published(specs):
         progress(name)
         known = weather.covariates if weather and reads_covariates(name, specs) else None
-        reason = _stand(fits, name, specs, figures, settings, known)
+        reason = _stand(fits, name, specs, figures, settings, horizon, known)
         if reason and known is not None:
             fits.without_weather[name] = reason
-            reason = _stand(fits, name, specs, figures, settings, None)
+            reason = _stand(fits, name, specs, figures, settings, horizon, None)
         elif known is not None:
             fits.with_weather.append(name)
         if reason:
@@ -95,6 +96,7 @@ def _stand(
     specs: Mapping[str, Spec],
     figures: Mapping[str, DailySeries],
     settings: Settings,
+    horizon: int,
     covariates: Covariates | None,
 ) -> str:
     """Put a model among those that stand; or else the reason why it does not."""
@@ -102,7 +104,7 @@ def _stand(
         version, found, is_kept = _one(name, specs, figures, settings, covariates)
         rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
         with step(f"draw {name}"):
-            drawn = found.draw(settings.horizon, settings.paths, rng)
+            drawn = found.draw(horizon, settings.paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     except Exception as error:  # one model's defect must not cost the others their issue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["hindcast", "origins"]
+__all__ = ["hindcast", "make", "origins"]
 
 import datetime as dt
 import hashlib
@@ -73,7 +73,7 @@ def hindcast(
     def work(run: Claim) -> Outcome:
         ends: Counter[str] = Counter()
         for day in days:
-            ends[_one(context, run.run_id, day, models, horizon, n_paths)] += 1
+            ends[make(context, run.run_id, day, models, horizon, n_paths)] += 1
             progress()
         detail = {"made": ends["made"], "unknown": ends["unknown"]}
         said = f"{ends['made']} hindcasts made of {len(days)} origins"
@@ -84,13 +84,13 @@ def hindcast(
     return perform(context, "hindcast", work)
 
 
-def _one(
+def make(
     context: Context,
     run_id: int,
     day: dt.date,
-    models: Sequence[str],
-    horizon: int,
-    n_paths: int,
+    models: Sequence[str] = (),
+    horizon: int = 28,
+    n_paths: int = 1000,
 ) -> str:
     """Publish the hindcasts of one day: ``made``, ``there`` already, ``unknown`` or ``failed``."""
     settings, as_of = context.settings, assumed_known_at(day)

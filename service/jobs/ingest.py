@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["OTHER", "Reading", "ingest", "preview"]
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from service.context import Context
 from service.jobs.gather import Gathered, gather, prune
 from service.jobs.record import JobError, Outcome, perform
 from service.sources import rules
-from service.sources.base import Document, SourceError
+from service.sources.base import Document, NotReached, SourceError
 from service.store import fetches, observations
 from service.store.database import Connection
 from service.store.observations import Change, Figure, Stored
@@ -146,10 +146,17 @@ def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool
         ],
     }
     if reading.refusals:
-        said = "; ".join(str(refusal) for refusal in reading.refusals)
+        said = _refused(reading.refusals)
         more = f" (what else was published is stored: {counted})" if reading.taken else ""
         raise JobError(said + more, detail) from reading.refusals[0]
     return Outcome("done", counted, detail)
+
+
+def _refused(refusals: Sequence[SourceError]) -> str:
+    if not all(isinstance(refusal, NotReached) for refusal in refusals):
+        return "; ".join(str(refusal) for refusal in refusals)
+    # Whichever document was asked for first, the reason is one.
+    return f"GOV.UK was not reached, and what was read before is served: {refusals[0]}"
 
 
 def _gather(context: Context, source: str, file: Path | None, is_kept: bool) -> Gathered:

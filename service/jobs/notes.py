@@ -21,10 +21,11 @@ from service.store import grounds, issues, notes, observations
 from service.store.database import Connection
 from service.store.issues import Issue
 
-EXPLAINED_DAYS = 28
+EXPLAINED_DAYS = 35
 COMPARED_DAYS = 90
+"""Days from the day of issue on: a week more than is shown, for an issue that is not renewed."""
 
-_PATHS = 1000
+_PATHS, _LEAST_PATHS = 1000, 200
 _YEAR_DAYS = 365
 _PLACES = 3
 Array = npt.NDArray[np.float64]
@@ -36,21 +37,29 @@ def explanation(
     paths: Mapping[str, Paths],
     figures: Mapping[str, DailySeries],
     seed: int,
+    waiting: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """Split each series' mean forecast into what drives it, in its own unit.
 
     Boats follow from people, and so do their reasons: a factor's share of the boats is its share
     of the people, at the boats that these people come in.
 
+    Parameters
+    ----------
+    waiting : int
+        Days after the figures that come before those which are looked ahead.
+
     Returns
     -------
     dict of series_id to dict
         ``method yearly_mean mean factors``, the latter by name a list by day.
     """
-    horizon = min(EXPLAINED_DAYS, paths[fitted.series].horizon)
+    horizon = min(waiting + EXPLAINED_DAYS, paths[fitted.series].horizon)
     lead = paths[fitted.series].upto(horizon).mean()
     level = _yearly_mean(figures[fitted.series])
-    shares = attribution(fitted.fitted, lead, level, _PATHS, seed)
+    # Figures that are a year old must not make a start ten times as long.
+    n_paths = min(max(_PATHS * EXPLAINED_DAYS // horizon, _LEAST_PATHS), _PATHS)
+    shares = attribution(fitted.fitted, lead, level, n_paths, seed)
     found = {}
     for name, drawn in paths.items():
         mean = drawn.upto(horizon).mean()
@@ -75,6 +84,7 @@ def changes(
     paths: Mapping[str, Paths],
     figures: Mapping[str, DailySeries],
     seed: int,
+    waiting: int = 0,
     weather: tuple[Covariates | None, Covariates | None] = (None, None),
 ) -> dict[str, dict[str, Any]]:
     """Split the change of each day's mean since the issues `before` into its causes.
@@ -91,6 +101,8 @@ def changes(
         (figures, covariates) -> the champion fitted to them.
     champion : (name, hash of its declaration)
         What is served now.
+    waiting : int
+        As of `explanation`.
     weather : (Covariates | None, Covariates | None)
         At the origin of the issues before: as they used it, and as it is known now.
 
@@ -107,10 +119,10 @@ def changes(
     now = {series_id: one.upto(lead.data_through) for series_id, one in figures.items()}
     n_paths, horizon = paths[leading].n_paths, paths[leading].horizon
     # Drawn alike and from the same seed, or chance itself would look like a cause.
-    drawn_as = (name, declaration, seed, n_paths, horizon)
+    drawn_as = (name, declaration, seed, n_paths, joint.drawn_days(horizon))
     same_model = drawn_as == (
         *(lead.champion, grounds.declaration(connection, lead)),
-        *(lead.seed, lead.n_paths, lead.horizon_days),
+        *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
     )
     revised = observations.fingerprint(then.values()) != observations.fingerprint(now.values())
     origin = then[leading].data_through
@@ -125,6 +137,7 @@ def changes(
     after_revision = drawn(now, before_it) if revised else after_model
     after_weather = drawn(now, after_it) if moved else after_revision
     causes = [c for c in notes.CAUSES if c != "weather" or before_it or after_it]
+    days = waiting + COMPARED_DAYS
     found = {}
     for series_id, issue in before.items():
         if series_id not in paths:
@@ -138,9 +151,9 @@ def changes(
             "weather": after_weather,
             "new_figures": paths,
         }
-        steps = {cause: _on(p[series_id], target) if (p := after[cause]) else None
+        steps = {cause: _on(p[series_id], target, days) if (p := after[cause]) else None
                  for cause in causes}  # fmt: skip
-        found[series_id] = _split(_on(old, target), steps) | {
+        found[series_id] = _split(_on(old, target, days), steps) | {
             "since": issue.issue_id,
             "since_issued_at": instant(issue.issued_at),
             "champion": name,
@@ -165,10 +178,10 @@ def _split(before: Array, steps: Mapping[str, Array | None]) -> dict[str, Any]:
     }
 
 
-def _on(paths: Paths, target: Paths) -> Array:
+def _on(paths: Paths, target: Paths, most: int) -> Array:
     """Mean of `paths` on the days of `target` that both have, at most so many."""
     skip = int((target.start - paths.start).astype(int))
-    return paths.mean()[skip : skip + min(COMPARED_DAYS, target.horizon)]
+    return paths.mean()[skip : skip + min(most, target.horizon)]
 
 
 def _yearly_mean(series: DailySeries) -> float:

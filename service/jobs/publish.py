@@ -15,6 +15,7 @@ from forecast.covariates import Covariates
 from forecast.joint import Joint
 from forecast.series import DailySeries, as_date, as_day
 from forecast.specs import Spec, reads_covariates
+from service.clock import uk_day
 from service.context import Context
 from service.jobs.drivers import Drivers, as_known
 from service.jobs.fits import Fits, declaration_hash
@@ -41,6 +42,8 @@ class Draft:
         Hash of all that decides the paths.
     weather : Drivers
         What models that read the weather were given.
+    horizon : int
+        Days after the figures that are simulated.
     """
 
     run: Claim
@@ -52,6 +55,13 @@ class Draft:
     inputs: str
     now: dt.datetime
     weather: Drivers
+    horizon: int
+
+    @property
+    def waiting(self) -> int:
+        """Days that are over, or under way, and have no figure."""
+        leading = self.figures[joint.leading(self.figures)]
+        return max((uk_day(self.now) - as_date(leading.data_through)).days, 0)
 
 
 def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
@@ -112,7 +122,7 @@ def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str
         )
         said[notes.WEATHER] = dict.fromkeys(figures, used)
     try:
-        said[notes.EXPLANATION] = explanation(fit.fitted, fit.paths, figures, seed)
+        said[notes.EXPLANATION] = explanation(fit.fitted, fit.paths, figures, seed, draft.waiting)
         with context.database.reading() as connection:
             found = {name: issues.latest(connection, name) for name in figures}
             before = {name: issue for name, issue in found.items() if issue is not None}
@@ -120,7 +130,8 @@ def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str
                 model = champion, declared_as
                 weather = _weather(connection, draft, before[joint.leading(figures)])
                 said[notes.CHANGES] = changes(
-                    connection, before, again, model, fit.paths, figures, seed, weather
+                    *(connection, before, again, model, fit.paths, figures, seed),
+                    *(draft.waiting, weather),
                 )
     except DatabaseError:
         raise
@@ -159,7 +170,7 @@ def _issue(context: Context, draft: Draft, series_id: str) -> Issue:
         wanted=draft.wanted,
         seed=settings.seed,
         n_paths=settings.paths,
-        horizon_days=settings.horizon,
+        horizon_days=draft.horizon,
         inputs_hash=draft.inputs,
         failures=draft.fits.failures,
     )

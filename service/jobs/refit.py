@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["refit"]
+__all__ = ["reach", "refit"]
 
 import datetime as dt
 import hashlib
@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from forecast import joint
-from forecast.series import DailySeries
+from forecast.series import DailySeries, as_date
 from forecast.specs import ROLES, Spec
-from service.clock import utc_now
+from service.clock import uk_day, utc_now
 from service.context import Context
 from service.jobs.champion import wanted
 from service.jobs.drivers import Drivers, drivers
@@ -31,6 +31,7 @@ from service.store.runs import Claim
 
 _ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
+_MOST_DAYS = 1600
 _log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
@@ -73,10 +74,11 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     inputs = _inputs_hash(figures, specs, first, settings, weather)
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current")
-    fits = fit_all(specs, figures, settings, progress, weather)
+    horizon = reach(as_date(origin), uk_day(now), settings.horizon)
+    fits = fit_all(specs, figures, settings, horizon, progress, weather)
     progress("")
     champion = _champion(specs, first, fits)
-    draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather)
+    draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather, horizon)
     with step("publish"):
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
@@ -100,6 +102,11 @@ def _newest(connection: Connection) -> Issue | None:
     """The newest issue of the series that leads."""
     found = (issues.latest(connection, series_id) for series_id in joint.SERIES)
     return next((issue for issue in found if issue), None)
+
+
+def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:
+    """Days after the figures that are simulated: `beyond` after today, at most `_MOST_DAYS`."""
+    return min(max((today - data_through).days, 0) + beyond, _MOST_DAYS)
 
 
 def _moment(newest: Issue | None) -> dt.datetime:

@@ -19,7 +19,7 @@ from service.jobs.prune import prune
 from service.jobs.record import Outcome
 from service.jobs.weather import weather
 from service.settings import Settings
-from service.store import observations
+from service.store import observations, runs
 
 _SECOND = dt.timedelta(seconds=1)
 _WEEKEND = "sat,sun"
@@ -160,6 +160,13 @@ def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, 
 
 
 def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
+    """Whether the source answers and has no figure of the day before yet.
+
+    One that does not answer is asked again ever more rarely; see `service.jobs.reread`.
+    """
     with context.database.reading() as connection:
         span = observations.span(connection, "people")
+        readings = runs.ended(connection, "ingest", context.settings.source)
+    if readings and readings[0].outcome == "failed":
+        return False
     return span is None or span[1] < uk_day(due) - dt.timedelta(days=1)

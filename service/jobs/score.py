@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["score"]
+__all__ = ["score", "score_issues"]
 
 import datetime as dt
 import hashlib
@@ -33,10 +33,11 @@ def score(context: Context, period: str | None = None, since: dt.date | None = N
     since : date | None
         Issues of earlier origins are left alone; None: all.
     """
-    return perform(context, "score", lambda _: _score(context, since or dt.date.min), period)
+    return perform(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
 
 
-def _score(context: Context, since: dt.date) -> Outcome:
+def score_issues(context: Context, since: dt.date) -> Outcome:
+    """The work itself, for a run that has a row of its own."""
     done = revised = 0
     for series_id in SERIES:
         with context.database.reading() as connection:

@@ -18,6 +18,7 @@ import stamina
 
 from service.clock import utc_now
 from service.sources.base import NotReached, Rejected, Unfit
+from service.sources.network import client, plain
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -115,15 +116,13 @@ class Fetcher:
             headers["If-Modified-Since"] = last_modified
         timeout = httpx.Timeout(self.read_seconds, connect=self.connect_seconds)
         try:
-            with httpx.Client(
+            with client(
                 headers=headers,
                 timeout=timeout,
                 follow_redirects=True,
                 max_redirects=self.most_redirects,
                 event_hooks={"request": [self._check_host]},
-                # Proxies and credentials of the machine are the operator's to set.
-                trust_env=True,
-            ) as client:
+            ) as session:
                 for attempt in stamina.retry_context(
                     on=self._pause_after,
                     attempts=self.attempts,
@@ -133,25 +132,25 @@ class Fetcher:
                     wait_jitter=self.first_pause_seconds,
                 ):
                     with attempt:
-                        return self._ask(client, url, kinds, largest_bytes, params)
+                        return self._ask(session, url, kinds, largest_bytes, params)
         except httpx.TooManyRedirects as error:
             found = f"more than {self.most_redirects} redirects"
             raise Unfit(_bare(url), "an answer", found) from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            found = f"{_plain(error)}, asked up to {self.attempts} times"
+            found = f"{plain(error, url)}, asked up to {self.attempts} times"
             raise NotReached(_bare(url), "an answer", found) from error
         raise AssertionError("unreachable: the loop returns or raises")
 
     def _ask(
         self,
-        client: httpx.Client,
+        session: httpx.Client,
         url: str,
         kinds: tuple[str, ...],
         largest_bytes: int,
         params: Mapping[str, str] | None,
     ) -> Response:
         deadline = self.clock() + self.attempt_seconds
-        with client.stream("GET", url, params=params) as answer:
+        with session.stream("GET", url, params=params) as answer:
             where = _bare(str(answer.url))
             if answer.status_code == 304:
                 content = b""
@@ -209,9 +208,9 @@ class Fetcher:
 
 
 def _say(details: stamina.instrumentation.RetryDetails) -> None:
-    """Log a pause; the error names the address without its query."""
-    why, wait = _plain(details.caused_by), details.wait_for
-    _log.warning("attempt %d failed (%s); asking again in %.1f s", details.retry_num, why, wait)
+    """Log a pause, for those who debug: what came of it in the end is told by whoever asked."""
+    why, wait = plain(details.caused_by), details.wait_for
+    _log.debug("attempt %d failed (%s); asking again in %.1f s", details.retry_num, why, wait)
 
 
 stamina.instrumentation.set_on_retry_hooks([_say])
@@ -250,10 +249,6 @@ def _reason(answer: httpx.Response) -> str:
         return f" ({str(said['reason'])[:200]})"
     except (ValueError, KeyError, TypeError):
         return ""
-
-
-def _plain(error: Exception) -> str:
-    return str(error).strip() or type(error).__name__
 
 
 def _bare(url: str) -> str:

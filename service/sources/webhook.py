@@ -21,6 +21,7 @@ import httpx
 import stamina
 
 from service.sources.base import FetchError, NotReached, Rejected, Unfit
+from service.sources.network import client, plain
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PREFIX = "whsec_"
@@ -80,12 +81,11 @@ class Webhook:
             "webhook-signature": sign(self.secret, message_id, timestamp, body),
         }
         try:
-            with httpx.Client(
+            with client(
                 headers=headers,
                 timeout=self.attempt_seconds,
                 follow_redirects=False,  # what is signed for one place goes to no other
-                trust_env=True,
-            ) as client:
+            ) as session:
                 for attempt in stamina.retry_context(
                     on=_is_passing,
                     attempts=self.attempts,
@@ -94,10 +94,10 @@ class Webhook:
                     wait_max=self.all_seconds / 2,
                     wait_jitter=self.first_pause_seconds,
                 ):
-                    with attempt, client.stream("POST", self.url, content=body) as answer:
+                    with attempt, session.stream("POST", self.url, content=body) as answer:
                         self._check(answer)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, ssl.SSLError) as error:
-            found = f"{str(error).strip() or type(error).__name__}, up to {self.attempts} attempts"
+            found = f"{plain(error, self.url)}, up to {self.attempts} attempts"
             raise NotReached(self.where, "an answer", found) from error
 
     def _check(self, answer: httpx.Response) -> None:

@@ -8,6 +8,7 @@ __all__ = [
     "beside",
     "entries",
     "find",
+    "first",
     "latest",
     "make_id",
     "of_origin",
@@ -106,6 +107,17 @@ def latest(
     if by is not None:
         query = query.where(issues.c.issued_at <= by)
     row = connection.execute(query).first()
+    return Issue(**row._mapping) if row else None
+
+
+def first(connection: sa.Connection, series_id: str) -> Issue | None:
+    """The oldest live issue of a series."""
+    row = connection.execute(
+        sa.select(issues)
+        .where(issues.c.series_id == series_id, issues.c.kind == "live")
+        .order_by(issues.c.issued_at, issues.c.run_id)
+        .limit(1)
+    ).first()
     return Issue(**row._mapping) if row else None
 
 

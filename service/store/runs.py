@@ -8,6 +8,7 @@ __all__ = [
     "Run",
     "claim",
     "close_dead",
+    "ended",
     "find",
     "finish",
     "is_current",
@@ -204,3 +205,19 @@ def recent(connection: sa.Connection, job: str) -> list[Run]:
     """The newest runs of `job`, at most twenty, the last one first."""
     query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(_RECENT)
     return [Run(**row._mapping) for row in connection.execute(query)]
+
+
+def ended(connection: sa.Connection, job: str, source: str | None = None) -> list[Run]:
+    """Of the newest runs of `job` those that ended by themselves, the last one first.
+
+    Parameters
+    ----------
+    source : str | None
+        Only those that read this source.
+    """
+    return [
+        run
+        for run in recent(connection, job)
+        if run.outcome not in ("running", "stopped")
+        and (source is None or run.detail.get("source", source) == source)
+    ]

@@ -26,10 +26,21 @@ from service.context import Context, open_context
 from service.settings import Settings
 from service.store.database import Database, connect
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
-from tests.service.support import NOW, ROOT, Crossings, Hand, command, environment, quick_models
+from tests.service.support import (
+    NOW,
+    ROOT,
+    Crossings,
+    Hand,
+    command_on_the_next_day,
+    environment,
+    quick_models,
+)
 from tests.support.sites import Sites, running
+from tests.support.waiting import PROCESS
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
+PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
+"""A folder in which many runs of pytest share what `published` makes."""
 
 
 @pytest.fixture(autouse=True)
@@ -38,6 +49,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
 
 
 @pytest.fixture
@@ -78,7 +90,7 @@ def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
 def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """A folder: a SQLite file with one issue of every declared model, and the fitted versions."""
     base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
+    shared = Path(PUBLISHED or (base if worker_id == "master" else base.parent))
     folder = shared / "published"
     with (shared / "published.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the first of the workers makes it for all
@@ -87,7 +99,12 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
             for job in ("ingest", "refit"):
                 subprocess.run(
-                    command(job), env=env, cwd=ROOT, check=True, capture_output=True, timeout=120
+                    command_on_the_next_day(job),
+                    env=env,
+                    cwd=ROOT,
+                    check=True,
+                    capture_output=True,
+                    timeout=PROCESS,
                 )
                 shutil.copy(making / "crossings.sqlite", making / f"after-{job}.sqlite")
             making.rename(folder)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
 import signal
 import subprocess
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import trustme
 
+from service.clock import uk_day, utc_now
 from service.context import open_context
 from tests.service.mailbox import PASSWORD, Mailbox, furnish, join, mail_settings, serving
 from tests.service.support import ROOT, command, environment
+from tests.support.waiting import PROCESS, wait_until
 
 
 def ids(mailbox: Mailbox) -> list[str]:
     return [message["Message-ID"] for message in mailbox.messages()]
+
+
+def _come(box: Mailbox, wanted: int, child: subprocess.Popen[bytes]) -> bool:
+    return len(box.taken) >= wanted or child.poll() is not None
 
 
 def crash_again_and_again(
@@ -29,7 +37,8 @@ def crash_again_and_again(
     with serving(Mailbox(), authority) as box:
         settings = mail_settings(folder, box.port, ca_file)
         context = open_context(settings)
-        furnish(context)
+        # The process has the real clock, and a forecast must reach beyond it.
+        furnish(context, uk_day(utc_now()) - dt.timedelta(days=2))
         join(context, *names)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
         env = environment(**given, log_level="ERROR")
@@ -37,16 +46,14 @@ def crash_again_and_again(
             child = subprocess.Popen(command("digest"), env=env, cwd=ROOT, stdout=subprocess.PIPE)
             already = len(box.taken)
             wanted = already + rng.randrange(1, max(2 * (readers - already) // (left + 1), 2))
-            while len(box.taken) < wanted and child.poll() is None:
-                time.sleep(0.001)
+            wait_until(partial(_come, box, wanted, child), "mails come", 0.001)
             time.sleep(rng.random() * 0.02)
             child.send_signal(signal.SIGKILL)
             child.wait()
             assert child.stdout
             child.stdout.close()
-        last = subprocess.run(command("digest"), env=env, cwd=ROOT, check=True, timeout=240)
+        last = subprocess.run(command("digest"), env=env, cwd=ROOT, check=True, timeout=PROCESS)
         assert last.returncode == 0
-        time.sleep(0.1)
         came = Counter(zip(box.readers(), ids(box), strict=True))
         context.database.close()
     assert {to for to, _ in came} == {f"{name}@reader.example.org" for name in names}, "none lost"

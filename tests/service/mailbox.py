@@ -27,6 +27,7 @@ from service.store import observations, runs, subscribers
 from service.store.database import Database
 from service.store.observations import Figure
 from tests.service.support import NOW, publish, quick_models, random_paths
+from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
 
@@ -62,7 +63,7 @@ class Mailbox:
         (to,) = envelope.rcpt_tos  # one transaction each
         said = self.data(to)
         if said == "stall":
-            await asyncio.sleep(30)
+            await asyncio.Event().wait()  # without end
         if said == "close":
             server.transport.abort()
             return "451 gone"
@@ -113,7 +114,7 @@ def serving(
         hostname="127.0.0.1",
         port=free_port(),
         ssl_context=context if security == "tls" else None,
-        ready_timeout=20,
+        ready_timeout=BOUND,
         **options,
     )
     controller.start()
@@ -148,7 +149,7 @@ def raw(talk: Callable[[socket.socket], None]) -> Iterator[int]:
         thread.start()
         yield int(listener.getsockname()[1])
         listener.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(BOUND)
 
 
 def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: Any) -> Settings:
@@ -162,7 +163,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
         "anonymous_reading": "yes",
         "smtp_host": "127.0.0.1",
         "smtp_port": port,
-        "smtp_timeout": 5,
+        "smtp_timeout": BOUND,
         "mail_from": "Channel forecast <digest@forecast.example.org>",
         "mail_per_minute": 60_000,
     }
@@ -192,12 +193,12 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
 def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
     """Publish an issue of people and boats that begins after `last`."""
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", f"{last} {seed}", issued(last))
-    assert run_id is not None
+        claimed = runs.claim(connection, "refit", f"{last} {seed}", issued(last))
+    assert claimed is not None
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):
-        paths = {"climatology": random_paths(start, 60, 100, seed)}
-        publish(database, paths, run_id, issued(last), series_id)
+        paths = {"climatology": random_paths(start, 90, 100, seed)}
+        publish(database, paths, claimed.run_id, issued(last), series_id)
 
 
 def issued(last: dt.date) -> dt.datetime:

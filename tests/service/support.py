@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,8 @@ from service.settings import Settings
 from service.store import issues
 from service.store.database import Database
 from service.store.issues import Entry, Issue
+from tests.support.loopback_guard import with_guard
+from tests.support.waiting import BOUND, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
@@ -49,10 +50,30 @@ def utc(*parts: int) -> dt.datetime:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment of a child: ours without any setting, and then `settings`."""
+    """The environment of a child: ours without any setting, and then `settings`.
+
+    It reads the embedded figures alone unless they say otherwise.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name.upper()}": str(value) for name, value in settings.items()}
-    return kept | {"PYTHONPATH": str(ROOT)} | given
+    own = {"PYTHONPATH": with_guard(str(ROOT)), "CROSSINGS_SOURCE": "figures"}
+    return kept | own | given
+
+
+# How far an issue reaches depends on the day on which it is made: here the day after its figures.
+_ON_THE_NEXT_DAY = """
+import datetime, sys
+from service.cli import main
+from service.jobs import publish, refit
+publish.uk_day = refit.uk_day = lambda moment: datetime.date(2026, 1, 1)
+sys.argv[0] = "crossings"
+main()
+"""
+
+
+def command_on_the_next_day(*arguments: str) -> list[str]:
+    """A command of the service on the day after the embedded figures."""
+    return [sys.executable, "-c", _ON_THE_NEXT_DAY, *arguments]
 
 
 def command(*arguments: str) -> list[str]:
@@ -186,14 +207,16 @@ def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator
     ) as server:
         try:
             address = f"http://127.0.0.1:{port}"
-            for _ in range(300):
-                try:
-                    urllib.request.urlopen(f"{address}/livez", timeout=5).close()
-                    break
-                except OSError:
-                    assert server.poll() is None, server.stderr and server.stderr.read()
-                    time.sleep(0.1)
+
+            def answers() -> bool:
+                assert server.poll() is None, server.stderr and server.stderr.read()
+                with contextlib.suppress(OSError):
+                    urllib.request.urlopen(f"{address}/livez", timeout=BOUND).close()
+                    return True
+                return False
+
+            wait_until(answers, "the server answers")
             yield address
         finally:
             server.terminate()
-            server.communicate(timeout=20)
+            server.communicate(timeout=BOUND)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,12 +14,17 @@ from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.desk import Desk
 from service.answers.headline import per_cent
+from service.app import create_app
 from service.context import Context
 from service.dashboard.words import FILTERS
-from service.digest.edition import gather
+from service.digest.edition import gather, iso_week
 from service.digest.render import Press, Reader
 from service.digest.words import FILTERS as MAILED
-from tests.service.support import NOW, ROOT, Hand
+from service.jobs import refit as refits
+from service.jobs.refit import refit
+from tests.service.support import NOW, ROOT, Hand, utc
+
+D = dt.date
 
 BASE = "/v1/series/people"
 THRESHOLD = 500
@@ -27,11 +34,13 @@ BOARD = json.loads((ROOT / "grafana" / "dashboards" / "crossings.json").read_tex
 class Faces:
     """The same issue, as each face shows it."""
 
-    def __init__(self, client: FlaskClient, context: Context, clock: Hand) -> None:
-        self.client = client
+    def __init__(
+        self, client: FlaskClient, context: Context, clock: Hand, week: str = "2026-W01"
+    ) -> None:
+        self.client, self.clock = client, clock
         desk = Desk(context, clock)
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
-        edition = gather(desk, "2026-W01")
+        edition = gather(desk, week)
         press = Press(edition, desk.view("people").paths, settings)
         self.mail = press.text(Reader("reader@example.org", THRESHOLD))
 
@@ -54,9 +63,9 @@ class Faces:
         assert answer.status_code == 200, url
         return answer.get_json()
 
-    def simpod(self, field: str) -> list[int]:
+    def simpod(self, field: str, first: D, last: D) -> list[int]:
         asked = {
-            "range": {"from": "2026-01-01T00:00:00Z", "to": "2026-01-07T12:00:00Z"},
+            "range": {"from": f"{first}T12:00:00Z", "to": f"{last}T12:00:00Z"},
             "targets": [{"target": f"people.{field}"}],
         }
         (found,) = self.client.post("/grafana/query", json=asked).get_json()
@@ -97,7 +106,7 @@ def test_the_bands_of_a_day(faces: Faces) -> None:
         assert none in mailed
         assert FILTERS["short_per_cent"](row["p_zero"]).replace("\xa0", " ") in shown
     for field in ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95"):
-        assert faces.simpod(field) == [row[field] for row in rows]
+        assert faces.simpod(field, NOW.date(), D(2026, 1, 8)) == [row[field] for row in rows]
 
 
 @pytest.mark.parametrize("period", ["next_7_days", "this_month", "calendar_year"])
@@ -160,3 +169,141 @@ def test_the_places_that_suffice(faces: Faces) -> None:
 def _weekday(row: dict[str, Any]) -> str:
     """The day as the mail writes it."""
     return str(MAILED["weekday"](row["date"]))
+
+
+@pytest.fixture
+def moved(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Faces]]:
+    """The four faces of an issue made on the first of two moments, asked at the second."""
+    filled = Context(filled.settings.model_copy(update={"horizon": 400}), filled.database)
+
+    def ask(made: dt.datetime, asked: dt.datetime) -> Faces:
+        monkeypatch.setattr(refits, "utc_now", Hand(made))
+        refit(filled)
+        clock = Hand(asked)
+        return Faces(create_app(filled, clock).test_client(), filled, clock, iso_week(asked))
+
+    yield ask
+
+
+@pytest.mark.parametrize(
+    ("asked", "today"),
+    [
+        (utc(2026, 1, 1, 23, 59, 59), D(2026, 1, 1)),
+        (utc(2026, 1, 2), D(2026, 1, 2)),
+        (utc(2026, 6, 30, 22, 59, 59), D(2026, 6, 30)),  # British Summer Time
+        (utc(2026, 6, 30, 23), D(2026, 7, 1)),
+        (utc(2026, 3, 29, 0, 30), D(2026, 3, 29)),  # a day of 23 hours
+        (utc(2026, 3, 29, 22, 59, 59), D(2026, 3, 29)),
+        (utc(2026, 3, 29, 23), D(2026, 3, 30)),
+        (utc(2026, 10, 25, 0, 30), D(2026, 10, 25)),  # a day of 25 hours
+        (utc(2026, 10, 25, 23, 59, 59), D(2026, 10, 25)),
+        (utc(2026, 10, 26), D(2026, 10, 26)),
+        (utc(2026, 12, 31, 23, 59, 59), D(2026, 12, 31)),
+        (utc(2027, 1, 1), D(2027, 1, 1)),
+    ],
+)
+def test_next_means_from_today_on_every_face(
+    moved: Callable[..., Faces], asked: dt.datetime, today: D
+) -> None:
+    faces = moved(asked - dt.timedelta(hours=8), asked)
+    forecast = faces.api("forecast?horizon=7")
+    rows = forecast["rows"]
+    assert (forecast["from"], rows[0]["date"]) == (today.isoformat(),) * 2
+    assert rows[0]["horizon_days"] == (today - D(2025, 12, 31)).days
+    assert {row["note"] for row in rows} == {None}
+    (total,) = faces.api("totals?periods=next_7_days")["rows"]
+    assert total["from"] == today.isoformat()
+    for name in ("exceedance", "capacity", "explanation"):
+        assert faces.api(name)["rows"][0]["date"] == today.isoformat()
+    page, week = faces.page("/"), f"Next 7 days: about {total['median']:,} people"
+    assert page.css_first("h1").text().startswith(week)
+    first = page.css_first("table.days tbody tr time")
+    assert first.attributes["datetime"] == today.isoformat()
+    assert week in re.sub(r"\s+", " ", faces.mail)
+    assert re.search(rf"^{_weekday(rows[0])} +{rows[0]['median']:,} ", faces.mail, re.MULTILINE)
+    chance = faces.grafana("gauges/chance")["rows"][0]
+    same = faces.api(f"exceedance?threshold={chance['threshold']}&window=1&horizon=28")
+    assert chance["value"] == same["p_any"]
+    assert faces.grafana("exceedance")["rows"][0]["date"] == today.isoformat()
+    end = today + dt.timedelta(days=6)
+    medians = [row["median"] for row in rows]
+    assert faces.simpod("median", today, end) == medians
+    listed = faces.api(f"forecast?from=2026-01-01&horizon={rows[0]['horizon_days']}")["rows"]
+    notes = [row["note"] for row in listed]
+    assert notes == ["not yet published"] * (len(listed) - 1) + [None]
+    if (today - D(2025, 12, 31)).days > 3:
+        caution = "No figures since 31 December 2025, so this rests on the season"
+        assert caution in page.css_first("p.caution").text()
+        assert caution in re.sub(r"\s+", " ", faces.mail)
+    else:
+        assert not page.css("p.caution")
+
+
+def test_at_midnight_the_tag_changes_and_no_answer_is_kept_beyond_it(
+    moved: Callable[..., Faces],
+) -> None:
+    faces = moved(utc(2026, 3, 29, 12), utc(2026, 3, 29, 22, 59, 30))
+    before = faces.client.get(f"{BASE}/forecast")
+    assert before.headers["Cache-Control"] == "public, max-age=30"
+    assert before.headers["X-Crossings-From"] == "2026-03-29"
+    faces.clock.now += dt.timedelta(seconds=30)
+    held = {"If-None-Match": before.headers["ETag"]}
+    after = faces.client.get(f"{BASE}/forecast", headers=held)
+    assert (after.status_code, after.get_json()["from"]) == (200, "2026-03-30")
+    assert after.headers["Cache-Control"] == "public, max-age=60"
+    assert faces.client.get("/", headers=held).status_code == 200
+
+
+def test_people_who_came_on_days_not_yet_published_are_counted(moved: Callable[..., Faces]) -> None:
+    faces = moved(utc(2026, 1, 4, 12), utc(2026, 1, 5, 12))
+    whole = faces.api("capacity?stay_days=4&horizon=10&from=2026-01-01")["rows"]
+    from_today = faces.api("capacity?stay_days=4&horizon=6")["rows"]
+    assert [row["median"] for row in from_today] == [row["median"] for row in whole[4:]]
+    assert from_today[0]["mean"] > 0
+    (month,) = faces.api("totals?periods=this_month")["rows"]
+    assert (month["from"], month["simulated_days"]) == ("2026-01-01", 31)
+
+
+def test_an_issue_reaches_400_days_beyond_its_day_and_says_where_it_ends(
+    moved: Callable[..., Faces],
+) -> None:
+    faces = moved(utc(2026, 2, 1, 12), utc(2026, 2, 1, 13))
+    assert len(faces.api("forecast?horizon=401")["rows"]) == 401
+    last = "2027-03-08"
+    refused = faces.client.get(f"{BASE}/forecast?horizon=402")
+    assert refused.status_code == 400
+    assert f"as {last} is the last day that can be answered" in refused.get_json()["detail"]
+    faces.clock.now = utc(2027, 3, 9, 12)
+    for path in (f"{BASE}/forecast", f"{BASE}/gauges/chance", "/"):
+        refused = faces.client.get(path)
+        assert refused.status_code == 409
+        assert f"can answer is {last}, and 2027-03-09 is asked" in refused.text
+
+
+def test_an_issue_reaches_at_most_1600_days_beyond_its_figures() -> None:
+    assert refits.reach(D(2025, 12, 31), D(2026, 1, 2), 400) == 402
+    assert refits.reach(D(2025, 12, 31), D(2029, 12, 31), 400) == 1600
+    assert refits.reach(D(2025, 12, 31), D(2025, 12, 31), 400) == 400
+
+
+def test_an_issue_that_is_named_or_stood_then_is_asked_from_its_day(
+    moved: Callable[..., Faces],
+) -> None:
+    faces = moved(utc(2026, 1, 3, 12), utc(2026, 1, 20, 12))
+    named = faces.api("forecast")["issue_id"]
+    for question, first in (
+        (f"issue={named}", "2026-01-01"),
+        ("as_of=2026-01-05", "2026-01-06"),
+        ("as_of=2026-01-05T23:59:59Z", "2026-01-05"),
+        ("as_of=2099-01-05", "2026-01-21"),
+        ("as_of=2026-01-05&from=2026-01-10", "2026-01-10"),
+        ("", "2026-01-20"),
+    ):
+        found = faces.api(f"forecast?horizon=3&{question}")
+        assert (found["from"], found["rows"][0]["date"]) == (first, first), question
+    refused = faces.client.get(f"{BASE}/forecast?from=2025-12-31")
+    assert refused.status_code == 400
+    assert "from: expected a day from 2026-01-01 to 2027-02-07" in refused.get_json()["detail"]
+    asked = {"level_percent": 10, "horizon": 3, "from": "2026-01-10"}
+    found = faces.client.post(f"{BASE}/scenarios", json=asked).get_json()
+    assert [found["rows"][0]["date"], found["totals"][0]["from"]] == ["2026-01-10"] * 2

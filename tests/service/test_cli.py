@@ -9,6 +9,7 @@ from pathlib import Path
 
 from service.settings import Settings
 from tests.service.support import ROOT, as_environment, serving
+from tests.support.waiting import PROCESS
 
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 STEP = re.compile(r"```sh\n([^`]*)```\n```text\n([^`]*)```")
@@ -36,7 +37,7 @@ def test_every_step_of_the_tutorial_prints_what_it_shows(
                 cwd=ROOT,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=PROCESS,
             )
             assert shape(done.stdout) == shape(shown), f"{step}{done.stdout}{done.stderr}"
 

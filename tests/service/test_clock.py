@@ -9,6 +9,7 @@ from service.clock import (
     assumed_known_at,
     end_of_day,
     instant,
+    seconds_left,
     span_before,
     uk_day,
     utc_now,
@@ -83,3 +84,19 @@ def test_an_instant_is_written_with_z() -> None:
 def test_a_span_of_an_earlier_year(first: str, last: str, years: int, begin: str, end: str) -> None:
     at = dt.date.fromisoformat
     assert span_before(at(first), at(last), years) == (at(begin), at(end))
+
+
+@pytest.mark.parametrize(
+    ("moment", "seconds"),
+    [
+        (utc(2026, 1, 1, 23, 59, 30), 30),
+        (utc(2026, 1, 2), 86_400),
+        (utc(2026, 3, 29), 23 * 3600),
+        (utc(2026, 10, 24, 23), 25 * 3600),
+        (utc(2026, 6, 30, 22, 59, 59), 1),
+    ],
+)
+def test_how_much_is_left_of_a_day_that_may_have_23_or_25_hours(
+    moment: dt.datetime, seconds: int
+) -> None:
+    assert seconds_left(moment) == seconds

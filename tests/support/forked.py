@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import BOUND
+
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -52,5 +54,5 @@ class Forked:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         self._child.stdin.close()
-        self._child.wait(10)
+        self._child.wait(BOUND)
         self._child.stdout.close()

@@ -36,7 +36,7 @@ def stalled(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
     """Send a little, then nothing."""
     handler.wfile.write(b"<html>")
     handler.wfile.flush()
-    stop.wait(20)
+    stop.wait()
 
 
 def dripping(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
@@ -48,12 +48,10 @@ def dripping(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
 
 
 def endless(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
-    """Send two thousand million bytes, as long as somebody listens."""
+    """Send without end, as long as somebody listens."""
     block = b"x" * 1_000_000
     with contextlib.suppress(OSError):
-        for _ in range(2_000):
-            if stop.is_set():
-                return
+        while not stop.is_set():
             handler.wfile.write(block)
 
 

@@ -40,8 +40,9 @@
       if (at < first) return `${date}: ${count(past[at])} ${data.unit}, as published.`;
       const row = data.days[at - first];
       const arrived = came[at];
+      const gone = at - first < data.waiting ? " (not yet published)" : "";
       return (
-        `${date}: median ${count(row.median)}; 8 in 10 between ${count(row.lo80)} and ` +
+        `${date}${gone}: median ${count(row.median)}; 8 in 10 between ${count(row.lo80)} and ` +
         `${count(row.hi80)}, 19 in 20 between ${count(row.lo95)} and ${count(row.hi95)}; ` +
         `${row.none} chance of none.` +
         (arrived === null ? "" : ` ${count(arrived)} came.`)
@@ -67,7 +68,7 @@
         stroke: colour("soft"), font: "13px system-ui, sans-serif",
         grid: { stroke: colour("grid"), width: 1 }, ticks: { stroke: colour("grid"), width: 1 },
       };
-      const shown = width < 560 ? first - 35 : 0;
+      const shown = width < 560 ? first + data.waiting - 35 : 0;
       return {
         width,
         height: width < 560 ? 280 : 360,
@@ -82,7 +83,11 @@
         axes: [
           {
             ...axis, grid: { show: false }, space: 70,
-            values: (_, marks) => marks.map((at) => written(at * 1000, { day: "numeric", month: "short" })),
+            values: (_, marks) => {
+              // The first, and the first of each year, name the year.
+              const years = marks.map((at) => new Date(at * 1000).getUTCFullYear());
+              return marks.map((at, n) => written(at * 1000, { day: "numeric", month: "short", ...(years[n] !== years[n - 1] && { year: "numeric" }) }));
+            },
             splits: (u, axisIndex, low, high) => {
               // Mondays, as many as have room, counted from the last.
               const every = Math.max(Math.ceil(76 / ((u.bbox.width / devicePixelRatio) * 7 * DAY / (high - low))), 1);
@@ -101,9 +106,18 @@
         ],
         bands: [0, 2, 4].map((at) => ({ series: [2 + at, 3 + at], fill: colour("band" + bounds[at].slice(2)) })),
         hooks: {
+          drawClear: [
+            (u) => {
+              // The days that are not yet published, behind everything.
+              const left = u.valToPos(x[Math.max(first, shown)], "x", true);
+              const edge = u.valToPos(x[first + data.waiting], "x", true);
+              u.ctx.fillStyle = colour("waiting");
+              u.ctx.fillRect(left, u.bbox.top, edge - left, u.bbox.height);
+            },
+          ],
           draw: [
             (u) => {
-              const edge = u.valToPos(x[first], "x", true);
+              const edge = u.valToPos(x[first + data.waiting], "x", true);
               u.ctx.save();
               u.ctx.strokeStyle = colour("soft");
               u.ctx.setLineDash([4, 4]);
@@ -147,8 +161,8 @@
     home.setAttribute("role", "img");
     home.setAttribute("aria-label", one("svg", home).getAttribute("aria-label"));
     slider.max = dates.length - 1;
-    slider.value = first;
-    slider.setAttribute("aria-valuetext", spoken(dates[first]));
+    slider.value = first + data.waiting;
+    slider.setAttribute("aria-valuetext", spoken(dates[first + data.waiting]));
     one("#reader").hidden = false;
     draw();
     slider.addEventListener("input", () => point(Number(slider.value)));

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from forecast.calendar import harmonics, weekday
 from forecast.forecasters.base import FitError
@@ -45,6 +47,44 @@ def test_the_level_by_a_slow_loop(people: DailySeries) -> None:
     weights = [0.5 ** (age / 60) for age in range(len(series))][::-1]
     expected = np.average(series.values, weights=weights)
     assert Hurdle().fit(series).level == pytest.approx(expected)
+
+
+def test_the_coefficients_are_those_of_a_general_optimiser(people: DailySeries) -> None:
+    """Regressors are made day by day of the days before; recent days weigh more."""
+    series = people.between("2023-01-01", "2024-02-20")
+    counts = series.values.tolist()
+    hyper = Hurdle(weight_half_life_days=120.0, window_days=300, ridge=2.0)
+    fitted = hyper.fit(series)
+    rows, sizes, weights = [], [], []
+    for day in range(len(counts) - 300, len(counts)):
+        date = series.start.item() + dt.timedelta(days=day)
+        turn = 2 * math.pi * (date.timetuple().tm_yday - 1) / 365.2425
+        row = [1.0, math.sin(turn), math.cos(turn), math.sin(2 * turn), math.cos(2 * turn)]
+        ages = [0.5 ** (age / 60) for age in range(day)][::-1]
+        level = sum(w * c for w, c in zip(ages, counts[:day], strict=True)) / sum(ages)
+        yesterday, before = counts[day - 1], counts[day - 2]
+        row += [float(date.weekday() == 5), math.log1p(level)]
+        rows.append([*row, float(yesterday > 0), float(before > 0), math.log1p(yesterday)])
+        sizes.append(float(counts[day]))
+        weights.append(0.5 ** ((len(counts) - 1 - day) / 120.0))
+    x, y, w = np.array(rows), np.array(sizes), np.array(weights)
+    busy = y > 0
+    penalty = np.r_[1e-6, np.full(9, 2.0)]
+
+    def any_loss(beta: np.ndarray) -> float:  # type: ignore[type-arg]
+        eta = x @ beta
+        return float(w @ (np.logaddexp(0.0, eta) - busy * eta) + 0.5 * penalty @ beta**2)
+
+    def size_loss(beta: np.ndarray) -> float:  # type: ignore[type-arg]
+        eta = x[busy] @ beta
+        return float(w[busy] @ (eta + y[busy] * np.exp(-eta)) + 0.5 * penalty @ beta**2)
+
+    for loss, found in (
+        (any_loss, fitted.any_coefficients),
+        (size_loss, fitted.size_coefficients),
+    ):
+        best = minimize(loss, np.zeros(10), method="BFGS", options={"gtol": 1e-7}).x
+        np.testing.assert_allclose(found, best, atol=2e-3)
 
 
 def test_it_finds_what_it_simulates() -> None:

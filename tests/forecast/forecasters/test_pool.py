@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,3 +124,43 @@ def test_what_is_explained_is_what_is_forecast_where_the_weather_leads(people: D
     drawn = fitted.simulate(14, 4_000, np.random.default_rng(1)).mean()
     told = mean_without(fitted, set(), 14, 4_000, np.random.default_rng(2))
     np.testing.assert_allclose(told[:7], drawn[:7], rtol=0.15)
+
+
+def test_members_without_weather_follow_the_guides_as_far_as_these_see() -> None:
+    """A guide that says 7 for three days; the other goes on from there with its own 2."""
+
+    @dataclass
+    class Guide(Says):
+        covered_days: int = 3
+
+        def assuming(self, seas: Mapping[int, str]) -> Guide:
+            return self
+
+    @dataclass
+    class Follower(Says):
+        def simulate_after(
+            self,
+            lead: np.ndarray,
+            horizon: int,
+            rng: np.random.Generator,  # type: ignore[type-arg]
+        ) -> Paths:
+            values = np.full((len(lead), horizon), self.value)
+            values[:, : lead.shape[1]] = lead
+            return Paths(self.origin + ONE_DAY, values)
+
+    pool = FittedPool({"g": Guide(7), "f": Follower(2)}, np.array([0.5, 0.5]))
+    assert pool.covered_days == 3
+
+    def followers(one: FittedPool, horizon: int = 10) -> list[int]:
+        values = one.simulate(horizon, 10, np.random.default_rng(1)).values
+        rows = values[values[:, -1] != 7] if horizon > 3 else values
+        return rows[0].tolist()  # type: ignore[no-any-return]
+
+    assert followers(pool) == [7, 7, 7, 2, 2, 2, 2, 2, 2, 2]
+    assert followers(pool, 2) == [7, 7]
+    for assumed, row in (
+        ({3: "calm"}, [7, 7, 7, 7, 2, 2, 2, 2, 2, 2]),
+        ({4: "calm", 5: "calm", 8: "rough"}, [7, 7, 7, 2, 7, 7, 2, 2, 7, 2]),
+        ({1: "calm", 10: "calm", 40: "calm"}, [7, 7, 7, 2, 2, 2, 2, 2, 2, 2]),
+    ):
+        assert followers(pool.assuming(assumed)) == row

@@ -4,11 +4,13 @@ import datetime as dt
 
 import pytest
 
-from service.answers.archive import of_day
+from service.answers.archive import COLUMNS, listing, of_day, one
 from service.answers.desk import Desk
-from service.answers.errors import NotFound, NotReady
+from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.context import Context
-from tests.service.support import publish, random_paths, utc
+from service.store import notes, runs
+from service.store.issues import Issue
+from tests.service.support import NOW, publish, random_paths, utc
 
 D = dt.date
 
@@ -28,3 +30,77 @@ def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
 def test_nothing_published_is_not_ready(empty: Context) -> None:
     with pytest.raises(NotReady):
         of_day(Desk(empty), "boats", D(2025, 7, 10))
+
+
+def chain(context: Context, count: int) -> list[Issue]:
+    """So many issues, an hour apart, of one origin."""
+    made = []
+    for hour in range(count):
+        at = NOW + dt.timedelta(hours=hour)
+        with context.database.writing() as connection:
+            claimed = runs.claim(connection, "refit", f"{hour}", at)
+        assert claimed is not None
+        paths = {"climatology": random_paths("2026-01-01", 14)}
+        made.append(
+            publish(context.database, paths, claimed.run_id, at, failures={"pool": "too slow"})
+        )
+    return made
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 500])
+def test_pages_follow_each_other_to_the_last(empty: Context, limit: int) -> None:
+    made = chain(empty, 4)
+    shown, after = [], None
+    while True:
+        rows, after = listing(Desk(empty), "people", limit, after)
+        assert 1 <= len(rows) <= limit
+        assert all(tuple(row) == COLUMNS for row in rows)
+        shown += [row["issue_id"] for row in rows]
+        if after is None:
+            break
+    assert shown == [issue.issue_id for issue in made[::-1]]
+
+
+def test_what_is_no_page_is_refused(empty: Context) -> None:
+    for limit in (0, 501):
+        with pytest.raises(BadQuestion, match="limit: expected a whole number from 1 to 500"):
+            listing(Desk(empty), "people", limit)
+    for after in ("x", "", "YQ", "e30=", "\N{SNOWMAN}"):
+        with pytest.raises(BadQuestion, match="after"):
+            listing(Desk(empty), "people", 5, after)
+
+
+def test_all_that_is_frozen_of_an_issue(empty: Context) -> None:
+    (issue,) = chain(empty, 1)
+    answer = one(Desk(empty), "people", issue.issue_id)
+    assert answer == {
+        "series_id": "people",
+        "unit": "people",
+        "issue_id": issue.issue_id,
+        "time": "2026-01-02T12:00:00Z",
+        "issued_at": "2026-01-02T12:00:00Z",
+        "data_through": "2025-12-31",
+        "origin": "2025-12-31",
+        "as_of": "2026-01-02T12:00:00Z",
+        "champion": "climatology",
+        "n_paths": 50,
+        "horizon_days": 14,
+        "kind": "live",
+        "seed": 1,
+        "inputs_hash": "0" * 64,
+        "models": [
+            {
+                "model": "climatology",
+                "title": "The climatology",
+                "role": "champion",
+                "version": "v1",
+            }
+        ],
+        "failures": [{"model": "pool", "reason": "too slow"}],
+    }
+    with empty.database.writing() as connection:
+        notes.put(connection, issue.issue_id, notes.WEATHER, {"status": "used"})
+    assert one(Desk(empty), "people", issue.issue_id) == answer | {"weather": {"status": "used"}}
+    for series_id, issue_id in (("boats", issue.issue_id), ("people", "nothing")):
+        with pytest.raises(NotFound, match=f"expected an issue of {series_id}, found '{issue_id}'"):
+            one(Desk(empty), series_id, issue_id)

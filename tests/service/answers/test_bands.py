@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from forecast.paths import Paths
+from service.answers.ahead import Ahead
 from service.answers.bands import LEVELS, bands, check_levels
 from service.answers.errors import BadQuestion
 from tests.service.support import random_paths
 
 
 def test_a_row_a_day_from_the_day_after_the_figures() -> None:
-    rows = bands(random_paths("2025-12-30", 10), 4, [80])
+    rows = bands(Ahead.of(random_paths("2025-12-30", 10)), 4, [80])
     assert [row["date"] for row in rows] == [
         "2025-12-30",
         "2025-12-31",
@@ -20,13 +21,13 @@ def test_a_row_a_day_from_the_day_after_the_figures() -> None:
     assert [row["horizon_days"] for row in rows] == [1, 2, 3, 4]
     assert rows[0]["time"] == "2025-12-30T00:00:00Z"
     assert list(rows[0]) == [
-        *("time", "date", "horizon_days", "median", "mean", "p_zero", "lo80", "hi80"),
+        *("time", "date", "horizon_days", "median", "mean", "p_zero", "lo80", "hi80", "note"),
     ]
 
 
 def test_the_numbers_are_those_of_a_slow_loop() -> None:
     paths = random_paths("2026-01-01", 30, 77)
-    for ahead, row in enumerate(bands(paths, 30, LEVELS)):
+    for ahead, row in enumerate(bands(Ahead.of(paths), 30, LEVELS)):
         day = sorted(paths.values[:, ahead].tolist())
         assert row["mean"] == pytest.approx(sum(day) / 77, abs=0.0051)
         assert row["p_zero"] == round(day.count(0) / 77, 4)
@@ -38,7 +39,7 @@ def test_the_numbers_are_those_of_a_slow_loop() -> None:
 
 
 def test_bands_lie_within_each_other() -> None:
-    for row in bands(random_paths("2026-01-01", 100, 300), 100, LEVELS):
+    for row in bands(Ahead.of(random_paths("2026-01-01", 100, 300)), 100, LEVELS):
         chain = [row[f"lo{level}"] for level in reversed(LEVELS)]
         chain += [row["median"]] + [row[f"hi{level}"] for level in LEVELS]
         assert chain == sorted(chain)
@@ -47,15 +48,15 @@ def test_bands_lie_within_each_other() -> None:
 
 
 def test_days_without_spread() -> None:
-    (row,) = bands(Paths(np.datetime64("2026-01-01"), np.full((10, 1), 7)), 1, [50, 99])
+    (row,) = bands(Ahead.of(Paths(np.datetime64("2026-01-01"), np.full((10, 1), 7))), 1, [50, 99])
     assert {row[n] for n in ("median", "mean", "lo50", "hi50", "lo99", "hi99")} == {7}
     assert row["p_zero"] == 0
 
 
 @pytest.mark.parametrize("horizon", [0, -1, 11, 401])
 def test_a_horizon_beyond_the_paths_is_refused(horizon: int) -> None:
-    with pytest.raises(BadQuestion, match=f"expected a whole number from 1 to 10, found {horizon}"):
-        bands(random_paths("2026-01-01", 10), horizon, [80])
+    with pytest.raises(BadQuestion, match=f"from 1 to 10, as 2026-01-10 is .*found {horizon}"):
+        bands(Ahead.of(random_paths("2026-01-01", 10)), horizon, [80])
 
 
 @pytest.mark.parametrize("levels", [[], [0], [100], [81], [80, 80], [50, -1]])

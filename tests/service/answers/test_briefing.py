@@ -37,8 +37,9 @@ def test_the_18th_of_october_2024(desk: Desk) -> None:
     assert against(answer, "year_to_date", 2022)["per_cent"] == -25.0
     assert answer["data_through"] == answer["as_of"] == "2024-10-18"
     assert answer["sentence"] == (
-        "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 so far: 8.0 % more than "
-        "by the same day of 2023 (26,116) and 25.0 % fewer than by the same day of 2022 (37,603)."
+        "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 to that day: 8.0 % more "
+        "than by the same day of 2023 (26,116) and 25.0 % fewer than by the same day of 2022 "
+        "(37,603)."
     )
 
 
@@ -100,7 +101,8 @@ def test_a_span_that_an_earlier_year_has_only_in_part_is_left_out(desk: Desk) ->
 def test_the_first_days_of_all(desk: Desk) -> None:
     answer = briefing(desk, "people", D(2018, 1, 1))
     assert answer["last_7_days"]["from"] == "2018-01-01"
-    assert answer["sentence"] == "1 January 2018: 0 people in 0 boats; 0 people in 2018 so far."
+    said = "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
+    assert answer["sentence"] == said
 
 
 def test_a_date_after_the_figures_is_answered_with_the_last_of_them(desk: Desk) -> None:
@@ -166,7 +168,7 @@ def test_a_sum_that_is_the_same_as_a_year_before(context: Context, desk: Desk) -
         ]
         observations.record(connection, figures, utc(2026, 1, 1, 9))
     said = briefing(desk, "people", D(2025, 1, 14))["sentence"]
-    assert "so far: as many as by the same day of 2024 (" in said
+    assert "in 2025 to that day: as many as by the same day of 2024 (" in said
 
 
 def test_of_an_issue_it_says_what_the_issue_was_made_of(

@@ -7,6 +7,7 @@ import pytest
 
 from forecast.paths import Paths
 from forecast.series import DailySeries
+from service.answers.ahead import Ahead
 from service.answers.capacity import capacity
 from service.answers.errors import BadQuestion
 
@@ -16,11 +17,11 @@ PATHS = Paths(np.datetime64("2026-01-01"), np.full((50, 14), 100))
 
 @pytest.mark.parametrize("stay_days", [1, 4, 31])
 def test_who_came_less_than_a_stay_ago_is_still_there(stay_days: int) -> None:
-    found = capacity(KNOWN, PATHS, stay_days, 0.9, 14, (80,))
+    found = capacity(KNOWN, Ahead.of(PATHS), stay_days, 0.9, 14, (80,))
     assert {row["median"] for row in found["rows"]} == {100 * stay_days}
     assert found["places_peak"] == 100 * stay_days
 
 
 def test_a_stay_that_began_before_the_figures_is_refused() -> None:
     with pytest.raises(BadQuestion, match=r"stay_days.*1 to 31.*90"):
-        capacity(KNOWN, PATHS, 90, 0.9, 14, (80,))
+        capacity(KNOWN, Ahead.of(PATHS), 90, 0.9, 14, (80,))

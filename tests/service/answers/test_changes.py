@@ -27,10 +27,12 @@ def chain(context: Context) -> list[Issue]:
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         with context.database.writing() as connection:
-            run_id = runs.claim(connection, "refit", f"step {step}", at)
-        assert run_id is not None
+            claimed = runs.claim(connection, "refit", f"step {step}", at)
+        assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
-        found.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
+        found.append(
+            publish(context.database, paths, claimed.run_id, at + dt.timedelta(hours=step))
+        )
     return found
 
 
@@ -59,7 +61,7 @@ def test_an_issue_without_the_weather_stands_among_those_with_it(
     note(context, second, first, 10.0, plain)
     note(context, third, second, 12.5, plain | {"weather": -4.0})
     note(context, fourth, third, 11.0, plain)
-    desk = Desk(context, Hand(NOW + dt.timedelta(days=500)))
+    desk = Desk(context, Hand(NOW))
     found = changes(desk, desk.view("people"), first.issue_id)
     assert found["causes"] == ["model", "revision", "weather", "new_figures"]
     assert found["steps"] == 3

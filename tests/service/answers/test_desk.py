@@ -50,7 +50,7 @@ def newer(context: Context, hours: int) -> str:
 def test_the_champion_of_the_newest_issue(desk: Desk, context: Context) -> None:
     view = desk.view("people")
     assert view.entry.model == view.issue.champion == CHAMPION
-    assert (view.paths.n_paths, view.paths.horizon) == (200, 400)
+    assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
     assert str(view.paths.start) == "2026-01-01"
     assert str(view.known.data_through) == "2025-12-31" == str(view.issue.data_through)
     assert len(view.known) == 2922

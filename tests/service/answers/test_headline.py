@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import numpy as np
@@ -8,14 +7,16 @@ import pytest
 
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from service.answers.desk import View
+from service.answers.desk import Desk, View
+from service.answers.errors import NotPossible
 from service.answers.headline import headline
-from service.answers.state import State
+from service.answers.state import Reason, State
+from service.context import Context
 from service.store.issues import Entry, Issue
-from tests.service.support import NOW, utc
+from tests.service.support import NOW, Hand, utc
 
 
-def view(values: Any, moment: dt.datetime = NOW, start: str = "2026-01-01") -> View:
+def view(values: Any, start: str = "2026-01-01", **state: Any) -> View:
     first = np.datetime64(start)
     day = (first - 1).item()
     issue = Issue(
@@ -23,19 +24,29 @@ def view(values: Any, moment: dt.datetime = NOW, start: str = "2026-01-01") -> V
     )
     known = DailySeries("people", first - 100, np.ones(100, dtype=int))
     entry = Entry("pool", "v", "champion", "Pool")
-    return View(issue, entry, Paths(first, np.asarray(values)), known, State("fresh", ()), moment)
+    today = first.item()
+    whole = {"state": State("fresh", ()), "today": today, "first": today, "is_past": False} | state
+    paths = Paths(first, np.asarray(values))
+    return View(issue=issue, entry=entry, paths=paths, known=known, moment=NOW, **whole)
 
 
-def test_the_sentence_says_the_numbers() -> None:
+@pytest.fixture
+def desk(context: Context, clock: Hand) -> Desk:
+    clock.now = utc(2026, 1, 1, 12)
+    return Desk(context, clock)
+
+
+def test_the_sentence_says_the_numbers(desk: Desk) -> None:
     values = np.zeros((100, 28), dtype=int)
     values[:, 6] = np.arange(100) * 10  # 0 to 990 on the last of the seven days
     values[:, 7] = 5_000
-    found = headline(view(values))
+    found = headline(desk, view(values))
     assert found == {
         "sentence": (
             "Next 7 days: about 490 people, 8 weeks in 10 between 90 and 890; "
             "49 % chance of a day above 500."
         ),
+        "caution": "",
         "from": "2026-01-01",
         "to": "2026-01-07",
         "median": 490,
@@ -47,20 +58,49 @@ def test_the_sentence_says_the_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("moment", "start", "words"),
+    ("start", "words"),
     [
-        (utc(2025, 12, 31, 12), "2026-01-01", "Next 7 days:"),
-        (utc(2026, 1, 2, 23, 59), "2026-01-01", "Next 7 days:"),
-        (utc(2026, 1, 3, 0, 0), "2026-01-01", "1 to 7 January 2026:"),
-        (utc(2026, 6, 1), "2026-01-29", "29 January to 4 February 2026:"),
-        (utc(2026, 6, 1), "2025-12-29", "29 December to 4 January 2026:"),
+        ("2026-01-01", "Next 7 days:"),
+        ("2026-01-02", "Next 7 days:"),
+        ("2026-01-03", "3 to 9 January 2026:"),
+        ("2026-01-29", "29 January to 4 February 2026:"),
+        ("2026-12-29", "29 December 2026 to 4 January 2027:"),
     ],
 )
-def test_the_days_are_named_when_they_are_not_the_next(
-    moment: dt.datetime, start: str, words: str
-) -> None:
-    sentence = headline(view(np.ones((10, 28), dtype=int), moment, start))["sentence"]
-    assert sentence.startswith(words)
+def test_the_days_are_named_when_they_are_not_the_next(desk: Desk, start: str, words: str) -> None:
+    assert headline(desk, view(np.ones((10, 28), int), start))["sentence"].startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        ("2025-11-01", "for 1 to 7 November 2025, 8 weeks in 10 between 7 and 7; 1,269 arrived."),
+        ("2025-12-29", "29 December 2025 to 4 January 2026, 8 weeks in 10 between 7 and 7; "),
+        ("2025-12-29", " arrived on the 3 of 7 days that are published."),
+        ("2026-01-01", "no figure of these days is published yet."),
+    ],
+)
+def test_days_that_are_over_are_spoken_of_as_past(desk: Desk, start: str, words: str) -> None:
+    said = headline(desk, view(np.ones((10, 28), int), start, is_past=True))
+    assert said["sentence"].startswith("We forecast about 7 people for ")
+    assert words in said["sentence"]
+    assert said["caution"] == ""
+
+
+@pytest.mark.parametrize("name", ["figures_old", "source_late"])
+def test_figures_that_are_old_are_named_after_the_week(desk: Desk, name: str) -> None:
+    old = State("stale", (Reason(name, "old"),))
+    said = headline(desk, view(np.ones((10, 28), int), state=old))
+    assert said["sentence"].startswith("Next 7 days: about 7 people")
+    assert said["caution"] == (
+        "No figures since 31 December 2025, so this rests on the season and on the level of that "
+        "time."
+    )
+
+
+def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: Desk) -> None:
+    with pytest.raises(NotPossible, match="the last day that issue i can answer is 2026-01-06"):
+        headline(desk, view(np.ones((10, 6), int)))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +115,7 @@ def test_the_days_are_named_when_they_are_not_the_next(
         (995, "over 99 %"),
     ],
 )
-def test_a_chance_claims_no_more_than_a_sample_knows(above: int, words: str) -> None:
+def test_a_chance_claims_no_more_than_a_sample_knows(desk: Desk, above: int, words: str) -> None:
     values = np.zeros((1000, 28), dtype=int)
     values[:above, 2] = 501
-    assert words in headline(view(values))["sentence"]
+    assert words in headline(desk, view(values))["sentence"]

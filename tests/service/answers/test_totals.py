@@ -9,8 +9,10 @@ import pytest
 
 from forecast.paths import Paths
 from forecast.series import DailySeries
+from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 from service.answers.totals import PERIODS, between, periods
+from service.clock import uk_day
 from tests.service.support import random_paths, utc
 
 D = dt.date
@@ -26,9 +28,14 @@ def table(
     last: D, names: list[str], moment: dt.datetime | None = None, horizon: int = 400
 ) -> dict[str, dict[str, Any]]:
     paths = random_paths(str(last + DAY), horizon, 200)
-    moment = moment or dt.datetime.combine(last + DAY, dt.time(12), dt.UTC)
-    rows = periods(known_until(last), paths, moment, names, [50, 80, 95])
+    rows = periods(known_until(last), at(paths, moment), names, [50, 80, 95])
     return {row["period"]: row for row in rows}
+
+
+def at(paths: Paths, moment: dt.datetime | None = None) -> Ahead:
+    """`paths`, looked at from the UK day of `moment`; from their first day on without one."""
+    today = uk_day(moment) if moment else paths.dates[0].item()
+    return Ahead(paths, today, today)
 
 
 def slowly(known: DailySeries, paths: Paths, first: D, last: D) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def slowly(known: DailySeries, paths: Paths, first: D, last: D) -> dict[str, Any
 )
 def test_every_total_is_what_a_slow_loop_finds(last: D, now: dt.datetime) -> None:
     known, paths = known_until(last), random_paths(str(last + DAY), 400, 120, seed=3)
-    for row in periods(known, paths, now, PERIODS, [50, 80, 95]):
+    for row in periods(known, at(paths, now), PERIODS, [50, 80, 95]):
         first, end = D.fromisoformat(row["from"]), D.fromisoformat(row["to"])
         expected = slowly(known, paths, first, end)
         assert {name: row[name] for name in expected} == expected, row["period"]
@@ -186,16 +193,15 @@ def test_a_period_beyond_the_simulated_days_says_so() -> None:
     assert row.keys() == rows["next_28_days"].keys()
 
 
-def test_a_year_to_date_that_is_not_reached_any_more_says_so() -> None:
-    row = table(D(2025, 12, 31), ["year_to_date"], utc(2027, 3, 1, 12))["year_to_date"]
-    assert (row["from"], row["to"], row["median"]) == ("2027-01-01", "2027-02-28", None)
-    assert "2027-02-04" in row["note"]
+def test_a_day_that_is_not_reached_any_more_is_refused() -> None:
+    with pytest.raises(BadQuestion, match="to 2027-02-04, the last that can be answered"):
+        table(D(2025, 12, 31), ["year_to_date"], utc(2027, 3, 1, 12))
 
 
 def test_a_period_from_before_the_figures_says_so() -> None:
     known, paths = known_until(D(2025, 12, 10), days=20), random_paths("2025-12-11", 60)
     now = utc(2025, 12, 11, 12)
-    rows = periods(known, paths, now, ["this_month", "this_quarter", "year_to_date"], [80])
+    rows = periods(known, at(paths, now), ["this_month", "this_quarter", "year_to_date"], [80])
     month, quarter, year = rows
     assert month["note"] is None
     for row in (quarter, year):
@@ -224,11 +230,11 @@ def test_a_span_of_ones_own() -> None:
         (lambda k, p: between(k, p, D.min, D.max, [80]), "from"),
         (lambda k, p: between(k, p, D(2026, 1, 3), D.max, [80]), "to"),
         (lambda k, p: between(k, p, D(2026, 1, 1), D(2026, 1, 2), [42]), "levels"),
-        (lambda k, p: periods(k, p, utc(2026, 1, 2), ["next_year"], [80]), "periods"),
-        (lambda k, p: periods(k, p, utc(2026, 1, 2), [], [80]), "periods"),
-        (lambda k, p: periods(k, p, utc(2026, 1, 2), ["next_week"] * 2, [80]), "periods"),
-        (lambda k, p: periods(k, p, utc(2026, 1, 2), ["next_week"], [80, 80]), "levels"),
-        (lambda k, p: periods(k, p, utc(2026, 1, 2), ["next_week"], []), "levels"),
+        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_year"], [80]), "periods"),
+        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), [], [80]), "periods"),
+        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_week"] * 2, [80]), "periods"),
+        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_week"], [80, 80]), "levels"),
+        (lambda k, p: periods(k, at(p, utc(2026, 1, 2)), ["next_week"], []), "levels"),
     ],
 )
 def test_a_bad_question_names_what_is_allowed(

@@ -20,6 +20,7 @@ from service.jobs.refit import refit
 from service.settings import Settings
 from service.store import keys
 from tests.service.support import NOW, ROOT, serving
+from tests.support.waiting import PROCESS
 
 API = (ROOT / "docs" / "api.md").read_text("utf-8")
 CLIENTS = (ROOT / "docs" / "clients.md").read_text("utf-8")
@@ -95,12 +96,14 @@ def test_the_other_programs_read_it(settings: Settings, tmp_path: Path) -> None:
     with serving(settings) as base:
         script = blocks["python"].replace(BASE, f"{base}/v1/series")
         done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, timeout=60
+            [sys.executable, "-c", script], capture_output=True, text=True, timeout=PROCESS
         )
         assert done.returncode == 0, done.stderr
         assert re.search(r"next seven days: \d+ to \d+", done.stdout)
         if shutil.which("Rscript") is None:
             pytest.skip("the rest was read; R is not installed, its example was not run")
         script = blocks["r"].replace(BASE, f"{base}/v1/series")
-        done = subprocess.run(["Rscript", "-e", script], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            ["Rscript", "-e", script], capture_output=True, text=True, timeout=PROCESS
+        )
         assert done.returncode == 0, done.stderr

@@ -9,7 +9,6 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +34,7 @@ from tests.service.support import (
     serving,
     utc,
 )
+from tests.support.waiting import BOUND, PROCESS, wait_until
 from tests.test_docs import anchors
 
 ALERTS = ROOT / "deploy" / "alerts.yaml"
@@ -70,16 +70,16 @@ def value(found: Scrape, name: str, **labels: str) -> float | None:
 def scored(context: Context) -> Context:
     """With an issue of the past that has been scored."""
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
-        assert run_id is not None
-        runs.finish(connection, run_id, "failed", "for the test", {}, utc(2025, 11, 1, 13))
+        claimed = runs.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
+        assert claimed is not None
+        runs.finish(connection, claimed, "failed", "for the test", {}, utc(2025, 11, 1, 13))
         assert runs.claim(connection, "scheduler", "one", NOW)
         another = runs.claim(connection, "scheduler", "two", utc(2025, 12, 1))
         assert another is not None
         runs.finish(connection, another, "stopped", "by hand", {}, utc(2025, 12, 2))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths("2025-11-01", 30)}
-        publish(context.database, paths, run_id, utc(2025, 11, 1, 12), series_id)
+        publish(context.database, paths, claimed.run_id, utc(2025, 11, 1, 12), series_id)
     score(context)
     return context
 
@@ -217,17 +217,10 @@ def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
 
 def fetch(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:
+        with urllib.request.urlopen(url, timeout=BOUND) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
         return str(error)
-
-
-def until(hold: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not hold():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_several_workers_tell_one_sum(
@@ -253,10 +246,13 @@ def test_several_workers_tell_one_sum(
         assert {number for number, _ in seen} == {60}, "whichever worker answers"
         (folder,) = temporary.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
-        until(lambda: len(sums()[1]) == 3)
+        wait_until(lambda: len(sums()[1]) == 3, "three workers tell")
         workers = sums()[1]
         os.kill(int(min(workers)), signal.SIGKILL)
-        until(lambda: min(workers) not in sums()[1] and len(sums()[1]) == 3)
+        wait_until(
+            lambda: min(workers) not in sums()[1] and len(sums()[1]) == 3,
+            "another worker takes the place of the one that was killed",
+        )
         assert sums()[0] == 60, "what a worker has counted outlives it"
     assert not list(temporary.iterdir()), "nothing stays"
 
@@ -301,7 +297,11 @@ def test_promtool_takes_the_rules_and_they_fire(tmp_path: Path) -> None:
     (tmp_path / "cases.yaml").write_text(cases.replace("RULES", str(ALERTS)))
     for arguments in (["check", "rules", str(ALERTS)], ["test", "rules", "cases.yaml"]):
         done = subprocess.run(
-            [str(_PROMTOOL), *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=60
+            [str(_PROMTOOL), *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=PROCESS,
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -315,6 +315,6 @@ def test_promtool_takes_the_scrape(scored: Context, clock: Hand) -> None:
         input=client.get("/metrics").text,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PROCESS,
     )
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -84,7 +84,8 @@ def test_the_issue_that_stood_then(client: FlaskClient, clock: Hand, several: li
             ("2027-01-02T23:59:59Z", several[5]),
             ("2030-01-01", several[0]),
         ):
-            answer = client.get(f"{PEOPLE}/{question}", query_string={"as_of": as_of})
+            query = {"as_of": as_of, "from": "2026-01-02"}
+            answer = client.get(f"{PEOPLE}/{question}", query_string=query)
             assert answer.json["issue_id"] == wanted, (question, as_of)
     early = client.get(f"{PEOPLE}/forecast?as_of=2020-01-01")
     assert early.status_code == 404
@@ -99,7 +100,7 @@ def test_the_panel_is_the_figures_and_then_the_forecast(client: FlaskClient) -> 
     ]
     figures = client.get(f"{PEOPLE}/observations?from=2025-12-20").json["rows"]
     assert [row["actual"] for row in rows[:12]] == [row["value"] for row in figures]
-    ahead = client.get(f"{PEOPLE}/forecast?horizon=10").json["rows"]
+    ahead = client.get(f"{PEOPLE}/forecast?from=2026-01-01&horizon=10").json["rows"]
     for row, told in zip(rows[12:], ahead, strict=True):
         assert {name: row[name] for name in row if name != "actual"} == {
             name: told[name] for name in row if name != "actual"

@@ -10,10 +10,10 @@ V1 = "/v1/series/people"
 
 BAD = [
     # what is asked, the parameter at fault, what the answer must name
-    ("/forecast?horizon=0", "horizon", "1 to 400"),
-    ("/forecast?horizon=401", "horizon", "1 to 400"),
-    ("/forecast?horizon=-1", "horizon", "1 to 400"),
-    ("/forecast?horizon=999999999", "horizon", "1 to 400"),
+    ("/forecast?horizon=0", "horizon", "1 to 400, as 2027-02-05 is"),
+    ("/forecast?horizon=401", "horizon", "1 to 400, as 2027-02-05 is"),
+    ("/forecast?horizon=-1", "horizon", "1 to 400, as 2027-02-05 is"),
+    ("/forecast?horizon=999999999", "horizon", "1 to 400, as 2027-02-05 is"),
     ("/forecast?horizon=", "horizon", "a whole number such as 28"),
     ("/forecast?horizon=1e2", "horizon", "a whole number such as 28"),
     ("/forecast?horizon=28.0", "horizon", "a whole number such as 28"),
@@ -43,17 +43,17 @@ BAD = [
     ("/totals?periods=next_week,next_week", "periods", "each once"),
     ("/totals?periods=next_week,", "periods", "calendar_year"),
     ("/totals?levels=7", "levels", "50, 80, 90, 95, 99"),
-    ("/totals?from=2026-01-01", "query", "both `from` and `to`"),
-    ("/totals?to=2026-01-01", "query", "both `from` and `to`"),
-    ("/totals?from=2026-01-02&to=2026-01-01", "to", "a day from 2026-01-02 to 2027-02-04"),
-    ("/totals?from=2026-01-02&to=2027-02-05", "to", "a day from 2026-01-02 to 2027-02-04"),
-    ("/totals?from=2017-01-02&to=2026-01-05", "from", "a day from 2018-01-01 to 2027-02-04"),
+    ("/totals?from=2025-12-31", "from", "a day from 2026-01-01 to 2027-02-05"),
+    ("/totals?to=2026-01-01", "to", "a day from 2026-01-02 to 2027-02-05"),
+    ("/totals?from=2026-01-02&to=2026-01-01", "to", "a day from 2026-01-02 to 2027-02-05"),
+    ("/totals?from=2026-01-02&to=2027-02-06", "to", "a day from 2026-01-02 to 2027-02-05"),
+    ("/totals?from=2017-01-02&to=2026-01-05", "from", "a day from 2018-01-01 to 2027-02-05"),
     ("/totals?from=0001-01-01&to=9999-12-31", "from", "a day from 2018-01-01"),
     ("/totals?from=2026-02-30&to=2026-03-01", "from", "a date such as 2024-10-18"),
     ("/totals?from=2026-W01-1&to=2026-03-01", "from", "a date such as 2024-10-18"),
     ("/totals?from=20260101&to=2026-03-01", "from", "a date such as 2024-10-18"),
     ("/totals?from=2026-01-01&to=2026-01-02&periods=next_week", "query", "not both"),
-    ("/totals?horizon=28", "horizon", "periods, from, to, levels, format, issue, as_of, model"),
+    ("/totals?horizon=28", "horizon", "from, periods, to, levels, format, issue, as_of, model"),
     ("/observations?from=yesterday", "from", "a date such as 2024-10-18"),
     ("/observations?from=2025-02-01&to=2025-01-01", "to", "a day from 2025-02-01 on"),
     ("/observations?as_of=now", "as_of", "2024-10-18 or 2024-10-18T14:00:00Z"),
@@ -123,7 +123,7 @@ def test_what_is_not_there_is_named_with_what_is(
         ("/forecast", 28),
         ("/totals", 9),
         ("/totals?periods=next_week,this_week", 2),
-        ("/totals?from=2018-01-01&to=2027-02-04", 1),
+        ("/totals?from=2018-01-01&to=2027-02-05", 1),
         ("/observations?from=2025-12-31", 1),
         ("/observations?from=2026-01-01", 0),
         ("/observations?as_of=2018-01-02", 2),
@@ -142,7 +142,7 @@ def test_the_ends_of_what_can_be_asked(client: FlaskClient, ask: str, count: int
 def test_levels_come_in_the_order_asked(client: FlaskClient) -> None:
     body = client.get(f"{V1}/forecast?levels=99,50&horizon=1").json
     assert body["levels"] == [99, 50]
-    assert list(body["rows"][0])[6:] == ["lo99", "hi99", "lo50", "hi50"]
+    assert list(body["rows"][0])[6:] == ["lo99", "hi99", "lo50", "hi50", "note"]
 
 
 def check_problem(answer: Any, status: int) -> dict[str, Any]:

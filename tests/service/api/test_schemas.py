@@ -124,7 +124,7 @@ def test_no_parameter_is_missing_from_the_document(document: dict[str, Any]) -> 
         return {p["name"] for p in parameters if p["in"] == "query"}
 
     issue = {"issue", "as_of", "model", "format"}
-    assert named("forecast") == {"horizon", "levels"} | issue
+    assert named("forecast") == {"from", "horizon", "levels"} | issue
     assert named("totals") == {"periods", "from", "to", "levels"} | issue
     assert named("observations") == {"from", "to", "as_of", "format"}
     assert named("briefing") == {"as_of"}

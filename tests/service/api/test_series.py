@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
 import time
 from typing import Any
@@ -24,15 +23,15 @@ def get(client: FlaskClient, path: str, **headers: str) -> dict[str, Any]:
     return body
 
 
-def test_a_forecast_begins_on_the_day_after_the_figures(client: FlaskClient) -> None:
+def test_a_forecast_begins_today(client: FlaskClient) -> None:
     body = get(client, f"{PEOPLE}/forecast")
     assert (body["data_through"], body["origin"]) == ("2025-12-31", "2025-12-31")
-    assert [row["horizon_days"] for row in body["rows"]] == list(range(1, 29))
-    assert body["rows"][0]["date"] == "2026-01-01"
-    assert body["rows"][-1]["time"] == "2026-01-28T00:00:00Z"
+    assert [row["horizon_days"] for row in body["rows"]] == list(range(2, 30))
+    assert body["rows"][0]["date"] == body["from"] == "2026-01-02"
+    assert body["rows"][-1]["time"] == "2026-01-29T00:00:00Z"
     assert list(body["rows"][0]) == [
         *("time", "date", "horizon_days", "median", "mean", "p_zero"),
-        *("lo50", "hi50", "lo80", "hi80", "lo95", "hi95"),
+        *("lo50", "hi50", "lo80", "hi80", "lo95", "hi95", "note"),
     ]
 
 
@@ -41,7 +40,7 @@ def test_every_answer_about_an_issue_has_its_head(client: FlaskClient) -> None:
         body = get(client, path)
         assert list(body) == [
             *("series_id", "unit", "issue_id", "model", "model_version", "origin"),
-            *("data_through", "as_of", "issued_at", "status", "reasons", "attribution"),
+            *("data_through", "from", "as_of", "issued_at", "status", "reasons", "attribution"),
             *("levels", "rows"),
         ]
         assert body["series_id"] == body["unit"] == "people"
@@ -60,13 +59,13 @@ def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context:
         assert issue is not None
         paths = issues.paths(connection, issue, "calibrated_pool")
     assert paths is not None
-    for ahead, row in enumerate(rows):
+    for ahead, row in enumerate(rows, start=1):
         day = sorted(paths.values[:, ahead].tolist())
         assert row["median"] == day[99]
         assert (row["lo80"], row["hi80"]) == (day[19], day[179])
         assert row["mean"] == pytest.approx(sum(day) / 200, abs=0.0051)
         assert row["p_zero"] == day.count(0) / 200
-    sums = sorted(sum(path[:7]) for path in paths.values.tolist())
+    sums = sorted(sum(path[1:8]) for path in paths.values.tolist())
     assert (week["median"], week["lo80"], week["hi80"]) == (sums[99], sums[19], sums[179])
     assert week["known"] == 0
 
@@ -154,7 +153,7 @@ def test_the_briefing(client: FlaskClient) -> None:
 
 def test_totals_are_coherent(client: FlaskClient) -> None:
     """The mean of a sum is the sum of the means; its bounds are not the sums of the bounds."""
-    days = get(client, f"{PEOPLE}/forecast?horizon=365")["rows"]
+    days = get(client, f"{PEOPLE}/forecast?from=2026-01-01&horizon=365")["rows"]
     (year,) = get(client, f"{PEOPLE}/totals?periods=calendar_year")["rows"]
     assert year["mean"] == pytest.approx(sum(row["mean"] for row in days), abs=2)
     assert year["hi95"] < sum(row["hi95"] for row in days)
@@ -171,8 +170,7 @@ def test_an_issue_by_its_id_is_as_it_was(client: FlaskClient, clock: Hand) -> No
         next(row for row in body["rows"] if row["period"] == "year_to_date")
         for body in (later, now)
     ]
-    issued = dt.datetime.fromisoformat(latest["issued_at"]).date()
-    assert ytd[0]["to"] == (issued - dt.timedelta(days=1)).isoformat()
+    assert ytd[0]["to"] == "2025-12-31"
     assert ytd[1]["to"] == "2026-04-30"
 
 

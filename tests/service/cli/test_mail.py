@@ -95,7 +95,7 @@ def test_a_copy_goes_to_one_and_counts_for_nothing(
     own = mailbox.messages()[1].get_body(("plain",))
     assert own and "YOUR THRESHOLD: 123 PEOPLE" in own.get_content()
     mailbox.rcpt = lambda _: "550 no such mailbox"
-    result = run("digest", "--to", "me@example.org")
+    result = run("digest", "--week", "2026-W01", "--to", "me@example.org")
     assert result.exit_code == 1 and "the server answered 550" in result.output
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.support import ROOT, Crossings, command, environment
+from tests.support.waiting import PROCESS
 
 COMMANDS = ("run", "ingest", "refit", "serve", "scheduler", "status", "forecast", "backtest")
 
@@ -46,7 +47,7 @@ def test_a_reader_that_has_seen_enough(tmp_path: object) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PROCESS,
     )
     assert piped.stdout.startswith("time,date,horizon_days")
     assert piped.stderr == ""
@@ -64,7 +65,7 @@ def test_no_room_for_what_is_printed(options: tuple[str, ...]) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PROCESS,
         )
     assert done.returncode == 1
     assert done.stderr == "Error: no room to write: No space left on device\n"

@@ -14,6 +14,7 @@ from service.context import Context
 from service.settings import Settings
 from tests.service.mailbox import join
 from tests.service.support import ROOT, as_environment, command
+from tests.support.waiting import PROCESS
 
 FIGURES = str(ROOT / "service/sources/figures.csv")
 DATES = ("--first", "2025-06-01", "--last", "2025-06-08", "--paths", "10", "--horizon", "3")
@@ -37,7 +38,7 @@ def limited(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PROCESS,
     )
 
 
@@ -68,7 +69,8 @@ def test_a_file_for_which_there_is_no_room(
 def test_a_digest_for_which_there_is_no_room(mailing: Context, tmp_path: Path) -> None:
     join(mailing, "a")
     folder = tmp_path / "look"
-    done = limited(mailing.settings, 100, "digest", "--dry-run", "--out", str(folder))
+    week = ("--week", "2026-W01")
+    done = limited(mailing.settings, 100, "digest", *week, "--dry-run", "--out", str(folder))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith("-light.png: File too large")
     assert "Traceback" not in done.stderr

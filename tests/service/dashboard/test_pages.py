@@ -11,6 +11,7 @@ import pytest
 
 from service.answers.capacity import capacity
 from service.answers.checks import MOST_THRESHOLD
+from service.answers.desk import Desk
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
 from service.answers.watch import record_alarms
@@ -66,11 +67,11 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(site: Any) -> None:
 
 def test_the_page_says_what_the_answers_say(site: Any) -> None:
     view = site.client.application.extensions["desk"].view("people")
-    assert headline(view)["sentence"] in text(site.client.get("/"))
+    assert headline(Desk(site.context, site.clock), view)["sentence"] in text(site.client.get("/"))
     page = text(site.client.get("/plan?threshold=250&window=7&stay_days=10&share=95&horizon=42"))
-    above = exceedance(view.paths, 250, 7, 42)["p_any"]
+    above = exceedance(view.ahead, 250, 7, 42)["p_any"]
     assert f"{100 * above:.0f} %" in page or "over" in page
-    places = capacity(view.known, view.paths, 10, 0.95, 42, [80])["places_peak"]
+    places = capacity(view.known, view.ahead, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places suffice" in page
 
 
@@ -90,8 +91,8 @@ def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
     answer = site.client.get("/plan.csv?threshold=250&window=3&horizon=10")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     view = site.client.application.extensions["desk"].view("people")
-    above = exceedance(view.paths, 250, 3, 10)["rows"]
-    assert [row["date"] for row in rows] == [str(d) for d in view.paths.dates[:10].tolist()]
+    above = exceedance(view.ahead, 250, 3, 10)["rows"]
+    assert [row["date"] for row in rows] == [str(d) for d in view.paths.dates[1:11].tolist()]
     assert [row["p_above"] for row in rows] == [*(str(r["p_above"]) for r in above), "", ""]
     assert ".csv" in answer.headers["Content-Disposition"]
     assert "places" not in site.client.get("/plan.csv?series=boats").get_data(as_text=True)

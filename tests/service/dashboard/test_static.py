@@ -35,7 +35,7 @@ def test_the_pointer_reads_a_day(visit: Any) -> None:
     over = page.locator(".u-over")
     box = over.bounding_box()
     over.hover(position={"x": box["width"] - 3, "y": 100})
-    assert reading(page).startswith("Wednesday 28 January 2026: median")
+    assert reading(page).startswith("Thursday 29 January 2026: median")
     assert "chance of none" in reading(page)
     over.hover(position={"x": 2, "y": 100})
     assert "as published" in reading(page)
@@ -45,14 +45,14 @@ def test_the_keyboard_reads_a_day_and_says_so(visit: Any) -> None:
     page = visit("/")
     slider = page.get_by_label("Day", exact=True)
     slider.focus()
-    assert slider.get_attribute("aria-valuetext") == "Thursday 1 January 2026"
-    page.keyboard.press("ArrowRight")
     assert slider.get_attribute("aria-valuetext") == "Friday 2 January 2026"
+    page.keyboard.press("ArrowRight")
+    assert slider.get_attribute("aria-valuetext") == "Saturday 3 January 2026"
     row = page.locator("table.days tbody tr").nth(1).locator("td").all_inner_texts()
     median, eighty = row[0], row[1].replace(" to ", " and ")
     assert f"median {median}; 8 in 10 between {eighty}" in reading(page)
     page.keyboard.press("End")
-    assert reading(page).startswith("Wednesday 28 January 2026")
+    assert reading(page).startswith("Thursday 29 January 2026")
     page.keyboard.press("Home")
     assert "as published" in reading(page)
     assert page.get_by_role("status").first.inner_text()

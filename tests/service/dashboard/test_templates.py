@@ -124,7 +124,7 @@ def test_old_figures_are_said_in_amber(visit: Any, site: Any, shoot: Callable[..
     assert notice.replace("\xa0", " ") == (
         "Stale. The newest figure is of 31 December 2025, 32 days ago."
     )
-    assert page.locator("h1").inner_text().startswith("1 to 7 January 2026: about")
+    assert page.locator("h1").inner_text().startswith("Next 7 days: about")
 
 
 def test_an_empty_database_says_what_is_awaited(

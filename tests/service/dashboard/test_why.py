@@ -11,9 +11,9 @@ NOTE = {
     "champion": "pool",
     "declaration": "0",
     "from": "2026-01-01",
-    "before": [50.0] * 28,
-    "after": [47.5] * 28,
-    "causes": {"model": [0.0] * 28, "revision": [1.5] * 28, "new_figures": [-4.0] * 28},
+    "before": [50.0] * 29,
+    "after": [47.5] * 29,
+    "causes": {"model": [0.0] * 29, "revision": [1.5] * 29, "new_figures": [-4.0] * 29},
 }
 
 

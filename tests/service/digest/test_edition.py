@@ -5,12 +5,10 @@ import json
 
 import pytest
 
-from forecast.joint import PEOPLE
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotReady
 from service.context import Context
 from service.digest.edition import gather, iso_week, monday
-from service.store import issues
 from tests.service.mailbox import issue_anew
 from tests.service.support import NOW, Hand, publish, random_paths, utc
 
@@ -47,7 +45,8 @@ def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
     assert edition.content["status"] == "fresh"
     assert edition.content["boats"].startswith("Next 7 days: about")
     assert [row["date"] for row in edition.content["past"]][-1] == "2025-12-31"
-    assert edition.content["days"][0]["date"] == "2026-01-01"
+    assert edition.content["days"][0]["date"] == "2026-01-02"
+    assert [row["note"] for row in edition.content["waiting"]] == ["not yet published"]
 
 
 def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
@@ -66,19 +65,16 @@ def test_without_an_issue_there_is_no_edition(empty: Context) -> None:
 def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
     desk = Desk(mailing, Hand(NOW))
     first = gather(desk, "2026-W01")
-    issue_anew(mailing.database, dt.date(2025, 12, 31), seed=5)
-    newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", issue_id=first.issue_id)
+    issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
+    newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", as_of=NOW)
     assert newer.content["days"] != first.content["days"] == older.content["days"]
     assert newer.content["boats"] != first.content["boats"] == older.content["boats"]
 
 
 def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> None:
     issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
-    with mailing.database.reading() as connection:
-        then = issues.latest(connection, PEOPLE, utc(2025, 12, 23))
-    assert then is not None
-    desk = Desk(mailing, Hand(NOW))
-    past = gather(desk, "2025-W52", issue_id=then.issue_id)
+    then, desk = utc(2025, 12, 23), Desk(mailing, Hand(NOW))
+    past = gather(Desk(mailing, Hand(then)), "2025-W52", as_of=then)
     assert past.content["boats"].startswith("Next 7 days: about")
     assert past.content["boats"] != gather(desk, "2026-W01").content["boats"]
 
@@ -86,11 +82,14 @@ def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> 
 def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: Context) -> None:
     content = gather(Desk(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
     for sentence in (content["headline"]["sentence"], content["boats"]):
-        assert sentence.startswith("1 to 7 January 2026: about")
+        assert sentence.startswith("Next 7 days: about")
+    assert content["headline"]["from"] == content["days"][0]["date"] == "2026-01-09"
+    assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
 
 
 def test_without_boats_nothing_is_said_of_them(mailing: Context) -> None:
     paths = {"climatology": random_paths("2025-12-21", 60)}
-    alone = publish(mailing.database, paths, 1, utc(2025, 12, 22)).issue_id
-    content = gather(Desk(mailing, Hand(NOW)), "2025-W52", issue_id=alone).content
+    publish(mailing.database, paths, 1, utc(2025, 12, 22))
+    then = utc(2025, 12, 23)
+    content = gather(Desk(mailing, Hand(then)), "2025-W52", as_of=then).content
     assert content["boats"] is None

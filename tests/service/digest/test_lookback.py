@@ -10,12 +10,12 @@ from service.answers.figures import figures
 from service.context import Context
 from service.digest import lookback
 from service.digest.edition import gather
-from service.store import issues, notes
+from service.store import notes
 from service.store.deliveries import Edition
 from tests.service.mailbox import issue_anew, issued
 from tests.service.support import Hand
 
-LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 24)
+LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 
 
 @pytest.fixture
@@ -23,10 +23,7 @@ def previous(mailing: Context) -> Edition:
     """The mail of the week before, made of an issue of the week before."""
     issue_anew(mailing.database, THEN, seed=3)
     desk = Desk(mailing, Hand(issued(THEN)))
-    with mailing.database.reading() as connection:
-        then = issues.latest(connection, "people", issued(THEN))
-    assert then is not None
-    return gather(desk, "2025-W52", issue_id=then.issue_id)
+    return gather(desk, "2025-W52", as_of=issued(THEN))
 
 
 def desk_of(context: Context, moment: dt.datetime | None = None) -> Desk:
@@ -80,7 +77,7 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     with mailing.database.writing() as connection:
         notes.put(connection, view.issue.issue_id, notes.CHANGES, note)
     figures_said, causes_said = lookback.changes(desk, view, previous)
-    assert figures_said == "Figures of 7 more days are known."
+    assert figures_said == "Figures of 8 more days are known."
     assert causes_said == (
         "For the same 7 days, the mean went from 70 to 91 people: the model 0, "
         "revised figures \N{MINUS SIGN}7, the weather ahead \N{MINUS SIGN}14, new figures +42."

@@ -229,9 +229,8 @@ def test_the_mail_and_the_interface_give_the_same_numbers(mailing: Context, pres
 def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: Press) -> None:
     again = press_of(mailing)
     other = Reader("reader@example.org", 300, "another-token")
-    week = Press(
-        Edition("2026-W02", *list(vars(press.edition).values())[1:]), press._paths, press._settings
-    )
+    edition = Edition("2026-W02", *list(vars(press.edition).values())[1:])
+    week = Press(edition, press._ahead.paths, press._settings)
     ids = [
         p.message(reader)["Message-ID"]
         for p, reader in ((press, READER), (again, READER), (press, other), (week, READER))

@@ -247,9 +247,9 @@ def test_mail(well: Settings, mailbox: Mailbox, ca_file: Path, authority: trustm
 def test_a_degraded_forecast(well: Settings) -> None:
     context: Context = open_context(well)
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "ingest", "later", utc_now())
-        assert run_id
-        runs.finish(connection, run_id, "failed", "the site is down", {}, utc_now())
+        claimed = runs.claim(connection, "ingest", "later", utc_now())
+        assert claimed
+        runs.finish(connection, claimed, "failed", "the site is down", {}, utc_now())
     context.database.close()
     finding = found(well)["forecast"]
     assert finding.state == "fail"

@@ -149,9 +149,9 @@ def test_gov_uk_is_not_asked_again_after_the_hour_of_its_day(filled: Context) ->
         run_due(filled, again, now)
     assert done == []
     with filled.database.writing() as connection:
-        run_id = runs.claim(connection, "renew-again", "2026-01-02T20:40:00Z", NOON)
-        assert run_id
-        runs.finish(connection, run_id, "stopped", None, {}, NOON)
+        claimed = runs.claim(connection, "renew-again", "2026-01-02T20:40:00Z", NOON)
+        assert claimed
+        runs.finish(connection, claimed, "stopped", None, {}, NOON)
     run_due(filled, again, utc(2026, 1, 2, 21, 5))
     assert done == ["renew-again 2026-01-02T20:40:00Z"], "what was begun is ended"
 

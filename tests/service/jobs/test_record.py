@@ -12,6 +12,7 @@ from service.store import locks, runs
 from service.store.database import Unavailable
 from service.store.runs import Claim, Run
 from tests.service.support import NOW
+from tests.support.waiting import BOUND
 
 
 def last(context: Context, job: str = "test") -> Run:
@@ -120,12 +121,12 @@ def test_what_other_threads_have_begun_can_be_abandoned(empty: Context) -> None:
 
     def work(_: Claim) -> Outcome:
         began.set()
-        go.wait(10)
+        assert go.wait(BOUND)
         return Outcome("done", "after all")
 
     thread = threading.Thread(target=perform, args=(empty, "test", work))
     thread.start()
-    assert began.wait(10)
+    assert began.wait(BOUND)
     abandon(empty)
     assert last(empty).outcome == "stopped"
     go.set()

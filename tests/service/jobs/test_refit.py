@@ -15,7 +15,7 @@ from forecast.joint import Joint
 from service.answers.desk import Desk
 from service.answers.status import status
 from service.app import create_app
-from service.clock import utc_now
+from service.clock import uk_day, utc_now
 from service.context import Context, open_context
 from service.jobs import refit as module
 from service.jobs.fits import fit_all
@@ -26,7 +26,17 @@ from service.settings import Settings
 from service.store import issues, runs
 from service.store.tables import issues as table
 from tests.service.issued import contents, latest
-from tests.service.support import DECLARED, NOW, ROOT, Hand, as_environment, command, declare
+from tests.service.support import (
+    DECLARED,
+    NOW,
+    ROOT,
+    Hand,
+    as_environment,
+    command,
+    command_on_the_next_day,
+    declare,
+)
+from tests.support.waiting import PROCESS
 
 
 def count(context: Context) -> int:
@@ -54,7 +64,8 @@ def test_an_issue_a_series_in_one_run(filled: Context) -> None:
     assert people.run_id == boats.run_id
     assert people.origin == people.data_through == dt.date(2025, 12, 31)
     assert (people.champion, people.wanted) == ("climatology", "climatology")
-    assert (people.n_paths, people.horizon_days, people.seed) == (100, 28, 1)
+    waiting = (uk_day(people.issued_at) - people.data_through).days
+    assert (people.n_paths, people.horizon_days, people.seed) == (100, waiting + 28, 1)
     assert people.kind == "live"
 
 
@@ -191,7 +202,7 @@ def test_two_processes_at_once_publish_one_issue(filled: Context) -> None:
         )
         for _ in range(2)
     ]
-    said = [child.communicate(timeout=60) for child in children]
+    said = [child.communicate(timeout=PROCESS) for child in children]
     assert [child.returncode for child in children] == [0, 0], said
     assert count(filled) == 2
 
@@ -254,7 +265,8 @@ def test_the_same_seed_makes_the_same_issue_bit_for_bit(
     )
     env = as_environment(fresh) | {"PYTHONHASHSEED": "7"}
     for job in ("ingest", "refit"):
-        subprocess.run(command(job), env=env, cwd=ROOT, check=True, capture_output=True)
+        arguments = command_on_the_next_day(job)
+        subprocess.run(arguments, env=env, cwd=ROOT, check=True, capture_output=True)
     second = open_context(fresh)
     first, again = contents(context), contents(second)
     second.database.close()
@@ -278,6 +290,6 @@ def test_paths_are_as_they_were_drawn(filled: Context) -> None:
         b = issues.paths(connection, boats, "climatology")
     assert a is not None
     assert b is not None
-    assert a.values.shape == b.values.shape == (100, 28)
+    assert a.values.shape == b.values.shape == (100, people.horizon_days)
     np.testing.assert_array_equal(a.values > 0, b.values > 0)
     assert str(a.start) == "2026-01-01"

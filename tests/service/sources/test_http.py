@@ -73,7 +73,7 @@ def test_retry_after_is_honoured(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = [Answer(status=429, headers={"Retry-After": "1"}), Answer(b"hello")]
     began = time.monotonic()
     assert get(fetcher, sites) == b"hello"
-    assert 1.0 <= time.monotonic() - began < 2.0
+    assert time.monotonic() - began >= 1.0, "not before it was asked to"
 
 
 def test_retry_after_may_be_a_date(fetcher: Fetcher, sites: Sites) -> None:
@@ -98,19 +98,17 @@ def test_a_wait_that_is_none_is_ours(fetcher: Fetcher, sites: Sites, wait: str) 
     assert get(fetcher, sites) == b"hello"
 
 
-def test_a_stalled_body_is_given_up(fetcher: Fetcher, sites: Sites) -> None:
+def test_a_stalled_body_is_given_up(hurried: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = Answer(behave=stalled)
-    began = time.monotonic()
     with pytest.raises(NotReached, match="asked up to 3 times"):
-        get(fetcher, sites)
-    assert time.monotonic() - began < 3
+        get(hurried, sites)
     assert sites.times("/a") == 3
 
 
-def test_a_dripping_body_is_given_up(fetcher: Fetcher, sites: Sites) -> None:
+def test_a_dripping_body_is_given_up(hurried: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = Answer(behave=dripping)
     with pytest.raises(NotReached, match=r"no end after 0\.5 s"):
-        get(replace(fetcher, attempts=2), sites)
+        get(replace(hurried, attempts=2), sites)
 
 
 def test_a_cut_body_is_asked_again_and_given_up(fetcher: Fetcher, sites: Sites) -> None:
@@ -148,15 +146,13 @@ def test_a_redirect_to_no_address_is_refused(fetcher: Fetcher, sites: Sites, tar
         get(fetcher, sites)
 
 
-def test_two_thousand_million_bytes_are_not_read(fetcher: Fetcher, sites: Sites) -> None:
+def test_what_has_no_end_is_not_read(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = Answer(behave=endless, length=2_000_000_000)
     sites.replies["/b"] = Answer(behave=endless)
-    began = time.monotonic()
     with pytest.raises(Unfit, match="expected at most 1,000 bytes, found 2,000,000,000"):
         get(fetcher, sites)
     with pytest.raises(Unfit, match="expected at most 1,000 bytes, found more"):
         get(fetcher, sites, "/b")
-    assert time.monotonic() - began < 1
 
 
 def test_a_body_that_unpacks_beyond_the_bound_is_refused(fetcher: Fetcher, sites: Sites) -> None:

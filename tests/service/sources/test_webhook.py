@@ -120,7 +120,7 @@ def test_a_redirect_is_not_followed(hook: Hook, status: int) -> None:
 def test_one_that_stalls_is_left_in_time(hook: Hook) -> None:
     hook.statuses = [STALL]
     began = time.monotonic()
-    with pytest.raises(NotReached, match=r"timed out, up to 3 attempts$"):
+    with pytest.raises(NotReached, match=r"no answer in time, up to 3 attempts$"):
         post(webhook(hook))
     assert time.monotonic() - began < 2.5
 
@@ -138,7 +138,7 @@ def test_certificates_are_checked(
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(tls)
     with hooked(tls) as hook:
-        with pytest.raises(NotReached, match="(?i)certificate verify failed"):
+        with pytest.raises(NotReached, match="certificate is not trusted"):
             post(webhook(hook))
         assert hook.posted == []
         monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
@@ -146,5 +146,5 @@ def test_certificates_are_checked(
         assert len(hook.posted) == 1
     wrong = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("elsewhere.example.org").configure_cert(wrong)
-    with hooked(wrong) as hook, pytest.raises(NotReached, match="(?i)certificate verify failed"):
+    with hooked(wrong) as hook, pytest.raises(NotReached, match="certificate is not trusted"):
         post(webhook(hook))

@@ -1,0 +1,93 @@
+"""The coming days: from which day on an answer looks ahead, and how far it can."""
+
+from __future__ import annotations
+
+__all__ = ["UNPUBLISHED", "Ahead"]
+
+import datetime as dt
+from dataclasses import dataclass, replace
+
+from forecast.paths import Paths
+from forecast.series import as_date, as_day
+from service.answers.errors import BadQuestion
+
+UNPUBLISHED = "not yet published"
+"""What is noted of a day that is over and has no figure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Ahead:
+    """The paths of an issue, and the day from which on they are looked at.
+
+    Parameters
+    ----------
+    paths : Paths
+        From the day after the figures.
+    first : date
+        The first day of the answer, which a horizon is counted from.
+    today : date
+        Days before it are over, though nothing is published of them.
+
+    Raises
+    ------
+    BadQuestion
+        If `first` is no day of the paths.
+    """
+
+    paths: Paths
+    first: dt.date
+    today: dt.date
+
+    def __post_init__(self) -> None:
+        start, end = as_date(self.paths.start), as_date(self.paths.end)
+        if not start <= self.first <= end:
+            raise BadQuestion(
+                "from", f"a day from {start} to {end}, the last that can be answered", self.first
+            )
+
+    @classmethod
+    def of(cls, paths: Paths) -> Ahead:
+        """All of `paths`, from their first day."""
+        first = as_date(paths.start)
+        return cls(paths, first, first)
+
+    @property
+    def skipped(self) -> int:
+        """Days between the figures and the first day of the answer."""
+        return (self.first - as_date(self.paths.start)).days
+
+    @property
+    def most(self) -> int:
+        """The longest horizon that can be answered."""
+        return self.paths.horizon - self.skipped
+
+    def end(self, horizon: int) -> int:
+        """Days of the paths up to the end of `horizon` days.
+
+        Raises
+        ------
+        BadQuestion
+            If that is beyond the last simulated day.
+        """
+        if not 1 <= horizon <= self.most:
+            raise BadQuestion(
+                "horizon",
+                f"a whole number from 1 to {self.most:,}, as {self.paths.end} is the last day that "
+                "can be answered",
+                horizon,
+            )
+        return self.skipped + horizon
+
+    def upto(self, horizon: int) -> Paths:
+        """The paths of the first `horizon` days of the answer; raises as `end` does."""
+        end = self.end(horizon)
+        return Paths(as_day(self.first), self.paths.values[:, self.skipped : end])
+
+    def since(self, days: int) -> Ahead:
+        """The same from an earlier day on, by at most so many, that is not yet published."""
+        first = max(as_date(self.paths.start), self.first - dt.timedelta(days=days))
+        return replace(self, first=first)
+
+    def note(self, day: dt.date) -> str | None:
+        """What is to be said of `day`."""
+        return UNPUBLISHED if day < self.today else None

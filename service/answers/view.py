@@ -1,0 +1,80 @@
+"""An issue as it is looked at: by which model, at which moment, and from which day on."""
+
+from __future__ import annotations
+
+__all__ = ["View", "day_after", "day_of"]
+
+import datetime as dt
+from dataclasses import dataclass
+
+from forecast.paths import Paths
+from forecast.series import DailySeries, as_day
+from service.answers.ahead import Ahead
+from service.answers.errors import NotPossible
+from service.answers.state import State
+from service.clock import uk_day
+from service.store.issues import Entry, Issue
+from service.store.observations import AsOf
+
+
+@dataclass(frozen=True)
+class View:
+    """One issue of one series, as one model of it sees the future.
+
+    Attributes
+    ----------
+    known : DailySeries
+        The figures as they were known when the issue was made, up to its `data_through`.
+    moment : datetime
+        The moment at which it is looked at: now for the latest issue; for one that is asked for
+        by its id, when it was issued; by a moment, that moment.
+    today : date
+        The day from which on is looked ahead unless another is asked: the UK day of now for the
+        latest issue; for one that is asked for by its id, the day after its figures; by a bare
+        date, the day after it; by an instant, its UK day. Never a day that has a figure.
+    first : date
+        The day from which on is looked ahead.
+    is_past : bool
+        Whether that day is over, whatever was known of it when the issue was made.
+    """
+
+    issue: Issue
+    entry: Entry
+    paths: Paths
+    known: DailySeries
+    state: State
+    moment: dt.datetime
+    today: dt.date
+    first: dt.date
+    is_past: bool
+
+    @property
+    def ahead(self) -> Ahead:
+        """The coming days.
+
+        Raises
+        ------
+        BadQuestion
+            If they begin on a day that was asked for and that the issue does not reach.
+        NotPossible
+            If the issue is so old that it does not reach today.
+        """
+        if self.first == self.today and as_day(self.first) > self.paths.end:
+            raise NotPossible(
+                f"the last day that issue {self.issue.issue_id} can answer is {self.paths.end}, "
+                f"and {self.first} is asked: a newer forecast is needed (`crossings refit`)"
+            )
+        return Ahead(self.paths, self.first, self.today)
+
+
+def day_after(issue: Issue) -> dt.date:
+    """The first day that has no figure."""
+    return issue.data_through + dt.timedelta(days=1)
+
+
+def day_of(issue: Issue, as_of: AsOf, moment: dt.datetime) -> dt.date:
+    """The day after a bare date, and the UK day of an instant, unless the figures reach further."""
+    day = uk_day(moment)
+    if not isinstance(as_of, dt.datetime):
+        day += dt.timedelta(days=1)
+    return max(day, day_after(issue))

@@ -1,0 +1,164 @@
+"""A calibrated forecaster: what it is fitted on, by a slow loop, and what it does to totals."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecast.calibration import stretch_of
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError, State
+from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
+from forecast.forecasters.level_hurdle import LevelHurdle
+from forecast.paths import Paths
+from forecast.series import ONE_DAY, DailySeries, Day
+
+START = np.datetime64("2023-01-01")
+DAYS = 400
+MEAN = 100.0
+
+
+@dataclass
+class LogNormal:
+    """Every day of a path is `MEAN` times one log-normal factor, so wide; remembers its fits."""
+
+    width: float
+    least: int = 0
+    seen: list[tuple[Day, Covariates | None]] = field(default_factory=list)
+    origin: Day = START
+
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> LogNormal:
+        if len(series) < self.least:
+            raise FitError("too short")
+        self.seen.append((series.data_through, covariates))
+        return LogNormal(self.width, origin=series.data_through)
+
+    def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
+        factor = np.exp(self.width * rng.standard_normal((n_paths, 1)))
+        values = np.repeat(np.rint(MEAN * factor), horizon, axis=1)
+        return Paths(self.origin + ONE_DAY, values.astype(np.int32))
+
+    def to_state(self) -> State:
+        return {}, {}
+
+
+@pytest.fixture(scope="module")
+def series() -> DailySeries:
+    """Weeks that are as many times `MEAN` as a log-normal factor of width 0.4 says."""
+    rng = np.random.default_rng(6)
+    weeks = np.repeat(np.exp(0.4 * rng.standard_normal(DAYS // 7 + 1)), 7)[-DAYS:]
+    return DailySeries("people", START, np.rint(MEAN * weeks).astype(int))
+
+
+def calibrated(member: Any, **more: Any) -> Calibrated:
+    settings = {"origins": 20, "step_days": 7, "window_days": 7, "least_days": 30} | more
+    return Calibrated({"one": member}, **settings)
+
+
+def test_the_stretch_by_a_slow_loop(series: DailySeries) -> None:
+    """Each past total against paths drawn on the days before it."""
+    fitted = calibrated(LogNormal(0.2)).fit(series)
+    scores = []
+    for back in range(20):
+        known = DAYS - 7 * back  # the week that is foretold is the last of so many days
+        truth = sum(series.values[known - 7 : known].tolist())
+        origin = START + (known - 8) * ONE_DAY
+        rng = np.random.default_rng([20180101, int(origin.astype(int))])
+        factors = np.exp(0.2 * rng.standard_normal((300, 1)))[:, 0]
+        totals = [7 * round(MEAN * f) for f in factors.tolist()]
+        below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
+        rank = min(max(below / 300, 0.5 / 300), 1 - 0.5 / 300)
+        scores.append(statistics.NormalDist().inv_cdf(rank))
+    assert fitted.stretch == pytest.approx(stretch_of(np.array(scores), 1.0, 13.0))
+    assert fitted.window_days == 7
+
+
+@pytest.mark.parametrize("step", [7, 3, 14])
+def test_overlapping_windows_count_for_less(series: DailySeries, step: int) -> None:
+    member = LogNormal(0.2)
+    one = calibrated(member, step_days=step, prior_strength=5.0)
+    scores = np.array(one._past_scores(member, series, None))
+    expected = stretch_of(scores, {7: 1.0, 3: 3 / 7, 14: 1.0}[step], 5.0)
+    assert one.fit(series).stretch == pytest.approx(expected)
+
+
+def test_nothing_is_fitted_on_days_after_its_origin(series: DailySeries) -> None:
+    member = LogNormal(0.2)
+    calibrated(member).fit(series)
+    days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
+    assert days == [DAYS, *(DAYS - 7 - 7 * back for back in range(20))]
+
+
+def test_earlier_origins_end_where_too_little_is_known(series: DailySeries) -> None:
+    for member, more in ((LogNormal(0.2), {"least_days": 350}), (LogNormal(0.2, least=350), {})):
+        calibrated(member, **more).fit(series)
+        days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
+        assert days == [400, 393, 386, 379, 372, 365, 358, 351]
+
+
+def test_narrow_forecasts_become_wider_and_wide_ones_narrower(series: DailySeries) -> None:
+    true = 0.4
+    for width, wider in ((0.2, True), (0.8, False)):
+        fitted = calibrated(LogNormal(width), prior_strength=1.0).fit(series)
+        assert (fitted.stretch > 0.15) == wider
+        assert (fitted.stretch < -0.15) == (not wider)
+        drawn = fitted.simulate(7, 4_000, np.random.default_rng(1)).values.sum(axis=1)
+        spread = float(np.log(np.quantile(drawn, 0.9) / np.quantile(drawn, 0.1))) / 2.563
+        assert abs(np.log(spread / true)) < abs(np.log(width / true))
+
+
+def test_a_window_is_stretched_as_a_whole(series: DailySeries) -> None:
+    base = LogNormal(0.5).fit(series)
+    fitted = FittedCalibrated("one", base, 0.3, 7)
+    plain = base.simulate(10, 50, np.random.default_rng(2)).values
+    moved = fitted.simulate(10, 50, np.random.default_rng(2))
+    assert moved.start == series.data_through + ONE_DAY
+    for first, last in ((0, 7), (7, 10)):
+        totals = plain[:, first:last].sum(axis=1)
+        factor = ((totals + 50.0) / (np.median(totals) + 50.0)) ** 0.3
+        expected = np.rint(plain[:, first:last] * factor[:, None])
+        np.testing.assert_array_equal(moved.values[:, first:last], np.maximum(expected, 1))
+
+
+def test_past_weather_is_foreseen_as_far_as_it_is_now(series: DailySeries) -> None:
+    history = np.arange(DAYS, dtype=float)[:, None]
+    for ahead, foreseen in ((3, 3), (40, 7)):
+        member = LogNormal(0.2)
+        calibrated(member).fit(series, Covariates(("w",), START, history, np.zeros((5, ahead, 1))))
+        assert member.seen[0][1] is not None and member.seen[0][1].n_members == 5
+        for origin, known in member.seen[1:]:
+            assert known is not None and known.data_through == origin
+            assert known.future.shape == (1, foreseen, 1)
+            first = int((origin - START).astype(int)) + 1
+            assert known.future[0, :, 0].tolist() == list(range(first, first + foreseen))
+
+
+def test_one_member(series: DailySeries) -> None:
+    with pytest.raises(ValueError, match="expected one member to calibrate, found \\['a', 'b'\\]"):
+        Calibrated({"a": LogNormal(0.1), "b": LogNormal(0.1)})
+
+
+def test_it_is_explained_as_its_member_is(people: DailySeries) -> None:
+    known = people.between("2024-01-01", "2025-06-30")
+    base = LevelHurdle().fit(known)
+    fitted = FittedCalibrated("one", base, 0.3, 28)
+    assert fitted.factors == base.factors
+    assert fitted.covered_days == 0
+    one, two = (f.mean_without({"season"}, 5, 50, np.random.default_rng(1)) for f in (base, fitted))
+    np.testing.assert_array_equal(one, two)
+    other = FittedCalibrated("one", LogNormal(0.1), 0.0, 7)
+    assert other.factors == ()
+    assert other.assuming({1: "rough"}) is other, "it takes no weather"
+
+
+def test_a_stretch_survives_the_state(people: DailySeries) -> None:
+    base = LevelHurdle().fit(people.between("2024-01-01", "2025-06-30"))
+    fitted = FittedCalibrated("one", base, -0.2, 14)
+    restored = FittedCalibrated.from_state(*fitted.to_state())
+    assert (restored.name, restored.stretch, restored.window_days) == ("one", -0.2, 14)
+    one, two = (f.simulate(28, 30, np.random.default_rng(3)).values for f in (fitted, restored))
+    np.testing.assert_array_equal(one, two)

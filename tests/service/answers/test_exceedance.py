@@ -1,0 +1,66 @@
+"""Chances above a threshold, counted path by path."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.answers.ahead import Ahead
+from service.answers.checks import MOST_THRESHOLD
+from service.answers.errors import BadQuestion
+from service.answers.exceedance import exceedance
+from tests.service.support import random_paths
+
+PATHS = random_paths("2026-02-20", 14, n_paths=80)
+
+
+@pytest.mark.parametrize(("threshold", "window", "horizon"), [(0, 1, 14), (60, 1, 9), (150, 4, 9)])
+def test_the_numbers_are_those_of_a_slow_loop(threshold: int, window: int, horizon: int) -> None:
+    answer = exceedance(Ahead.of(PATHS), threshold, window, horizon)
+    head = {key: answer[key] for key in ("threshold", "window", "horizon")}
+    assert head == {"threshold": threshold, "window": window, "horizon": horizon}
+    rows, some = [], set()
+    for first in range(horizon - window + 1):
+        above = [
+            path
+            for path in range(80)
+            if sum(PATHS.values[path, first : first + window].tolist()) > threshold
+        ]
+        some |= set(above)
+        day = dt.date(2026, 2, 20) + dt.timedelta(days=first)
+        rows.append(
+            {
+                "time": f"{day}T00:00:00Z",
+                "date": str(day),
+                "to": str(day + dt.timedelta(days=window - 1)),
+                "horizon_days": first + 1,
+                "p_above": round(len(above) / 80, 4),
+                "note": None,
+            }
+        )
+    assert answer["rows"] == rows
+    assert answer["p_any"] == round(len(some) / 80, 4)
+
+
+def test_a_threshold_that_is_met_is_not_passed() -> None:
+    highest = int(PATHS.values.max())
+    assert exceedance(Ahead.of(PATHS), highest, 1, 14)["p_any"] == 0
+    assert exceedance(Ahead.of(PATHS), highest - 1, 1, 14)["p_any"] == round(1 / 80, 4)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "window", "horizon", "name"),
+    [
+        (5, 1, 15, "horizon"),
+        (5, 1, 0, "horizon"),
+        (5, 8, 7, "window"),
+        (5, 0, 7, "window"),
+        (-1, 1, 7, "threshold"),
+        (MOST_THRESHOLD + 1, 1, 7, "threshold"),
+    ],
+)
+def test_what_cannot_be_asked(threshold: int, window: int, horizon: int, name: str) -> None:
+    with pytest.raises(BadQuestion, match=f"^{name}: "):
+        exceedance(Ahead.of(PATHS), threshold, window, horizon)
+    assert exceedance(Ahead.of(PATHS), MOST_THRESHOLD, 7, 7)["p_any"] == 0

@@ -1,0 +1,84 @@
+"""The stored attribution, day by day and summed over the first days."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from service.answers.desk import Desk, View
+from service.answers.errors import NotFound
+from service.answers.explanation import explanation
+from service.context import Context
+from service.store import notes, runs
+from tests.service.answers.test_headline import view
+from tests.service.support import NOW, publish, random_paths
+
+FACTORS = {
+    "season": np.arange(10.0, 24.0).tolist(),
+    "recent level": np.arange(-3.0, 11.0).tolist(),
+    "other": [0.25] * 14,
+}
+MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
+
+
+def issued(context: Context, explained: bool = True) -> View:
+    """An issue of 14 days, with a note beside it."""
+    paths = random_paths("2026-01-01", 14)
+    with context.database.writing() as connection:
+        claimed = runs.claim(connection, "refit", "one", NOW)
+    assert claimed is not None
+    issue = publish(context.database, {"climatology": paths}, claimed.run_id)
+    note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
+    if explained:
+        with context.database.writing() as connection:
+            notes.put(connection, issue.issue_id, notes.EXPLANATION, note)
+    return replace(view(paths.values), issue=issue)
+
+
+def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
+    answer = explanation(Desk(empty), issued(empty))
+    head = {key: answer[key] for key in ("method", "model", "yearly_mean", "factors")}
+    assert head == {
+        "method": "Shapley",
+        "model": "climatology",
+        "yearly_mean": 100.5,
+        "factors": ["season", "recent_level", "other"],
+    }
+    assert len(answer["rows"]) == 14
+    for at, row in enumerate(answer["rows"]):
+        day = dt.date(2026, 1, 1) + dt.timedelta(days=at)
+        assert row == {
+            "time": f"{day}T00:00:00Z",
+            "date": str(day),
+            "horizon_days": at + 1,
+            "yearly_mean": 100.5,
+            "season": 10.0 + at,
+            "recent_level": -3.0 + at,
+            "other": 0.25,
+            "mean": MEAN[at],
+            "note": None,
+        }
+        shares = (row["season"], row["recent_level"], row["other"])
+        assert row["yearly_mean"] + sum(shares) == pytest.approx(row["mean"])
+
+
+def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
+    totals = explanation(Desk(empty), issued(empty))["totals"]
+    assert [total["days"] for total in totals] == [1, 7]  # 28 are not drawn
+    assert totals[1] == {
+        "days": 7,
+        "yearly_mean": 703.5,
+        "season": float(sum(range(10, 17))),
+        "recent_level": float(sum(range(-3, 4))),
+        "other": 1.75,
+        "mean": round(sum(MEAN[:7]), 3),
+    }
+
+
+def test_an_issue_without_a_note_has_no_explanation(empty: Context) -> None:
+    laid_out = issued(empty, explained=False)
+    with pytest.raises(NotFound, match=f"issue {laid_out.issue.issue_id} has no explanation"):
+        explanation(Desk(empty), laid_out)

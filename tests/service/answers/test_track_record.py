@@ -1,0 +1,214 @@
+"""The track record of stored scores, against loops and statsmodels."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from forecast.series import ONE_DAY
+from service.answers.desk import Desk
+from service.answers.errors import BadQuestion, NotFound
+from service.answers.track_record import track_record
+from service.context import Context
+from service.store import runs, track
+from tests.service.support import NOW, publish, random_paths
+
+FIRST = dt.date(2025, 6, 1)
+WEEKS = 12
+LEVELS = (50, 80, 95)
+
+
+def content(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
+    """Scores of one issue as the job of scoring stores them, `days` of them known."""
+    rng = np.random.default_rng(seed)
+    by_day = {
+        "crps": (scale * rng.gamma(2.0, 30.0, days)).round(2).tolist(),
+        "wis": (scale * rng.gamma(2.0, 30.0, days)).round(2).tolist(),
+        "error": rng.normal(-5.0, 40.0, days).round(2).tolist(),
+        "pit": rng.random(days).round(4).tolist(),
+    }
+    totals = {}
+    for name, length in (("total_7", 7), ("total_14", 14), ("total_28", 28)):
+        if length <= days:
+            truth, median = int(rng.integers(0, 3000)), int(rng.integers(0, 3000))
+            totals[name] = {
+                "crps": round(scale * float(rng.gamma(2.0, 200.0)), 2),
+                "wis": round(scale * float(rng.gamma(2.0, 200.0)), 2),
+                "error": float(median - truth),
+                "truth": truth,
+                "median": median,
+            }
+            for level in LEVELS:
+                totals[name] |= {
+                    f"lo_{level}": median - 10 * level,
+                    f"hi_{level}": median + 10 * level,
+                    f"within_{level}": float(rng.random() < level / 100),
+                }
+    return {"days": by_day, "totals": totals}
+
+
+Store = dict[tuple[str, dt.date], tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def stored(empty: Context) -> Store:
+    """Weekly issues of a champion and two references; the last two weeks are known in part."""
+    made: Store = {}
+    models = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
+    for week in range(WEEKS):
+        origin = FIRST + dt.timedelta(weeks=week)
+        known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
+        moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
+        with empty.database.writing() as connection:
+            claimed = runs.claim(connection, "refit", f"{origin}", NOW)
+        assert claimed is not None
+        start = str(np.datetime64(origin) + ONE_DAY)
+        names = [name for name in models if not (name == "climatology" and week < 3)]
+        publish(
+            empty.database,
+            {name: random_paths(start, 28) for name in names},
+            claimed.run_id,
+            moment,
+            champion="pool",
+        )
+        with empty.database.writing() as connection:
+            for item in track.pending(connection, "people", origin):
+                scores = content(len(made), models[item.model], known)
+                track.put(connection, item, known, "x", scores, False, NOW)
+                made[item.model, origin] = known, scores
+    return made
+
+
+def mean(values: list[float]) -> float:
+    return round(sum(values) / len(values), 2)
+
+
+def skill(store: Store, reference: str, value: Any) -> float:
+    """Saved share of the reference's score, at the origins that both have."""
+    ours, theirs = 0.0, 0.0
+    for (model, origin), (known, scores) in store.items():
+        if model == "pool" and (reference, origin) in store:
+            mine, other = value(known, scores), value(*store[reference, origin])
+            if mine is not None and other is not None:
+                ours, theirs = ours + mine, theirs + other
+    return round((theirs - ours) / theirs, 3)
+
+
+def measured(context: Context, measure: str) -> dict[str, Any]:
+    rows: list[dict[str, Any]] = track_record(Desk(context), "people")["rows"]
+    return next(row for row in rows if row["measure"] == measure)
+
+
+def expect_share(row: dict[str, Any], level: int, hits: int, n: int) -> None:
+    low, high = proportion_confint(hits, n, alpha=0.05, method="wilson")
+    assert row[f"coverage{level}"] == round(hits / n, 3)
+    assert row[f"coverage{level}_lo"] == pytest.approx(low, abs=0.0006)
+    assert row[f"coverage{level}_hi"] == pytest.approx(high, abs=0.0006)
+
+
+@pytest.mark.parametrize("lead", [1, 7, 14, 28])
+def test_days(empty: Context, stored: Store, lead: int) -> None:
+    row = measured(empty, f"day_{lead}")
+    ours = [s["days"] for (m, _), (known, s) in stored.items() if m == "pool" and known >= lead]
+    assert row["n"] == len(ours) == {1: 12, 7: 11, 14: 10, 28: 10}[lead]
+    for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
+        assert row[name] == mean([days[key][lead - 1] for days in ours])
+    for level in LEVELS:
+        hits = sum(abs(days["pit"][lead - 1] - 0.5) < level / 200 for days in ours)
+        expect_share(row, level, hits, len(ours))
+    for reference in ("seasonal_naive", "climatology"):
+        value = skill(
+            stored, reference, lambda _, s: dict(enumerate(s["days"]["crps"], 1)).get(lead)
+        )
+        assert row[f"skill_{reference}"] == value
+
+
+def test_skill_is_positive_when_the_reference_scores_worse(empty: Context, stored: Store) -> None:
+    row = track_record(Desk(empty), "people")["rows"][0]
+    assert row["skill_seasonal_naive"] > 0 > row["skill_climatology"]
+
+
+@pytest.mark.parametrize(("name", "days"), [("total_7", 7), ("total_14", 14), ("total_28", 28)])
+def test_totals(empty: Context, stored: Store, name: str, days: int) -> None:
+    row = measured(empty, name)
+    scores = {origin: s["totals"] for (model, origin), (_, s) in stored.items() if model == "pool"}
+    ours = {origin: totals[name] for origin, totals in scores.items() if name in totals}
+    assert row["n"] == len(ours)
+    for column, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
+        assert row[column] == mean([total[key] for total in ours.values()])
+    apart = [o for o in ours if (o - FIRST).days % days == 0]  # windows that do not overlap
+    for level in LEVELS:
+        hits = sum(int(ours[o][f"within_{level}"]) for o in apart)
+        expect_share(row, level, hits, len(apart))
+    for reference in ("seasonal_naive", "climatology"):
+        value = skill(stored, reference, lambda _, s: s["totals"].get(name, {}).get("crps"))
+        assert row[f"skill_{reference}"] == value
+
+
+def test_weeks_the_best_and_the_worst(empty: Context, stored: Store) -> None:
+    answer = track_record(Desk(empty), "people")
+    weeks = answer["weeks"]
+    assert len(weeks) == 11  # the last one is known in part
+    ours = [scores["totals"] for (model, _), (_, scores) in stored.items() if model == "pool"]
+    for week, totals in zip(weeks, ours[:11], strict=True):
+        total = totals["total_7"]
+        assert {key: week[key] for key in ("truth", "median", "crps")} == {
+            key: total[key] for key in ("truth", "median", "crps")
+        }
+        for level in (80, 95):
+            assert (week[f"lo{level}"], week[f"hi{level}"]) == (
+                total["median"] - 10 * level,
+                total["median"] + 10 * level,
+            )
+    assert (weeks[0]["from"], weeks[0]["to"]) == ("2025-06-02", "2025-06-08")
+    order = sorted(week["crps"] for week in weeks)
+    assert [week["crps"] for week in answer["best"]] == order[:5]
+    assert [week["crps"] for week in answer["worst"]] == order[::-1][:5]
+
+
+def test_the_histogram_counts_days_1_to_7(empty: Context, stored: Store) -> None:
+    counts = [0] * 10
+    for (model, _), (known, scores) in stored.items():
+        for pit in scores["days"]["pit"][: min(7, known)] if model == "pool" else []:
+            counts[int(pit * 10)] += 1
+    assert track_record(Desk(empty), "people")["pit_histogram"] == counts
+
+
+def test_the_window_ends_with_the_last_issue(empty: Context, stored: Store) -> None:
+    answer = track_record(Desk(empty), "people", weeks=4)
+    last = FIRST + dt.timedelta(weeks=WEEKS - 1)
+    assert answer["issues"] == 4
+    assert answer["to"] == str(last)
+    assert answer["from"] == str(last - dt.timedelta(weeks=3))
+    head = ("series_id", "unit", "kind", "model", "window_weeks")
+    assert [answer[key] for key in head] == ["people", "people", "live", "champion", 4]
+
+
+def test_a_model_by_name(empty: Context, stored: Store) -> None:
+    named = track_record(Desk(empty), "people", model="climatology")
+    assert named["issues"] == WEEKS - 3
+    assert named["rows"][0]["skill_climatology"] == 0.0
+
+
+def test_without_scores_there_are_no_numbers(empty: Context) -> None:
+    answer = track_record(Desk(empty), "people")
+    assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
+    for row in answer["rows"]:
+        assert row.pop("n") == 0
+        assert row.pop("measure")
+        assert set(row.values()) == {None}
+
+
+def test_what_cannot_be_asked(empty: Context) -> None:
+    with pytest.raises(BadQuestion, match="window: expected a whole number from 1 to 520, found 0"):
+        track_record(Desk(empty), "people", weeks=0)
+    with pytest.raises(BadQuestion, match="window: .* found 521"):
+        track_record(Desk(empty), "people", weeks=521)
+    with pytest.raises(BadQuestion, match="kind: expected one of live, hindcast, found guess"):
+        track_record(Desk(empty), "people", kind="guess")
+    with pytest.raises(NotFound):
+        track_record(Desk(empty), "camels")

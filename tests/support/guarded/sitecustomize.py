@@ -1,0 +1,40 @@
+"""Loaded by every Python that the tests start: refuses what leaves loopback, and writes it down.
+
+The tests fail by what is written, so that code which catches the refusal cannot hide it.
+"""
+
+import ipaddress
+import os
+import sys
+
+_LOG = os.environ.get("LOOPBACK_GUARD")
+_EVENTS = ("socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname")
+
+
+def _is_here(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode("ascii", "replace")
+    if not isinstance(host, str) or host in ("", "localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _refuse(event: str, arguments: tuple) -> None:  # type: ignore[type-arg]
+    if event not in _EVENTS:
+        return
+    target = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments
+    # The address of a Unix socket is a path, of an interface something else again.
+    if not isinstance(target, tuple) or not target or _is_here(target[0]):
+        return
+    said = f"{event} to {target[0]!r}"
+    with open(_LOG, "a") as file:  # type: ignore[arg-type]
+        file.write(f"{said} by {' '.join(sys.orig_argv)[:300]}\n")
+    raise PermissionError(f"tests do not leave loopback: {said}")
+
+
+if _LOG:
+    sys.addaudithook(_refuse)

@@ -1,0 +1,46 @@
+"""Modules and tests mirror each other: `forecast/paths.py` has `tests/forecast/test_paths.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STRICT = ("forecast", "service/answers")
+"""Packages of which each module has a test file of its own."""
+
+WITHOUT = {"service/answers/errors.py"}
+"""Modules that compute nothing: classes of exceptions."""
+
+
+@pytest.mark.parametrize("package", STRICT)
+def test_each_module_has_a_test_file(package: str) -> None:
+    modules = [p for p in (ROOT / package).rglob("*.py") if p.name != "__init__.py"]
+    assert modules
+    missing = [
+        str(module.relative_to(ROOT))
+        for module in modules
+        if str(module.relative_to(ROOT)) not in WITHOUT
+        and not (ROOT / "tests" / module.relative_to(ROOT).parent / f"test_{module.name}").exists()
+    ]
+    assert not missing, f"modules without a test file: {sorted(missing)}"
+
+
+def test_each_exception_is_a_module_without_a_test_file() -> None:
+    for module in map(Path, WITHOUT):
+        assert (ROOT / module).is_file(), f"{module} is gone; so is its exception"
+        assert not (ROOT / "tests" / module.parent / f"test_{module.name}").exists()
+
+
+def test_each_test_file_has_its_module() -> None:
+    """Or its package, or its folder of templates or static files; an aspect may follow the name."""
+    strays = []
+    for package in ("forecast", "service"):
+        for test in (ROOT / "tests" / package).rglob("test_*.py"):
+            folder = ROOT / test.relative_to(ROOT / "tests").parent
+            words = test.stem.removeprefix("test_").split("_")
+            subjects = [folder / "_".join(words[:n]) for n in range(1, len(words) + 1)]
+            if not any(s.is_dir() or s.with_suffix(".py").is_file() for s in subjects):
+                strays.append(str(test.relative_to(ROOT)))
+    assert not strays, f"test files without a module: {sorted(strays)}"
