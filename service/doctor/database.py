@@ -77,7 +77,7 @@ def _apart(check: str, apart: dt.timedelta) -> Finding:
 
 
 def scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
-    """Whether a process schedules the jobs, and whether anything is recorded that has not happened yet."""
+    """Whether a process schedules the jobs, and whether any record lies in the future."""
     with database.reading() as connection:
         if not vitals.has_tables(connection):
             return

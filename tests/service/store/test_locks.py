@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from service.store import locks
 from service.store.database import Database
+from tests.support.waiting import wait_until
 
 HOLDER = """
 import sys
@@ -57,10 +58,7 @@ def test_it_dies_with_its_process_and_a_child_does_not_inherit_it(database: Data
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     # The server needs a moment to see that the session is gone; its child keeps waiting for input.
-    for _ in range(600):
-        if lock.acquire():
-            break
-        __import__("time").sleep(0.1)
+    wait_until(lock.acquire, "the lock is free")
     assert is_held(database)
     holder.stdin.close()  # which ends the child
     holder.stdout.close()
