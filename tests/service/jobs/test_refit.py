@@ -242,7 +242,7 @@ def test_a_refit_that_was_taken_over_publishes_nothing(
         return fit_all(*arguments)
 
     monkeypatch.setattr("service.jobs.refit.fit_all", overtaken)
-    with pytest.raises(JobError, match="another process has taken this refit over"):
+    with pytest.raises(JobError, match="claimed by another process, meanwhile"):
         refit(filled)
     assert count(filled) == 0
     with filled.database.reading() as connection:
