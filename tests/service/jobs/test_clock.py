@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -16,7 +17,9 @@ from service.jobs.schedule import Scheduled, schedule
 from service.settings import Settings
 from service.store import runs
 from service.store.database import Unavailable
+from service.store.locks import SCHEDULER
 from tests.service.support import utc
+from tests.support.waiting import BOUND
 
 NOON = utc(2026, 1, 5, 12)
 
@@ -205,3 +208,40 @@ def test_the_night_when_an_hour_comes_twice(empty: Context) -> None:
     (tidy,) = [item for item in schedule(empty.settings) if item.name == "tidy"]
     fires = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
     assert [at.astimezone(LONDON).time() for at in fires if at] == [dt.time(3, 40)] * 3
+
+
+def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
+    empty: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_began, go, done = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(context: Context, period: str) -> None:
+        slow_began.set()
+        assert go.wait(BOUND)
+
+    def quick(context: Context, period: str) -> None:
+        assert slow_began.wait(BOUND)
+        done.set()
+
+    item = Scheduled("quick", ("* * * * *",), quick, "a job that fits nothing")
+    fit = replace(item, name="slow", work=slow, fits=True)
+    monkeypatch.setattr(module, "schedule", lambda _: [item, fit])
+    lock = empty.database.lock(SCHEDULER)
+    assert lock.acquire()
+    module._only_with_lock(empty.database.lock(SCHEDULER), catch_up, empty, False)
+    assert not runs_of(empty), "another process has the lock"
+    lock.release()
+    scheduler = build(empty)
+    thread = threading.Thread(target=scheduler.start, daemon=True)
+    thread.start()
+    try:
+        assert done.wait(BOUND), "the fit still goes on"
+    finally:
+        go.set()
+        scheduler.shutdown()
+        thread.join(BOUND)
+
+
+def runs_of(context: Context) -> list[runs.Run]:
+    with context.database.reading() as connection:
+        return runs.recent(connection, "quick")

@@ -99,7 +99,7 @@ def test_a_request_whose_run_was_stopped_waits_again(database: Database) -> None
         again = requests.claim(connection, NOW)
         assert again is not None
         assert again.request_id == asked.request_id
-        assert runs.claim(connection, "refit", period, NOW) == claimed
+        assert runs.claim(connection, "refit", period, NOW) == runs.Claim(claimed.run_id, 2)
 
 
 def test_a_request_ends_as_its_run_did_though_nobody_lived_to_say_so(database: Database) -> None:
