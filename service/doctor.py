@@ -29,7 +29,7 @@ from service.secrecy import Masker, mask_url
 from service.settings import Settings
 from service.sources import govuk, openmeteo
 from service.sources.base import SourceError
-from service.store import runs, vitals
+from service.store import locks, runs, vitals
 from service.store.database import Database, DatabaseError, connect
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -161,32 +161,26 @@ def _migrations(now: str | None, head: str | None, is_known: bool) -> Finding:
     return Finding("migrations", FAIL, said, "run the version that made it, or a newer one")
 
 
-def _scheduler(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
+def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
     with database.reading() as connection:
-        last = runs.liveliest(connection, "scheduler")
         newest = vitals.newest_moment(connection)
-        running = [run for run in runs.under_way(connection) if run.job != "scheduler"]
+        has_scheduler = locks.is_held(connection, locks.SCHEDULER)
+        dead = [
+            run
+            for run in runs.running(connection)
+            if not locks.is_held(connection, runs.lock_name(run.run_id))
+        ]
     if newest is not None and newest - now > _APART:
         said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
         yield Finding("clock", FAIL, said, "the clock has gone back: set it right")
-    lapse = runs.BEATS_MISSED * dt.timedelta(seconds=settings.heartbeat_seconds)
-    remedy = "start it: `crossings scheduler`, or `crossings run` for all"
-    if last is None:
-        yield Finding("scheduler", WARN, "never ran: nothing is read or fitted by itself", remedy)
-        return
-    beat = last.heartbeat_at or last.started_at
-    seen = f"last seen at {instant(beat)}"
-    is_over, is_late = last.outcome != "running", now - beat > lapse
-    how = f"ended ({last.outcome})" if is_over else "its heart has stopped" if is_late else "alive"
-    if is_over or is_late:
-        yield Finding("scheduler", FAIL, f"{how}, {seen}", remedy)
+    if has_scheduler:
+        yield Finding("scheduler", OK, "running")
     else:
-        yield Finding("scheduler", OK, f"{how}, {seen}")
-    for run in running:
-        beat = run.heartbeat_at or run.started_at
-        if now - beat > lapse:
-            said = f"its process died, last seen at {instant(beat)}"
-            yield Finding(f"job {run.job}", WARN, said, "the scheduler takes it up by itself")
+        remedy = "start it: `crossings scheduler`, or `crossings run` for all"
+        yield Finding("scheduler", FAIL, "no process schedules the jobs", remedy)
+    for run in dead:
+        what = f"its process died; begun at {instant(run.started_at)}"
+        yield Finding(f"job {run.job}", WARN, what, "the scheduler takes it up by itself")
 
 
 def _forecast(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:

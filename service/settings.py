@@ -127,13 +127,6 @@ class Settings(WebSettings):
     fit_memory_mb: int = Field(
         2048, ge=64, description="Memory that the fit of one model may use, in MB."
     )
-    heartbeat_seconds: float = Field(
-        10,
-        gt=0,
-        le=600,
-        description="Seconds between the heartbeats of a run; after six that are missed its "
-        "process counts as dead.",
-    )
     ingest_times: str = Field(
         "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
     )

@@ -111,9 +111,9 @@ def test_alerts_about_jobs_begin_and_name_the_job(
             assert "CrossingsGone" not in found
             with context.database.writing() as connection:
                 for number in range(3):
-                    run_id = runs.claim(connection, "weather", f"{number}", now)
-                    assert run_id
-                    runs.finish(connection, run_id, "failed", "for the test", {}, now)
+                    claimed = runs.claim(connection, "weather", f"{number}", now)
+                    assert claimed
+                    runs.finish(connection, claimed, "failed", "for the test", {}, now)
             found = until(alerts, "CrossingsJobsFail")
             assert found["CrossingsJobsFail"]["state"] == "firing"
             assert "The job weather failed" in found["CrossingsJobsFail"]["annotations"]["summary"]

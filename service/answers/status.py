@@ -15,7 +15,7 @@ from service.answers.state import Reason, State
 from service.answers.watch import alarms
 from service.clock import instant, uk_day
 from service.sources.weather import ATTRIBUTION
-from service.store import documents, issues, observations, runs, weather
+from service.store import documents, issues, locks, observations, runs, weather
 from service.store.database import Connection
 from service.store.issues import Issue
 
@@ -51,6 +51,7 @@ def status(desk: Desk) -> dict[str, Any]:
         read = [_document(row) for row in documents.newest(connection)]
         told = _weather(desk, connection)
         jobs = [_job(connection, job) for job in TOLD]
+        has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
     # What holds of both series alike is said once, and what differs for each.
     reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
@@ -64,6 +65,7 @@ def status(desk: Desk) -> dict[str, Any]:
         "series": rows,
         "documents": read,
         "weather": told,
+        "scheduler_running": has_scheduler,
         "jobs": jobs,
     }
 

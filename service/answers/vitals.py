@@ -14,7 +14,7 @@ from forecast.judged import DAY_LEVELS
 from service.answers.desk import Desk
 from service.answers.status import TOLD, status
 from service.answers.track_record import track_record
-from service.store import issues, runs, vitals
+from service.store import issues, locks, vitals
 
 JOBS = (
     *TOLD,
@@ -54,8 +54,8 @@ class Vitals:
     runs_ended : dict
         How many runs of each job ended with each outcome; 0 too, as an increase can be told
         only of what was there before.
-    scheduler_seen : datetime | None
-        When a scheduler last said that it lives; None when none ever ran.
+    has_scheduler : bool
+        Whether a process holds the scheduler's lock.
     """
 
     status: str
@@ -66,7 +66,7 @@ class Vitals:
     coverage: list[Coverage]
     last_done: dict[str, dt.datetime]
     runs_ended: dict[tuple[str, str], int]
-    scheduler_seen: dt.datetime | None
+    has_scheduler: bool
 
 
 class Watch:
@@ -91,7 +91,7 @@ class Watch:
             newest = [i for s in SERIES if (i := issues.latest(connection, s)) is not None]
             last_done = vitals.last_done(connection)
             runs_ended = _NONE_ENDED | vitals.runs_ended(connection)
-            scheduler = runs.liveliest(connection, "scheduler")
+            has_scheduler = locks.is_held(connection, locks.SCHEDULER)
             mark = vitals.scores_mark(connection)
         scored, coverage = self._scores(mark)
         return Vitals(
@@ -103,7 +103,7 @@ class Watch:
             coverage=coverage,
             last_done=last_done,
             runs_ended=runs_ended,
-            scheduler_seen=(scheduler.heartbeat_at or scheduler.started_at) if scheduler else None,
+            has_scheduler=has_scheduler,
         )
 
     def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:

@@ -201,12 +201,11 @@ def _jobs(found: Vitals) -> Iterator[Metric]:
     for job, moment in found.last_done.items():
         success.add_metric([job], moment.timestamp())
     yield success
-    seen = GaugeMetricFamily(
-        "scheduler_heartbeat_timestamp_seconds", "When a scheduler last said that it lives."
+    yield GaugeMetricFamily(
+        "crossings_scheduler_running",
+        "Whether a process schedules the jobs: 1 or 0.",
+        value=float(found.has_scheduler),
     )
-    if found.scheduler_seen is not None:
-        seen.add_metric([], found.scheduler_seen.timestamp())
-    yield seen
     ended = CounterMetricFamily(
         "job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
     )

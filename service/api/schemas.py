@@ -301,6 +301,7 @@ class Status(Open):
     reasons: list[ReasonItem]
     alarms: list[AlarmItem]
     now: dt.datetime
+    scheduler_running: bool
 
 
 class Health(Open):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["POLL_SECONDS", "take"]
+__all__ = ["FITTING", "LIGHT", "POLL_SECONDS", "take"]
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from service.clock import utc_now
 from service.context import Context
@@ -18,6 +18,10 @@ from service.store import requests
 from service.store.database import DatabaseError
 
 POLL_SECONDS = 5
+LIGHT = ("ingest",)
+"""Requests that take seconds."""
+FITTING = ("refit", "compare")
+"""Requests that fit models, which takes minutes."""
 _UNTAKEN = "requests could not be taken"
 _WORK: dict[str, Callable[[Context, str], Outcome]] = {
     "ingest": lambda context, period: ingest(context, period=period),
@@ -27,16 +31,16 @@ _WORK: dict[str, Callable[[Context, str], Outcome]] = {
 _log = logging.getLogger(__name__)
 
 
-def take(context: Context) -> None:
-    """Do the oldest request that waits, if one does; a failure ends in its row and the log."""
+def take(context: Context, jobs: Sequence[str]) -> None:
+    """Do the oldest request for one of `jobs`; a failure is recorded with it and logged."""
     try:
         with context.database.glancing() as connection:
-            is_waiting = requests.is_waiting(connection)
+            is_waiting = requests.is_waiting(connection, jobs)
         lasting.over(_UNTAKEN)
         if not is_waiting:
             return
         with context.database.writing() as connection:
-            found = requests.claim(connection, utc_now())
+            found = requests.claim(connection, utc_now(), jobs)
         if found is None:
             return
         _log.info("%s was asked for by %s", found.job, found.asked_by)

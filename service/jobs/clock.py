@@ -1,19 +1,23 @@
 """The scheduler: one process that runs the jobs at their times.
 
-Web processes never schedule. Jobs are declared in code, not stored; each time of a job is a row
-that is claimed before any work, so that a second scheduler by mistake does no harm, a time that
-was missed is seen, and one whose process died is taken over.
+Web processes never schedule. Jobs are declared in code, not stored. One scheduler at a time holds
+the scheduler's lock; another one waits, and starts work when that process ends. Each time of a job
+is a row that is claimed before any work, so that a time that was missed is caught up, and one whose
+process died is claimed again.
 """
 
 from __future__ import annotations
 
-__all__ = ["build", "catch_up", "run", "run_due"]
+__all__ = ["build", "catch_up", "close_dead", "run", "run_due"]
 
 import datetime as dt
+import functools
 import logging
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
@@ -22,19 +26,23 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from service.clock import instant, utc_now
 from service.context import Context
 from service.jobs import asked, lasting
-from service.jobs.record import JobError, Outcome, abandon, owner, perform
+from service.jobs.record import JobError, Outcome, abandon, perform
 from service.jobs.replay import replay
 from service.jobs.reread import reread
 from service.jobs.schedule import Scheduled, schedule
-from service.jobs.vigil import Vigil
 from service.store import runs
 from service.store.database import DatabaseError
+from service.store.locks import SCHEDULER, ProcessLock
 
 _GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
 _LOOK_SECONDS = 15
+LIGHT, HEAVY = "default", "fits"
 _UNSEEN = "runs could not be looked at"
+_UNLOCKED = "the scheduler's lock could not be taken"
+_STANDBY = "another scheduler is at work"
 _UNREPLAYED = "the weeks before the first start were not replayed"
+_Work = Callable[..., None]
 _log = logging.getLogger(__name__)
 
 
@@ -42,33 +50,34 @@ def build(context: Context) -> BlockingScheduler:
     """Make the scheduler with every job of the schedule in it."""
     scheduler = BlockingScheduler(
         timezone=dt.UTC,
-        # One job at a time: some of what models are fitted with is global to the process.
-        executors={"default": ThreadPoolExecutor(1)},
+        # A fit takes minutes; mail, requests and the look for dead runs do not wait for it. Each
+        # pool does one job at a time.
+        executors={LIGHT: ThreadPoolExecutor(1), HEAVY: ThreadPoolExecutor(1)},
         # The default grace is one second: a job two seconds late would silently be left out.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
+    guarded = functools.partial(_only_with_lock, context.database.lock(SCHEDULER))
+
+    def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
+        scheduler.add_job(guarded, trigger, [work, context, *args], executor=executor, **more)
+
     for item in schedule(context.settings):
         for number, trigger in enumerate(item.triggers):
-            scheduler.add_job(run_due, trigger, args=[context, item], id=f"{item.name}-{number}")
-    vigil = Vigil(context)
-    seconds = min(_LOOK_SECONDS, 2 * context.settings.heartbeat_seconds)
-    for work, arguments, every in (
-        (catch_up, [context, vigil], seconds),
-        (reread, [context, utc_now()], _LOOK_SECONDS),
-        (_replay, [context], _LOOK_SECONDS),
-        (asked.take, [context], asked.POLL_SECONDS),
-    ):
-        scheduler.add_job(
-            work,
-            "interval",
-            seconds=every,
-            args=arguments,
-            id=work.__name__,
-            next_run_time=dt.datetime.now(dt.UTC),
-        )
-    # That a look waits behind a job is no news; what was missed is told below.
+            executor = HEAVY if item.fits else LIGHT
+            add(run_due, trigger, executor, item, id=f"{item.name}-{number}")
+    now = {"next_run_time": dt.datetime.now(dt.UTC)}
+    every = {"seconds": _LOOK_SECONDS}
+    add(close_dead, "interval", LIGHT, id="close-dead", **every, **now)
+    add(catch_up, "interval", LIGHT, False, id="catch-up", **every, **now)
+    add(catch_up, "interval", HEAVY, True, id="catch-up-fits", **every, **now)
+    add(reread, "interval", HEAVY, utc_now(), id="reread", **every, **now)
+    add(_replay, "interval", HEAVY, id="replay", **every, **now)
+    polled = {"seconds": asked.POLL_SECONDS}
+    add(asked.take, "interval", LIGHT, asked.LIGHT, id="requests", **polled, **now)
+    add(asked.take, "interval", HEAVY, asked.FITTING, id="requests-fits", **polled, **now)
+    # That a look waits behind a job is no news; what was missed is logged below.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-    scheduler.add_listener(_tell, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
+    scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
     return scheduler
 
 
@@ -87,32 +96,48 @@ def run(context: Context) -> None:
     for item in schedule(context.settings):
         fires = item.next_due(utc_now())
         _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
-
-    def work(_: int) -> Outcome:
-        scheduler.start()
-        return Outcome("done", "ended by itself")
-
     try:
-        # A row of its own, whose heartbeat tells the others that jobs are scheduled.
-        perform(context, "scheduler", work, owner())
+        scheduler.start()
     except SystemExit:
-        # A job under way would hold the process back for minutes; what it has stored is whole,
+        # A job that runs would hold the process back for minutes; what it has stored is whole,
         # and what it has not is stored by the next run.
         abandon(context)
         logging.shutdown()
         os._exit(0)
 
 
-def catch_up(context: Context, vigil: Vigil) -> None:
-    """Close the runs of dead processes, and do what was due and is not done."""
+def _only_with_lock(lock: ProcessLock, work: _Work, *args: Any) -> None:
+    """Do `work` if this process holds the scheduler's lock, or can take it now."""
     try:
-        vigil.look()
+        is_held = lock.acquire()
+    except DatabaseError as error:
+        lasting.warn(_log, _UNLOCKED, error)
+        return
+    lasting.over(_UNLOCKED)
+    if is_held:
+        lasting.over(_STANDBY)
+        work(*args)
+    else:
+        lasting.warn(_log, _STANDBY, "this one starts work when that one ends")
+
+
+def close_dead(context: Context) -> None:
+    """Mark the runs as stopped whose process has died."""
+    try:
+        with context.database.writing() as connection:
+            closed = runs.close_dead(connection, utc_now())
     except DatabaseError as error:
         lasting.warn(_log, _UNSEEN, error)
         return
     lasting.over(_UNSEEN)
+    for dead in closed:
+        _log.warning("%s of %s is closed: its process has died", dead.job, dead.period)
+
+
+def catch_up(context: Context, fits: bool) -> None:
+    """Do what was due and is not done: the jobs that fit models, or the others."""
     for item in schedule(context.settings):
-        if item.is_recorded:
+        if item.is_recorded and item.fits == fits:
             run_due(context, item)
 
 
@@ -158,7 +183,7 @@ def _work(context: Context, item: Scheduled, period: str) -> Outcome:
     return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
 
 
-def _tell(event: JobExecutionEvent) -> None:
+def _log_event(event: JobExecutionEvent) -> None:
     if event.code == EVENT_JOB_MISSED:
         _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)
     else:  # no error that a person can act on comes this far: it is a defect

@@ -24,6 +24,7 @@ from service.jobs.record import JobError, Outcome, perform
 from service.settings import Settings
 from service.store import deliveries, issues, runs
 from service.store.deliveries import Due, Edition
+from service.store.runs import Claim
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # after that a week's mail would be yesterday's news
@@ -62,7 +63,7 @@ def digest(
     except NoAnswer as error:
         raise JobError(str(error)) from error
 
-    def work(run_id: int) -> Outcome:  # noqa: ARG001
+    def work(run: Claim) -> Outcome:  # noqa: ARG001
         try:
             with context.database.alone("digest") as held:
                 if not held:

@@ -26,6 +26,7 @@ from service.registry import declared
 from service.store import grounds, issues, observations
 from service.store.database import Connection
 from service.store.issues import Entry, Issue
+from service.store.runs import Claim
 
 _log = logging.getLogger(__name__)
 
@@ -69,10 +70,10 @@ def hindcast(
     if unknown:
         raise JobError(f"models: expected declared ones, found {', '.join(unknown)}")
 
-    def work(run_id: int) -> Outcome:
+    def work(run: Claim) -> Outcome:
         ends: Counter[str] = Counter()
         for day in days:
-            ends[make(context, run_id, day, models, horizon, n_paths)] += 1
+            ends[make(context, run.run_id, day, models, horizon, n_paths)] += 1
             progress()
         detail = {"made": ends["made"], "unknown": ends["unknown"]}
         said = f"{ends['made']} hindcasts made of {len(days)} origins"

@@ -9,7 +9,7 @@ import logging
 _said: dict[str, str] = {}
 
 
-def warn(log: logging.Logger, about: str, error: Exception) -> None:
+def warn(log: logging.Logger, about: str, error: Exception | str) -> None:
     """Warn of `error`; a second time only for those who debug, until it differs or is over."""
     level = logging.DEBUG if _said.get(about) == str(error) else logging.WARNING
     log.log(level, "%s: %s", about, error)

@@ -21,10 +21,11 @@ from service.jobs.drivers import Drivers, as_known
 from service.jobs.fits import Fits, declaration_hash
 from service.jobs.fitting import Order, fitted
 from service.jobs.notes import changes, explanation
-from service.jobs.record import JobError, owner
+from service.jobs.record import JobError
 from service.store import grounds, issues, notes, runs
 from service.store.database import Connection, DatabaseError
 from service.store.issues import Entry, Issue
+from service.store.runs import Claim
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Draft:
         Days after the figures that are simulated.
     """
 
-    run_id: int
+    run: Claim
     specs: Mapping[str, Spec]
     figures: Mapping[str, DailySeries]
     fits: Fits
@@ -84,8 +85,8 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     }
     published = []
     with context.database.writing() as connection:
-        if not runs.holds(connection, draft.run_id, owner()):
-            raise JobError("another process has taken this refit over, since this one seemed dead")
+        if not runs.is_current(connection, draft.run):
+            raise JobError("this refit was stopped, or claimed by another process, meanwhile")
         newest = issues.latest(connection, joint.leading(draft.figures))
         if newest and newest.inputs_hash == draft.inputs:
             # Equal inputs, equal paths: by another run meanwhile, or in this very second.
@@ -159,7 +160,7 @@ def _issue(context: Context, draft: Draft, series_id: str) -> Issue:
     return Issue(
         issue_id=issues.make_id(series_id, day, draft.now, draft.inputs),
         series_id=series_id,
-        run_id=draft.run_id,
+        run_id=draft.run.run_id,
         kind="live",
         origin=day,
         data_through=day,

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["JobError", "Outcome", "abandon", "is_under_way", "owner", "perform"]
+__all__ = ["JobError", "Outcome", "abandon", "perform"]
 
 import contextlib
-import datetime as dt
-import functools
 import logging
-import os
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +19,10 @@ from service.logs import within_run
 from service.secrecy import Masker
 from service.store import runs
 from service.store.database import DatabaseError, Unavailable
+from service.store.runs import Claim
 
 _STOPPED = "the process was told to stop before it was done"
-_TAKEN_OVER = "another process has taken this run over, since this one seemed dead"
-_under_way: dict[int, float] = {}
+_running: dict[Claim, float] = {}
 _log = logging.getLogger(__name__)
 
 
@@ -57,25 +52,16 @@ class Outcome:
         object.__setattr__(self, "reason", without_folders(self.reason))
 
 
-def owner() -> str:
-    """Name of this process among all that ever were."""
-    return _name_of(os.getpid())
-
-
-@functools.cache
-def _name_of(pid: int) -> str:  # noqa: ARG001  # a fork has another
-    return uuid.uuid4().hex
-
-
 def perform(
     context: Context,
     job: str,
-    work: Callable[[int], Outcome],
+    work: Callable[[Claim], Outcome],
     period: str | None = None,
 ) -> Outcome:
-    """Run `work` with the id of its row, once for each `period`.
+    """Run `work` with its claim, once for each `period`.
 
-    While it lasts the row has a heartbeat. What its steps took is kept.
+    The process holds a lock of the run's own while it lasts, so that others see when it dies. What
+    its steps took is kept.
 
     Parameters
     ----------
@@ -91,20 +77,36 @@ def perform(
     began = time.perf_counter()
     is_again = period is not None  # whoever names it comes again for what was stopped
     period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
-    with context.database.writing() as connection:
-        run_id = runs.claim(connection, job, period, utc_now(), owner())
-    if run_id is None:
-        return Outcome("skipped", f"{job} for {period} was already claimed")
+    with contextlib.ExitStack() as locked:
+        with context.database.writing() as connection:
+            claimed = runs.claim(connection, job, period, utc_now())
+            # Locked before the others can see the row: a row without a lock is closed.
+            if claimed and not locked.enter_context(
+                context.database.alone(runs.lock_name(claimed.run_id))
+            ):
+                raise JobError(f"{job} for {period} is still held by the process that began it")
+        if claimed is None:
+            return Outcome("skipped", f"{job} for {period} was already claimed")
+        return _perform(context, job, work, claimed, began, is_again)
+
+
+def _perform(
+    context: Context,
+    job: str,
+    work: Callable[[Claim], Outcome],
+    claimed: Claim,
+    began: float,
+    is_again: bool,
+) -> Outcome:
     mask = Masker(context.settings.secrets())
-    with within_run(run_id), recorded() as steps:
-        _under_way[run_id] = began
+    with within_run(claimed.run_id), recorded() as steps:
+        _running[claimed] = began
 
         def finish(outcome: Outcome) -> None:
-            _finish(context, run_id, outcome, began, {"steps": steps} if steps else {})
+            _finish(context, claimed, outcome, began, {"steps": steps} if steps else {})
 
         try:
-            with _beating(context, run_id):
-                outcome = work(run_id)
+            outcome = work(claimed)
         except (JobError, DatabaseError) as error:
             _log.error("%s failed: %s", job, error)
             is_away = is_again and isinstance(error, Unavailable)
@@ -123,54 +125,26 @@ def perform(
                 finish(Outcome("stopped", _STOPPED))
             raise
         finally:
-            _under_way.pop(run_id, None)
+            _running.pop(claimed, None)
         _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
         finish(outcome)
     return outcome
 
 
-def is_under_way(run_id: int) -> bool:
-    """Whether a thread of this process is at that run."""
-    return run_id in _under_way
-
-
 def abandon(context: Context) -> None:
-    """Say of the runs that other threads of this process have begun that they were stopped."""
-    for run_id, began in list(_under_way.items()):
-        with contextlib.suppress(DatabaseError):  # its heart has stopped, which says as much
-            _finish(context, run_id, Outcome("stopped", _STOPPED), began, {})
+    """Record that the runs which other threads of this process have begun were stopped."""
+    for claimed, began in list(_running.items()):
+        with contextlib.suppress(DatabaseError):  # the next look at the locks closes it
+            _finish(context, claimed, Outcome("stopped", _STOPPED), began, {})
 
 
 def _finish(
-    context: Context, run_id: int, outcome: Outcome, began: float, more: dict[str, Any]
+    context: Context, claimed: Claim, outcome: Outcome, began: float, more: dict[str, Any]
 ) -> None:
     detail = outcome.detail | more | {"seconds": round(time.perf_counter() - began, 3)}
     with context.database.writing() as connection:
-        ended = runs.finish(
-            connection, run_id, outcome.outcome, outcome.reason, detail, utc_now(), owner()
+        is_finished = runs.finish(
+            connection, claimed, outcome.outcome, outcome.reason, detail, utc_now()
         )
-    if not ended:
-        _log.warning("run %d: %s", run_id, _TAKEN_OVER)
-
-
-@contextlib.contextmanager
-def _beating(context: Context, run_id: int) -> Iterator[None]:
-    """Say of the run that its process lives, as long as this lasts."""
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.wait(context.settings.heartbeat_seconds):
-            try:
-                now = dt.datetime.now(dt.UTC)  # finer than a second: each beat must differ
-                with context.database.writing() as connection:
-                    runs.beat(connection, run_id, owner(), now)
-            except DatabaseError as error:  # the next one may get through
-                _log.debug("no heartbeat: %s", error)
-
-    thread = threading.Thread(target=beat, name=f"heart of run {run_id}", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    if not is_finished:
+        _log.warning("run %d was claimed by another process meanwhile", claimed.run_id)

@@ -27,6 +27,7 @@ from service.settings import Settings
 from service.store import issues, observations
 from service.store.database import Connection
 from service.store.issues import Issue
+from service.store.runs import Claim
 
 _ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
@@ -58,7 +59,7 @@ def refit(
     return perform(context, "refit", lambda run: _refit(context, run, force, progress), period)
 
 
-def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Outcome:
+def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Outcome:
     settings = context.settings
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
@@ -77,7 +78,7 @@ def _refit(context: Context, run_id: int, force: bool, progress: Progress) -> Ou
     fits = fit_all(specs, figures, settings, horizon, progress, weather)
     progress("")
     champion = _champion(specs, first, fits)
-    draft = Draft(run_id, specs, figures, fits, champion, first, inputs, now, weather, horizon)
+    draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather, horizon)
     with step("publish"):
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:

@@ -15,6 +15,7 @@ from service.jobs.record import JobError, Outcome, perform
 from service.jobs.score import score_issues
 from service.store import issues, observations, runs
 from service.store.database import Connection
+from service.store.runs import Claim
 
 ORIGINS = 26
 """Weekly origins, as many as the track record looks back on."""
@@ -49,8 +50,8 @@ def _counted(left: list[dt.date]) -> list[tuple[dt.date, int]]:
 def _one(context: Context, day: dt.date, place: int) -> bool:
     """Make and score the hindcasts of one day; whether they are there now."""
 
-    def work(run_id: int) -> Outcome:
-        end = hindcast.make(context, run_id, day, assume_known=True)
+    def work(run: Claim) -> Outcome:
+        end = hindcast.make(context, run.run_id, day, assume_known=True)
         score_issues(context, day)
         said = f"week {place} of {ORIGINS} before the first start, from {day}"
         if end in ("made", "there"):

@@ -46,6 +46,8 @@ class Scheduled:
     is_recorded : bool
         Whether each time has a row of its own, and a missed one is caught up; what keeps its own
         record of what is due needs neither.
+    fits : bool
+        Whether it fits models, which takes minutes: such jobs do not hold up the others.
     until_hour : int
         Hour of its day, UK time, from which a time that was not begun is not caught up.
     """
@@ -56,6 +58,7 @@ class Scheduled:
     about: str
     is_needed: Callable[[Context, dt.datetime], bool] = _always
     is_recorded: bool = True
+    fits: bool = False
     until_hour: int | None = None
 
     @property
@@ -97,6 +100,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
                 renew,
                 "read the figures, refit, publish, score and compare",
                 _is_renewal_needed,
+                fits=True,
             ),
             Scheduled(
                 "renew-again",
@@ -104,6 +108,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
                 renew,
                 "the same, while GOV.UK lacks the figure of the day before",
                 _lacks_day_before,
+                fits=True,
                 until_hour=settings.ingest_until_hour,
             ),
             Scheduled(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
 
-import fcntl
 import logging
 import threading
 import time
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,6 +19,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from service.store import sqlite
+from service.store.locks import ProcessLock
 from service.store.tables import metadata
 
 Connection = sa.Connection
@@ -238,36 +237,26 @@ class Database:
         if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
 
-    @contextmanager
-    def alone(self, purpose: str) -> Iterator[bool]:
-        """Whether no other process is at `purpose`; the others are told so until this ends.
+    def lock(self, name: str) -> ProcessLock:
+        """A lock beside this database, not yet taken."""
+        return ProcessLock(self.engine, name)
 
-        The lock is the operating system's or the server's, so that a process that is killed
-        holds it no longer.
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Hold the lock `name` if it is free; yields whether it is held.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
         """
-        if self.engine.dialect.name == "postgresql":
-            # Outside of a transaction: it may be held for as long as a thousand mails take.
-            with _one_line(), self.engine.connect() as connection:
-                free = connection.execution_options(isolation_level="AUTOCOMMIT")
-                key = zlib.crc32(purpose.encode())
-                held = bool(free.scalar(sa.select(sa.func.pg_try_advisory_lock(key))))
-                try:
-                    yield held
-                finally:
-                    if held:
-                        free.execute(sa.select(sa.func.pg_advisory_unlock(key)))
-            return
-        database = self.engine.url.database
-        if not database or database == ":memory:":  # which no other process sees
-            yield True
-            return
-        with Path(f"{database}.{purpose}").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield False
-            else:
-                yield True
+        lock = self.lock(name)
+        with _one_line():
+            is_held = lock.acquire()
+        try:
+            yield is_held
+        finally:
+            lock.release()
 
     def close(self) -> None:
         """Give back every connection."""

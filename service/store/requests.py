@@ -6,6 +6,7 @@ __all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "p
 
 import contextlib
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -67,15 +68,15 @@ def find(connection: sa.Connection, request_id: int) -> Asked | None:
     return Asked(**row._mapping) if row else None
 
 
-def is_waiting(connection: sa.Connection) -> bool:
-    """Whether anything is asked for that has not ended; a glance, before anything is written."""
+def is_waiting(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> bool:
+    """Whether one of `jobs` is requested and has not ended; a read, before anything is written."""
     c = job_requests.c
-    query = sa.select(c.request_id).where(c.outcome.in_(("waiting", "running"))).limit(1)
-    return connection.execute(query).first() is not None
+    query = sa.select(c.request_id).where(c.job.in_(jobs), c.outcome.in_(("waiting", "running")))
+    return connection.execute(query.limit(1)).first() is not None
 
 
-def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
-    """Take the oldest request that waits; None when none does, or another took it.
+def claim(connection: sa.Connection, now: dt.datetime, jobs: Sequence[str] = JOBS) -> Asked | None:
+    """Take the oldest request for one of `jobs`; None when none waits, or another process took it.
 
     One whose run was stopped, as when its process died, waits again, and so does one that was
     claimed a minute ago and has no run yet: its process died in between. One whose run has ended
@@ -90,7 +91,10 @@ def claim(connection: sa.Connection, now: dt.datetime) -> Asked | None:
         .values(outcome="waiting", claimed_at=None)
     )
     oldest = connection.execute(
-        sa.select(job_requests).where(c.outcome == "waiting").order_by(c.request_id).limit(1)
+        sa.select(job_requests)
+        .where(c.outcome == "waiting", c.job.in_(jobs))
+        .order_by(c.request_id)
+        .limit(1)
     ).first()
     if oldest is None:
         return None

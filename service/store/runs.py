@@ -1,23 +1,22 @@
-"""The runs of jobs: claimed before any work, alive while it lasts, ended with an outcome."""
+"""Runs of jobs: claimed before any work, locked while they last, ended with an outcome."""
 
 from __future__ import annotations
 
 __all__ = [
-    "BEATS_MISSED",
     "MOST_ATTEMPTS",
+    "Claim",
     "Run",
-    "beat",
     "claim",
-    "close",
+    "close_dead",
     "ended",
     "find",
     "finish",
-    "holds",
+    "is_current",
     "latest",
-    "liveliest",
+    "lock_name",
     "prune",
     "recent",
-    "under_way",
+    "running",
 ]
 
 import datetime as dt
@@ -26,17 +25,29 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.store import vitals
+from service.store import locks, vitals
 from service.store.tables import issues, runs
 
 MOST_ATTEMPTS = 3
 """How often a run is begun whose process dies or is stopped before it is done."""
 
-BEATS_MISSED = 6
-"""Heartbeats that a run may miss before its process counts as dead."""
-
 _RECENT = 20
-_DIED = "the process that had it died before it was done"
+_DIED = "its process died before it was done"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that a process has claimed.
+
+    Attributes
+    ----------
+    attempt : int
+        How often the run was claimed. A process that lost its run to another has an older number,
+        and can neither publish nor finish.
+    """
+
+    run_id: int
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -48,12 +59,8 @@ class Run:
     outcome : str
         ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; one that was stopped may be
         claimed again.
-    owner : str
-        The process that has it.
-    heartbeat_at : datetime | None
-        When that process last said that it lives, by its own clock.
     attempt : int
-        How often it was begun.
+        How often it was claimed.
     """
 
     run_id: int
@@ -64,15 +71,11 @@ class Run:
     outcome: str
     reason: str | None
     detail: dict[str, Any]
-    owner: str = ""
-    heartbeat_at: dt.datetime | None = None
     attempt: int = 1
 
 
-def claim(
-    connection: sa.Connection, job: str, period: str, now: dt.datetime, owner: str = ""
-) -> int | None:
-    """Claim the run of `job` for `period`; None when somebody has it, or had it to its end."""
+def claim(connection: sa.Connection, job: str, period: str, now: dt.datetime) -> Claim | None:
+    """Claim the run of `job` for `period`; None when another process has it, or it has ended."""
     try:
         with connection.begin_nested():
             result = connection.execute(
@@ -82,21 +85,19 @@ def claim(
                     started_at=now,
                     outcome="running",
                     detail={},
-                    owner=owner,
-                    heartbeat_at=now,
                     attempt=1,
                 )
             )
     except sa.exc.IntegrityError:
-        return _claim_again(connection, job, period, now, owner)
+        return _claim_again(connection, job, period, now)
     key = result.inserted_primary_key
     assert key is not None  # a single row always has one
-    return int(key[0])
+    return Claim(int(key[0]), 1)
 
 
 def _claim_again(
-    connection: sa.Connection, job: str, period: str, now: dt.datetime, owner: str
-) -> int | None:
+    connection: sa.Connection, job: str, period: str, now: dt.datetime
+) -> Claim | None:
     c = runs.c
     this = sa.and_(c.job == job, c.period == period)
     taken = connection.execute(
@@ -107,90 +108,68 @@ def _claim_again(
             finished_at=None,
             outcome="running",
             reason=None,
-            owner=owner,
-            heartbeat_at=now,
             attempt=c.attempt + 1,
         )
     )
     if not taken.rowcount:
         return None
-    return int(connection.execute(sa.select(c.run_id).where(this)).scalar_one())
+    row = connection.execute(sa.select(c.run_id, c.attempt).where(this)).one()
+    return Claim(row.run_id, row.attempt)
 
 
-def beat(connection: sa.Connection, run_id: int, owner: str, now: dt.datetime) -> None:
-    """Say that the process that has the run lives."""
-    c = runs.c
-    connection.execute(
-        runs.update()
-        .where(c.run_id == run_id, c.owner == owner, c.outcome == "running")
-        .values(heartbeat_at=now)
-    )
+def lock_name(run_id: int) -> str:
+    """The lock that a run's process holds while it lasts."""
+    return f"run-{run_id}"
 
 
-def holds(connection: sa.Connection, run_id: int, owner: str) -> bool:
-    """Whether the run is still the owner's; until the transaction ends nobody can take it."""
-    c = runs.c
-    query = sa.select(c.run_id).where(
-        c.run_id == run_id, c.owner == owner, c.outcome.in_(("running", "stopped"))
-    )
+def is_current(connection: sa.Connection, claimed: Claim) -> bool:
+    """Whether the run is still this claim's; it stays so until the transaction ends."""
+    query = sa.select(runs.c.run_id).where(_is_claim(claimed), runs.c.outcome == "running")
     return connection.execute(query.with_for_update()).first() is not None
+
+
+def _is_claim(claimed: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(runs.c.run_id == claimed.run_id, runs.c.attempt == claimed.attempt)
 
 
 def finish(
     connection: sa.Connection,
-    run_id: int,
+    claimed: Claim,
     outcome: str,
     reason: str | None,
     detail: dict[str, Any],
     now: dt.datetime,
-    owner: str | None = None,
 ) -> bool:
-    """Record how the run ended; False when another process has taken it over.
+    """Record how the run ended; False when another process has claimed it since.
 
-    Whoever stops a process knows less than the run itself: what has ended is not stopped. One that
-    was stopped as often as it may be begun has failed.
+    A run that ended otherwise meanwhile is not marked as stopped. One that was stopped as often as
+    it may be claimed has failed.
     """
-    query = runs.update().where(runs.c.run_id == run_id)
-    ends: Any = outcome
+    query = runs.update().where(_is_claim(claimed))
     if outcome == "stopped":
-        ends = sa.case((runs.c.attempt >= MOST_ATTEMPTS, "failed"), else_=outcome)
-    if owner is not None:
-        query = query.where(runs.c.owner == owner)
-        if outcome == "stopped":
-            query = query.where(runs.c.outcome == "running")
+        query = query.where(runs.c.outcome == "running")
+        outcome = "failed" if claimed.attempt >= MOST_ATTEMPTS else outcome
     ended = connection.execute(
-        query.values(outcome=ends, reason=reason, detail=detail, finished_at=now)
+        query.values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
     )
     return bool(ended.rowcount)
 
 
-def close(connection: sa.Connection, run: Run, now: dt.datetime) -> bool:
-    """Close a run whose process has died, so that it can be claimed again; fail it the last time.
+def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
+    """Mark the runs as stopped whose process has died, so that they can be claimed again.
 
-    False when the run has moved on since `run` was read.
+    Only runs whose lock nobody holds are closed; the last attempt has failed.
     """
-    c = runs.c
-    is_last = run.attempt >= MOST_ATTEMPTS
-    closed = connection.execute(
-        runs.update()
-        .where(
-            c.run_id == run.run_id,
-            c.outcome == "running",
-            c.owner == run.owner,
-            c.heartbeat_at.is_(None)
-            if run.heartbeat_at is None
-            else c.heartbeat_at == run.heartbeat_at,
-        )
-        .values(
-            outcome="failed" if is_last else "stopped",
-            reason=f"{_DIED}, {run.attempt} times" if is_last else _DIED,
-            finished_at=now,
-        )
-    )
-    return bool(closed.rowcount)
+    closed = []
+    for run in running(connection):
+        if not locks.is_held(connection, lock_name(run.run_id)):
+            reason = f"{_DIED}, {run.attempt} times" if run.attempt >= MOST_ATTEMPTS else _DIED
+            if finish(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
+                closed.append(run)
+    return closed
 
 
-def under_way(connection: sa.Connection) -> list[Run]:
+def running(connection: sa.Connection) -> list[Run]:
     """Every run that has begun and not ended."""
     rows = connection.execute(sa.select(runs).where(runs.c.outcome == "running"))
     return [Run(**row._mapping) for row in rows]
@@ -209,19 +188,6 @@ def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> R
     if outcome:
         query = query.where(runs.c.outcome == outcome)
     row = connection.execute(query).first()
-    return Run(**row._mapping) if row else None
-
-
-def liveliest(connection: sa.Connection, job: str) -> Run | None:
-    """The run of `job` that gave a sign of life last; one that has ended only if none goes on.
-
-    Of two at a time the newer one need not be the one that goes on.
-    """
-    c = runs.c
-    ended = sa.case((c.outcome == "running", 0), else_=1)
-    seen = sa.func.coalesce(c.heartbeat_at, c.started_at)
-    query = sa.select(runs).where(c.job == job).order_by(ended, seen.desc(), c.run_id.desc())
-    row = connection.execute(query.limit(1)).first()
     return Run(**row._mapping) if row else None
 
 

@@ -44,8 +44,6 @@ runs = sa.Table(
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
     sa.Column("detail", sa.JSON, nullable=False),
-    sa.Column("owner", sa.String(32), nullable=False, server_default=""),
-    sa.Column("heartbeat_at", Instant),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("job", "period", name="uq_runs_job_period"),
     sa.Index("ix_runs_job_started_at", "job", "started_at"),

@@ -193,12 +193,12 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
 def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
     """Publish an issue of people and boats that begins after `last`."""
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", f"{last} {seed}", issued(last))
-    assert run_id is not None
+        claimed = runs.claim(connection, "refit", f"{last} {seed}", issued(last))
+    assert claimed is not None
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths(start, 90, 100, seed)}
-        publish(database, paths, run_id, issued(last), series_id)
+        publish(database, paths, claimed.run_id, issued(last), series_id)
 
 
 def issued(last: dt.date) -> dt.datetime:

@@ -203,9 +203,9 @@ def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
         while not stop.is_set():
             number += 1
             with own.writing() as connection:
-                run_id = runs.claim(connection, "refit", f"pair {number}", NOW)
-                assert run_id
-                runs.finish(connection, run_id, "done", "x" * 5000, {}, NOW)
+                claimed = runs.claim(connection, "refit", f"pair {number}", NOW)
+                assert claimed
+                runs.finish(connection, claimed, "done", "x" * 5000, {}, NOW)
                 for name in ("a", "b"):
                     subscribers.add(connection, f"{name}{number}@reader.example.org", 1, NOW)
         own.close()

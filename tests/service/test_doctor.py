@@ -6,6 +6,7 @@ import datetime as dt
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from service.doctor import Finding, clock, examine, space
 from service.settings import Settings
 from service.store import runs
 from service.store.database import connect
+from service.store.locks import SCHEDULER
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
 from tests.service.support import NOW
 from tests.support.sites import Answer, Sites
@@ -36,25 +38,20 @@ def faults(findings: dict[str, Finding]) -> dict[str, str]:
     return wrong
 
 
-def alive(settings: Settings, now: dt.datetime, job: str = "scheduler") -> None:
-    opened = open_context(settings)
-    with opened.database.writing() as connection:
-        assert runs.claim(connection, job, f"{now}", now, "somebody")
-    opened.database.close()
-
-
 @pytest.fixture
-def well(settings: Settings) -> Settings:
-    """A service that is well, with a scheduler that has just said that it lives."""
-    alive(settings, utc_now())
-    return settings
+def well(settings: Settings) -> Iterator[Settings]:
+    """A service that is well, with a scheduler that runs."""
+    context = open_context(settings)
+    with context.database.alone(SCHEDULER):
+        yield settings
+    context.database.close()
 
 
 def test_what_is_well(well: Settings) -> None:
     findings = found(well)
     # The embedded figures are old today, and that is all.
     assert faults(findings) == {"forecast": "warn"}
-    assert "alive" in findings["scheduler"].said
+    assert findings["scheduler"].said == "running"
     assert "7 versions are sound" in findings["fitted"].said
     assert {"clock", "database", "migrations", "models", "mail", "GOV.UK"} <= set(findings)
 
@@ -139,34 +136,16 @@ def test_space(free: int, state: str) -> None:
     assert space("disk", free).state == state
 
 
-def test_a_scheduler_that_died(settings: Settings) -> None:
-    assert faults(found(settings))["scheduler"] == "warn", "it never ran"
-    alive(settings, utc_now() - dt.timedelta(hours=1))
-    alive(settings, utc_now() - dt.timedelta(hours=1), "refit")
+def test_without_a_scheduler_and_with_a_run_whose_process_died(settings: Settings) -> None:
+    context = open_context(settings)
+    with context.database.writing() as connection:
+        assert runs.claim(connection, "refit", "once", utc_now())
+    context.database.close()
     findings = found(settings)
     assert faults(findings)["scheduler"] == "fail"
-    assert "heart has stopped" in findings["scheduler"].said
+    assert findings["scheduler"].said == "no process schedules the jobs"
     assert faults(findings)["job refit"] == "warn"
-
-
-def test_a_scheduler_that_was_stopped(well: Settings) -> None:
-    context = open_context(well)
-    with context.database.writing() as connection:
-        run = runs.latest(connection, "scheduler")
-        assert run
-        runs.finish(connection, run.run_id, "stopped", "by hand", {}, utc_now())
-    context.database.close()
-    assert "ended (stopped)" in found(well)["scheduler"].said
-
-
-def test_one_of_two_schedulers_that_was_stopped(well: Settings) -> None:
-    context = open_context(well)
-    with context.database.writing() as connection:
-        second = runs.claim(connection, "scheduler", "second", utc_now(), "another")
-        assert second
-        runs.finish(connection, second, "stopped", "by hand", {}, utc_now())
-    context.database.close()
-    assert found(well)["scheduler"].said.startswith("alive")
+    assert "its process died" in findings["job refit"].said
 
 
 def test_a_declaration_that_cannot_be_read(well: Settings, tmp_path: Path) -> None:
@@ -247,9 +226,9 @@ def test_mail(well: Settings, mailbox: Mailbox, ca_file: Path, authority: trustm
 def test_a_degraded_forecast(well: Settings) -> None:
     context: Context = open_context(well)
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "ingest", "later", utc_now())
-        assert run_id
-        runs.finish(connection, run_id, "failed", "the site is down", {}, utc_now())
+        claimed = runs.claim(connection, "ingest", "later", utc_now())
+        assert claimed
+        runs.finish(connection, claimed, "failed", "the site is down", {}, utc_now())
     context.database.close()
     finding = found(well)["forecast"]
     assert finding.state == "fail"

@@ -38,10 +38,12 @@ def chain(context: Context, count: int) -> list[Issue]:
     for hour in range(count):
         at = NOW + dt.timedelta(hours=hour)
         with context.database.writing() as connection:
-            run_id = runs.claim(connection, "refit", f"{hour}", at)
-        assert run_id is not None
+            claimed = runs.claim(connection, "refit", f"{hour}", at)
+        assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 14)}
-        made.append(publish(context.database, paths, run_id, at, failures={"pool": "too slow"}))
+        made.append(
+            publish(context.database, paths, claimed.run_id, at, failures={"pool": "too slow"})
+        )
     return made
 
 

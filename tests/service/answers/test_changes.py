@@ -27,10 +27,12 @@ def chain(context: Context) -> list[Issue]:
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         with context.database.writing() as connection:
-            run_id = runs.claim(connection, "refit", f"step {step}", at)
-        assert run_id is not None
+            claimed = runs.claim(connection, "refit", f"step {step}", at)
+        assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
-        found.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
+        found.append(
+            publish(context.database, paths, claimed.run_id, at + dt.timedelta(hours=step))
+        )
     return found
 
 

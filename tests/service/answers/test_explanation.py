@@ -28,9 +28,9 @@ def issued(context: Context, explained: bool = True) -> View:
     """An issue of 14 days, with a note beside it."""
     paths = random_paths("2026-01-01", 14)
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "one", NOW)
-    assert run_id is not None
-    issue = publish(context.database, {"climatology": paths}, run_id)
+        claimed = runs.claim(connection, "refit", "one", NOW)
+    assert claimed is not None
+    issue = publish(context.database, {"climatology": paths}, claimed.run_id)
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
     if explained:
         with context.database.writing() as connection:

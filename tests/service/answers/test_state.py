@@ -190,10 +190,10 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
 
 def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "ingest", period, NOW)
-        assert run_id is not None
+        claimed = runs.claim(connection, "ingest", period, NOW)
+        assert claimed is not None
         if outcome != "running":
-            runs.finish(connection, run_id, outcome, "the reason", detail, NOW)
+            runs.finish(connection, claimed, outcome, "the reason", detail, NOW)
 
 
 def test_a_source_tried_by_hand_says_nothing_of_the_one_that_is_set(
@@ -274,11 +274,11 @@ def test_a_sqlite_file_that_may_not_be_written_is_served(settings: Settings, kin
 def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clock: Hand) -> None:
     """PostgreSQL as its operator has locked it; a standby says the same of itself."""
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "once", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "done", None, {}, NOW)
+        claimed = runs.claim(connection, "refit", "once", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "done", None, {}, NOW)
         name = connection.scalar(sa.text("SELECT current_database()"))
-    publish(database, {"climatology": random_paths("2026-01-01", 30)}, run_id)
+    publish(database, {"climatology": random_paths("2026-01-01", 30)}, claimed.run_id)
     with database.writing() as connection:
         day = Figure("people", dt.date(2025, 12, 31), 1, "test")
         observations.record(connection, [day], NOW, assume_known=True)

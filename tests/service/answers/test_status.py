@@ -51,14 +51,14 @@ def test_old_figures(context: Context) -> None:
 def differ(context: Context, fallen: dict[str, str]) -> None:
     """A newer issue of each series, whose champion fell for a reason of its own."""
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "later", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "done", None, {}, NOW)
+        claimed = runs.claim(connection, "refit", "later", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "done", None, {}, NOW)
     for series_id, why in fallen.items():
         publish(
             context.database,
             {"climatology": random_paths("2026-01-01", 30)},
-            run_id,
+            claimed.run_id,
             NOW + dt.timedelta(days=365),
             series_id,
             failures={"hurdle": why},
@@ -68,13 +68,13 @@ def differ(context: Context, fallen: dict[str, str]) -> None:
 
 def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "later", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "done", None, {}, NOW)
+        claimed = runs.claim(connection, "refit", "later", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "done", None, {}, NOW)
     publish(
         context.database,
         {"climatology": random_paths("2026-01-01", 30)},
-        run_id,
+        claimed.run_id,
         NOW + dt.timedelta(days=365),
         failures={"hurdle": "did not converge"},
         wanted="hurdle",

@@ -64,14 +64,14 @@ def stored(empty: Context) -> Store:
         known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
         moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
         with empty.database.writing() as connection:
-            run_id = runs.claim(connection, "refit", f"{origin}", NOW)
-        assert run_id is not None
+            claimed = runs.claim(connection, "refit", f"{origin}", NOW)
+        assert claimed is not None
         start = str(np.datetime64(origin) + ONE_DAY)
         names = [name for name in models if not (name == "climatology" and week < 3)]
         publish(
             empty.database,
             {name: random_paths(start, 28) for name in names},
-            run_id,
+            claimed.run_id,
             moment,
             champion="pool",
         )

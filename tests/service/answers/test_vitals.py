@@ -11,23 +11,24 @@ from service.answers.vitals import JOBS, Watch
 from service.context import Context
 from service.jobs.score import score
 from service.store import runs
-from tests.service.support import NOW, Hand, publish, random_paths, utc
+from service.store.locks import SCHEDULER
+from tests.service.support import Hand, publish, random_paths, utc
 
 
 def run(context: Context, job: str, period: str, at: dt.datetime, outcome: str) -> int:
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, job, period, at, owner="me")
-        assert run_id is not None
+        claimed = runs.claim(connection, job, period, at)
+        assert claimed is not None
         if outcome != "running":
-            runs.finish(connection, run_id, outcome, None, {}, at + dt.timedelta(hours=1))
-    return run_id
+            runs.finish(connection, claimed, outcome, None, {}, at + dt.timedelta(hours=1))
+    return claimed.run_id
 
 
 def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
     taken = Watch(Desk(empty, clock)).take()
     assert (taken.issued_at, taken.data_through, taken.coverage) == ({}, {}, [])
     assert taken.scored == {"people": 0, "boats": 0}
-    assert taken.scheduler_seen is None
+    assert not taken.has_scheduler
     assert taken.runs_ended == {(job, how): 0 for job in JOBS for how in ("done", "failed")}
 
 
@@ -47,14 +48,11 @@ def test_each_reason_once(context: Context) -> None:
     assert (taken.status, taken.reasons) == ("stale", ["figures_old"])
 
 
-def test_the_scheduler_that_was_seen_last(empty: Context, clock: Hand) -> None:
-    run(empty, "scheduler", "one", utc(2025, 12, 1), "running")
-    last = run(empty, "scheduler", "two", NOW, "running")
+def test_whether_a_process_schedules(empty: Context, clock: Hand) -> None:
     watch = Watch(Desk(empty, clock))
-    assert watch.take().scheduler_seen == NOW
-    with empty.database.writing() as connection:
-        runs.beat(connection, last, "me", NOW + dt.timedelta(minutes=3))
-    assert watch.take().scheduler_seen == NOW + dt.timedelta(minutes=3)
+    with empty.database.alone(SCHEDULER):
+        assert watch.take().has_scheduler
+    assert not watch.take().has_scheduler
 
 
 def test_coverage_is_taken_anew_when_a_score_has_come(filled: Context, clock: Hand) -> None:

@@ -141,10 +141,10 @@ def watched(empty: Context) -> Context:
 def issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
     moment = dt.datetime.combine(origin + ONE_DAY, dt.time(15), dt.UTC)
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", f"of {origin}", moment)
-    assert run_id is not None
+        claimed = runs.claim(connection, "refit", f"of {origin}", moment)
+    assert claimed is not None
     paths = Paths(np.datetime64(origin + ONE_DAY), sample)
-    publish(context.database, {"climatology": paths}, run_id, moment)
+    publish(context.database, {"climatology": paths}, claimed.run_id, moment)
 
 
 def drawn(rng: np.random.Generator, low: float = 0.5, mean: float = 100) -> np.ndarray:

@@ -36,12 +36,12 @@ def test_a_request_is_left_claimed_and_its_state_told(
         return Outcome("done", "all well")
 
     monkeypatch.setitem(asked._WORK, "ingest", work)
-    asked.take(context)
+    asked.take(context, requests.JOBS)
     state = client.get(place, headers=operate).json
     assert seen == ["running"]
     assert (state["outcome"], state["reason"]) == ("done", "all well")
     assert state["finished_at"] is not None
-    asked.take(context)  # nothing waits
+    asked.take(context, requests.JOBS)  # nothing waits
     assert seen == ["running"]
 
 
@@ -56,7 +56,7 @@ def test_a_failure_is_in_its_row(
 
     monkeypatch.setitem(asked._WORK, "refit", work)
     place = client.post("/v1/jobs/refit", headers=operate).headers["Location"]
-    asked.take(context)
+    asked.take(context, requests.JOBS)
     state = client.get(place, headers=operate).json
     assert (state["outcome"], state["reason"]) == ("failed", "no figures")
 

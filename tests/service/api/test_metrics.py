@@ -25,6 +25,7 @@ from service.jobs.score import score
 from service.settings import Settings
 from service.store import keys, runs
 from service.store.database import connect
+from service.store.locks import SCHEDULER
 from tests.service.support import (
     NOW,
     ROOT,
@@ -70,16 +71,12 @@ def value(found: Scrape, name: str, **labels: str) -> float | None:
 def scored(context: Context) -> Context:
     """With an issue of the past that has been scored."""
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
-        assert run_id is not None
-        runs.finish(connection, run_id, "failed", "for the test", {}, utc(2025, 11, 1, 13))
-        assert runs.claim(connection, "scheduler", "one", NOW)
-        another = runs.claim(connection, "scheduler", "two", utc(2025, 12, 1))
-        assert another is not None
-        runs.finish(connection, another, "stopped", "by hand", {}, utc(2025, 12, 2))
+        claimed = runs.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
+        assert claimed is not None
+        runs.finish(connection, claimed, "failed", "for the test", {}, utc(2025, 11, 1, 13))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths("2025-11-01", 30)}
-        publish(context.database, paths, run_id, utc(2025, 11, 1, 12), series_id)
+        publish(context.database, paths, claimed.run_id, utc(2025, 11, 1, 12), series_id)
     score(context)
     return context
 
@@ -98,7 +95,9 @@ def test_what_the_store_knows_is_told(scored: Context, clock: Hand) -> None:
     assert value(found, "service_status_reason", reason="refit_failed") == 1
     assert value(found, "job_runs_total", job="refit", outcome="done") == 1
     assert value(found, "job_runs_total", job="refit", outcome="failed") == 1
-    assert value(found, "scheduler_heartbeat_timestamp_seconds") == NOW.timestamp()
+    assert value(found, "crossings_scheduler_running") == 0
+    with scored.database.alone(SCHEDULER):
+        assert value(scraped(client), "crossings_scheduler_running") == 1
     for job in ("ingest", "refit", "score"):
         done = value(found, "job_last_success_timestamp_seconds", job=job)
         assert done and abs(done - time.time()) < 86_400

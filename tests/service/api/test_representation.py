@@ -57,9 +57,9 @@ def test_a_job_that_failed_changes_the_tag(
 ) -> None:
     has = tag(client, FORECAST, accept)
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "later", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "failed", "no model stands", {}, NOW)
+        claimed = runs.claim(connection, "refit", "later", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "failed", "no model stands", {}, NOW)
     answer = client.get(FORECAST, headers={"If-None-Match": has, "Accept": accept})
     assert answer.status_code == 200
     assert answer.headers["X-Crossings-Status"] == "degraded"
@@ -68,10 +68,10 @@ def test_a_job_that_failed_changes_the_tag(
 def test_a_new_issue_changes_the_tag(client: FlaskClient, context: Context) -> None:
     has = tag(client, FORECAST)
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "later", NOW)
-    assert run_id is not None
+        claimed = runs.claim(connection, "refit", "later", NOW)
+    assert claimed is not None
     same = random_paths("2026-01-01", 40)
-    publish(context.database, {"climatology": same}, run_id, NOW + dt.timedelta(days=365))
+    publish(context.database, {"climatology": same}, claimed.run_id, NOW + dt.timedelta(days=365))
     assert client.get(FORECAST, headers={"If-None-Match": has}).status_code == 200
 
 

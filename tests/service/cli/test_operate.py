@@ -142,8 +142,8 @@ def test_a_database_that_cannot_be_used_is_one_line(crossings: Crossings, url: s
 def test_a_reason_is_shown_as_it_is(crossings: Crossings, context: Context) -> None:
     reason = "row 3: expected a whole number, found '[x]', then '[/b]'"
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "ingest", "2026-01-02T13:50:00Z", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "failed", reason, {}, NOW)
+        claimed = runs.claim(connection, "ingest", "2026-01-02T13:50:00Z", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "failed", reason, {}, NOW)
     done = crossings("status", var_dir=context.settings.var_dir)
     assert done.stdout.count(reason) == 2, done.stderr

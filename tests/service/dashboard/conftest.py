@@ -75,9 +75,9 @@ def alarmed(context: Context) -> Iterator[Site]:
     published = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
     publish(context.database, published, run_id=1, issued_at=utc(2025, 12, 20, 15))
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "one that fails", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "failed", "no model stands", {}, NOW)
+        claimed = runs.claim(connection, "refit", "one that fails", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "failed", "no model stands", {}, NOW)
     with _served(context, Hand(NOW)) as served:
         yield served
 

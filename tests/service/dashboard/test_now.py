@@ -72,9 +72,9 @@ def test_what_came_stands_beside_its_own_day_after_a_gap(
 
 def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "ingest", "x", NOW)
-        assert run_id is not None
-        runs.finish(connection, run_id, "failed", "<script>alert(1)</script>", {}, NOW)
+        claimed = runs.claim(connection, "ingest", "x", NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "failed", "<script>alert(1)</script>", {}, NOW)
     page = client.get("/").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
@@ -83,10 +83,12 @@ def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> No
 
 def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", "x", NOW)
-    assert run_id is not None
+        claimed = runs.claim(connection, "refit", "x", NOW)
+    assert claimed is not None
     later = NOW + dt.timedelta(days=365)
-    publish(context.database, {"climatology": random_paths("2026-01-01", 14)}, run_id, later)
+    publish(
+        context.database, {"climatology": random_paths("2026-01-01", 14)}, claimed.run_id, later
+    )
     answer = create_app(context, clock).test_client().get("/")
     assert answer.status_code == 200
     assert "Ends after the last simulated day, 14\xa0January 2026" in answer.text

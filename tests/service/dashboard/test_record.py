@@ -17,14 +17,14 @@ def weekly(site: Any, weeks: int) -> None:
     for week in range(weeks):
         moment = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
         with site.context.database.writing() as connection:
-            run_id = runs.claim(connection, "refit", f"week {week}", moment)
-        assert run_id is not None
+            claimed = runs.claim(connection, "refit", f"week {week}", moment)
+        assert claimed is not None
         start = str(moment.date())
         models = {
             name: random_paths(start, 28, 200, seed)
             for seed, name in enumerate(("climatology", "seasonal_naive"), 10 * week)
         }
-        publish(site.context.database, models, run_id, moment)
+        publish(site.context.database, models, claimed.run_id, moment)
     score(site.context)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -13,11 +14,12 @@ from service.jobs import clock as module
 from service.jobs.clock import build, catch_up, run_due
 from service.jobs.record import JobError, Outcome
 from service.jobs.schedule import Scheduled, schedule
-from service.jobs.vigil import Vigil
 from service.settings import Settings
 from service.store import runs
 from service.store.database import Unavailable
+from service.store.locks import SCHEDULER
 from tests.service.support import utc
+from tests.support.waiting import BOUND
 
 NOON = utc(2026, 1, 5, 12)
 
@@ -102,16 +104,17 @@ def test_what_was_stopped_is_done_again_and_what_failed_is_not(empty: Context) -
     item = daily(empty, done)
     period = "2026-01-05T09:00:00Z"
     with empty.database.writing() as connection:
-        run_id = runs.claim(connection, "x", period, NOON, "another process")
-        assert run_id is not None
+        claimed = runs.claim(connection, "x", period, NOON)
+        assert claimed is not None
     run_due(empty, item, NOON)
     assert done == [], "another process is at it"
     with empty.database.writing() as connection:
-        runs.finish(connection, run_id, "stopped", None, {}, NOON)
+        runs.finish(connection, claimed, "stopped", None, {}, NOON)
     run_due(empty, item, NOON)
     assert done == [f"x {period}"]
     with empty.database.writing() as connection:
-        runs.finish(connection, run_id, "failed", None, {}, NOON)
+        again = runs.Claim(claimed.run_id, 2)
+        runs.finish(connection, again, "failed", None, {}, NOON)
     run_due(empty, item, NOON)
     assert len(done) == 1
 
@@ -149,9 +152,9 @@ def test_gov_uk_is_not_asked_again_after_the_hour_of_its_day(filled: Context) ->
         run_due(filled, again, now)
     assert done == []
     with filled.database.writing() as connection:
-        run_id = runs.claim(connection, "renew-again", "2026-01-02T20:40:00Z", NOON)
-        assert run_id
-        runs.finish(connection, run_id, "stopped", None, {}, NOON)
+        claimed = runs.claim(connection, "renew-again", "2026-01-02T20:40:00Z", NOON)
+        assert claimed
+        runs.finish(connection, claimed, "stopped", None, {}, NOON)
     run_due(filled, again, utc(2026, 1, 2, 21, 5))
     assert done == ["renew-again 2026-01-02T20:40:00Z"], "what was begun is ended"
 
@@ -171,7 +174,7 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
     empty: Context, monkeypatch: pytest.MonkeyPatch, begin: dt.datetime, jump: dt.timedelta
 ) -> None:
     """Two days in steps of ten minutes, with one jump after fourteen hours."""
-    settings = empty.settings.model_copy(update={"weather": "openmeteo", "heartbeat_seconds": 600})
+    settings = empty.settings.model_copy(update={"weather": "openmeteo"})
     done: list[str] = []
     items = [
         replace(item, work=daily(empty, done).work)
@@ -180,10 +183,10 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
     ]
     monkeypatch.setattr(module, "schedule", lambda _: items)
     now, end, jumped = begin, begin + dt.timedelta(days=2), False
-    vigil = Vigil(empty)
     while now < end:
         monkeypatch.setattr(module, "utc_now", lambda now=now: now)
-        catch_up(empty, vigil)
+        for fits in (True, False):
+            catch_up(empty, fits)
         now += dt.timedelta(minutes=10)
         if not jumped and now - begin > dt.timedelta(hours=14):
             now, jumped = now + jump, True
@@ -205,3 +208,40 @@ def test_the_night_when_an_hour_comes_twice(empty: Context) -> None:
     (tidy,) = [item for item in schedule(empty.settings) if item.name == "tidy"]
     fires = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
     assert [at.astimezone(LONDON).time() for at in fires if at] == [dt.time(3, 40)] * 3
+
+
+def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
+    empty: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow_began, go, done = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(context: Context, period: str) -> None:
+        slow_began.set()
+        assert go.wait(BOUND)
+
+    def quick(context: Context, period: str) -> None:
+        assert slow_began.wait(BOUND)
+        done.set()
+
+    item = Scheduled("quick", ("* * * * *",), quick, "a job that fits nothing")
+    fit = replace(item, name="slow", work=slow, fits=True)
+    monkeypatch.setattr(module, "schedule", lambda _: [item, fit])
+    lock = empty.database.lock(SCHEDULER)
+    assert lock.acquire()
+    module._only_with_lock(empty.database.lock(SCHEDULER), catch_up, empty, False)
+    assert not runs_of(empty), "another process has the lock"
+    lock.release()
+    scheduler = build(empty)
+    thread = threading.Thread(target=scheduler.start, daemon=True)
+    thread.start()
+    try:
+        assert done.wait(BOUND), "the fit still goes on"
+    finally:
+        go.set()
+        scheduler.shutdown()
+        thread.join(BOUND)
+
+
+def runs_of(context: Context) -> list[runs.Run]:
+    with context.database.reading() as connection:
+        return runs.recent(connection, "quick")

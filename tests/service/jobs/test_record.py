@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from service.context import Context
 from service.jobs.record import JobError, Outcome, abandon, perform
-from service.store import runs
+from service.store import locks, runs
 from service.store.database import Unavailable
-from service.store.runs import Run
+from service.store.runs import Claim, Run
 from tests.service.support import NOW
 from tests.support.waiting import BOUND
 
@@ -23,9 +23,9 @@ def last(context: Context, job: str = "test") -> Run:
 
 
 def test_a_run_has_its_row_before_and_after_the_work(empty: Context) -> None:
-    def work(run_id: int) -> Outcome:
+    def work(claimed: Claim) -> Outcome:
         run = last(empty)
-        assert (run.run_id, run.outcome, run.finished_at) == (run_id, "running", None)
+        assert (run.run_id, run.outcome, run.finished_at) == (claimed.run_id, "running", None)
         return Outcome("done", "it went well", {"count": 3})
 
     assert perform(empty, "test", work).reason == "it went well"
@@ -36,10 +36,10 @@ def test_a_run_has_its_row_before_and_after_the_work(empty: Context) -> None:
 
 
 def test_a_period_is_worked_on_once(empty: Context) -> None:
-    count: list[int] = []
+    count: list[Claim] = []
 
-    def work(run_id: int) -> Outcome:
-        count.append(run_id)
+    def work(claimed: Claim) -> Outcome:
+        count.append(claimed)
         return Outcome("done", "ok")
 
     assert perform(empty, "test", work, "monday").outcome == "done"
@@ -51,7 +51,7 @@ def test_a_period_is_worked_on_once(empty: Context) -> None:
 
 
 def test_a_failure_that_was_foreseen(empty: Context, caplog: pytest.LogCaptureFixture) -> None:
-    def work(_: int) -> Outcome:
+    def work(_: Claim) -> Outcome:
         raise JobError("the source is closed")
 
     with pytest.raises(JobError, match=r"^the source is closed$"):
@@ -64,7 +64,7 @@ def test_a_failure_that_was_foreseen(empty: Context, caplog: pytest.LogCaptureFi
 def test_a_defect_is_logged_whole_and_said_in_one_line(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def work(_: int) -> Outcome:
+    def work(_: Claim) -> Outcome:
         with empty.database.writing() as connection:
             connection.execute(sa.text("INSERT INTO runs (job) VALUES ('x')"))
         return Outcome("done", "never")
@@ -82,7 +82,7 @@ def test_a_defect_is_logged_whole_and_said_in_one_line(
 def test_no_answer_from_the_database_is_foreseen(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def work(_: int) -> Outcome:
+    def work(_: Claim) -> Outcome:
         with empty.database.reading() as connection:
             connection.execute(sa.text("SELECT * FROM nowhere"))
         return Outcome("done", "never")
@@ -97,7 +97,7 @@ def test_no_answer_from_the_database_is_foreseen(
 def test_to_be_stopped_is_no_failure(
     empty: Context, stop: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
-    def work(_: int) -> Outcome:
+    def work(_: Claim) -> Outcome:
         raise stop
 
     with pytest.raises(stop):
@@ -107,7 +107,7 @@ def test_to_be_stopped_is_no_failure(
 
 
 def test_who_is_told_to_stop_stops_though_the_database_does_not_answer(empty: Context) -> None:
-    def work(_: int) -> Outcome:
+    def work(_: Claim) -> Outcome:
         with empty.database.writing() as connection:
             connection.execute(sa.text("ALTER TABLE runs RENAME TO elsewhere"))
         raise SystemExit
@@ -119,7 +119,7 @@ def test_who_is_told_to_stop_stops_though_the_database_does_not_answer(empty: Co
 def test_what_other_threads_have_begun_can_be_abandoned(empty: Context) -> None:
     began, go = threading.Event(), threading.Event()
 
-    def work(_: int) -> Outcome:
+    def work(_: Claim) -> Outcome:
         began.set()
         assert go.wait(BOUND)
         return Outcome("done", "after all")
@@ -142,32 +142,31 @@ def test_what_was_done_is_logged(empty: Context, caplog: pytest.LogCaptureFixtur
     assert "test done: 5 new" in caplog.text
 
 
-def test_the_heart_of_a_run_beats_while_it_lasts(empty: Context) -> None:
-    settings = empty.settings.model_copy(update={"heartbeat_seconds": 0.05})
-    beats = []
+def test_a_run_holds_a_lock_of_its_own_while_it_lasts(empty: Context) -> None:
+    def is_held(claimed: Claim) -> bool:
+        with empty.database.reading() as connection:
+            return locks.is_held(connection, runs.lock_name(claimed.run_id))
 
-    def work(_: int) -> Outcome:
-        for _ in range(100):
-            beats.append(last(empty).heartbeat_at)
-            if len(set(beats)) == 4:
-                break
-            threading.Event().wait(0.05)
+    held: list[Claim] = []
+
+    def work(claimed: Claim) -> Outcome:
+        assert is_held(claimed)
+        held.append(claimed)
         return Outcome("done", "ok")
 
-    perform(Context(settings, empty.database), "test", work)
-    assert len(set(beats)) == 4, "each beat differs from the one before"
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("heart")]
+    perform(empty, "test", work)
+    assert not is_held(held[0])
 
 
-def test_a_run_that_was_taken_over_cannot_be_finished_by_its_first_process(
+def test_a_run_that_another_process_claimed_cannot_be_finished_by_the_first(
     empty: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def work(run_id: int) -> Outcome:
+    def work(claimed: Claim) -> Outcome:
         with empty.database.writing() as connection:
-            assert runs.close(connection, last(empty), NOW)
-            assert runs.claim(connection, "test", "monday", NOW, "another") == run_id
+            runs.finish(connection, claimed, "stopped", None, {}, NOW)
+            assert runs.claim(connection, "test", "monday", NOW) == Claim(claimed.run_id, 2)
         return Outcome("done", "too late")
 
     perform(empty, "test", work, "monday")
-    assert (last(empty).outcome, last(empty).owner) == ("running", "another")
-    assert "another process has taken this run over" in caplog.text
+    assert (last(empty).outcome, last(empty).attempt) == ("running", 2)
+    assert "was claimed by another process meanwhile" in caplog.text

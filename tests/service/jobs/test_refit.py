@@ -235,19 +235,20 @@ def test_a_refit_that_was_taken_over_publishes_nothing(
 ) -> None:
     def overtaken(*arguments: Any) -> Any:
         with filled.database.writing() as connection:
-            (run,) = [r for r in runs.under_way(connection) if r.job == "refit"]
-            assert runs.close(connection, run, NOW)
-            assert runs.claim(connection, "refit", run.period, NOW, "another process")
+            (run,) = [r for r in runs.running(connection) if r.job == "refit"]
+            lost = runs.Claim(run.run_id, run.attempt)
+            assert runs.finish(connection, lost, "stopped", None, {}, NOW)
+            assert runs.claim(connection, "refit", run.period, NOW)
         return fit_all(*arguments)
 
     monkeypatch.setattr("service.jobs.refit.fit_all", overtaken)
-    with pytest.raises(JobError, match="another process has taken this refit over"):
+    with pytest.raises(JobError, match="claimed by another process, meanwhile"):
         refit(filled)
     assert count(filled) == 0
     with filled.database.reading() as connection:
         run = runs.latest(connection, "refit")
     assert run is not None
-    assert (run.outcome, run.owner) == ("running", "another process")
+    assert (run.outcome, run.attempt) == ("running", 2)
 
 
 def test_progress_is_told(filled: Context) -> None:

@@ -16,9 +16,9 @@ def edition(database: Database, number: int) -> Edition:
     """The edition of a week of 2026, frozen; its readers joined an hour before."""
     moment = NOW + number * WEEK
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", f"week {number}", moment)
-    assert run_id is not None
-    issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, run_id, moment)
+        claimed = runs.claim(connection, "refit", f"week {number}", moment)
+    assert claimed is not None
+    issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, claimed.run_id, moment)
     made = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})
     with database.writing() as connection:
         deliveries.freeze(connection, made)

@@ -92,23 +92,23 @@ def test_a_request_whose_run_was_stopped_waits_again(database: Database) -> None
         asked = requests.leave(connection, "refit", "a", NOW)
         assert requests.claim(connection, NOW)
         period = requests.period(asked.request_id)
-        run_id = runs.claim(connection, "refit", period, NOW, "a process")
-        assert run_id is not None
+        claimed = runs.claim(connection, "refit", period, NOW)
+        assert claimed is not None
         assert requests.claim(connection, NOW) is None, "it is under way"
-        runs.finish(connection, run_id, "stopped", None, {}, NOW)
+        runs.finish(connection, claimed, "stopped", None, {}, NOW)
         again = requests.claim(connection, NOW)
         assert again is not None
         assert again.request_id == asked.request_id
-        assert runs.claim(connection, "refit", period, NOW, "another") == run_id
+        assert runs.claim(connection, "refit", period, NOW) == runs.Claim(claimed.run_id, 2)
 
 
 def test_a_request_ends_as_its_run_did_though_nobody_lived_to_say_so(database: Database) -> None:
     with database.writing() as connection:
         asked = requests.leave(connection, "refit", "a", NOW)
         assert requests.claim(connection, NOW)
-        run_id = runs.claim(connection, "refit", requests.period(asked.request_id), NOW, "it")
-        assert run_id is not None
-        runs.finish(connection, run_id, "done", "published", {}, NOW)
+        claimed = runs.claim(connection, "refit", requests.period(asked.request_id), NOW)
+        assert claimed is not None
+        runs.finish(connection, claimed, "done", "published", {}, NOW)
         assert requests.claim(connection, NOW) is None
         found = requests.find(connection, asked.request_id)
     assert found is not None

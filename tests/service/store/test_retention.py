@@ -16,9 +16,9 @@ DAY = dt.timedelta(days=1)
 
 def begin(database: Database, moment: dt.datetime) -> int:
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", f"{moment}", moment)
-    assert run_id is not None
-    return run_id
+        claimed = runs.claim(connection, "refit", f"{moment}", moment)
+    assert claimed is not None
+    return claimed.run_id
 
 
 def count(connection: Connection, *tables: sa.Table) -> list[int]:

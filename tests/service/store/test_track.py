@@ -12,9 +12,9 @@ LONG_AGO = dt.date(2020, 1, 1)
 
 def begin(database: Database, period: str) -> int:
     with database.writing() as connection:
-        run_id = runs.claim(connection, "refit", period, NOW)
-    assert run_id is not None
-    return run_id
+        claimed = runs.claim(connection, "refit", period, NOW)
+    assert claimed is not None
+    return claimed.run_id
 
 
 def issue(

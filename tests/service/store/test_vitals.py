@@ -10,10 +10,10 @@ from tests.service.support import NOW
 def ended(database: Database, job: str, outcome: str, days_ago: int) -> None:
     moment = NOW - dt.timedelta(days=days_ago)
     with database.writing() as connection:
-        run_id = runs.claim(connection, job, f"{outcome} {days_ago}", moment)
-        assert run_id
+        claimed = runs.claim(connection, job, f"{outcome} {days_ago}", moment)
+        assert claimed
         if outcome != "running":
-            runs.finish(connection, run_id, outcome, None, {}, moment)
+            runs.finish(connection, claimed, outcome, None, {}, moment)
 
 
 def counted(database: Database) -> dict[tuple[str, str], int]:
@@ -41,10 +41,10 @@ def test_no_count_goes_down_when_a_stopped_run_is_claimed_again(database: Databa
     seen = []
     with database.writing() as connection:
         for outcome in ("stopped", "stopped", "done"):
-            run_id = runs.claim(connection, "ingest", "monday", NOW)
-            assert run_id
+            claimed = runs.claim(connection, "ingest", "monday", NOW)
+            assert claimed
             seen.append(vitals.runs_ended(connection))
-            runs.finish(connection, run_id, outcome, None, {}, NOW)
+            runs.finish(connection, claimed, outcome, None, {}, NOW)
             seen.append(vitals.runs_ended(connection))
     assert seen == [{}] * 5 + [{("ingest", "done"): 1}]
     ended(database, "refit", "stopped", 9)

@@ -1,4 +1,4 @@
-"""The process that has a run, and when it last said that it lives."""
+"""How often a run was claimed."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,12 +10,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("runs", sa.Column("owner", sa.String(32), nullable=False, server_default=""))
-    op.add_column("runs", sa.Column("heartbeat_at", sa.DateTime(timezone=True), nullable=True))
     op.add_column("runs", sa.Column("attempt", sa.Integer(), nullable=False, server_default="1"))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("runs") as runs:
-        for name in ("attempt", "heartbeat_at", "owner"):
+        for name in ("attempt",):
             runs.drop_column(name)
