@@ -83,10 +83,16 @@ class Memory:
 
     def state(self, counts: Array) -> Array:
         """What goes on from the last day: levels, shares, last counts; (n_means + lags,)."""
+        (state,) = self.states(counts, np.array([len(counts)]))
+        return np.asarray(state)
+
+    def states(self, counts: Array, ends: npt.NDArray[np.int64]) -> Array:
+        """The same after each of `ends` days, at least `lags`; (n_ends, n_means + lags)."""
         busy = (counts > 0).astype(np.float64)
-        means = [level_of(counts, days)[-1] for days in self.level_half_lives]
-        means += [level_of(busy, days)[-1] for days in self.share_half_lives]
-        return np.concatenate([means, counts[-1 : -self.lags - 1 : -1]])
+        means = [level_of(counts, days)[ends - 1] for days in self.level_half_lives]
+        means += [level_of(busy, days)[ends - 1] for days in self.share_half_lives]
+        lately = counts[ends[:, None] - 1 - np.arange(self.lags)]
+        return np.column_stack([*means, lately])
 
 
 class MemoryState:

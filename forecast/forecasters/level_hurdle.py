@@ -65,9 +65,6 @@ class LevelHurdle:
         Log levels in the paths stay within the past range, widened by so much.
     size_cap : float
         No day above so many times the largest of the window.
-    weather_half_lives_days : tuple of float
-        With weather, a day so old counts half for whether anyone arrives, and for how many: what
-        the sea allows changes slowly, how many come faster.
 
     References
     ----------
@@ -86,7 +83,6 @@ class LevelHurdle:
     weather_ridge: float = 5.0
     level_slack: float = 0.3
     size_cap: float = 2.0
-    weather_half_lives_days: tuple[float, float] = (1000.0, 540.0)
 
     @property
     def memory(self) -> Memory:
@@ -112,17 +108,14 @@ class LevelHurdle:
         k, n_levels = season.shape[1], len(self.levels)
         strength[k : k + n_levels] = self.level_ridge
         target = y[first:]
-        ages = np.arange(len(target))[::-1]
-        half_lives = (self.weight_half_life_days, self.weight_half_life_days)
+        weights = 0.5 ** (np.arange(len(target))[::-1] / self.weight_half_life_days)
         weather, crossing, strengths = None, np.zeros(0), (strength, strength)
         if covariates is not None:
-            half_lives = self.weather_half_lives_days
             weather, columns = self._weather(series, covariates)
             rows = min(len(columns), len(target))  # the days that have weather
-            x, target, ages = x[-rows:], target[-rows:], ages[-rows:]
+            x, target, weights = x[-rows:], target[-rows:], weights[-rows:]
             happened = (target > 0).astype(np.float64)
-            any_weights = 0.5 ** (ages / half_lives[0])
-            crossing = fit_crossability(columns[-rows:], happened, any_weights, self.weather_ridge)
+            crossing = fit_crossability(columns[-rows:], happened, weights, self.weather_ridge)
             chances = crossability_columns(crossability(columns, crossing))[-rows:]
             waiting = chances[:, 1] * (1.0 - x[:, k + self.memory.n_means])
             x = np.hstack([x, columns[-rows:], chances, waiting[:, None]])
@@ -131,15 +124,14 @@ class LevelHurdle:
             # How many come depends on the drivers and their squares alone.
             size_only = len(strength) + 2 * len(covariates.names)
             strengths[1][size_only : len(strength) + columns.shape[1]] = _LEFT_OUT
-        any_weights, weights = (0.5 ** (ages / days) for days in half_lives)
         busy = target > 0
         size, ratios, ratio_shares = fit_sizes(x[busy], target[busy], weights[busy], strengths[1])
-        penalty = scaled_ridge(x, any_weights, strengths[0])
+        penalty = scaled_ridge(x, weights, strengths[0])
         return FittedLevelHurdle(
             hyper=self,
             origin=series.data_through,
             coefficients=np.stack(
-                [logistic_regression(x, busy.astype(np.float64), any_weights, penalty), size]
+                [logistic_regression(x, busy.astype(np.float64), weights, penalty), size]
             ),
             ratios=ratios,
             ratio_shares=ratio_shares,
@@ -176,8 +168,8 @@ class LevelHurdle:
 
     def _typical(self, y: Array) -> Array:
         """The states of the last year, shape (n_days, n_means + lags)."""
-        ends = range(max(len(y) - _TYPICAL_DAYS, self.lags) + 1, len(y) + 1)
-        return np.stack([self.memory.state(y[:end]) for end in ends[::7]])
+        ends = np.arange(max(len(y) - _TYPICAL_DAYS, self.lags) + 1, len(y) + 1)[::7]
+        return self.memory.states(y, ends)
 
 
 @dataclass(frozen=True, eq=False)
@@ -271,13 +263,15 @@ class FittedLevelHurdle:
     ) -> tuple[Array, Array]:
         """What weather adds to both parts, (horizon, 2, n_paths); yesterday's crossability."""
         columns = self._without(absent).draw(horizon, n_paths, rng, lead=RECENT_DAYS)
-        chances = crossability_columns(crossability(columns, self.crossing))[:, RECENT_DAYS:]
         end = m + columns.shape[2]
-        terms = np.einsum(
-            "phc,bc->hbp", columns[:, RECENT_DAYS:], self.coefficients[:, m:end], optimize=True
-        )
-        terms += np.einsum("phc,bc->hbp", chances, self.coefficients[:, end:-1], optimize=True)
-        return np.asarray(terms), chances[:, :, 1]
+        # One product for both parts and crossability: the columns are the largest array there is.
+        together = np.vstack([self.coefficients[:, m:end], self.crossing[1:]])
+        terms = columns.reshape(-1, columns.shape[2]) @ together.T
+        terms = terms.reshape(n_paths, -1, 3)
+        chance = logistic(self.crossing[0] + terms[:, :, 2])
+        chances = crossability_columns(chance)[:, RECENT_DAYS:]
+        parts = terms[:, RECENT_DAYS:, :2] + chances @ self.coefficients[:, end:-1].T
+        return np.ascontiguousarray(parts.transpose(1, 2, 0)), chances[:, :, 1]
 
     def _calendar(self, horizon: int, n_paths: int, absent: Set[str]) -> Array:
         """What season and weekday add to both parts, shape (horizon, 2, 1 or n_paths)."""
@@ -353,12 +347,4 @@ class FittedLevelHurdle:
         )
 
 
-_ARRAYS = (
-    "coefficients",
-    "ratios",
-    "ratio_shares",
-    "state",
-    "typical",
-    "level_bounds",
-    "crossing",
-)
+_ARRAYS = tuple("coefficients ratios ratio_shares state typical level_bounds crossing".split())
