@@ -115,7 +115,7 @@ def forecast(
     try:
         drivers = table.at(figures[series].data_through, horizon) if table else None
     except CovariatesError as error:
-        raise click.UsageError(f"{covariates}: {error}") from error
+        raise click.UsageError(f"{covariate_forecasts or covariates}: {error}") from error
     drawn = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
         _write_paths(paths_out, drawn)

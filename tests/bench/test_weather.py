@@ -12,13 +12,13 @@ from bench.runs import Entry, Run
 from forecast.backtest import Protocol, run
 from forecast.covariates import CovariateTable, ForecastArchive
 from forecast.forecasters.climatology import Climatology
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2021-12-01")
 RNG = np.random.default_rng(1)
 VALUES = RNG.gamma(3, [5, 0.1], size=(400, 2))
 NAMES = ("wind_kmh", "load")
-ORIGINS = np.datetime64("2022-01-01") + 7 * np.arange(8)
+ORIGINS = np.datetime64("2022-01-01") + 7 * np.arange(8) * ONE_DAY
 ARCHIVE = ForecastArchive(NAMES, ORIGINS, RNG.gamma(3, 1, size=(8, 3, 10, 2)))
 DRIVERS = weather.Drivers("sea", CovariateTable(NAMES, START, VALUES[None], 400, ARCHIVE))
 CHAMPION = Entry("climatology", "Climatology", "champion", Climatology(), "climatology")
@@ -43,7 +43,7 @@ def test_each_run_is_given_what_its_name_says() -> None:
 def test_origins_are_those_of_the_archive() -> None:
     protocol = weather.protocol_of(DRIVERS, 40, 2)
     assert protocol == Protocol("2022-01-01", "2022-02-19", 7, 28, 40, 2)
-    apart = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2)
+    apart = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2 * ONE_DAY)
     uneven = weather.Drivers("sea", replace(DRIVERS.table, archive=apart))
     with pytest.raises(ValueError, match="equally far apart"):
         weather.protocol_of(uneven, 40, 2)

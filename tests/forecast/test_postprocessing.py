@@ -7,6 +7,7 @@ import pytest
 
 from forecast.covariates import Covariates, ForecastArchive
 from forecast.postprocessing import PRIOR_PAIRS, correct_members
+from forecast.series import ONE_DAY
 
 START = np.datetime64("2020-01-01")
 N, AHEAD, MEMBERS = 900, 4, 20
@@ -16,7 +17,7 @@ def made(issues: int, bias: float, spread: float, members: int = MEMBERS) -> Cov
     """Members exchangeable with what came, then moved by `bias`, their spread times `spread`."""
     rng = np.random.default_rng(3)
     history = rng.normal(8, 3, size=(N, 2))
-    origins = START + np.arange(issues) * 7
+    origins = START + np.arange(issues) * 7 * ONE_DAY
     values = np.empty((issues, members, AHEAD, 2))
     for issue in range(issues):
         came = history[issue * 7 + 1 : issue * 7 + 1 + AHEAD]
@@ -51,7 +52,7 @@ def test_before_the_first_pair_members_stay_as_they_are() -> None:
 
 def test_forecasts_of_days_that_have_not_come_teach_nothing() -> None:
     known = made(3, 1.0, 0.5)
-    late = ForecastArchive(known.names, START + N + np.arange(3), known.archive.values)  # type: ignore[union-attr]
+    late = ForecastArchive(known.names, START + (N + np.arange(3)) * ONE_DAY, known.archive.values)  # type: ignore[union-attr]
     moved = Covariates(known.names, known.start, known.history, known.future, late)
     np.testing.assert_allclose(correct_members(moved), known.future)
 

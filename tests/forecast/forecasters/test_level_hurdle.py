@@ -7,7 +7,7 @@ import pytest
 
 from forecast.covariates import Covariates, ForecastArchive
 from forecast.forecasters.level_hurdle import FittedLevelHurdle, LevelHurdle
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2022-01-01")
 N = 900
@@ -66,7 +66,7 @@ def test_state_keeps_the_paths() -> None:
 
 def test_earlier_origins_see_the_members_that_were_issued_then() -> None:
     issued = RNG.gamma(4.0, 2.0, size=(3, 2, 5, 2))
-    origins = START + np.array([700, 714, 728])
+    origins = START + np.array([700, 714, 728]) * ONE_DAY
     archive = ForecastArchive(("a", "b"), origins, issued)
     known = Covariates(("a", "b"), START, WIND, WIND[None, :0], archive)
     then = known.as_at(origins[1], 4)
