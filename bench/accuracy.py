@@ -20,12 +20,10 @@ from bench.peers import PEERS, missing
 from bench.runs import Entry, Run, run_all
 from forecast import specs
 from forecast.backtest import Protocol
-from forecast.covariates import CovariateTable
 from forecast.series import DailySeries, as_day
 from service.cli.progress import counting
 from service.registry import RegistryError, declared
 from service.settings import PROJECT
-from service.sources import covariates as covariates_file
 from service.sources import csv, figures
 from service.sources.base import SourceError
 
@@ -48,7 +46,14 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--models-dir", type=click.Path(path_type=Path), default=PROJECT / "models")
 @click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
-@click.option("--covariates", type=click.Path(path_type=Path), help="CSV: date, numbers.")
+@click.option(
+    "--weather",
+    "weather_files",
+    type=click.Path(path_type=Path),
+    nargs=2,
+    multiple=True,
+    help="HISTORY FORECASTS: drivers as they came, and as forecast at each origin. Repeatable.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="For diagrams.")
 @click.option("--json", "to", type=click.Path(path_type=Path, dir_okay=False), help="All scores.")
 @click.option("--quick", is_flag=True, help="Four origins and few paths: a test of the program.")
@@ -62,7 +67,7 @@ def main(
     models: str,
     models_dir: Path,
     processes: int,
-    covariates: Path | None,
+    weather_files: tuple[tuple[Path, Path], ...],
     out: Path | None,
     to: Path | None,
     quick: bool,
@@ -77,13 +82,12 @@ def main(
     """
     began = time.monotonic()
     protocol = Protocol(str(first.date()), str(last.date()), every, 28, paths, seed)
-    judged = replace(weather.PROTOCOL, paths=paths, seed=seed)
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
-        protocol, judged = _quick(protocol), _quick(judged)
+        protocol = _quick(protocol)
     known = _figures(data)
     entries = _entries(models, models_dir)
-    drivers = _drivers(covariates)
+    sets = _drivers(weather_files)
     if not protocol.origins(known[protocol.series].data_through):
         raise click.UsageError(
             f"expected an origin with {protocol.horizon} days of figures after it, found none: "
@@ -91,11 +95,13 @@ def main(
         )
     result = report.evaluate(protocol, entries, _run(entries, known, protocol, processes))
     print(report.as_text(result), flush=True)
-    if drivers is not None and result.champion is not None:
-        judged = weather.reached(judged, drivers)
-        runs = _run(weather.entries(result.champion, drivers, judged), known, judged, processes)
-        told, remark = weather.judge(runs)
-        print("\n" + report.weather_as_text(result.champion, told, remark))
+    if sets and result.champion is not None:
+        judged = weather.protocol_of(sets[0], paths, seed)
+        judged = _quick(judged) if quick else judged
+        ours = weather.entries(result.champion, sets, judged.horizon)
+        runs = _run(ours, known, judged, processes)
+        told, remark = weather.judge({entry.name: runs[entry.name] for entry in ours})
+        print("\n" + report.weather_as_text(result.champion, ours, runs, told, remark))
         result = replace(
             result,
             targets=[*result.targets, *told],
@@ -110,7 +116,11 @@ def main(
 def _quick(protocol: Protocol) -> Protocol:
     """The same with four origins and few paths."""
     span = int((as_day(protocol.last) - as_day(protocol.first)).astype(int))
-    return replace(protocol, every=max(span // 3, 1), paths=min(protocol.paths, 200))
+    return replace(
+        protocol,
+        every=max(span // 3 // protocol.every, 1) * protocol.every,
+        paths=min(protocol.paths, 200),
+    )
 
 
 def _keep(result: report.Result, out: Path | None, to: Path | None) -> None:
@@ -166,11 +176,11 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
     ]
 
 
-def _drivers(path: Path | None) -> CovariateTable | None:
+def _drivers(files: Sequence[tuple[Path, Path]]) -> list[weather.Drivers]:
     try:
-        return covariates_file.read(path) if path else None
+        return [weather.read(history, forecasts) for history, forecasts in files]
     except SourceError as error:
-        raise click.UsageError(f"--covariates: {error}") from error
+        raise click.UsageError(f"--weather: {error}") from error
 
 
 def _run(

@@ -115,12 +115,20 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
     yield _count(result.targets)
 
 
-def weather_as_text(champion: Entry, judged: Sequence[targets.Target], remark: str) -> str:
-    """The champion that is told the weather against itself without it; or why not."""
+def weather_as_text(
+    champion: Entry,
+    entries: Sequence[Entry],
+    runs: Mapping[str, Run],
+    judged: Sequence[targets.Target],
+    remark: str,
+) -> str:
+    """The champion with each weather against itself without; or why it is not judged."""
     if remark:
         return remark
-    head = f"{champion.name} told the weather, against itself without it."
-    return "\n\n".join([head, grid(target_rows(judged)), _count(judged)])
+    measured = {name: measure(run.scores) for name, run in runs.items()}
+    head = f"Protocol W: {champion.name} without and with the weather. Targets are ratios to none."
+    rows = protocol_rows(entries, runs, measured)
+    return "\n\n".join([head, grid(rows), grid(target_rows(judged)), _count(judged)])
 
 
 def _count(judged: Sequence[targets.Target]) -> str:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["BEST_OF", "Target", "against_peers", "best_peers", "of_weather", "within"]
+__all__ = [
+    "BEST_OF",
+    "ENSEMBLE",
+    "OTHER_ENSEMBLE",
+    "PERFECT",
+    "Target",
+    "against_peers",
+    "best_peers",
+    "with_weather",
+    "within",
+    "without_weather",
+]
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +33,20 @@ _PEOPLE = {"day_1": 51.0, "days_1_7": 72.8, "total_7": 265.0, "total_28": 618.0}
 _COVERAGE = {"cover_80_total_7": (0.70, 0.90), "cover_80_total_28": (0.70, 0.90)}
 _STRETCH_PEOPLE = {"day_1": 49.0, "days_1_7": 71.5, "total_7": 255.0, "total_28": 590.0}
 _STRETCH_COVERAGE = {"cover_80_total_7": (0.75, 0.87), "cover_80_total_28": (0.75, 0.87)}
-_WEATHER = {"day_1": 0.98, "days_1_7": 0.92, "total_7": 0.87}
+_NONE = {"day_1": 74.7, "days_1_3": 70.6, "days_1_7": 74.2, "total_7": 295.0, "total_28": 692.0}
+
+
+def _weather(
+    ratios: tuple[float, ...], least: float, most: float
+) -> dict[str, tuple[float, float]]:
+    bounds = {column: (0.0, ratio) for column, ratio in zip(_NONE, ratios, strict=True)}
+    return bounds | {f"cover_80_total_{days}": (least, most) for days in (7, 28)}
+
+
+PERFECT = _weather((0.72, 0.64, 0.60, 0.64, 0.96), 0.75, 0.87)
+ENSEMBLE = _weather((0.73, 0.69, 0.76, 0.80, 0.98), 0.75, 0.87)
+OTHER_ENSEMBLE = _weather((0.90, 0.90, 0.95, 1.00, 1.00), 0.72, 0.90)
+"""Least and most of each column with weather: ratios to the run without, and coverage."""
 
 
 @dataclass(frozen=True)
@@ -107,23 +131,32 @@ def within(champion: Measured) -> list[Target]:
     ]
 
 
-def of_weather(without: Measured, exact: Measured, noisy: Measured) -> list[Target]:
-    """Ratios of the champion that is told the weather to itself without it.
+def without_weather(without: Measured) -> list[Target]:
+    """The champion without weather, in people."""
+    return [
+        Target("none, at most", column, 0, most, bootstrap.mean(without.columns[column]))
+        for column, most in _NONE.items()
+    ]
+
+
+def with_weather(
+    name: str, measured: Measured, without: Measured, bounds: Mapping[str, tuple[float, float]]
+) -> list[Target]:
+    """Ratios of a run with weather to the same forecaster without, and its coverage.
 
     Parameters
     ----------
-    without, exact, noisy : Measured
-        With no covariates; with the days' actual values as their forecast; with noise added to
-        them that grows with the lead.
+    bounds : mapping of column to (least, most)
     """
+    ours, theirs = together(measured, without)
     found = []
-    for column, most in _WEATHER.items():
-        told, untold = together(exact, without)
-        value = bootstrap.ratio(told.columns[column], untold.columns[column])
-        found.append(Target("with the wind proxy, at most", column, 0, most, value))
-    told, untold = together(noisy, without)
-    value = bootstrap.ratio(told.columns["days_1_3"], untold.columns["days_1_3"])
-    found.append(Target("with a noisy proxy, below", "days_1_3", 0, 1, value))
+    for column, (least, most) in bounds.items():
+        values = ours.columns[column]
+        is_share = column.startswith("cover")
+        value = bootstrap.mean(values) if is_share else bootstrap.ratio(
+            values, theirs.columns[column]
+        )  # fmt: skip
+        found.append(Target(name, column, least, most, value))
     return found
 
 

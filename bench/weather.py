@@ -1,15 +1,12 @@
-"""The champion with and without the weather: what a forecast of it is worth.
-
-The days' actual values stand for their forecast; then again with noise that grows with the lead.
-"""
+"""Protocol W: the champion without the weather, with it as it came, and as it was forecast."""
 
 from __future__ import annotations
 
-__all__ = ["PROTOCOL", "Proxy", "entries", "judge", "reached"]
+__all__ = ["Drivers", "WeatherAt", "entries", "judge", "protocol_of", "read"]
 
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -18,41 +15,64 @@ from bench.measures import measure
 from bench.runs import Entry, Run
 from forecast.backtest import Protocol
 from forecast.covariates import Covariates, CovariateTable
-from forecast.series import ONE_DAY, Day, as_day
+from forecast.series import ONE_DAY, Day
+from service.sources import covariates as covariates_file
 
-PROTOCOL = Protocol("2022-01-01", "2024-12-01", every=7, horizon=14)
-NOISE_PER_DAY = 0.2
-"""Standard deviation of the noise for each day of lead, in the covariate's own."""
+_PERFECT_DAYS = 7
 
 
 @dataclass(frozen=True, eq=False)
-class Proxy:
-    """What is said to be known of `table` at an origin, `horizon` days ahead."""
+class Drivers:
+    """One set of drivers: what came, and what was forecast at each origin."""
+
+    name: str
+    table: CovariateTable
+
+
+@dataclass(frozen=True, eq=False)
+class WeatherAt:
+    """The drivers at an origin, at most `days` ahead."""
 
     table: CovariateTable
-    horizon: int
-    noise: float = 0.0
-    seed: int = 1
+    days: int
 
     def __call__(self, origin: Day) -> Covariates:
-        """History up to `origin`, and one future: the actual days, with noise if any."""
-        stream = [self.seed, zlib.crc32(b"weather"), int(origin.astype(np.int64))]
-        return self.table.at(origin, self.horizon, self.noise, np.random.default_rng(stream))
+        """History up to `origin`, and the members issued then or, without an archive, what came."""
+        return self.table.at(origin, self.days)
 
 
-def reached(protocol: Protocol, table: CovariateTable) -> Protocol:
-    """The same protocol, with no origin whose horizon is not known in `table` in one version."""
-    last = min(
-        as_day(protocol.last), table.start + (table.n_single - 1 - protocol.horizon) * ONE_DAY
-    )
-    return replace(protocol, last=str(last))
+def read(history: Path, forecasts: Path) -> Drivers:
+    """Read the files of one set of drivers; raises `SourceError`."""
+    table = covariates_file.read(history)
+    archive = covariates_file.read_forecasts(forecasts, table.names)
+    return Drivers(history.name.split(".")[0], replace(table, archive=archive))
 
 
-def entries(champion: Entry, table: CovariateTable, protocol: Protocol) -> list[Entry]:
-    """The champion three times: without the weather, with it, and with a noisy forecast of it."""
-    exact = Proxy(table, protocol.horizon, seed=protocol.seed)
-    told = {"without": None, "exact": exact, "noisy": replace(exact, noise=NOISE_PER_DAY)}
-    return [replace(champion, name=name, weather=what) for name, what in told.items()]
+def protocol_of(drivers: Drivers, paths: int, seed: int) -> Protocol:
+    """The origins of the archive, 28 days ahead.
+
+    Raises
+    ------
+    ValueError
+        If the origins are not equally far apart.
+    """
+    assert drivers.table.archive is not None
+    origins = drivers.table.archive.origins
+    steps = np.diff(origins) // ONE_DAY
+    if not len(steps) or (steps != steps[0]).any():
+        raise ValueError("expected forecasts issued at origins equally far apart")
+    return Protocol(str(origins[0]), str(origins[-1]), int(steps[0]), 28, paths, seed)
+
+
+def entries(champion: Entry, sets: Sequence[Drivers], horizon: int) -> list[Entry]:
+    """The champion without weather, with the first drivers as they came, and each as forecast."""
+    perfect = WeatherAt(replace(sets[0].table, archive=None), _PERFECT_DAYS)
+    runs = {"none": None, f"perfect {sets[0].name}": perfect}
+    runs |= {f"ensemble {one.name}": WeatherAt(one.table, horizon) for one in sets}
+    return [
+        replace(champion, name=name, title=name, kind="ours", weather=weather)
+        for name, weather in runs.items()
+    ]
 
 
 def judge(runs: Mapping[str, Run]) -> tuple[list[targets.Target], str]:
@@ -61,7 +81,11 @@ def judge(runs: Mapping[str, Run]) -> tuple[list[targets.Target], str]:
     if failed:
         return [], f"The weather is not judged; {'; '.join(failed)}."
     measured = {name: measure(run.scores) for name, run in runs.items()}
-    without, exact = measured["without"], measured["exact"]
-    if np.array_equal(without.columns["days_1_7"], exact.columns["days_1_7"]):
+    without, *others = measured.values()
+    if np.array_equal(without.columns["days_1_7"], others[0].columns["days_1_7"]):
         return [], "The champion takes no covariates: its targets with weather are not judged."
-    return targets.of_weather(without, exact, measured["noisy"]), ""
+    bounds = (targets.PERFECT, targets.ENSEMBLE, *[targets.OTHER_ENSEMBLE] * len(others))
+    found = targets.without_weather(without)
+    for (name, with_weather), bound in zip(list(measured.items())[1:], bounds, strict=False):
+        found += targets.with_weather(name, with_weather, without, bound)
+    return found, ""

@@ -93,16 +93,14 @@ class Work:
     figures: Mapping[str, DailySeries]
     protocol: Protocol
     drivers: CovariateTable | None = None
-    noise: float = 0.0
     foreseen: int | None = None
 
     def covariates(self, origin: Day) -> Covariates | None:
-        """The drivers as they stood at `origin`, what came then as their forecast, with noise."""
+        """The drivers as forecast at `origin`; without an archive, as they came."""
         if self.drivers is None:
             return None
-        rng = joint.generator(self.protocol.seed, "covariates", origin)
         reach = self.protocol.horizon if self.foreseen is None else self.foreseen
-        return self.drivers.at(origin, min(reach, self.protocol.horizon), self.noise, rng)
+        return self.drivers.at(origin, min(reach, self.protocol.horizon))
 
     def tasks(self) -> list[Task]:
         """Every model at every origin, by origin."""
@@ -173,7 +171,6 @@ def run(
     progress: Callable[[], None] = lambda: None,
     mapper: Mapper = in_turn,
     drivers: CovariateTable | None = None,
-    noise: float = 0.0,
     foreseen: int | None = None,
 ) -> tuple[dict[str, list[OriginScore]], dict[str, list[str]]]:
     """Score every model at every origin.
@@ -185,9 +182,8 @@ def run(
     mapper : callable
         Who does the work; the result does not depend on it, timings aside.
     drivers : CovariateTable | None
-        Covariates of past days; what came after an origin stands for its forecast.
-    noise : float
-        Error added to that forecast, in standard deviations of a column per day of lead.
+        Covariates of past days; without an archive in it, what came after an origin stands for
+        its forecast.
     foreseen : int | None
         Days ahead that are forecast of the covariates; None: all that are judged.
 
@@ -197,7 +193,7 @@ def run(
     declined : dict of model to list of str
         ``ORIGIN: reason`` for the origins that a model declined.
     """
-    work = Work(models, figures, protocol, drivers, noise, foreseen)
+    work = Work(models, figures, protocol, drivers, foreseen)
     tasks = work.tasks()
     outcomes: dict[int, Outcome] = {}
     for place, outcome in mapper(work, tasks):

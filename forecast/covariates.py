@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CovariateTable", "Covariates", "CovariatesError"]
+__all__ = ["CovariateTable", "Covariates", "CovariatesError", "ForecastArchive"]
 
 import hashlib
 from dataclasses import dataclass
@@ -20,6 +20,56 @@ class CovariatesError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
+class ForecastArchive:
+    """Forecasts of the drivers as they stood at earlier origins.
+
+    Parameters
+    ----------
+    names : tuple of str
+    origins : ndarray of datetime64[D], shape (n_origins,)
+        Increasing; the first day of a forecast is the day after its origin.
+    values : ndarray, shape (n_origins, n_members, n_ahead, n_columns)
+    """
+
+    names: tuple[str, ...]
+    origins: npt.NDArray[np.datetime64]
+    values: Array
+
+    def __post_init__(self) -> None:
+        expected = (len(self.origins), len(self.names))
+        if self.values.ndim != 4 or (self.values.shape[0], self.values.shape[3]) != expected:
+            raise CovariatesError(
+                f"expected forecasts of shape ({expected[0]}, n_members, n_ahead, {expected[1]}), "
+                f"found {self.values.shape}"
+            )
+        if not np.isfinite(self.values).all():
+            raise CovariatesError("expected finite forecasts, found a missing or infinite value")
+
+    def issued_at(self, origin: DayLike) -> Array:
+        """The members issued at `origin`, shape (n_members, n_ahead, n_columns).
+
+        Raises
+        ------
+        CovariatesError
+            If no forecast was issued at `origin`.
+        """
+        place = int(np.searchsorted(self.origins, as_day(origin)))
+        if place == len(self.origins) or self.origins[place] != as_day(origin):
+            raise CovariatesError(f"expected a forecast issued at {as_day(origin)}, found none")
+        return np.asarray(self.values[place])
+
+    def before(self, origin: DayLike) -> ForecastArchive:
+        """The forecasts issued before `origin`."""
+        end = int(np.searchsorted(self.origins, as_day(origin)))
+        return ForecastArchive(self.names, self.origins[:end], self.values[:end])
+
+    def select(self, names: tuple[str, ...]) -> ForecastArchive:
+        """The columns `names`, in that order."""
+        at = [self.names.index(name) for name in names]
+        return ForecastArchive(names, self.origins, self.values[..., at])
+
+
+@dataclass(frozen=True, eq=False)
 class Covariates:
     """Daily drivers of a series, as they stand at one origin.
 
@@ -33,6 +83,8 @@ class Covariates:
         What was observed, or forecast at the time; finite.
     future : ndarray, shape (n_members, n_ahead, n_columns)
         Equally likely futures of the days after the history; ``n_ahead`` may be 0.
+    archive : ForecastArchive | None
+        What was forecast at earlier origins, from which the error of the futures is learned.
 
     Raises
     ------
@@ -44,6 +96,7 @@ class Covariates:
     start: Day
     history: Array
     future: Array
+    archive: ForecastArchive | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", as_day(self.start))
@@ -57,6 +110,9 @@ class Covariates:
                 f"expected a future of shape (n_members, n_ahead, {columns}), "
                 f"found {self.future.shape}"
             )
+        if self.archive is not None and self.archive.names != self.names:
+            expected, found = ", ".join(self.names), ", ".join(self.archive.names)
+            raise CovariatesError(f"expected forecasts of {expected}, found {found}")
         if not (np.isfinite(self.history).all() and np.isfinite(self.future).all()):
             raise CovariatesError("expected finite numbers, found a missing or infinite value")
 
@@ -79,21 +135,32 @@ class Covariates:
     def fingerprint(self) -> str:
         """Hash of all of it: equal hashes, equal covariates."""
         digest = hashlib.sha256(f"{self.names} {self.start} {self.future.shape};".encode())
-        for values in (self.history, self.future):
+        parts = [self.history, self.future]
+        if self.archive is not None:
+            digest.update(str(self.archive.origins).encode())
+            parts += [self.archive.origins.astype("int64"), self.archive.values]
+        for values in parts:
             digest.update(np.ascontiguousarray(values, dtype="<f8").tobytes())
         return digest.hexdigest()
 
     def as_at(self, origin: DayLike, days_ahead: int) -> Covariates:
-        """The covariates as if `origin` were today: what came then is its only future.
+        """The covariates as if `origin` were today.
+
+        With an archive the futures are those issued at `origin`; without, what came is the only
+        one.
 
         Raises
         ------
         CovariatesError
-            If the history does not reach back to `origin`.
+            If the history does not reach back to `origin`, or the archive has no forecast of it.
         """
         length = int((as_day(origin) - self.start).astype(np.int64)) + 1
         if not 1 <= length <= len(self.history):
             raise CovariatesError(f"expected a history up to {origin}, found from {self.start}")
+        if self.archive is not None:
+            issued = self.archive.issued_at(origin)[:, :days_ahead]
+            earlier = self.archive.before(origin)
+            return Covariates(self.names, self.start, self.history[:length], issued, earlier)
         came = self.history[None, length : length + days_ahead]
         return Covariates(self.names, self.start, self.history[:length], came)
 
@@ -111,7 +178,8 @@ class Covariates:
                 f"expected a column {missing[0]!r}, found {', '.join(self.names)}"
             )
         at = [self.names.index(name) for name in names]
-        return Covariates(names, self.start, self.history[:, at], self.future[:, :, at])
+        archive = self.archive and self.archive.select(names)
+        return Covariates(names, self.start, self.history[:, at], self.future[:, :, at], archive)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,29 +194,22 @@ class CovariateTable:
         Days known in one version are the same in every member.
     n_single : int
         How many days, from the first, are known in one version.
+    archive : ForecastArchive | None
+        What was forecast at past origins; without it what came stands for the forecast.
     """
 
     names: tuple[str, ...]
     start: Day
     values: Array
     n_single: int
+    archive: ForecastArchive | None = None
 
     def at(
         self,
         origin: DayLike,
         horizon: int,
-        noise: float = 0.0,
-        rng: np.random.Generator | None = None,
     ) -> Covariates:
         """The drivers as they stand at `origin`: history up to it, futures of `horizon` days.
-
-        Parameters
-        ----------
-        noise : float
-            Standard deviation added to each future value per day of lead, as a share of the
-            column's own over the history: the error that a weather forecast has.
-        rng : Generator
-            Needed with `noise`.
 
         Raises
         ------
@@ -163,11 +224,11 @@ class CovariateTable:
                 f"found days from {self.start} to {last}"
             )
         history = self.values[0, :length]
+        if self.archive is not None:
+            issued = self.archive.issued_at(origin)[:, :horizon]
+            earlier = self.archive.before(origin)
+            return Covariates(self.names, self.start, history, issued, earlier)
         future = self.values[:, length : length + horizon]
         if length + future.shape[1] <= self.n_single:
             future = future[:1]  # every member is the same
-        if noise and rng is not None and future.shape[1]:
-            lead = np.arange(1, future.shape[1] + 1)[None, :, None]
-            spread = noise * history.std(axis=0) * lead
-            future = future + spread * rng.standard_normal(future.shape)
         return Covariates(self.names, self.start, history, future)

@@ -121,6 +121,11 @@ class MemoryState:
         found[levels : self._means] = self._mean[levels:]
         return found
 
+    @property
+    def busy_yesterday(self) -> Array:
+        """Whether the last day had arrivals, 0 or 1, shape (n_paths,)."""
+        return np.asarray(self._features[self._means])
+
     def step(self, counts: Array) -> None:
         """Take in the counts of one more day, shape (n_paths,)."""
         busy = counts > 0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["gamma_regression", "logistic", "logistic_regression", "scaled_ridge"]
+__all__ = ["fit_sizes", "gamma_regression", "logistic", "logistic_regression", "scaled_ridge"]
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
+_FEWEST_SIZES = 8
 _MOST_STEPS = 100
 _CLOSE_ENOUGH = 1e-8
 
@@ -97,3 +98,15 @@ def _penalty(columns: int, ridge: float | Array) -> Array:
     penalty = np.full(columns, float(ridge))
     penalty[0] = 1e-6
     return penalty
+
+
+def fit_sizes(x: Array, y: Array, weights: Array, strength: Array) -> tuple[Array, Array, Array]:
+    """Gamma regression: coefficients (k,), residual ratios in order (n,) and their shares (n,)."""
+    if len(y) < _FEWEST_SIZES:  # too few to regress: one mean for all
+        size = np.zeros(x.shape[1])
+        size[0] = np.log(y.mean()) if len(y) else 0.0
+        return size, np.ones(1), np.ones(1)
+    size = gamma_regression(x, y, weights, scaled_ridge(x, weights, strength))
+    ratios = y / np.exp(np.clip(x @ size, -20.0, 20.0))
+    order = np.argsort(ratios, kind="stable")
+    return size, ratios[order], (weights / weights.sum())[order]

@@ -1,12 +1,11 @@
 """From covariates to regression columns, in the past and along paths.
 
-A day's columns are its drivers in standard deviations, their squares, and the means of the days
-just before: people wait through rough days and then leave together.
+Members of a forecast are taken as paths of the weather; beyond them the season's past is drawn.
 """
 
 from __future__ import annotations
 
-__all__ = ["SEAS", "FittedWeather", "WeatherTerms", "error_growth", "season_days"]
+__all__ = ["SEAS", "FittedWeather", "WeatherTerms", "season_days"]
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,6 +16,7 @@ import numpy.typing as npt
 
 from forecast.calendar import MEAN_YEAR
 from forecast.covariates import Covariates
+from forecast.postprocessing import correct_members
 from forecast.series import Day
 
 Array = npt.NDArray[np.float64]
@@ -27,7 +27,8 @@ SEAS = ("calm", "mixed", "rough")
 _RUN_DAYS = 21
 _HALF_SEASON_DAYS = 20
 _SEA_HALF_SEASON_DAYS = 45
-_PRIOR_GROWTH = 0.05
+_CANDIDATES = 8
+"""Runs that each path chooses its first from."""
 
 
 @dataclass(frozen=True)
@@ -36,46 +37,48 @@ class WeatherTerms:
 
     Attributes
     ----------
-    squares : bool
-        Whether the squares of the drivers enter too.
-    wait_days : tuple of int
-        The means of so many days before the day enter as well.
+    calm : float
+        From so many standard deviations on, a lower value has an effect of its own.
     bound : float
         Drivers are held within so many standard deviations of their mean.
     """
 
-    squares: bool = True
-    wait_days: tuple[int, ...] = (1, 10)
-    bound: float = 3.0
+    calm: float = -0.5
+    bound: float = 4.0
 
     def width(self, drivers: int) -> int:
-        """Number of columns of so many drivers."""
-        return drivers * (1 + self.squares + len(self.wait_days))
+        """Number of columns of so many drivers; the last `drivers` are those of yesterday."""
+        return 4 * drivers + drivers * (drivers - 1) // 2
 
     def fit(self, covariates: Covariates) -> tuple[FittedWeather, Array]:
         """Scale on the history; also returns its columns, shape (n_days, width)."""
         raw = covariates.history
         mean, sd = raw.mean(axis=0), raw.std(axis=0)
-        sd = np.where(sd > 0, sd, 1.0)
+        sd = np.where(sd > 1e-9 * (1.0 + np.abs(mean)), sd, np.inf)  # a constant tells nothing
         past = np.clip((raw - mean) / sd, -self.bound, self.bound)
-        future = (covariates.future - mean) / sd
-        trust = 1.0 / (1.0 + (error_growth(past, future) * _leads(future)) ** 2)
-        future = np.clip(future, -self.bound, self.bound)
-        fitted = FittedWeather(self, mean, sd, past, covariates.data_through, future, trust)
+        future = np.clip((correct_members(covariates) - mean) / sd, -self.bound, self.bound)
+        fitted = FittedWeather(self, mean, sd, past, covariates.data_through, future)
         return fitted, self.columns(past)
 
     def columns(self, drivers: Array) -> Array:
-        """Columns of each day from `drivers`, shape (…, n_days, k), in standard deviations."""
-        parts = [drivers]
-        if self.squares:
-            parts.append(drivers * drivers - 1.0)
-        before, lag = np.zeros_like(drivers), 0
-        for days in sorted(self.wait_days):
-            while lag < days:
-                lag += 1
-                before[..., lag:, :] += drivers[..., :-lag, :]
-            parts.append(before / days)
-        return np.concatenate(parts, axis=-1)
+        """Columns of each day from `drivers`, shape (…, n_days, k), in standard deviations.
+
+        The drivers, their squares, how far they lie below `calm`, their products two by two (the
+        direction of the wind is in those of its components), and yesterday's drivers.
+        """
+        first, second = np.triu_indices(drivers.shape[-1], 1)
+        yesterday = np.zeros_like(drivers)
+        yesterday[..., 1:, :] = drivers[..., :-1, :]
+        return np.concatenate(
+            [
+                drivers,
+                drivers * drivers - 1.0,
+                np.maximum(self.calm - drivers, 0.0),
+                drivers[..., first] * drivers[..., second],
+                yesterday,
+            ],
+            axis=-1,
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +90,6 @@ class FittedWeather:
     past : ndarray, shape (n_days, k)
         Ends on the day `origin`.
     future : ndarray, shape (n_members, n_ahead, k)
-    trust : ndarray, shape (n_ahead,)
-        Share of a member's departure from the season that is believed on each day.
     assumed : mapping of int to str
         One of `SEAS` for some of the days ahead, counted from 0, in the place of what is given;
         a what-if, which is not kept with the rest.
@@ -100,7 +101,6 @@ class FittedWeather:
     past: Array
     origin: Day
     future: Array
-    trust: Array
     assumed: Mapping[int, str] = field(default_factory=dict)
 
     @property
@@ -108,41 +108,32 @@ class FittedWeather:
         """Days ahead for which something is given, whatever is assumed."""
         return int(self.future.shape[1])
 
-    def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
-        """Columns for each path and day, shape (n_paths, horizon, width).
+    def draw(self, horizon: int, n_paths: int, rng: np.random.Generator, lead: int = 0) -> Array:
+        """Columns for each path and day, shape (n_paths, lead + horizon, width).
 
-        A covered day is the season's mean, the trusted share of the member's departure from it,
-        and a run of the season's past weather scaled to what the trust leaves open. Beyond the
-        covered days the run alone remains, never a mean: it is the run of calm days that makes a
-        week. A day that is assumed is any past day of its season and of that third.
-
-        References
+        Parameters
         ----------
-        Carroll, Ruppert, Stefanski and Crainiceanu (2006), Measurement Error in Nonlinear Models,
-        chapter 4.
+        lead : int
+            Days of the past, the same in every path, that come before the days drawn.
+
+        A covered day is a member's. Beyond the covered days the season's past weather is drawn in
+        runs, the first of them from behind a day like the member's last. A day that is assumed is
+        any past day of its season and of that third.
         """
-        drivers = _season_runs(self.past, horizon, n_paths, rng)
         covered = min(self.covered_days, horizon)
-        if covered:
-            member = rng.permutation(n_paths) % len(self.future)
-            given, trust = self.future[member, :covered], self.trust[:covered, None]
-            centre = drivers[:, :covered].mean(axis=0)
-            drivers[:, :covered] = (
-                centre
-                + trust * (given - centre)
-                + np.sqrt(1.0 - trust) * (drivers[:, :covered] - centre)
-            )
+        given = self.future[rng.permutation(n_paths) % len(self.future), :covered]
+        beyond = _season_runs(self.past, horizon, n_paths, rng, given)
+        drivers = np.concatenate([given, beyond], axis=1)
         if self.assumed:
             (own,) = rng.spawn(1)  # what is not assumed is drawn as ever
             for day, sea in self.assumed.items():
                 if day < horizon:
                     of_sea = season_days(self.past, day + 1, sea)
                     drivers[:, day] = self.past[of_sea[own.integers(0, len(of_sea), n_paths)]]
-        lead = max(self.terms.wait_days, default=0)
-        if lead:
-            before = np.broadcast_to(self.past[-lead:], (n_paths, lead, drivers.shape[2]))
-            drivers = np.concatenate([before, drivers], axis=1)
-        return self.terms.columns(drivers)[:, lead:]
+        before = np.broadcast_to(
+            self.past[-lead - 1 :], (n_paths, min(lead + 1, len(self.past)), drivers.shape[2])
+        )
+        return self.terms.columns(np.concatenate([before, drivers], axis=1))[:, 1:]
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """JSON-ready values, and arrays."""
@@ -152,76 +143,62 @@ class FittedWeather:
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedWeather:
         """Rebuild what `to_state` returned."""
-        terms = values["terms"] | {"wait_days": tuple(values["terms"]["wait_days"])}
         origin = np.datetime64(values["origin"], "D")
-        return cls(WeatherTerms(**terms), origin=origin, **{name: arrays[name] for name in _ARRAYS})
+        return cls(
+            WeatherTerms(**values["terms"]),
+            origin=origin,
+            **{name: arrays[name] for name in _ARRAYS},
+        )
 
 
-_ARRAYS = ("mean", "sd", "past", "future", "trust")
+_ARRAYS = ("mean", "sd", "past", "future")
 
 
-def error_growth(past: Array, future: Array) -> float:
-    """Error of the members, in standard deviations per day of lead, as their roughness tells it.
-
-    Errors that grow with the lead make a future jump from day to day more than the weather ever
-    has: independent errors of standard deviation ``g * lead`` add ``g**2 (d**2 + (d - 1)**2)`` to
-    the variance of the change into lead d. The posterior mode of g on a grid, under an exponential
-    prior of mean 0.05; smooth futures give 0. Errors that are smooth themselves are not seen.
-
-    Parameters
-    ----------
-    past : ndarray, shape (n_days, k)
-    future : ndarray, shape (n_members, n_ahead, k)
-        Both in standard deviations.
-    """
-    if future.shape[1] < 3 or len(past) < 30:
-        return 0.0
-    usual = np.diff(past, axis=0).var(axis=0) + 1e-6  # (k,)
-    lead = np.arange(2.0, future.shape[1] + 1.0)[:, None]
-    jumps = np.diff(future, axis=1) ** 2  # (n_members, n_ahead - 1, k)
-    grid = np.concatenate([np.linspace(0.0, 0.4, 41), np.linspace(0.45, 1.0, 12)])
-    scores = []
-    for growth in grid:
-        variance = usual + growth**2 * (lead**2 + (lead - 1.0) ** 2)  # (n_ahead - 1, k)
-        fit = -0.5 * (np.log(variance) + jumps / variance).mean(axis=(0, 1))  # (k,)
-        scores.append(float(fit.mean()) * len(lead) - growth / _PRIOR_GROWTH)
-    return float(grid[int(np.argmax(scores))])
-
-
-def _leads(future: Array) -> Array:
-    return np.arange(1.0, future.shape[1] + 1.0)
-
-
-def _season_runs(past: Array, length: int, n_paths: int, rng: np.random.Generator) -> Array:
-    """Past weather of the season of the next `length` days, in runs of consecutive days.
+def _season_runs(
+    past: Array, horizon: int, n_paths: int, rng: np.random.Generator, given: Array
+) -> Array:
+    """Past weather of the season of the days behind `given`, in runs of consecutive days.
 
     Parameters
     ----------
     past : ndarray, shape (n_days, k)
         Ends at the origin.
+    given : ndarray, shape (n_paths, n_given, k)
+        The first days; the first run begins behind a day like the last of them.
 
     Returns
     -------
-    ndarray, shape (n_paths, length, k)
+    ndarray, shape (n_paths, horizon - n_given, k)
         Each run begins on the same day of a random past year, give or take 20 days; with less
         than two years of past, anywhere.
     """
-    n = len(past)
-    out = np.empty((n_paths, length, past.shape[1]))
-    for done in range(0, length, _RUN_DAYS):
-        take = min(_RUN_DAYS, length - done)
-        ahead = 1 + done
-        earliest = int((ahead + take - 1 + _HALF_SEASON_DAYS) // MEAN_YEAR) + 1
-        latest = int((n - 1 + ahead - _HALF_SEASON_DAYS) // MEAN_YEAR)
-        if latest < earliest:
-            begin = rng.integers(0, max(n - take, 0) + 1, size=n_paths)
-        else:
-            years = rng.integers(earliest, latest + 1, size=n_paths)
-            moved = rng.integers(-_HALF_SEASON_DAYS, _HALF_SEASON_DAYS + 1, size=n_paths)
-            begin = n - 1 + ahead - np.rint(years * MEAN_YEAR).astype(np.int64) + moved
-            begin = np.clip(begin, 0, max(n - take, 0))
-        out[:, done : done + take] = past[np.minimum(begin[:, None] + np.arange(take), n - 1)]
+    n, first = len(past), given.shape[1]
+    out = np.empty((n_paths, horizon - first, past.shape[1]))
+    for done in range(first, horizon, _RUN_DAYS):
+        take = min(_RUN_DAYS, horizon - done)
+        begin = _begins(n, 1 + done, take, (n_paths, _CANDIDATES if done == first else 1), rng)
+        if done == first:
+            last = given[:, -1] if first else np.broadcast_to(past[-1], (n_paths, past.shape[1]))
+            apart = ((past[np.maximum(begin - 1, 0)] - last[:, None]) ** 2).sum(axis=2)
+            begin = np.take_along_axis(begin, apart.argmin(axis=1)[:, None], axis=1)
+        run = past[np.minimum(begin + np.arange(take), n - 1)]
+        out[:, done - first : done - first + take] = run
     return out
+
+
+def _begins(
+    n: int, ahead: int, take: int, size: tuple[int, int], rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Past days, of `n`, of the season of the day `ahead`, with `take` days from each on."""
+    earliest = int((ahead + take - 1 + _HALF_SEASON_DAYS) // MEAN_YEAR) + 1
+    latest = int((n - 1 + ahead - _HALF_SEASON_DAYS) // MEAN_YEAR)
+    most = max(n - take, 0)
+    if latest < earliest:
+        return rng.integers(0, most + 1, size=size)
+    years = rng.integers(earliest, latest + 1, size=size)
+    moved = rng.integers(-_HALF_SEASON_DAYS, _HALF_SEASON_DAYS + 1, size=size)
+    begin = n - 1 + ahead - np.rint(years * MEAN_YEAR).astype(np.int64) + moved
+    return np.asarray(np.clip(begin, 0, most))
 
 
 def season_days(past: Array, ahead: int, sea: str) -> npt.NDArray[np.int64]:

@@ -19,10 +19,16 @@ import numpy.typing as npt
 from forecast import states
 from forecast.calendar import harmonics, weekday
 from forecast.covariates import Covariates
+from forecast.crossability import (
+    RECENT_DAYS,
+    crossability,
+    crossability_columns,
+    fit_crossability,
+)
 from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days, whole_people
 from forecast.memory import Memory, MemoryState, tame
 from forecast.paths import Paths
-from forecast.regression import gamma_regression, logistic, logistic_regression, scaled_ridge
+from forecast.regression import fit_sizes, logistic, logistic_regression, scaled_ridge
 from forecast.series import ONE_DAY, DailySeries, Day
 from forecast.strata import strata
 from forecast.weather import FittedWeather, WeatherTerms
@@ -30,9 +36,10 @@ from forecast.weather import FittedWeather, WeatherTerms
 Array = npt.NDArray[np.float64]
 
 _SATURDAY = 5
-_FEWEST_SIZES = 8
 _FEWEST_WEATHER_DAYS = 365
 _TYPICAL_DAYS = 365
+_LEFT_OUT = 1e9
+"""Ridge of a column that has no part."""
 _MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no more
 
 
@@ -58,8 +65,6 @@ class LevelHurdle:
         Log levels in the paths stay within the past range, widened by so much.
     size_cap : float
         No day above so many times the largest of the window.
-    weather_wait_days : tuple of int
-        The mean weather of so many days before the day enters beside that of the day.
 
     References
     ----------
@@ -78,7 +83,6 @@ class LevelHurdle:
     weather_ridge: float = 5.0
     level_slack: float = 0.3
     size_cap: float = 2.0
-    weather_wait_days: tuple[int, ...] = (1, 10)
 
     @property
     def memory(self) -> Memory:
@@ -106,19 +110,24 @@ class LevelHurdle:
         strength[k : k + n_levels] = self.level_ridge
         target = y[first:]
         weights = 0.5 ** (np.arange(len(target))[::-1] / self.weight_half_life_days)
-        weather = None
+        weather, crossing, strengths = None, np.zeros(0), (strength, strength)
         if covariates is not None:
             weather, columns = self._weather(series, covariates)
             rows = min(len(columns), len(target))  # the days that have weather
-            x, target, weights = (
-                np.hstack([x[-rows:], columns[-rows:]]),
-                target[-rows:],
-                weights[-rows:],
-            )
-            strength = np.append(strength, np.full(columns.shape[1], self.weather_ridge))
+            x, target, weights = x[-rows:], target[-rows:], weights[-rows:]
+            happened = (target > 0).astype(np.float64)
+            crossing = fit_crossability(columns[-rows:], happened, weights, self.weather_ridge)
+            chances = crossability_columns(crossability(columns, crossing))[-rows:]
+            waiting = chances[:, 1] * (1.0 - x[:, k + self.memory.n_means])
+            x = np.hstack([x, columns[-rows:], chances, waiting[:, None]])
+            added = np.full(x.shape[1] - len(strength), self.weather_ridge)
+            strengths = (np.append(strength, added), np.append(strength, added))
+            # How many come depends on the drivers and their squares alone.
+            size_only = len(strength) + 2 * len(covariates.names)
+            strengths[1][size_only : len(strength) + columns.shape[1]] = _LEFT_OUT
         busy = target > 0
-        size, ratios, ratio_shares = _fit_sizes(x[busy], target[busy], weights[busy], strength)
-        penalty = scaled_ridge(x, weights, strength)
+        size, ratios, ratio_shares = fit_sizes(x[busy], target[busy], weights[busy], strengths[1])
+        penalty = scaled_ridge(x, weights, strengths[0])
         return FittedLevelHurdle(
             hyper=self,
             origin=series.data_through,
@@ -137,6 +146,7 @@ class LevelHurdle:
             ),
             cap=self.size_cap * max(float(y[first:].max()), 1.0),
             weather=weather,
+            crossing=crossing,
         )
 
     def season(self, days: npt.NDArray[np.datetime64]) -> Array:
@@ -155,7 +165,7 @@ class LevelHurdle:
                 f"covariates need {_FEWEST_WEATHER_DAYS} days of history, "
                 f"found {len(covariates.history)}"
             )
-        return WeatherTerms(wait_days=self.weather_wait_days).fit(covariates)
+        return WeatherTerms().fit(covariates)
 
     def _typical(self, states: Array) -> Array:
         """Every seventh of the states of the last year, shape (n_days, n_means + lags)."""
@@ -177,6 +187,8 @@ class FittedLevelHurdle:
     typical : ndarray, shape (n_days, n_means + lags)
         States of the last year, for telling what is not typical now.
     level_bounds : ndarray, shape (2, n_levels)
+    crossing : ndarray, shape (1 + width,)
+        Coefficients of crossability; empty without weather.
     """
 
     hyper: LevelHurdle
@@ -189,6 +201,7 @@ class FittedLevelHurdle:
     level_bounds: Array
     cap: float
     weather: FittedWeather | None
+    crossing: Array
 
     @property
     def covered_days(self) -> int:
@@ -224,9 +237,9 @@ class FittedLevelHurdle:
         k = 2 + 2 * self.hyper.harmonics
         m = k + memory.width
         calendar, drivers = self._calendar(horizon, n_paths, absent), None
+        yesterday = np.zeros((n_paths, 0))
         if self.weather is not None:
-            columns = self._without(absent).draw(horizon, n_paths, rng)
-            drivers = np.einsum("phc,bc->hbp", columns, self.coefficients[:, m:], optimize=True)
+            drivers, yesterday = self._drivers(horizon, n_paths, rng, absent, m)
         recent = MemoryState(memory, self._begin(n_paths, rng, absent), n_paths)
         steps = np.cumsum(self.ratio_shares)
         paths = np.empty((horizon, n_paths))
@@ -235,6 +248,9 @@ class FittedLevelHurdle:
             eta += calendar[day]
             if drivers is not None:
                 eta += drivers[day]
+                # People who could leave yesterday and did not still wait.
+                waiting = yesterday[:, day] * (1.0 - recent.busy_yesterday)
+                eta += self.coefficients[:, -1:] * waiting
             busy = strata(n_paths, rng) < logistic(eta[0])
             drawn = np.searchsorted(steps, strata(n_paths, rng))
             ratio = self.ratios[np.minimum(drawn, len(steps) - 1)]
@@ -242,6 +258,21 @@ class FittedLevelHurdle:
             paths[day] = np.where(busy, np.clip(size, 1.0, self.cap), 0.0)
             recent.step(paths[day])
         return np.ascontiguousarray(paths.T)
+
+    def _drivers(
+        self, horizon: int, n_paths: int, rng: np.random.Generator, absent: Set[str], m: int
+    ) -> tuple[Array, Array]:
+        """What weather adds to both parts, (horizon, 2, n_paths); yesterday's crossability."""
+        columns = self._without(absent).draw(horizon, n_paths, rng, lead=RECENT_DAYS)
+        end = m + columns.shape[2]
+        # One product for both parts and crossability: the columns are the largest array there is.
+        together = np.vstack([self.coefficients[:, m:end], self.crossing[1:]])
+        terms = columns.reshape(-1, columns.shape[2]) @ together.T
+        terms = terms.reshape(n_paths, -1, 3)
+        chance = logistic(self.crossing[0] + terms[:, :, 2])
+        chances = crossability_columns(chance)[:, RECENT_DAYS:]
+        parts = terms[:, RECENT_DAYS:, :2] + chances @ self.coefficients[:, end:-1].T
+        return np.ascontiguousarray(parts.transpose(1, 2, 0)), chances[:, :, 1]
 
     def _calendar(self, horizon: int, n_paths: int, absent: Set[str]) -> Array:
         """What season and weekday add to both parts, shape (horizon, 2, 1 or n_paths)."""
@@ -278,7 +309,7 @@ class FittedLevelHurdle:
         weather = self.weather
         if "weather" not in absent:
             return weather
-        return replace(weather, future=weather.future[:, :0], trust=weather.trust[:0])
+        return replace(weather, future=weather.future[:, :0])
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""
@@ -300,6 +331,10 @@ class FittedLevelHurdle:
         hyper: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values["hyper"].items()
         }
+        if hyper.pop("weather_wait_days", None) is not None:  # of an older version
+            arrays = {"crossing": np.zeros(0)} | arrays
+            if values["weather"] is not None:
+                raise ValueError("a fit with the weather columns of an older version")
         weather = None
         if values["weather"] is not None:
             own = states.under("weather", arrays)
@@ -313,16 +348,4 @@ class FittedLevelHurdle:
         )
 
 
-_ARRAYS = ("coefficients", "ratios", "ratio_shares", "state", "typical", "level_bounds")
-
-
-def _fit_sizes(x: Array, y: Array, weights: Array, strength: Array) -> tuple[Array, Array, Array]:
-    """Coefficients (k,), residual ratios in order (n,) and their shares (n,)."""
-    if len(y) < _FEWEST_SIZES:  # too few to regress: one mean for all
-        size = np.zeros(x.shape[1])
-        size[0] = np.log(y.mean()) if len(y) else 0.0
-        return size, np.ones(1), np.ones(1)
-    size = gamma_regression(x, y, weights, scaled_ridge(x, weights, strength))
-    ratios = y / np.exp(np.clip(x @ size, -20.0, 20.0))
-    order = np.argsort(ratios, kind="stable")
-    return size, ratios[order], (weights / weights.sum())[order]
+_ARRAYS = tuple("coefficients ratios ratio_shares state typical level_bounds crossing".split())

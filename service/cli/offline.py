@@ -9,6 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from rich.table import Table
 
 from forecast import backtest as backtests
 from forecast import joint, specs
-from forecast.covariates import CovariatesError
+from forecast.covariates import CovariatesError, CovariateTable
 from forecast.forecasters.base import Forecaster
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, as_date, as_day
@@ -31,6 +32,7 @@ from service.cli.workers import on_cluster, on_processes
 from service.registry import declared
 from service.settings import Settings
 from service.sources.covariates import read as read_covariates
+from service.sources.covariates import read_forecasts
 from service.sources.csv import read
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,6 +50,11 @@ _COVARIATES = click.option(
     "--covariates",
     type=click.Path(path_type=Path),
     help="CSV of drivers: date, numeric columns, member for an ensemble of futures.",
+)
+_COVARIATE_FORECASTS = click.option(
+    "--covariate-forecasts",
+    type=click.Path(path_type=Path),
+    help="CSV or CSV.gz of their forecasts as issued: origin, member, date, the same columns.",
 )
 _PATHS = click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
 
@@ -69,6 +76,7 @@ def _horizon(default: int) -> Callable[[F], F]:
 @_PATHS
 @_SEED
 @_COVARIATES
+@_COVARIATE_FORECASTS
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option(
     "--paths-out",
@@ -86,6 +94,7 @@ def forecast(
     paths: int,
     seed: int,
     covariates: Path | None,
+    covariate_forecasts: Path | None,
     form: str,
     paths_out: Path | None,
 ) -> None:
@@ -103,11 +112,11 @@ def forecast(
         figures = _upto(figures, str(as_of.date()), data)
     name, forecaster = _models(settings, [model])[0]
     rng = joint.generator(seed, name, figures[series].data_through)
-    table = read_covariates(covariates) if covariates else None
+    table = _drivers(covariates, covariate_forecasts)
     try:
         drivers = table.at(figures[series].data_through, horizon) if table else None
     except CovariatesError as error:
-        raise click.UsageError(f"{covariates}: {error}") from error
+        raise click.UsageError(f"{covariate_forecasts or covariates}: {error}") from error
     drawn = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
         _write_paths(paths_out, drawn)
@@ -145,13 +154,7 @@ def forecast(
 @_PATHS
 @_SEED
 @_COVARIATES
-@click.option(
-    "--covariate-noise",
-    default=0.0,
-    show_default=True,
-    type=click.FloatRange(0, 10),
-    help="Error of their forecasts, in standard deviations per day of lead.",
-)
+@_COVARIATE_FORECASTS
 @click.option(
     "--covariate-days",
     type=click.IntRange(1, 400),
@@ -173,7 +176,7 @@ def backtest(
     paths: int,
     seed: int,
     covariates: Path | None,
-    covariate_noise: float,
+    covariate_forecasts: Path | None,
     covariate_days: int | None,
     out: Path | None,
     workers: int,
@@ -213,15 +216,25 @@ def backtest(
             err=True,
         )
     mapper = _mapper(workers, dask)
-    drivers = read_covariates(covariates) if covariates else None
+    drivers = _drivers(covariates, covariate_forecasts)
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        run = backtests.run(
-            chosen, figures, protocol, progress, mapper, drivers, covariate_noise, covariate_days
-        )
+        run = backtests.run(chosen, figures, protocol, progress, mapper, drivers, covariate_days)
     found = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(found, indent=2) + "\n").encode())
     _show_backtest(found)
+
+
+def _drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable | None:
+    """The history of the drivers, with their forecasts as issued when those are given."""
+    if covariates is None:
+        if forecasts is not None:
+            raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
+        return None
+    table = read_covariates(covariates)
+    if forecasts is None:
+        return table
+    return replace(table, archive=read_forecasts(forecasts, table.names))
 
 
 def _write_paths(file: Path, drawn: Paths) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["read"]
+__all__ = ["read", "read_forecasts"]
 
 import datetime as dt
 import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from forecast.covariates import CovariateTable
+from forecast.covariates import CovariatesError, CovariateTable, ForecastArchive
 from service.sources import table
 from service.sources.base import SourceError
 
@@ -45,6 +46,42 @@ def read(path: Path) -> CovariateTable:
             raise SourceError(f"{where}, date {day}", f"one {what}", "a second")
         days[day][member] = [_number(row[name], f"{where}, {day}, column {name}") for name in names]
     return _table(path, names, days)
+
+
+def read_forecasts(path: Path, names: tuple[str, ...]) -> ForecastArchive:
+    """Read forecasts of the columns `names` as they were issued, from CSV or CSV.gz at `path`.
+
+    ``origin,member,date`` and the columns; every origin has the same members, and each member the
+    same number of consecutive days from the one after the origin.
+
+    Raises
+    ------
+    SourceError
+        Naming the file and origin, what was expected and what was found.
+    """
+    try:
+        frame = pd.read_csv(path, parse_dates=["origin", "date"], dtype={"member": str})
+    except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
+        raise SourceError(str(path), "a CSV with origin,member,date", str(error)[:80]) from None
+    keys = ["origin", "member", "date"]
+    missing = [name for name in [*keys, *names] if name not in frame.columns]
+    if missing:
+        raise SourceError(f"{path}, row 1", f"a column {missing[0]}", ",".join(frame.columns)[:80])
+    frame = frame.sort_values(keys)
+    origins = frame["origin"].to_numpy().astype("datetime64[D]")
+    lead = (frame["date"].to_numpy().astype("datetime64[D]") - origins).astype(np.int64)
+    issued, n_members = np.unique(origins), frame["member"].nunique()
+    n_ahead = int(lead.max()) if len(lead) else 0
+    shape = (len(issued), n_members, n_ahead)
+    complete = len(frame) == np.prod(shape) and n_ahead > 0
+    if not complete or (lead.reshape(shape) != np.arange(1, n_ahead + 1)).any():
+        expected = f"{n_members} members x {n_ahead} days for each of {len(issued)} origins"
+        raise SourceError(str(path), expected, f"{len(frame)} rows, or repeated or missing days")
+    try:
+        values = frame[list(names)].to_numpy(dtype=np.float64).reshape(*shape, len(names))
+        return ForecastArchive(names, issued, values)
+    except (ValueError, CovariatesError) as error:
+        raise SourceError(str(path), "finite numbers in every column", str(error)[:80]) from None
 
 
 def _number(cell: str, where: str) -> float:

@@ -79,7 +79,7 @@ def test_quick_prints_every_table(models: Path) -> None:
         (["--models", "nobody"], "expected of all, ours, peers, champion, best, naive"),
         (["--models", "ours", "--first", "2025-12-20"], "expected an origin with 28 days"),
         (["--models", "ours", "--data", "nowhere.csv"], "expected a readable file"),
-        (["--models", "ours", "--covariates", "nowhere.csv"], "--covariates"),
+        (["--models", "ours", "--weather", "nowhere.csv", "nowhere.csv.gz"], "--weather"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(models: Path, options: list[str], message: str) -> None:

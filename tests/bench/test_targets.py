@@ -111,13 +111,13 @@ def test_it_is_sure_when_no_bound_lies_within_the_interval(
 
 def test_weather_is_judged_against_ourselves_without_it() -> None:
     without = measured(60, 70, 75, 300, 700)
-    found = targets.of_weather(
-        without, measured(58, 60, 68, 270, 700), measured(60, 69, 76, 310, 700)
-    )
-    assert [(target.column, target.met) for target in found] == [
+    bounds = {"day_1": (0.0, 0.97), "total_7": (0.0, 0.8), "cover_80_total_7": (0.75, 0.87)}
+    found = targets.with_weather("seen", measured(58, 60, 68, 270, 700), without, bounds)
+    assert [(target.column, target.met) for target in found[:2]] == [
         ("day_1", True),
-        ("days_1_7", True),
         ("total_7", False),
-        ("days_1_3", True),
     ]
     assert found[0].found.value == pytest.approx(58 / 60)
+    assert 0 <= found[2].found.value <= 1, "a share, not a ratio of shares"
+    people = {target.column: target.found.value for target in targets.without_weather(without)}
+    assert people["day_1"] == 60

@@ -203,7 +203,7 @@ def test_the_same_seed_gives_the_same_scores(figures: dict[str, DailySeries]) ->
 def test_the_covariates_reach_as_far_as_is_said(foreseen: int | None, ahead: int) -> None:
     table = CovariateTable(("a",), np.datetime64("2024-01-01"), np.ones((1, 60, 1)), 60)
     protocol = Protocol("2024-02-01", "2024-02-01", horizon=5)
-    work = Work({}, {}, protocol, table, 0.0, foreseen)
+    work = Work({}, {}, protocol, table, foreseen)
     known = work.covariates(np.datetime64("2024-02-01"))
     assert known is not None
     assert known.n_ahead == ahead

@@ -15,7 +15,7 @@ from forecast.forecasters.pool import Pool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.joint import Joint, fit
 from forecast.series import DailySeries
-from forecast.weather import SEAS, FittedWeather, WeatherTerms, error_growth, season_days
+from forecast.weather import SEAS, FittedWeather, WeatherTerms, season_days
 
 ORIGIN = np.datetime64("2024-12-31")
 N = 1096  # three years, to the origin
@@ -60,16 +60,6 @@ def test_each_member_has_its_share_of_the_paths() -> None:
     values, counts = np.unique(drawn(weather)[:, 0, 0], return_counts=True)
     np.testing.assert_allclose(values, (np.arange(4) / 4 - weather.mean[0]) / weather.sd[0])
     assert counts.tolist() == [100] * 4
-
-
-def test_forecasts_that_jump_are_believed_less() -> None:
-    rng = np.random.default_rng(5)
-    past = np.cumsum(rng.standard_normal((400, 1)), axis=0) * 0.1
-    calm = np.zeros((20, 7, 1))
-    jumping = calm + 0.5 * np.arange(1, 8)[None, :, None] * rng.standard_normal((20, 7, 1))
-    assert error_growth(past, calm) == 0
-    assert 0.3 < error_growth(past, jumping) < 0.7
-    assert error_growth(past, calm[:, :2]) == 0
 
 
 def test_seas_are_thirds_of_the_season() -> None:

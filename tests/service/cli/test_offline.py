@@ -154,3 +154,21 @@ def test_a_backtest_without_origins(crossings: Crossings) -> None:
     )
     assert done.returncode == 2
     assert "ends on 2025-12-31" in " ".join(done.stderr.split())
+
+
+def test_forecasts_of_drivers_are_those_issued_at_the_origin(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    history, issued = tmp_path / "wind.csv", tmp_path / "issued.csv"
+    days = np.arange("2023-01-01", "2024-10-31", dtype="datetime64[D]").astype(str)
+    history.write_text("date,wind_ms\n" + "".join(f"{day},{i % 9}\n" for i, day in enumerate(days)))
+    issued.write_text(
+        "origin,member,date,wind_ms\n2024-10-18,0,2024-10-19,3\n2024-10-18,1,2024-10-19,8\n"
+    )
+    drivers = ("--covariates", str(history), "--covariate-forecasts", str(issued))
+    assert forecast(crossings, "--as-of", "2024-10-18", *drivers)["rows"]
+    done = crossings("forecast", "--data", FIGURES, *QUICK, "--as-of", "2024-10-19", *drivers)
+    assert done.returncode == 2
+    assert f"{issued}: expected a forecast issued at 2024-10-19, found none" in done.stderr
+    done = crossings("forecast", "--data", FIGURES, *QUICK, *drivers[2:])
+    assert "expected --covariates beside it" in done.stderr

@@ -1,0 +1,76 @@
+"""The hurdle that reads the weather: what it learns, and drivers that are not as they should be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.covariates import Covariates, ForecastArchive
+from forecast.forecasters.level_hurdle import FittedLevelHurdle, LevelHurdle
+from forecast.series import ONE_DAY, DailySeries
+
+START = np.datetime64("2022-01-01")
+N = 900
+RNG = np.random.default_rng(4)
+WIND = RNG.gamma(4.0, 2.0, size=(N, 2))
+COUNTS = np.where(WIND[:, 0] + 0.5 * RNG.standard_normal(N) < 7, RNG.poisson(80, N), 0)
+SERIES = DailySeries("people", START, COUNTS)
+
+
+def fit(history: np.ndarray, future: np.ndarray) -> FittedLevelHurdle:  # type: ignore[type-arg]
+    names = tuple(f"driver_{k}" for k in range(history.shape[1]))
+    return LevelHurdle().fit(SERIES, Covariates(names, START, history, future))
+
+
+def draw(fitted: FittedLevelHurdle, horizon: int = 20) -> np.ndarray:  # type: ignore[type-arg]
+    return fitted.simulate(horizon, 400, np.random.default_rng(1)).values
+
+
+def test_calm_days_bring_people_and_rough_ones_nobody() -> None:
+    future = np.full((1, 4, 2), 5.0)
+    future[:, 2:] = 12.0
+    busy = (draw(fit(WIND, future)) > 0).mean(axis=0)
+    assert busy[:2].min() > 0.8
+    assert busy[2:4].max() < 0.2
+
+
+@pytest.mark.parametrize("members", [1, 2, 20])
+def test_any_number_of_members_gives_sane_paths(members: int) -> None:
+    paths = draw(fit(WIND, RNG.gamma(4.0, 2.0, size=(members, 5, 2))), 60)
+    assert 0.2 < (paths > 0).mean() < 0.8
+    assert paths.max() <= 2 * COUNTS.max()
+
+
+def test_a_constant_column_changes_little_and_a_stuck_sensor_explodes_nothing() -> None:
+    future = RNG.gamma(4.0, 2.0, size=(20, 5, 2))
+    plain = draw(fit(WIND, future)).mean()
+    constant = np.hstack([WIND, np.full((N, 1), 3.0)])
+    told = np.concatenate([future, np.full((20, 5, 1), 7.0)], axis=2)
+    assert draw(fit(constant, told)).mean() == pytest.approx(plain, rel=0.1)
+    stuck = WIND.copy()
+    stuck[-60:, 0] = 0.0
+    paths = draw(fit(stuck, np.zeros((20, 5, 2))))
+    assert paths.max() <= 2 * COUNTS.max()
+
+
+def test_no_day_ahead_is_a_forecast_of_the_season() -> None:
+    paths = draw(fit(WIND, np.empty((1, 0, 2))), 60)
+    assert (paths > 0).mean() == pytest.approx((COUNTS > 0).mean(), abs=0.15)
+
+
+def test_state_keeps_the_paths() -> None:
+    fitted = fit(WIND, RNG.gamma(4.0, 2.0, size=(3, 5, 2)))
+    values, arrays = fitted.to_state()
+    np.testing.assert_array_equal(draw(FittedLevelHurdle.from_state(values, arrays)), draw(fitted))
+
+
+def test_earlier_origins_see_the_members_that_were_issued_then() -> None:
+    issued = RNG.gamma(4.0, 2.0, size=(3, 2, 5, 2))
+    origins = START + np.array([700, 714, 728]) * ONE_DAY
+    archive = ForecastArchive(("a", "b"), origins, issued)
+    known = Covariates(("a", "b"), START, WIND, WIND[None, :0], archive)
+    then = known.as_at(origins[1], 4)
+    np.testing.assert_array_equal(then.future, issued[1, :, :4])
+    assert then.archive is not None
+    assert then.archive.origins.tolist() == origins[:1].tolist()
+    assert then.data_through == origins[1]

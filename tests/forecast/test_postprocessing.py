@@ -1,0 +1,70 @@
+"""Members corrected by past errors: against made errors, and with little to learn from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.covariates import Covariates, ForecastArchive
+from forecast.postprocessing import PRIOR_PAIRS, correct_members
+from forecast.series import ONE_DAY
+
+START = np.datetime64("2020-01-01")
+N, AHEAD, MEMBERS = 900, 4, 20
+
+
+def made(issues: int, bias: float, spread: float, members: int = MEMBERS) -> Covariates:
+    """Members exchangeable with what came, then moved by `bias`, their spread times `spread`."""
+    rng = np.random.default_rng(3)
+    history = rng.normal(8, 3, size=(N, 2))
+    origins = START + np.arange(issues) * 7 * ONE_DAY
+    values = np.empty((issues, members, AHEAD, 2))
+    for issue in range(issues):
+        came = history[issue * 7 + 1 : issue * 7 + 1 + AHEAD]
+        signal = came + rng.standard_normal(came.shape)
+        values[issue] = signal + bias + spread * rng.standard_normal((members, *came.shape))
+    future = 8 + bias + spread * rng.standard_normal((members, AHEAD, 2))
+    archive = ForecastArchive(("wind", "gust"), origins, values)
+    return Covariates(("wind", "gust"), START, history, future, archive)
+
+
+def test_a_bias_and_half_a_spread_are_undone() -> None:
+    known = made(110, 1.0, 0.5)
+    found = correct_members(known)
+    moved = found.mean(axis=0) - known.future.mean(axis=0)
+    share = 110 / (110 + PRIOR_PAIRS)
+    np.testing.assert_allclose(moved, -share, atol=0.35)
+    factor = found.std(axis=0) / known.future.std(axis=0)
+    assert 1.5 < factor.mean() < 2.2
+    ranks = known.future.argsort(axis=0)
+    np.testing.assert_array_equal(found.argsort(axis=0), ranks)
+
+
+def test_good_members_stay_about_as_they_are() -> None:
+    known = made(110, 0.0, 1.0)
+    np.testing.assert_allclose(correct_members(known), known.future, atol=0.8)
+
+
+def test_before_the_first_pair_members_stay_as_they_are() -> None:
+    known = made(0, 1.0, 0.5)
+    np.testing.assert_allclose(correct_members(known), known.future)
+
+
+def test_forecasts_of_days_that_have_not_come_teach_nothing() -> None:
+    known = made(3, 1.0, 0.5)
+    late = ForecastArchive(known.names, START + (N + np.arange(3)) * ONE_DAY, known.archive.values)  # type: ignore[union-attr]
+    moved = Covariates(known.names, known.start, known.history, known.future, late)
+    np.testing.assert_allclose(correct_members(moved), known.future)
+
+
+@pytest.mark.parametrize(("issues", "members"), [(40, 40), (5, 1)])
+def test_one_member_is_dressed_once_there_are_errors(issues: int, members: int) -> None:
+    assert len(correct_members(made(issues, 0.5, 1.0, members=1))) == members
+
+
+def test_two_members_and_a_stuck_sensor_give_finite_members() -> None:
+    known = made(40, 0.5, 1.0, members=2)
+    known.history[:, 1] = 0.0
+    known.future[:, :, 1] = 0.0
+    known.archive.values[..., 1] = 0.0  # type: ignore[union-attr]
+    assert np.isfinite(correct_members(known)).all()
