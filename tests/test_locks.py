@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import tomllib
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 OURS = ("requirements.txt", "requirements-image.txt", "requirements-dev.txt")
+OLD_DAYS = 180
 LOCKS = (*OURS, "bench/requirements.txt")
 PIN = re.compile(r"^(?P<name>[a-z0-9][a-z0-9-]*)==(?P<version>[^\s;]+)(?: ; (?P<marker>.+?))? \\$")
 
@@ -76,3 +78,12 @@ def test_files_beside_the_code_are_packaged() -> None:
         and "node_modules" not in path.parts
     }
     assert beside <= packaged
+
+
+def test_the_lock_is_not_old() -> None:
+    """An old lock still installs; it is said, and fails nothing."""
+    locked = dt.date.fromisoformat((ROOT / "requirements-date.txt").read_text("utf-8").strip())
+    days = (dt.datetime.now(dt.UTC).date() - locked).days
+    assert days >= 0
+    if days > OLD_DAYS:
+        pytest.skip(f"the lock is {days} days old: `make lock` renews it")

@@ -12,33 +12,58 @@ from typing import Any
 
 import click
 
-from service import settings as settings_module
 from service.cli import parent
-from service.logs import configure
-from service.settings import SettingsError
 
+# Name, module, and the first line of its help: the list of commands loads none of their modules.
 _COMMANDS = {
-    "run": "service.cli.run",
-    "ingest": "service.cli.operate",
-    "weather": "service.cli.operate",
-    "refit": "service.cli.operate",
-    "compare": "service.cli.operate",
-    "score": "service.cli.record",
-    "hindcast": "service.cli.record",
-    "serve": "service.cli.operate",
-    "scheduler": "service.cli.operate",
-    "schedule": "service.cli.times",
-    "prune": "service.cli.times",
-    "status": "service.cli.operate",
-    "config": "service.cli.config",
-    "doctor": "service.cli.doctor",
-    "backup": "service.cli.backup",
-    "restore": "service.cli.backup",
-    "keys": "service.cli.keys",
-    "digest": "service.cli.mail",
-    "subscribers": "service.cli.mail",
-    "forecast": "service.cli.offline",
-    "backtest": "service.cli.offline",
+    "run": ("run", "Migrate, ingest, fit, publish, serve, and schedule, until stopped."),
+    "ingest": ("operate", "Read figures into the store: embedded, from GOV.UK, or from a FILE."),
+    "weather": (
+        "operate",
+        "Read the weather of the Dover Strait into the store; nothing where it is off.",
+    ),
+    "refit": (
+        "operate",
+        "Fit every declared model and publish a new issue, unless the newest is current.",
+    ),
+    "compare": (
+        "operate",
+        "Score every declared model on the last weekly origins; the champion may change.",
+    ),
+    "score": ("record", "Score every published issue against the figures that have come since."),
+    "hindcast": (
+        "record",
+        "Replay the past as it would have run, and score it; kept apart from live issues.",
+    ),
+    "serve": ("operate", "Serve the API and the page; starts no work of its own."),
+    "scheduler": ("operate", "Run the jobs at their times, until stopped."),
+    "schedule": ("times", "List the scheduled jobs, when each runs next, and how it ended last."),
+    "prune": (
+        "times",
+        "Delete issues, runs and raw files that are older than the settings keep.",
+    ),
+    "status": ("operate", "Say what is published, how fresh it is, and how the jobs fare."),
+    "config": (
+        "config",
+        "Show every setting as it holds, and where it comes from; secrets are masked.",
+    ),
+    "doctor": (
+        "doctor",
+        "Look at everything that the service needs, and say what to do where it is not well.",
+    ),
+    "backup": ("backup", "Write the database and the models to FILE, while the service goes on."),
+    "restore": (
+        "backup",
+        "Put the database and the models of FILE in place, on SQLite or PostgreSQL.",
+    ),
+    "keys": ("keys", "Make, list and revoke the keys of those who ask."),
+    "digest": ("mail", "Send the weekly mail to all who do not have it, or a copy to one."),
+    "subscribers": ("mail", "Who gets the weekly mail."),
+    "forecast": ("offline", "Forecast from a CSV file, with no database and no day after --as-of."),
+    "backtest": (
+        "offline",
+        "Score models at rolling origins: at each they see the days up to it and nothing later.",
+    ),
 }
 
 
@@ -51,8 +76,13 @@ class _Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        module, _ = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"service.cli.{module}"), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -73,6 +103,10 @@ def group(ctx: click.Context, is_child: bool) -> None:
     """
     if is_child:
         parent.follow()
+    # Only a command that runs needs them; help does not.
+    from service import settings as settings_module
+    from service.logs import configure
+
     settings = ctx.obj = settings_module.load()
     configure(settings.log_level, settings.log_format, settings.secrets())
 
@@ -89,9 +123,6 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except SettingsError as error:
-        click.echo(f"Error: {error}", err=True)
-        sys.exit(2)
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         _drop_output()
         sys.exit(0)
@@ -128,12 +159,13 @@ def _expected(error: Exception) -> int | None:
     from forecast.forecasters.base import FitError
     from service.jobs.record import JobError
     from service.registry import RegistryError
+    from service.settings import SettingsError
     from service.sources.base import SourceError
     from service.store.database import DatabaseError
 
     if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
         return 2
-    if isinstance(error, RegistryError):
+    if isinstance(error, (RegistryError, SettingsError)):
         return 2
     if isinstance(error, OSError) and (error.filename is not None or _is_full(error)):
         return 1

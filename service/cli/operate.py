@@ -67,7 +67,7 @@ def ingest(
 @click.command()
 @click.pass_obj
 def weather(settings: Settings) -> None:
-    """Read the weather of the Dover Strait into the store; nothing when CROSSINGS_WEATHER is off.
+    """Read the weather of the Dover Strait into the store; nothing where it is off.
 
     \b
     Example:

@@ -78,7 +78,7 @@ def _in_the_uk(moment: dt.datetime) -> str:
 )
 @click.pass_obj
 def prune(settings: Settings, compact: bool) -> None:
-    """Delete what is older than the settings keep: issues, what only they need, runs, raw files.
+    """Delete issues, runs and raw files that are older than the settings keep.
 
     Deleted rows leave room in the database for new ones, and none on the disk: --compact gives it
     back. It wants the service stopped, and for a while twice as much room as the rows that stay.

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from tests.service.support import ROOT, Crossings, command, environment
 from tests.support.waiting import PROCESS
 
+# The package offers the function of the same name.
+main = importlib.import_module("service.cli.main")
 COMMANDS = ("run", "ingest", "refit", "serve", "scheduler", "status", "forecast", "backtest")
 
 
@@ -69,3 +73,29 @@ def test_no_room_for_what_is_printed(options: tuple[str, ...]) -> None:
         )
     assert done.returncode == 1
     assert done.stderr == "Error: no room to write: No space left on device\n"
+
+
+def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
+    for name, (_, text) in main._COMMANDS.items():
+        command = main.group.get_command(None, name)  # type: ignore[arg-type]
+        assert command is not None
+        assert command.get_short_help_str(300) == text
+
+
+def test_help_loads_no_command() -> None:
+    """The libraries take seconds to import, and the list of commands needs none of them."""
+    script = (
+        "import sys\n"
+        "from service.cli import main\n"
+        "sys.argv = ['crossings', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=PROCESS
+    )
+    assert "Commands:" in done.stdout
+    loaded = set(done.stderr.split())
+    assert "click" in loaded
+    heavy = {"numpy", "pandas", "scipy", "statsmodels", "prophet", "matplotlib", "forecast"}
+    assert not loaded & (heavy | {"sqlalchemy", "flask", "pydantic", "rich", "httpx"})
