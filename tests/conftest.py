@@ -1,4 +1,4 @@
-"""What all tests share: the real figures, and one BLAS thread so that results repeat."""
+"""What all tests share: the real figures, one BLAS thread, and no site asked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["CROSSINGS_SOURCE"] = "figures"  # for the processes of fixtures too
 
 from collections.abc import Iterator
 

@@ -157,7 +157,6 @@ def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -
         scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
     found = all_runs(context)
-    assert not [run for run in found if run.outcome == "running"]
     context.database.close()
     return any(run.attempt > 1 for run in found)
 

@@ -160,11 +160,9 @@ class LevelHurdle:
                 f"the history of the covariates must end on {series.data_through}, "
                 f"found {covariates.data_through}"
             )
-        if len(covariates.history) < _FEWEST_WEATHER_DAYS:
-            raise FitError(
-                f"covariates need {_FEWEST_WEATHER_DAYS} days of history, "
-                f"found {len(covariates.history)}"
-            )
+        days = len(covariates.history)
+        if days < _FEWEST_WEATHER_DAYS:
+            raise FitError(f"covariates need {_FEWEST_WEATHER_DAYS} days of history, found {days}")
         return WeatherTerms().fit(covariates)
 
     def _typical(self, states: Array) -> Array:

@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.support.waiting import BOUND
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
@@ -54,5 +56,7 @@ class Forked:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         self._child.stdin.close()
+        for job in psutil.Process(self._child.pid).children():
+            job.kill()  # one that a failed test left behind
         self._child.wait(BOUND)
         self._child.stdout.close()
