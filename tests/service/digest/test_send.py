@@ -82,11 +82,11 @@ def test_a_wrong_password_is_named_by_its_setting(mailbox: Mailbox, settings: Se
 
 
 def test_the_password_may_lie_in_a_file(
-    mailbox: Mailbox, settings: Settings, tmp_path: Path
+    mailbox: Mailbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "secret").write_text(f"{PASSWORD}\n")
-    given = settings.model_dump(exclude={"smtp_password"})
-    with Session(Settings(**given | {"smtp_password_file": tmp_path / "secret"})) as session:
+    (tmp_path / "crossings_smtp_password").write_text(f"{PASSWORD}\n")
+    monkeypatch.setattr("service.secrecy.FOLDER", tmp_path)
+    with Session(Settings(**settings.model_dump(exclude={"smtp_password"}))) as session:
         assert session.send(TO, MAIL).state == "sent"
 
 
