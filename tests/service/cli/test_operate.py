@@ -68,10 +68,10 @@ def test_a_check_is_silent_until_something_is_wrong(crossings: Crossings, filled
 
 def issue(context: Context, issued_at: dt.datetime, first: str) -> None:
     with context.database.writing() as connection:
-        run_id = runs.claim(connection, "refit", first, issued_at)
-    assert run_id is not None
+        claimed = runs.claim(connection, "refit", first, issued_at)
+    assert claimed is not None
     paths = Paths(np.datetime64(first), np.full((100, 28), 10**6))
-    publish(context.database, {"climatology": paths}, run_id, issued_at)
+    publish(context.database, {"climatology": paths}, claimed.run_id, issued_at)
 
 
 BAD = [

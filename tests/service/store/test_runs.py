@@ -69,12 +69,12 @@ def begin(connection: Connection, period: str = "monday") -> runs.Claim:
 
 def test_a_run_that_was_stopped_is_claimed_again_and_no_other(database: Database) -> None:
     with database.writing() as connection:
-        first = begin(connection)
-        again = runs.Claim(first.run_id, 2)
-        for outcome, expected in (("done", None), ("failed", None), ("stopped", again)):
+        for outcome in ("done", "failed", "stopped"):
+            first = begin(connection, outcome)
             runs.finish(connection, first, outcome, "so", {}, NOW)
-            assert runs.claim(connection, "ingest", "monday", NOW) == expected
-        run = runs.find(connection, "ingest", "monday")
+            again = runs.claim(connection, "ingest", outcome, NOW)
+            assert again == (runs.Claim(first.run_id, 2) if outcome == "stopped" else None)
+        run = runs.find(connection, "ingest", "stopped")
     assert run is not None
     assert (run.attempt, run.outcome, run.reason) == (2, "running", None)
 
