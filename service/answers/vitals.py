@@ -18,7 +18,7 @@ from service.store import issues, locks, vitals
 
 JOBS = (
     *TOLD,
-    *("ingest-other", "repeat", "scheduler"),  # out of turn, and the process itself
+    *("ingest-other", "repeat"),  # out of turn
     *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
 )
 """Every job that may have runs."""

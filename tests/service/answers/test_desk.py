@@ -34,7 +34,7 @@ def run(context: Context, period: str) -> int:
         claimed = runs.claim(connection, "refit", period, NOW)
         assert claimed is not None
         runs.finish(connection, claimed, "done", None, {}, NOW)
-    return claimed
+    return claimed.run_id
 
 
 def newer(context: Context, hours: int) -> str:

@@ -200,7 +200,7 @@ def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
     named = {item.name for item in schedule(Settings(**all_on)) if item.is_recorded}
     for text in (path.read_text("utf-8") for path in (ROOT / "service" / "jobs").glob("*.py")):
         named |= set(re.findall(r'perform\(\s*context,\s*"([a-z-]+)"', text))
-    assert {"ingest", "refit", "renew", "prune", "scheduler"} <= named | {"ingest"} <= set(JOBS)
+    assert {"ingest", "refit", "renew", "prune"} <= named | {"ingest"} <= set(JOBS)
     for job in JOBS:
         for outcome in ("done", "failed"):
             assert value(found, "job_runs_total", job=job, outcome=outcome) == 0

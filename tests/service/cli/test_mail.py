@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import email
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from tests.service.support import Crossings
 def run(mailing: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command in this process, with the settings of `mailing`."""
     monkeypatch.setattr("service.settings.load", lambda: mailing.settings)
-    monkeypatch.setattr(sys.modules["service.cli.main"], "configure", lambda *_: None)
+    monkeypatch.setattr("service.logs.configure", lambda *_: None)
     monkeypatch.setattr(chart, "draw", lambda _: chart.Charts(b"light", b"dark"))
 
     def call(*arguments: str, stdin: str | None = None) -> Result:

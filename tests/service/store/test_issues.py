@@ -21,7 +21,7 @@ def run(database: Database, period: str) -> int:
     with database.writing() as connection:
         claimed = runs.claim(connection, "refit", period, NOW)
     assert claimed is not None
-    return claimed
+    return claimed.run_id
 
 
 def test_an_issue_is_read_as_it_was_published(database: Database, run_id: int) -> None:

@@ -15,7 +15,7 @@ def test_a_mark_changes_with_what_answers_depend_on(database: Database) -> None:
         run = runs.claim(connection, "refit", "one", NOW)
         assert run is not None
     seen.append(read())
-    publish(database, {"climatology": random_paths("2026-01-01", 30)}, run)
+    publish(database, {"climatology": random_paths("2026-01-01", 30)}, run.run_id)
     seen.append(read())
     with database.writing() as connection:
         runs.finish(connection, run, "failed", "no", {}, NOW)
