@@ -31,7 +31,8 @@ def test_a_source_that_does_not_answer_is_asked_ever_more_rarely(filled: Context
     for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
         reread(context, began, utc_now() + minutes * MINUTE)
         assert readings(context) == before + tries, minutes
-    reread(context, utc_now(), utc_now() + MINUTE)  # whoever starts anew does not wait
+    later = utc_now() + MINUTE  # moments are whole seconds
+    reread(context, later, later)  # a new process does not wait
     assert readings(context) == before + 4
 
 
