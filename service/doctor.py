@@ -165,6 +165,7 @@ def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Fi
     with database.reading() as connection:
         newest = vitals.newest_moment(connection)
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
+        has_run = runs.latest(connection, "renew") is not None
         dead = [
             run
             for run in runs.running(connection)
@@ -177,7 +178,9 @@ def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Fi
         yield Finding("scheduler", OK, "running")
     else:
         remedy = "start it: `crossings scheduler`, or `crossings run` for all"
-        yield Finding("scheduler", FAIL, "no process schedules the jobs", remedy)
+        # A new installation has none yet.
+        state = FAIL if has_run else WARN
+        yield Finding("scheduler", state, "no process schedules the jobs", remedy)
     for run in dead:
         what = f"its process died; begun at {instant(run.started_at)}"
         yield Finding(f"job {run.job}", WARN, what, "the scheduler takes it up by itself")

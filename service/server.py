@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["serve"]
 
 import asyncio
+import atexit
 import contextlib
 import io
 import os
@@ -93,6 +94,10 @@ class _Gateway:
     def __init__(self, app: WSGIApplication, threads: int) -> None:
         self._app = app
         self._pool = ThreadPoolExecutor(threads, "web")
+
+    def __rsgi_del__(self, loop: Any) -> None:
+        """Run the hooks of the interpreter's end, such as exporters: the worker ends without them."""
+        atexit._run_exitfuncs()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""

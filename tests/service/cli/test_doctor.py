@@ -11,7 +11,11 @@ def test_lines_and_exit_status(crossings: Crossings, settings: Settings) -> None
     lines = done.stdout.splitlines()
     assert done.returncode == 0
     assert any(line.startswith("ok   database: sqlite:///") for line in lines)
-    at = next(at for at, line in enumerate(lines) if line.startswith("warn scheduler: never ran"))
+    at = next(
+        at
+        for at, line in enumerate(lines)
+        if line == "warn scheduler: no process schedules the jobs"
+    )
     assert lines[at + 1].startswith("     -> start it: `crossings scheduler`")
     assert lines[-1].endswith("0 fail")
 
