@@ -96,7 +96,7 @@ class _Gateway:
         self._pool = ThreadPoolExecutor(threads, "web")
 
     def __rsgi_del__(self, loop: Any) -> None:
-        """Run the hooks of the interpreter's end, such as exporters: the worker ends without them."""
+        """Run the exit hooks, such as those of exporters: the worker would end without them."""
         atexit._run_exitfuncs()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
