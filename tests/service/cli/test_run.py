@@ -158,6 +158,8 @@ def test_told_to_stop_in_the_middle_of_a_fit(start: Start, tmp_path: Path) -> No
     (models / "prophet.toml").write_text('family = "prophet"\n')
     service = start()
     service.wait_for("fitting prophet")
+    # The process that forks, its tracker, and the fit itself.
+    wait_until(lambda: len(service.children()) >= 3, "the fit is at work")
     children = service.children()
     status = service.stop(signal.SIGINT)
     assert status == 0, "".join(service.said)
