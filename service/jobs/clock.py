@@ -31,7 +31,7 @@ from service.jobs.replay import replay
 from service.jobs.reread import reread
 from service.jobs.schedule import Scheduled, schedule
 from service.store import runs
-from service.store.database import DatabaseError
+from service.store.database import Database, DatabaseError
 from service.store.locks import SCHEDULER, ProcessLock
 
 _GRACE_SECONDS = 6 * 3600
@@ -56,7 +56,8 @@ def build(context: Context) -> BlockingScheduler:
         # The default grace is one second: a job two seconds late would silently be left out.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
-    guarded = functools.partial(_only_with_lock, context.database.lock(SCHEDULER))
+    lock = context.database.lock(SCHEDULER)
+    guarded = functools.partial(_only_with_lock, lock, context.database)
 
     def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
         scheduler.add_job(guarded, trigger, [work, context, *args], executor=executor, **more)
@@ -106,10 +107,10 @@ def run(context: Context) -> None:
         os._exit(0)
 
 
-def _only_with_lock(lock: ProcessLock, work: _Work, *args: Any) -> None:
+def _only_with_lock(lock: ProcessLock, database: Database, work: _Work, *args: Any) -> None:
     """Do `work` if this process holds the scheduler's lock, or can take it now."""
     try:
-        is_held = lock.acquire()
+        is_held = database.hold(lock)
     except DatabaseError as error:
         lasting.warn(_log, _UNLOCKED, error)
         return

@@ -241,6 +241,21 @@ class Database:
         """A lock beside this database, not yet taken."""
         return ProcessLock(self.engine, name)
 
+    @staticmethod
+    def hold(lock: ProcessLock) -> bool:
+        """Take `lock` without waiting; whether it is held now.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer, or the lock's file cannot be made.
+        """
+        try:
+            with _one_line():
+                return lock.acquire()
+        except OSError as error:
+            raise Unavailable(f"{error.filename}: {error.strerror}") from error
+
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
         """Hold the lock `name` if it is free; yields whether it is held.
@@ -251,8 +266,7 @@ class Database:
             When the database does not answer.
         """
         lock = self.lock(name)
-        with _one_line():
-            is_held = lock.acquire()
+        is_held = self.hold(lock)
         try:
             yield is_held
         finally:

@@ -58,6 +58,8 @@ class ProcessLock:
         ------
         sqlalchemy.exc.DBAPIError
             When the database does not answer.
+        OSError
+            When the file beside SQLite cannot be made.
         """
         with self._guard:
             if self._engine.dialect.name == "postgresql":
@@ -92,12 +94,15 @@ class ProcessLock:
             isolation_level="AUTOCOMMIT",
             connect_args=dict(_CLIENT),
         ).connect()
-        for setting, value in _KEEPALIVE.items():
-            session.execute(sa.text(f"SET {setting} = {value}"))
-        if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))):
-            self._session = session
-            return True
-        self._close_session(session)
+        try:
+            for setting, value in _KEEPALIVE.items():
+                session.execute(sa.text(f"SET {setting} = {value}"))
+            if session.scalar(sa.select(sa.func.pg_try_advisory_lock(_key(self._name)))):
+                self._session = session
+                return True
+        finally:
+            if self._session is not session:
+                self._close_session(session)
         return False
 
     @staticmethod

@@ -16,7 +16,7 @@ from service.jobs.record import JobError, Outcome
 from service.jobs.schedule import Scheduled, schedule
 from service.settings import Settings
 from service.store import runs
-from service.store.database import Unavailable
+from service.store.database import Unavailable, connect
 from service.store.locks import SCHEDULER
 from tests.service.support import utc
 from tests.support.waiting import BOUND
@@ -228,7 +228,8 @@ def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
     monkeypatch.setattr(module, "schedule", lambda _: [item, fit])
     lock = empty.database.lock(SCHEDULER)
     assert lock.acquire()
-    module._only_with_lock(empty.database.lock(SCHEDULER), catch_up, empty, False)
+    waits = empty.database.lock(SCHEDULER)
+    module._only_with_lock(waits, empty.database, catch_up, empty, False)
     assert not runs_of(empty), "another process has the lock"
     lock.release()
     scheduler = build(empty)
@@ -240,6 +241,18 @@ def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
         go.set()
         scheduler.shutdown()
         thread.join(BOUND)
+
+
+def test_a_database_that_is_away_is_one_warning_and_no_work(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    database, done = connect("postgresql://127.0.0.1:9/nowhere"), []
+    lock = database.lock(SCHEDULER)
+    for _ in range(2):
+        module._only_with_lock(lock, database, lambda: done.append(1))
+    assert not done
+    assert [r.message for r in caplog.records if "could not be taken" in r.message] != []
+    assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
 
 
 def runs_of(context: Context) -> list[runs.Run]:

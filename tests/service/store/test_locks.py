@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.store import locks
-from service.store.database import Database
+from service.store.database import Database, Unavailable
 from tests.support.waiting import wait_until
 
 HOLDER = """
@@ -84,13 +84,27 @@ def test_a_lock_that_went_with_its_session_is_taken_again(database: Database) ->
 def test_the_server_ends_the_session_of_a_client_that_is_gone(database: Database) -> None:
     if database.engine.dialect.name != "postgresql":
         pytest.skip("a file needs no session")
-    assert sum((20, 10 * 3)) < 60
+    idle, pause, probes = locks._KEEPALIVE.values()
+    assert idle + pause * probes < 60
     lock = database.lock("scheduler")
     assert lock.acquire()
     session = lock._session
     assert session is not None
     if session.connection.driver_connection.info.host.startswith("/"):  # type: ignore[union-attr]
         pytest.skip("a socket file has no keepalives")
-    idle = session.scalar(sa.text("SHOW tcp_keepalives_idle"))
-    assert idle == "20"
+    assert session.scalar(sa.text("SHOW tcp_keepalives_idle")) == str(idle)
     lock.release()
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql+psycopg://127.0.0.1:9/nowhere", "database: "),
+        ("sqlite:////dev/null/store.sqlite", "/dev/null"),
+    ],
+)
+def test_a_lock_that_cannot_be_asked_for_is_one_line(url: str, reason: str) -> None:
+    """A scheduler goes on trying while its database is away."""
+    lock = locks.ProcessLock(sa.create_engine(url), "scheduler")
+    with pytest.raises(Unavailable, match=f"^{reason}"):
+        Database.hold(lock)
