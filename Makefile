@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # What tests and measures asks nobody.
-test test-long test-oldest bench scale soak: export CROSSINGS_SOURCE := figures
+test test-long test-oldest bench scale: export CROSSINGS_SOURCE := figures
 
 .PHONY: help
 help: ## Print this help

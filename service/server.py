@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["serve"]
 
 import asyncio
-import atexit
 import contextlib
 import io
 import os
@@ -23,7 +22,7 @@ from granian.server import MPServer
 
 from service.api.doors import LARGEST_BODY_BYTES
 from service.api.limits import require_store
-from service.api.spans import require_extra
+from service.api.spans import require_extra, send_rest
 from service.settings import Settings
 
 if TYPE_CHECKING:
@@ -96,8 +95,8 @@ class _Gateway:
         self._pool = ThreadPoolExecutor(threads, "web")
 
     def __rsgi_del__(self, loop: Any) -> None:
-        """Run the exit hooks, such as those of exporters: the worker would end without them."""
-        atexit._run_exitfuncs()
+        """Send the last spans: a worker ends without the interpreter's exit hooks."""
+        send_rest()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""

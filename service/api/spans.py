@@ -6,13 +6,15 @@ a reader and no header, in any of which a key, a token or a person could be.
 
 from __future__ import annotations
 
-__all__ = ["Span", "Tracer", "require_extra", "tracer"]
+__all__ = ["Span", "Tracer", "require_extra", "send_rest", "tracer"]
 
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any
 
 from service.settings import Settings, SettingsError
+
+_providers: list[Any] = []
 
 
 def tracer(settings: Settings) -> Tracer | None:
@@ -25,6 +27,12 @@ def tracer(settings: Settings) -> Tracer | None:
     """
     require_extra(settings)
     return None if settings.tracing == "off" else Tracer()
+
+
+def send_rest() -> None:
+    """Send the spans that are still held back; for the end of a process."""
+    while _providers:
+        _providers.pop().shutdown()
 
 
 def require_extra(settings: Settings) -> None:
@@ -59,6 +67,7 @@ class Tracer:
             resource=ours.merge(resources.OTELResourceDetector().detect())
         )
         provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
+        _providers.append(provider)
         self._tracer = provider.get_tracer("crossings", version)
 
     def begin(self, parent: str | None) -> Span:

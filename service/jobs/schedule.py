@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from apscheduler.triggers.cron import CronTrigger
 
+from forecast.joint import PEOPLE
 from service.clock import LONDON, uk_day
 from service.context import Context
 from service.jobs.cycle import renew
@@ -161,7 +162,7 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
     if context.settings.source == "figures":
         return True
     with context.database.reading() as connection:
-        issue = issues.latest(connection, "people")
+        issue = issues.latest(connection, PEOPLE)
         readings = runs.ended(connection, "ingest", context.settings.source)
     is_unread = not readings or readings[0].outcome == "failed"
     return not (is_unread and issue is not None and issue.issued_at >= due)
@@ -173,7 +174,7 @@ def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
     One that does not answer is asked again ever more rarely; see `service.jobs.reread`.
     """
     with context.database.reading() as connection:
-        span = observations.span(connection, "people")
+        span = observations.span(connection, PEOPLE)
         readings = runs.ended(connection, "ingest", context.settings.source)
     if readings and readings[0].outcome == "failed":
         return False

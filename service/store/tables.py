@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 __all__ = [
-    "alarm_events",
     "asks",
     "deliveries",
     "documents",
@@ -260,21 +259,4 @@ deliveries = sa.Table(
     sa.Column("next_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
     sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
-)
-
-# Alarms that began or ended, and whether whoever wants to know was told.
-alarm_events = sa.Table(
-    "alarm_events",
-    metadata,
-    sa.Column("event_id", sa.Integer, primary_key=True),
-    sa.Column("message_id", sa.String(32), nullable=False, unique=True),
-    sa.Column("name", sa.String(32), nullable=False),
-    sa.Column("series_id", sa.String(64), nullable=False),
-    sa.Column("event", sa.String(8), nullable=False),
-    sa.Column("alarm", sa.JSON, nullable=False),
-    sa.Column("made_at", Instant, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False),
-    sa.Column("next_at", Instant, nullable=False),
-    sa.Column("outcome", sa.String(16)),
-    sa.Column("ended_at", Instant),
 )

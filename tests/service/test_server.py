@@ -9,13 +9,14 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from service.settings import Settings
 from tests.service.support import ROOT, as_environment, command, serving
+from tests.support.waiting import wait_until
 
 # The deadlines of the real server are too long for a test.
 START = (
@@ -220,16 +221,10 @@ def test_workers_are_replaced_on_hangup_and_their_memory_is_forgotten(
                 re.findall(rb'worker_memory_bytes{worker="(\d+)"}', ask(port, "/metrics")[1])
             )
 
-        def until(condition: Callable[[], bool]) -> None:
-            deadline = time.monotonic() + 60
-            while not condition():
-                assert time.monotonic() < deadline
-                time.sleep(0.2)
-
-        until(lambda: len(workers()) == 2)
+        wait_until(lambda: len(workers()) == 2, "both workers are there")
         before = workers()
         worker = psutil.Process(int(next(iter(before))))
         parent = worker.parent()
         assert parent is not None
         parent.send_signal(signal.SIGHUP)
-        until(lambda: len(workers()) == 2 and not workers() & before)
+        wait_until(lambda: len(workers()) == 2 and not workers() & before, "both are replaced")
