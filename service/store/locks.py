@@ -9,6 +9,7 @@ from __future__ import annotations
 
 __all__ = ["SCHEDULER", "ProcessLock", "is_held"]
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -70,6 +71,9 @@ class ProcessLock:
         """Give the lock back; does nothing when it is not held."""
         with self._guard:
             if self._session is not None:
+                # Whoever tries next finds it free; the end of a session takes the server a moment.
+                with contextlib.suppress(sa.exc.DBAPIError):
+                    self._session.execute(sa.select(sa.func.pg_advisory_unlock(_key(self._name))))
                 self._close_session(self._session)
             if self._file is not None:
                 # Removed before it is unlocked; whoever opened it before sees that it is gone.

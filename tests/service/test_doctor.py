@@ -139,13 +139,13 @@ def test_space(free: int, state: str) -> None:
 def test_without_a_scheduler_and_with_a_run_whose_process_died(settings: Settings) -> None:
     context = open_context(settings)
     with context.database.writing() as connection:
-        assert runs.claim(connection, "refit", "once", utc_now())
+        assert runs.claim(connection, "renew", "once", utc_now())
     context.database.close()
     findings = found(settings)
     assert faults(findings)["scheduler"] == "fail"
     assert findings["scheduler"].said == "no process schedules the jobs"
-    assert faults(findings)["job refit"] == "warn"
-    assert "its process died" in findings["job refit"].said
+    assert faults(findings)["job renew"] == "warn"
+    assert "its process died" in findings["job renew"].said
 
 
 def test_a_declaration_that_cannot_be_read(well: Settings, tmp_path: Path) -> None:

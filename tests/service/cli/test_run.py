@@ -40,6 +40,8 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            # A shell that starts tests in the background has it ignored, which a child inherits.
+            preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_DFL),
         )
         self.said: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -53,12 +55,11 @@ class Service:
         self._lines.put(None)
 
     def wait_for(self, words: str) -> None:
-        while True:
+        """Wait for a line with these words; one that came before another counts too."""
+        while not any(words in line for line in self.said):
             line = self._lines.get(timeout=BOUND)
             assert line is not None, "".join(self.said)
             self.said.append(line)
-            if words in line:
-                return
 
     def get(self, path: str) -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=BOUND)
