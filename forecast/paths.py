@@ -7,7 +7,14 @@ sums along each path.
 
 from __future__ import annotations
 
-__all__ = ["Paths", "PathsError", "interval_probabilities", "quantiles"]
+__all__ = [
+    "Paths",
+    "PathsError",
+    "bound_names",
+    "interval_probabilities",
+    "quantiles",
+    "summary",
+]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,6 +116,22 @@ class Paths:
         """Mean of each day, shape (horizon,)."""
         return self._mean
 
+    def summary(self, levels: Sequence[float]) -> dict[str, npt.NDArray[np.generic]]:
+        """Median, mean and the bounds of the central interval at each level, for each day.
+
+        Parameters
+        ----------
+        levels : sequence of float
+            In per cent, such as 80.
+
+        Returns
+        -------
+        dict
+            ``median``, ``mean`` and the names of `bound_names`, each an array of shape
+            (horizon,) in the unit of the paths; all but the mean are counts that occurred.
+        """
+        return _summary(self._sorted, self._mean, levels)
+
     def p_zero(self) -> npt.NDArray[np.float64]:
         """Probability of no arrivals on each day, shape (horizon,)."""
         return self._p_zero
@@ -199,6 +222,25 @@ def interval_probabilities(level: float) -> tuple[float, float]:
     return tail, 1.0 - tail
 
 
+def bound_names(levels: Sequence[float]) -> list[str]:
+    """``lo50 hi50 lo80 …``: names of the bounds of the central intervals at `levels`."""
+    return [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
+
+
+def summary(
+    sample: npt.NDArray[np.integer], levels: Sequence[float]
+) -> dict[str, npt.NDArray[np.generic]]:
+    """Summarise a `sample` of counts along its first axis, as `Paths.summary` does its days.
+
+    Returns
+    -------
+    dict
+        Arrays of shape (…) for a sample of shape (n_paths, …).
+    """
+    mean = np.asarray(sample.mean(axis=0, dtype=np.float64))
+    return _summary(np.sort(sample, axis=0), mean, levels)
+
+
 def quantiles(sample: npt.NDArray[np.integer], probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]
     """Quantiles along the first axis of a `sample` of counts.
 
@@ -214,6 +256,18 @@ def quantiles(sample: npt.NDArray[np.integer], probabilities: Sequence[float]) -
     Hyndman and Fan (1996), The American Statistician 50(4), definition 1.
     """
     return _of_sorted(np.sort(sample, axis=0), probabilities)
+
+
+def _summary(
+    ordered: npt.NDArray[np.integer], mean: npt.NDArray[np.float64], levels: Sequence[float]
+) -> dict[str, npt.NDArray[np.generic]]:
+    bounds = [p for level in levels for p in interval_probabilities(level)]
+    median, *rest = _of_sorted(ordered, [0.5, *bounds])
+    return {
+        "median": median,
+        "mean": mean,
+        **dict(zip(bound_names(levels), rest, strict=True)),
+    }
 
 
 def _of_sorted(ordered: npt.NDArray, probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]

@@ -7,7 +7,7 @@ __all__ = ["LEVELS", "Level", "bands", "check_levels"]
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
-from forecast.paths import Paths, interval_probabilities
+from forecast.paths import Paths, bound_names
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 
@@ -56,12 +56,11 @@ def check_levels(levels: Sequence[int]) -> None:
 
 
 def _columns(paths: Paths, levels: Sequence[int]) -> dict[str, list[Any]]:
-    columns: dict[str, list[Any]] = {
-        "median": paths.median().tolist(),
-        "mean": paths.mean().round(2).tolist(),
-        "p_zero": paths.p_zero().round(4).tolist(),
+    summary = paths.summary(levels)
+    columns = {
+        "median": summary["median"],
+        "mean": paths.mean().round(2),
+        "p_zero": paths.p_zero().round(4),
+        **{name: summary[name] for name in bound_names(levels)},
     }
-    bounds = [p for level in levels for p in interval_probabilities(level)]
-    for at, values in enumerate(paths.quantiles(bounds).tolist()):
-        columns[f"{('lo', 'hi')[at % 2]}{levels[at // 2]}"] = values
-    return columns
+    return {name: values.tolist() for name, values in columns.items()}

@@ -7,7 +7,9 @@ __all__ = ["capacity"]
 from collections.abc import Sequence
 from typing import Any
 
-from forecast.paths import interval_probabilities, quantiles
+import numpy as np
+
+from forecast.paths import Paths, bound_names, quantiles
 from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
@@ -50,29 +52,31 @@ def capacity(
     check_levels(levels)
     begin, end = ahead.skipped, ahead.end(horizon)
     near = ahead.paths.upto(end)
-    present = near.present(stay_days, known.values)[:, begin:]  # (n_paths, horizon)
-    bounds = [p for level in levels for p in interval_probabilities(level)]
-    names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
-    middle, places, *rest = quantiles(present, [0.5, share, *bounds]).tolist()
-    means = present.mean(axis=0).round(2).tolist()
+    present = Paths(
+        near.dates[begin], near.present(stay_days, known.values)[:, begin:].astype(np.int32)
+    )
+    summary = present.summary(levels)
+    columns = {
+        "median": summary["median"],
+        "mean": present.mean().round(2),
+        "places": present.quantiles([share])[0],
+        **{name: summary[name] for name in bound_names(levels)},
+    }
     rows = [
         {
             "time": f"{day}T00:00:00Z",
             "date": str(day),
             "horizon_days": begin + at + 1,
-            "median": middle[at],
-            "mean": means[at],
-            "places": places[at],
         }
-        | {name: values[at] for name, values in zip(names, rest, strict=True)}
+        | {name: values[at].item() for name, values in columns.items()}
         | {"note": ahead.note(day)}
-        for at, day in enumerate(near.dates[begin:].tolist())
+        for at, day in enumerate(present.dates.tolist())
     ]
     return {
         "stay_days": stay_days,
         "share": share,
         "horizon": horizon,
-        "places_peak": int(quantiles(present.max(axis=1), [share])[0]),
+        "places_peak": int(quantiles(present.values.max(axis=1), [share])[0]),
         "levels": list(levels),
         "rows": rows,
     }

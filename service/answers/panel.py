@@ -7,6 +7,7 @@ __all__ = ["COLUMNS", "PAST_DAYS", "panel"]
 import datetime as dt
 from typing import Any
 
+from forecast.paths import bound_names
 from forecast.series import as_date
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
@@ -16,8 +17,7 @@ from service.store import observations
 from service.store.observations import AsOf
 
 _LEVELS = (50, 80, 95)
-_BOUNDS = tuple(f"{bound}{level}" for level in _LEVELS for bound in ("lo", "hi"))
-COLUMNS = ("time", "date", "actual", "median", "mean", "p_zero", *_BOUNDS)
+COLUMNS = ("time", "date", "actual", "median", "mean", "p_zero", *bound_names(_LEVELS))
 PAST_DAYS, _AHEAD = 60, 28
 _EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS[2:])
 

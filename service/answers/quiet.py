@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast.paths import quantiles
+from forecast.paths import summary
 from service.answers.ahead import Ahead
 
 
@@ -56,5 +56,5 @@ def _shares(sample: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.float64]
 
 
 def _summary(sample: npt.NDArray[np.int64]) -> dict[str, float]:
-    lo, middle, hi = quantiles(sample, [0.1, 0.5, 0.9]).tolist()
-    return {"median": middle, "mean": round(float(sample.mean()), 2), "lo80": lo, "hi80": hi}
+    row = {name: value.item() for name, value in summary(sample, [80]).items()}
+    return row | {"mean": round(row["mean"], 2)}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast.paths import Paths, interval_probabilities, quantiles
+from forecast.paths import Paths, bound_names, summary
 from forecast.series import DailySeries, as_date
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
@@ -126,21 +126,17 @@ def _row(
         "last_year": _a_year_earlier(known, first, last),
         "note": None,
     }
-    names = [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
     if last > as_date(paths.end):
         row["note"] = f"ends after the last simulated day, {paths.end}"
     if first < as_date(known.start):
         row |= {"note": f"begins before the first figure, {known.start}", "known": None}
     if row["note"]:
-        return row | dict.fromkeys(["simulated_median", "median", "mean", *names])
+        return row | dict.fromkeys(["simulated_median", "median", "mean", *bound_names(levels)])
     simulated = _simulated(paths, simulated_first, last)
     total = simulated + row["known"]
-    bounds = [p for level in levels for p in interval_probabilities(level)]
-    middle, *rest = quantiles(total, [0.5, *bounds]).tolist()
-    row["simulated_median"] = middle - row["known"]
-    row["median"] = middle
-    row["mean"] = round(float(total.mean()), 2)
-    return row | dict(zip(names, rest, strict=True))
+    sums = {name: value.item() for name, value in summary(total, levels).items()}
+    row["simulated_median"] = sums["median"] - row["known"]
+    return row | sums | {"mean": round(sums["mean"], 2)}
 
 
 def _a_year_earlier(known: DailySeries, first: dt.date, last: dt.date) -> int | None:

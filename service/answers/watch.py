@@ -17,7 +17,7 @@ from typing import Any
 from forecast.drift import coverage_p, pit_moments
 from forecast.joint import SERIES
 from forecast.judged import DAY_LEVELS
-from forecast.paths import interval_probabilities, quantiles
+from forecast.paths import bound_names, summary
 from forecast.scores import held_by_pit
 from forecast.series import as_date
 from service.answers.desk import Desk
@@ -241,7 +241,9 @@ def _last_week(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
     if not 7 <= ahead <= view.paths.horizon:
         return []
     drawn = view.paths.total(first, sunday)
-    lo, hi = (int(bound) for bound in quantiles(drawn, interval_probabilities(LEVEL)))
+    band = summary(drawn, [LEVEL])
+    bounds = {name: band[name].item() for name in bound_names([LEVEL])}
+    lo, hi = bounds.values()
     at = figures.index(sunday)
     came = int(figures.values[at - 6 : at + 1].sum())
     if lo <= came <= hi:
@@ -255,8 +257,7 @@ def _last_week(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
         "from": first.isoformat(),
         "to": sunday.isoformat(),
         "came": came,
-        f"lo{LEVEL}": lo,
-        f"hi{LEVEL}": hi,
+        **bounds,
         "issue_id": view.issue.issue_id,
     }
     return [Alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]

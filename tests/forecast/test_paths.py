@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from forecast.paths import Paths, PathsError, interval_probabilities, quantiles
+from forecast.paths import (
+    Paths,
+    PathsError,
+    bound_names,
+    interval_probabilities,
+    quantiles,
+    summary,
+)
 from forecast.series import ONE_DAY
 
 START = np.datetime64("2024-02-27", "D")
@@ -100,6 +107,25 @@ def test_levels_lie_between_0_and_100(level: float) -> None:
 def test_interval_probabilities() -> None:
     assert interval_probabilities(80) == pytest.approx((0.1, 0.9))
     assert interval_probabilities(95) == pytest.approx((0.025, 0.975))
+
+
+def test_names_of_bounds() -> None:
+    assert bound_names([50, 99]) == ["lo50", "hi50", "lo99", "hi99"]
+
+
+@given(PATHS, st.lists(st.sampled_from([50, 80, 90, 95, 99]), unique=True))
+def test_summary_by_a_slow_loop(paths: Paths, levels: list[int]) -> None:
+    fast = paths.summary(levels)
+    assert list(fast) == ["median", "mean", *bound_names(levels)]
+    for day, values in enumerate(paths.values.T):
+        slow = {"median": 0.5, "mean": None}
+        for level in levels:
+            slow |= {f"lo{level}": (100 - level) / 200, f"hi{level}": (100 + level) / 200}
+        for name, p in slow.items():
+            # The inverse of the empirical distribution function, as numpy names it.
+            one = values.mean() if p is None else np.quantile(values, p, method="inverted_cdf")
+            assert fast[name][day] == one
+            assert summary(values, levels)[name] == one
 
 
 @given(PATHS, st.data())
