@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["DAY_THRESHOLD", "headline", "per_cent"]
+__all__ = ["DAY_THRESHOLD", "headline"]
 
 import datetime as dt
 from typing import Any
@@ -12,6 +12,7 @@ from service.answers.errors import NotPossible
 from service.answers.figures import figures
 from service.answers.state import AGED
 from service.answers.totals import periods
+from service.answers.wording import per_cent
 from service.clock import in_words
 
 DAY_THRESHOLD = {"people": 500, "boats": 10}
@@ -88,10 +89,3 @@ def _span(first: dt.date, last: dt.date) -> str:
     if first.year == last.year:
         return f"{first.day} {first:%B} to {in_words(last)}"
     return f"{in_words(first)} to {in_words(last)}"
-
-
-def per_cent(p: float) -> str:
-    """A probability as words that do not claim more than a sample can know."""
-    if p < 0.0051:
-        return "under 1 %"
-    return "over 99 %" if p > 0.9949 else f"{100 * p:.0f} %"

@@ -16,10 +16,10 @@ from service.answers.figures import figures, last_of
 from service.answers.headline import headline
 from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
+from service.answers.wording import FILTERS
 from service.dashboard.asked import Asked
 from service.dashboard.bars import chance_bars, wave_bar
 from service.dashboard.fan import fan_chart, range_bar
-from service.dashboard.words import per_cent
 
 _PAST_DAYS, _HORIZON = 90, 28
 _HIGH_SEA_M = 2.5
@@ -84,7 +84,6 @@ def _sea(asked: Asked) -> dict[str, Any] | None:
     top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in found["rows"]))
     return found | {
         "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in found["rows"]],
-        "made_at": dt.datetime.fromisoformat(found["made_at"]),
     }
 
 
@@ -125,7 +124,7 @@ def _chart_data(
         "waiting": waiting,  # so many of the days are over and have no figure
         "past": [[row["date"], row["value"]] for row in past],
         "days": [
-            {name: row[name] for name in columns} | {"none": per_cent(row["p_zero"])}
+            {name: row[name] for name in columns} | {"none": FILTERS["per_cent"](row["p_zero"])}
             for row in days
         ],
         "came": [row.get("came") for row in days],  # null where nothing is published

@@ -26,13 +26,13 @@ from service.answers.archive import listing
 from service.answers.desk import Desk
 from service.answers.state import ABOUT_NOW
 from service.answers.watch import record_alarms
+from service.answers.wording import FILTERS
 from service.clock import uk_day
 from service.dashboard.asked import FIELDS, Asked, Plan, asked
 from service.dashboard.now import what_is_coming
 from service.dashboard.plan import answer_plan, plan_table
 from service.dashboard.record import past_forecasts
 from service.dashboard.why import reasons
-from service.dashboard.words import FILTERS
 from service.dashboard.wrong import register
 from service.sources.figures import ATTRIBUTION
 

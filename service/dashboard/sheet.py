@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from service.answers.wording import short_day
+
 _MARK_ROOM = 76  # units of the drawing, from one mark to the next
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 
@@ -78,14 +80,13 @@ class Sheet:
         )
 
     def _mark(self, at: float, day: str, names_year: bool) -> str:
-        date = dt.date.fromisoformat(day)
         x = self.x(at)
         anchor = "end" if x > self.width - 24 else "middle"
         return (
             f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{self.y(0):.1f}" y2="{self.y(0) + 5:.1f}"/>'
             f'<text class="tick" x="{x:.1f}" y="{self.height - 8}" text-anchor="{anchor}">'
-            f"{date.day} {date:%b}{f' {date.year}' if names_year else ''}</text>"
+            f"{short_day(day, names_year)}</text>"
         )
 
     def svg(self, title: str, parts: Sequence[str], css: str = "chart") -> Markup:

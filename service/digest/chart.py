@@ -12,6 +12,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from service.answers.wording import long_day, short_day
+
 _AHEAD = 14
 _INCHES, _DPI = (6.4, 2.75), 200
 _COLOURS = 48  # few are used; a palette makes the file a third of its size
@@ -56,7 +58,7 @@ def alt_text(content: Mapping[str, Any]) -> str:
         f"Chart of {unit} per day. {_published(past)}"
         + (f"{len(waiting)} days not yet published. " if waiting else "")
         + f"Then {len(days)} days "
-        f"of forecast: {medians}; on the widest day, {_long(widest['date'])}, "
+        f"of forecast: {medians}; on the widest day, {long_day(widest['date'])}, "
         f"80 % of futures lie between {widest['lo80']:,} and {widest['hi80']:,}. "
         "The numbers are in the table below."
     )
@@ -74,7 +76,7 @@ def _published(past: Rows) -> str:
     quiet = sum(row["value"] == 0 for row in past)
     return (
         f"{len(past)} days as published: the highest {highest['value']:,} on "
-        f"{_long(highest['date'])}, {quiet} days without arrivals. "
+        f"{long_day(highest['date'])}, {quiet} days without arrivals. "
     )
 
 
@@ -133,7 +135,7 @@ def _label(axes: Any, dates: Sequence[str], colours: Mapping[str, str]) -> None:
     mondays = [at for at, day in enumerate(dates) if dt.date.fromisoformat(day).weekday() == 0]
     years = [None, *(dates[at][:4] for at in mondays)]
     marks = zip(mondays, years, strict=False)
-    names = [_short(dates[at], dates[at][:4] != year) for at, year in marks]
+    names = [short_day(dates[at], dates[at][:4] != year) for at, year in marks]
     axes.set_xticks(mondays, names)
     axes.yaxis.set_major_formatter(lambda count, _: f"{count:,.0f}")
     axes.yaxis.get_major_locator().set_params(integer=True, nbins=5)
@@ -154,13 +156,3 @@ def _png(pixels: Any) -> bytes:
     few = Image.fromarray(np.ascontiguousarray(pixels)).quantize(_COLOURS, Image.Quantize.MEDIANCUT)
     few.save(file, "PNG", optimize=True)
     return file.getvalue()
-
-
-def _short(text: str, names_year: bool) -> str:
-    day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%b} {day.year}" if names_year else f"{day.day} {day:%b}"
-
-
-def _long(text: str) -> str:
-    day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%B %Y}"

@@ -13,6 +13,7 @@ from service.answers import track_record as record
 from service.answers.desk import Desk, View
 from service.answers.errors import NoAnswer
 from service.answers.figures import figures
+from service.answers.wording import long_day, signed
 from service.store.deliveries import Edition
 
 _DAYS = 7
@@ -61,7 +62,7 @@ def changes(desk: Desk, view: View, previous: Edition | None) -> list[str]:
         return [*said, "What the last mail said of the same days was not kept to compare with."]
     for total in found["totals"][:1]:
         causes = ", ".join(
-            f"{compared.CAUSE_NAMES.get(cause, cause)} {_signed(total[cause])}"
+            f"{compared.CAUSE_NAMES.get(cause, cause)} {signed(total[cause])}"
             for cause in found["causes"]
         )
         said.append(
@@ -87,7 +88,7 @@ def _record(desk: Desk, kind: str, name: str) -> str | None:
     if not week["n"] or week["coverage80"] is None:
         return None
     text = (
-        f"{name}, {found['window_weeks']} weeks to {_day(found['to'])}: the "
+        f"{name}, {found['window_weeks']} weeks to {long_day(found['to'])}: the "
         f"80 % range of a week held in {_share(week['coverage80'])} of cases (95 % confidence: "
         f"{_share(week['coverage80_lo'])} to {_share(week['coverage80_hi'])})"
     )
@@ -102,16 +103,11 @@ def _share(number: float) -> str:
     return f"{100 * number:.0f} %"
 
 
-def _signed(number: float) -> str:
-    whole = round(number)
-    return f"{whole:+,}".replace("-", "\N{MINUS SIGN}") if whole else "0"
-
-
 def _sentence(previous: Edition, came: dict[str, int]) -> str:
     said = previous.content["headline"]
     forecast = (
         f"The mail of {previous.week} gave about {said['median']:,} {previous.content['unit']} "
-        f"for {_day(said['from'])} to {_day(said['to'])}, "
+        f"for {long_day(said['from'])} to {long_day(said['to'])}, "
         f"8 weeks in 10 between {said['lo80']:,} and {said['hi80']:,}"
     )
     total = sum(came.values())
@@ -121,8 +117,3 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
         return f"{forecast}. {total:,} arrived on the {len(came)} of 7 days that are published."
     place = "above" if total > said["hi80"] else "below" if total < said["lo80"] else "within"
     return f"{forecast}. {total:,} arrived, {place} that range."
-
-
-def _day(text: str) -> str:
-    day = dt.date.fromisoformat(text)
-    return f"{day.day} {day:%B %Y}"

@@ -25,7 +25,8 @@ from forecast.paths import Paths
 from service import addresses
 from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
-from service.digest import chart, words
+from service.answers.wording import FILTERS, NO_BREAK, week_name
+from service.digest import chart
 from service.digest.chart import Charts
 from service.settings import Settings
 from service.store.deliveries import Edition
@@ -100,14 +101,14 @@ class Press:
         """The mail as HTML, its styles in its elements."""
         cids = {name: self.cid(name) for name in ("light", "dark")}
         alt = chart.alt_text(self.edition.content)
-        text = _template("digest.html").render(
-            self._said(reader), css=_css(), cids=cids, alt=alt, subject=self.subject
+        text = _rendered(
+            "digest.html", self._said(reader), css=_css(), cids=cids, alt=alt, subject=self.subject
         )
         return _inliner().inline(text)
 
     def text(self, reader: Reader) -> str:
         """The mail as text, with all of the numbers."""
-        return _template("digest.txt").render(self._said(reader)).strip("\n") + "\n"
+        return _rendered("digest.txt", self._said(reader)).strip("\n") + "\n"
 
     def message(self, reader: Reader) -> EmailMessage:
         """The mail itself.
@@ -140,7 +141,7 @@ class Press:
         return {
             "e": content,
             "days": content["days"][:_DAYS],
-            "week_name": words.week_name(content["week"], content["made_at"]),
+            "week_name": week_name(content["week"], content["made_at"]),
             "reader": self._of(reader.threshold),
             "address": self._settings.address,
             "unsubscribe": self._unsubscribe(reader),
@@ -182,7 +183,7 @@ def confirmation(
     digest = hashlib.sha256(token.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
     link = f"{settings.address}/subscribe/confirm/{token}"
-    text = _template("confirm.txt").render(threshold=threshold, link=link, hours=CONFIRM_HOURS)
+    text = _rendered("confirm.txt", threshold=threshold, link=link, hours=CONFIRM_HOURS)
     message.set_content(text, cte="quoted-printable")
     return message
 
@@ -226,13 +227,13 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(words.FILTERS)
+    environment.filters.update(FILTERS)
     return environment
 
 
-@cache
-def _template(name: str) -> jinja2.Template:
-    return _environment().get_template(name)
+def _rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
+    text = _environment().get_template(name).render(*values, **others)
+    return text.replace(NO_BREAK, " ")
 
 
 @cache

@@ -13,13 +13,11 @@ from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.desk import Desk
-from service.answers.headline import per_cent
+from service.answers.wording import FILTERS, per_cent
 from service.app import create_app
 from service.context import Context
-from service.dashboard.words import FILTERS
 from service.digest.edition import gather, iso_week
 from service.digest.render import Press, Reader
-from service.digest.words import FILTERS as MAILED
 from service.jobs import refit as refits
 from service.jobs.refit import refit
 from tests.service.support import NOW, ROOT, Hand, utc
@@ -168,7 +166,7 @@ def test_the_places_that_suffice(faces: Faces) -> None:
 
 def _weekday(row: dict[str, Any]) -> str:
     """The day as the mail writes it."""
-    return str(MAILED["weekday"](row["date"]))
+    return f"{dt.date.fromisoformat(row['date']):%a %-d %b}"
 
 
 @pytest.fixture

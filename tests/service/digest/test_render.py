@@ -189,6 +189,7 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
 
 def test_text_and_html_have_all_the_numbers(press: Press) -> None:
     text = press.text(READER)
+    assert "\N{NO-BREAK SPACE}" not in text
     html = " ".join(Tags(press.html(READER)).words).replace("\xa0", " ")
     for number in numbers(press.edition.content):
         assert number in text
@@ -221,6 +222,7 @@ def test_the_mail_and_the_interface_give_the_same_numbers(mailing: Context, pres
     week = press.edition.content["totals"][0]
     assert {k: v for k, v in week.items() if k in totals[0]} == totals[0]
     text = press.text(READER)
+    assert "\N{NO-BREAK SPACE}" not in text
     for window in (1, 7):
         asked = f"{base}/exceedance?threshold=300&window={window}&horizon=7"
         assert f"{100 * client.get(asked).get_json()['p_any']:.0f} %  chance" in text

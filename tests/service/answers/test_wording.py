@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from service.answers.wording import FILTERS, per_cent, short_day, signed, week_name
+
+TODAY = dt.date(2026, 1, 9)
+
+
+def test_a_number_stays_beside_its_per_cent_sign() -> None:
+    text = "one of many words and 19 % chance of more, " * 20
+    folded = FILTERS["fold"](text)
+    lines = folded.splitlines()
+    assert len(lines) > 5
+    assert max(map(len, lines)) <= 76
+    assert not any(line.startswith("%") for line in lines)
+    assert folded.split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0, "under 1 %"), (0.005, "under 1 %"), (0.0149, "1 %"), (0.99, "99 %"), (1, "over 99 %")],
+)
+def test_a_probability_does_not_claim_too_much(p: float, text: str) -> None:
+    assert per_cent(p) == text
+    assert FILTERS["per_cent"](p) == text.replace(" ", "\xa0")
+    narrow = text.replace("under ", "<").replace("over ", ">").replace(" ", "\xa0")
+    assert FILTERS["short_per_cent"](p) == narrow
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "text"),
+    [
+        ("count", [None], "–"),
+        ("count", [1234.4], "1,234"),
+        ("day", ["2026-01-09"], "9\xa0January"),
+        ("long_day", [TODAY], "9\xa0January 2026"),
+        ("short_day", ["2025-12-31"], "31\xa0Dec"),
+        ("short_day", ["2025-12-31", TODAY], "31\xa0Dec\xa02025"),
+        ("short_day", ["2026-01-01", TODAY], "1\xa0Jan"),
+        ("weekday", ["2026-01-09"], "Fri"),
+        ("moment", ["2026-06-30T23:30:00Z"], "1\xa0July 2026, 00:30"),
+        ("moment", [dt.datetime(2026, 1, 9, 8, tzinfo=dt.UTC)], "9\xa0January 2026, 08:00"),
+        ("issued_on", ["2025-06-30T23:30:00Z", TODAY], "1\xa0Jul\xa02025"),
+        ("sentence", [" no figure since 2026-01-09."], "No figure since 9\xa0January 2026."),
+        ("signed", [1234.5], "+1,234"),
+        ("span", [{"lo80": 0, "hi80": 1234}, 80], "0 to 1,234"),
+    ],
+)
+def test_filters(name: str, arguments: list[Any], text: str) -> None:
+    assert FILTERS[name](*arguments) == text
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "last", "text"),
+    [
+        ("this_month", "2026-01-01", "2026-01-31", "January 2026"),
+        ("calendar_year", "2026-01-01", "2026-12-31", "The year 2026"),
+        ("next_7_days", "2025-12-30", "2026-01-05", "7 days, to 5 Jan 2026"),
+    ],
+)
+def test_a_period_is_named_by_its_days(period: str, first: str, last: str, text: str) -> None:
+    assert FILTERS["period"]({"period": period, "from": first, "to": last}) == text
+
+
+def test_signs_and_weeks() -> None:
+    assert [signed(n) for n in (2, -1500, 0.2, -0.2)] == ["+2", "−1,500", "0", "0"]
+    assert short_day(TODAY, names_year=True) == "9 Jan 2026"
+    # Half an hour before midnight in UTC is the next day in a British summer.
+    assert week_name("2026-W02", "2026-07-10T23:30:00Z") == (
+        "Week 2 of 2026, Saturday 11 July 2026"
+    )
