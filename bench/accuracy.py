@@ -21,7 +21,6 @@ from bench.runs import Entry, Run, run_all
 from forecast import specs
 from forecast.backtest import Protocol
 from forecast.series import DailySeries, as_day
-from service.cli.progress import counting
 from service.registry import RegistryError, declared
 from service.settings import PROJECT
 from service.sources import csv, figures
@@ -187,21 +186,13 @@ def _run(
     entries: Sequence[Entry], known: Mapping[str, DailySeries], protocol: Protocol, processes: int
 ) -> dict[str, Run]:
     """Run all, the slow ones first so that they end with the others."""
-    total = len(entries) * len(protocol.origins(known[protocol.series].data_through))
     order = sorted(entries, key=lambda entry: entry.name not in _SLOW)
 
     def done(entry: Entry, run: Run) -> None:
-        if not sys.stderr.isatty():
-            took = f"{sum(score.seconds for score in run.scores):,.0f} s"
-            click.echo(f"{entry.name}: {run.failure or took}", err=True)
+        took = f"{sum(score.seconds for score in run.scores):,.0f} s"
+        click.echo(f"{entry.name}: {run.failure or took}", err=True)
 
-    with counting("origins x forecasters", total) as tick:
-
-        def progress(finished: int) -> None:
-            for _ in range(finished):
-                tick()
-
-        return run_all(order, known, protocol, processes, progress, done)
+    return run_all(order, known, protocol, processes, done)
 
 
 if __name__ == "__main__":

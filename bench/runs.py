@@ -5,13 +5,12 @@ from __future__ import annotations
 __all__ = ["CUT", "Entry", "Run", "run_all"]
 
 import multiprocessing
-import queue
 import re
 import signal
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,16 +34,8 @@ Weather = Callable[[Day], Covariates]
 class Entry:
     """A forecaster that takes part.
 
-    Attributes
-    ----------
-    name : str
-        Its own among the entries.
-    kind : str
-        ``champion``, ``ours`` or ``peer``.
-    model : str
-        Name that its random numbers go by; two entries of one model draw the same.
-    weather : Weather | None
-        Given when it shall be told the weather.
+    Its `kind` is ``champion``, ``ours`` or ``peer``. Two entries of one `model` draw the same
+    random numbers.
     """
 
     name: str
@@ -75,71 +66,34 @@ def run_all(
     figures: Mapping[str, DailySeries],
     protocol: Protocol,
     processes: int,
-    progress: Callable[[int], None],
     done: Callable[[Entry, Run], None],
 ) -> dict[str, Run]:
-    """Run every entry, `processes` at a time, in the order given.
+    """Run every entry, `processes` at a time, in the order given; call `done` as each ends.
 
     A peer is run once and scored twice: as drawn, and cut at zero under its name and `CUT`.
-
-    Parameters
-    ----------
-    progress : callable
-        Called with the number of origins that were finished since it was called last.
-    done : callable
-        Called with each entry and its run when it ends.
     """
-    spawn = multiprocessing.get_context("spawn")
-    ticks = spawn.Queue()
     found: dict[str, Run] = {}
-    with ThreadPoolExecutor(processes) as hands:
-        waiting: dict[Future[dict[str, Run]], Entry] = {}
-        for entry in entries:
-            seen = dict(figures)
-            if entry.kind == "peer":
-                seen = {protocol.series: figures[protocol.series]}
-            waiting[hands.submit(_alone, spawn, ticks, entry, seen, protocol)] = entry
+    with ThreadPoolExecutor(processes) as threads:
+        waiting = {threads.submit(_alone, entry, figures, protocol): entry for entry in entries}
         try:
-            while waiting:
-                progress(_count(ticks))
-                for future in [future for future in waiting if future.done()]:
-                    entry = waiting.pop(future)
-                    found |= future.result()
-                    done(entry, found[entry.name])
+            for future in as_completed(waiting):
+                found |= future.result()
+                done(waiting[future], found[waiting[future].name])
         finally:
-            hands.shutdown(wait=False, cancel_futures=True)
-    progress(_count(ticks))
+            threads.shutdown(wait=False, cancel_futures=True)
     return found
 
 
-def _count(ticks: Any) -> int:
-    """Finished origins, waited for a little while."""
-    finished = 0
-    try:
-        finished += ticks.get(timeout=0.2)
-        while True:
-            finished += ticks.get_nowait()
-    except queue.Empty:
-        return finished
-
-
-def _alone(
-    spawn: Any, ticks: Any, entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol
-) -> dict[str, Run]:
-    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin, initargs=(ticks,)) as pool:
+def _alone(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> dict[str, Run]:
+    spawn = multiprocessing.get_context("spawn")
+    seen = {protocol.series: figures[protocol.series]} if entry.kind == "peer" else dict(figures)
+    # Ctrl-C ends the child at once and without a word.
+    interrupts = (signal.SIGINT, signal.SIG_DFL)
+    with ProcessPoolExecutor(1, spawn, initializer=signal.signal, initargs=interrupts) as pool:
         try:
-            return pool.submit(_run, entry, figures, protocol).result()
+            return pool.submit(_run, entry, seen, protocol).result()
         except BrokenProcessPool:
             return {entry.name: Run(failure="its process died")}
-
-
-_ticks: Any
-
-
-def _begin(ticks: Any) -> None:
-    global _ticks
-    _ticks = ticks
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> dict[str, Run]:
@@ -153,7 +107,6 @@ def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -
                     scores.setdefault(name, []).append(one)
             except FitError as error:
                 declined.append(f"{origin}: {error}")
-            _ticks.put(1)
     except ImportError as error:
         return {entry.name: Run(failure=f"cannot be loaded: {error}")}
     except Exception as error:  # one forecaster's defect must not cost the others their scores
