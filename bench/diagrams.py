@@ -8,13 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
-
-mpl.use("agg")
-
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from bench import bootstrap
 from bench.runs import CUT, Entry, Run
@@ -35,35 +31,27 @@ _PARTS: dict[str, Callable[[OriginScore], Array]] = {
 def draw(entries: Sequence[Entry], runs: Mapping[str, Run], folder: Path) -> list[Path]:
     """Draw the diagrams of all that have scores into `folder`; return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    there = [e for e in entries if runs[e.name].scores and not e.name.endswith(CUT)]
+    scored = [e for e in entries if runs[e.name].scores and not e.name.endswith(CUT)]
     figures = {
-        "pit-ours.png": _pit([e for e in there if e.kind != "peer"], runs),
-        "pit-peers.png": _pit([e for e in there if e.kind == "peer"], runs),
-        "reliability.png": _reliability(
-            [e for e in there if e.kind == "champion" or e.name in BEST_OF], runs
+        "pit-ours.png": (_pit, [e for e in scored if e.kind != "peer"]),
+        "pit-peers.png": (_pit, [e for e in scored if e.kind == "peer"]),
+        "reliability.png": (
+            _reliability,
+            [e for e in scored if e.kind == "champion" or e.name in BEST_OF],
         ),
     }
     files = []
-    for name, figure in figures.items():
-        if figure:
-            figure.savefig(folder / name, dpi=160)
-            plt.close(figure)
+    for name, (drawing, group) in figures.items():
+        if group:
             files.append(folder / name)
+            drawing(group, runs).savefig(files[-1], dpi=160)
     return files
 
 
-def _pit(group: Sequence[Entry], runs: Mapping[str, Run]) -> Any:
+def _pit(group: Sequence[Entry], runs: Mapping[str, Run]) -> Figure:
     """A row a forecaster: the share of truths in each tenth, relative to what is expected."""
-    if not group:
-        return None
-    figure, axes = plt.subplots(
-        *(len(group), len(_PARTS)),
-        figsize=(11, 1 + 1.8 * len(group)),
-        layout="constrained",
-        squeeze=False,
-        sharex=True,
-        sharey=True,
-    )
+    figure = Figure(figsize=(11, 1 + 1.8 * len(group)), layout="constrained")
+    axes = figure.subplots(len(group), len(_PARTS), squeeze=False, sharex=True, sharey=True)
     edges = np.linspace(0, 1, _BINS + 1)
     for row, entry in zip(axes, group, strict=True):
         for axis, (part, pick) in zip(row, _PARTS.items(), strict=True):
@@ -78,23 +66,24 @@ def _pit(group: Sequence[Entry], runs: Mapping[str, Run]) -> Any:
     return figure
 
 
-def _reliability(shown: Sequence[Entry], runs: Mapping[str, Run]) -> Any:
+def _reliability(group: Sequence[Entry], runs: Mapping[str, Run]) -> Figure:
     """Quantiles of days and of totals, and the probability of any arrivals on a day."""
-    if not shown:
-        return None
-    figure, axes = plt.subplots(1, 4, figsize=(13, 4), layout="constrained")
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    axes = figure.subplots(1, 4)
     parts = {"Days": lambda score: score.pit, **{k: v for k, v in _PARTS.items() if "total" in k}}
     levels = np.linspace(0, 1, 41)
-    for entry in shown:
+    for entry in group:
         scores = runs[entry.name].scores
-        style = {"label": entry.name, "linewidth": 2.4 if entry.kind == "champion" else 1.2}
+        style: dict[str, Any] = {
+            "label": entry.name,
+            "linewidth": 2.4 if entry.kind == "champion" else 1.2,
+        }
         for axis, (part, pick) in zip(axes, parts.items(), strict=False):
             shares = np.array([(pick(one)[:, None] <= levels).mean(axis=0) for one in scores])
             axis.plot(levels, shares.mean(axis=0), **style)
             axis.set(title=part, xlabel="Forecast probability", ylabel="Share at or below")
-        x, shares_came = _events(scores)
-        height, whiskers = _intervals(shares_came)
-        axes[3].errorbar(x, height, whiskers, marker="o", markersize=3.5, **style)
+        x, came = _events(scores)
+        axes[3].errorbar(x, *_intervals(came), marker="o", markersize=3.5, **style)
     axes[3].set(title="Will anyone arrive?", xlabel="Forecast probability", ylabel="Share of days")
     for axis in axes:
         axis.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=0.8)

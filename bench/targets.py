@@ -29,10 +29,25 @@ BEST_OF = ("prophet_defaults", "auto_ets", "auto_arima")
 _GROUPS = {"": "against the best peer, at most", CUT: "against the best, cut at 0, at most"}
 
 _RATIOS = {"day_1": 0.72, "days_1_7": 0.84, "total_7": 0.79, "total_28": 0.75}
-_PEOPLE = {"day_1": 51.0, "days_1_7": 72.8, "total_7": 265.0, "total_28": 618.0}
-_COVERAGE = {"cover_80_total_7": (0.70, 0.90), "cover_80_total_28": (0.70, 0.90)}
-_STRETCH_PEOPLE = {"day_1": 49.0, "days_1_7": 71.5, "total_7": 255.0, "total_28": 590.0}
-_STRETCH_COVERAGE = {"cover_80_total_7": (0.75, 0.87), "cover_80_total_28": (0.75, 0.87)}
+_WITHIN = {
+    "in people, at most": {
+        "day_1": (0, 51.0),
+        "days_1_7": (0, 72.8),
+        "total_7": (0, 265.0),
+        "total_28": (0, 618.0),
+    },
+    "coverage between": {"cover_80_total_7": (0.70, 0.90), "cover_80_total_28": (0.70, 0.90)},
+    "stretch: in people, at most": {
+        "day_1": (0, 49.0),
+        "days_1_7": (0, 71.5),
+        "total_7": (0, 255.0),
+        "total_28": (0, 590.0),
+    },
+    "stretch: coverage between": {
+        "cover_80_total_7": (0.75, 0.87),
+        "cover_80_total_28": (0.75, 0.87),
+    },
+}
 _NONE = {"day_1": 74.7, "days_1_3": 70.6, "days_1_7": 74.2, "total_7": 295.0, "total_28": 692.0}
 
 
@@ -51,19 +66,7 @@ OTHER_ENSEMBLE = _weather((0.90, 0.90, 0.95, 1.00, 1.00), 0.72, 0.90)
 
 @dataclass(frozen=True)
 class Target:
-    """One cell of the table of targets.
-
-    Attributes
-    ----------
-    group : str
-        What is asked: ``against the best peer`` and so on.
-    column : str
-    least, most : float
-        The value must lie between them, bounds included.
-    found : Interval
-    note : str
-        Such as which peer was the best.
-    """
+    """One cell of the table of targets: `found` must lie from `least` to `most`."""
 
     group: str
     column: str
@@ -85,8 +88,7 @@ class Target:
     @property
     def sure(self) -> bool:
         """Whether the whole interval of the value says the same."""
-        bounds = [bound for bound in (self.least, self.most) if bound > 0]
-        return not any(self.found.holds(bound) for bound in bounds)
+        return not any(self.found.holds(bound) for bound in (self.least, self.most) if bound > 0)
 
 
 def best_peers(runs: Mapping[str, Measured], ending: str = "") -> dict[str, str]:
@@ -116,18 +118,11 @@ def against_peers(champion: Measured, runs: Mapping[str, Measured]) -> list[Targ
 
 def within(champion: Measured) -> list[Target]:
     """The champion's scores in people, and its coverage; the stretch ones last."""
-    values = {column: bootstrap.mean(scores) for column, scores in champion.columns.items()}
-    asked: list[tuple[str, Mapping[str, tuple[float, float]]]] = [
-        ("in people, at most", _at_most(_PEOPLE)),
-        ("coverage between", _COVERAGE),
-        ("stretch: in people, at most", _at_most(_STRETCH_PEOPLE)),
-        ("stretch: coverage between", _STRETCH_COVERAGE),
-    ]
     return [
-        Target(group, column, least, most, values[column])
-        for group, bounds in asked
+        Target(group, column, least, most, bootstrap.mean(champion.columns[column]))
+        for group, bounds in _WITHIN.items()
         for column, (least, most) in bounds.items()
-        if column in values
+        if column in champion.columns
     ]
 
 
@@ -142,23 +137,17 @@ def without_weather(without: Measured) -> list[Target]:
 def with_weather(
     name: str, measured: Measured, without: Measured, bounds: Mapping[str, tuple[float, float]]
 ) -> list[Target]:
-    """Ratios of a run with weather to the same forecaster without, and its coverage.
-
-    Parameters
-    ----------
-    bounds : mapping of column to (least, most)
-    """
+    """Ratios of a run with weather to the same forecaster without, and its coverage."""
     ours, theirs = together(measured, without)
-    found = []
-    for column, (least, most) in bounds.items():
-        values = ours.columns[column]
-        is_share = column.startswith("cover")
-        value = bootstrap.mean(values) if is_share else bootstrap.ratio(
-            values, theirs.columns[column]
-        )  # fmt: skip
-        found.append(Target(name, column, least, most, value))
-    return found
-
-
-def _at_most(bounds: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    return {column: (0.0, most) for column, most in bounds.items()}
+    return [
+        Target(
+            name,
+            column,
+            least,
+            most,
+            bootstrap.mean(ours.columns[column])
+            if column.startswith("cover")
+            else bootstrap.ratio(ours.columns[column], theirs.columns[column]),
+        )
+        for column, (least, most) in bounds.items()
+    ]
