@@ -25,35 +25,39 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
-PATHS = (
-    "/v1/series/people/forecast",
-    "/v1/series/people/totals",
-    "/v1/series/people/exceedance",
-    "/v1/series/people/panel",
-    "304",
-)
-CLIENTS = 50
-ROUNDS = 6
+BASE = "/v1/series/people"
+PATHS = (f"{BASE}/forecast", f"{BASE}/totals", f"{BASE}/exceedance", f"{BASE}/panel", "304")
+CLIENTS, ROUNDS = 50, 6
+_MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 def main() -> None:
     """Start both servers, ask, print the table."""
-    options = _options()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=4)
+    parser.add_argument("--port", type=int, default=8510)
+    parser.add_argument("--var-dir", help="folder of a published database")
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
     if options.bare:
         _serve_bare()
         return
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed; the system's package manager has it")
     with tempfile.TemporaryDirectory() as folder:
-        env = _settings(folder, options)
+        env = _environment(folder, options)
         if options.var_dir is None:
             for job in ("ingest", "refit"):
-                subprocess.run(crossings(job), env=env, cwd=ROOT, check=True)
-        with _running(crossings("serve"), env, options.port) as ours:
-            bare_env = env | {"CROSSINGS_PORT": str(options.port + 1)}
-            bare_command = [sys.executable, __file__, "--bare"]
-            with _running(bare_command, bare_env, options.port + 1):
-                _measure(options, ours.pid)
+                subprocess.run(_crossings(job), env=env, cwd=ROOT, check=True)
+        bare_env = env | {"CROSSINGS_PORT": str(options.port + 1)}
+        bare_command = [sys.executable, __file__, "--bare"]
+        with (
+            _running(_crossings("serve"), env) as ours,
+            _running(bare_command, bare_env),
+        ):
+            _measure(options, ours.pid)
 
 
 def _measure(options: argparse.Namespace, pid: int) -> None:
@@ -65,7 +69,7 @@ def _measure(options: argparse.Namespace, pid: int) -> None:
     print("| asked | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     for path in PATHS:
-        url, header = (base + PATHS[0], "") if path == "304" else (base + path, "")
+        url, header = base + (PATHS[0] if path == "304" else path), ""
         with urllib.request.urlopen(url) as answer:
             size = len(answer.read())
             if path == "304":
@@ -89,36 +93,37 @@ def _wrk(url: str, seconds: int, header: str = "") -> tuple[float, float, float]
     command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", url]
     command += ["-H", header] if header else []
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    if "Non-2xx" in said and not header:
-        sys.exit(f"{url} did not answer as it should:\n{said}")
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    assert rate, said
-    percentiles = dict(re.findall(r"(50|99)%\s+([\d.]+m?u?s)", said))
-    return float(rate.group(1)), milliseconds(percentiles["50"]), milliseconds(percentiles["99"])
-
-
-def milliseconds(text: str) -> float:
-    """A time as wrk writes it."""
-    for unit, factor in (("us", 0.001), ("ms", 1.0), ("s", 1000.0)):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) * factor
-    raise ValueError(text)
+    if rate is None or ("Non-2xx" in said and not header):
+        sys.exit(f"{url} did not answer as it should:\n{said}")
+    p50, p99 = (
+        float(number) * _MILLISECONDS[unit]
+        for number, unit in re.findall(r"(?:50|99)%\s+([\d.]+)([mu]?s)", said)
+    )
+    return float(rate[1]), p50, p99
 
 
 def _memory(pid: int) -> float:
     """Resident memory in MB of the largest worker."""
-    children = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "rss="], capture_output=True, text=True, check=False
-    ).stdout.split()
+    command = ["ps", "--ppid", str(pid), "-o", "rss="]
+    children = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
     return round(max(map(int, children)) / 1024, 1) if children else 0.0
 
 
 @contextmanager
-def _running(command: list[str], env: dict[str, str], port: int) -> Iterator[subprocess.Popen]:
-    """Run a server as long as the block lasts."""
+def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server as long as the block lasts; it answers when the block begins."""
     server = subprocess.Popen(command, env=env, cwd=ROOT)
     try:
-        answers(port)
+        for _ in range(300):
+            try:
+                url = f"http://127.0.0.1:{env['CROSSINGS_PORT']}/livez"
+                urllib.request.urlopen(url, timeout=2).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        else:
+            sys.exit(f"nothing answers at port {env['CROSSINGS_PORT']}")
         yield server
     finally:
         server.send_signal(signal.SIGTERM)
@@ -145,50 +150,25 @@ def _serve_bare() -> None:
     serve(load(), make)
 
 
-def crossings(job: str) -> list[str]:
-    """The command that runs a job or a role of the service."""
+def _crossings(job: str) -> list[str]:
     return [sys.executable, "-m", "service.cli", job]
 
 
-def environment(**settings: object) -> dict[str, str]:
-    """The environment of a child: ours without any setting of the service, and then `settings`."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
+def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:
+    """The environment of both servers: ours without any setting of the service, and then these."""
+    settings = {
+        "SOURCE": "figures",
+        "VAR_DIR": options.var_dir or folder,
+        "FITTED_DIR": f"{folder}/fitted",
+        "PORT": options.port,
+        "WORKERS": options.workers,
+        "THREADS": options.threads,
+        "RATE_PER_ADDRESS": "",
+        "LOG_LEVEL": "WARNING",
+    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name}": str(value) for name, value in settings.items()}
-    return kept | {"PYTHONPATH": str(ROOT), "CROSSINGS_SOURCE": "figures"} | given
-
-
-def answers(port: int) -> None:
-    """Wait until a server on loopback says that it lives."""
-    for _ in range(300):
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise RuntimeError(f"nothing answers at port {port}")
-
-
-def _settings(folder: str, options: argparse.Namespace) -> dict[str, str]:
-    return environment(
-        VAR_DIR=options.var_dir or folder,
-        FITTED_DIR=f"{folder}/fitted",
-        PORT=options.port,
-        WORKERS=options.workers,
-        THREADS=options.threads,
-        RATE_PER_ADDRESS="",
-        LOG_LEVEL="WARNING",
-    )
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--port", type=int, default=8510)
-    parser.add_argument("--var-dir", help="folder of a published database")
-    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
-    return parser.parse_args()
+    return kept | {"PYTHONPATH": str(ROOT)} | given
 
 
 if __name__ == "__main__":
