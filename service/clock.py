@@ -6,6 +6,7 @@ __all__ = [
     "LONDON",
     "MONTHS",
     "assumed_known_at",
+    "day_columns",
     "end_of_day",
     "in_words",
     "instant",
@@ -62,6 +63,11 @@ def assumed_known_at(day: dt.date) -> dt.datetime:
 def instant(moment: dt.datetime) -> str:
     """`moment` as RFC 3339 in UTC with ``Z``, to the second."""
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def day_columns(day: dt.date) -> dict[str, str]:
+    """``time`` and ``date``: the columns that the row of a day begins with."""
+    return {"time": f"{day}T00:00:00Z", "date": day.isoformat()}
 
 
 def span_before(first: dt.date, last: dt.date, years: int) -> tuple[dt.date, dt.date]:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from forecast.paths import Paths, bound_names
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
+from service.clock import day_columns
 
 Level: TypeAlias = Literal[50, 80, 90, 95, 99]
 LEVELS: tuple[int, ...] = get_args(Level)
@@ -35,8 +36,7 @@ def bands(ahead: Ahead, horizon: int, levels: Sequence[int]) -> list[dict[str, A
     columns = _columns(ahead.paths, levels)
     return [
         {
-            "time": f"{day}T00:00:00Z",
-            "date": str(day),
+            **day_columns(day),
             "horizon_days": at + 1,
         }
         | {name: values[at] for name, values in columns.items()}

@@ -14,6 +14,7 @@ from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
 from service.answers.checks import check_number, check_whole
+from service.clock import day_columns
 
 
 def capacity(
@@ -64,8 +65,7 @@ def capacity(
     }
     rows = [
         {
-            "time": f"{day}T00:00:00Z",
-            "date": str(day),
+            **day_columns(day),
             "horizon_days": begin + at + 1,
         }
         | {name: values[at].item() for name, values in columns.items()}

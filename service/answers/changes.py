@@ -9,6 +9,7 @@ from typing import Any
 
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotFound
+from service.clock import day_columns
 from service.store import notes
 from service.store.database import Connection
 
@@ -66,7 +67,7 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
         at = [(note, (day - dt.date.fromisoformat(note["from"])).days) for note in chain]
         oldest, where = at[-1]
         rows.append(
-            {"time": f"{day}T00:00:00Z", "date": str(day), "before": oldest["before"][where]}
+            {**day_columns(day), "before": oldest["before"][where]}
             | {c: round(sum(_share(note, c, i) for note, i in at), 3) for c in causes}
             | {"after": chain[0]["after"][at[0][1]]}
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.answers.ahead import Ahead
 from service.answers.checks import MOST_THRESHOLD, check_whole
+from service.clock import day_columns
 
 
 def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[str, Any]:
@@ -31,8 +32,7 @@ def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[
     days = near.dates.tolist()
     rows = [
         {
-            "time": f"{days[at]}T00:00:00Z",
-            "date": str(days[at]),
+            **day_columns(days[at]),
             "to": str(days[at + window - 1]),
             "horizon_days": ahead.skipped + at + 1,
             "p_above": chance,

@@ -8,6 +8,7 @@ from typing import Any
 
 from service.answers.desk import Desk, View
 from service.answers.errors import NotFound
+from service.clock import day_columns
 from service.store import notes
 
 SPANS = (1, 7, 28)
@@ -41,7 +42,7 @@ def explanation(desk: Desk, view: View) -> dict[str, Any]:
         last = view.paths.dates[length - 1]
         raise NotFound(f"issue {view.issue.issue_id} explains days to {last}, not {ahead.first}")
     rows = [
-        {"time": f"{day}T00:00:00Z", "date": str(day), "horizon_days": at + 1, "yearly_mean": base}
+        {**day_columns(day), "horizon_days": at + 1, "yearly_mean": base}
         | {_key(name): share[at] for name, share in factors.items()}
         | {"mean": mean[at], "note": ahead.note(day)}
         for at, day in enumerate(view.paths.dates[begin:length].tolist(), start=begin)

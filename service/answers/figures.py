@@ -9,7 +9,7 @@ from typing import Any
 
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import instant
+from service.clock import day_columns, instant
 from service.store import observations
 from service.store.observations import AsOf
 
@@ -46,8 +46,7 @@ def figures(
             raise NotReady("no figures are stored yet")
     return [
         {
-            "time": f"{row.date}T00:00:00Z",
-            "date": row.date.isoformat(),
+            **day_columns(row.date),
             "value": row.value,
             "source": row.source,
             "known_at": instant(row.known_at),

@@ -13,6 +13,7 @@ from service.answers.ahead import Ahead
 from service.answers.bands import bands
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
+from service.clock import day_columns
 from service.store import observations
 from service.store.observations import AsOf
 
@@ -58,6 +59,4 @@ def panel(
         day = dt.date.fromisoformat(ahead["date"])
         if day >= first:
             rows[day] = rows.get(day, _EMPTY) | {name: ahead[name] for name in COLUMNS[3:]}
-    return [
-        {"time": f"{day}T00:00:00Z", "date": day.isoformat()} | rows[day] for day in sorted(rows)
-    ]
+    return [day_columns(day) | rows[day] for day in sorted(rows)]

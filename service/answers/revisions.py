@@ -7,7 +7,7 @@ __all__ = ["COLUMNS", "revisions"]
 from typing import Any
 
 from service.answers.desk import Desk
-from service.clock import instant
+from service.clock import day_columns, instant
 from service.store import revisions as store
 
 COLUMNS = (
@@ -34,8 +34,7 @@ def revisions(desk: Desk, series_id: str) -> dict[str, Any]:
         found = store.revisions(connection, series_id)
     rows = [
         {
-            "time": f"{one.date}T00:00:00Z",
-            "date": one.date.isoformat(),
+            **day_columns(one.date),
             "value_before": one.value_before,
             "value": one.value,
             "source_before": one.source_before,

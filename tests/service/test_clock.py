@@ -7,6 +7,7 @@ import pytest
 from service.clock import (
     LONDON,
     assumed_known_at,
+    day_columns,
     end_of_day,
     instant,
     seconds_left,
@@ -100,3 +101,11 @@ def test_how_much_is_left_of_a_day_that_may_have_23_or_25_hours(
     moment: dt.datetime, seconds: int
 ) -> None:
     assert seconds_left(moment) == seconds
+
+
+def test_the_row_of_a_day_begins_with_its_time_and_date() -> None:
+    day = dt.date(2026, 1, 9)
+    assert list(day_columns(day).items()) == [
+        ("time", "2026-01-09T00:00:00Z"),
+        ("date", "2026-01-09"),
+    ]
