@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from bench import report, weather
+from bench import diagrams, report, weather
 from bench.peers import PEERS, missing
 from bench.runs import Entry, Run, run_all
 from forecast import specs
@@ -84,9 +84,15 @@ def main(
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
         protocol = _quick(protocol)
-    known = _figures(data)
+    try:
+        known = csv.read(data, ("people",)) if data else figures.read()
+    except SourceError as error:
+        raise click.UsageError(str(error)) from error
     entries = _entries(models, models_dir)
-    sets = _drivers(weather_files)
+    try:
+        sets = [weather.read(history, forecasts) for history, forecasts in weather_files]
+    except SourceError as error:
+        raise click.UsageError(f"--weather: {error}") from error
     if not protocol.origins(known[protocol.series].data_through):
         raise click.UsageError(
             f"expected an origin with {protocol.horizon} days of figures after it, found none: "
@@ -106,7 +112,13 @@ def main(
             targets=[*result.targets, *told],
             remarks=[*result.remarks, *([remark] if remark else [])],
         )
-    _keep(result, out, to)
+    if to:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(json.dumps(report.as_json(result), indent=1) + "\n", "utf-8")
+        print(f"\nwritten: {to}")
+    if out:
+        for path in diagrams.draw(result.entries, result.runs, out):
+            print(f"drawn: {path}")
     print(f"\n{time.monotonic() - began:,.0f} s in all, {processes} processes at a time.")
     if any(run.failure for run in result.runs.values()):
         sys.exit(1)
@@ -120,25 +132,6 @@ def _quick(protocol: Protocol) -> Protocol:
         every=max(span // 3 // protocol.every, 1) * protocol.every,
         paths=min(protocol.paths, 200),
     )
-
-
-def _keep(result: report.Result, out: Path | None, to: Path | None) -> None:
-    if to:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_text(json.dumps(report.as_json(result), indent=1) + "\n", "utf-8")
-        print(f"\nwritten: {to}")
-    if out:
-        from bench import diagrams
-
-        for path in diagrams.draw(result.entries, result.runs, out):
-            print(f"drawn: {path}")
-
-
-def _figures(data: Path | None) -> dict[str, DailySeries]:
-    try:
-        return csv.read(data, ("people",)) if data else figures.read()
-    except SourceError as error:
-        raise click.UsageError(str(error)) from error
 
 
 def _entries(asked: str, folder: Path) -> list[Entry]:
@@ -173,13 +166,6 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
         for name in dict.fromkeys([*ours, *there, *PEERS])
         if name in wanted
     ]
-
-
-def _drivers(files: Sequence[tuple[Path, Path]]) -> list[weather.Drivers]:
-    try:
-        return [weather.read(history, forecasts) for history, forecasts in files]
-    except SourceError as error:
-        raise click.UsageError(f"--weather: {error}") from error
 
 
 def _run(

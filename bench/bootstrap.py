@@ -40,28 +40,22 @@ def block_length(n: int) -> int:
 
 
 def resample(n: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
-    """Draw `resamples` times `n` places in blocks, the end followed by the beginning.
-
-    Returns
-    -------
-    ndarray, shape (resamples, n)
+    """Draw `resamples` times `n` places in circular blocks, shape (resamples, n).
 
     References
     ----------
-    Circular blocks: Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
+    Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
     """
     length = block_length(n)
     blocks = -(-n // length)
     starts = rng.integers(0, n, size=(resamples, blocks, 1))
     places = (starts + np.arange(length)) % n  # (resamples, blocks, length)
-    drawn: npt.NDArray[np.int64] = places.reshape(resamples, blocks * length)[:, :n]
-    return drawn
+    return np.asarray(places.reshape(resamples, blocks * length)[:, :n])
 
 
 def mean(values: Array) -> Interval:
     """Average of `values`, shape (n_origins,), one an origin."""
-    drawn = _means(values)
-    return _interval(float(values.mean()), drawn)
+    return _interval(float(values.mean()), _means(values))
 
 
 def ratio(ours: Array, theirs: Array) -> Interval:

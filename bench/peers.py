@@ -57,18 +57,7 @@ class RawPaths:
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer's method.
-
-    Attributes
-    ----------
-    title : str
-    packages : tuple of str
-        What it needs.
-    learn : callable
-        (series, extras) -> Draw.
-    extras : dict
-        Keyword arguments for `learn`.
-    """
+    """A peer: the `packages` it needs, and how it learns from a series, given the `extras`."""
 
     title: str
     packages: tuple[str, ...]

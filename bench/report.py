@@ -20,7 +20,6 @@ from importlib import metadata
 from typing import Any
 
 from bench import bootstrap, targets
-from bench.bootstrap import Interval
 from bench.measures import COVERAGE, CRPS, Measured, measure, together
 from bench.runs import CUT, Entry, Run
 from forecast.backtest import Protocol
@@ -159,32 +158,29 @@ def _versions() -> dict[str, str]:
 
 def as_json(result: Result) -> dict[str, Any]:
     """Everything that was measured, each origin on its own too."""
+    forecasters = {}
+    for entry in result.entries:
+        run, measured = result.runs[entry.name], result.measured.get(entry.name)
+        columns = measured.columns if measured else {}
+        forecasters[entry.name] = {
+            "title": entry.title,
+            "kind": entry.kind,
+            "seconds_per_origin": run.seconds,
+            "peak_mb": run.peak_mb,
+            "declined": run.declined,
+            "failure": run.failure,
+            "mean": {name: float(values.mean()) for name, values in columns.items()},
+            "origins": list(measured.origins) if measured else [],
+            "per_origin": {name: values.tolist() for name, values in columns.items()},
+        }
     return {
         "protocol": asdict(result.protocol) | {"crps_estimator": CRPS_ESTIMATOR},
         "versions": _versions(),
-        "forecasters": {
-            entry.name: _of(entry, result.runs[entry.name], result.measured.get(entry.name))
-            for entry in result.entries
-        },
+        "forecasters": forecasters,
         "targets": [
             asdict(target) | {"met": target.met, "sure": target.sure} for target in result.targets
         ],
         "remarks": list(result.remarks),
-    }
-
-
-def _of(entry: Entry, run: Run, measured: Measured | None) -> dict[str, Any]:
-    columns = measured.columns if measured else {}
-    return {
-        "title": entry.title,
-        "kind": entry.kind,
-        "seconds_per_origin": run.seconds,
-        "peak_mb": run.peak_mb,
-        "declined": run.declined,
-        "failure": run.failure,
-        "mean": {name: float(values.mean()) for name, values in columns.items()},
-        "origins": list(measured.origins) if measured else [],
-        "per_origin": {name: values.tolist() for name, values in columns.items()},
     }
 
 
@@ -235,16 +231,13 @@ def target_rows(judged: Sequence[targets.Target]) -> list[list[str]]:
     """Every target, and whether it is met; and whether its interval says the same."""
     rows = [["target", "column", "bound", "found", f"{bootstrap.LEVEL} % interval", "", "surely"]]
     for target in judged:
-        number = _person if target.least == 0 and target.most > 2 else _ratio
-        bound = number(target.most)
-        if target.least:
-            bound = f"{_share(target.least)}-{_share(target.most)}"
-        found = target.found
+        found, number = target.found, _tenths if target.least == 0 and target.most > 2 else _ratio
+        bounds = f"{_share(target.least)}-{_share(target.most)}"
         rows.append(
             [
                 target.group + (f" ({target.note})" if target.note else ""),
                 _TITLES[target.column],
-                bound,
+                bounds if target.least else number(target.most),
                 number(found.value),
                 f"{number(found.lo)}-{number(found.hi)}",
                 "met" if target.met else "MISSED",
@@ -268,21 +261,16 @@ def _compared(ours: Measured, theirs: Measured, column: str) -> str:
     if column not in ours.columns or not ours.origins:
         return "–"
     found = bootstrap.ratio(ours.columns[column], theirs.columns[column])
-    return f"{_ratio(found.value)} ({_ratio(found.lo)}-{_ratio(found.hi)}) {_verdict(found)}"
-
-
-def _verdict(found: Interval) -> str:
-    """An interval that holds 1 lets nobody win."""
-    if found.holds(1.0):
-        return "="
-    return "<" if found.hi < 1 else ">"
+    # An interval that holds 1 lets nobody win.
+    verdict = "=" if found.holds(1.0) else "<" if found.hi < 1 else ">"
+    return f"{_ratio(found.value)} ({_ratio(found.lo)}-{_ratio(found.hi)}) {verdict}"
 
 
 def _people(value: float) -> str:
     return f"{value:,.1f}" if value < 150 else f"{value:,.0f}"
 
 
-def _person(value: float) -> str:
+def _tenths(value: float) -> str:
     return f"{value:,.1f}"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["Drivers", "WeatherAt", "entries", "judge", "protocol_of", "read"]
+__all__ = ["Drivers", "entries", "judge", "protocol_of", "read"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from bench import targets
 from bench.measures import measure
 from bench.runs import Entry, Run
 from forecast.backtest import Protocol
-from forecast.covariates import Covariates, CovariateTable
-from forecast.series import ONE_DAY, Day
+from forecast.covariates import CovariateTable
+from forecast.series import ONE_DAY
 from service.sources import covariates as covariates_file
 
 _PERFECT_DAYS = 7
@@ -27,18 +28,6 @@ class Drivers:
 
     name: str
     table: CovariateTable
-
-
-@dataclass(frozen=True, eq=False)
-class WeatherAt:
-    """The drivers at an origin, at most `days` ahead."""
-
-    table: CovariateTable
-    days: int
-
-    def __call__(self, origin: Day) -> Covariates:
-        """History up to `origin`, and the members issued then or, without an archive, what came."""
-        return self.table.at(origin, self.days)
 
 
 def read(history: Path, forecasts: Path) -> Drivers:
@@ -66,9 +55,9 @@ def protocol_of(drivers: Drivers, paths: int, seed: int) -> Protocol:
 
 def entries(champion: Entry, sets: Sequence[Drivers], horizon: int) -> list[Entry]:
     """The champion without weather, with the first drivers as they came, and each as forecast."""
-    perfect = WeatherAt(replace(sets[0].table, archive=None), _PERFECT_DAYS)
+    perfect = partial(replace(sets[0].table, archive=None).at, horizon=_PERFECT_DAYS)
     runs = {"none": None, f"perfect {sets[0].name}": perfect}
-    runs |= {f"ensemble {one.name}": WeatherAt(one.table, horizon) for one in sets}
+    runs |= {f"ensemble {one.name}": partial(one.table.at, horizon=horizon) for one in sets}
     return [
         replace(champion, name=name, title=name, kind="ours", weather=weather)
         for name, weather in runs.items()
