@@ -15,8 +15,9 @@ __all__ = [
     "without_weather",
 ]
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from bench import bootstrap
 from bench.bootstrap import Interval
@@ -26,41 +27,36 @@ from bench.runs import CUT
 BEST_OF = ("prophet_defaults", "auto_ets", "auto_arima")
 """The best of these in the same run, column by column, is the best peer."""
 
+Bounds: TypeAlias = Mapping[str, tuple[float, float]]
+"""Least and most of each column."""
+
 _GROUPS = {"": "against the best peer, at most", CUT: "against the best, cut at 0, at most"}
 
 _RATIOS = {"day_1": 0.72, "days_1_7": 0.84, "total_7": 0.79, "total_28": 0.75}
+
+
+def _most(**bounds: float) -> Bounds:
+    return {column: (0.0, most) for column, most in bounds.items()}
+
+
+def _covers(least: float, most: float) -> Bounds:
+    return {"cover_80_total_7": (least, most), "cover_80_total_28": (least, most)}
+
+
+def _weather(most: Sequence[float], covers: Bounds) -> Bounds:
+    return {**_most(**dict(zip(_NONE, most, strict=True))), **covers}
+
+
 _WITHIN = {
-    "in people, at most": {
-        "day_1": (0, 51.0),
-        "days_1_7": (0, 72.8),
-        "total_7": (0, 265.0),
-        "total_28": (0, 618.0),
-    },
-    "coverage between": {"cover_80_total_7": (0.70, 0.90), "cover_80_total_28": (0.70, 0.90)},
-    "stretch: in people, at most": {
-        "day_1": (0, 49.0),
-        "days_1_7": (0, 71.5),
-        "total_7": (0, 255.0),
-        "total_28": (0, 590.0),
-    },
-    "stretch: coverage between": {
-        "cover_80_total_7": (0.75, 0.87),
-        "cover_80_total_28": (0.75, 0.87),
-    },
+    "in people, at most": _most(day_1=51.0, days_1_7=72.8, total_7=265.0, total_28=618.0),
+    "coverage between": _covers(0.70, 0.90),
+    "stretch: in people, at most": _most(day_1=49.0, days_1_7=71.5, total_7=255.0, total_28=590.0),
+    "stretch: coverage between": _covers(0.75, 0.87),
 }
-_NONE = {"day_1": 74.7, "days_1_3": 70.6, "days_1_7": 74.2, "total_7": 295.0, "total_28": 692.0}
-
-
-def _weather(
-    ratios: tuple[float, ...], least: float, most: float
-) -> dict[str, tuple[float, float]]:
-    bounds = {column: (0.0, ratio) for column, ratio in zip(_NONE, ratios, strict=True)}
-    return bounds | {f"cover_80_total_{days}": (least, most) for days in (7, 28)}
-
-
-PERFECT = _weather((0.72, 0.64, 0.60, 0.64, 0.96), 0.75, 0.87)
-ENSEMBLE = _weather((0.73, 0.69, 0.76, 0.80, 0.98), 0.75, 0.87)
-OTHER_ENSEMBLE = _weather((0.90, 0.90, 0.95, 1.00, 1.00), 0.72, 0.90)
+_NONE = _most(day_1=74.7, days_1_3=70.6, days_1_7=74.2, total_7=295.0, total_28=692.0)
+PERFECT = _weather((0.72, 0.64, 0.60, 0.64, 0.96), _covers(0.75, 0.87))
+ENSEMBLE = _weather((0.73, 0.69, 0.76, 0.80, 0.98), _covers(0.75, 0.87))
+OTHER_ENSEMBLE = _weather((0.90, 0.90, 0.95, 1.00, 1.00), _covers(0.72, 0.90))
 """Least and most of each column with weather: ratios to the run without, and coverage."""
 
 
@@ -118,36 +114,30 @@ def against_peers(champion: Measured, runs: Mapping[str, Measured]) -> list[Targ
 
 def within(champion: Measured) -> list[Target]:
     """The champion's scores in people, and its coverage; the stretch ones last."""
-    return [
-        Target(group, column, least, most, bootstrap.mean(champion.columns[column]))
-        for group, bounds in _WITHIN.items()
-        for column, (least, most) in bounds.items()
-        if column in champion.columns
-    ]
+    return [one for group, bounds in _WITHIN.items() for one in _means(group, champion, bounds)]
 
 
 def without_weather(without: Measured) -> list[Target]:
     """The champion without weather, in people."""
+    return _means("none, at most", without, _NONE)
+
+
+def _means(group: str, measured: Measured, bounds: Bounds) -> list[Target]:
     return [
-        Target("none, at most", column, 0, most, bootstrap.mean(without.columns[column]))
-        for column, most in _NONE.items()
+        Target(group, column, least, most, bootstrap.mean(measured.columns[column]))
+        for column, (least, most) in bounds.items()
+        if column in measured.columns
     ]
 
 
-def with_weather(
-    name: str, measured: Measured, without: Measured, bounds: Mapping[str, tuple[float, float]]
-) -> list[Target]:
+def with_weather(name: str, measured: Measured, without: Measured, bounds: Bounds) -> list[Target]:
     """Ratios of a run with weather to the same forecaster without, and its coverage."""
     ours, theirs = together(measured, without)
-    return [
+    ratios = [
         Target(
-            name,
-            column,
-            least,
-            most,
-            bootstrap.mean(ours.columns[column])
-            if column.startswith("cover")
-            else bootstrap.ratio(ours.columns[column], theirs.columns[column]),
+            name, column, least, most, bootstrap.ratio(ours.columns[column], theirs.columns[column])
         )
         for column, (least, most) in bounds.items()
+        if column in _NONE
     ]
+    return ratios + _means(name, ours, {c: b for c, b in bounds.items() if c not in _NONE})
