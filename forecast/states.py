@@ -10,6 +10,9 @@ from typing import Any
 from forecast.forecasters.base import Fitted, State
 from forecast.specs import FAMILIES
 
+# A state has the name of its family, and none of a module, which may move.
+_NAMES = {place: name for name, place in FAMILIES.items()}
+
 
 class StateError(ValueError):
     """A state of a family, or of a form, that this version does not know."""
@@ -17,7 +20,8 @@ class StateError(ValueError):
 
 def dump(fitted: Fitted) -> State:
     """Return the state of `fitted`, its family named in it."""
-    family = type(fitted).__module__.rpartition(".")[2]
+    kind = type(fitted)
+    family = _NAMES[f"{kind.__module__}:{kind.__name__.removeprefix('Fitted')}"]
     values, arrays = fitted.to_state()
     return {"family": family, "values": values}, arrays
 

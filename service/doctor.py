@@ -124,7 +124,7 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
         revision, head = opened.pending()
         said = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
         yield from _guarded("database", lambda: _state(opened, said))
-        yield _migrations(revision, head, opened.is_known(revision))
+        yield _migrations(revision, head, "" if opened.is_known(revision) else opened.remedy())
         with opened.reading() as connection:
             has_tables = vitals.has_tables(connection)
         if has_tables:
@@ -149,16 +149,16 @@ def _state(database: Database, said: str) -> Iterator[Finding]:
         yield Finding("clock of the database", FAIL if remedy else OK, said, remedy)
 
 
-def _migrations(now: str | None, head: str | None, is_known: bool) -> Finding:
+def _migrations(now: str | None, head: str | None, unknown: str) -> Finding:
     if now == head:
         return Finding("migrations", OK, f"at {now}, as this version wants")
     if now is None:
         return Finding("migrations", WARN, "no tables yet", "`crossings run` makes and fills them")
     said = f"at {now}, this version wants {head}"
-    if is_known:
-        remedy = "back it up by the version before; any command of this one migrates it"
-        return Finding("migrations", WARN, said, remedy)
-    return Finding("migrations", FAIL, said, "run the version that made it, or a newer one")
+    if unknown:
+        return Finding("migrations", FAIL, said, unknown)
+    remedy = "back it up by the version before; any command of this one migrates it"
+    return Finding("migrations", WARN, said, remedy)
 
 
 def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:

@@ -17,17 +17,27 @@ from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from forecast.specs import Spec, SpecError, closure, published, reads_covariates
+from forecast.specs import FAMILIES, Spec, SpecError, closure, published, reads_covariates
 from service.clock import instant, utc_now
 from service.jobs.drivers import Drivers
 from service.jobs.fitting import Order, fitted
 from service.jobs.folders import without_folders
 from service.jobs.steps import step
-from service.registry import Metadata, RegistryError, Version, find, load, prune, save
+from service.registry import (
+    Metadata,
+    RegistryError,
+    Version,
+    code_hash,
+    find,
+    load,
+    newest,
+    prune,
+    save,
+)
 from service.settings import Settings
 from service.store.observations import fingerprint
 
-_PACKAGES = ("channel-crossings-forecast", "numpy", "scipy", "statsmodels", "prophet")
+_PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
 _log = logging.getLogger(__name__)
 
 
@@ -131,6 +141,10 @@ def _one(
             return version, load(version), True
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
+    declaration = declaration_hash(name, specs)
+    before = newest(root, name)
+    if before is not None and before.metadata.declaration != declaration:
+        _log.info("the declaration or the code of %s changed: it is fitted anew", name)
     now = utc_now()
     found, fitting = fitted(Order(name, specs, figures, covariates), settings)
     metadata = Metadata(
@@ -139,6 +153,7 @@ def _one(
         as_of=instant(now),
         fitted_at=instant(now),
         training_hash=training,
+        declaration=declaration,
         seconds=fitting.seconds,
         packages={package: packages.version(package) for package in _PACKAGES},
         spec=asdict(specs[name]),
@@ -156,10 +171,12 @@ def _one(
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
-    """Hash of a declaration, its members' and the program: equal hashes, the same model."""
+    """Hash of a declaration, its members' and their code: equal hashes, the same model."""
+    members = closure(name, specs)
     text = json.dumps(
         {
-            "specs": [asdict(spec) for spec in closure(name, specs)],
+            "specs": [asdict(spec) for spec in members],
+            "code": [code_hash(FAMILIES[spec.family].partition(":")[0]) for spec in members],
             "packages": [packages.version(package) for package in _PACKAGES],
         },
         sort_keys=True,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["changes", "explanation"]
+__all__ = ["Before", "changes", "explanation", "read_before"]
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,39 @@ _YEAR_DAYS = 365
 _PLACES = 3
 Array = npt.NDArray[np.float64]
 Fit = Callable[[Mapping[str, DailySeries], Covariates | None], Joint]
+
+
+@dataclass(frozen=True, eq=False)
+class Before:
+    """The issues that are the newest but for the one that is being made, read in one go.
+
+    Attributes
+    ----------
+    issues, figures, paths : dict by series_id
+        The issues, what they were made of, and the paths of their champions.
+    declaration : str or None
+        Hash of the leading issue's champion.
+    """
+
+    issues: dict[str, Issue]
+    figures: dict[str, DailySeries]
+    paths: dict[str, Paths]
+    declaration: str | None
+
+
+def read_before(connection: Connection, figures: Mapping[str, DailySeries]) -> Before | None:
+    """The newest issues of the series of `figures`; None unless each has one."""
+    newest = {name: issues.latest(connection, name) for name in figures}
+    found = {name: issue for name, issue in newest.items() if issue is not None}
+    if len(found) < len(figures):
+        return None
+    paths = {name: issues.paths(connection, one, one.champion) for name, one in found.items()}
+    return Before(
+        found,
+        {name: grounds.of(connection, one) for name, one in found.items()},
+        {name: one for name, one in paths.items() if one is not None},
+        grounds.declaration(connection, found[joint.leading(figures)]),
+    )
 
 
 def explanation(
@@ -77,8 +111,7 @@ def explanation(
 
 
 def changes(
-    connection: Connection,
-    before: Mapping[str, Issue],
+    before: Before,
     fit: Fit,
     champion: tuple[str, str],
     paths: Mapping[str, Paths],
@@ -95,8 +128,8 @@ def changes(
 
     Parameters
     ----------
-    before : mapping of series_id to Issue
-        The newest issues but for the one that is being made.
+    before : Before
+        As it was read: no connection is held while the champion is fitted.
     fit : callable
         (figures, covariates) -> the champion fitted to them.
     champion : (name, hash of its declaration)
@@ -114,14 +147,14 @@ def changes(
     """
     name, declaration = champion
     leading = joint.leading(figures)
-    lead = before[leading]
-    then = {series_id: grounds.of(connection, before[series_id]) for series_id in figures}
+    lead = before.issues[leading]
+    then = before.figures
     now = {series_id: one.upto(lead.data_through) for series_id, one in figures.items()}
     n_paths, horizon = paths[leading].n_paths, paths[leading].horizon
     # Drawn alike and from the same seed, or chance itself would look like a cause.
     drawn_as = (name, declaration, seed, n_paths, joint.drawn_days(horizon))
     same_model = drawn_as == (
-        *(lead.champion, grounds.declaration(connection, lead)),
+        *(lead.champion, before.declaration),
         *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
     )
     revised = observations.fingerprint(then.values()) != observations.fingerprint(now.values())
@@ -139,11 +172,10 @@ def changes(
     causes = [c for c in notes.CAUSES if c != "weather" or before_it or after_it]
     days = waiting + COMPARED_DAYS
     found = {}
-    for series_id, issue in before.items():
+    for series_id, issue in before.issues.items():
         if series_id not in paths:
             continue
-        old = issues.paths(connection, issue, issue.champion)
-        assert old is not None  # the champion is always in its issue
+        old = before.paths[series_id]
         target = paths[series_id]
         after = {
             "model": after_model,

@@ -20,7 +20,7 @@ from service.context import Context
 from service.jobs.drivers import Drivers, as_known
 from service.jobs.fits import Fits, declaration_hash
 from service.jobs.fitting import Order, fitted
-from service.jobs.notes import changes, explanation
+from service.jobs.notes import changes, explanation, read_before
 from service.jobs.record import JobError
 from service.store import grounds, issues, notes, runs
 from service.store.database import Connection, DatabaseError
@@ -124,15 +124,14 @@ def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str
     try:
         said[notes.EXPLANATION] = explanation(fit.fitted, fit.paths, figures, seed, draft.waiting)
         with context.database.reading() as connection:
-            found = {name: issues.latest(connection, name) for name in figures}
-            before = {name: issue for name, issue in found.items() if issue is not None}
-            if len(before) == len(figures):
-                model = champion, declared_as
-                weather = _weather(connection, draft, before[joint.leading(figures)])
-                said[notes.CHANGES] = changes(
-                    *(connection, before, again, model, fit.paths, figures, seed),
-                    *(draft.waiting, weather),
-                )
+            before = read_before(connection, figures)
+            lead = before and before.issues[joint.leading(figures)]
+            weather = _weather(connection, draft, lead) if lead else (None, None)
+        if before:
+            model = champion, declared_as
+            said[notes.CHANGES] = changes(
+                before, again, model, fit.paths, figures, seed, draft.waiting, weather
+            )
     except DatabaseError:
         raise
     except Exception:  # a defect here must not cost anybody the forecast

@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
 from forecast import joint
 from forecast.series import DailySeries, as_date
@@ -18,7 +17,7 @@ from service.clock import uk_day, utc_now
 from service.context import Context
 from service.jobs.champion import wanted
 from service.jobs.drivers import Drivers, drivers
-from service.jobs.fits import Fits, fit_all
+from service.jobs.fits import Fits, declaration_hash, fit_all
 from service.jobs.publish import Draft, publish
 from service.jobs.record import JobError, Outcome, perform
 from service.jobs.steps import step
@@ -145,7 +144,7 @@ def _inputs_hash(
     decides = {
         "figures": observations.fingerprint(figures.values()),
         "champion": champion,
-        "models": [asdict(spec) for spec in specs.values()],
+        "models": {name: declaration_hash(name, specs) for name in specs},
         "draw": [settings.paths, settings.horizon, settings.seed],
     }
     if weather.covariates is not None:

@@ -5,10 +5,12 @@ __all__ = [
     "Metadata",
     "RegistryError",
     "Version",
+    "code_hash",
     "declared",
     "find",
     "load",
     "named",
+    "newest",
     "prune",
     "read_aliases",
     "save",
@@ -16,6 +18,7 @@ __all__ = [
 ]
 
 from service.registry.aliases import Aliases, read_aliases, write_aliases
+from service.registry.code import code_hash
 from service.registry.declared import declared
 from service.registry.errors import RegistryError
-from service.registry.versions import Metadata, Version, find, load, named, prune, save
+from service.registry.versions import Metadata, Version, find, load, named, newest, prune, save

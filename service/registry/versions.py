@@ -6,7 +6,18 @@ never objects), ``metadata.json`` and ``scores.json``.
 
 from __future__ import annotations
 
-__all__ = ["FORMAT", "Metadata", "Version", "examine", "find", "load", "named", "prune", "save"]
+__all__ = [
+    "FORMAT",
+    "Metadata",
+    "Version",
+    "examine",
+    "find",
+    "load",
+    "named",
+    "newest",
+    "prune",
+    "save",
+]
 
 import contextlib
 import datetime as dt
@@ -42,6 +53,8 @@ class Metadata:
         Of the declaration and the figures: equal hashes, equal fits.
     packages : dict of str to str
         Versions of what computed it.
+    declaration : str
+        Hash of the declaration and of the code; empty where it was not yet kept.
     """
 
     model: str
@@ -53,6 +66,7 @@ class Metadata:
     packages: dict[str, str]
     spec: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
+    declaration: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +134,11 @@ def find(root: Path, model: str, training_hash: str) -> Version | None:
         if version.metadata.training_hash == training_hash:
             return version
     return None
+
+
+def newest(root: Path, model: str) -> Version | None:
+    """The newest version of `model`, whatever it was fitted to; None when there is none."""
+    return next(iter(_versions(root, model)), None)
 
 
 def named(root: Path, model: str, name: str) -> Version | None:

@@ -184,13 +184,13 @@ class Database:
             now = MigrationContext.configure(connection).get_current_revision()
             if now == script.get_current_head():
                 return
+            if now is not None:
+                self._require_known(now)
         with self.writing() as connection:
             self._wait_for_turn(connection)
             now = MigrationContext.configure(connection).get_current_revision()
             if now == script.get_current_head():
                 return
-            if now is not None:
-                _require_known(now, "the database")
             _upgrade(connection, "head")
         _log.info("database migrated from %s to %s", now, script.get_current_head())
 
@@ -207,6 +207,19 @@ class Database:
         script = ScriptDirectory.from_config(_alembic())
         return revision in {one.revision for one in script.walk_revisions()}
 
+    def remedy(self) -> str:
+        """What to do with a database whose migration this version does not have."""
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
+        return f"run the version that made it, or {empty} to start anew"
+
+    def _require_known(self, revision: str) -> None:
+        if not self.is_known(revision):
+            raise DatabaseError(
+                f"the database is at migration {revision}, which this version does not have: "
+                f"{self.remedy()}"
+            )
+
     @contextmanager
     def renewing(self, revision: str) -> Iterator[sa.Connection]:
         """A transaction over our tables, dropped and made anew; when it fails all is as it was.
@@ -216,12 +229,11 @@ class Database:
         DatabaseError
             If `revision`, at which the rows were read, is not that of this version.
         """
-        _require_known(revision, "the backup")
         head = ScriptDirectory.from_config(_alembic()).get_current_head()
         if revision != head:
             raise DatabaseError(
                 f"the backup is at migration {revision}, this version at {head}: "
-                "restore it with the version that made it, and then upgrade"
+                "restore it with the version that made it"
             )
         with self.writing() as connection:
             self._wait_for_turn(connection)
@@ -320,14 +332,6 @@ def _one_line() -> Iterator[None]:
         raise
     except sa.exc.TimeoutError as error:
         raise Unavailable("database: every connection is in use") from error
-
-
-def _require_known(revision: str, whose: str) -> None:
-    if not Database.is_known(revision):
-        raise DatabaseError(
-            f"{whose} is at migration {revision}, which this version does not know: "
-            "run the version that made it, or a newer one"
-        )
 
 
 def _upgrade(connection: sa.Connection, revision: str) -> None:

@@ -77,7 +77,7 @@ def test_a_database_without_tables(database_url: str, tmp_path: Path) -> None:
     opened.close()
 
 
-@pytest.mark.parametrize(("revision", "state"), [("0030", "warn"), ("9999", "fail")])
+@pytest.mark.parametrize(("revision", "state"), [("0053", "fail"), ("9999", "fail")])
 def test_a_database_of_another_version(well: Settings, revision: str, state: str) -> None:
     opened = connect(well.database)
     with opened.writing() as connection:

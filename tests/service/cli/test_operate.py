@@ -48,6 +48,28 @@ def test_from_a_fresh_database_to_a_status(crossings: Crossings, tmp_path: Path)
     assert "climatology" in table.stdout
 
 
+OPENING = ("run", "serve", "scheduler", "status", "ingest", "refit", "backup")
+
+
+@pytest.mark.parametrize("revision", ["0053", "9999"])
+def test_a_database_of_another_version_is_refused(
+    crossings: Crossings, filled: Context, revision: str
+) -> None:
+    with filled.database.writing() as connection:
+        connection.execute(
+            sa.text("UPDATE alembic_version SET version_num = :new"), {"new": revision}
+        )
+    file = filled.database.engine.url.database
+    for name in OPENING:
+        options = (str(filled.settings.var_dir / "to.tar.gz"),) if name == "backup" else ()
+        done = crossings(name, *options, var_dir=filled.settings.var_dir)
+        assert (name, done.returncode, done.stdout) == (name, 1, "")
+        assert done.stderr == (
+            f"Error: the database is at migration {revision}, which this version does not have: "
+            f"run the version that made it, or move {file} away to start anew\n"
+        ), name
+
+
 def test_a_check_is_silent_until_something_is_wrong(crossings: Crossings, filled: Context) -> None:
     lasting = {"var_dir": filled.settings.var_dir, "stale_after_days": 99_999}
     checked = crossings("status", "--check", **lasting)

@@ -1,16 +1,34 @@
 from __future__ import annotations
 
+import datetime as dt
+import json
 import shutil
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from service.context import Context
+from forecast.forecasters.climatology import Climatology, FittedClimatology
+from service.clock import utc_now
+from service.context import Context, open_context
+from service.jobs import fits as module
+from service.jobs.compare import compare
+from service.jobs.hindcast import hindcast
+from service.jobs.ingest import ingest
 from service.jobs.record import JobError
 from service.jobs.refit import refit
+from service.jobs.replay import replay
+from service.registry import code_hash
+from service.settings import Settings
+from service.store import observations
+from service.store.observations import Figure
 from tests.service.issued import contents, latest
-from tests.service.support import ROOT, Hand, as_environment
+from tests.service.support import ROOT, Hand, as_environment, quick_models
 
 
 def test_a_fit_that_cannot_be_kept_is_published_all_the_same(
@@ -67,6 +85,100 @@ def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
     assert "a fitted version is refused and made again" in caplog.text
     assert "expected the content hash" in caplog.text
     assert contents(filled) == before
+
+
+def test_a_change_in_the_code_of_a_family_is_fitted_anew(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    hand = Hand(utc_now())
+    monkeypatch.setattr(module, "utc_now", hand)
+    refit(filled)
+    hand.now += dt.timedelta(seconds=1)
+    first = latest(filled)
+    assert refit(filled).outcome == "skipped"
+    climatology = "forecast.forecasters.climatology"
+    monkeypatch.setattr(
+        module, "code_hash", lambda name: "changed" if name == climatology else code_hash(name)
+    )
+    assert refit(filled).outcome == "done"
+    assert latest(filled).issue_id != first.issue_id
+    folder = filled.settings.fitted_folder
+    assert len(list(folder.glob("climatology/*"))) == 2
+    assert len(list(folder.glob("seasonal_naive/*"))) == 1
+    assert caplog.text.count("it is fitted anew") == 1
+    assert "the declaration or the code of climatology changed" in caplog.text
+
+
+def test_a_fit_of_a_version_that_kept_no_hash_of_the_code_is_not_taken(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    hand = Hand(utc_now())
+    monkeypatch.setattr(module, "utc_now", hand)
+    refit(filled)
+    hand.now += dt.timedelta(seconds=1)
+    (file,) = filled.settings.fitted_folder.glob("climatology/*/metadata.json")
+    kept = json.loads(file.read_text())
+    del kept["declaration"]
+    file.write_text(json.dumps(kept | {"training_hash": "of before"}))
+    assert refit(filled, force=True).outcome == "done"
+    assert len(list(filled.settings.fitted_folder.glob("climatology/*"))) == 2
+    assert caplog.text.count("the code of climatology changed: it is fitted anew") == 1
+
+
+def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = quick_models(tmp_path / "models")
+    context = open_context(
+        Settings(
+            database_url=database_url,
+            source="figures",
+            var_dir=tmp_path / "var",
+            models_dir=models,
+            paths=100,
+            horizon=28,
+            fit_seconds=0,
+            champion_origins=4,
+        )
+    )
+    engine = context.database.engine
+    open_now: list[str] = []
+    sa.event.listen(engine, "begin", lambda _: open_now.append("one"))
+    for end in ("commit", "rollback"):
+        sa.event.listen(engine, end, lambda _: open_now.pop())
+    seen: list[tuple[str, int]] = []
+    whose = [""]
+
+    def watched(inner: Callable[..., Any]) -> Callable[..., Any]:
+        def outer(*arguments: Any, **named: Any) -> Any:
+            seen.append((whose[0], len(open_now)))
+            return inner(*arguments, **named)
+
+        return outer
+
+    monkeypatch.setattr(Climatology, "fit", watched(Climatology.fit))
+    monkeypatch.setattr(FittedClimatology, "simulate", watched(FittedClimatology.simulate))
+    ingest(context)
+    refit(context)
+    revised = Figure("people", dt.date(2024, 1, 9), 9_000, "page", utc_now(), is_marked=True)
+    with context.database.writing() as connection:
+        observations.record(connection, [revised], utc_now())
+    for name, work in (
+        ("refit", lambda: refit(context)),
+        ("compare", lambda: compare(context)),
+        ("hindcast", lambda: hindcast(context, [dt.date(2025, 11, 2)])),
+        ("replay", lambda: replay(context)),
+    ):
+        whose[0] = name
+        work()
+    context.database.close()
+    jobs = {job for job, _ in seen}
+    assert jobs == {"", "refit", "compare", "hindcast", "replay"}
+    fits = Counter(job for job, _ in seen)
+    assert fits["refit"] > fits[""], "what the revision changed is fitted too"
+    assert {number for _, number in seen} == {0}
 
 
 def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 import sqlalchemy as sa
-from alembic import command
 
 from service.store import asks
-from service.store.database import Database, _alembic
+from service.store.database import Database
 from service.store.tables import asks as table
 from service.store.tables import salts
 from tests.service.support import NOW, at_once
@@ -48,21 +46,3 @@ def test_nobody_is_named_in_the_store_and_a_day_is_forgotten(database: Database)
         (fresh,) = connection.execute(sa.select(salts))
     assert after.who != row.who
     assert fresh.salt != salt.salt
-
-
-def test_who_asked_before_an_upgrade_is_counted_after_it(database: Database) -> None:
-    salt = "5" * 64
-    who = hashlib.sha256(f"{salt} network".encode()).hexdigest()
-    config = _alembic()
-    with database.writing() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0052")
-        row = {"who": who, "at": NOW, "day": NOW.date(), "salt": salt}
-        for statement in (
-            "INSERT INTO asks (who, asked_at) VALUES (:who, :at)",
-            "INSERT INTO salts (day, salt) VALUES (:day, :salt)",
-        ):
-            connection.execute(sa.text(statement), row)
-        command.upgrade(config, "head")
-    assert ask(database, NOW, network=2) == []
-    assert ask(database, NOW, network=2) == ["network"]

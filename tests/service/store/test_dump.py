@@ -136,12 +136,9 @@ def test_a_failure_on_the_way_leaves_all_as_it_was(database: Database) -> None:
     assert everything(database) == before
 
 
-@pytest.mark.parametrize(
-    ("revision", "said"), [("0001", "restore it with the version that made it"), ("9999", "newer")]
-)
-def test_a_backup_of_another_version_is_refused(
-    database: Database, revision: str, said: str
-) -> None:
+@pytest.mark.parametrize("revision", ["0053", "9999"])
+def test_a_backup_of_another_version_is_refused(database: Database, revision: str) -> None:
+    said = "restore it with the version that made it"
     fill_every_table(database)
     with (
         pytest.raises(DatabaseError, match=f"the backup is at migration {revision}.*{said}"),

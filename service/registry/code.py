@@ -1,0 +1,62 @@
+"""The hash of the code that decides a fit: a module and all of `forecast` that it imports."""
+
+from __future__ import annotations
+
+__all__ = ["code_hash"]
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+import forecast
+
+_ROOT = Path(forecast.__file__).parent
+# Whatever the family: a fit begins in these.
+_ALWAYS = ("forecast.joint", "forecast.specs")
+
+
+@functools.cache
+def code_hash(module: str, root: Path = _ROOT) -> str:
+    """Hash of the sources of `module`, of what every fit runs, and of what these import.
+
+    Parameters
+    ----------
+    module : str
+        Dotted name, such as ``forecast.forecasters.pool``.
+    root : Path
+        The folder of the package ``forecast``; what is imported from elsewhere does not count.
+    """
+    sources: dict[str, bytes] = {}
+    waiting = [module, *_ALWAYS]
+    while waiting:
+        name = waiting.pop()
+        file = _file(name, root)
+        if name not in sources and file is not None:
+            sources[name] = file.read_bytes()
+            waiting += _imports(sources[name])
+    digest = hashlib.sha256()
+    for name, source in sorted(sources.items()):
+        digest.update(f"{name} {len(source)} ".encode() + source)
+    return digest.hexdigest()
+
+
+def _file(name: str, root: Path) -> Path | None:
+    """The file of the module `name`; None if it is not one of the package."""
+    package, *parts = name.split(".")
+    if package != "forecast":
+        return None
+    place = root.joinpath(*parts)
+    files = (place / "__init__.py", place.with_suffix(".py"))
+    return next((file for file in files if file.is_file()), None)
+
+
+def _imports(source: bytes) -> list[str]:
+    """Names that may be modules, of the imports anywhere in `source`."""
+    names = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return names
