@@ -56,6 +56,10 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
     register_trail(app, context.settings)
+    if context.settings.tracing == "otlp":
+        from service.api.spans import instrument  # the extra `otel` may be missing
+
+        instrument(app)
     register_metrics(app, app.extensions["desk"])
     register_errors(app)
     register_doors(app, context.settings)

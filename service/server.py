@@ -22,8 +22,7 @@ from granian.server import MPServer
 
 from service.api.doors import LARGEST_BODY_BYTES
 from service.api.limits import require_store
-from service.api.spans import require_extra, send_rest
-from service.settings import Settings
+from service.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -48,7 +47,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
     make : callable
         Makes the WSGI application in each worker; ours unless given.
     """
-    require_extra(settings)
+    _require_extra(settings)
     require_store(settings)
     with _shared_metrics():
         # Before the fork, so that the workers share what is loaded; after the folder is set, which
@@ -62,6 +61,19 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
             return _Gateway(app, settings.threads)
 
         _server(settings).serve(target_loader=load, wrap_loader=False)
+
+
+def _require_extra(settings: Settings) -> None:
+    """Refuse to start where spans are wanted and cannot be made."""
+    if settings.tracing == "off":
+        return
+    try:
+        import service.api.spans  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(
+            "CROSSINGS_TRACING: expected the extra `otel` of this project to be installed, "
+            f"found no {error.name}"
+        ) from None
 
 
 def _server(settings: Settings) -> MPServer:
@@ -96,7 +108,9 @@ class _Gateway:
 
     def __rsgi_del__(self, loop: Any) -> None:
         """Send the last spans: a worker ends without the interpreter's exit hooks."""
-        send_rest()
+        provider = getattr(self._app, "extensions", {}).get("tracer_provider")
+        if provider:
+            provider.shutdown()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""

@@ -1,99 +1,78 @@
-"""Spans of requests for OpenTelemetry, where the extra `otel` is installed and wanted.
+"""Spans of requests by OpenTelemetry's Flask instrumentation; imported only where they are on.
 
-They hold the method, the route, the status and the request's id; no path, no query, no address of
-a reader and no header, in any of which a key, a token or a person could be.
+The instrumentation puts path, query, client address and user agent into each span. A path may
+carry a token, so only the attributes listed here leave the process.
 """
 
 from __future__ import annotations
 
-__all__ = ["Span", "Tracer", "require_extra", "send_rest", "tracer"]
+__all__ = ["instrument"]
 
-from importlib import import_module, metadata
-from importlib.util import find_spec
+import os
+from collections.abc import Sequence
+from importlib import metadata
 from typing import Any
 
-from service.settings import Settings, SettingsError
+from flask import Flask, g, request
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.flask import FlaskInstrumentor
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+from opentelemetry.trace import Span, Status
 
-_providers: list[Any] = []
+_KEPT = (
+    "http.request.method",
+    "http.route",
+    "http.response.status_code",
+    "crossings.request_id",
+)
 
 
-def tracer(settings: Settings) -> Tracer | None:
-    """What makes spans, if they are wanted; without that nothing of OpenTelemetry is loaded.
+def instrument(app: Flask) -> None:
+    """Make a span of each request of `app`, sent in the background to where ``OTEL_*`` say.
 
-    Raises
-    ------
-    SettingsError
-        If they are wanted and cannot be made.
+    ``app.extensions["tracer_provider"]`` holds what sends them.
     """
-    require_extra(settings)
-    return None if settings.tracing == "off" else Tracer()
+    version = metadata.version("channel-crossings-forecast")
+    resource = Resource({"service.name": "crossings", "service.version": version})
+    provider = TracerProvider(resource=resource.merge(OTELResourceDetector().detect()))
+    provider.add_span_processor(BatchSpanProcessor(_Exporter()))
+    # The instrumentation takes the present names of attributes only if this is set.
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
+    FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
+        app, request_hook=_describe, tracer_provider=provider, enable_commenter=False
+    )
+    app.extensions["tracer_provider"] = provider
 
 
-def send_rest() -> None:
-    """Send the spans that are still held back; for the end of a process."""
-    while _providers:
-        _providers.pop().shutdown()
+def _describe(span: Span, environ: dict[str, Any]) -> None:  # noqa: ARG001
+    span.set_attribute("crossings.request_id", g.trail.request_id)
+    if request.url_rule is None:
+        span.update_name("no route")  # in place of the path
 
 
-def require_extra(settings: Settings) -> None:
-    """Raise `SettingsError` when spans are wanted and cannot be made."""
-    if settings.tracing == "off":
-        return
-    try:
-        missing = find_spec("opentelemetry.sdk") is None
-    except (ImportError, ValueError):
-        missing = True
-    if missing:
-        raise SettingsError(
-            "CROSSINGS_TRACING: expected the extra `otel` of this project to be installed, "
-            "found no opentelemetry.sdk"
-        )
+class _Exporter(OTLPSpanExporter):
+    """Sends spans without what may name a person or hold a secret.
+
+    A hook of the instrumentation cannot do this: attributes of a span can be set but not removed.
+    """
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return super().export([_reduced(span) for span in spans])
 
 
-class Tracer:
-    """Makes spans and sends them, in the background, to where ``OTEL_*`` say."""
-
-    def __init__(self) -> None:
-        sdk: Any = import_module("opentelemetry.sdk.trace")
-        export: Any = import_module("opentelemetry.sdk.trace.export")
-        otlp: Any = import_module("opentelemetry.exporter.otlp.proto.http.trace_exporter")
-        resources: Any = import_module("opentelemetry.sdk.resources")
-        self._trace: Any = import_module("opentelemetry.trace")
-        propagate: Any = import_module("opentelemetry.propagate")
-        self._extract = propagate.extract
-        version = metadata.version("channel-crossings-forecast")
-        ours = resources.Resource({"service.name": "crossings", "service.version": version})
-        provider = sdk.TracerProvider(
-            resource=ours.merge(resources.OTELResourceDetector().detect())
-        )
-        provider.add_span_processor(export.BatchSpanProcessor(otlp.OTLPSpanExporter()))
-        _providers.append(provider)
-        self._tracer = provider.get_tracer("crossings", version)
-
-    def begin(self, parent: str | None) -> Span:
-        """Begin the span of a request, as a child of the one that its `traceparent` names."""
-        known = self._extract({"traceparent": parent} if parent else {})
-        return Span(self._tracer.start_span("request", known, self._trace.SpanKind.SERVER))
-
-
-class Span:
-    """The span of one request."""
-
-    def __init__(self, span: Any) -> None:
-        self._span = span
-
-    def end(self, method: str, route: str, status: int, request_id: str) -> None:
-        """Say what the request was, and end."""
-        self._span.update_name(f"{method} {route}")
-        self._span.set_attributes(
-            {
-                "http.request.method": method,
-                "http.route": route,
-                "http.response.status_code": status,
-                "crossings.request_id": request_id,
-            }
-        )
-        if status >= 500:
-            status_module: Any = import_module("opentelemetry.trace")
-            self._span.set_status(status_module.StatusCode.ERROR)
-        self._span.end()
+def _reduced(span: ReadableSpan) -> ReadableSpan:
+    attributes = span.attributes or {}
+    return ReadableSpan(
+        name=span.name,
+        context=span.get_span_context(),
+        parent=span.parent,
+        resource=span.resource,
+        attributes={name: attributes[name] for name in _KEPT if name in attributes},
+        kind=span.kind,
+        status=Status(span.status.status_code),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )

@@ -1,4 +1,4 @@
-"""The trail of a request: an id that the reader is told, in every log line and in its span."""
+"""The trail of a request: an id in its answer, in every log line and in its span."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
 
-from service.api.spans import Span, tracer
 from service.logs import request_id
 from service.settings import Settings
 
@@ -28,30 +27,25 @@ class Trail:
 
     request_id: str
     began: float
-    span: Span | None
 
 
 def register_trail(app: Flask, settings: Settings) -> None:
     """Give each request its id, first of all that is done about it; log those that fail, or all.
 
-    Of a request the log and the span hold the route and never the path: a path may carry a token.
+    The log holds the route and never the path, which may carry a token.
     """
-    spans = tracer(settings)
     logs_all = settings.log_requests == "all"
 
     def begin() -> None:
         given = request.headers.get(HEADER, "")
         own = given if _SANE.fullmatch(given) else secrets.token_hex(8)
         request_id.set(own)
-        span = spans.begin(request.headers.get("traceparent")) if spans else None
-        g.trail = Trail(own, time.perf_counter(), span)
+        g.trail = Trail(own, time.perf_counter())
 
     def end(answer: Response) -> Response:
         trail: Trail = g.trail
         answer.headers[HEADER] = trail.request_id
         failed = answer.status_code >= 500
-        if trail.span is not None:
-            trail.span.end(request.method, route(), answer.status_code, trail.request_id)
         if failed or logs_all:
             _tell(answer.status_code, trail, logging.WARNING if failed else logging.INFO)
         return answer
