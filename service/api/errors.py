@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 problem details."""
+"""Every error as RFC 9457 problem details, or as a page to those who prefer one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
-from flask import Response, request
+from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
+from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
 from service.store.database import Unavailable
 
+_PROBLEM = "application/problem+json"
+_PAGES = ("dashboard", "subscriptions")
+_STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
 _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)
 
@@ -50,93 +53,75 @@ class Problem(Exception):
 
 
 def register_errors(app: APIFlask) -> None:
-    """Answer every error as ``application/problem+json``; the catch-all comes last."""
-    app.register_error_handler(Problem, _problem)
-    app.register_error_handler(BadQuestion, _bad_question)
-    app.register_error_handler(NotFound, _not_found)
-    app.register_error_handler(NotPossible, _not_possible)
-    app.register_error_handler(NotReady, _not_ready)
-    app.register_error_handler(Unavailable, _no_database)
-    app.error_processor(_bad_parameters)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _unexpected)
+    """Answer every error of the application, the framework and its blueprints here."""
+    app.error_processor(_answer)
+    app.register_error_handler(HTTPException, _answer)
+    app.register_error_handler(Exception, _answer)
 
 
-def _problem(error: Problem) -> Response:
-    answer = _answer(error.status, error.detail, error.errors)
-    answer.headers.update(error.headers)
+def _answer(error: Exception) -> Response:
+    problem = _problem(error)
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.path,
+    }
+    if problem.errors:
+        content["errors"] = problem.errors
+    is_page = request.blueprint in _PAGES
+    if is_page and request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
+        page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
+        answer = make_response(page, problem.status)
+    else:
+        answer = Response(json.dumps(content), problem.status, content_type=_PROBLEM)
+    if is_page:
+        answer.vary.add("Accept")
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers.update(problem.headers)
     return answer
 
 
-def _bad_question(error: BadQuestion) -> Response:
-    return _answer(400, str(error), [{"name": error.name, "detail": str(error)}])
+def _problem(error: Exception) -> Problem:
+    """Status, detail and headers of any exception; logs those that are no fault of the reader."""
+    again = {"Retry-After": str(_RETRY_SECONDS)}
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, BadQuestion):
+        return Problem(400, str(error), [{"name": error.name, "detail": str(error)}])
+    if isinstance(error, NoAnswer):
+        status = _STATUS[type(error)]
+        return Problem(status, str(error), headers=again if status == 503 else None)
+    if isinstance(error, Unavailable):
+        _log.error("no answer from the %s", error)
+        return Problem(503, "the database does not answer", headers=again)
+    if isinstance(error, HTTPError):
+        return _bad_parameters(error)
+    if isinstance(error, HTTPException):
+        headers = {
+            name: value
+            for name, value in error.get_headers()
+            if name not in ("Content-Type", "Content-Length")
+        }
+        return Problem(error.code or 500, error.description or "", headers=headers)
+    # The route and not the path, which may carry a token.
+    route = request.url_rule.rule if request.url_rule else "no route"
+    _log.exception("unexpected error at %s", route, exc_info=error)
+    return Problem(500, "an unexpected error, which has been logged")
 
 
-def _not_found(error: NotFound) -> Response:
-    return _answer(404, str(error))
-
-
-def _not_possible(error: NotPossible) -> Response:
-    return _answer(409, str(error))
-
-
-def _not_ready(error: NotReady) -> Response:
-    return _answer(503, str(error), retry_after=_RETRY_SECONDS)
-
-
-def _no_database(error: Unavailable) -> Response:
-    _log.error("no answer from the %s", error)
-    return _answer(503, "the database does not answer", retry_after=_RETRY_SECONDS)
-
-
-def _bad_parameters(error: HTTPError) -> Response:
+def _bad_parameters(error: HTTPError) -> Problem:
     """What the framework finds wrong with parameters and bodies."""
-    found = error.detail if isinstance(error.detail, dict) else {}
+    messages_by_place = error.detail if isinstance(error.detail, dict) else {}
     errors = [
         {
             "name": "query" if name == "_schema" else name,
             # pydantic puts this before the text of a rule of our own
             "detail": "; ".join(str(m).removeprefix("Value error, ") for m in messages),
         }
-        for location in found.values()
-        for name, messages in location.items()
+        for place in messages_by_place.values()
+        for name, messages in place.items()
     ]
     detail = "; ".join(f"{e['name']}: {e['detail']}" for e in errors) or error.message or ""
-    return _answer(error.status_code, detail, errors)
-
-
-def _http(error: HTTPException) -> Response:
-    answer = _answer(error.code or 500, error.description or "")
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            answer.headers[name] = value
-    return answer
-
-
-def _unexpected(error: Exception) -> Response:
-    # The route and not the path, which may carry a token.
-    route = request.url_rule.rule if request.url_rule else "no route"
-    _log.exception("unexpected error at %s", route, exc_info=error)
-    return _answer(500, "an unexpected error, which has been logged")
-
-
-def _answer(
-    status: int,
-    detail: str,
-    errors: Sequence[dict[str, str]] = (),
-    retry_after: int | None = None,
-) -> Response:
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": detail,
-        "instance": request.path,
-    }
-    if errors:
-        body["errors"] = list(errors)
-    answer = Response(json.dumps(body), status, content_type="application/problem+json")
-    answer.headers["Cache-Control"] = "no-store"
-    if retry_after is not None:
-        answer.headers["Retry-After"] = str(retry_after)
-    return answer
+    return Problem(error.status_code, detail, errors)

@@ -33,11 +33,9 @@ from service.dashboard.now import what_is_coming
 from service.dashboard.plan import answer_plan, plan_table
 from service.dashboard.record import past_forecasts
 from service.dashboard.why import reasons
-from service.dashboard.wrong import register
 from service.sources.figures import ATTRIBUTION
 
 blueprint = Blueprint("dashboard", __name__, template_folder="templates")
-register(blueprint)
 VIEWS = (
     ("now", "Now"),
     ("plan", "Plan"),

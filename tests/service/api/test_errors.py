@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import logging
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 
+from service.answers.wording import FILTERS
 from service.app import create_app
 from service.context import Context
 from tests.service.support import Hand
@@ -122,6 +124,44 @@ def test_503_before_anything_is_published(empty: Context, clock: Hand, path: str
     answer = create_app(empty, clock).test_client().get(path)
     check(answer, 503, "Service Unavailable")
     assert answer.headers["Retry-After"] == "10"
+
+
+BROWSER = {"Accept": "text/html,*/*;q=0.8"}
+
+
+def test_what_fails_is_the_same_problem_as_page_and_as_json(app: Flask) -> None:
+    """The browser's page and the program's problem details have one status, detail and headers."""
+    client = app.test_client()
+    for path in ("/?on=yesterday", "/?series=cats", "/record?window=7", "/static/none.css"):
+        page, problem = client.get(path, headers=BROWSER), client.get(path)
+        assert page.mimetype == "text/html"
+        assert page.status_code == problem.status_code == problem.json["status"]
+        assert problem.json["title"] in page.text
+        assert FILTERS["sentence"](problem.json["detail"]) in html.unescape(page.text)
+        assert page.headers["Cache-Control"] == problem.headers["Cache-Control"] == "no-store"
+        assert "Accept" in page.headers["Vary"] and "Accept" in problem.headers["Vary"]
+
+
+def test_500_is_a_page_for_a_browser_and_its_path_is_not_logged(
+    app: Flask, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.add_url_rule("/u/broken/<token>", "subscriptions.broken", lambda token: 1 / len(token[:0]))
+    client = app.test_client()
+    answer = client.get("/u/broken/hush", headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (500, "text/html")
+    assert "unexpected error" in answer.text and "Retry-After" not in answer.headers
+    assert "/u/broken/<token>" in caplog.text and "hush" not in caplog.text
+
+
+def test_before_anything_is_published_a_browser_gets_a_page_that_says_so(
+    empty: Context, clock: Hand
+) -> None:
+    client = create_app(empty, clock).test_client()
+    answer = client.get("/", headers=BROWSER)
+    assert (answer.status_code, answer.mimetype) == (503, "text/html")
+    assert "The first forecast is being made" in answer.text
+    assert answer.headers["Retry-After"] == "10"
+    check(client.get("/"), 503, "Service Unavailable")
 
 
 @pytest.fixture
