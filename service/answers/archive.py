@@ -9,7 +9,7 @@ import binascii
 import datetime as dt
 from typing import Any
 
-from service.answers.checks import check_whole
+from service.answers.checks import MOST_ISSUES, check_whole
 from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.clock import end_of_day, instant
@@ -42,10 +42,10 @@ def listing(
     Raises
     ------
     BadQuestion
-        If `after` is not of a page before, or `limit` lies outside 1 to 500.
+        If `after` is not of a page before, or `limit` is too large or below 1.
     """
     desk.check_series(series_id)
-    check_whole("limit", limit, 1, 500)
+    check_whole("limit", limit, 1, MOST_ISSUES)
     mark = None if after is None else _unseal(after)
     with desk.context.database.reading() as connection:
         found = issues.page(connection, series_id, limit + 1, mark)

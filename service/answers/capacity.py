@@ -13,7 +13,7 @@ from forecast.paths import Paths, bound_names, quantiles
 from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
-from service.answers.checks import check_number, check_whole
+from service.answers.checks import MOST_STAY_DAYS, SHARES, check_number, check_whole
 from service.clock import day_columns
 
 
@@ -48,8 +48,8 @@ def capacity(
         If a number lies outside what can be asked, or who is still there is not known, as the
         figures begin later than a stay before the paths.
     """
-    check_whole("stay_days", stay_days, 1, min(400, len(known) + 1))
-    check_number("share", share, 0.5, 0.999)
+    check_whole("stay_days", stay_days, 1, min(MOST_STAY_DAYS, len(known) + 1))
+    check_number("share", share, *SHARES)
     check_levels(levels)
     begin, end = ahead.skipped, ahead.end(horizon)
     near = ahead.paths.upto(end)

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST_THRESHOLD", "check_number", "check_whole"]
+__all__ = [
+    "MOST_HORIZON",
+    "MOST_ISSUES",
+    "MOST_STAY_DAYS",
+    "MOST_THRESHOLD",
+    "SHARES",
+    "check_number",
+    "check_whole",
+]
 
 from service.answers.errors import BadQuestion
 
 MOST_THRESHOLD = 1_000_000
 """The largest count of people or boats that can be asked, or noted of a subscriber."""
+MOST_HORIZON = 1600
+"""The most days beyond its figures that an issue reaches; most reach less far."""
+MOST_STAY_DAYS = 400
+SHARES = (0.5, 0.999)
+"""Between which the probability lies that places suffice."""
+MOST_ISSUES = 500
+"""Issues on a page of their list."""
 
 
 def check_whole(name: str, value: int, least: int, most: int) -> None:

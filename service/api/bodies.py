@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.answers.bands import Level
+from service.answers.checks import MOST_HORIZON
 from service.answers.scenario import LEVEL_PERCENT, PEOPLE_PER_BOAT
 from service.api.queries import DATE, Day, Moment
 
@@ -48,13 +49,13 @@ class ScenarioBody(BaseModel):
         dict[dt.date, Literal["calm", "mixed", "rough"]], BeforeValidator(_by_day)
     ] = Field(
         default_factory=dict,
-        max_length=1600,
+        max_length=MOST_HORIZON,
         description="Weather by day, where the model of the issue uses weather.",
     )
     first: Day | None = Field(
         None, alias="from", description="First day of the answer, as of the forecast."
     )
-    horizon: int = Field(28, strict=True, ge=1, le=1600, description="Days from `from` on.")
+    horizon: int = Field(28, strict=True, ge=1, le=MOST_HORIZON, description="Days from `from` on.")
     levels: tuple[Level, ...] = Field(
         (50, 80, 95),
         min_length=1,

@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response, g, url_for
 
 from service.answers import asked
-from service.api import queries, shapes
+from service.api import queries, schemas
 from service.api.about import desk
 from service.api.representation import JSON, render, reply
 
@@ -22,7 +22,7 @@ blueprint = APIBlueprint(
 
 @blueprint.post("/<job>")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(shapes.JobRequest, status_code=202)
+@blueprint.output(schemas.JobRequest, status_code=202)
 def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Leave a request for a job; the one that waits already is returned if there is one."""
     found = asked.ask(desk(), job, g.key.name)
@@ -35,7 +35,7 @@ def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/requests/<int:request_id>")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(shapes.JobRequest)
+@blueprint.output(schemas.JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Say how far a request is: waiting, running, done, skipped or failed."""
     return reply(render(asked.state(desk(), request_id), JSON, None), max_age_seconds=0)

@@ -11,7 +11,7 @@ from flask import Response, request
 
 from service.answers import archive, gauges, scenario
 from service.answers import panel as panels
-from service.api import bodies, queries, shapes
+from service.api import answer_schemas, bodies, queries, schemas
 from service.api.about import about, desk, head, view_of
 from service.api.representation import JSON, chosen, render, reply, represent
 from service.sources.figures import ATTRIBUTION
@@ -26,7 +26,7 @@ blueprint = APIBlueprint(
 
 @blueprint.get("/<series_id>/issues")
 @blueprint.input(queries.IssuesQuery, location="query")
-@blueprint.output(shapes.Issues)
+@blueprint.output(schemas.Issues)
 def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
     """List the issues of a series, newest first, a page at a time."""
     q = query_data
@@ -41,7 +41,7 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
 
 @blueprint.get("/<series_id>/issues/<issue_id>")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(shapes.IssueDetails)
+@blueprint.output(schemas.IssueDetails)
 def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Return all that is frozen of one issue save its paths; it never changes."""
     kind = chosen(table=False)
@@ -51,7 +51,7 @@ def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Respons
 
 @blueprint.get("/<series_id>/panel")
 @blueprint.input(queries.PanelQuery, location="query")
-@blueprint.output(shapes.Panel)
+@blueprint.output(answer_schemas.Panel)
 def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
     """Return past figures and coming days in one table, as charts want it."""
     q = query_data
@@ -67,7 +67,7 @@ def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
 
 @blueprint.get("/<series_id>/gauges/chance")
 @blueprint.input(queries.ChanceQuery, location="query")
-@blueprint.output(shapes.Chance)
+@blueprint.output(answer_schemas.Chance)
 def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
     """Return one probability in one row, for alerts: some run of days sums to more than that."""
     q = query_data
@@ -77,7 +77,7 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
 
 @blueprint.get("/<series_id>/gauges/age")
 @blueprint.input(queries.AgeQuery, location="query")
-@blueprint.output(shapes.Age)
+@blueprint.output(answer_schemas.Age)
 def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG001
     """Return how old the newest issue and its figures are in one row, for alerts."""
     view = desk().view(series_id)
@@ -86,7 +86,7 @@ def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG0
 
 @blueprint.post("/<series_id>/scenarios")
 @blueprint.input(bodies.ScenarioBody, location="json")
-@blueprint.output(shapes.ScenarioAnswer)
+@blueprint.output(answer_schemas.ScenarioAnswer)
 def scenarios(series_id: str, json_data: bodies.ScenarioBody) -> Response:
     """Answer a what-if beside the unchanged forecast; nothing of it is stored."""
     asked = json_data

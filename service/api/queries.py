@@ -32,7 +32,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from service.answers.bands import LEVELS
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.checks import MOST_HORIZON, MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
 from service.clock import uk_day
@@ -128,13 +128,13 @@ def _as_text(example: str, **schema: Any) -> WithJsonSchema:
 Horizon = Annotated[
     int,
     BeforeValidator(_whole),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": 1600}),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_HORIZON}),
 ]
 Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
 Share = Annotated[
     float,
     BeforeValidator(_number),
-    WithJsonSchema({"type": "number", "minimum": 0.5, "maximum": 0.999}),
+    WithJsonSchema({"type": "number", "minimum": SHARES[0], "maximum": SHARES[1]}),
 ]
 Weeks = Annotated[
     int,
@@ -160,7 +160,9 @@ _LEVELS = Field(
     json_schema_extra={"default": "50,80,95"},
 )
 _THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}."
+_SHARE = f"Probability that the places suffice, {SHARES[0]} to {SHARES[1]}."
 _HORIZON = "Days from `from` on, as far as the issue reaches: 400 on the day on which it is made."
+_AS_OF = Field(None, description="A date: days up to it. An instant: what was known then.")
 _FROM = Field(
     None,
     alias="from",
@@ -263,8 +265,10 @@ class ExceedanceQuery(AheadQuery):
 class CapacityQuery(AheadQuery):
     """How long a stay, how sure, how far."""
 
-    stay_days: Whole = Field(4, description="Days that each person stays, 1 to 400.")
-    share: Share = Field(0.9, description="Probability that the places suffice, 0.5 to 0.999.")
+    stay_days: Whole = Field(4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}.")
+    share: Share = Field(
+        0.9, description="Probability that the places suffice, {} to {}.".format(*SHARES)
+    )
     horizon: Horizon = Field(28, description=_HORIZON)
     levels: Levels = _LEVELS
 
@@ -306,23 +310,19 @@ class ObservationsQuery(TableQuery):
 
     first: Day | None = Field(None, alias="from", description="First day.")
     last: Day | None = Field(None, alias="to", description="Last day.")
-    as_of: Moment | None = Field(
-        None, description="A date: days up to it. An instant: what was known then."
-    )
+    as_of: Moment | None = _AS_OF
 
 
 class BriefingQuery(NoQuery):
     """As of when."""
 
-    as_of: Moment | None = Field(
-        None, description="A date: days up to it. An instant: what was known then."
-    )
+    as_of: Moment | None = _AS_OF
 
 
 class IssuesQuery(TableQuery):
     """Which page."""
 
-    limit: Whole = Field(100, description="Issues a page, 1 to 500.")
+    limit: Whole = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
     after: str | None = Field(None, max_length=120, description="The `next` of the page before.")
 
 

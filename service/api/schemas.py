@@ -1,30 +1,29 @@
-"""The answers' shapes, for the OpenAPI document. New keys may appear; these stay."""
+"""Shapes of all other answers: figures, issues, their record, jobs, errors. New keys may appear."""
 
 from __future__ import annotations
 
 __all__ = [
     "Briefing",
-    "Capacity",
-    "Changes",
-    "Exceedance",
-    "Explanation",
-    "Forecast",
-    "ForecastRow",
-    "Headed",
+    "Catalogue",
+    "DatedRow",
     "Health",
+    "IssueDetails",
+    "Issues",
+    "JobRequest",
+    "Observations",
     "Open",
     "ProblemDetails",
-    "Quiet",
+    "ReasonItem",
+    "Revisions",
     "Status",
-    "Totals",
-    "TotalsRow",
+    "StatusName",
     "TrackRecord",
 ]
 
 import datetime as dt
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 StatusName = Literal["fresh", "stale", "degraded"]
 
@@ -35,6 +34,13 @@ class Open(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
+class DatedRow(Open):
+    """One day, as a date and as the instant that charts draw it at."""
+
+    time: dt.datetime
+    date: dt.date
+
+
 class ReasonItem(Open):
     """Why the status is not ``fresh``."""
 
@@ -42,179 +48,117 @@ class ReasonItem(Open):
     detail: str
 
 
-class Headed(Open):
-    """What every answer about an issue says first."""
+class CatalogueRow(Open):
+    """A series."""
+
+    series_id: str
+    title: str
+    unit: str
+    frequency: Literal["daily", "weekly"]
+    is_forecast: bool
+    data_from: dt.date | None
+    data_through: dt.date | None
+    latest_issue: str | None
+    status: StatusName
+    reasons: list[ReasonItem]
+
+
+class Catalogue(Open):
+    """The series that are served."""
+
+    rows: list[CatalogueRow]
+
+
+class ObservationsRow(DatedRow):
+    """One published figure."""
+
+    value: int
+    source: str
+    known_at: dt.datetime
+
+
+class Observations(Open):
+    """The published figures."""
 
     series_id: str
     unit: str
-    issue_id: str
-    model: str
-    model_version: str
-    origin: dt.date
-    data_through: dt.date
-    as_of: dt.datetime
-    issued_at: dt.datetime
-    first: dt.date = Field(alias="from", description="First day of what looks ahead.")
     status: StatusName
     reasons: list[ReasonItem]
     attribution: str
+    rows: list[ObservationsRow]
 
 
-class ForecastRow(Open):
-    """One day; further levels add their own ``lo`` and ``hi``."""
+class RevisionsRow(DatedRow):
+    """A figure that was published anew with another value."""
 
+    value_before: int
+    value: int
+    source_before: str
+    source: str
+    known_at: dt.datetime
+    marked_revised: bool
+    ruled: bool
+
+
+class Revisions(Open):
+    """Every revision, in the order of publication; `count` is of those that ruled."""
+
+    series_id: str
+    count: int
+    rows: list[RevisionsRow]
+
+
+class IssueRow(Open):
+    """One issue, in short."""
+
+    issue_id: str
     time: dt.datetime
-    date: dt.date
+    issued_at: dt.datetime
+    data_through: dt.date
+    origin: dt.date
+    as_of: dt.datetime
+    champion: str
+    n_paths: int
     horizon_days: int
-    median: int
-    mean: float
-    p_zero: float
-    lo50: int | None = None
-    hi50: int | None = None
-    lo80: int | None = None
-    hi80: int | None = None
-    lo95: int | None = None
-    hi95: int | None = None
-    note: str | None
 
 
-class Forecast(Headed):
-    """Bands of the coming days."""
+class Issues(Open):
+    """Issues, newest first; `next` is null on the last page."""
 
-    levels: list[int]
-    rows: list[ForecastRow]
-
-
-class TotalsRow(Open):
-    """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
-
-    period: str
-    known: int | None
-    known_days: int
-    simulated_days: int
-    last_year: int | None
-    simulated_median: int | None
-    median: int | None
-    mean: float | None
-    note: str | None
+    series_id: str
+    unit: str
+    attribution: str
+    next: str | None
+    rows: list[IssueRow]
 
 
-class Totals(Headed):
-    """Sums over spans of days."""
+class ModelItem(Open):
+    """A model of an issue."""
 
-    levels: list[int]
-    rows: list[TotalsRow]
-
-
-class ExceedanceRow(Open):
-    """One run of days, by its first and last day."""
-
-    time: dt.datetime
-    date: dt.date
-    to: dt.date
-    horizon_days: int
-    p_above: float
-    note: str | None
+    model: str
+    title: str
+    role: str
+    version: str
 
 
-class Exceedance(Headed):
-    """How likely a threshold is passed."""
+class IssueWeather(Open):
+    """What an issue was given of the weather, where it was wanted."""
 
-    threshold: int
-    window: int
-    horizon: int
-    p_any: float
-    rows: list[ExceedanceRow]
+    status: Literal["used", "missing", "off"]
+    reason: str
 
 
-class CapacityRow(Open):
-    """People present on one day, and the places that suffice."""
+class IssueDetails(IssueRow):
+    """One issue; it never changes."""
 
-    time: dt.datetime
-    date: dt.date
-    horizon_days: int
-    median: int
-    mean: float
-    places: int
-    note: str | None
-
-
-class Capacity(Headed):
-    """People present at once."""
-
-    stay_days: int
-    share: float
-    horizon: int
-    places_peak: int
-    levels: list[int]
-    rows: list[CapacityRow]
-
-
-class QuietSummary(Open):
-    """A number of days, in short."""
-
-    median: int
-    mean: float
-    lo80: int
-    hi80: int
-
-
-class QuietRow(Open):
-    """How likely so many days are."""
-
-    days: int
-    p_longest_run: float
-    p_longest_run_at_least: float
-    p_quiet_days: float
-    p_quiet_days_at_least: float
-
-
-class Quiet(Headed):
-    """How long it may stay quiet."""
-
-    horizon: int
-    longest_run: QuietSummary
-    quiet_days: QuietSummary
-    rows: list[QuietRow]
-
-
-class ExplanationRow(Open):
-    """One day: the yearly mean and each factor add up to the mean."""
-
-    time: dt.datetime
-    date: dt.date
-    horizon_days: int
-    yearly_mean: float
-    mean: float
-    note: str | None
-
-
-class Explanation(Headed):
-    """What drives the forecast."""
-
-    method: str
-    yearly_mean: float
-    factors: list[str]
-    rows: list[ExplanationRow]
-
-
-class ChangesRow(Open):
-    """One day: what was forecast before and each cause add up to what is now."""
-
-    time: dt.datetime
-    date: dt.date
-    before: float
-    after: float
-
-
-class Changes(Headed):
-    """What changed between two issues."""
-
-    since: str
-    since_issued_at: dt.datetime
-    steps: int
-    causes: list[str]
-    rows: list[ChangesRow]
+    series_id: str
+    unit: str
+    kind: str
+    seed: int
+    inputs_hash: str
+    models: list[ModelItem]
+    weather: IssueWeather | None = None
+    attribution: str
 
 
 class TrackRecordRow(Open):
@@ -302,6 +246,19 @@ class Status(Open):
     alarms: list[AlarmItem]
     now: dt.datetime
     scheduler_running: bool
+
+
+class JobRequest(Open):
+    """Work that was asked for, and how far it is."""
+
+    request_id: int
+    job: str
+    asked_by: str
+    asked_at: dt.datetime
+    claimed_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    outcome: Literal["waiting", "running", "done", "skipped", "failed"]
+    reason: str | None
 
 
 class Health(Open):

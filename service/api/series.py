@@ -26,7 +26,7 @@ from service.answers import (
 )
 from service.answers.desk import UNITS
 from service.answers.errors import BadQuestion
-from service.api import queries, schemas, stored
+from service.api import answer_schemas, queries, schemas
 from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
 from service.sources.figures import ATTRIBUTION
@@ -41,7 +41,7 @@ blueprint = APIBlueprint(
 
 @blueprint.get("")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(stored.Catalogue)
+@blueprint.output(schemas.Catalogue)
 def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
     rows = status.catalogue(desk())
@@ -50,7 +50,7 @@ def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/<series_id>/observations")
 @blueprint.input(queries.ObservationsQuery, location="query")
-@blueprint.output(stored.Observations)
+@blueprint.output(schemas.Observations)
 def observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     q = query_data
@@ -60,7 +60,7 @@ def observations(series_id: str, query_data: queries.ObservationsQuery) -> Respo
 
 @blueprint.get("/<series_id>/revisions")
 @blueprint.input(queries.TableQuery, location="query")
-@blueprint.output(stored.Revisions)
+@blueprint.output(schemas.Revisions)
 def revised(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return every figure that was published anew with another value."""
     found = revisions.revisions(desk(), series_id)
@@ -69,7 +69,7 @@ def revised(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa
 
 @blueprint.get("/<series_id>/forecast")
 @blueprint.input(queries.ForecastQuery, location="query")
-@blueprint.output(schemas.Forecast)
+@blueprint.output(answer_schemas.Forecast)
 def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     """Return the bands of each coming day."""
     q = query_data
@@ -87,7 +87,7 @@ def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
 
 @blueprint.get("/<series_id>/totals")
 @blueprint.input(queries.TotalsQuery, location="query")
-@blueprint.output(schemas.Totals)
+@blueprint.output(answer_schemas.Totals)
 def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
     """Return sums over named periods, or over a span of your own."""
     q = query_data
@@ -105,7 +105,7 @@ def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
 
 @blueprint.get("/<series_id>/exceedance")
 @blueprint.input(queries.ExceedanceQuery, location="query")
-@blueprint.output(schemas.Exceedance)
+@blueprint.output(answer_schemas.Exceedance)
 def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     """Return how likely each day, or run of days, brings more than a threshold."""
     q = query_data
@@ -117,7 +117,7 @@ def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
 
 @blueprint.get("/<series_id>/capacity")
 @blueprint.input(queries.CapacityQuery, location="query")
-@blueprint.output(schemas.Capacity)
+@blueprint.output(answer_schemas.Capacity)
 def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
     """Return how many people are present at once, and how many places suffice."""
     q = query_data
@@ -133,7 +133,7 @@ def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
 
 @blueprint.get("/<series_id>/quiet")
 @blueprint.input(queries.QuietQuery, location="query")
-@blueprint.output(schemas.Quiet)
+@blueprint.output(answer_schemas.Quiet)
 def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
     """Return how long it may stay quiet, and on how many days."""
     q = query_data
@@ -143,7 +143,7 @@ def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
 
 @blueprint.get("/<series_id>/explanation")
 @blueprint.input(queries.ExplanationQuery, location="query")
-@blueprint.output(schemas.Explanation)
+@blueprint.output(answer_schemas.Explanation)
 def why(series_id: str, query_data: queries.ExplanationQuery) -> Response:
     """Return what drives the forecast: season, level, yesterday, weekday, weather."""
     view = view_of(series_id, query_data)
@@ -152,7 +152,7 @@ def why(series_id: str, query_data: queries.ExplanationQuery) -> Response:
 
 @blueprint.get("/<series_id>/changes")
 @blueprint.input(queries.ChangesQuery, location="query")
-@blueprint.output(schemas.Changes)
+@blueprint.output(answer_schemas.Changes)
 def changed(series_id: str, query_data: queries.ChangesQuery) -> Response:
     """Return what changed since an earlier issue, and because of what."""
     q = query_data

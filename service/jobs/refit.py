@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from forecast import joint
 from forecast.series import DailySeries, as_date
 from forecast.specs import ROLES, Spec
+from service.answers.checks import MOST_HORIZON
 from service.clock import uk_day, utc_now
 from service.context import Context
 from service.jobs.champion import wanted
@@ -30,7 +31,6 @@ from service.store.runs import Claim
 
 _ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
-_MOST_DAYS = 1600
 _log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
@@ -104,8 +104,8 @@ def _newest(connection: Connection) -> Issue | None:
 
 
 def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:
-    """Days after the figures that are simulated: `beyond` after today, at most `_MOST_DAYS`."""
-    return min(max((today - data_through).days, 0) + beyond, _MOST_DAYS)
+    """Days after the figures that are simulated: `beyond` after today, at most `MOST_HORIZON`."""
+    return min(max((today - data_through).days, 0) + beyond, MOST_HORIZON)
 
 
 def _moment(newest: Issue | None) -> dt.datetime:

@@ -1,0 +1,260 @@
+"""Shapes of the answers that are read off an issue. New keys may appear; these stay."""
+
+from __future__ import annotations
+
+__all__ = [
+    "Age",
+    "Capacity",
+    "Chance",
+    "Changes",
+    "Exceedance",
+    "Explanation",
+    "Forecast",
+    "Panel",
+    "Quiet",
+    "ScenarioAnswer",
+    "Totals",
+]
+
+import datetime as dt
+from typing import Literal
+
+from pydantic import Field
+
+from service.api.schemas import DatedRow, Open, ReasonItem, StatusName
+
+
+class Headed(Open):
+    """What every answer about an issue says first."""
+
+    series_id: str
+    unit: str
+    issue_id: str
+    model: str
+    model_version: str
+    origin: dt.date
+    data_through: dt.date
+    as_of: dt.datetime
+    issued_at: dt.datetime
+    first: dt.date = Field(alias="from", description="First day of what looks ahead.")
+    status: StatusName
+    reasons: list[ReasonItem]
+    attribution: str
+
+
+class ForecastRow(DatedRow):
+    """One day; further levels add their own ``lo`` and ``hi``."""
+
+    horizon_days: int
+    median: int
+    mean: float
+    p_zero: float
+    lo50: int | None = None
+    hi50: int | None = None
+    lo80: int | None = None
+    hi80: int | None = None
+    lo95: int | None = None
+    hi95: int | None = None
+    note: str | None
+
+
+class Forecast(Headed):
+    """Bands of the coming days."""
+
+    levels: list[int]
+    rows: list[ForecastRow]
+
+
+class TotalsRow(Open):
+    """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
+
+    period: str
+    known: int | None
+    known_days: int
+    simulated_days: int
+    last_year: int | None
+    simulated_median: int | None
+    median: int | None
+    mean: float | None
+    note: str | None
+
+
+class Totals(Headed):
+    """Sums over spans of days."""
+
+    levels: list[int]
+    rows: list[TotalsRow]
+
+
+class ExceedanceRow(DatedRow):
+    """One run of days, by its first and last day."""
+
+    to: dt.date
+    horizon_days: int
+    p_above: float
+    note: str | None
+
+
+class Exceedance(Headed):
+    """How likely a threshold is passed."""
+
+    threshold: int
+    window: int
+    horizon: int
+    p_any: float
+    rows: list[ExceedanceRow]
+
+
+class CapacityRow(DatedRow):
+    """People present on one day, and the places that suffice."""
+
+    horizon_days: int
+    median: int
+    mean: float
+    places: int
+    note: str | None
+
+
+class Capacity(Headed):
+    """People present at once."""
+
+    stay_days: int
+    share: float
+    horizon: int
+    places_peak: int
+    levels: list[int]
+    rows: list[CapacityRow]
+
+
+class QuietSummary(Open):
+    """A number of days, in short."""
+
+    median: int
+    mean: float
+    lo80: int
+    hi80: int
+
+
+class QuietRow(Open):
+    """How likely so many days are."""
+
+    days: int
+    p_longest_run: float
+    p_longest_run_at_least: float
+    p_quiet_days: float
+    p_quiet_days_at_least: float
+
+
+class Quiet(Headed):
+    """How long it may stay quiet."""
+
+    horizon: int
+    longest_run: QuietSummary
+    quiet_days: QuietSummary
+    rows: list[QuietRow]
+
+
+class ExplanationRow(DatedRow):
+    """One day: the yearly mean and each factor add up to the mean."""
+
+    horizon_days: int
+    yearly_mean: float
+    mean: float
+    note: str | None
+
+
+class Explanation(Headed):
+    """What drives the forecast."""
+
+    method: str
+    yearly_mean: float
+    factors: list[str]
+    rows: list[ExplanationRow]
+
+
+class ChangesRow(DatedRow):
+    """One day: what was forecast before and each cause add up to what is now."""
+
+    before: float
+    after: float
+
+
+class Changes(Headed):
+    """What changed between two issues."""
+
+    since: str
+    since_issued_at: dt.datetime
+    steps: int
+    causes: list[str]
+    rows: list[ChangesRow]
+
+
+class PanelRow(DatedRow):
+    """One day: what was counted, what is forecast, or both."""
+
+    actual: int | None
+    median: int | None
+    mean: float | None
+    p_zero: float | None
+    lo50: int | None
+    hi50: int | None
+    lo80: int | None
+    hi80: int | None
+    lo95: int | None
+    hi95: int | None
+
+
+class Panel(Headed):
+    """Past figures and coming days, a row a day."""
+
+    rows: list[PanelRow]
+
+
+class ChanceRow(Open):
+    """One probability."""
+
+    time: dt.datetime
+    value: float
+    threshold: int
+    window: int
+    horizon: int
+
+
+class Chance(Headed):
+    """One probability, in one row."""
+
+    rows: list[ChanceRow]
+
+
+class AgeRow(Open):
+    """How old issue and figures are."""
+
+    time: dt.datetime
+    hours_since_issue: float
+    days_since_figures: int
+    fresh: int
+    degraded: int
+
+
+class Age(Headed):
+    """How old issue and figures are, in one row."""
+
+    rows: list[AgeRow]
+
+
+class Plain(Open):
+    """The forecast as it is, beside a scenario."""
+
+    rows: list[ForecastRow]
+    totals: list[TotalsRow]
+
+
+class ScenarioAnswer(Headed):
+    """A scenario, and the unchanged forecast beside it."""
+
+    kind: Literal["scenario"]
+    horizon: int
+    levels: list[int]
+    rows: list[ForecastRow]
+    totals: list[TotalsRow]
+    forecast: Plain
