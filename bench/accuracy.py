@@ -21,10 +21,11 @@ from bench.runs import Entry, Run, run_all
 from forecast import specs
 from forecast.backtest import Protocol
 from forecast.series import DailySeries, as_day
-from service.registry import RegistryError, declared
-from service.settings import PROJECT
-from service.sources import csv, figures
-from service.sources.base import SourceError
+from service.core.files import RegistryError
+from service.core.settings import PROJECT
+from service.data import embedded, figures_csv
+from service.data.source import SourceError
+from service.issues.declared_models import declared
 
 _SLOW = ("monks_2023", "auto_arima", "auto_ets")
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -85,7 +86,7 @@ def main(
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
         protocol = _quick(protocol)
     try:
-        known = csv.read(data, ("people",)) if data else figures.read()
+        known = figures_csv.read(data, ("people",)) if data else embedded.read()
     except SourceError as error:
         raise click.UsageError(str(error)) from error
     entries = _entries(models, models_dir)

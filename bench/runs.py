@@ -19,8 +19,8 @@ from typing import Any
 from forecast import backtest, joint
 from forecast.backtest import OriginScore, Protocol
 from forecast.covariates import Covariates
+from forecast.evaluation import judge
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.judged import judge
 from forecast.series import ONE_DAY, DailySeries, Day
 
 CUT = "_cut"

@@ -17,7 +17,7 @@ from bench.runs import Entry, Run
 from forecast.backtest import Protocol
 from forecast.covariates import CovariateTable
 from forecast.series import ONE_DAY
-from service.sources import covariates as covariates_file
+from service.data import covariate_csv as covariates_file
 
 _PERFECT_DAYS = 7
 

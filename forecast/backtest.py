@@ -28,8 +28,8 @@ import numpy as np
 
 from forecast import joint
 from forecast.covariates import Covariates, CovariatesError, CovariateTable
+from forecast.evaluation import DAY_LEVELS, Judged, judge
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.judged import DAY_LEVELS, Judged, judge
 from forecast.scores import CRPS_ESTIMATOR, held_by_pit
 from forecast.series import ONE_DAY, DailySeries, Day, as_day
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from forecast import states
+from forecast import serialize
 from forecast.covariates import Covariates
 from forecast.forecasters.base import Fitted, Forecaster, State, Weathered
-from forecast.occupancy import Occupancy
 from forecast.paths import Paths
+from forecast.people_per_boat import Occupancy
 from forecast.series import DailySeries, Day
 
 PEOPLE, BOATS = "people", "boats"
@@ -67,7 +67,7 @@ class Joint:
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""
-        lead, arrays = states.dump(self.fitted)
+        lead, arrays = serialize.dump(self.fitted)
         values: dict[str, Any] = {"series": self.series, "lead": lead, "occupancy": None}
         together = {f"lead/{name}": array for name, array in arrays.items()}
         if self.occupancy is not None:
@@ -85,13 +85,13 @@ class Joint:
             If the state is not of this form.
         """
         try:
-            lead = states.restore(values["lead"], states.under("lead", arrays))
+            lead = serialize.restore(values["lead"], serialize.under("lead", arrays))
             occupancy = values["occupancy"] and Occupancy.from_state(
-                values["occupancy"], states.under("occupancy", arrays)
+                values["occupancy"], serialize.under("occupancy", arrays)
             )
             return cls(values["series"], lead, occupancy)
         except (KeyError, TypeError) as error:
-            raise states.StateError(f"a joint state without {error}") from error
+            raise serialize.StateError(f"a joint state without {error}") from error
 
 
 def fit(

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from forecast.calendar import MEAN_YEAR
 from forecast.covariates import Covariates
 from forecast.forecasters.base import LEAST_DAYS, State, require_days, whole_people
-from forecast.memory import level_of, tame
+from forecast.lag_features import level_of, tame
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
 from forecast.strata import strata

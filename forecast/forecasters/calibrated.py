@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast import states
+from forecast import serialize
 from forecast.calibration import normal_score, spread, stretch_of
 from forecast.covariates import Covariates, CovariatesError
 from forecast.explain import factors_of, mean_without
@@ -150,12 +150,12 @@ class FittedCalibrated:
 
     def to_state(self) -> State:
         """JSON-ready values, and the arrays of the member."""
-        base, arrays = states.dump(self.base)
+        base, arrays = serialize.dump(self.base)
         values = {"stretch": self.stretch, "window_days": self.window_days, "name": self.name}
         return values | {"base": base}, arrays
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedCalibrated:
         """Rebuild what `to_state` returned; its paths are the same bit for bit."""
-        base = states.restore(values["base"], arrays)
+        base = serialize.restore(values["base"], arrays)
         return cls(values["name"], base, values["stretch"], values["window_days"])

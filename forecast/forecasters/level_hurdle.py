@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast import states
+from forecast import serialize
 from forecast.calendar import harmonics, weekday
 from forecast.covariates import Covariates
 from forecast.crossability import (
@@ -26,7 +26,7 @@ from forecast.crossability import (
     fit_crossability,
 )
 from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days, whole_people
-from forecast.memory import Memory, MemoryState, tame
+from forecast.lag_features import Memory, MemoryState, tame
 from forecast.paths import Paths
 from forecast.regression import fit_sizes, logistic, logistic_regression, scaled_ridge
 from forecast.series import ONE_DAY, DailySeries, Day
@@ -335,7 +335,7 @@ class FittedLevelHurdle:
                 raise ValueError("a fit with the weather columns of an older version")
         weather = None
         if values["weather"] is not None:
-            own = states.under("weather", arrays)
+            own = serialize.under("weather", arrays)
             weather = FittedWeather.from_state(values["weather"], own)
         return cls(
             hyper=LevelHurdle(**hyper),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast import states
+from forecast import serialize
 from forecast.covariates import Covariates
 from forecast.explain import factors_of, mean_without
 from forecast.forecasters.base import (
@@ -178,7 +178,7 @@ class FittedPool:
         values: list[Any] = []  # in order: the order decides which member draws which paths
         arrays: dict[str, Any] = {"shares": self.shares}
         for name, member in self.members.items():
-            state, own = states.dump(member)
+            state, own = serialize.dump(member)
             values.append([name, state])
             arrays |= {f"{name}/{key}": array for key, array in own.items()}
         return {"members": values}, arrays
@@ -187,7 +187,7 @@ class FittedPool:
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedPool:
         """Rebuild what `to_state` returned; its paths are the same bit for bit."""
         members = {
-            name: states.restore(state, states.under(name, arrays))
+            name: serialize.restore(state, serialize.under(name, arrays))
             for name, state in values["members"]
         }
         return cls(members, arrays["shares"])

@@ -10,11 +10,11 @@ from typing import Any
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import in_words, instant, span_before
-from service.store import observations
-from service.store.observations import AsOf
+from service.answers.issue_loader import Desk, View
+from service.core.clock import in_words, instant, span_before
+from service.data import observation_store
+from service.data.observation_store import AsOf
 
 
 def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
@@ -39,10 +39,12 @@ def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str,
     """
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
-        series = observations.series(connection, series_id, as_of)
-        beside = {name: observations.series(connection, name, as_of) for name in _others(series_id)}
+        series = observation_store.series(connection, series_id, as_of)
+        beside = {
+            name: observation_store.series(connection, name, as_of) for name in _others(series_id)
+        }
         if series is None:
-            everything = observations.series(connection, series_id)
+            everything = observation_store.series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)

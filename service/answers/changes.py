@@ -7,11 +7,11 @@ __all__ = ["CAUSE_NAMES", "changes"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotFound
-from service.clock import day_columns
-from service.store import notes
-from service.store.database import Connection
+from service.answers.issue_loader import Desk, View
+from service.core.clock import day_columns
+from service.core.database import Connection
+from service.issues import note_store
 
 CAUSE_NAMES = {
     "model": "the model",
@@ -60,7 +60,7 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
         raise BadQuestion("since", "an issue that forecast some of the same days", since)
     # An issue that knew nothing of the weather does not name it.
     named = {cause for note in chain for cause in note["causes"]}
-    causes = [cause for cause in notes.CAUSES if cause in named]
+    causes = [cause for cause in note_store.CAUSES if cause in named]
     rows = []
     for ahead in range(length):
         day = first + dt.timedelta(days=ahead)
@@ -98,7 +98,7 @@ def _chain(connection: Connection, view: View, since: str | None) -> list[dict[s
     chain: list[dict[str, Any]] = []
     issue_id = view.issue.issue_id
     while len(chain) < _MOST_STEPS:
-        note = notes.read(connection, issue_id, notes.CHANGES)
+        note = note_store.read(connection, issue_id, note_store.CHANGES)
         if note is None:
             break
         chain.append(note)

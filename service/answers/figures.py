@@ -7,11 +7,11 @@ __all__ = ["COLUMNS", "figures", "last_of"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import day_columns, instant
-from service.store import observations
-from service.store.observations import AsOf
+from service.answers.issue_loader import Desk, View
+from service.core.clock import day_columns, instant
+from service.data import observation_store
+from service.data.observation_store import AsOf
 
 COLUMNS = ("time", "date", "value", "source", "known_at")
 
@@ -41,8 +41,8 @@ def figures(
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:
-        rows = observations.current(connection, series_id, as_of, first, last)
-        if not rows and observations.first_day(connection, series_id) is None:
+        rows = observation_store.current(connection, series_id, as_of, first, last)
+        if not rows and observation_store.first_day(connection, series_id) is None:
             raise NotReady("no figures are stored yet")
     return [
         {

@@ -7,9 +7,9 @@ __all__ = ["age", "chance"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import View
 from service.answers.exceedance import exceedance
-from service.clock import instant, uk_day
+from service.answers.issue_loader import View
+from service.core.clock import instant, uk_day
 
 
 def chance(view: View, threshold: int, window: int, horizon: int) -> dict[str, Any]:

@@ -7,13 +7,13 @@ __all__ = ["DAY_THRESHOLD", "headline"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk, View
 from service.answers.errors import NotPossible
 from service.answers.figures import figures
+from service.answers.issue_loader import Desk, View
 from service.answers.state import AGED
 from service.answers.totals import periods
 from service.answers.wording import per_cent
-from service.clock import in_words
+from service.core.clock import in_words
 
 DAY_THRESHOLD = {"people": 500, "boats": 10}
 """The day that the sentence gives the chance of passing, by series."""

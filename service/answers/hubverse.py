@@ -15,7 +15,7 @@ import numpy as np
 
 from forecast.paths import Paths
 from service.answers.checks import check_whole
-from service.answers.desk import View
+from service.answers.issue_loader import View
 
 COLUMNS = (
     *("origin_date", "target", "horizon", "target_end_date", "location"),

@@ -6,9 +6,9 @@ __all__ = ["COLUMNS", "revisions"]
 
 from typing import Any
 
-from service.answers.desk import Desk
-from service.clock import day_columns, instant
-from service.store import revisions as store
+from service.answers.issue_loader import Desk
+from service.core.clock import day_columns, instant
+from service.data import revision_store as store
 
 COLUMNS = (
     "time",

@@ -19,10 +19,10 @@ from forecast.scenarios import people_per_boat, scaled
 from forecast.series import as_day
 from service.answers.bands import bands
 from service.answers.checks import check_number
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.issue_loader import Desk, View
 from service.answers.totals import periods
-from service.store import notes
+from service.issues import note_store
 
 LEVEL_PERCENT = (-100, 400)
 PEOPLE_PER_BOAT = (1, 300)
@@ -101,7 +101,7 @@ def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int)
     """Paths of the fit behind `view`, drawn anew under another weather."""
     issue, model = view.issue, view.entry.model
     with desk.context.database.reading() as connection:
-        note = notes.read(connection, issue.issue_id, notes.WEATHER) or {}
+        note = note_store.read(connection, issue.issue_id, note_store.WEATHER) or {}
     if model not in note.get("models", ()):
         why = f" ({note['reason']})" if note.get("status") == "missing" else ""
         raise NotPossible(

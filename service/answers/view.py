@@ -12,9 +12,9 @@ from forecast.series import DailySeries, as_day
 from service.answers.ahead import Ahead
 from service.answers.errors import NotPossible
 from service.answers.state import State
-from service.clock import uk_day
-from service.store.issues import Entry, Issue
-from service.store.observations import AsOf
+from service.core.clock import uk_day
+from service.data.observation_store import AsOf
+from service.issues.issue_store import Entry, Issue
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from service.answers.desk import Desk
-from service.answers.vitals import Vitals, Watch
+from service.answers.issue_loader import Desk
+from service.answers.service_metrics import Vitals, Watch
 from service.api import queries
-from service.api.trail import route
-from service.store.database import Unavailable
+from service.api.request_log import route
+from service.core.database import Unavailable
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 

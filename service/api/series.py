@@ -24,12 +24,12 @@ from service.answers import (
     totals,
     track_record,
 )
-from service.answers.desk import UNITS
 from service.answers.errors import BadQuestion
+from service.answers.issue_loader import UNITS
 from service.api import queries, schemas, stored
-from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
-from service.sources.figures import ATTRIBUTION
+from service.api.responses import about, desk, head, view_of
+from service.data.embedded import ATTRIBUTION
 
 blueprint = APIBlueprint(
     "series",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from service import backup as archive
-from service.context import open_context
-from service.settings import Settings
+from service.cli import backup_archive as archive
+from service.core.context import open_context
+from service.core.settings import Settings
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 

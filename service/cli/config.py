@@ -12,9 +12,9 @@ import shlex
 import click
 from rich.table import Table
 
-from service.cli.out import console
-from service.secrecy import MASK, file_of, variable
-from service.settings import Settings
+from service.cli.output import console
+from service.core.secrets import MASK, file_of, variable
+from service.core.settings import Settings
 
 
 @click.command()
@@ -56,8 +56,8 @@ def config(settings: Settings, form: str) -> None:
 
 def _requests(settings: Settings) -> str:
     """Who is asked what, how often and by which name."""
-    from service.jobs.gather import fetcher
-    from service.jobs.schedule import schedule
+    from service.data.collect import fetcher
+    from service.scheduler.schedule import schedule
 
     if settings.source == "figures":
         return "No site is asked for figures."

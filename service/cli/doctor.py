@@ -10,9 +10,9 @@ from dataclasses import asdict
 import click
 from rich.text import Text
 
-from service.cli.out import console
-from service.doctor import FAIL, OK, WARN, examine
-from service.settings import Settings
+from service.cli.doctor_checks import FAIL, OK, WARN, examine
+from service.cli.output import console
+from service.core.settings import Settings
 
 _STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 

@@ -9,11 +9,11 @@ import datetime as dt
 import click
 from rich.table import Table
 
-from service.cli.out import console
-from service.clock import instant, utc_now
-from service.context import open_context
-from service.settings import Settings
-from service.store import keys as store
+from service.api import key_store as store
+from service.cli.output import console
+from service.core.clock import instant, utc_now
+from service.core.context import open_context
+from service.core.settings import Settings
 
 
 @click.group()

@@ -12,17 +12,17 @@ from typing import TextIO
 import click
 from rich.table import Table
 
-from service import addresses
-from service.addresses import AddressError
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import NoAnswer
 from service.answers.headline import DAY_THRESHOLD
-from service.cli.out import console, write_out
-from service.clock import instant, utc_now
-from service.context import Context, open_context
-from service.settings import Settings
-from service.store import subscribers as store
-from service.store.subscribers import Subscriber
+from service.cli.output import console, write_out
+from service.core import addresses
+from service.core.addresses import AddressError
+from service.core.clock import instant, utc_now
+from service.core.context import Context, open_context
+from service.core.settings import Settings
+from service.mail import subscriber_store as store
+from service.mail.subscriber_store import Subscriber
 
 _THRESHOLD = DAY_THRESHOLD["people"]
 
@@ -83,7 +83,7 @@ def digest(
         return
     if out or threshold is not None:
         raise click.UsageError("--out and --threshold belong to --to or --dry-run")
-    from service.jobs.digest import digest as job
+    from service.mail.weekly import digest as job
 
     click.echo(job(context, week).reason)
 
@@ -98,11 +98,11 @@ def _copy(
 ) -> None:
     """Print one mail, and send it through the server of `through` unless that is None."""
     from forecast.joint import PEOPLE
-    from service.answers.desk import Desk
-    from service.digest.edition import iso_week
-    from service.digest.render import Press, Reader, serialise
-    from service.digest.send import MailError, Session
-    from service.jobs.digest import edition_for
+    from service.answers.issue_loader import Desk
+    from service.mail.edition import iso_week
+    from service.mail.render import Press, Reader, serialise
+    from service.mail.smtp import MailError, Session
+    from service.mail.weekly import edition_for
 
     # To look at it nothing needs to be set.
     named = {} if through or context.settings.mail_from else {"mail_from": "digest@example.org"}
@@ -133,7 +133,7 @@ def _copy(
 
 
 def _write(out: Path, week: str, press: object, reader: object, content: bytes) -> None:
-    from service.digest.render import Press, Reader
+    from service.mail.render import Press, Reader
 
     assert isinstance(press, Press) and isinstance(reader, Reader)
     out.mkdir(parents=True, exist_ok=True)

@@ -104,8 +104,8 @@ def group(ctx: click.Context, is_child: bool) -> None:
     if is_child:
         parent.follow()
     # Only a command that runs needs them; help does not.
-    from service import settings as settings_module
-    from service.logs import configure
+    from service.core import settings as settings_module
+    from service.core.logs import configure
 
     settings = ctx.obj = settings_module.load()
     configure(settings.log_level, settings.log_format, settings.secrets())
@@ -157,11 +157,11 @@ def _said(error: Exception) -> str:
 def _expected(error: Exception) -> int | None:
     """Exit status of an error that a person can act on; None for a defect."""
     from forecast.forecasters.base import FitError
-    from service.jobs.record import JobError
-    from service.registry import RegistryError
-    from service.settings import SettingsError
-    from service.sources.base import SourceError
-    from service.store.database import DatabaseError
+    from service.core.database import DatabaseError
+    from service.core.files import RegistryError
+    from service.core.job_runner import JobError
+    from service.core.settings import SettingsError
+    from service.data.source import SourceError
 
     if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
         return 2

@@ -26,14 +26,14 @@ from forecast.series import ONE_DAY, DailySeries, as_date, as_day
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
 from service.answers.totals import between
-from service.cli.out import console, write_out
+from service.cli.output import console, write_out
 from service.cli.progress import counting
 from service.cli.workers import on_cluster, on_processes
-from service.registry import declared
-from service.settings import Settings
-from service.sources.covariates import read as read_covariates
-from service.sources.covariates import read_forecasts
-from service.sources.csv import read
+from service.core.settings import Settings
+from service.data.covariate_csv import read as read_covariates
+from service.data.covariate_csv import read_forecasts
+from service.data.figures_csv import read
+from service.issues.declared_models import declared
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LEVELS = (50, 80, 95)

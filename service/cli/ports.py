@@ -8,7 +8,7 @@ import socket
 
 import click
 
-from service.settings import Settings
+from service.core.settings import Settings
 
 
 def require_free(settings: Settings) -> None:

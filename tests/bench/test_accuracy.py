@@ -19,7 +19,7 @@ from forecast.forecasters.climatology import Climatology
 from forecast.series import DailySeries
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ROOT / "service" / "sources" / "figures.csv"
+FIGURES = ROOT / "service" / "data" / "figures.csv"
 CHAMPION = 'title = "Best"\nfamily = "climatology"\nrole = "champion"\n'
 NAIVE = 'family = "seasonal_naive"\nrole = "baseline"\n'
 

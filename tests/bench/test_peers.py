@@ -10,8 +10,8 @@ from bench.peers import PEERS, Draw, Peer, RawPaths, missing
 from bench.runs import Entry
 from bench.targets import BEST_OF
 from forecast.backtest import Protocol
+from forecast.evaluation import judge
 from forecast.forecasters.base import FitError
-from forecast.judged import judge
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
 

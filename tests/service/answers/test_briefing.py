@@ -6,11 +6,11 @@ import pytest
 
 from forecast.series import DailySeries
 from service.answers.briefing import briefing, briefing_of
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.context import Context
-from service.store import observations
-from service.store.observations import Figure
+from service.answers.issue_loader import Desk
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
 from tests.service.support import Hand, utc
 
 D = dt.date
@@ -133,7 +133,7 @@ def test_a_revision_changes_what_a_date_says_and_not_what_an_instant_says(
 ) -> None:
     with context.database.writing() as connection:
         figure = Figure("people", D(2024, 10, 18), 600, "test")
-        observations.record(connection, [figure], utc(2026, 1, 1, 9))
+        observation_store.record(connection, [figure], utc(2026, 1, 1, 9))
     assert briefing(desk, "people", D(2024, 10, 18))["last_day"]["value"] == 600
     assert briefing(desk, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
 
@@ -159,14 +159,14 @@ def test_no_figures_and_no_such_series(empty: Context, clock: Hand) -> None:
 
 def test_a_sum_that_is_the_same_as_a_year_before(context: Context, desk: Desk) -> None:
     with context.database.reading() as connection:
-        known = observations.series(connection, "people")
+        known = observation_store.series(connection, "people")
     before = dict(zip(known.dates.tolist(), known.values.tolist(), strict=True))
     with context.database.writing() as connection:
         figures = [
             Figure("people", D(2025, 1, day), before[D(2024, 1, day)], "test")
             for day in range(1, 15)
         ]
-        observations.record(connection, figures, utc(2026, 1, 1, 9))
+        observation_store.record(connection, figures, utc(2026, 1, 1, 9))
     said = briefing(desk, "people", D(2025, 1, 14))["sentence"]
     assert "in 2025 to that day: as many as by the same day of 2024 (" in said
 
@@ -179,7 +179,7 @@ def test_of_an_issue_it_says_what_the_issue_was_made_of(
     assert before == briefing(desk, "people", view.issue.as_of)
     with context.database.writing() as connection:  # read later, and dated before the issue
         figures = [Figure(name, D(2025, 12, 31), 7, "test") for name in ("people", "boats")]
-        observations.record(connection, figures, utc(2026, 1, 1, 15))
+        observation_store.record(connection, figures, utc(2026, 1, 1, 15))
     desk = Desk(context, clock)
     assert briefing(desk, "people", view.issue.as_of)["last_day"]["value"] == 7
     assert briefing_of(desk, desk.view("people", view.issue.issue_id)) == before

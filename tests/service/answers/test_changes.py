@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 from service.answers.changes import CAUSE_NAMES, changes
-from service.answers.desk import Desk
 from service.answers.errors import NotFound
-from service.context import Context
-from service.store import notes, runs
-from service.store.issues import Issue
+from service.answers.issue_loader import Desk
+from service.core import run_store
+from service.core.context import Context
+from service.issues import note_store
+from service.issues.issue_store import Issue
 from tests.service.support import NOW, Hand, publish, random_paths
 
 
 def test_every_cause_has_a_name_for_readers() -> None:
-    assert set(CAUSE_NAMES) == set(notes.CAUSES)
+    assert set(CAUSE_NAMES) == set(note_store.CAUSES)
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def chain(context: Context) -> list[Issue]:
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         with context.database.writing() as connection:
-            claimed = runs.claim(connection, "refit", f"step {step}", at)
+            claimed = run_store.claim(connection, "refit", f"step {step}", at)
         assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
         found.append(
@@ -50,7 +51,7 @@ def note(
         "causes": {name: [value] * 28 for name, value in causes.items()},
     }
     with context.database.writing() as connection:
-        notes.put(connection, issue.issue_id, notes.CHANGES, content)
+        note_store.put(connection, issue.issue_id, note_store.CHANGES, content)
 
 
 def test_an_issue_without_the_weather_stands_among_those_with_it(

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.answers.desk import Desk, View
 from service.answers.errors import NotFound
 from service.answers.explanation import explanation
-from service.context import Context
-from service.store import notes, runs
+from service.answers.issue_loader import Desk, View
+from service.core import run_store
+from service.core.context import Context
+from service.issues import note_store
 from tests.service.answers.test_headline import view
 from tests.service.support import NOW, publish, random_paths
 
@@ -28,13 +29,13 @@ def issued(context: Context, explained: bool = True) -> View:
     """An issue of 14 days, with a note beside it."""
     paths = random_paths("2026-01-01", 14)
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "one", NOW)
+        claimed = run_store.claim(connection, "refit", "one", NOW)
     assert claimed is not None
     issue = publish(context.database, {"climatology": paths}, claimed.run_id)
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
     if explained:
         with context.database.writing() as connection:
-            notes.put(connection, issue.issue_id, notes.EXPLANATION, note)
+            note_store.put(connection, issue.issue_id, note_store.EXPLANATION, note)
     return replace(view(paths.values), issue=issue)
 
 

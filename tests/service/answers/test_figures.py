@@ -4,10 +4,10 @@ import datetime as dt
 
 import pytest
 
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.figures import COLUMNS, figures, last_of
-from service.context import Context
+from service.answers.issue_loader import Desk
+from service.core.context import Context
 from tests.service.support import Hand, sql_counted, utc
 
 D = dt.date

@@ -7,12 +7,12 @@ import pytest
 
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from service.answers.desk import Desk, View
 from service.answers.errors import NotPossible
 from service.answers.headline import headline
+from service.answers.issue_loader import Desk, View
 from service.answers.state import Reason, State
-from service.context import Context
-from service.store.issues import Entry, Issue
+from service.core.context import Context
+from service.issues.issue_store import Entry, Issue
 from tests.service.support import NOW, Hand, utc
 
 

@@ -9,10 +9,10 @@ import pytest
 from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
+from service.answers.issue_loader import Desk, View
 from service.answers.panel import COLUMNS, panel
-from service.context import Context
+from service.core.context import Context
 from tests.service.answers.test_headline import view
 from tests.service.support import NOW, Hand, random_paths
 

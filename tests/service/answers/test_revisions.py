@@ -5,14 +5,14 @@ import datetime as dt
 import pytest
 from flask.testing import FlaskClient
 
-from service.answers.desk import Desk
 from service.answers.errors import NotFound
 from service.answers.figures import figures
+from service.answers.issue_loader import Desk
 from service.answers.revisions import COLUMNS, revisions
 from service.answers.status import catalogue, status
-from service.context import Context
-from service.store import observations
-from service.store.observations import Figure
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
 from tests.service.support import utc
 
 DAY = dt.date(2025, 12, 13)
@@ -21,14 +21,14 @@ DAY = dt.date(2025, 12, 13)
 def page(context: Context, value: int, published_at: dt.datetime, marked: bool) -> None:
     one = Figure("people", DAY, value, "page", published_at, is_marked=marked)
     with context.database.writing() as connection:
-        observations.record(connection, [one], utc(2025, 12, 31))
+        observation_store.record(connection, [one], utc(2025, 12, 31))
 
 
 def weeks(context: Context) -> None:
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", dt.date(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
-        observations.record(connection, rows, at)
+        observation_store.record(connection, rows, at)
 
 
 def test_revisions_are_listed_and_counted(context: Context) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.issue_loader import Desk
 from service.answers.scenario import Scenario, scenario
-from service.context import Context
-from service.jobs import refit as module
-from service.jobs.refit import refit
+from service.core.context import Context
+from service.issues import refit as module
+from service.issues.refit import refit
 from tests.service import skies
 from tests.service.support import Hand, utc
 

@@ -3,11 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import Desk
 from service.answers.status import catalogue, is_ready, status
 from service.app import create_app
-from service.context import Context
-from service.store import runs
+from service.core import run_store
+from service.core.context import Context
 from tests.service.support import (
     CHAMPION,
     DECLARED,
@@ -51,9 +51,9 @@ def test_old_figures(context: Context) -> None:
 def differ(context: Context, fallen: dict[str, str]) -> None:
     """A newer issue of each series, whose champion fell for a reason of its own."""
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW)
         assert claimed is not None
-        runs.finish(connection, claimed, "done", None, {}, NOW)
+        run_store.finish(connection, claimed, "done", None, {}, NOW)
     for series_id, why in fallen.items():
         publish(
             context.database,
@@ -68,9 +68,9 @@ def differ(context: Context, fallen: dict[str, str]) -> None:
 
 def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW)
         assert claimed is not None
-        runs.finish(connection, claimed, "done", None, {}, NOW)
+        run_store.finish(connection, claimed, "done", None, {}, NOW)
     publish(
         context.database,
         {"climatology": random_paths("2026-01-01", 30)},
@@ -127,7 +127,7 @@ def test_the_list_of_series(context: Context, clock: Hand) -> None:
 
 def test_every_job_is_listed(context: Context, clock: Hand) -> None:
     listed = {job["job"] for job in status(Desk(context, clock))["jobs"]}
-    sources = [file.read_text("utf-8") for file in (ROOT / "service" / "jobs").glob("*.py")]
+    sources = [file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py")]
     performed = {name for text in sources for name in PERFORMED.findall(text)}
     assert "digest" in performed
     # The scheduler's own row says that it lives; repeating is a person's check and no job.

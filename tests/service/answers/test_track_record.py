@@ -10,11 +10,12 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from forecast.series import ONE_DAY
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound
+from service.answers.issue_loader import Desk
 from service.answers.track_record import track_record
-from service.context import Context
-from service.store import runs, track
+from service.core import run_store
+from service.core.context import Context
+from service.issues import issue_score_store
 from tests.service.support import NOW, publish, random_paths
 
 FIRST = dt.date(2025, 6, 1)
@@ -64,7 +65,7 @@ def stored(empty: Context) -> Store:
         known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
         moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
         with empty.database.writing() as connection:
-            claimed = runs.claim(connection, "refit", f"{origin}", NOW)
+            claimed = run_store.claim(connection, "refit", f"{origin}", NOW)
         assert claimed is not None
         start = str(np.datetime64(origin) + ONE_DAY)
         names = [name for name in models if not (name == "climatology" and week < 3)]
@@ -76,9 +77,9 @@ def stored(empty: Context) -> Store:
             champion="pool",
         )
         with empty.database.writing() as connection:
-            for item in track.pending(connection, "people", origin):
+            for item in issue_score_store.pending(connection, "people", origin):
                 scores = content(len(made), models[item.model], known)
-                track.put(connection, item, known, "x", scores, False, NOW)
+                issue_score_store.put(connection, item, known, "x", scores, False, NOW)
                 made[item.model, origin] = known, scores
     return made
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.issue_loader import Desk
 from service.answers.view import day_of
-from service.context import Context
+from service.core.context import Context
 from tests.service.support import NOW, Hand, utc
 
 D = dt.date

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import Desk
 from service.answers.weather import coming, used
-from service.context import Context
-from service.jobs import refit as module
-from service.jobs.refit import refit
-from service.sources.weather import ATTRIBUTION
-from service.store import weather
+from service.core.context import Context
+from service.data import weather_store
+from service.data.daily_weather import ATTRIBUTION
+from service.issues import refit as module
+from service.issues.refit import refit
 from tests.service import skies
 from tests.service.support import Hand, utc
 
@@ -79,9 +79,9 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     refit(context)
     hand.now = SEEN + dt.timedelta(hours=37)
     with context.database.writing() as connection:
-        told = weather.newest(connection, "forecast")
+        told = weather_store.newest(connection, "forecast")
         assert told is not None
-        assert not weather.put(connection, replace(told, seen_at=hand.now))
+        assert not weather_store.put(connection, replace(told, seen_at=hand.now))
     desk = Desk(context, hand)
     (detail,) = [r.detail for r in desk.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (

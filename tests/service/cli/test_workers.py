@@ -198,7 +198,7 @@ def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -> None:
-    data = ROOT / "service" / "sources" / "figures.csv"
+    data = ROOT / "service" / "data" / "figures.csv"
     command = [sys.executable, "-m", "service.cli", "backtest", "--data", str(data)]
     command += ["--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology"]
 
@@ -220,7 +220,7 @@ def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -
 
 def test_the_command_refuses_two_kinds_of_workers() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
         + ["--first", "2024-01-01", "--last", "2024-02-01", "--workers", "2", "--dask", "tcp://x"],
         cwd=ROOT,
         capture_output=True,
@@ -231,7 +231,7 @@ def test_the_command_refuses_two_kinds_of_workers() -> None:
 
 def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
     running = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
         + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
         + ["--workers", "2"],
         cwd=ROOT,
