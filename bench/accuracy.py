@@ -19,7 +19,7 @@ from bench import diagrams, report, weather
 from bench.peers import PEERS, missing
 from bench.runs import Entry, Run, run_all
 from forecast import specs
-from forecast.backtest import Protocol
+from forecast.backtest import BacktestConfig
 from forecast.series import DailySeries, as_day
 from service.core.files import RegistryError
 from service.core.settings import PROJECT
@@ -81,7 +81,7 @@ def main(
       python -m bench.accuracy --data longer.csv --first 2026-01-01 --last 2026-12-31
     """
     began = time.monotonic()
-    protocol = Protocol(str(first.date()), str(last.date()), every, 28, paths, seed)
+    protocol = BacktestConfig(str(first.date()), str(last.date()), every, 28, paths, seed)
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
         protocol = _quick(protocol)
@@ -125,7 +125,7 @@ def main(
         sys.exit(1)
 
 
-def _quick(protocol: Protocol) -> Protocol:
+def _quick(protocol: BacktestConfig) -> BacktestConfig:
     """The same with four origins and few paths."""
     span = int((as_day(protocol.last) - as_day(protocol.first)).astype(int))
     return replace(
@@ -170,7 +170,10 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
 
 
 def _run(
-    entries: Sequence[Entry], known: Mapping[str, DailySeries], protocol: Protocol, processes: int
+    entries: Sequence[Entry],
+    known: Mapping[str, DailySeries],
+    protocol: BacktestConfig,
+    processes: int,
 ) -> dict[str, Run]:
     """Run all, the slow ones first so that they end with the others."""
     order = sorted(entries, key=lambda entry: entry.name not in _SLOW)

@@ -13,9 +13,9 @@ import numpy as np
 
 from forecast import serialize
 from forecast.covariates import Covariates
-from forecast.forecasters.base import Fitted, Forecaster, State, Weathered
+from forecast.forecasters.base import Fitted, Forecaster, State, SupportsWeather
 from forecast.paths import Paths
-from forecast.people_per_boat import Occupancy
+from forecast.people_per_boat import PeoplePerBoat
 from forecast.series import DailySeries, Day
 
 PEOPLE, BOATS = "people", "boats"
@@ -39,18 +39,18 @@ class Joint:
 
     series: str
     fitted: Fitted
-    occupancy: Occupancy | None
+    occupancy: PeoplePerBoat | None
 
     @property
     def covered_days(self) -> int:
         """Days ahead for which weather was given; 0 for none."""
-        return self.fitted.covered_days if isinstance(self.fitted, Weathered) else 0
+        return self.fitted.covered_days if isinstance(self.fitted, SupportsWeather) else 0
 
-    def assuming(self, seas: Mapping[int, str]) -> Joint:
+    def with_weather(self, seas: Mapping[int, str]) -> Joint:
         """The same, where days ahead, counted from 0, are calm, mixed or rough."""
-        if not isinstance(self.fitted, Weathered):
+        if not isinstance(self.fitted, SupportsWeather):
             return self
-        return replace(self, fitted=self.fitted.assuming(seas))
+        return replace(self, fitted=self.fitted.with_weather(seas))
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> dict[str, Paths]:
         """Draw joint paths of every series, each (n_paths, horizon); path k is one future.
@@ -86,7 +86,7 @@ class Joint:
         """
         try:
             lead = serialize.restore(values["lead"], serialize.under("lead", arrays))
-            occupancy = values["occupancy"] and Occupancy.from_state(
+            occupancy = values["occupancy"] and PeoplePerBoat.from_state(
                 values["occupancy"], serialize.under("occupancy", arrays)
             )
             return cls(values["series"], lead, occupancy)
@@ -109,7 +109,7 @@ def fit(
     lead = leading(figures)
     fitted = forecaster.fit(figures[lead], covariates)
     both = lead == PEOPLE and BOATS in figures
-    occupancy = Occupancy.fit(figures[PEOPLE], figures[BOATS]) if both else None
+    occupancy = PeoplePerBoat.fit(figures[PEOPLE], figures[BOATS]) if both else None
     return Joint(lead, fitted, occupancy)
 
 

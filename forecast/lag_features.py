@@ -6,7 +6,7 @@ that a model sees in its paths exactly what it saw when it was fitted.
 
 from __future__ import annotations
 
-__all__ = ["Memory", "MemoryState", "level_of", "tame"]
+__all__ = ["Memory", "MemoryState", "level_of", "winsorise"]
 
 from dataclasses import dataclass
 from itertools import accumulate
@@ -32,7 +32,7 @@ def level_of(values: Array, half_life_days: float) -> Array:
     return np.asarray(total / (1.0 - keep ** np.arange(1, len(values) + 1)))
 
 
-def tame(counts: Array, window_days: int) -> Array:
+def winsorise(counts: Array, window_days: int) -> Array:
     """Counts held below three times the 95 % quantile of the busy days of the window.
 
     One enormous day, a slip in the figures or the landing of a ship, then neither moves the level

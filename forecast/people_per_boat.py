@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Occupancy"]
+__all__ = ["PeoplePerBoat"]
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +23,7 @@ _UNKNOWN_SPREAD = 0.1  # where fewer than two changes are known, and so no sprea
 
 
 @dataclass(frozen=True, eq=False)
-class Occupancy:
+class PeoplePerBoat:
     """Busy days of the recent past, and how occupancy has grown.
 
     A path's day with n people takes the people per boat of a past day with about as many people:
@@ -48,7 +48,7 @@ class Occupancy:
     @classmethod
     def fit(
         cls, people: DailySeries, boats: DailySeries, busy_days: int = 120, neighbours: int = 10
-    ) -> Occupancy:
+    ) -> PeoplePerBoat:
         """Learn from the last `busy_days` days with arrivals of both series.
 
         Raises
@@ -92,7 +92,7 @@ class Occupancy:
         return values, {"people": self.people, "ratio": self.ratio}
 
     @classmethod
-    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Occupancy:
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> PeoplePerBoat:
         """Rebuild what `to_state` returned."""
         return cls(**values, **arrays)
 

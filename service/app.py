@@ -11,7 +11,7 @@ from importlib import metadata
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.api import grafana, health, issues, jobs, metrics, reference, schemas, series
 from service.api.auth import register_auth
 from service.api.compression import compress
@@ -52,7 +52,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         DESCRIPTION=_DESCRIPTION.strip(),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["desk"] = Desk(context, clock)
+    app.extensions["desk"] = IssueLoader(context, clock)
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ from forecast.paths import bound_names, summary
 from forecast.scores import held_by_pit
 from forecast.series import as_date
 from service.answers.errors import NotFound
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.state import Facts, issue_limit, state_of
 from service.core import run_store
 from service.core.clock import instant, uk_day
@@ -123,7 +123,7 @@ def _apart(scored: Sequence[Scored]) -> list[Scored]:
     return chosen
 
 
-def alarms(desk: Desk) -> list[dict[str, Any]]:
+def alarms(desk: IssueLoader) -> list[dict[str, Any]]:
     """Every alarm that stands: ``name series_id detail since numbers``.
 
     None while nothing is published; those on the record need some weeks of scored live issues.
@@ -131,7 +131,7 @@ def alarms(desk: Desk) -> list[dict[str, Any]]:
     return [alarm.said() for alarm in _late(desk)] + record_alarms(desk)
 
 
-def record_alarms(desk: Desk, only: str | None = None) -> list[dict[str, Any]]:
+def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, Any]]:
     """The alarms on how the published forecasts fared, of one series or of all."""
     with desk.context.database.reading() as connection:
         scored = run_store.latest(connection, "score", "done")
@@ -145,7 +145,7 @@ def record_alarms(desk: Desk, only: str | None = None) -> list[dict[str, Any]]:
     return found
 
 
-def _of_series(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
+def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     with desk.context.database.reading() as connection:
         last = issue_score_store.last_day(connection, series_id, "live")
         since = last - 2 * _WINDOW if last else dt.date.min
@@ -226,7 +226,7 @@ def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
     return since
 
 
-def _last_week(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
+def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     """Whether the last whole week with figures left the band that was issued before it began."""
     with desk.context.database.reading() as connection:
         figures = observation_store.series(connection, series_id)
@@ -265,7 +265,7 @@ def _last_week(desk: Desk, series_id: str, monday: dt.date) -> list[Alarm]:
     return [Alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]
 
 
-def _late(desk: Desk) -> list[Alarm]:
+def _late(desk: IssueLoader) -> list[Alarm]:
     """Whether issues or figures are overdue, in the words in which the state says so."""
     settings, now = desk.context.settings, desk.clock()
     with desk.context.database.reading() as connection:

@@ -11,13 +11,13 @@ from typing import Any
 from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.answers.errors import BadQuestion, NotReady
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import in_words, instant, span_before
 from service.data import observation_store
 from service.data.observation_store import AsOf
 
 
-def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
+def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
     """Compare the newest figures with the same point of every earlier year.
 
     Parameters
@@ -51,7 +51,7 @@ def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str,
     return _brief(series, beside, as_of, desk.today())
 
 
-def briefing_of(desk: Desk, view: View) -> dict[str, Any]:
+def briefing_of(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """The same of the figures that an issue was made of, whatever was said of them since."""
     issue = view.issue
     beside = {name: desk.known_beside(issue, name) for name in _others(issue.series_id)}

@@ -8,7 +8,7 @@ import datetime as dt
 from typing import Any
 
 from service.answers.errors import BadQuestion, NotFound
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import day_columns
 from service.core.database import Connection
 from service.issues import note_store
@@ -25,7 +25,7 @@ _SPANS = (7, 28)
 _MOST_STEPS = 400
 
 
-def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
+def changes(desk: IssueLoader, view: IssueView, since: str | None = None) -> dict[str, Any]:
     """Split the change of the mean forecast since an earlier issue into its causes.
 
     Between the two issues stand others; what each changed, and because of what, was written down
@@ -93,7 +93,7 @@ def _share(note: dict[str, Any], cause: str, at: int) -> float:
     return float(note["causes"][cause][at]) if cause in note["causes"] else 0.0
 
 
-def _chain(connection: Connection, view: View, since: str | None) -> list[dict[str, Any]]:
+def _chain(connection: Connection, view: IssueView, since: str | None) -> list[dict[str, Any]]:
     """Notes from the newest issue back to the one that follows `since`."""
     chain: list[dict[str, Any]] = []
     issue_id = view.issue.issue_id

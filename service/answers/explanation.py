@@ -7,14 +7,14 @@ __all__ = ["explanation"]
 from typing import Any
 
 from service.answers.errors import NotFound
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import day_columns
 from service.issues import note_store
 
 SPANS = (1, 7, 28)
 
 
-def explanation(desk: Desk, view: View) -> dict[str, Any]:
+def explanation(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Split the mean forecast of the served model into its factors.
 
     Returns

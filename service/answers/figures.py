@@ -8,7 +8,7 @@ import datetime as dt
 from typing import Any
 
 from service.answers.errors import BadQuestion, NotReady
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import day_columns, instant
 from service.data import observation_store
 from service.data.observation_store import AsOf
@@ -17,7 +17,7 @@ COLUMNS = ("time", "date", "value", "source", "known_at")
 
 
 def figures(
-    desk: Desk,
+    desk: IssueLoader,
     series_id: str,
     first: dt.date | None = None,
     last: dt.date | None = None,
@@ -55,7 +55,7 @@ def figures(
     ]
 
 
-def last_of(view: View, days: int) -> list[dict[str, Any]]:
+def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
     """Rows ``date value`` of what an issue was made of, of so many days before it looks ahead."""
     begin = view.first - dt.timedelta(days=days)
     dates, values = view.known.dates[-days:].tolist(), view.known.values[-days:].tolist()

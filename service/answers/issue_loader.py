@@ -6,7 +6,7 @@ only which issue is the newest, and in what state the service is, is asked each 
 
 from __future__ import annotations
 
-__all__ = ["STORED", "UNITS", "Desk", "View"]
+__all__ = ["STORED", "UNITS", "IssueLoader", "IssueView"]
 
 import datetime as dt
 import threading
@@ -20,7 +20,7 @@ from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import WATCHED, Facts, Reason, State, state_of
-from service.answers.view import View, day_after, day_of
+from service.answers.view import IssueView, day_after, day_of
 from service.core import run_store
 from service.core.clock import end_of_day, uk_day, utc_now
 from service.core.context import Context
@@ -56,7 +56,7 @@ class _Newest:
     facts: Facts
 
 
-class Desk:
+class IssueLoader:
     """Hands out views; safe to share between threads."""
 
     def __init__(self, context: Context, clock: Callable[[], dt.datetime] = utc_now) -> None:
@@ -79,7 +79,7 @@ class Desk:
         model: str = "champion",
         as_of: AsOf | None = None,
         first: dt.date | None = None,
-    ) -> View:
+    ) -> IssueView:
         """Lay out an issue of a series.
 
         Parameters
@@ -87,7 +87,7 @@ class Desk:
         as_of : date | datetime | None
             The issue that stood then: at that instant, or at the end of that UK day.
         first : date | None
-            The day from which on is looked ahead; None: see `View.today`.
+            The day from which on is looked ahead; None: see `IssueView.today`.
 
         Raises
         ------
@@ -116,11 +116,11 @@ class Desk:
             known = self._known(connection, issue)
             today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
         over = (first or today) < uk_day(now)
-        return View(issue, entry, paths, known, state, moment, today, first or today, over)
+        return IssueView(issue, entry, paths, known, state, moment, today, first or today, over)
 
     def _laid_out(
         self, series_id: str, model: str, now: dt.datetime, first: dt.date | None
-    ) -> View:
+    ) -> IssueView:
         """The newest issue, from memory unless the store has moved on."""
         mark = self._mark(series_id)
         kept = self._newest.get((series_id, model))
@@ -137,7 +137,7 @@ class Desk:
         state = state_of(kept.issue, facts, now, self.context.settings)
         issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
         over = (first or today) < uk_day(now)
-        return View(
+        return IssueView(
             issue, kept.entry, kept.paths, kept.known, state, now, today, first or today, over
         )
 
@@ -190,7 +190,7 @@ class Desk:
             self._read[name] = kept
         return kept[1]  # type: ignore[return-value]
 
-    def fitted(self, view: View) -> Joint:
+    def fitted(self, view: IssueView) -> Joint:
         """The fit that the paths of `view` were drawn from.
 
         Raises

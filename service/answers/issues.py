@@ -11,7 +11,7 @@ from typing import Any
 
 from service.answers.checks import check_whole
 from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core.clock import end_of_day, instant
 from service.issues import issue_store, note_store
 from service.issues.issue_store import Issue
@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def listing(
-    desk: Desk, series_id: str, limit: int, after: str | None = None
+    desk: IssueLoader, series_id: str, limit: int, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """The live issues of a series, newest first, and what to ask with for the next page.
 
@@ -53,7 +53,7 @@ def listing(
     return [_row(issue) for issue in shown], _seal(shown[-1]) if len(found) > limit else None
 
 
-def of_day(desk: Desk, series_id: str, day: dt.date) -> str:
+def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
     """Id of the issue that was the newest at the end of a UK day; ``latest`` if it still is.
 
     Raises
@@ -74,7 +74,7 @@ def of_day(desk: Desk, series_id: str, day: dt.date) -> str:
     return "latest" if found.issue_id == newest.issue_id else found.issue_id
 
 
-def one(desk: Desk, series_id: str, issue_id: str) -> dict[str, Any]:
+def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     """All that is frozen of an issue save its paths, with the models in it.
 
     Raises

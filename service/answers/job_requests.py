@@ -7,7 +7,7 @@ __all__ = ["ask", "state"]
 from typing import Any
 
 from service.answers.errors import NotFound
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core import request_store
 from service.core.clock import instant
 from service.core.request_store import Asked
@@ -15,7 +15,7 @@ from service.core.request_store import Asked
 _MOST_IDS = 2**31
 
 
-def ask(desk: Desk, job: str, asked_by: str) -> dict[str, Any]:
+def ask(desk: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
     """Leave a request for `job`, and return its row; raises `NotFound` for what is no job."""
     if job not in request_store.JOBS:
         raise NotFound(f"expected a job of {', '.join(request_store.JOBS)}, found {job[:40]!r}")
@@ -23,7 +23,7 @@ def ask(desk: Desk, job: str, asked_by: str) -> dict[str, Any]:
         return _row(request_store.leave(connection, job, asked_by, desk.clock()))
 
 
-def state(desk: Desk, request_id: int) -> dict[str, Any]:
+def state(desk: IssueLoader, request_id: int) -> dict[str, Any]:
     """Row of the request `request_id`; raises `NotFound` when there is none."""
     with desk.context.database.reading() as connection:
         found = request_store.find(connection, request_id) if request_id < _MOST_IDS else None

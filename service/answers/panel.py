@@ -12,7 +12,7 @@ from forecast.series import as_date
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
 from service.answers.errors import BadQuestion
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import day_columns
 from service.data import observation_store
 from service.data.observation_store import AsOf
@@ -24,8 +24,8 @@ _EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS[2:])
 
 
 def panel(
-    desk: Desk,
-    view: View,
+    desk: IssueLoader,
+    view: IssueView,
     first: dt.date | None = None,
     last: dt.date | None = None,
     as_of: AsOf | None = None,

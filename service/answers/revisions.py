@@ -6,7 +6,7 @@ __all__ = ["COLUMNS", "revisions"]
 
 from typing import Any
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core.clock import day_columns, instant
 from service.data import revision_store as store
 
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 
-def revisions(desk: Desk, series_id: str) -> dict[str, Any]:
+def revisions(desk: IssueLoader, series_id: str) -> dict[str, Any]:
     """Every revision of a series in the order in which they were published, and their number.
 
     ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;

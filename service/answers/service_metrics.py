@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from forecast.evaluation import DAY_LEVELS
 from forecast.joint import SERIES
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.status import TOLD, status
 from service.answers.track_record import track_record
 from service.core import locks, service_metrics_store
@@ -73,7 +73,7 @@ class Vitals:
 class Watch:
     """Takes the vitals of the service; what costs is computed only when a score has come."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: IssueLoader) -> None:
         self._desk = desk
         self._lock = threading.Lock()
         self._mark: Hashable = None

@@ -11,7 +11,7 @@ from typing import Any
 from forecast.joint import SERIES
 from forecast.series import as_date
 from service.answers.alarms import alarms
-from service.answers.issue_loader import STORED, UNITS, Desk
+from service.answers.issue_loader import STORED, UNITS, IssueLoader
 from service.answers.state import Reason, State
 from service.core import locks, run_store
 from service.core.clock import instant, uk_day
@@ -31,14 +31,14 @@ TOLD = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hi
 """Jobs of whose last runs the status tells."""
 
 
-def catalogue(desk: Desk) -> list[dict[str, Any]]:
+def catalogue(desk: IssueLoader) -> list[dict[str, Any]]:
     """One row for each series that is served."""
     with desk.context.database.reading() as connection:
         rows = [_series(connection, series_id) for series_id in STORED]
     return [row | desk.standing(row["series_id"]).said() for row in rows]
 
 
-def status(desk: Desk) -> dict[str, Any]:
+def status(desk: IssueLoader) -> dict[str, Any]:
     """The worst state of any series, the alarms, each series' clocks and models, and the runs."""
     now = desk.clock()
     with desk.context.database.reading() as connection:
@@ -72,7 +72,7 @@ def status(desk: Desk) -> dict[str, Any]:
     }
 
 
-def is_ready(desk: Desk) -> bool:
+def is_ready(desk: IssueLoader) -> bool:
     """Whether the store can be read and an issue exists; its age does not matter."""
     with desk.context.database.reading() as connection:
         return any(issue_store.latest(connection, series_id) for series_id in SERIES)
@@ -98,7 +98,7 @@ def _series(connection: Connection, series_id: str) -> dict[str, Any]:
 
 
 def _issue(
-    desk: Desk, connection: Connection, issue: Issue, state: State, now: dt.datetime
+    desk: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
     standing = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version, "failure": None}
@@ -130,7 +130,7 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
+def _weather(desk: IssueLoader, connection: Connection) -> dict[str, Any]:
     """Whether there is weather, and how far; without it the service works, and says so.
 
     ``read_at`` is when what is known was first read: the same told again leaves it.

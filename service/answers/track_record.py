@@ -15,7 +15,7 @@ from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import held_by_pit, skill
 from service.answers.checks import check_whole
 from service.answers.errors import BadQuestion
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.issues import issue_score_store
 from service.issues.issue_score_store import Scored
 
@@ -29,7 +29,7 @@ _BINS = 10
 
 
 def track_record(
-    desk: Desk, series_id: str, weeks: int = 26, model: str = "champion", kind: str = "live"
+    desk: IssueLoader, series_id: str, weeks: int = 26, model: str = "champion", kind: str = "live"
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["View", "day_after", "day_of"]
+__all__ = ["IssueView", "day_after", "day_of"]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from service.issues.issue_store import Entry, Issue
 
 
 @dataclass(frozen=True)
-class View:
+class IssueView:
     """One issue of one series, as one model of it sees the future.
 
     Attributes

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import instant, uk_day
 from service.core.database import Connection
 from service.data import weather_store
@@ -41,7 +41,7 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
 
-def coming(desk: Desk, view: View) -> dict[str, Any] | None:
+def coming(desk: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """The coming days as they were foreseen at the moment of `view`.
 
     Returns

@@ -19,7 +19,7 @@ from functools import lru_cache
 
 from flask import Flask, g, request
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.api import key_store
 from service.api.errors import Problem
 from service.api.key_store import Key
@@ -56,7 +56,7 @@ def register_auth(app: Flask) -> None:
         presented = None if _is_for_all() else _presented()
         if presented is None:
             return
-        desk: Desk = app.extensions["desk"]
+        desk: IssueLoader = app.extensions["desk"]
         if seen.lately(presented) is None:
             app.extensions["count_guess"]()
         key = seen.look_up(desk, presented)
@@ -152,7 +152,7 @@ class _Seen:
             key, seen = self._keys.get(name, (None, 0.0))
         return key if time.monotonic() - seen < _BELIEVED_SECONDS else None
 
-    def look_up(self, desk: Desk, presented: str) -> Key | None:
+    def look_up(self, desk: IssueLoader, presented: str) -> Key | None:
         """The key that is presented, valid or not; None when it is none of ours.
 
         Raises
@@ -189,7 +189,7 @@ class _Uses:
         self._noted: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    def note(self, desk: Desk, key: Key) -> None:
+    def note(self, desk: IssueLoader, key: Key) -> None:
         """Record that `key` is used now, unless that was just done."""
         now = time.monotonic()
         with self._lock:

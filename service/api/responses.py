@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, WhichQuery
 from service.api.representation import Rendered, chosen, render, reply
 from service.core.clock import instant
@@ -20,20 +20,20 @@ from service.data.embedded import ATTRIBUTION
 _MOST_BYTES = 32 * 1024 * 1024
 
 
-def desk() -> Desk:
+def desk() -> IssueLoader:
     """The desk of this application."""
-    found: Desk = current_app.extensions["desk"]
+    found: IssueLoader = current_app.extensions["desk"]
     return found
 
 
-def view_of(series_id: str, asked: WhichQuery) -> View:
+def view_of(series_id: str, asked: WhichQuery) -> IssueView:
     """The issue that a question is about, looked at from the day that is asked."""
     model = asked.model if isinstance(asked, IssueQuery) else "champion"
     first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
     return desk().view(series_id, asked.issue, model, asked.as_of, first)
 
 
-def head(view: View) -> dict[str, Any]:
+def head(view: IssueView) -> dict[str, Any]:
     """What every answer about an issue says first."""
     issue = view.issue
     return {
@@ -53,7 +53,7 @@ def head(view: View) -> dict[str, Any]:
 
 
 def about(
-    view: View,
+    view: IssueView,
     asked: Hashable,
     answer: Callable[[], dict[str, Any]],
     columns: Sequence[str] = (),

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from forecast.specs import champion
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.core import locks, run_store, service_metrics_store
 from service.core.clock import instant, utc_now
@@ -188,7 +188,7 @@ def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Fi
 
 
 def _forecast(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
-    found = status(Desk(Context(settings, database), lambda: now))
+    found = status(IssueLoader(Context(settings, database), lambda: now))
     reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in found["reasons"])
     state = {"fresh": OK, "stale": WARN}.get(found["status"], FAIL)
     remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"

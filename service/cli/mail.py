@@ -98,9 +98,9 @@ def _copy(
 ) -> None:
     """Print one mail, and send it through the server of `through` unless that is None."""
     from forecast.joint import PEOPLE
-    from service.answers.issue_loader import Desk
+    from service.answers.issue_loader import IssueLoader
     from service.mail.edition import iso_week
-    from service.mail.render import Press, Reader, serialise
+    from service.mail.render import MailRenderer, Reader, serialise
     from service.mail.smtp import MailError, Session
     from service.mail.weekly import edition_for
 
@@ -116,9 +116,9 @@ def _copy(
         known.token if known else None,
     )
     try:
-        desk = Desk(context)
+        desk = IssueLoader(context)
         edition = edition_for(desk, week or iso_week(utc_now()))
-        press = Press(edition, desk.view(PEOPLE, edition.issue_id).paths, settings)
+        press = MailRenderer(edition, desk.view(PEOPLE, edition.issue_id).paths, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""
         if out or through is None:
             _write(out or Path(), edition.week, press, reader, content)
@@ -133,9 +133,9 @@ def _copy(
 
 
 def _write(out: Path, week: str, press: object, reader: object, content: bytes) -> None:
-    from service.mail.render import Press, Reader
+    from service.mail.render import MailRenderer, Reader
 
-    assert isinstance(press, Press) and isinstance(reader, Reader)
+    assert isinstance(press, MailRenderer) and isinstance(reader, Reader)
     out.mkdir(parents=True, exist_ok=True)
     html = press.html(reader)
     for name, png in (("light", press.charts.light), ("dark", press.charts.dark)):

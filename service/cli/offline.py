@@ -195,7 +195,7 @@ def backtest(
         --dask tcp://scheduler:8786
     """
     figures = _figures(data, series)
-    protocol = backtests.Protocol(
+    protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series
     )
     chosen = dict(_models(settings, models.split(",")))
@@ -218,7 +218,9 @@ def backtest(
     mapper = _mapper(workers, dask)
     drivers = _drivers(covariates, covariate_forecasts)
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        run = backtests.run(chosen, figures, protocol, progress, mapper, drivers, covariate_days)
+        run = backtests.rolling_origin(
+            chosen, figures, protocol, progress, mapper, drivers, covariate_days
+        )
     found = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(found, indent=2) + "\n").encode())

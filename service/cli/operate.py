@@ -193,10 +193,10 @@ def status(settings: Settings, form: str, check: bool) -> int:
       crossings status --format json | jq .status
       crossings status --check
     """
-    from service.answers.issue_loader import Desk
+    from service.answers.issue_loader import IssueLoader
     from service.answers.status import status as answer
 
-    found = answer(Desk(open_context(settings)))
+    found = answer(IssueLoader(open_context(settings)))
     is_wrong = found["status"] == "degraded" or bool(found["alarms"])
     if form == "json":
         click.echo(json.dumps(found, indent=2))

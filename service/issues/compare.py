@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from forecast import joint
-from forecast.backtest import Protocol, score_origin
+from forecast.backtest import BacktestConfig, score_origin
 from forecast.covariates import Covariates
 from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
@@ -133,7 +133,7 @@ def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh
 def _score(trial: _Trial) -> dict[str, float]:
     """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
     order, origin = trial.order, trial.origin
-    protocol = Protocol(
+    protocol = BacktestConfig(
         str(origin),
         str(origin),
         horizon=_HORIZON,

@@ -15,7 +15,7 @@ from service.answers.briefing import briefing_of
 from service.answers.errors import BadQuestion
 from service.answers.figures import last_of
 from service.answers.headline import headline
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.core.clock import instant, uk_day
 from service.data.embedded import ATTRIBUTION
@@ -50,7 +50,7 @@ def monday(week: str) -> dt.date:
 
 
 def gather(
-    desk: Desk, week: str, previous: Edition | None = None, as_of: dt.datetime | None = None
+    desk: IssueLoader, week: str, previous: Edition | None = None, as_of: dt.datetime | None = None
 ) -> Edition:
     """Ask every question that the mail answers, of one issue at one moment.
 
@@ -100,7 +100,7 @@ def gather(
     return Edition(week, view.issue.issue_id, now, content)
 
 
-def _boats(desk: Desk, view: View) -> str | None:
+def _boats(desk: IssueLoader, view: IssueView) -> str | None:
     """The sentence on the boats that were drawn with these people; None when there are none."""
     issue_id = desk.beside(view.issue, BOATS)
     if issue_id is None:

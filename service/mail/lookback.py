@@ -12,7 +12,7 @@ from service.answers import changes as compared
 from service.answers import track_record as record
 from service.answers.errors import NoAnswer
 from service.answers.figures import figures
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.wording import long_day, signed
 from service.mail.delivery_store import Edition
 
@@ -20,7 +20,7 @@ _DAYS = 7
 _RECORD_WEEKS = 26
 
 
-def last_week(desk: Desk, previous: Edition | None) -> dict[str, Any]:
+def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """The seven days that the mail before was about.
 
     Returns
@@ -43,7 +43,7 @@ def last_week(desk: Desk, previous: Edition | None) -> dict[str, Any]:
     return {"sentence": _sentence(previous, came), "rows": rows}
 
 
-def changes(desk: Desk, view: View, previous: Edition | None) -> list[str]:
+def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
     """What is different from the mail before, and because of what, a sentence each."""
     if previous is None:
         return ["This is the first mail: there is nothing to compare it with."]
@@ -72,7 +72,7 @@ def changes(desk: Desk, view: View, previous: Edition | None) -> list[str]:
     return said
 
 
-def track_record(desk: Desk) -> str:
+def track_record(desk: IssueLoader) -> str:
     """How the forecasts of the past weeks did, in one line; live and replayed told apart."""
     live = _record(desk, "live", "Published forecasts")
     if live is None:
@@ -82,7 +82,7 @@ def track_record(desk: Desk) -> str:
     return live
 
 
-def _record(desk: Desk, kind: str, name: str) -> str | None:
+def _record(desk: IssueLoader, kind: str, name: str) -> str | None:
     found = record.track_record(desk, PEOPLE, _RECORD_WEEKS, kind=kind)
     week = next(row for row in found["rows"] if row["measure"] == "total_7")
     if not week["n"] or week["coverage80"] is None:

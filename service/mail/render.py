@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Press", "Reader", "confirmation", "serialise", "subject"]
+__all__ = ["MailRenderer", "Reader", "confirmation", "serialise", "subject"]
 
 import csv
 import datetime as dt
@@ -59,7 +59,7 @@ def subject(content: Mapping[str, Any]) -> str:
     )
 
 
-class Press:
+class MailRenderer:
     """Prints the mails of one edition; what all of them share is made once."""
 
     def __init__(self, edition: Edition, paths: Paths, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.headline import DAY_THRESHOLD
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.settings import Settings
@@ -36,8 +36,8 @@ _DAYS = {
 }
 
 
-def _desk() -> Desk:
-    desk: Desk = current_app.extensions["desk"]
+def _desk() -> IssueLoader:
+    desk: IssueLoader = current_app.extensions["desk"]
     return desk
 
 

@@ -12,7 +12,7 @@ from contextlib import closing
 
 from forecast.joint import PEOPLE
 from service.answers.errors import NoAnswer, NotFound
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.clock import LONDON, instant, utc_now
 from service.core.context import Context
@@ -24,7 +24,7 @@ from service.mail import delivery_store
 from service.mail.confirmations import mail_links
 from service.mail.delivery_store import Due, Edition
 from service.mail.edition import gather, iso_week, monday
-from service.mail.render import Press, Reader, serialise
+from service.mail.render import MailRenderer, Reader, serialise
 from service.mail.smtp import MailError, Sent, Session, require_settings
 from service.mail.smtp_refusals import Refusals
 
@@ -77,7 +77,7 @@ def digest(
     return perform(context, "digest", work)
 
 
-def edition_for(desk: Desk, week: str) -> Edition:
+def edition_for(desk: IssueLoader, week: str) -> Edition:
     """The edition of `week`: the frozen one, or one as it would have been at its time.
 
     Raises
@@ -102,7 +102,7 @@ def edition_for(desk: Desk, week: str) -> Edition:
             f"{nearest.issue_id}, was issued at {instant(nearest.issued_at)}; the first mail can "
             f"be that of {_first_week(desk.context.settings, nearest.issued_at)}"
         )
-    return gather(Desk(desk.context, lambda: moment), week, previous, moment)
+    return gather(IssueLoader(desk.context, lambda: moment), week, previous, moment)
 
 
 def due_week(settings: Settings, now: dt.datetime) -> tuple[str, dt.datetime]:
@@ -143,9 +143,9 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
 
 def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outcome:
     require_settings(context.settings)
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     edition = _frozen(desk, week)
-    press = Press(edition, desk.view(PEOPLE, edition.issue_id).paths, context.settings)
+    press = MailRenderer(edition, desk.view(PEOPLE, edition.issue_id).paths, context.settings)
     with context.database.reading() as connection:
         waiting = delivery_store.due(connection, edition, clock())
     done: Counter[str] = Counter()
@@ -173,7 +173,7 @@ def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outc
 
 
 def _sent(
-    context: Context, press: Press, waiting: Iterable[Due], clock: Clock
+    context: Context, press: MailRenderer, waiting: Iterable[Due], clock: Clock
 ) -> Generator[tuple[Due, Sent], None, None]:
     """Send one mail after the other, each claimed before."""
     week, silent = press.edition.week, 0
@@ -194,7 +194,7 @@ def _sent(
                 raise MailError(f"the SMTP server left {silent} mails in a row without an answer")
 
 
-def _frozen(desk: Desk, week: str) -> Edition:
+def _frozen(desk: IssueLoader, week: str) -> Edition:
     """The edition of `week`, frozen now if it is this week's and was not yet."""
     with desk.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)

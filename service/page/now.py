@@ -13,7 +13,7 @@ from service.answers.briefing import briefing_of
 from service.answers.exceedance import exceedance
 from service.answers.figures import figures, last_of
 from service.answers.headline import headline
-from service.answers.issue_loader import View
+from service.answers.issue_loader import IssueView
 from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
 from service.answers.wording import FILTERS
@@ -87,7 +87,7 @@ def _sea(asked: Asked) -> dict[str, Any] | None:
     }
 
 
-def _name(row: dict[str, Any], view: View, today: dt.date) -> str:
+def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
     """The span as a reader calls it; of a past forecast nothing is next, nor to yesterday."""
     first = dt.date.fromisoformat(row["from"])
     last = dt.date.fromisoformat(row["to"])

@@ -15,7 +15,7 @@ from forecast.joint import SERIES
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import BadQuestion
 from service.answers.headline import DAY_THRESHOLD
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -32,12 +32,12 @@ class Asked:
         ``latest``, or the id of an issue that is no longer the newest.
     """
 
-    desk: Desk
+    desk: IssueLoader
     series_id: str
     issue_id: str
 
     @cached_property
-    def view(self) -> View:
+    def view(self) -> IssueView:
         """The issue on the table."""
         return self.desk.view(self.series_id, self.issue_id)
 
@@ -52,7 +52,7 @@ class Asked:
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
 
-def asked(desk: Desk, args: Mapping[str, str]) -> Asked:
+def asked(desk: IssueLoader, args: Mapping[str, str]) -> Asked:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
     series_id = args.get("series") or SERIES[0]
     desk.check_series(series_id)

@@ -23,7 +23,7 @@ from flask import (
 
 from forecast.joint import SERIES
 from service.answers.alarms import record_alarms
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.issues import listing
 from service.answers.state import ABOUT_NOW
 from service.answers.wording import FILTERS
@@ -121,8 +121,8 @@ def about() -> Response:
     return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
 
 
-def _desk() -> Desk:
-    desk: Desk = current_app.extensions["desk"]
+def _desk() -> IssueLoader:
+    desk: IssueLoader = current_app.extensions["desk"]
     return desk
 
 

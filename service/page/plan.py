@@ -10,7 +10,7 @@ from service.answers.bands import bands
 from service.answers.capacity import capacity
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
-from service.answers.issue_loader import View
+from service.answers.issue_loader import IssueView
 from service.answers.quiet import quiet
 from service.page.bar_chart import chance_bars, count_bars
 from service.page.fan_chart import Line, fan_chart
@@ -18,7 +18,7 @@ from service.page.fan_chart import Line, fan_chart
 _LEVELS = (50, 80, 95)
 
 
-def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
+def answer_plan(view: IssueView, asked: dict[str, int]) -> dict[str, Any]:
     """Answers and their charts; places are counted for people alone."""
     horizon, unit = asked["horizon"], view.known.unit
     above = exceedance(view.ahead, asked["threshold"], asked["window"], horizon)
@@ -53,7 +53,7 @@ def answer_plan(view: View, asked: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def plan_table(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
+def plan_table(view: IssueView, asked: dict[str, int]) -> list[dict[str, Any]]:
     """One row a day: the bands, the chance of passing the threshold, people present, places."""
     rows = bands(view.ahead, asked["horizon"], _LEVELS)
     above = exceedance(view.ahead, asked["threshold"], asked["window"], asked["horizon"])["rows"]
@@ -68,7 +68,7 @@ def plan_table(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
     return rows
 
 
-def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
+def _others(view: IssueView, asked: dict[str, int]) -> list[dict[str, Any]]:
     """The same question with the threshold halved and multiplied, as far as can be asked."""
     threshold = asked["threshold"] or 100
     parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
@@ -77,7 +77,7 @@ def _others(view: View, asked: dict[str, int]) -> list[dict[str, Any]]:
     return [exceedance(view.ahead, one, asked["window"], asked["horizon"]) for one in thresholds]
 
 
-def _places(view: View, asked: dict[str, int]) -> dict[str, Any]:
+def _places(view: IssueView, asked: dict[str, int]) -> dict[str, Any]:
     return capacity(
         view.known,
         view.ahead,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from forecast.lag_features import Memory, MemoryState, level_of, tame
+from forecast.lag_features import Memory, MemoryState, level_of, winsorise
 
 MEMORY = Memory(level_half_lives=(5.0, 20.0), share_half_lives=(3.0,), lags=3)
 COUNTS = np.where(np.arange(40) % 3 == 0, 0, np.random.default_rng(1).integers(1, 900, 40)).astype(
@@ -88,14 +88,14 @@ def test_one_enormous_day_is_held_below_three_times_the_95_per_cent_quantile() -
     at = 0.95 * (len(busy) - 1)
     low, high = busy[int(at)], busy[min(int(at) + 1, len(busy) - 1)]
     cap = 3 * (low + (at - int(at)) * (high - low))
-    assert tame(counts, 40).tolist() == [min(c, cap) for c in counts.tolist()]
-    assert tame(counts, 40)[-2] == cap < 50_000
+    assert winsorise(counts, 40).tolist() == [min(c, cap) for c in counts.tolist()]
+    assert winsorise(counts, 40)[-2] == cap < 50_000
 
 
 @pytest.mark.parametrize(("busy", "tamed"), [(9, False), (10, True)])
 def test_few_busy_days_tell_no_quantile(busy: int, tamed: bool) -> None:
     counts = np.array([900.0] + [0.0] * 20 + [1.0] * busy)
-    assert (tame(counts, 20 + busy).max() < 900) == tamed
+    assert (winsorise(counts, 20 + busy).max() < 900) == tamed
 
 
 @pytest.mark.parametrize("half_life", [0.5, 3.0, 20.0, 365.0])

@@ -10,11 +10,11 @@ from hypothesis.extra import numpy as hnp
 
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
-from forecast.people_per_boat import Occupancy
+from forecast.people_per_boat import PeoplePerBoat
 from forecast.series import ONE_DAY, DailySeries
 
 START = np.datetime64("2024-02-27", "D")
-PLAIN = Occupancy(np.array([10.0, 100.0, 400.0]), np.array([8.0, 30.0, 50.0]), 0, 0.0, 0.0)
+PLAIN = PeoplePerBoat(np.array([10.0, 100.0, 400.0]), np.array([8.0, 30.0, 50.0]), 0, 0.0, 0.0)
 
 
 def both(people: np.ndarray, boats: np.ndarray) -> tuple[DailySeries, DailySeries]:
@@ -45,7 +45,7 @@ def test_boats_by_a_slow_loop() -> None:
     st.floats(-0.2, 0.2),
 )
 def test_boats_are_0_exactly_where_nobody_came(values: np.ndarray, growth: float) -> None:
-    occupancy = Occupancy(PLAIN.people, PLAIN.ratio, 2, growth, 0.1)
+    occupancy = PeoplePerBoat(PLAIN.people, PLAIN.ratio, 2, growth, 0.1)
     people = Paths(START, values)
     boats = occupancy.boats(people, np.random.default_rng(1))
     np.testing.assert_array_equal(boats.values == 0, values == 0)
@@ -54,7 +54,7 @@ def test_boats_are_0_exactly_where_nobody_came(values: np.ndarray, growth: float
 
 
 def test_the_figures_give_plausible_boats(figures: dict[str, DailySeries]) -> None:
-    occupancy = Occupancy.fit(figures["people"], figures["boats"])
+    occupancy = PeoplePerBoat.fit(figures["people"], figures["boats"])
     people = Paths(START, np.random.default_rng(2).integers(1, 900, size=(200, 28)))
     boats = occupancy.boats(people, np.random.default_rng(3))
     assert 45 < people.values.sum() / boats.values.sum() < 75
@@ -63,7 +63,7 @@ def test_the_figures_give_plausible_boats(figures: dict[str, DailySeries]) -> No
 
 
 def test_growth_is_half_of_what_was_seen() -> None:
-    occupancy = Occupancy.fit(*growing(0.2))
+    occupancy = PeoplePerBoat.fit(*growing(0.2))
     assert occupancy.growth == pytest.approx(0.1, abs=0.01)
     # The last day's occupancy is 20 * e^0.8; the window is lifted near it.
     assert np.median(occupancy.ratio) == pytest.approx(20 * np.exp(0.8), rel=0.05)
@@ -74,17 +74,17 @@ def test_a_quiet_year_between_two_does_not_double_the_growth() -> None:
     years_ago = ((len(people) - 1 - np.arange(len(people))) / 365.2425).astype(int)
     quiet = years_ago == 1
     gap = both(np.where(quiet, 0, people.values), np.where(quiet, 0, boats.values))
-    assert Occupancy.fit(*gap).growth == pytest.approx(0.1, abs=0.02)
+    assert PeoplePerBoat.fit(*gap).growth == pytest.approx(0.1, abs=0.02)
 
 
 def test_a_short_past_has_no_growth() -> None:
-    occupancy = Occupancy.fit(*growing(0.2, days=200))
+    occupancy = PeoplePerBoat.fit(*growing(0.2, days=200))
     assert (occupancy.growth, occupancy.growth_spread) == (0.0, 0.1)
 
 
 def test_what_cannot_be_told_is_declined() -> None:
     people, boats = growing(0.0, days=60)
     with pytest.raises(FitError, match="same days"):
-        Occupancy.fit(people, boats.upto(boats.data_through - ONE_DAY))
+        PeoplePerBoat.fit(people, boats.upto(boats.data_through - ONE_DAY))
     with pytest.raises(FitError, match="5 days with arrivals"):
-        Occupancy.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([1, 1, 1, 1, 0])))
+        PeoplePerBoat.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([1, 1, 1, 1, 0])))

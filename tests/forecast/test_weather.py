@@ -11,7 +11,7 @@ from forecast.covariates import Covariates
 from forecast.forecasters.analog import Analog
 from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
 from forecast.forecasters.level_hurdle import LevelHurdle
-from forecast.forecasters.pool import Pool
+from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.joint import Joint, fit
 from forecast.series import DailySeries
@@ -94,7 +94,7 @@ def test_what_is_assumed_is_not_kept() -> None:
 
 def nested(figures: dict[str, DailySeries], known: Covariates | None) -> Joint:
     """A calibrated pool of one who reads the weather and two who do not."""
-    pool = Pool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
+    pool = LinearPool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
     seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
     return fit(Calibrated({"pool": pool}, origins=1), seen, known)
 
@@ -106,7 +106,7 @@ def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) ->
     joint = nested(figures, known)
     assert joint.covered_days == 7
     means = {
-        sea: joint.assuming({12: sea}).draw(14, 300, np.random.default_rng(1))["people"].mean()
+        sea: joint.with_weather({12: sea}).draw(14, 300, np.random.default_rng(1))["people"].mean()
         for sea in SEAS
     }
     assert means["calm"][12] > 2 * means["rough"][12]
@@ -122,7 +122,7 @@ def test_days_before_the_first_that_is_assumed_stay_as_they_are(
     joint = replace(joint, fitted=replace(joint.fitted, stretch=0.3))
     plain = joint.draw(40, 300, np.random.default_rng(1))
     for assumed in ({3: "rough"}, {20: "calm"}, {12: "calm", 13: "calm", 30: "rough"}):
-        found = joint.assuming(assumed).draw(40, 300, np.random.default_rng(1))
+        found = joint.with_weather(assumed).draw(40, 300, np.random.default_rng(1))
         first = min(assumed)
         for name, paths in found.items():
             np.testing.assert_array_equal(paths.values[:, :first], plain[name].values[:, :first])
@@ -135,6 +135,6 @@ def test_without_weather_an_assumption_changes_nothing(figures: dict[str, DailyS
     assert joint.covered_days == 0
     draws = [
         one.draw(7, 50, np.random.default_rng(1))["people"].values
-        for one in (joint, joint.assuming({1: "rough"}))
+        for one in (joint, joint.with_weather({1: "rough"}))
     ]
     np.testing.assert_array_equal(*draws)

@@ -9,7 +9,7 @@ import pytest
 from forecast.paths import Paths
 from service.answers import alarms as module
 from service.answers.alarms import WEEKS, alarms, record_alarms
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.context import Context
 from service.data import observation_store
@@ -154,7 +154,7 @@ def drawn(rng: np.random.Generator, low: float = 0.5, mean: float = 100) -> np.n
 
 def test_a_record_in_the_store_that_is_right_and_one_that_is_not(watched: Context) -> None:
     rng = np.random.default_rng(6)
-    desk = Desk(watched, Hand(utc(2025, 12, 29, 12)))
+    desk = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
     assert alarms(desk) == [], "nothing is published"
     for week in range(25):
         issue(watched, FIRST + week * WEEK, drawn(rng))
@@ -192,7 +192,7 @@ def test_since_is_the_first_day_of_the_unbroken_run() -> None:
 
 
 def test_a_week_beyond_its_band_is_an_alarm_until_the_next_week(watched: Context) -> None:
-    desk = Desk(watched, Hand(utc(2025, 12, 29, 12)))
+    desk = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
     issue(watched, dt.date(2025, 12, 19), np.full((300, 35), 1))  # a Friday, issued on Saturday
     (alarm,) = record_alarms(desk)
     view = desk.view("people", as_of=utc(2025, 12, 21, 23, 59))
@@ -215,21 +215,21 @@ def test_a_week_beyond_its_band_is_an_alarm_until_the_next_week(watched: Context
             "issue_id": view.issue.issue_id,
         },
     }
-    sunday = Desk(watched, Hand(utc(2025, 12, 28, 12)))
+    sunday = IssueLoader(watched, Hand(utc(2025, 12, 28, 12)))
     assert record_alarms(sunday) == [], "the week is not over; the one before had no forecast"
 
 
 def test_an_issue_made_during_the_week_does_not_judge_it(watched: Context) -> None:
     issue(watched, dt.date(2025, 12, 22), np.full((300, 35), 1))
-    assert record_alarms(Desk(watched, Hand(utc(2025, 12, 29, 12)))) == []
+    assert record_alarms(IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))) == []
 
 
 def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
     issue(watched, dt.date(2025, 12, 28), drawn(np.random.default_rng(1), 0.5))
     clock = Hand(utc(2025, 12, 31, 3))
-    assert alarms(Desk(watched, clock)) == []
+    assert alarms(IssueLoader(watched, clock)) == []
     clock.now = utc(2025, 12, 31, 4)
-    (late,) = alarms(Desk(watched, clock))
+    (late,) = alarms(IssueLoader(watched, clock))
     assert (late["name"], late["series_id"], late["since"]) == ("issues_late", None, "2025-12-31")
     assert late["numbers"] == {
         "issued_at": "2025-12-29T15:00:00Z",
@@ -238,7 +238,7 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
     }
     live = Context(watched.settings.model_copy(update={"source": "govuk"}), watched.database)
     clock.now = utc(2026, 1, 2, 12)
-    names = {alarm["name"]: alarm for alarm in alarms(Desk(live, clock))}
+    names = {alarm["name"]: alarm for alarm in alarms(IssueLoader(live, clock))}
     assert set(names) == {"figures_late", "issues_late"}
     assert names["figures_late"]["since"] == "2026-01-01"
     assert names["figures_late"]["numbers"]["days"] == 5
@@ -246,8 +246,8 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
 
 def test_what_was_found_is_kept_until_something_is_scored(watched: Context) -> None:
     issue(watched, dt.date(2025, 12, 19), np.full((300, 35), 1))
-    desk = Desk(watched, Hand(utc(2025, 12, 29, 12)))
+    desk = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
     first = record_alarms(desk)
-    assert first == record_alarms(desk) == record_alarms(Desk(watched, desk.clock))
+    assert first == record_alarms(desk) == record_alarms(IssueLoader(watched, desk.clock))
     score(watched)
     assert record_alarms(desk) == first

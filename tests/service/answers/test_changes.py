@@ -9,7 +9,7 @@ import pytest
 
 from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import NotFound
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
@@ -24,7 +24,7 @@ def test_every_cause_has_a_name_for_readers() -> None:
 @pytest.fixture
 def chain(context: Context) -> list[Issue]:
     """Three issues after the one that is there: without the weather, with it, and without."""
-    found = [Desk(context, Hand(NOW)).view("people").issue]
+    found = [IssueLoader(context, Hand(NOW)).view("people").issue]
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         with context.database.writing() as connection:
@@ -62,7 +62,7 @@ def test_an_issue_without_the_weather_stands_among_those_with_it(
     note(context, second, first, 10.0, plain)
     note(context, third, second, 12.5, plain | {"weather": -4.0})
     note(context, fourth, third, 11.0, plain)
-    desk = Desk(context, Hand(NOW))
+    desk = IssueLoader(context, Hand(NOW))
     found = changes(desk, desk.view("people"), first.issue_id)
     assert found["causes"] == ["model", "revision", "weather", "new_figures"]
     assert found["steps"] == 3

@@ -10,7 +10,7 @@ import pytest
 
 from service.answers.errors import NotFound
 from service.answers.explanation import explanation
-from service.answers.issue_loader import Desk, View
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
@@ -25,7 +25,7 @@ FACTORS = {
 MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
 
 
-def issued(context: Context, explained: bool = True) -> View:
+def issued(context: Context, explained: bool = True) -> IssueView:
     """An issue of 14 days, with a note beside it."""
     paths = random_paths("2026-01-01", 14)
     with context.database.writing() as connection:
@@ -40,7 +40,7 @@ def issued(context: Context, explained: bool = True) -> View:
 
 
 def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
-    answer = explanation(Desk(empty), issued(empty))
+    answer = explanation(IssueLoader(empty), issued(empty))
     head = {key: answer[key] for key in ("method", "model", "yearly_mean", "factors")}
     assert head == {
         "method": "Shapley",
@@ -67,7 +67,7 @@ def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
 
 
 def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
-    totals = explanation(Desk(empty), issued(empty))["totals"]
+    totals = explanation(IssueLoader(empty), issued(empty))["totals"]
     assert [total["days"] for total in totals] == [1, 7]  # 28 are not drawn
     assert totals[1] == {
         "days": 7,
@@ -82,4 +82,4 @@ def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
 def test_an_issue_without_a_note_has_no_explanation(empty: Context) -> None:
     laid_out = issued(empty, explained=False)
     with pytest.raises(NotFound, match=f"issue {laid_out.issue.issue_id} has no explanation"):
-        explanation(Desk(empty), laid_out)
+        explanation(IssueLoader(empty), laid_out)

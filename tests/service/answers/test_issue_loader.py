@@ -8,7 +8,7 @@ import pytest
 
 from service.answers import issue_loader as module
 from service.answers.errors import NotFound, NotReady
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.context import Context
 from service.data import observation_store
@@ -27,8 +27,8 @@ from tests.service.support import (
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> Desk:
-    return Desk(context, clock)
+def desk(context: Context, clock: Hand) -> IssueLoader:
+    return IssueLoader(context, clock)
 
 
 def run(context: Context, period: str) -> int:
@@ -49,7 +49,7 @@ def newer(context: Context, hours: int) -> str:
     ).issue_id
 
 
-def test_the_champion_of_the_newest_issue(desk: Desk, context: Context) -> None:
+def test_the_champion_of_the_newest_issue(desk: IssueLoader, context: Context) -> None:
     view = desk.view("people")
     assert view.entry.model == view.issue.champion == CHAMPION
     assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
@@ -60,14 +60,14 @@ def test_the_champion_of_the_newest_issue(desk: Desk, context: Context) -> None:
     assert view.state.status == "fresh"
 
 
-def test_people_and_boats_are_of_the_same_futures(desk: Desk) -> None:
+def test_people_and_boats_are_of_the_same_futures(desk: IssueLoader) -> None:
     people, boats = desk.view("people"), desk.view("boats")
     assert people.issue.run_id == boats.issue.run_id
     np.testing.assert_array_equal(people.paths.values > 0, boats.paths.values > 0)
     assert (boats.paths.values <= people.paths.values).all()
 
 
-def test_every_declared_model_is_there(desk: Desk) -> None:
+def test_every_declared_model_is_there(desk: IssueLoader) -> None:
     for name in DECLARED:
         view = desk.view("people", model=name)
         assert view.entry.model == name
@@ -75,7 +75,9 @@ def test_every_declared_model_is_there(desk: Desk) -> None:
     assert desk.view("people").issue.failures == {}
 
 
-def test_a_new_issue_is_seen_at_once_and_the_old_one_stays(desk: Desk, context: Context) -> None:
+def test_a_new_issue_is_seen_at_once_and_the_old_one_stays(
+    desk: IssueLoader, context: Context
+) -> None:
     old = desk.view("people")
     issue_id = newer(context, 1)
     assert desk.view("people").issue.issue_id == issue_id
@@ -84,7 +86,9 @@ def test_a_new_issue_is_seen_at_once_and_the_old_one_stays(desk: Desk, context: 
     assert again.moment == old.issue.issued_at
 
 
-def test_an_issue_is_frozen_whatever_the_figures_become(desk: Desk, context: Context) -> None:
+def test_an_issue_is_frozen_whatever_the_figures_become(
+    desk: IssueLoader, context: Context
+) -> None:
     before = desk.view("people")
     with context.database.writing() as connection:
         observation_store.record(
@@ -92,12 +96,12 @@ def test_an_issue_is_frozen_whatever_the_figures_become(desk: Desk, context: Con
             [Figure("people", dt.date(2025, 12, 30), 9_999, "test")],
             utc(2099, 1, 1),
         )
-    cold = Desk(context, desk.clock).view("people")
+    cold = IssueLoader(context, desk.clock).view("people")
     np.testing.assert_array_equal(cold.known.values, before.known.values)
     np.testing.assert_array_equal(cold.paths.values, before.paths.values)
 
 
-def test_a_warm_desk_reads_no_paths(desk: Desk, context: Context) -> None:
+def test_a_warm_desk_reads_no_paths(desk: IssueLoader, context: Context) -> None:
     desk.view("people")
     with sql_counted(context) as statements:
         desk.view("people")
@@ -106,7 +110,7 @@ def test_a_warm_desk_reads_no_paths(desk: Desk, context: Context) -> None:
     assert not any("issue_paths" in s or "observations" in s for s in asked)
 
 
-def test_what_is_kept_has_an_end(desk: Desk, context: Context) -> None:
+def test_what_is_kept_has_an_end(desk: IssueLoader, context: Context) -> None:
     ids = [newer(context, hours) for hours in range(module._KEPT)]
     for issue_id in ids:
         desk.view("people", issue_id)
@@ -114,7 +118,7 @@ def test_what_is_kept_has_an_end(desk: Desk, context: Context) -> None:
     desk.view("people", ids[0])
 
 
-def test_threads_share_a_desk(desk: Desk) -> None:
+def test_threads_share_a_desk(desk: IssueLoader) -> None:
     seen: list[np.ndarray] = []
     threads = [
         threading.Thread(target=lambda: seen.append(desk.view("people").paths.values))
@@ -129,7 +133,7 @@ def test_threads_share_a_desk(desk: Desk) -> None:
 
 
 def test_many_who_ask_at_once_wait_for_one_who_reads(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: IssueLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[str] = []
     read = issue_store.paths
@@ -148,7 +152,7 @@ def test_many_who_ask_at_once_wait_for_one_who_reads(
     assert decoded == [CHAMPION]
 
 
-def test_what_is_not_there_is_named_with_what_is(desk: Desk) -> None:
+def test_what_is_not_there_is_named_with_what_is(desk: IssueLoader) -> None:
     with pytest.raises(NotFound, match="expected a series of people, boats, found 'planes'"):
         desk.view("planes")
     with pytest.raises(NotFound, match="expected 'latest' or an issue of people, found 'x'"):
@@ -160,7 +164,7 @@ def test_what_is_not_there_is_named_with_what_is(desk: Desk) -> None:
 
 
 def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
-    desk = Desk(empty, clock)
+    desk = IssueLoader(empty, clock)
     with pytest.raises(NotReady, match="nothing is published yet"):
         desk.view("people")
     assert desk.standing("people").said()["status"] == "degraded"

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.issues import COLUMNS, listing, of_day, one
 from service.core import run_store
 from service.core.context import Context
@@ -17,7 +17,7 @@ D = dt.date
 
 
 def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
-    desk = Desk(context)
+    desk = IssueLoader(context)
     # 23:30 UTC in July is half past midnight of the next UK day.
     moment = utc(2025, 7, 10, 23, 30)
     issue = publish(context.database, {"climatology": random_paths("2025-07-10", 30)}, 1, moment)
@@ -30,7 +30,7 @@ def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
 
 def test_nothing_published_is_not_ready(empty: Context) -> None:
     with pytest.raises(NotReady):
-        of_day(Desk(empty), "boats", D(2025, 7, 10))
+        of_day(IssueLoader(empty), "boats", D(2025, 7, 10))
 
 
 def chain(context: Context, count: int) -> list[Issue]:
@@ -53,7 +53,7 @@ def test_pages_follow_each_other_to_the_last(empty: Context, limit: int) -> None
     made = chain(empty, 4)
     shown, after = [], None
     while True:
-        rows, after = listing(Desk(empty), "people", limit, after)
+        rows, after = listing(IssueLoader(empty), "people", limit, after)
         assert 1 <= len(rows) <= limit
         assert all(tuple(row) == COLUMNS for row in rows)
         shown += [row["issue_id"] for row in rows]
@@ -65,15 +65,15 @@ def test_pages_follow_each_other_to_the_last(empty: Context, limit: int) -> None
 def test_what_is_no_page_is_refused(empty: Context) -> None:
     for limit in (0, 501):
         with pytest.raises(BadQuestion, match="limit: expected a whole number from 1 to 500"):
-            listing(Desk(empty), "people", limit)
+            listing(IssueLoader(empty), "people", limit)
     for after in ("x", "", "YQ", "e30=", "\N{SNOWMAN}"):
         with pytest.raises(BadQuestion, match="after"):
-            listing(Desk(empty), "people", 5, after)
+            listing(IssueLoader(empty), "people", 5, after)
 
 
 def test_all_that_is_frozen_of_an_issue(empty: Context) -> None:
     (issue,) = chain(empty, 1)
-    answer = one(Desk(empty), "people", issue.issue_id)
+    answer = one(IssueLoader(empty), "people", issue.issue_id)
     assert answer == {
         "series_id": "people",
         "unit": "people",
@@ -101,7 +101,9 @@ def test_all_that_is_frozen_of_an_issue(empty: Context) -> None:
     }
     with empty.database.writing() as connection:
         note_store.put(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
-    assert one(Desk(empty), "people", issue.issue_id) == answer | {"weather": {"status": "used"}}
+    assert one(IssueLoader(empty), "people", issue.issue_id) == answer | {
+        "weather": {"status": "used"}
+    }
     for series_id, issue_id in (("boats", issue.issue_id), ("people", "nothing")):
         with pytest.raises(NotFound, match=f"expected an issue of {series_id}, found '{issue_id}'"):
-            one(Desk(empty), series_id, issue_id)
+            one(IssueLoader(empty), series_id, issue_id)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from service.answers.errors import NotFound
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.job_requests import ask, state
 from service.core import request_store
 from service.core.context import Context
@@ -11,7 +11,7 @@ from tests.service.support import NOW, Hand, utc
 
 
 def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> None:
-    desk = Desk(empty, clock)
+    desk = IssueLoader(empty, clock)
     row = ask(desk, "refit", "planner")
     assert row == {
         "request_id": row["request_id"],
@@ -39,7 +39,7 @@ def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> N
 
 
 def test_what_is_no_job_is_refused(empty: Context) -> None:
-    desk = Desk(empty, Hand(NOW))
+    desk = IssueLoader(empty, Hand(NOW))
     with pytest.raises(NotFound, match="expected a job of ingest, refit, compare, found 'x{40}'$"):
         ask(desk, "x" * 50, "planner")
 
@@ -47,4 +47,4 @@ def test_what_is_no_job_is_refused(empty: Context) -> None:
 @pytest.mark.parametrize("number", [1, 0, 2**31 - 1, 2**31, 10**30])
 def test_a_request_that_nobody_left(empty: Context, number: int) -> None:
     with pytest.raises(NotFound, match=f"no request {number} was left"):
-        state(Desk(empty, Hand(NOW)), number)
+        state(IssueLoader(empty, Hand(NOW)), number)

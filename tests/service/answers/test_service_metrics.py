@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import JOBS, Watch
 from service.answers.status import status
 from service.answers.track_record import track_record
@@ -25,7 +25,7 @@ def run(context: Context, job: str, period: str, at: dt.datetime, outcome: str) 
 
 
 def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
-    taken = Watch(Desk(empty, clock)).take()
+    taken = Watch(IssueLoader(empty, clock)).take()
     assert (taken.issued_at, taken.data_through, taken.coverage) == ({}, {}, [])
     assert taken.scored == {"people": 0, "boats": 0}
     assert not taken.has_scheduler
@@ -33,7 +33,7 @@ def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
 
 
 def test_of_a_published_service(context: Context, clock: Hand) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     taken = Watch(desk).take()
     assert (taken.status, taken.reasons) == (status(desk)["status"], [])
     assert taken.data_through == {"people": dt.date(2025, 12, 31), "boats": dt.date(2025, 12, 31)}
@@ -44,19 +44,19 @@ def test_of_a_published_service(context: Context, clock: Hand) -> None:
 
 
 def test_each_reason_once(context: Context) -> None:
-    taken = Watch(Desk(context, Hand(utc(2026, 11, 21, 12)))).take()
+    taken = Watch(IssueLoader(context, Hand(utc(2026, 11, 21, 12)))).take()
     assert (taken.status, taken.reasons) == ("stale", ["figures_old"])
 
 
 def test_whether_a_process_schedules(empty: Context, clock: Hand) -> None:
-    watch = Watch(Desk(empty, clock))
+    watch = Watch(IssueLoader(empty, clock))
     with empty.database.alone(SCHEDULER):
         assert watch.take().has_scheduler
     assert not watch.take().has_scheduler
 
 
 def test_coverage_is_taken_anew_when_a_score_has_come(filled: Context, clock: Hand) -> None:
-    desk = Desk(filled, clock)
+    desk = IssueLoader(filled, clock)
     watch = Watch(desk)
     assert watch.take().coverage == []
     for week in range(2):

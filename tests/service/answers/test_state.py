@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.state import ABOUT_NOW, Facts, State, state_of
 from service.api import key_store
 from service.app import create_app
@@ -201,7 +201,7 @@ def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
 def test_a_source_tried_by_hand_says_nothing_of_the_one_that_is_set(
     context: Context, clock: Hand
 ) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     ran(context, "by hand", "failed", source="csv")
     assert names(desk.view("people").state) == []
     ran(context, "scheduled", "failed", source="figures")
@@ -294,7 +294,7 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
     lock("on")
     try:
         locked = open_context(Settings(database_url=url))  # nothing needs to be migrated
-        found = Desk(locked, clock).view("people").state
+        found = IssueLoader(locked, clock).view("people").state
         assert (found.status, names(found)) == ("degraded", ["database_read_only"])
         with pytest.raises(Unavailable, match="read-only"), locked.database.writing() as connection:
             connection.execute(sa.text("DELETE FROM asks"))
@@ -302,14 +302,14 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
     finally:
         lock("off")
     healed = open_context(Settings(database_url=url))
-    assert Desk(healed, clock).view("people").state.status == "fresh"
+    assert IssueLoader(healed, clock).view("people").state.status == "fresh"
     healed.database.close()
 
 
 def test_a_write_that_found_no_room_is_said_until_one_succeeds(
     context: Context, clock: Hand
 ) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     with context.database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     limited = context.database

@@ -3,7 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, is_ready, status
 from service.app import create_app
 from service.core import run_store
@@ -23,7 +23,7 @@ PERFORMED = re.compile(r'\bperform\(\s*context,\s*"(\w+)"')
 
 
 def test_all_is_well(context: Context, clock: Hand) -> None:
-    found = status(Desk(context, clock))
+    found = status(IssueLoader(context, clock))
     assert (found["status"], found["reasons"]) == ("fresh", [])
     assert found["now"] == "2026-01-02T12:00:00Z"
     assert [row["series_id"] for row in found["series"]] == ["people", "boats"]
@@ -38,7 +38,7 @@ def test_all_is_well(context: Context, clock: Hand) -> None:
 
 
 def test_old_figures(context: Context) -> None:
-    found = status(Desk(context, Hand(utc(2026, 11, 21, 12))))
+    found = status(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
     assert found["status"] == "stale"
     assert found["series"][0]["figures_age_days"] == 325
     (reason,) = found["reasons"]
@@ -79,7 +79,7 @@ def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, c
         failures={"hurdle": "did not converge"},
         wanted="hurdle",
     )
-    found = status(Desk(context, clock))
+    found = status(IssueLoader(context, clock))
     models = {m["model"]: m["failure"] for m in found["series"][0]["models"]}
     assert models == {"climatology": None, "hurdle": "did not converge"}
     assert found["status"] == "degraded"
@@ -92,7 +92,7 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
     fallen = {"people": "did not converge", "boats": "took too long"}
     differ(context, fallen)
     clock.now = utc(2027, 2, 1)
-    reasons = status(Desk(context, clock))["reasons"]
+    reasons = status(IssueLoader(context, clock))["reasons"]
     assert [reason["name"] for reason in reasons] == [
         *("figures_old", "scheduler_down", "champion_failed", "champion_failed")
     ]
@@ -105,7 +105,7 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
 
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:
-    desk = Desk(empty, clock)
+    desk = IssueLoader(empty, clock)
     assert not is_ready(desk)
     found = status(desk)
     assert found["status"] == "degraded"
@@ -116,7 +116,7 @@ def test_nothing_yet(empty: Context, clock: Hand) -> None:
 
 
 def test_the_list_of_series(context: Context, clock: Hand) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     assert is_ready(desk)
     people, boats, preventions = catalogue(desk)
     assert (people["series_id"], boats["series_id"]) == ("people", "boats")
@@ -126,7 +126,7 @@ def test_the_list_of_series(context: Context, clock: Hand) -> None:
 
 
 def test_every_job_is_listed(context: Context, clock: Hand) -> None:
-    listed = {job["job"] for job in status(Desk(context, clock))["jobs"]}
+    listed = {job["job"] for job in status(IssueLoader(context, clock))["jobs"]}
     sources = [file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py")]
     performed = {name for text in sources for name in PERFORMED.findall(text)}
     assert "digest" in performed

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.api import auth as module
 from service.api import key_store
 from service.api.auth import OPEN, OPERATE
@@ -200,7 +200,7 @@ def test_no_more_keys_are_believed_than_are_kept(
     context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_BELIEVED", 2)
-    seen, desk = module._Seen(), Desk(context, clock)
+    seen, desk = module._Seen(), IssueLoader(context, clock)
     with context.database.writing() as connection:
         made = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
     found = [seen.look_up(desk, key) for key in made]

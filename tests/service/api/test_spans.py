@@ -42,9 +42,10 @@ def test_nothing_is_loaded_unless_it_is_wanted(settings: Settings) -> None:
 def test_without_the_extra_it_works_and_says_so_when_it_is_wanted(settings: Settings) -> None:
     missing = "sys.modules['opentelemetry'] = None"
     assert ask(settings, missing).returncode == 0
-    start = "from service import server; from service.core import settings; server.serve(settings.load())"
+    imports = "from service import server\nfrom service.core import settings"
+    start = f"{imports}\nserver.serve(settings.load())"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {missing}; {start}"],
+        [sys.executable, "-c", f"import sys\n{missing}\n{start}"],
         env=as_environment(settings) | environment(tracing="otlp"),
         cwd=ROOT,
         capture_output=True,

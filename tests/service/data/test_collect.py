@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.core import run_store
 from service.core.context import Context
@@ -258,7 +258,7 @@ def test_a_refusal_degrades_and_the_last_good_figures_stay(
     reader = Context(settings, reader.database)
     ingest(reader, "figures")
     refit(reader)
-    desk = Desk(reader, lambda: utc(2026, 1, 2, 12))
+    desk = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))
     assert status(desk)["status"] == "fresh"
     sites.replies[PAGE] = Answer(b"<h1>Sorry</h1>")
     said = failed(reader)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.totals import between
 from service.core.context import Context
 from service.data import observation_store
@@ -68,7 +68,7 @@ def test_what_is_read_late_does_not_reach_an_issue_that_stands(filled: Context, 
     span = dt.date(2025, 12, 15), dt.date(2026, 1, 5)
 
     def total() -> list[dict[str, Any]]:
-        view = Desk(filled, hand).view("people", issued)
+        view = IssueLoader(filled, hand).view("people", issued)
         return between(view.known, view.paths, *span, [80])
 
     issued = latest(filled).issue_id

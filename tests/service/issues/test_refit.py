@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.app import create_app
 from service.core import run_store
@@ -134,7 +134,7 @@ def test_a_model_whose_fit_fails_is_left_out_and_said(
     declare(filled.settings.models_dir, "broken", "hurdle", "challenger", "[parameters]\nx = 1\n")
     assert refit(filled).outcome == "done"
     assert "model broken is left out" in caplog.text
-    found = status(Desk(filled, clock))
+    found = status(IssueLoader(filled, clock))
     models = {m["model"]: m["failure"] for m in found["series"][0]["models"]}
     assert list(models) == ["climatology", "seasonal_naive", "broken"]
     assert "expected parameters" in models["broken"]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from service.answers.errors import BadQuestion, NotReady
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.mail.edition import gather, iso_week, monday
 from tests.service.mailbox import issue_anew
@@ -40,7 +40,7 @@ def test_a_week_that_is_none_is_refused(text: str) -> None:
 
 
 def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
-    edition = gather(Desk(mailing, Hand(NOW)), "2026-W01")
+    edition = gather(IssueLoader(mailing, Hand(NOW)), "2026-W01")
     assert json.loads(json.dumps(edition.content)) == edition.content
     assert edition.content["status"] == "fresh"
     assert edition.content["boats"].startswith("Next 7 days: about")
@@ -50,7 +50,7 @@ def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
 
 
 def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
-    edition = gather(Desk(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02")
+    edition = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02")
     assert edition.content["status"] == "degraded"
     old, late = edition.content["reasons"]
     assert old == "the newest figure is of 2025-12-31, 9 days ago"
@@ -59,11 +59,11 @@ def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
 
 def test_without_an_issue_there_is_no_edition(empty: Context) -> None:
     with pytest.raises(NotReady):
-        gather(Desk(empty, Hand(NOW)), "2026-W01")
+        gather(IssueLoader(empty, Hand(NOW)), "2026-W01")
 
 
 def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
-    desk = Desk(mailing, Hand(NOW))
+    desk = IssueLoader(mailing, Hand(NOW))
     first = gather(desk, "2026-W01")
     issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
     newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", as_of=NOW)
@@ -73,14 +73,14 @@ def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
 
 def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> None:
     issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
-    then, desk = utc(2025, 12, 23), Desk(mailing, Hand(NOW))
-    past = gather(Desk(mailing, Hand(then)), "2025-W52", as_of=then)
+    then, desk = utc(2025, 12, 23), IssueLoader(mailing, Hand(NOW))
+    past = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then)
     assert past.content["boats"].startswith("Next 7 days: about")
     assert past.content["boats"] != gather(desk, "2026-W01").content["boats"]
 
 
 def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: Context) -> None:
-    content = gather(Desk(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
+    content = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
     for sentence in (content["headline"]["sentence"], content["boats"]):
         assert sentence.startswith("Next 7 days: about")
     assert content["headline"]["from"] == content["days"][0]["date"] == "2026-01-09"
@@ -91,5 +91,5 @@ def test_without_boats_nothing_is_said_of_them(mailing: Context) -> None:
     paths = {"climatology": random_paths("2025-12-21", 60)}
     publish(mailing.database, paths, 1, utc(2025, 12, 22))
     then = utc(2025, 12, 23)
-    content = gather(Desk(mailing, Hand(then)), "2025-W52", as_of=then).content
+    content = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then).content
     assert content["boats"] is None

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from service.answers.figures import figures
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import note_store
 from service.mail import lookback
@@ -22,12 +22,12 @@ LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 def previous(mailing: Context) -> Edition:
     """The mail of the week before, made of an issue of the week before."""
     issue_anew(mailing.database, THEN, seed=3)
-    desk = Desk(mailing, Hand(issued(THEN)))
+    desk = IssueLoader(mailing, Hand(issued(THEN)))
     return gather(desk, "2025-W52", as_of=issued(THEN))
 
 
-def desk_of(context: Context, moment: dt.datetime | None = None) -> Desk:
-    return Desk(context, Hand(moment or issued(LAST)))
+def desk_of(context: Context, moment: dt.datetime | None = None) -> IssueLoader:
+    return IssueLoader(context, Hand(moment or issued(LAST)))
 
 
 def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
@@ -105,7 +105,7 @@ def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
 def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
     mailing: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def record(desk: Desk, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+    def record(desk: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
         row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": -0.031}
         row |= {"coverage80_lo": 0.53, "coverage80_hi": 0.888}
         if kind == "live":

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Edition
 from service.mail.edition import gather
-from service.mail.render import Press, Reader, confirmation, serialise, subject
+from service.mail.render import MailRenderer, Reader, confirmation, serialise, subject
 from tests.service.support import NOW, Hand
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"
@@ -29,11 +29,11 @@ READER = Reader("reader@example.org", 300, TOKEN)
 HEADER = re.compile(rb"^([A-Za-z-]+): (.*)$")
 
 
-def press_of(context: Context, **changes: Any) -> Press:
-    desk = Desk(context, Hand(NOW))
+def press_of(context: Context, **changes: Any) -> MailRenderer:
+    desk = IssueLoader(context, Hand(NOW))
     edition = gather(desk, "2026-W01")
     edition.content.update(changes)
-    return Press(edition, desk.view("people").paths, context.settings)
+    return MailRenderer(edition, desk.view("people").paths, context.settings)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def press(mailing: Context) -> Press:
+def press(mailing: Context) -> MailRenderer:
     return press_of(mailing)
 
 
@@ -84,7 +84,7 @@ class Tags(HTMLParser):
         self.words.append(data)
 
 
-def test_every_header_is_one_line_of_ascii(press: Press) -> None:
+def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
     content = serialise(press.message(READER))
     found = headers(content)
     message_id = found.pop("Message-ID")
@@ -112,14 +112,14 @@ def test_a_long_address_to_unsubscribe_is_not_encoded(mailing: Context) -> None:
     long = Settings(
         **(mailing.settings.model_dump() | {"public_url": f"https://{'f' * 60}.example.org/a/b"})
     )
-    desk = Desk(mailing, Hand(NOW))
-    press = Press(gather(desk, "2026-W01"), desk.view("people").paths, long)
+    desk = IssueLoader(mailing, Hand(NOW))
+    press = MailRenderer(gather(desk, "2026-W01"), desk.view("people").paths, long)
     link = headers(serialise(press.message(READER)))["List-Unsubscribe"]
     assert link == f"<https://{'f' * 60}.example.org/a/b/u/{TOKEN}>"
     assert len(link) > 78
 
 
-def test_lines_are_such_as_every_server_takes(press: Press) -> None:
+def test_lines_are_such_as_every_server_takes(press: MailRenderer) -> None:
     content = serialise(press.message(READER))
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
     assert max(map(len, content.split(b"\r\n"))) <= 998
@@ -127,7 +127,7 @@ def test_lines_are_such_as_every_server_takes(press: Press) -> None:
     assert len(content) < 150_000
 
 
-def test_the_parts_are_where_mail_programs_look(press: Press) -> None:
+def test_the_parts_are_where_mail_programs_look(press: MailRenderer) -> None:
     message = press.message(READER)
     tree = [part.get_content_type() for part in message.walk()]
     assert tree == [
@@ -146,7 +146,7 @@ def test_the_parts_are_where_mail_programs_look(press: Press) -> None:
     assert {str(a["src"]).removeprefix("cid:") for tag, a in tags if tag == "img"} == cids
 
 
-def test_nothing_is_loaded_from_elsewhere(press: Press) -> None:
+def test_nothing_is_loaded_from_elsewhere(press: MailRenderer) -> None:
     tags = Tags(press.html(READER)).found
     assert not [tag for tag, _ in tags if tag in ("script", "link", "iframe", "form", "object")]
     sources = [a[key] for _, a in tags for key in ("src", "background") if key in a]
@@ -159,7 +159,7 @@ def test_nothing_is_loaded_from_elsewhere(press: Press) -> None:
     }
 
 
-def test_styles_stand_in_the_elements_and_dark_ones_in_the_head(press: Press) -> None:
+def test_styles_stand_in_the_elements_and_dark_ones_in_the_head(press: MailRenderer) -> None:
     html = press.html(READER)
     assert re.search(r"<h1[^>]*style=\"[^\"]*font-size: ?23px", html)
     assert "prefers-color-scheme: dark" in html
@@ -168,7 +168,7 @@ def test_styles_stand_in_the_elements_and_dark_ones_in_the_head(press: Press) ->
     assert "display: none" in str(dark["style"])
 
 
-def test_the_chart_has_words(press: Press) -> None:
+def test_the_chart_has_words(press: MailRenderer) -> None:
     images = [a for tag, a in Tags(press.html(READER)).found if tag == "img"]
     highest = max(row["value"] for row in press.edition.content["past"])
     for image in images:
@@ -187,7 +187,7 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def test_text_and_html_have_all_the_numbers(press: Press) -> None:
+def test_text_and_html_have_all_the_numbers(press: MailRenderer) -> None:
     text = press.text(READER)
     assert "\N{NO-BREAK SPACE}" not in text
     html = " ".join(Tags(press.html(READER)).words).replace("\xa0", " ")
@@ -202,7 +202,7 @@ def test_text_and_html_have_all_the_numbers(press: Press) -> None:
     assert max(map(len, text.splitlines())) <= 100
 
 
-def test_the_csv_has_the_same_days(press: Press) -> None:
+def test_the_csv_has_the_same_days(press: MailRenderer) -> None:
     attached = parts(serialise(press.message(READER)))["text/csv"]
     assert attached.get_filename() == "forecast-2026-W01.csv"
     rows = list(csv.DictReader(io.StringIO(attached.get_content())))
@@ -213,7 +213,9 @@ def test_the_csv_has_the_same_days(press: Press) -> None:
         assert int(row["hi95"]) == day["hi95"]
 
 
-def test_the_mail_and_the_interface_give_the_same_numbers(mailing: Context, press: Press) -> None:
+def test_the_mail_and_the_interface_give_the_same_numbers(
+    mailing: Context, press: MailRenderer
+) -> None:
     client = create_app(mailing, Hand(NOW)).test_client()
     base = "/v1/series/people"
     days = client.get(f"{base}/forecast?horizon=28&levels=50,80,95").get_json()["rows"]
@@ -228,11 +230,11 @@ def test_the_mail_and_the_interface_give_the_same_numbers(mailing: Context, pres
         assert f"{100 * client.get(asked).get_json()['p_any']:.0f} %  chance" in text
 
 
-def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: Press) -> None:
+def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: MailRenderer) -> None:
     again = press_of(mailing)
     other = Reader("reader@example.org", 300, "another-token")
     edition = Edition("2026-W02", *list(vars(press.edition).values())[1:])
-    week = Press(edition, press._ahead.paths, press._settings)
+    week = MailRenderer(edition, press._ahead.paths, press._settings)
     ids = [
         p.message(reader)["Message-ID"]
         for p, reader in ((press, READER), (again, READER), (press, other), (week, READER))
@@ -265,7 +267,7 @@ def test_an_alarm_stands_on_top_of_both_parts(mailing: Context) -> None:
     assert "Alarm" not in old.html(READER)
 
 
-def test_a_single_copy_has_no_link_to_leave(press: Press) -> None:
+def test_a_single_copy_has_no_link_to_leave(press: MailRenderer) -> None:
     message = press.message(Reader("copy@example.org", 500))
     assert "List-Unsubscribe" not in message
     assert "Unsubscribe" not in press.text(Reader("copy@example.org", 500))
@@ -274,15 +276,15 @@ def test_a_single_copy_has_no_link_to_leave(press: Press) -> None:
 
 def test_one_click_is_promised_over_https_alone(mailing: Context) -> None:
     own = Settings(**(mailing.settings.model_dump() | {"public_url": "http://127.0.0.1:8000"}))
-    desk = Desk(mailing, Hand(NOW))
-    press = Press(gather(desk, "2026-W01"), desk.view("people").paths, own)
+    desk = IssueLoader(mailing, Hand(NOW))
+    press = MailRenderer(gather(desk, "2026-W01"), desk.view("people").paths, own)
     message = press.message(READER)
     assert message["List-Unsubscribe"] == f"<http://127.0.0.1:8000/u/{TOKEN}>"
     assert "List-Unsubscribe-Post" not in message
 
 
 @pytest.mark.parametrize("bad", ["a@b.org\r\nBcc: c@d.org", "a@b.org\nX: y", "a@b.org\r"])
-def test_no_address_begins_another_header(bad: str, press: Press) -> None:
+def test_no_address_begins_another_header(bad: str, press: MailRenderer) -> None:
     with pytest.raises(ValueError, match="one plain e-mail address"):
         press.message(Reader(bad, 300, TOKEN))
 

@@ -14,7 +14,7 @@ from service.answers.capacity import capacity
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
-from service.answers.issue_loader import Desk
+from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context
 from service.core.database import Unavailable
@@ -67,7 +67,9 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(site: Any) -> None:
 
 def test_the_page_says_what_the_answers_say(site: Any) -> None:
     view = site.client.application.extensions["desk"].view("people")
-    assert headline(Desk(site.context, site.clock), view)["sentence"] in text(site.client.get("/"))
+    assert headline(IssueLoader(site.context, site.clock), view)["sentence"] in text(
+        site.client.get("/")
+    )
     page = text(site.client.get("/plan?threshold=250&window=7&stay_days=10&share=95&horizon=42"))
     above = exceedance(view.ahead, 250, 7, 42)["p_any"]
     assert f"{100 * above:.0f} %" in page or "over" in page
