@@ -28,8 +28,7 @@ from service.core.context import Context, open_context
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.core.tables import runs as table
-from service.data import embedded as embedded
-from service.data import observation_store
+from service.data import embedded, observation_store
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
@@ -60,8 +59,7 @@ def all_runs(context: Context) -> list[Run]:
 
 def is_cycle_done(context: Context) -> bool:
     found = {run.job: run.outcome for run in all_runs(context)}
-    # Both are due at any moment of any day, and nothing else is.
-    return found.get("renew") == found.get("tidy") == "done"
+    return found.get("renew") == found.get("tidy") == "done"  # both are always due, nothing else
 
 
 def has_scheduler(context: Context) -> bool:

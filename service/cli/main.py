@@ -30,9 +30,12 @@ _COMMANDS = {
         "operate",
         "Score every declared model on the last weekly origins; the champion may change.",
     ),
-    "score": ("record", "Score every published issue against the figures that have come since."),
+    "score": (
+        "score_commands",
+        "Score every published issue against the figures that have come since.",
+    ),
     "hindcast": (
-        "record",
+        "score_commands",
         "Replay the past as it would have run, and score it; kept apart from live issues.",
     ),
     "serve": ("operate", "Serve the API and the page; starts no work of its own."),

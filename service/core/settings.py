@@ -18,7 +18,7 @@ from service.core.web_settings import WebSettings
 _CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
 _TIME = rf"^{_CLOCK}$"
 _TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
-PROJECT = Path(__file__).resolve().parent.parent
+PROJECT = Path(__file__).resolve().parents[2]
 # ASCII and no control characters: nothing of it can begin a header of its own.
 _SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
 

@@ -50,8 +50,7 @@ def lived(context: Context, tmp_path: Path) -> Context:
     with context.database.writing() as connection:
         key_store.create(connection, "grafana", "read", NOW)
         subscriber_store.add(connection, "reader@reader.example.org", 300, NOW)
-    settings = context.settings.model_copy(update={"models_dir": models})
-    return Context(settings, context.database)
+    return Context(context.settings.model_copy(update={"models_dir": models}), context.database)
 
 
 @pytest.fixture
