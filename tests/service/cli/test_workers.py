@@ -60,11 +60,11 @@ def work(figures: dict[str, DailySeries]) -> Work:
 
 @pytest.fixture(scope="module")
 def here(work: Work) -> Any:
-    return backtest.run(work.models, work.figures, work.protocol)
+    return backtest.rolling_origin(work.models, work.figures, work.protocol)
 
 
 def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
-    return backtest.run(work.models, work.figures, work.protocol, progress, mapper)
+    return backtest.rolling_origin(work.models, work.figures, work.protocol, progress, mapper)
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -80,7 +80,7 @@ def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeri
     scores, declined = run(Work(MODELS, people, early), on_processes(2))
     assert len(scores["climatology"]) == 3
     assert declined["climatology"][0] == "2018-02-01: climatology needs at least 60 days, found 32"
-    assert same_runs((scores, declined), backtest.run(MODELS, people, early))
+    assert same_runs((scores, declined), backtest.rolling_origin(MODELS, people, early))
 
 
 def test_the_figures_are_sent_once_to_each_process(
