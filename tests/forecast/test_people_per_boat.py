@@ -88,3 +88,26 @@ def test_what_cannot_be_told_is_declined() -> None:
         PeoplePerBoat.fit(people, boats.upto(boats.data_through - ONE_DAY))
     with pytest.raises(FitError, match="5 days with arrivals"):
         PeoplePerBoat.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([1, 1, 1, 1, 0])))
+
+
+def test_neighbours_are_drawn_evenly_on_both_sides_and_stay_within_the_past() -> None:
+    per_boat = PeoplePerBoat(np.arange(10.0, 60, 10), np.array([2.0, 4, 5, 8, 10]), 1, 0.0, 0.0)
+    n = 6000
+    people = Paths(START, np.tile([10, 30, 50], (n, 1)))
+    boats = per_boat.boats(people, np.random.default_rng(5)).values
+    for column, expected in ((0, {5: 2, 2: 1}), (1, {8: 1, 6: 1, 4: 1}), (2, {6: 1, 5: 2})):
+        values, counts = np.unique(boats[:, column], return_counts=True)
+        assert set(values.tolist()) == set(expected)
+        for value, count in zip(values.tolist(), counts, strict=True):
+            assert count / n == pytest.approx(expected[value] / 3, abs=0.03)
+
+
+def test_years_of_growth_are_counted_back_from_the_last_day() -> None:
+    """Days 0 to 364 before the last are one year, whichever day of it was busy."""
+    days = 3 * 366
+    ago = np.arange(days)[::-1]
+    boats = np.where(np.arange(days) % 3 == 0, 10, 0)
+    year = (ago / 365.2425).astype(int)
+    people = boats * np.array([40, 30, 20, 20])[year]
+    [grown] = {PeoplePerBoat.fit(*both(people, boats)).growth}
+    assert grown == pytest.approx(np.mean([np.log(40 / 30), np.log(30 / 20)]) / 2, abs=1e-6)
