@@ -13,10 +13,9 @@ from typing import Any
 
 from forecast.joint import SERIES
 from service.answers.archive import of_day
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
-from service.answers.headline import DAY_THRESHOLD
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"\d{1,9}")

@@ -14,9 +14,8 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from service import addresses
 from service.addresses import AddressError
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.desk import Desk
-from service.answers.headline import DAY_THRESHOLD
 from service.settings import Settings
 from service.store import asks
 from service.store import subscribers as store

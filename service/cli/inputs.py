@@ -1,0 +1,63 @@
+"""What forecast and backtest are given: figures, drivers and declared models."""
+
+from __future__ import annotations
+
+__all__ = ["drivers", "figures", "models", "upto"]
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from forecast import joint, specs
+from forecast.covariates import CovariateTable
+from forecast.forecasters.base import Forecaster
+from forecast.series import DailySeries, as_day
+from service.registry import declared
+from service.settings import Settings
+from service.sources.covariates import read as read_covariates
+from service.sources.covariates import read_forecasts
+from service.sources.csv import read
+
+
+def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable | None:
+    """The history of the drivers, with their forecasts as issued when those are given."""
+    if covariates is None:
+        if forecasts is not None:
+            raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
+        return None
+    table = read_covariates(covariates)
+    if forecasts is None:
+        return table
+    return replace(table, archive=read_forecasts(forecasts, table.names))
+
+
+def figures(data: Path, series: str) -> dict[str, DailySeries]:
+    """The column `series` of the file `data`; people and boats together where both are there."""
+    columns = read(data, (series,))
+    wanted = (joint.PEOPLE, joint.BOATS)
+    if series in wanted and joint.PEOPLE in columns:
+        return {name: columns[name] for name in wanted if name in columns}
+    return {series: columns[series]}
+
+
+def upto(columns: dict[str, DailySeries], day: str, data: Path) -> dict[str, DailySeries]:
+    """The columns of the file `data` to `day`, a day of theirs."""
+    for one in columns.values():
+        if as_day(day) not in one:
+            raise click.UsageError(
+                f"--as-of: expected a day of {data}, {one.start} to {one.data_through}, found {day}"
+            )
+    return {name: one.upto(day) for name, one in columns.items()}
+
+
+def models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
+    """The declared models of these names, where `champion` is one and `all` is every one."""
+    there = declared(settings.models_dir)
+    if names == ["all"]:
+        names = list(there)
+    wanted = [specs.champion(there) if name == "champion" else name for name in names]
+    try:
+        return [(name, specs.build(name, there)) for name in wanted]
+    except specs.SpecError as error:
+        raise click.UsageError(str(error)) from error
