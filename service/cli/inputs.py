@@ -15,8 +15,6 @@ from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
 from service.registry import declared
 from service.settings import Settings
-from service.sources.covariates import read as read_covariates
-from service.sources.covariates import read_forecasts
 from service.sources.csv import read
 
 
@@ -26,6 +24,9 @@ def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable |
         if forecasts is not None:
             raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
         return None
+    from service.sources.covariates import read as read_covariates  # with pandas, which is slow
+    from service.sources.covariates import read_forecasts
+
     table = read_covariates(covariates)
     if forecasts is None:
         return table

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.support import ROOT, Crossings, command, environment
+from service.settings import Settings
+from tests.service.support import ROOT, Crossings, as_environment, command, environment
 from tests.support.waiting import PROCESS
 
 # The package offers the function of the same name.
@@ -124,3 +125,24 @@ def test_the_help_of_no_command_loads_a_library() -> None:
         assert text.startswith(" ".join(["Usage: crossings", *words])), words
         assert "click" in packages
         assert not (loaded := sorted(HEAVY & set(packages))), f"{words} loads {loaded}"
+
+
+@pytest.mark.parametrize("name", ["status", "doctor"])
+def test_a_look_at_the_service_loads_no_fitting_library(name: str, settings: Settings) -> None:
+    script = (
+        "import sys\nfrom service.cli.main import group\n"
+        f"group.main(['{name}'], standalone_mode=False)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=as_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert "calibrated_pool" in done.stdout, done.stderr
+    packages = set(done.stdout.splitlines()[-1].split())
+    assert "sqlalchemy" in packages
+    assert not packages & {"cmdstanpy", "matplotlib", "pandas", "prophet", "scipy", "statsmodels"}
