@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = "service/sources/figures.csv"
+FIGURES = "service/data/figures.csv"
 PYTHON, CROSSINGS = [sys.executable], [sys.executable, "-m", "service.cli"]
 _NAMES = """
 from service.cli.main import group

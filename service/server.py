@@ -20,10 +20,10 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from service.api.doors import LARGEST_BODY_BYTES
 from service.api.limits import require_store
+from service.api.middleware import LARGEST_BODY_BYTES
 from service.api.spans import require_extra, send_rest
-from service.settings import Settings
+from service.core.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -54,7 +54,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
         # Before the fork, so that the workers share what is loaded; after the folder is set, which
         # the metrics library looks for when it is loaded.
         from service.app import create_app
-        from service.context import open_context
+        from service.core.context import open_context
 
         def load() -> Any:
             # In the worker: database connections do not survive a fork.

@@ -15,7 +15,7 @@ from flask import Response, request
 from werkzeug.exceptions import HTTPException
 
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
-from service.store.database import Unavailable
+from service.core.database import Unavailable
 
 _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)

@@ -35,8 +35,8 @@ from service.answers.bands import LEVELS
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
-from service.clock import uk_day
-from service.store.observations import AsOf
+from service.core.clock import uk_day
+from service.data.observation_store import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
 _ANY_PERIOD = "|".join(PERIODS)

@@ -12,7 +12,7 @@ from importlib import import_module, metadata
 from importlib.util import find_spec
 from typing import Any
 
-from service.settings import Settings, SettingsError
+from service.core.settings import Settings, SettingsError
 
 _providers: list[Any] = []
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from service.cli.settings import pass_settings
-from service.context import open_context
+from service.core.context import open_context
 
 if TYPE_CHECKING:
-    from service.backup import Told
-    from service.settings import Settings
+    from service.cli.backup_archive import Told
+    from service.core.settings import Settings
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -32,7 +32,7 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     Example:
       crossings backup /var/backups/crossings.tar.gz --overwrite
     """
-    from service import backup as archive
+    from service.cli import backup_archive as archive
 
     context = open_context(settings)
     try:
@@ -59,7 +59,7 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
       crossings restore --check crossings.tar.gz
       CROSSINGS_DATABASE_URL=postgresql://crossings@db/crossings crossings restore crossings.tar.gz
     """
-    from service import backup as archive
+    from service.cli import backup_archive as archive
 
     try:
         told = archive.check(file) if only_check else archive.restore(settings, file, overwrite)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.out import console, new_table
+from service.cli.output import console, new_table
 from service.cli.settings import pass_settings
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()
@@ -32,8 +32,8 @@ def config(settings: Settings, form: str) -> None:
       crossings config
       crossings config --format env > crossings.env
     """
-    from service.secrecy import MASK, variable
-    from service.settings import Settings
+    from service.core.secrets import MASK, variable
+    from service.core.settings import Settings
 
     rows = [(variable(n), settings.shown(n), _origin(settings, n)) for n in Settings.model_fields]
     if form == "json":
@@ -61,8 +61,8 @@ def config(settings: Settings, form: str) -> None:
 
 def _requests(settings: Settings) -> str:
     """Who is asked what, how often and by which name."""
-    from service.jobs.gather import fetcher
-    from service.jobs.schedule import schedule
+    from service.data.collect import fetcher
+    from service.scheduler.schedule import schedule
 
     if settings.source == "figures":
         return "No site is asked for figures."
@@ -80,7 +80,7 @@ def _requests(settings: Settings) -> str:
 
 
 def _origin(settings: Settings, name: str) -> str:
-    from service.secrecy import file_of, variable
+    from service.core.secrets import file_of, variable
 
     if name not in settings.model_fields_set:
         return "default"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.out import console
+from service.cli.output import console
 from service.cli.settings import pass_settings
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()
@@ -32,7 +32,7 @@ def doctor(settings: Settings, form: str) -> int:
     """
     from rich.text import Text
 
-    from service.doctor import FAIL, OK, WARN, examine
+    from service.cli.doctor_checks import FAIL, OK, WARN, examine
 
     styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
     found, shown = [], console()

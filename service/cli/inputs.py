@@ -13,9 +13,9 @@ from forecast import joint, specs
 from forecast.covariates import CovariateTable
 from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
-from service.registry import declared
-from service.settings import Settings
-from service.sources.csv import read
+from service.core.settings import Settings
+from service.data.figures_csv import read
+from service.issues.declared_models import declared
 
 
 def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable | None:
@@ -24,8 +24,8 @@ def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable |
         if forecasts is not None:
             raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
         return None
-    from service.sources.covariates import read as read_covariates  # with pandas, which is slow
-    from service.sources.covariates import read_forecasts
+    from service.data.covariate_csv import read as read_covariates  # with pandas, which is slow
+    from service.data.covariate_csv import read_forecasts
 
     table = read_covariates(covariates)
     if forecasts is None:
@@ -34,11 +34,11 @@ def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable |
 
 
 def figures(data: Path, series: str) -> dict[str, DailySeries]:
-    """The column `series` of the file `data`; people and boats together where both are there."""
+    """The column `series` of the file `data`; people and boats together where both are declarations."""
     columns = read(data, (series,))
-    wanted = (joint.PEOPLE, joint.BOATS)
-    if series in wanted and joint.PEOPLE in columns:
-        return {name: columns[name] for name in wanted if name in columns}
+    chosen = (joint.PEOPLE, joint.BOATS)
+    if series in chosen and joint.PEOPLE in columns:
+        return {name: columns[name] for name in chosen if name in columns}
     return {series: columns[series]}
 
 
@@ -54,11 +54,11 @@ def upto(columns: dict[str, DailySeries], day: str, data: Path) -> dict[str, Dai
 
 def models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
     """The declared models of these names, where `champion` is one and `all` is every one."""
-    there = declared(settings.models_dir)
+    declarations = declared(settings.models_dir)
     if names == ["all"]:
-        names = list(there)
-    wanted = [specs.champion(there) if name == "champion" else name for name in names]
+        names = list(declarations)
+    chosen = [specs.champion(declarations) if name == "champion" else name for name in names]
     try:
-        return [(name, specs.build(name, there)) for name in wanted]
+        return [(name, specs.build(name, declarations)) for name in chosen]
     except specs.SpecError as error:
         raise click.UsageError(str(error)) from error

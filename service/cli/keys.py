@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.out import console, new_table
+from service.cli.output import console, new_table
 from service.cli.settings import pass_settings
-from service.clock import instant, utc_now
-from service.context import open_context
+from service.core.clock import instant, utc_now
+from service.core.context import open_context
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.group()
@@ -42,7 +42,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     Example:
       crossings keys create --name grafana --scope read --expires 2027-01-01
     """
-    from service.store import keys as store
+    from service.api import key_store as store
 
     name = name.strip()
     if not 0 < len(name) <= 64 or not name.isprintable():
@@ -64,7 +64,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
 @pass_settings
 def show(settings: Settings) -> None:
     """List the keys: whose they are, what they may, when they were used last."""
-    from service.store import keys as store
+    from service.api import key_store as store
 
     now = utc_now()
     with open_context(settings).database.reading() as connection:
@@ -93,7 +93,7 @@ def revoke(settings: Settings, name: str) -> None:
     Example:
       crossings keys revoke grafana
     """
-    from service.store import keys as store
+    from service.api import key_store as store
 
     with open_context(settings).database.writing() as connection:
         if not store.revoke(connection, name, utc_now()):

@@ -30,9 +30,12 @@ _COMMANDS = {
         "operate",
         "Score every declared model on the last weekly origins; the champion may change.",
     ),
-    "score": ("record", "Score every published issue against the figures that have come since."),
+    "score": (
+        "score_commands",
+        "Score every published issue against the figures that have come since.",
+    ),
     "hindcast": (
-        "record",
+        "score_commands",
         "Replay the past as it would have run, and score it; kept apart from live issues.",
     ),
     "serve": ("operate", "Serve the API and the page; starts no work of its own."),
@@ -150,11 +153,11 @@ def _said(error: Exception) -> str:
 def _expected(error: Exception) -> int | None:
     """Exit status of an error that a person can act on; None for a defect."""
     from forecast.forecasters.base import FitError
-    from service.jobs.record import JobError
-    from service.registry import RegistryError
-    from service.settings import SettingsError
-    from service.sources.base import SourceError
-    from service.store.database import DatabaseError
+    from service.core.database import DatabaseError
+    from service.core.files import RegistryError
+    from service.core.job_runner import JobError
+    from service.core.settings import SettingsError
+    from service.data.source import SourceError
 
     if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
         return 2

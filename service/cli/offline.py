@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from service.cli.out import console, new_table, write_out
+from service.cli.output import console, new_table, write_out
 from service.cli.progress import counting
 from service.cli.settings import pass_settings
 
 if TYPE_CHECKING:
     from forecast.paths import Paths
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LEVELS = (50, 80, 95)
@@ -195,7 +195,7 @@ def backtest(
     from service.cli.workers import choose
 
     figures = inputs.figures(data, series)
-    protocol = backtests.Protocol(
+    protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series
     )
     chosen = dict(inputs.models(settings, models.split(",")))
@@ -218,7 +218,9 @@ def backtest(
     mapper = choose(workers, dask)
     drivers = inputs.drivers(covariates, covariate_forecasts)
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        run = backtests.run(chosen, figures, protocol, progress, mapper, drivers, covariate_days)
+        run = backtests.rolling_origin(
+            chosen, figures, protocol, progress, mapper, drivers, covariate_days
+        )
     found = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(found, indent=2) + "\n").encode())

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.out import console, new_table
+from service.cli.output import console, new_table
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
 from service.cli.settings import pass_settings
-from service.clock import end_of_day
-from service.context import open_context
+from service.core.clock import end_of_day
+from service.core.context import open_context
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()
@@ -49,7 +49,7 @@ def ingest(
       crossings ingest --source csv my-figures.csv
     """
     from service.cli.changes import show
-    from service.jobs import ingest as jobs
+    from service.data import ingest as jobs
 
     if (source in ("workbook", "page", "csv")) != (file is not None):
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
@@ -75,7 +75,7 @@ def weather(settings: Settings) -> None:
     Example:
       CROSSINGS_WEATHER=openmeteo crossings weather
     """
-    from service.jobs.weather import weather as job
+    from service.data.ingest_weather import weather as job
 
     click.echo(job(open_context(settings)).reason)
 
@@ -98,9 +98,9 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
       crossings refit --as-of 2025-12-19
     """
     from forecast.specs import published
-    from service.jobs.refit import refit as job
-    from service.jobs.repeat import repeat
-    from service.registry import declared
+    from service.issues.declared_models import declared
+    from service.issues.refit import refit as job
+    from service.issues.reproduce import repeat
 
     if force and as_of:
         raise click.UsageError("expected --force or --as-of, found both")
@@ -137,8 +137,8 @@ def compare(settings: Settings) -> None:
       crossings compare
     """
     from forecast.specs import published
-    from service.jobs.compare import compare as job
-    from service.registry import declared
+    from service.issues.compare import compare as job
+    from service.issues.declared_models import declared
 
     total = len(published(declared(settings.models_dir))) * settings.champion_origins
     with counting("models x origins", total) as progress:
@@ -173,7 +173,7 @@ def scheduler(settings: Settings) -> None:
     Example:
       crossings scheduler
     """
-    from service.jobs.clock import run
+    from service.scheduler.scheduler import run
 
     run(open_context(settings))
 
@@ -195,10 +195,10 @@ def status(settings: Settings, form: str, check: bool) -> int:
       crossings status --format json | jq .status
       crossings status --check
     """
-    from service.answers.desk import Desk
+    from service.answers.issue_loader import IssueLoader
     from service.answers.status import status as answer
 
-    found = answer(Desk(open_context(settings)))
+    found = answer(IssueLoader(open_context(settings)))
     is_wrong = found["status"] == "degraded" or bool(found["alarms"])
     if form == "json":
         click.echo(json.dumps(found, indent=2))

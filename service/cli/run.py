@@ -22,10 +22,10 @@ from service.cli import parent
 from service.cli.ports import require_free
 from service.cli.progress import fitting
 from service.cli.settings import pass_settings
-from service.context import Context, open_context
+from service.core.context import Context, open_context
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
@@ -60,8 +60,8 @@ def run(settings: Settings) -> int:
 
 def _prepare(context: Context) -> None:
     from forecast.specs import published
-    from service.jobs.refit import refit
-    from service.registry import declared
+    from service.issues.declared_models import declared
+    from service.issues.refit import refit
 
     click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
     _ingest(context)
@@ -73,17 +73,17 @@ def _prepare(context: Context) -> None:
 
 def _ingest(context: Context) -> None:
     """Store the embedded figures, the base of all others; the scheduler asks for newer ones."""
-    from service.jobs.ingest import ingest
+    from service.data.ingest import ingest
 
     click.echo(f"figures   {ingest(context, 'figures').reason}")
 
 
 def _weather(context: Context) -> None:
     """Read the weather unless it was read lately; asked once, since a forecast does without."""
-    from service.clock import utc_now
-    from service.jobs.record import JobError
-    from service.jobs.weather import weather
-    from service.store import weather as store
+    from service.core.clock import utc_now
+    from service.core.job_runner import JobError
+    from service.data import weather_store as store
+    from service.data.ingest_weather import weather
 
     if context.settings.weather == "off":
         return

@@ -14,8 +14,8 @@ def pass_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(*arguments: Any, **options: Any) -> Any:
-        from service import logs
-        from service.settings import load
+        from service.core import logs
+        from service.core.settings import load
 
         settings = load()
         logs.configure(settings.log_level, settings.log_format, settings.secrets())

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.out import console, new_table
+from service.cli.output import console, new_table
 from service.cli.settings import pass_settings
-from service.clock import LONDON, instant, utc_now
-from service.context import Context, open_context
+from service.core.clock import LONDON, instant, utc_now
+from service.core.context import Context, open_context
 
 if TYPE_CHECKING:
-    from service.settings import Settings
+    from service.core.settings import Settings
 
 
 @click.command()
@@ -43,14 +43,14 @@ def schedule(settings: Settings, form: str) -> None:
 
 
 def _rows(context: Context) -> list[dict[str, Any]]:
-    from service.jobs import schedule as jobs
-    from service.store import runs
+    from service.core import run_store
+    from service.scheduler import schedule as jobs
 
     now, rows = utc_now(), []
     for item in jobs.schedule(context.settings):
         due = item.next_due(now)
         with context.database.reading() as connection:
-            last = runs.latest(connection, item.name)
+            last = run_store.latest(connection, item.name)
         # Of what keeps its own record a row may be of no time, but of somebody who asked.
         was_due = last.period if last and item.is_recorded else None
         rows.append(
@@ -90,7 +90,7 @@ def prune(settings: Settings, compact: bool) -> None:
       CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune
       CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune --compact
     """
-    from service.jobs.prune import prune as job
+    from service.scheduler.prune import prune as job
 
     context = open_context(settings)
     click.echo(job(context).reason)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from service.api.key_store import SCOPES
 from service.cli.keys import keys
-from service.store.keys import SCOPES
 from tests.service.support import Crossings
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.support import ROOT, Crossings, as_environment, command, environment
 from tests.support.waiting import PROCESS
 
@@ -44,7 +44,7 @@ def test_settings_that_do_not_hold_are_status_2(crossings: Crossings) -> None:
 
 
 def test_a_reader_that_has_seen_enough(tmp_path: object) -> None:
-    file = ROOT / "service" / "sources" / "figures.csv"
+    file = ROOT / "service" / "data" / "figures.csv"
     arguments = ("forecast", "--data", str(file), "--model", "climatology", "--horizon", "400")
     piped = subprocess.run(
         ["sh", "-c", 'exec "$@" --format csv --paths 10 | head -1', "sh", *command(*arguments)],

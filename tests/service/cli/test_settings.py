@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.settings import pass_settings
-from service.settings import Settings, SettingsError
+from service.core.settings import Settings, SettingsError
 
 
 @click.command()
