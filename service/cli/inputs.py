@@ -34,7 +34,7 @@ def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable |
 
 
 def figures(data: Path, series: str) -> dict[str, DailySeries]:
-    """The column `series` of the file `data`; people and boats together where both are declarations."""
+    """The column `series` of the file `data`, and the one that goes with it."""
     columns = read(data, (series,))
     chosen = (joint.PEOPLE, joint.BOATS)
     if series in chosen and joint.PEOPLE in columns:
