@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 Array = npt.NDArray[np.float64]
 
@@ -86,6 +85,8 @@ def coverage_p(hits: int, n: int, level: float) -> float:
     ----------
     Christoffersen (1998), International Economic Review 39.
     """
+    from scipy import special  # slow to load, and a young record asks nothing of it
+
     # What scipy.stats.binomtest gives; it takes half a second to import, for every `status`.
     k, p = np.arange(n + 1), level / 100
     log_chance = special.xlogy(k, p) + special.xlog1py(n - k, -p) - special.betaln(n - k + 1, k + 1)
@@ -95,6 +96,8 @@ def coverage_p(hits: int, n: int, level: float) -> float:
 
 def _t_test(sums: Array) -> float:
     """Two-sided p-value of a mean of zero."""
+    from scipy import special
+
     error = sums.std(ddof=1) / np.sqrt(len(sums))
     if error == 0:  # all alike: at one end every day, or exactly as expected
         return 0.0 if sums[0] else 1.0

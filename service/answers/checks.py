@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST_THRESHOLD", "check_number", "check_whole"]
+__all__ = ["DAY_THRESHOLD", "MOST_THRESHOLD", "check_number", "check_whole"]
 
 from service.answers.errors import BadQuestion
+
+DAY_THRESHOLD = {"people": 500, "boats": 10}
+"""The day whose chance of being passed is given unless another is asked for, by series."""
 
 MOST_THRESHOLD = 1_000_000
 """The largest count of people or boats that can be asked, or noted of a subscriber."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["DAY_THRESHOLD", "headline"]
+__all__ = ["headline"]
 
 import datetime as dt
 from typing import Any
 
+from service.answers.checks import DAY_THRESHOLD
 from service.answers.errors import NotPossible
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
@@ -14,9 +15,6 @@ from service.answers.state import AGED
 from service.answers.totals import periods
 from service.answers.wording import per_cent
 from service.core.clock import in_words
-
-DAY_THRESHOLD = {"people": 500, "boats": 10}
-"""The day that the sentence gives the chance of passing, by series."""
 
 _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 

@@ -7,22 +7,22 @@ __all__ = ["digest", "subscribers"]
 import csv
 import json
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
-from rich.table import Table
 
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.errors import NoAnswer
-from service.answers.headline import DAY_THRESHOLD
-from service.cli.output import console, write_out
+from service.cli.output import console, new_table, write_out
+from service.cli.settings import pass_settings
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.clock import instant, utc_now
 from service.core.context import Context, open_context
-from service.core.settings import Settings
-from service.mail import subscriber_store as store
-from service.mail.subscriber_store import Subscriber
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
+    from service.mail.subscriber_store import Subscriber
 
 _THRESHOLD = DAY_THRESHOLD["people"]
 
@@ -60,7 +60,7 @@ _threshold = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the .eml, the HTML, the text and the PNG; made when missing.",
 )
-@click.pass_obj
+@pass_settings
 def digest(
     settings: Settings,
     week: str | None,
@@ -99,6 +99,7 @@ def _copy(
     """Print one mail, and send it through the server of `through` unless that is None."""
     from forecast.joint import PEOPLE
     from service.answers.issue_loader import IssueLoader
+    from service.mail import subscriber_store as store
     from service.mail.edition import iso_week
     from service.mail.render import MailRenderer, Reader, serialise
     from service.mail.smtp import MailError, Session
@@ -167,9 +168,11 @@ def subscribers() -> None:
 @subscribers.command()
 @click.argument("address", type=_Address())
 @_threshold
-@click.pass_obj
+@pass_settings
 def add(settings: Settings, address: str, threshold: int) -> None:
     """Put ADDRESS on the list; for one that is on it, set the threshold."""
+    from service.mail import subscriber_store as store
+
     with open_context(settings).database.writing() as connection:
         new = store.add(connection, address, threshold, utc_now())
     click.echo(f"added, threshold {threshold:,}" if new else f"was there; threshold {threshold:,}")
@@ -177,9 +180,11 @@ def add(settings: Settings, address: str, threshold: int) -> None:
 
 @subscribers.command()
 @click.argument("address", type=_Address())
-@click.pass_obj
+@pass_settings
 def remove(settings: Settings, address: str) -> None:
     """Delete ADDRESS and all that is recorded of it."""
+    from service.mail import subscriber_store as store
+
     with open_context(settings).database.writing() as connection:
         found = store.find(connection, address)
         if found is None:
@@ -190,15 +195,17 @@ def remove(settings: Settings, address: str) -> None:
 
 @subscribers.command("list")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-@click.pass_obj
+@pass_settings
 def list_(settings: Settings, form: str) -> None:
     """Show every subscriber."""
+    from service.mail import subscriber_store as store
+
     with open_context(settings).database.reading() as connection:
         rows = [_row(one) for one in store.everybody(connection)]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("address", "threshold", "state", "since", "changed")
+    table = new_table("address", "threshold", "state", "since", "changed")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console().print(table)
@@ -208,9 +215,11 @@ def list_(settings: Settings, form: str) -> None:
 @subscribers.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @_threshold
-@click.pass_obj
+@pass_settings
 def import_(settings: Settings, file: TextIO, threshold: int) -> None:
     """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
+    from service.mail import subscriber_store as store
+
     rows, wrong = [], []
     reader = csv.DictReader(file, strict=True)
     try:

@@ -91,8 +91,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(parent.OPTION, "is_child", is_flag=True, hidden=True)
 @click.version_option(package_name="channel-crossings-forecast", prog_name="crossings")
-@click.pass_context
-def group(ctx: click.Context, is_child: bool) -> None:
+def group(is_child: bool) -> None:
     """Probability forecasts of daily small boat arrivals in the United Kingdom.
 
     \b
@@ -106,12 +105,6 @@ def group(ctx: click.Context, is_child: bool) -> None:
     """
     if is_child:
         parent.follow()
-    # Only a command that runs needs them; help does not.
-    from service.core import settings as settings_module
-    from service.core.logs import configure
-
-    settings = ctx.obj = settings_module.load()
-    configure(settings.log_level, settings.log_format, settings.secrets())
 
 
 def main() -> None:

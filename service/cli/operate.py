@@ -7,17 +7,19 @@ __all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weathe
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
-from service.cli.output import console
+from service.cli.output import console, new_table
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
+from service.cli.settings import pass_settings
 from service.core.clock import end_of_day
 from service.core.context import open_context
-from service.core.settings import Settings
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
@@ -31,7 +33,7 @@ from service.core.settings import Settings
     "--accept-jumps", is_flag=True, help="Take changes that are large and not marked as revised."
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.pass_obj
+@pass_settings
 def ingest(
     settings: Settings, source: str | None, dry_run: bool, accept_jumps: bool, file: Path | None
 ) -> None:
@@ -65,7 +67,7 @@ def ingest(
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def weather(settings: Settings) -> None:
     """Read the weather of the Dover Strait into the store; nothing where it is off.
 
@@ -86,7 +88,7 @@ def weather(settings: Settings) -> None:
     help="Publish nothing; make the issue that stood then again, and say whether it is the same. "
     "A UK day, to its end, or an instant such as 2025-12-19T15:00:00Z.",
 )
-@click.pass_obj
+@pass_settings
 def refit(settings: Settings, force: bool, as_of: str | None) -> None:
     """Fit every declared model and publish a new issue, unless the newest is current.
 
@@ -124,7 +126,7 @@ def _moment(text: str) -> dt.datetime:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def compare(settings: Settings) -> None:
     """Score every declared model on the last weekly origins; the champion may change.
 
@@ -147,7 +149,7 @@ def compare(settings: Settings) -> None:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def serve(settings: Settings) -> None:
     """Serve the API and the page; starts no work of its own.
 
@@ -163,7 +165,7 @@ def serve(settings: Settings) -> None:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def scheduler(settings: Settings) -> None:
     """Run the jobs at their times, until stopped. One such process is enough.
 
@@ -183,7 +185,7 @@ def scheduler(settings: Settings) -> None:
     is_flag=True,
     help="For cron: print the reasons and alarms alone, and exit with 1 when degraded or alarmed.",
 )
-@click.pass_obj
+@pass_settings
 def status(settings: Settings, form: str, check: bool) -> int:
     """Say what is published, how fresh it is, and how the jobs fare.
 
@@ -219,7 +221,7 @@ def _show_reasons(found: dict[str, Any]) -> None:
 def _show(found: dict[str, Any]) -> None:
     _show_reasons(found)
     shown = console()
-    table = Table("series", "figures through", "issue", "issued at", "champion", "left out")
+    table = new_table("series", "figures through", "issue", "issued at", "champion", "left out")
     for row in found["series"]:
         left_out = [m["model"] for m in row["models"] if m["failure"]]
         table.add_row(
@@ -231,7 +233,7 @@ def _show(found: dict[str, Any]) -> None:
             ", ".join(left_out) or "none",
         )
     shown.print(table)
-    jobs = Table("job", "last started", "outcome", "last success", "said")
+    jobs = new_table("job", "last started", "outcome", "last success", "said")
     for row in found["jobs"]:
         jobs.add_row(
             row["job"],

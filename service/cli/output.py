@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["console", "write_out"]
+__all__ = ["console", "new_table", "write_out"]
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from service.core.files import write_whole
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
 def write_out(file: Path, content: bytes) -> None:
@@ -22,6 +23,8 @@ def write_out(file: Path, content: bytes) -> None:
     OSError
         With `file` as its `filename`.
     """
+    from service.core.files import write_whole
+
     if file.is_symlink() or (file.exists() and not file.is_file()):
         file.write_bytes(content)
     else:
@@ -34,5 +37,14 @@ def console(width: int = 200) -> Console:
     Off a terminal it is `width` wide, so that nothing is cut. Names and reasons come from others:
     brackets in them are no markup.
     """
+    from rich.console import Console
+
     at = None if sys.stdout.isatty() else width
     return Console(width=at, markup=False, emoji=False, highlight=False)
+
+
+def new_table(*columns: str) -> Table:
+    """An empty table with these columns."""
+    from rich.table import Table
+
+    return Table(*columns)

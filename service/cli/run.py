@@ -14,14 +14,18 @@ import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli import parent
 from service.cli.ports import require_free
 from service.cli.progress import fitting
+from service.cli.settings import pass_settings
 from service.core.context import Context, open_context
-from service.core.settings import Settings
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
@@ -34,7 +38,7 @@ class _Stopped(BaseException):
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def run(settings: Settings) -> int:
     """Migrate, ingest, fit, publish, serve, and schedule, until stopped.
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 __all__ = ["hindcast", "score"]
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from service.cli.progress import counting
+from service.cli.settings import pass_settings
 from service.core.context import open_context
-from service.core.settings import Settings
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def score(settings: Settings) -> None:
     """Score every published issue against the figures that have come since.
 
@@ -33,7 +36,7 @@ def score(settings: Settings) -> None:
 @click.option("--models", default="", help="Declared models; champion and baselines if not given.")
 @click.option("--horizon", default=28, show_default=True, type=click.IntRange(1, 400))
 @click.option("--paths", default=1000, show_default=True, type=click.IntRange(100, 20_000))
-@click.pass_obj
+@pass_settings
 def hindcast(
     settings: Settings, since: Any, every: int, models: str, horizon: int, paths: int
 ) -> None:

@@ -6,20 +6,22 @@ __all__ = ["prune", "schedule"]
 
 import datetime as dt
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
-from service.cli.output import console
+from service.cli.output import console, new_table
+from service.cli.settings import pass_settings
 from service.core.clock import LONDON, instant, utc_now
 from service.core.context import Context, open_context
-from service.core.settings import Settings
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-@click.pass_obj
+@pass_settings
 def schedule(settings: Settings, form: str) -> None:
     """List the scheduled jobs, when each runs next, and how it ended last.
 
@@ -33,7 +35,7 @@ def schedule(settings: Settings, form: str) -> None:
     if form == "json":
         click.echo(json.dumps({"jobs": rows}, indent=2))
         return
-    table = Table("job", "next, UK time", "last was due, UK time", "outcome", "what it does")
+    table = new_table("job", "next, UK time", "last was due, UK time", "outcome", "what it does")
     for row in rows:
         last = row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record")
         table.add_row(row["job"], row["next_uk"], last, row["last_outcome"] or "", row["about"])
@@ -76,7 +78,7 @@ def _in_the_uk(moment: dt.datetime) -> str:
 @click.option(
     "--compact", is_flag=True, help="Then make SQLite's file as small as what is left in it."
 )
-@click.pass_obj
+@pass_settings
 def prune(settings: Settings, compact: bool) -> None:
     """Delete issues, runs and raw files that are older than the settings keep.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 __all__ = ["Context", "open_context"]
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from service.core.database import Database, connect
-from service.core.settings import Settings
+if TYPE_CHECKING:
+    from service.core.database import Database
+    from service.core.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,8 @@ class Context:
 
 def open_context(settings: Settings) -> Context:
     """Open the database that `settings` name and bring its schema to this version."""
+    from service.core.database import connect  # the help of a command opens no database
+
     database = connect(settings.database)
     database.migrate()
     return Context(settings, database)

@@ -123,15 +123,11 @@ def load(version: Version) -> Joint:
     RegistryError
         If a file is missing, changed or of a form that is not known.
     """
-    folder = version.folder
-    content, packed = _content(folder)
-    values = json.loads(content)
-    if values.get("format") != FORMAT:
-        raise RegistryError(f"{folder}: expected format {FORMAT}, found {values.get('format')!r}")
+    values, packed = _values(version.folder)
     try:
         return Joint.from_state(values["state"], _unpack(packed))
     except (StateError, KeyError) as error:
-        raise RegistryError(f"{folder}: {error}") from error
+        raise RegistryError(f"{version.folder}: {error}") from error
 
 
 def find(root: Path, model: str, training_hash: str) -> Version | None:
@@ -153,7 +149,7 @@ def named(root: Path, model: str, name: str) -> Version | None:
 
 
 def examine(root: Path) -> tuple[int, list[str]]:
-    """Read every version, and rebuild the newest of each model.
+    """Read every version and compare its hash; rebuild none, as that loads the fitting libraries.
 
     Returns
     -------
@@ -169,8 +165,8 @@ def examine(root: Path) -> tuple[int, list[str]]:
             try:
                 values = read_json(folder / "metadata.json")
                 values.pop("content_hash", None)
-                version = Version(folder.name, folder, Metadata(**values))
-                load(version) if at == 0 else _content(folder)
+                Metadata(**values)
+                _values(folder) if at == 0 else _content(folder)
             except (RegistryError, TypeError, ValueError) as error:
                 said = str(error)
                 unsound.append(said if str(folder) in said else f"{folder}: {said}")
@@ -189,6 +185,15 @@ def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
     for version in _versions(root, model)[keep:]:
         if version.name not in spared:
             shutil.rmtree(version.folder, ignore_errors=True)
+
+
+def _values(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """What ``model.json`` holds, in the form that this program reads, and the arrays as bytes."""
+    content, packed = _content(folder)
+    values: dict[str, Any] = json.loads(content)
+    if values.get("format") != FORMAT:
+        raise RegistryError(f"{folder}: expected format {FORMAT}, found {values.get('format')!r}")
+    return values, packed
 
 
 def _content(folder: Path) -> tuple[bytes, bytes]:

@@ -12,8 +12,7 @@ __all__ = ["subscriptions"]
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
-from service.answers.checks import MOST_THRESHOLD
-from service.answers.headline import DAY_THRESHOLD
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError

@@ -12,9 +12,8 @@ from functools import cached_property
 from typing import Any
 
 from forecast.joint import SERIES
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.errors import BadQuestion
-from service.answers.headline import DAY_THRESHOLD
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
 
