@@ -19,12 +19,13 @@ from bench import diagrams, report, weather
 from bench.peers import PEERS, missing
 from bench.runs import Entry, Run, run_all
 from forecast import specs
-from forecast.backtest import Protocol
+from forecast.backtest import BacktestConfig
 from forecast.series import DailySeries, as_day
-from service.registry import RegistryError, declared
-from service.settings import PROJECT
-from service.sources import csv, figures
-from service.sources.base import SourceError
+from service.core.files import RegistryError
+from service.core.settings import PROJECT
+from service.data import embedded, figures_csv
+from service.data.source import SourceError
+from service.issues.declared_models import declared
 
 _SLOW = ("monks_2023", "auto_arima", "auto_ets")
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -80,12 +81,12 @@ def main(
       python -m bench.accuracy --data longer.csv --first 2026-01-01 --last 2026-12-31
     """
     began = time.monotonic()
-    protocol = Protocol(str(first.date()), str(last.date()), every, 28, paths, seed)
+    protocol = BacktestConfig(str(first.date()), str(last.date()), every, 28, paths, seed)
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
         protocol = _quick(protocol)
     try:
-        known = csv.read(data, ("people",)) if data else figures.read()
+        known = figures_csv.read(data, ("people",)) if data else embedded.read()
     except SourceError as error:
         raise click.UsageError(str(error)) from error
     entries = _entries(models, models_dir)
@@ -124,7 +125,7 @@ def main(
         sys.exit(1)
 
 
-def _quick(protocol: Protocol) -> Protocol:
+def _quick(protocol: BacktestConfig) -> BacktestConfig:
     """The same with four origins and few paths."""
     span = int((as_day(protocol.last) - as_day(protocol.first)).astype(int))
     return replace(
@@ -169,7 +170,10 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
 
 
 def _run(
-    entries: Sequence[Entry], known: Mapping[str, DailySeries], protocol: Protocol, processes: int
+    entries: Sequence[Entry],
+    known: Mapping[str, DailySeries],
+    protocol: BacktestConfig,
+    processes: int,
 ) -> dict[str, Run]:
     """Run all, the slow ones first so that they end with the others."""
     order = sorted(entries, key=lambda entry: entry.name not in _SLOW)

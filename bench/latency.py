@@ -133,8 +133,8 @@ def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Pop
 def _serve_bare() -> None:
     from flask import Flask
 
+    from service.core.settings import Settings, load
     from service.server import serve
-    from service.settings import Settings, load
 
     def make(settings: Settings) -> Flask:  # noqa: ARG001
         app = Flask("bare")

@@ -22,7 +22,7 @@ from typing import Any
 from bench import bootstrap, targets
 from bench.measures import COVERAGE, CRPS, Measured, measure, together
 from bench.runs import CUT, Entry, Run
-from forecast.backtest import Protocol
+from forecast.backtest import BacktestConfig
 from forecast.scores import CRPS_ESTIMATOR
 
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast")
@@ -35,7 +35,7 @@ _TITLES = CRPS | COVERAGE | {"days_1_3": "days 1-3"}
 class Result:
     """Who took part, what they said, and what follows."""
 
-    protocol: Protocol
+    protocol: BacktestConfig
     entries: Sequence[Entry]
     runs: Mapping[str, Run]
     measured: Mapping[str, Measured]
@@ -49,7 +49,7 @@ class Result:
         return there[0] if there else None
 
 
-def evaluate(protocol: Protocol, entries: Sequence[Entry], runs: Mapping[str, Run]) -> Result:
+def evaluate(protocol: BacktestConfig, entries: Sequence[Entry], runs: Mapping[str, Run]) -> Result:
     """Measure every run, and judge the champion's targets that need no weather."""
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     result = Result(protocol, _with_cut(entries, runs), runs, measured)

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from forecast import backtest, joint
-from forecast.backtest import OriginScore, Protocol
+from forecast.backtest import BacktestConfig, OriginScore
 from forecast.covariates import Covariates
+from forecast.evaluation import judge
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.judged import judge
 from forecast.series import ONE_DAY, DailySeries, Day
 
 CUT = "_cut"
@@ -64,7 +64,7 @@ class Run:
 def run_all(
     entries: Sequence[Entry],
     figures: Mapping[str, DailySeries],
-    protocol: Protocol,
+    protocol: BacktestConfig,
     processes: int,
     done: Callable[[Entry, Run], None],
 ) -> dict[str, Run]:
@@ -84,7 +84,9 @@ def run_all(
     return found
 
 
-def _alone(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> dict[str, Run]:
+def _alone(
+    entry: Entry, figures: Mapping[str, DailySeries], protocol: BacktestConfig
+) -> dict[str, Run]:
     spawn = multiprocessing.get_context("spawn")
     seen = {protocol.series: figures[protocol.series]} if entry.kind == "peer" else dict(figures)
     # Ctrl-C ends the child at once and without a word.
@@ -96,7 +98,9 @@ def _alone(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol)
             return {entry.name: Run(failure="its process died")}
 
 
-def _run(entry: Entry, figures: Mapping[str, DailySeries], protocol: Protocol) -> dict[str, Run]:
+def _run(
+    entry: Entry, figures: Mapping[str, DailySeries], protocol: BacktestConfig
+) -> dict[str, Run]:
     score = _score_peer if entry.kind == "peer" else _score_ours
     scores: dict[str, list[OriginScore]] = {}
     declined = []
@@ -123,7 +127,7 @@ def _peak_mb() -> float:
 
 
 def _score_ours(
-    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: Protocol
+    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: BacktestConfig
 ) -> dict[str, OriginScore]:
     weather = entry.weather(origin) if entry.weather else None
     score = backtest.score_origin(entry.model, entry.forecaster, figures, origin, protocol, weather)
@@ -131,7 +135,7 @@ def _score_ours(
 
 
 def _score_peer(
-    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: Protocol
+    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: BacktestConfig
 ) -> dict[str, OriginScore]:
     series = figures[protocol.series]
     end = origin + protocol.horizon * ONE_DAY

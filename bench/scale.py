@@ -20,10 +20,10 @@ import numpy as np
 
 from forecast.series import DailySeries
 from forecast.specs import build, champion
-from service.registry import declared
-from service.settings import PROJECT
-from service.sources import figures
-from service.store.encoding import encode
+from service.core.settings import PROJECT
+from service.data import embedded
+from service.issues.declared_models import declared
+from service.issues.path_encoding import encode
 
 PATHS, HORIZON = 2000, 400
 
@@ -68,7 +68,7 @@ def synthetic(number: int) -> DailySeries:
     Fortnights change places with those of the same time of other years, so that season, calm
     spells and busy days stay.
     """
-    real = figures.read()["people"]
+    real = embedded.read()["people"]
     rng = np.random.default_rng(number)
     values = np.asarray(real.values, dtype=np.float64).copy()
     year, block = 364, 14

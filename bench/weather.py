@@ -14,10 +14,10 @@ import numpy as np
 from bench import targets
 from bench.measures import measure
 from bench.runs import Entry, Run
-from forecast.backtest import Protocol
+from forecast.backtest import BacktestConfig
 from forecast.covariates import CovariateTable
 from forecast.series import ONE_DAY
-from service.sources import covariates as covariates_file
+from service.data import covariate_csv as covariates_file
 
 _PERFECT_DAYS = 7
 
@@ -37,7 +37,7 @@ def read(history: Path, forecasts: Path) -> Drivers:
     return Drivers(history.name.split(".")[0], replace(table, archive=archive))
 
 
-def protocol_of(drivers: Drivers, paths: int, seed: int) -> Protocol:
+def protocol_of(drivers: Drivers, paths: int, seed: int) -> BacktestConfig:
     """The origins of the archive, 28 days ahead.
 
     Raises
@@ -50,7 +50,7 @@ def protocol_of(drivers: Drivers, paths: int, seed: int) -> Protocol:
     steps = np.diff(origins) // ONE_DAY
     if not len(steps) or (steps != steps[0]).any():
         raise ValueError("expected forecasts issued at origins equally far apart")
-    return Protocol(str(origins[0]), str(origins[-1]), int(steps[0]), 28, paths, seed)
+    return BacktestConfig(str(origins[0]), str(origins[-1]), int(steps[0]), 28, paths, seed)
 
 
 def entries(champion: Entry, sets: Sequence[Drivers], horizon: int) -> list[Entry]:

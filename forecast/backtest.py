@@ -9,12 +9,12 @@ __all__ = [
     "Mapper",
     "OriginScore",
     "Outcome",
-    "Protocol",
+    "BacktestConfig",
     "Task",
     "Work",
     "attempt",
     "in_turn",
-    "run",
+    "rolling_origin",
     "score_origin",
     "summary",
 ]
@@ -28,8 +28,8 @@ import numpy as np
 
 from forecast import joint
 from forecast.covariates import Covariates, CovariatesError, CovariateTable
+from forecast.evaluation import DAY_LEVELS, Judged, judge
 from forecast.forecasters.base import FitError, Forecaster
-from forecast.judged import DAY_LEVELS, Judged, judge
 from forecast.scores import CRPS_ESTIMATOR, held_by_pit
 from forecast.series import ONE_DAY, DailySeries, Day, as_day
 
@@ -39,7 +39,7 @@ _TOTALS = ("total_7", "total_28")
 
 
 @dataclass(frozen=True)
-class Protocol:
+class BacktestConfig:
     """Which origins, how far ahead, how many paths.
 
     Attributes
@@ -91,7 +91,7 @@ class Work:
 
     models: Mapping[str, Forecaster]
     figures: Mapping[str, DailySeries]
-    protocol: Protocol
+    protocol: BacktestConfig
     drivers: CovariateTable | None = None
     foreseen: int | None = None
 
@@ -120,7 +120,7 @@ def score_origin(
     forecaster: Forecaster,
     figures: Mapping[str, DailySeries],
     origin: Day,
-    protocol: Protocol,
+    protocol: BacktestConfig,
     covariates: Covariates | None = None,
 ) -> OriginScore:
     """Fit on the days up to `origin`, draw, and score against what came.
@@ -164,10 +164,10 @@ def in_turn(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
     return ((place, attempt(work, task)) for place, task in enumerate(tasks))
 
 
-def run(
+def rolling_origin(
     models: Mapping[str, Forecaster],
     figures: Mapping[str, DailySeries],
-    protocol: Protocol,
+    protocol: BacktestConfig,
     progress: Callable[[], None] = lambda: None,
     mapper: Mapper = in_turn,
     drivers: CovariateTable | None = None,
@@ -211,7 +211,7 @@ def run(
 
 
 def summary(
-    protocol: Protocol,
+    protocol: BacktestConfig,
     scores: Mapping[str, list[OriginScore]],
     declined: Mapping[str, list[str]],
 ) -> dict[str, Any]:

@@ -6,7 +6,7 @@ without arrivals stay so, and no day becomes negative.
 
 from __future__ import annotations
 
-__all__ = ["normal_score", "spread", "stretch_of"]
+__all__ = ["normal_score", "rescale_spread", "estimate_stretch"]
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ def normal_score(totals: npt.NDArray[np.integer], truth: int) -> float:
     return float(ndtri(np.clip(rank, edge, 1.0 - edge)))
 
 
-def stretch_of(scores: Array, independent: float, prior_strength: float) -> float:
+def estimate_stretch(scores: Array, independent: float, prior_strength: float) -> float:
     """How much further from the median totals should lie, in logs; 0: as they are.
 
     Parameters
@@ -54,7 +54,7 @@ def stretch_of(scores: Array, independent: float, prior_strength: float) -> floa
     return float(np.clip(0.5 * np.log(variance), -_MOST_STRETCH, _MOST_STRETCH))
 
 
-def spread(
+def rescale_spread(
     paths: npt.NDArray[np.int32],
     stretch: float,
     window_days: int,

@@ -16,7 +16,7 @@ from collections.abc import Set
 import numpy as np
 import numpy.typing as npt
 
-from forecast.forecasters.base import Explained, Fitted
+from forecast.forecasters.base import Fitted, SupportsExplanation
 
 Array = npt.NDArray[np.float64]
 
@@ -74,13 +74,13 @@ def attribution(
 
 def factors_of(fitted: Fitted) -> tuple[str, ...]:
     """What `fitted` can be explained by; nothing when it cannot be."""
-    return fitted.factors if isinstance(fitted, Explained) else ()
+    return fitted.factors if isinstance(fitted, SupportsExplanation) else ()
 
 
 def mean_without(
     fitted: Fitted, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
 ) -> Array:
     """Mean forecast without the factors `absent`, shape (horizon,)."""
-    if isinstance(fitted, Explained):
+    if isinstance(fitted, SupportsExplanation):
         return fitted.mean_without(absent, horizon, n_paths, rng)
     return fitted.simulate(horizon, n_paths, rng).mean()

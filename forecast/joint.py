@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from forecast import states
+from forecast import serialize
 from forecast.covariates import Covariates
-from forecast.forecasters.base import Fitted, Forecaster, State, Weathered
-from forecast.occupancy import Occupancy
+from forecast.forecasters.base import Fitted, Forecaster, State, SupportsWeather
 from forecast.paths import Paths
+from forecast.people_per_boat import PeoplePerBoat
 from forecast.series import DailySeries, Day
 
 PEOPLE, BOATS = "people", "boats"
@@ -39,18 +39,18 @@ class Joint:
 
     series: str
     fitted: Fitted
-    occupancy: Occupancy | None
+    occupancy: PeoplePerBoat | None
 
     @property
     def covered_days(self) -> int:
         """Days ahead for which weather was given; 0 for none."""
-        return self.fitted.covered_days if isinstance(self.fitted, Weathered) else 0
+        return self.fitted.covered_days if isinstance(self.fitted, SupportsWeather) else 0
 
-    def assuming(self, seas: Mapping[int, str]) -> Joint:
+    def with_weather(self, seas: Mapping[int, str]) -> Joint:
         """The same, where days ahead, counted from 0, are calm, mixed or rough."""
-        if not isinstance(self.fitted, Weathered):
+        if not isinstance(self.fitted, SupportsWeather):
             return self
-        return replace(self, fitted=self.fitted.assuming(seas))
+        return replace(self, fitted=self.fitted.with_weather(seas))
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> dict[str, Paths]:
         """Draw joint paths of every series, each (n_paths, horizon); path k is one future.
@@ -67,7 +67,7 @@ class Joint:
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""
-        lead, arrays = states.dump(self.fitted)
+        lead, arrays = serialize.dump(self.fitted)
         values: dict[str, Any] = {"series": self.series, "lead": lead, "occupancy": None}
         together = {f"lead/{name}": array for name, array in arrays.items()}
         if self.occupancy is not None:
@@ -85,13 +85,13 @@ class Joint:
             If the state is not of this form.
         """
         try:
-            lead = states.restore(values["lead"], states.under("lead", arrays))
-            occupancy = values["occupancy"] and Occupancy.from_state(
-                values["occupancy"], states.under("occupancy", arrays)
+            lead = serialize.restore(values["lead"], serialize.under("lead", arrays))
+            occupancy = values["occupancy"] and PeoplePerBoat.from_state(
+                values["occupancy"], serialize.under("occupancy", arrays)
             )
             return cls(values["series"], lead, occupancy)
         except (KeyError, TypeError) as error:
-            raise states.StateError(f"a joint state without {error}") from error
+            raise serialize.StateError(f"a joint state without {error}") from error
 
 
 def fit(
@@ -109,7 +109,7 @@ def fit(
     lead = leading(figures)
     fitted = forecaster.fit(figures[lead], covariates)
     both = lead == PEOPLE and BOATS in figures
-    occupancy = Occupancy.fit(figures[PEOPLE], figures[BOATS]) if both else None
+    occupancy = PeoplePerBoat.fit(figures[PEOPLE], figures[BOATS]) if both else None
     return Joint(lead, fitted, occupancy)
 
 

@@ -48,7 +48,7 @@ FAMILIES = {
     "hurdle": "forecast.forecasters.hurdle:Hurdle",
     "level_hurdle": "forecast.forecasters.level_hurdle:LevelHurdle",
     "analog": "forecast.forecasters.analog:Analog",
-    "pool": "forecast.forecasters.pool:Pool",
+    "pool": "forecast.forecasters.pool:LinearPool",
     "calibrated": "forecast.forecasters.calibrated:Calibrated",
 }
 _COMPOSED = ("pool", "calibrated")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["strata"]
+__all__ = ["stratified_uniforms"]
 
 import numpy as np
 import numpy.typing as npt
 
 
-def strata(n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+def stratified_uniforms(n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """One uniform number in each n-th of [0, 1), in random order, shape (n,).
 
     References

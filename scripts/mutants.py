@@ -32,7 +32,7 @@ def tests_of(module: Path) -> str:
     """The command that tests `module`, a path from the root."""
     chosen = [f"tests/{module.parent}/test_{module.name}"]
     if module.parent == FAMILIES and module.stem != "base":
-        chosen += ["tests/forecast/test_states.py", "tests/forecast/forecasters/test_base.py"]
+        chosen += ["tests/forecast/test_serialize.py", "tests/forecast/forecasters/test_base.py"]
         return f"{PYTEST} {' '.join(chosen)} -k '{module.stem}'"
     return f"{PYTEST} {chosen[0]}"
 

@@ -11,19 +11,20 @@ from importlib import metadata
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service import dashboard
-from service.answers.desk import Desk
-from service.api import docs, grafana, health, jobs, metrics, published, schemas, series
+from service.answers.issue_loader import IssueLoader
+from service.api import grafana, health, issues, jobs, metrics, reference, schemas, series
 from service.api.auth import register_auth
 from service.api.compression import compress
-from service.api.contract import complete
-from service.api.doors import register_doors
 from service.api.errors import register_errors
 from service.api.limits import register_limits
 from service.api.metrics import register_metrics
-from service.api.trail import register_trail
-from service.clock import utc_now
-from service.context import Context
+from service.api.middleware import register_doors
+from service.api.openapi import complete
+from service.api.request_log import register_trail
+from service.core.clock import utc_now
+from service.core.context import Context
+from service.mail.subscription_pages import subscriptions
+from service.page import pages
 
 _DESCRIPTION = """
 Probability forecasts of daily small boat arrivals in the United Kingdom. Every band, total and
@@ -51,7 +52,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         DESCRIPTION=_DESCRIPTION.strip(),
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["desk"] = Desk(context, clock)
+    app.extensions["desk"] = IssueLoader(context, clock)
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
@@ -68,9 +69,9 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     register_auth(app)
     register_limits(app, context.settings)
     app.before_request(app.extensions["require"])
-    for room in (series, published, jobs, health, metrics, docs, grafana, dashboard):
+    for room in (series, issues, jobs, health, metrics, reference, grafana, pages):
         app.register_blueprint(room.blueprint)
-    app.register_blueprint(dashboard.subscriptions)
+    app.register_blueprint(subscriptions)
     app.spec_processor(complete)
     app.after_request(compress)
     return app

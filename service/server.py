@@ -20,9 +20,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from service.api.doors import LARGEST_BODY_BYTES
 from service.api.limits import require_store
-from service.settings import Settings, SettingsError
+from service.api.middleware import LARGEST_BODY_BYTES
+from service.core.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -53,7 +53,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
         # Before the fork, so that the workers share what is loaded; after the folder is set, which
         # the metrics library looks for when it is loaded.
         from service.app import create_app
-        from service.context import open_context
+        from service.core.context import open_context
 
         def load() -> Any:
             # In the worker: database connections do not survive a fork.

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from forecast.series import DailySeries
-from service.sources import figures as embedded
+from service.data import embedded
 from tests.support import loopback_guard
 
 _REFUSED = loopback_guard.install()

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from service import secrecy
 from service.cli.main import group
-from service.settings import Settings
+from service.core import secrets
+from service.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text("utf-8"))
@@ -84,7 +84,7 @@ def test_what_a_service_is_given_holds(tmp_path: Path, monkeypatch: pytest.Monke
     for setting, value in SERVICES["api"]["environment"].items():
         default = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
         monkeypatch.setenv(setting, default)
-    monkeypatch.setattr(secrecy, "FOLDER", copy / "secrets")
+    monkeypatch.setattr(secrets, "FOLDER", copy / "secrets")
     settings = Settings()
     assert settings.database == made["crossings_database_url"]
     assert settings.trusted_proxies == 1

@@ -22,15 +22,16 @@ import pytest
 import sqlalchemy as sa
 
 from forecast.series import as_date
-from service.clock import uk_day
-from service.context import Context, open_context
-from service.jobs.ingest import ingest
-from service.jobs.refit import refit
-from service.settings import Settings
-from service.sources import figures as embedded
-from service.store import issues, locks, observations
-from service.store.runs import Run
-from service.store.tables import runs as table
+from service.core import locks
+from service.core.clock import uk_day
+from service.core.context import Context, open_context
+from service.core.run_store import Run
+from service.core.settings import Settings
+from service.core.tables import runs as table
+from service.data import embedded, observation_store
+from service.data.ingest import ingest
+from service.issues import issue_store
+from service.issues.refit import refit
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, as_environment, command, quick_models, serving
 from tests.support.forked import Forked
@@ -58,8 +59,7 @@ def all_runs(context: Context) -> list[Run]:
 
 def is_cycle_done(context: Context) -> bool:
     found = {run.job: run.outcome for run in all_runs(context)}
-    # Both are due at any moment of any day, and nothing else is.
-    return found.get("renew") == found.get("tidy") == "done"
+    return found.get("renew") == found.get("tidy") == "done"  # both are always due, nothing else
 
 
 def has_scheduler(context: Context) -> bool:
@@ -75,14 +75,14 @@ def check_all_is_whole(context: Context) -> None:
     assert counted == dict.fromkeys(PARTS, 1), counted
     assert {run.outcome for run in found} <= {"done", "skipped"}
     with context.database.reading() as connection:
-        known = observations.known_together(connection, max(run.started_at for run in found))
+        known = observation_store.known_together(connection, max(run.started_at for run in found))
         for name, series in embedded.read().items():
             assert (known[name].values == series.values).all()
-            (issue,) = issues.page(connection, name, 10)
-            models = [entry.model for entry in issues.entries(connection, issue.issue_id)]
+            (issue,) = issue_store.page(connection, name, 10)
+            models = [entry.model for entry in issue_store.entries(connection, issue.issue_id)]
             assert models == ["climatology", "seasonal_naive"]
             for model in models:
-                paths = issues.paths(connection, issue, model)
+                paths = issue_store.paths(connection, issue, model)
                 assert paths is not None
                 assert paths.values.shape == (100, issue.horizon_days)
                 assert as_date(paths.end) == uk_day(issue.issued_at) + dt.timedelta(days=28)

@@ -18,26 +18,24 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the bottom up; rooms of one floor do not see each other.
 FLOORS = [
-    {"secrecy"},
-    {"web_settings"},
-    {"forecast", "settings", "clock", "logs", "addresses"},
-    {"sources", "registry", "store"},
-    {"context"},
+    {"core", "forecast"},
+    {"data"},
+    {"issues"},
     {"answers"},
-    {"api", "dashboard", "digest"},
-    {"jobs", "app", "backup"},
-    {"server", "doctor"},
+    {"api", "page", "mail"},
+    {"app"},
+    {"scheduler", "server"},
     {"cli"},
 ]
 HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
 
 # What only one room may import.
 ONLY_IN = {
-    **dict.fromkeys(("sqlalchemy", "alembic", "sqlite3"), "store"),
-    **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "sources"),
-    "apscheduler": "jobs",
+    **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "data"),
+    "apscheduler": "scheduler",
     "prometheus_client": "api",
 }
+SQL = ("sqlalchemy", "alembic", "sqlite3")
 NEVER = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
 # The forecasting library takes arrays, dates and generators, and reads nothing of the world.
@@ -214,6 +212,28 @@ def test_a_package_stays_in_its_room(package: str, home: str) -> None:
         if room(module) != home and package in {name.partition(".")[0] for name in imports(tree)}
     ]
     assert not wrong, f"only service/{home} imports {package}"
+
+
+def test_sql_lies_in_the_stores_and_in_core() -> None:
+    wrong = [
+        module
+        for module, tree in modules().items()
+        if room(module) != "core" and not module.endswith("_store")
+        if set(SQL) & {name.partition(".")[0] for name in imports(tree)}
+    ]
+    assert not wrong
+
+
+def test_the_house_stays_small() -> None:
+    arrows = {
+        (room(module), room(name))
+        for module, tree in modules().items()
+        for name in imports(tree)
+        if ours(name) and room(module) and room(name) and room(name) != room(module)
+    }
+    assert len(HEIGHT) <= 13
+    assert len(arrows) <= 60
+    assert len(FLOORS) <= 8
 
 
 def test_days_are_counted_with_a_unit() -> None:

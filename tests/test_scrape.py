@@ -19,9 +19,10 @@ import pytest
 import sqlalchemy as sa
 import yaml
 
-from service.context import Context, open_context
-from service.settings import Settings
-from service.store import keys, runs
+from service.api import key_store
+from service.core import run_store
+from service.core.context import Context, open_context
+from service.core.settings import Settings
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROOT, serving
 from tests.support.away import Away
@@ -92,7 +93,7 @@ def test_alerts_about_jobs_begin_and_name_the_job(
 ) -> None:
     now = dt.datetime.now(dt.UTC)
     with context.database.writing() as connection:
-        key = keys.create(connection, "prometheus", "read", now)
+        key = key_store.create(connection, "prometheus", "read", now)
         connection.execute(
             sa.text("UPDATE runs SET finished_at = :then WHERE job = 'ingest'"),
             {"then": now - dt.timedelta(hours=27)},
@@ -111,9 +112,9 @@ def test_alerts_about_jobs_begin_and_name_the_job(
             assert "CrossingsGone" not in found
             with context.database.writing() as connection:
                 for number in range(3):
-                    claimed = runs.claim(connection, "weather", f"{number}", now)
+                    claimed = run_store.claim(connection, "weather", f"{number}", now)
                     assert claimed
-                    runs.finish(connection, claimed, "failed", "for the test", {}, now)
+                    run_store.finish(connection, claimed, "failed", "for the test", {}, now)
             found = until(alerts, "CrossingsJobsFail")
             assert found["CrossingsJobsFail"]["state"] == "firing"
             assert "The job weather failed" in found["CrossingsJobsFail"]["annotations"]["summary"]
@@ -126,7 +127,7 @@ def test_a_database_that_goes_away_is_told_to_who_has_a_key(
         away = Away(postgresql, Path(folder))
         context = open_context(Settings(var_dir=tmp_path / "var", database_url=away.url))
         with context.database.writing() as connection:
-            key = keys.create(connection, "away", "read", dt.datetime.now(dt.UTC))
+            key = key_store.create(connection, "away", "read", dt.datetime.now(dt.UTC))
         context.database.close()
         (tmp_path / "key").write_text(key)
         with serving(context.settings, anonymous_reading="no") as base:

@@ -20,10 +20,10 @@ import numpy.typing as npt
 from forecast.calendar import MEAN_YEAR
 from forecast.covariates import Covariates
 from forecast.forecasters.base import LEAST_DAYS, State, require_days, whole_people
-from forecast.memory import level_of, tame
+from forecast.lag_features import level_of, winsorise
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
-from forecast.strata import strata
+from forecast.strata import stratified_uniforms
 
 Array = npt.NDArray[np.float64]
 
@@ -87,7 +87,7 @@ class Analog:
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedAnalog:
         """Keep the days drawn from; needs 60 days and two runs. `covariates` are not used."""
         require_days(series, LEAST_DAYS + 2 * self.block_days, "analog")
-        y = tame(series.values.astype(np.float64), self.max_age_days)
+        y = winsorise(series.values.astype(np.float64), self.max_age_days)
         keep = slice(max(0, len(y) - self.max_age_days), None)
         level = level_of(y, self.level_half_life_days)
         share = level_of((y > 0).astype(np.float64), self.share_half_life_days)
@@ -226,5 +226,5 @@ class FittedAnalog:
 def _pick(weights: Array, n_paths: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
     """One candidate for each path by `weights`, (n_paths or 1, n), drawn from even strata."""
     steps = np.cumsum(weights, axis=1)
-    below = (steps / steps[:, -1:] < strata(n_paths, rng)[:, None]).sum(axis=1)
+    below = (steps / steps[:, -1:] < stratified_uniforms(n_paths, rng)[:, None]).sum(axis=1)
     return np.asarray(np.minimum(below, weights.shape[1] - 1))

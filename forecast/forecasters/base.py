@@ -4,12 +4,12 @@ from __future__ import annotations
 
 __all__ = [
     "LEAST_DAYS",
-    "Continues",
-    "Explained",
+    "SupportsContinuation",
+    "SupportsExplanation",
     "FitError",
     "Fitted",
     "Forecaster",
-    "Weathered",
+    "SupportsWeather",
     "require_days",
     "whole_people",
 ]
@@ -54,7 +54,7 @@ class Fitted(Protocol):
 
 
 @runtime_checkable
-class Continues(Protocol):
+class SupportsContinuation(Protocol):
     """A fitted forecaster that can go on from days that another one drew."""
 
     def simulate_after(
@@ -65,7 +65,7 @@ class Continues(Protocol):
 
 
 @runtime_checkable
-class Explained(Protocol):
+class SupportsExplanation(Protocol):
     """A fitted forecaster that can say what it would forecast if it did not know something."""
 
     @property
@@ -81,7 +81,7 @@ class Explained(Protocol):
 
 
 @runtime_checkable
-class Weathered(Protocol):
+class SupportsWeather(Protocol):
     """A fitted forecaster that may have been given weather."""
 
     @property
@@ -89,7 +89,7 @@ class Weathered(Protocol):
         """Days ahead for which it was; 0 for none."""
         ...
 
-    def assuming(self, seas: Mapping[int, str]) -> Fitted:
+    def with_weather(self, seas: Mapping[int, str]) -> Fitted:
         """The same, where days ahead, counted from 0, are one of `forecast.weather.SEAS`."""
         ...
 

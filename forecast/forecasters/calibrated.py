@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast import states
-from forecast.calibration import normal_score, spread, stretch_of
+from forecast import serialize
+from forecast.calibration import estimate_stretch, normal_score, rescale_spread
 from forecast.covariates import Covariates, CovariatesError
 from forecast.explain import factors_of, mean_without
 from forecast.forecasters.base import (
@@ -25,7 +25,7 @@ from forecast.forecasters.base import (
     Fitted,
     Forecaster,
     State,
-    Weathered,
+    SupportsWeather,
     whole_people,
 )
 from forecast.paths import Paths
@@ -74,7 +74,7 @@ class Calibrated:
         fitted = base.fit(series, covariates)
         scores = self._past_scores(base, series, covariates)
         independent = min(1.0, self.step_days / self.window_days)
-        stretch = stretch_of(np.array(scores), independent, self.prior_strength)
+        stretch = estimate_stretch(np.array(scores), independent, self.prior_strength)
         return FittedCalibrated(name, fitted, stretch, self.window_days)
 
     def _past_scores(
@@ -122,11 +122,11 @@ class FittedCalibrated:
         """Days ahead for which the member has weather."""
         return int(getattr(self.base, "covered_days", 0))
 
-    def assuming(self, seas: Mapping[int, str]) -> FittedCalibrated:
+    def with_weather(self, seas: Mapping[int, str]) -> FittedCalibrated:
         """The same, where days ahead, counted from 0, are calm, mixed or rough."""
-        if not isinstance(self.base, Weathered):
+        if not isinstance(self.base, SupportsWeather):
             return self
-        return replace(self, base=self.base.assuming(seas), plain=self.plain or self.base)
+        return replace(self, base=self.base.with_weather(seas), plain=self.plain or self.base)
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -139,7 +139,7 @@ class FittedCalibrated:
         if self.plain is not None and self.stretch:
             like = self.plain.simulate(horizon, n_paths, copy.deepcopy(rng)).values
         drawn = self.base.simulate(horizon, n_paths, rng)
-        moved = spread(drawn.values, self.stretch, self.window_days, like)
+        moved = rescale_spread(drawn.values, self.stretch, self.window_days, like)
         return Paths(drawn.start, whole_people(moved))
 
     def mean_without(
@@ -150,12 +150,12 @@ class FittedCalibrated:
 
     def to_state(self) -> State:
         """JSON-ready values, and the arrays of the member."""
-        base, arrays = states.dump(self.base)
+        base, arrays = serialize.dump(self.base)
         values = {"stretch": self.stretch, "window_days": self.window_days, "name": self.name}
         return values | {"base": base}, arrays
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedCalibrated:
         """Rebuild what `to_state` returned; its paths are the same bit for bit."""
-        base = states.restore(values["base"], arrays)
+        base = serialize.restore(values["base"], arrays)
         return cls(values["name"], base, values["stretch"], values["window_days"])

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from forecast.calendar import harmonics, weekday
 from forecast.covariates import Covariates
 from forecast.forecasters.base import LEAST_DAYS, State, require_days, whole_people
-from forecast.memory import level_of
+from forecast.lag_features import level_of
 from forecast.paths import Paths
 from forecast.regression import gamma_regression, logistic, logistic_regression
 from forecast.series import ONE_DAY, DailySeries, Day

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast import states
+from forecast import serialize
 from forecast.calendar import harmonics, weekday
 from forecast.covariates import Covariates
 from forecast.crossability import (
@@ -26,11 +26,11 @@ from forecast.crossability import (
     fit_crossability,
 )
 from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days, whole_people
-from forecast.memory import Memory, MemoryState, tame
+from forecast.lag_features import Memory, MemoryState, winsorise
 from forecast.paths import Paths
 from forecast.regression import fit_sizes, logistic, logistic_regression, scaled_ridge
 from forecast.series import ONE_DAY, DailySeries, Day
-from forecast.strata import strata
+from forecast.strata import stratified_uniforms
 from forecast.weather import FittedWeather, WeatherTerms
 
 Array = npt.NDArray[np.float64]
@@ -98,7 +98,7 @@ class LevelHurdle:
             If the series or the history of the covariates is too short, or they end apart.
         """
         require_days(series, LEAST_DAYS, "level_hurdle")
-        y = tame(series.values.astype(np.float64), self.window_days)
+        y = winsorise(series.values.astype(np.float64), self.window_days)
         n = len(y)
         first = max(min(30, n // 3), n - self.window_days)
         season = self.season(series.dates[first:])
@@ -206,7 +206,7 @@ class FittedLevelHurdle:
         """Days ahead for which weather was given."""
         return 0 if self.weather is None else self.weather.covered_days
 
-    def assuming(self, seas: Mapping[int, str]) -> FittedLevelHurdle:
+    def with_weather(self, seas: Mapping[int, str]) -> FittedLevelHurdle:
         """The same, where days ahead, counted from 0, are calm, mixed or rough."""
         if self.weather is None:
             return self
@@ -249,8 +249,8 @@ class FittedLevelHurdle:
                 # People who could leave yesterday and did not still wait.
                 waiting = yesterday[:, day] * (1.0 - recent.busy_yesterday)
                 eta += self.coefficients[:, -1:] * waiting
-            busy = strata(n_paths, rng) < logistic(eta[0])
-            drawn = np.searchsorted(steps, strata(n_paths, rng))
+            busy = stratified_uniforms(n_paths, rng) < logistic(eta[0])
+            drawn = np.searchsorted(steps, stratified_uniforms(n_paths, rng))
             ratio = self.ratios[np.minimum(drawn, len(steps) - 1)]
             size = np.rint(np.exp(np.minimum(eta[1], _MOST_LOG)) * ratio)
             paths[day] = np.where(busy, np.clip(size, 1.0, self.cap), 0.0)
@@ -335,7 +335,7 @@ class FittedLevelHurdle:
                 raise ValueError("a fit with the weather columns of an older version")
         weather = None
         if values["weather"] is not None:
-            own = states.under("weather", arrays)
+            own = serialize.under("weather", arrays)
             weather = FittedWeather.from_state(values["weather"], own)
         return cls(
             hyper=LevelHurdle(**hyper),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FittedPool", "Pool"]
+__all__ = ["FittedLinearPool", "LinearPool"]
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
@@ -11,23 +11,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from forecast import states
+from forecast import serialize
 from forecast.covariates import Covariates
 from forecast.explain import factors_of, mean_without
 from forecast.forecasters.base import (
-    Continues,
     FitError,
     Fitted,
     Forecaster,
     State,
-    Weathered,
+    SupportsContinuation,
+    SupportsWeather,
 )
 from forecast.paths import Paths
 from forecast.series import DailySeries
 
 
 @dataclass(frozen=True, eq=False)
-class Pool:
+class LinearPool:
     """A linear pool: each path is drawn whole from one member, by the members' weights.
 
     Attributes
@@ -51,7 +51,7 @@ class Pool:
         if any(not weight >= 0 for weight in self.weights.values()):
             raise ValueError(f"expected weights of 0 or more, found {dict(self.weights)}")
 
-    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedPool:
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedLinearPool:
         """Fit every member; one that declines leaves its share to the others."""
         fitted: dict[str, Fitted] = {}
         reasons: list[str] = []
@@ -63,11 +63,11 @@ class Pool:
         shares = np.array([self.weights.get(n, 0.0 if self.weights else 1.0) for n in fitted])
         if not shares.sum() > 0:
             raise FitError("no member of the pool stands; " + "; ".join(reasons))
-        return FittedPool(fitted, shares / shares.sum())
+        return FittedLinearPool(fitted, shares / shares.sum())
 
 
 @dataclass(frozen=True, eq=False)
-class FittedPool:
+class FittedLinearPool:
     """The fitted members and their shares.
 
     Attributes
@@ -87,13 +87,13 @@ class FittedPool:
         """Days ahead for which any member has weather."""
         return max(getattr(member, "covered_days", 0) for member in self.members.values())
 
-    def assuming(self, seas: Mapping[int, str]) -> FittedPool:
+    def with_weather(self, seas: Mapping[int, str]) -> FittedLinearPool:
         """The same, where days ahead, counted from 0, are calm, mixed or rough."""
         members = {
-            name: member.assuming(seas) if isinstance(member, Weathered) else member
+            name: member.with_weather(seas) if isinstance(member, SupportsWeather) else member
             for name, member in self.members.items()
         }
-        return FittedPool(members, self.shares, dict(seas))
+        return FittedLinearPool(members, self.shares, dict(seas))
 
     @property
     def factors(self) -> tuple[str, ...]:
@@ -134,7 +134,7 @@ class FittedPool:
         if days:
             lead = np.mean([means[name][:days] for name in guides], axis=0)
             for name, member in self.members.items():
-                if isinstance(member, Continues):
+                if isinstance(member, SupportsContinuation):
                     means[name] = np.concatenate([lead, means[name][days:]])
         return np.average(list(means.values()), axis=0, weights=self.shares)
 
@@ -144,12 +144,12 @@ class FittedPool:
 
     def _member(self, name: str, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         member = self.members[name]
-        if not isinstance(member, Continues):
+        if not isinstance(member, SupportsContinuation):
             return member.simulate(horizon, n_paths, rng)
         guides, days = self._guides(horizon)
         if not days:
             return member.simulate(horizon, n_paths, rng)
-        guide = FittedPool(guides, np.full(len(guides), 1.0 / len(guides)))
+        guide = FittedLinearPool(guides, np.full(len(guides), 1.0 / len(guides)))
         lead = guide.simulate(days, n_paths, rng).values
         drawn = member.simulate_after(lead.astype(np.float64), horizon, rng)
         # Of days that are assumed further ahead the guides tell too, of none before or between.
@@ -164,30 +164,30 @@ class FittedPool:
         guides = {n: m for n, m in self.members.items() if getattr(m, "covered_days", 0)}
         return guides, min(self.covered_days, horizon)
 
-    def _less(self, name: str, error: FitError) -> FittedPool:
+    def _less(self, name: str, error: FitError) -> FittedLinearPool:
         """The others, in their proportions; raises `FitError` when none has a share."""
         kept = np.array([member != name for member in self.members])
         shares = self.shares[kept]
         if not shares.sum() > 0:
             raise FitError(f"no member of the pool stands; {name}: {error}") from error
         others = {member: fitted for member, fitted in self.members.items() if member != name}
-        return FittedPool(others, shares / shares.sum(), self.assumed)
+        return FittedLinearPool(others, shares / shares.sum(), self.assumed)
 
     def to_state(self) -> State:
         """JSON-ready values, and arrays; those of a member are named ``MEMBER/ARRAY``."""
         values: list[Any] = []  # in order: the order decides which member draws which paths
         arrays: dict[str, Any] = {"shares": self.shares}
         for name, member in self.members.items():
-            state, own = states.dump(member)
+            state, own = serialize.dump(member)
             values.append([name, state])
             arrays |= {f"{name}/{key}": array for key, array in own.items()}
         return {"members": values}, arrays
 
     @classmethod
-    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedPool:
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedLinearPool:
         """Rebuild what `to_state` returned; its paths are the same bit for bit."""
         members = {
-            name: states.restore(state, states.under(name, arrays))
+            name: serialize.restore(state, serialize.under(name, arrays))
             for name, state in values["members"]
         }
         return cls(members, arrays["shares"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["UNPUBLISHED", "Ahead"]
+__all__ = ["MOST_HORIZON", "UNPUBLISHED", "Ahead"]
 
 import datetime as dt
 from dataclasses import dataclass, replace
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from forecast.paths import Paths
 from forecast.series import as_date, as_day
 from service.answers.errors import BadQuestion
+from service.issues.issue_store import MOST_HORIZON
 
 UNPUBLISHED = "not yet published"
 """What is noted of a day that is over and has no figure."""

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias, get_args
 from forecast.paths import Paths, bound_names
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
-from service.clock import day_columns
+from service.core.clock import day_columns
 
 Level: TypeAlias = Literal[50, 80, 90, 95, 99]
 LEVELS: tuple[int, ...] = get_args(Level)

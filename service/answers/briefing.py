@@ -10,14 +10,14 @@ from typing import Any
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import in_words, instant, span_before
-from service.store import observations
-from service.store.observations import AsOf
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core.clock import in_words, instant, span_before
+from service.data import observation_store
+from service.data.observation_store import AsOf
 
 
-def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
+def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
     """Compare the newest figures with the same point of every earlier year.
 
     Parameters
@@ -39,17 +39,19 @@ def briefing(desk: Desk, series_id: str, as_of: AsOf | None = None) -> dict[str,
     """
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
-        series = observations.series(connection, series_id, as_of)
-        beside = {name: observations.series(connection, name, as_of) for name in _others(series_id)}
+        series = observation_store.series(connection, series_id, as_of)
+        beside = {
+            name: observation_store.series(connection, name, as_of) for name in _others(series_id)
+        }
         if series is None:
-            everything = observations.series(connection, series_id)
+            everything = observation_store.series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
     return _brief(series, beside, as_of, desk.today())
 
 
-def briefing_of(desk: Desk, view: View) -> dict[str, Any]:
+def briefing_of(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """The same of the figures that an issue was made of, whatever was said of them since."""
     issue = view.issue
     beside = {name: desk.known_beside(issue, name) for name in _others(issue.series_id)}

@@ -14,7 +14,7 @@ from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
 from service.answers.checks import MOST_STAY_DAYS, SHARES, check_number, check_whole
-from service.clock import day_columns
+from service.core.clock import day_columns
 
 
 def capacity(

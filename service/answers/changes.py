@@ -7,11 +7,11 @@ __all__ = ["CAUSE_NAMES", "changes"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotFound
-from service.clock import day_columns
-from service.store import notes
-from service.store.database import Connection
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core.clock import day_columns
+from service.core.database import Connection
+from service.issues import note_store
 
 CAUSE_NAMES = {
     "model": "the model",
@@ -25,7 +25,7 @@ _SPANS = (7, 28)
 _MOST_STEPS = 400
 
 
-def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
+def changes(desk: IssueLoader, view: IssueView, since: str | None = None) -> dict[str, Any]:
     """Split the change of the mean forecast since an earlier issue into its causes.
 
     Between the two issues stand others; what each changed, and because of what, was written down
@@ -60,7 +60,7 @@ def changes(desk: Desk, view: View, since: str | None = None) -> dict[str, Any]:
         raise BadQuestion("since", "an issue that forecast some of the same days", since)
     # An issue that knew nothing of the weather does not name it.
     named = {cause for note in chain for cause in note["causes"]}
-    causes = [cause for cause in notes.CAUSES if cause in named]
+    causes = [cause for cause in note_store.CAUSES if cause in named]
     rows = []
     for ahead in range(length):
         day = first + dt.timedelta(days=ahead)
@@ -93,12 +93,12 @@ def _share(note: dict[str, Any], cause: str, at: int) -> float:
     return float(note["causes"][cause][at]) if cause in note["causes"] else 0.0
 
 
-def _chain(connection: Connection, view: View, since: str | None) -> list[dict[str, Any]]:
+def _chain(connection: Connection, view: IssueView, since: str | None) -> list[dict[str, Any]]:
     """Notes from the newest issue back to the one that follows `since`."""
     chain: list[dict[str, Any]] = []
     issue_id = view.issue.issue_id
     while len(chain) < _MOST_STEPS:
-        note = notes.read(connection, issue_id, notes.CHANGES)
+        note = note_store.read(connection, issue_id, note_store.CHANGES)
         if note is None:
             break
         chain.append(note)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
-    "MOST_HORIZON",
+    "DAY_THRESHOLD",
     "MOST_ISSUES",
     "MOST_STAY_DAYS",
     "MOST_THRESHOLD",
@@ -14,10 +14,11 @@ __all__ = [
 
 from service.answers.errors import BadQuestion
 
+DAY_THRESHOLD = {"people": 500, "boats": 10}
+"""The day whose chance of being passed is given unless another is asked for, by series."""
+
 MOST_THRESHOLD = 1_000_000
 """The largest count of people or boats that can be asked, or noted of a subscriber."""
-MOST_HORIZON = 1600
-"""The most days beyond its figures that an issue reaches; most reach less far."""
 MOST_STAY_DAYS = 400
 SHARES = (0.5, 0.999)
 """Between which the probability lies that places suffice."""

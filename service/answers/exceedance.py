@@ -8,7 +8,7 @@ from typing import Any
 
 from service.answers.ahead import Ahead
 from service.answers.checks import MOST_THRESHOLD, check_whole
-from service.clock import day_columns
+from service.core.clock import day_columns
 
 
 def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[str, Any]:

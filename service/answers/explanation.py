@@ -6,15 +6,15 @@ __all__ = ["explanation"]
 
 from typing import Any
 
-from service.answers.desk import Desk, View
 from service.answers.errors import NotFound
-from service.clock import day_columns
-from service.store import notes
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core.clock import day_columns
+from service.issues import note_store
 
 SPANS = (1, 7, 28)
 
 
-def explanation(desk: Desk, view: View) -> dict[str, Any]:
+def explanation(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Split the mean forecast of the served model into its factors.
 
     Returns
@@ -31,7 +31,7 @@ def explanation(desk: Desk, view: View) -> dict[str, Any]:
         If nothing was said of the issue, or of these days, when it was made.
     """
     with desk.context.database.reading() as connection:
-        note = notes.read(connection, view.issue.issue_id, notes.EXPLANATION)
+        note = note_store.read(connection, view.issue.issue_id, note_store.EXPLANATION)
     if note is None:
         raise NotFound(f"issue {view.issue.issue_id} has no explanation")
     factors: dict[str, list[float]] = note["factors"]

@@ -7,17 +7,17 @@ __all__ = ["COLUMNS", "figures", "last_of"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotReady
-from service.clock import day_columns, instant
-from service.store import observations
-from service.store.observations import AsOf
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core.clock import day_columns, instant
+from service.data import observation_store
+from service.data.observation_store import AsOf
 
 COLUMNS = ("time", "date", "value", "source", "known_at")
 
 
 def figures(
-    desk: Desk,
+    desk: IssueLoader,
     series_id: str,
     first: dt.date | None = None,
     last: dt.date | None = None,
@@ -41,8 +41,8 @@ def figures(
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:
-        rows = observations.current(connection, series_id, as_of, first, last)
-        if not rows and observations.first_day(connection, series_id) is None:
+        rows = observation_store.current(connection, series_id, as_of, first, last)
+        if not rows and observation_store.first_day(connection, series_id) is None:
             raise NotReady("no figures are stored yet")
     return [
         {
@@ -55,7 +55,7 @@ def figures(
     ]
 
 
-def last_of(view: View, days: int) -> list[dict[str, Any]]:
+def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
     """Rows ``date value`` of what an issue was made of, of so many days before it looks ahead."""
     begin = view.first - dt.timedelta(days=days)
     dates, values = view.known.dates[-days:].tolist(), view.known.values[-days:].tolist()

@@ -7,12 +7,12 @@ __all__ = ["age", "chance"]
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import View
 from service.answers.exceedance import exceedance
-from service.clock import instant, uk_day
+from service.answers.issue_loader import IssueView
+from service.core.clock import instant, uk_day
 
 
-def chance(view: View, threshold: int, window: int, horizon: int) -> dict[str, Any]:
+def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
     """P(some run of `window` days within the horizon sums to more than `threshold`).
 
     With ``window`` and ``horizon`` both 7: P(the next seven days bring more than that).
@@ -32,7 +32,7 @@ def chance(view: View, threshold: int, window: int, horizon: int) -> dict[str, A
     return {"time": instant(view.issue.issued_at), "value": found["p_any"]} | asked
 
 
-def age(view: View, now: dt.datetime) -> dict[str, Any]:
+def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:
     """Hours since the issue, and days since the last figure, at the moment `now`."""
     hours = (now - view.issue.issued_at).total_seconds() / 3600
     days = (uk_day(now) - view.issue.data_through).days

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-__all__ = ["DAY_THRESHOLD", "headline"]
+__all__ = ["headline"]
 
 import datetime as dt
 from typing import Any
 
-from service.answers.desk import Desk, View
+from service.answers.checks import DAY_THRESHOLD
 from service.answers.errors import NotPossible
 from service.answers.figures import figures
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import AGED
 from service.answers.totals import periods
 from service.answers.wording import per_cent
-from service.clock import in_words
-
-DAY_THRESHOLD = {"people": 500, "boats": 10}
-"""The day that the sentence gives the chance of passing, by series."""
+from service.core.clock import in_words
 
 _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 
 
-def headline(desk: Desk, view: View) -> dict[str, Any]:
+def headline(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Say what the next seven days may bring; of days that are over, what was forecast and came.
 
     Returns
@@ -66,7 +64,7 @@ def headline(desk: Desk, view: View) -> dict[str, Any]:
     } | numbers
 
 
-def _caution(view: View) -> str:
+def _caution(view: IssueView) -> str:
     old = any(reason.name in AGED for reason in view.state.reasons)
     if view.is_past or not old:
         return ""

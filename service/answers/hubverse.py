@@ -15,7 +15,7 @@ import numpy as np
 
 from forecast.paths import Paths
 from service.answers.checks import check_whole
-from service.answers.desk import View
+from service.answers.issue_loader import IssueView
 
 COLUMNS = (
     *("origin_date", "target", "horizon", "target_end_date", "location"),
@@ -26,7 +26,7 @@ SAMPLES = 100
 _LOCATION = "GB"
 
 
-def hubverse(view: View, horizon: int) -> list[dict[str, Any]]:
+def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
     """Rows of quantiles, 23 levels a day, and of sample paths, 100 of them.
 
     A sample's ``output_type_id`` is the same on each of its days: it is one joint path.

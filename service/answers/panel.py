@@ -11,11 +11,11 @@ from forecast.paths import bound_names
 from forecast.series import as_date
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
-from service.clock import day_columns
-from service.store import observations
-from service.store.observations import AsOf
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core.clock import day_columns
+from service.data import observation_store
+from service.data.observation_store import AsOf
 
 _LEVELS = (50, 80, 95)
 COLUMNS = ("time", "date", "actual", "median", "mean", "p_zero", *bound_names(_LEVELS))
@@ -24,8 +24,8 @@ _EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS[2:])
 
 
 def panel(
-    desk: Desk,
-    view: View,
+    desk: IssueLoader,
+    view: IssueView,
     first: dt.date | None = None,
     last: dt.date | None = None,
     as_of: AsOf | None = None,
@@ -52,7 +52,7 @@ def panel(
     if first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:
-        found = observations.current(connection, view.issue.series_id, as_of, first, last)
+        found = observation_store.current(connection, view.issue.series_id, as_of, first, last)
     rows = {row.date: _EMPTY | {"actual": row.value} for row in found}
     horizon = (min(last, end) - start).days + 1
     for ahead in bands(Ahead.of(paths), horizon, _LEVELS) if horizon > 0 else []:

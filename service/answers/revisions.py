@@ -6,9 +6,9 @@ __all__ = ["COLUMNS", "revisions"]
 
 from typing import Any
 
-from service.answers.desk import Desk
-from service.clock import day_columns, instant
-from service.store import revisions as store
+from service.answers.issue_loader import IssueLoader
+from service.core.clock import day_columns, instant
+from service.data import revision_store as store
 
 COLUMNS = (
     "time",
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 
-def revisions(desk: Desk, series_id: str) -> dict[str, Any]:
+def revisions(desk: IssueLoader, series_id: str) -> dict[str, Any]:
     """Every revision of a series in the order in which they were published, and their number.
 
     ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;

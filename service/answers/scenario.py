@@ -19,10 +19,10 @@ from forecast.scenarios import people_per_boat, scaled
 from forecast.series import as_day
 from service.answers.bands import bands
 from service.answers.checks import check_number
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
-from service.store import notes
+from service.issues import note_store
 
 LEVEL_PERCENT = (-100, 400)
 PEOPLE_PER_BOAT = (1, 300)
@@ -53,7 +53,7 @@ class Scenario:
 
 
 def scenario(
-    desk: Desk, view: View, assumed: Scenario, horizon: int, levels: Sequence[int]
+    desk: IssueLoader, view: IssueView, assumed: Scenario, horizon: int, levels: Sequence[int]
 ) -> dict[str, Any]:
     """Answer with the scenario and, beside it, the forecast as it is.
 
@@ -97,11 +97,13 @@ def scenario(
     }
 
 
-def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int) -> Paths:
+def _under(
+    desk: IssueLoader, view: IssueView, weather: Mapping[dt.date, str], horizon: int
+) -> Paths:
     """Paths of the fit behind `view`, drawn anew under another weather."""
     issue, model = view.issue, view.entry.model
     with desk.context.database.reading() as connection:
-        note = notes.read(connection, issue.issue_id, notes.WEATHER) or {}
+        note = note_store.read(connection, issue.issue_id, note_store.WEATHER) or {}
     if model not in note.get("models", ()):
         why = f" ({note['reason']})" if note.get("status") == "missing" else ""
         raise NotPossible(
@@ -113,14 +115,14 @@ def _under(desk: Desk, view: View, weather: Mapping[dt.date, str], horizon: int)
     for day in weather:
         if day not in days:
             raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
-    fit = desk.fitted(view).assuming({days.index(day): sea for day, sea in weather.items()})
+    fit = desk.fitted(view).with_weather({days.index(day): sea for day, sea in weather.items()})
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
     # As far as the issue was drawn, so that the days before the first assumed one stay as they are.
     drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
     return drawn.upto(min(max(end, view.ahead.skipped + _LEAST_DAYS), issue.horizon_days))
 
 
-def _answered(view: View, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
+def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
     ahead = replace(view.ahead, paths=paths)
     return {
         "rows": bands(ahead, horizon, levels),
@@ -128,7 +130,7 @@ def _answered(view: View, paths: Paths, horizon: int, levels: Sequence[int]) -> 
     }
 
 
-def _paths(desk: Desk, view: View, series_id: str) -> Paths | None:
+def _paths(desk: IssueLoader, view: IssueView, series_id: str) -> Paths | None:
     """The paths of the same futures of a series; None when it is not drawn with this one."""
     if series_id == view.issue.series_id:
         return view.paths

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from service.clock import instant, uk_day
-from service.settings import Settings
-from service.store.issues import Issue
-from service.store.runs import Run
-from service.store.weather import STALE_HOURS
+from service.core.clock import instant, uk_day
+from service.core.run_store import Run
+from service.core.settings import Settings
+from service.data.weather_store import STALE_HOURS
+from service.issues.issue_store import Issue
 
 WATCHED = ("ingest", "weather", "refit")
 """The jobs whose runs change the state."""

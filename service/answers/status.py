@@ -10,14 +10,16 @@ from typing import Any
 
 from forecast.joint import SERIES
 from forecast.series import as_date
-from service.answers.desk import STORED, UNITS, Desk
+from service.answers.alarms import alarms
+from service.answers.issue_loader import STORED, UNITS, IssueLoader
 from service.answers.state import Reason, State
-from service.answers.watch import alarms
-from service.clock import instant, uk_day
-from service.sources.weather import ATTRIBUTION
-from service.store import documents, issues, locks, observations, runs, weather
-from service.store.database import Connection
-from service.store.issues import Issue
+from service.core import locks, run_store
+from service.core.clock import instant, uk_day
+from service.core.database import Connection
+from service.data import document_store, observation_store, weather_store
+from service.data.daily_weather import ATTRIBUTION
+from service.issues import issue_store
+from service.issues.issue_store import Issue
 
 _TITLES = {
     "people": "People arriving by small boat across the English Channel",
@@ -29,26 +31,26 @@ TOLD = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hi
 """Jobs of whose last runs the status tells."""
 
 
-def catalogue(desk: Desk) -> list[dict[str, Any]]:
+def catalogue(desk: IssueLoader) -> list[dict[str, Any]]:
     """One row for each series that is served."""
     with desk.context.database.reading() as connection:
         rows = [_series(connection, series_id) for series_id in STORED]
     return [row | desk.standing(row["series_id"]).said() for row in rows]
 
 
-def status(desk: Desk) -> dict[str, Any]:
+def status(desk: IssueLoader) -> dict[str, Any]:
     """The worst state of any series, the alarms, each series' clocks and models, and the runs."""
     now = desk.clock()
     with desk.context.database.reading() as connection:
         rows, states = [], []
         for series_id in SERIES:
-            issue = issues.latest(connection, series_id)
+            issue = issue_store.latest(connection, series_id)
             if issue is None:
                 continue
             state = desk.state(connection, issue, now)
             states.append(state)
             rows.append(_issue(desk, connection, issue, state, now))
-        read = [_document(row) for row in documents.newest(connection)]
+        read = [_document(row) for row in document_store.newest(connection)]
         told = _weather(desk, connection)
         jobs = [_job(connection, job) for job in TOLD]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
@@ -70,19 +72,19 @@ def status(desk: Desk) -> dict[str, Any]:
     }
 
 
-def is_ready(desk: Desk) -> bool:
+def is_ready(desk: IssueLoader) -> bool:
     """Whether the store can be read and an issue exists; its age does not matter."""
     with desk.context.database.reading() as connection:
-        return any(issues.latest(connection, series_id) for series_id in SERIES)
+        return any(issue_store.latest(connection, series_id) for series_id in SERIES)
 
 
 def _series(connection: Connection, series_id: str) -> dict[str, Any]:
     is_forecast = series_id in SERIES
-    known = observations.series(connection, series_id) if is_forecast else None
-    first, last = observations.span(connection, series_id) or (None, None)
+    known = observation_store.series(connection, series_id) if is_forecast else None
+    first, last = observation_store.span(connection, series_id) or (None, None)
     if known is not None:  # the days after a gap are stored, and wait
         last = as_date(known.data_through)
-    issue = issues.latest(connection, series_id)
+    issue = issue_store.latest(connection, series_id)
     return {
         "series_id": series_id,
         "title": _TITLES[series_id],
@@ -96,7 +98,7 @@ def _series(connection: Connection, series_id: str) -> dict[str, Any]:
 
 
 def _issue(
-    desk: Desk, connection: Connection, issue: Issue, state: State, now: dt.datetime
+    desk: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
     standing = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version, "failure": None}
@@ -128,7 +130,7 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
+def _weather(desk: IssueLoader, connection: Connection) -> dict[str, Any]:
     """Whether there is weather, and how far; without it the service works, and says so.
 
     ``read_at`` is when what is known was first read: the same told again leaves it.
@@ -136,7 +138,7 @@ def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
     if desk.context.settings.weather == "off":
         detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
-    told = weather.newest(connection, "forecast")
+    told = weather_store.newest(connection, "forecast")
     if told is None:
         detail = "no weather could be read yet; forecasts do without"
         return {"status": "missing", "detail": detail, "read_at": None, "through": None}
@@ -149,7 +151,7 @@ def _weather(desk: Desk, connection: Connection) -> dict[str, Any]:
 
 
 def _job(connection: Connection, job: str) -> dict[str, Any]:
-    last, good = runs.latest(connection, job), runs.latest(connection, job, "done")
+    last, good = run_store.latest(connection, job), run_store.latest(connection, job, "done")
     return {
         "job": job,
         "last_started_at": instant(last.started_at) if last else None,

@@ -16,7 +16,7 @@ from forecast.series import DailySeries, as_date
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
 from service.answers.errors import BadQuestion
-from service.clock import span_before
+from service.core.clock import span_before
 
 _DAY = dt.timedelta(days=1)
 Span = tuple[dt.date, dt.date]
@@ -70,8 +70,8 @@ def periods(
     ``year_to_date`` alone runs to the day before the first; what is not yet published of a period
     is simulated. A period that begins before the figures or ends after the simulated days has null
     for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is
-    the sum of the same days a year earlier (see `service.clock.span_before`), as then known, or
-    null where the figures do not reach.
+    the sum of the same days a year earlier (see `service.core.clock.span_before`), as then
+    known, or null where the figures do not reach.
 
     Raises
     ------

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from forecast.judged import DAY_LEVELS, TOTALS
+from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import held_by_pit, skill
 from service.answers.checks import check_whole
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion
-from service.store import track
-from service.store.track import Scored
+from service.answers.issue_loader import IssueLoader
+from service.issues import issue_score_store
+from service.issues.issue_score_store import Scored
 
 KINDS = ("live", "hindcast")
 LEADS = (1, 7, 14, 28)
@@ -29,7 +29,7 @@ _BINS = 10
 
 
 def track_record(
-    desk: Desk, series_id: str, weeks: int = 26, model: str = "champion", kind: str = "live"
+    desk: IssueLoader, series_id: str, weeks: int = 26, model: str = "champion", kind: str = "live"
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 
@@ -59,12 +59,12 @@ def track_record(
     if kind not in KINDS:
         raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
     with desk.context.database.reading() as connection:
-        everything = track.current(connection, series_id, kind, dt.date.min)
+        everything = issue_score_store.current(connection, series_id, kind, dt.date.min)
     last = max((row.origin for row in everything), default=None)
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]
     if model == "champion":
-        own = track.of_champion(recent)
+        own = issue_score_store.of_champion(recent)
     else:
         own = [row for row in recent if row.model == model]
     others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}

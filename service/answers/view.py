@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["View", "day_after", "day_of"]
+__all__ = ["IssueView", "day_after", "day_of"]
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from forecast.series import DailySeries, as_day
 from service.answers.ahead import Ahead
 from service.answers.errors import NotPossible
 from service.answers.state import State
-from service.clock import uk_day
-from service.store.issues import Entry, Issue
-from service.store.observations import AsOf
+from service.core.clock import uk_day
+from service.data.observation_store import AsOf
+from service.issues.issue_store import Entry, Issue
 
 
 @dataclass(frozen=True)
-class View:
+class IssueView:
     """One issue of one series, as one model of it sees the future.
 
     Attributes

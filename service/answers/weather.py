@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from service.answers.desk import Desk, View
-from service.clock import instant, uk_day
-from service.sources.weather import ATTRIBUTION
-from service.store import notes, weather
-from service.store.database import Connection
-from service.store.issues import Issue
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core.clock import instant, uk_day
+from service.core.database import Connection
+from service.data import weather_store
+from service.data.daily_weather import ATTRIBUTION
+from service.issues import note_store
+from service.issues.issue_store import Issue
 
 _DAYS = 7
-_STALE = dt.timedelta(hours=weather.STALE_HOURS)
+_STALE = dt.timedelta(hours=weather_store.STALE_HOURS)
 _COLUMNS = {
     "wave_night_m": "wave_height_night_mean_m",
     "wave_max_m": "wave_height_day_max_m",
@@ -36,11 +37,11 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
         ``reason``. Where it was used also ``models``, ``read_at`` (when it was first read),
         ``made_at``, ``days_ahead``, ``members`` and ``columns``.
     """
-    note = notes.read(connection, issue.issue_id, notes.WEATHER)
+    note = note_store.read(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
 
-def coming(desk: Desk, view: View) -> dict[str, Any] | None:
+def coming(desk: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """The coming days as they were foreseen at the moment of `view`.
 
     Returns
@@ -54,7 +55,7 @@ def coming(desk: Desk, view: View) -> dict[str, Any] | None:
     if desk.context.settings.weather == "off":
         return None
     with desk.context.database.reading() as connection:
-        told = weather.newest(connection, "forecast", view.moment)
+        told = weather_store.newest(connection, "forecast", view.moment)
         given = used(connection, view.issue)
     if told is None or view.moment - told.seen_at > _STALE:
         return None

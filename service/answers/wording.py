@@ -1,7 +1,7 @@
 """Numbers, days and sentences as page and mail write them.
 
 What should not be torn apart at the end of a line holds no-break spaces; a mail, in which they are
-a nuisance to search and copy, replaces them (see `service.digest.render`).
+a nuisance to search and copy, replaces them (see `service.mail.render`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from service.clock import LONDON, in_words, uk_day
+from service.core.clock import LONDON, in_words, uk_day
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")

@@ -19,18 +19,18 @@ from functools import lru_cache
 
 from flask import Flask, g, request
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import IssueLoader
+from service.api import key_store
 from service.api.errors import Problem
-from service.settings import Settings
-from service.store import keys
-from service.store.database import Unavailable
-from service.store.keys import Key
+from service.api.key_store import Key
+from service.core.database import Unavailable
+from service.core.settings import Settings
 
 OPEN = frozenset(
     {
         *("health.livez", "health.readyz"),
-        *("openapi.spec", "docs.page", "docs.static", "dashboard.static"),
-        "dashboard.about",
+        *("openapi.spec", "docs.page", "docs.static", "page.static"),
+        "page.about",
         *("subscriptions.form", "subscriptions.ask"),
         *("subscriptions.show_confirmation", "subscriptions.confirm"),
         *("subscriptions.show_leaving", "subscriptions.leave"),
@@ -56,7 +56,7 @@ def register_auth(app: Flask) -> None:
         presented = None if _is_for_all() else _presented()
         if presented is None:
             return
-        desk: Desk = app.extensions["desk"]
+        desk: IssueLoader = app.extensions["desk"]
         if seen.lately(presented) is None:
             app.extensions["count_guess"]()
         key = seen.look_up(desk, presented)
@@ -147,12 +147,12 @@ class _Seen:
 
     def lately(self, presented: str) -> Key | None:
         """The key, if it was valid within the hour."""
-        name = keys.hashed(presented)
+        name = key_store.hashed(presented)
         with self._lock:
             key, seen = self._keys.get(name, (None, 0.0))
         return key if time.monotonic() - seen < _BELIEVED_SECONDS else None
 
-    def look_up(self, desk: Desk, presented: str) -> Key | None:
+    def look_up(self, desk: IssueLoader, presented: str) -> Key | None:
         """The key that is presented, valid or not; None when it is none of ours.
 
         Raises
@@ -162,7 +162,7 @@ class _Seen:
         """
         try:
             with desk.context.database.glancing() as connection:
-                key = keys.match(connection, presented)
+                key = key_store.match(connection, presented)
         except Unavailable:
             believed = self.lately(presented)
             if believed is None:
@@ -173,7 +173,7 @@ class _Seen:
         return key
 
     def _note(self, presented: str, valid: Key | None) -> None:
-        name = keys.hashed(presented)
+        name = key_store.hashed(presented)
         with self._lock:
             self._keys.pop(name, None)
             if valid is not None:
@@ -189,7 +189,7 @@ class _Uses:
         self._noted: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    def note(self, desk: Desk, key: Key) -> None:
+    def note(self, desk: IssueLoader, key: Key) -> None:
         """Record that `key` is used now, unless that was just done."""
         now = time.monotonic()
         with self._lock:
@@ -198,6 +198,6 @@ class _Uses:
             self._noted[key.key_id] = now
         try:
             with desk.context.database.writing() as connection:
-                keys.touch(connection, key.key_id, desk.clock())
+                key_store.touch(connection, key.key_id, desk.clock())
         except Unavailable as error:  # reading goes on
             _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

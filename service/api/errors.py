@@ -15,10 +15,10 @@ from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
-from service.store.database import Unavailable
+from service.core.database import Unavailable
 
 _PROBLEM = "application/problem+json"
-_PAGES = ("dashboard", "subscriptions")
+_PAGES = ("page", "subscriptions")
 _STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
 _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)

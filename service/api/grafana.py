@@ -13,9 +13,9 @@ from flask import Response, jsonify
 from forecast.joint import SERIES
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
-from service.api import bodies
-from service.api.about import desk
-from service.clock import uk_day
+from service.api import request_bodies
+from service.api.responses import desk
+from service.core.clock import uk_day
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
@@ -42,8 +42,8 @@ def options() -> Response:
 
 
 @blueprint.post("/query")
-@blueprint.input(bodies.SimpodQuery, location="json")
-def query(json_data: bodies.SimpodQuery) -> Response:
+@blueprint.input(request_bodies.SimpodQuery, location="json")
+def query(json_data: request_bodies.SimpodQuery) -> Response:
     """Return the points of each target within the range, value first."""
     first, last = _days(json_data)
     tables = {
@@ -71,7 +71,7 @@ def tag_values() -> Response:
     return jsonify([])
 
 
-def _days(asked: bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
+def _days(asked: request_bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
     if asked.range.first > asked.range.last:
         raise BadQuestion("range.to", f"a moment from {asked.range.first} on", asked.range.last)
     return _day("range.from", asked.range.first), _day("range.to", asked.range.last)

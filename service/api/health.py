@@ -10,8 +10,8 @@ from flask import Response
 from service.answers import status as answers
 from service.answers.errors import NotReady
 from service.api import queries, schemas
-from service.api.about import desk
 from service.api.representation import represent
+from service.api.responses import desk
 
 blueprint = APIBlueprint(
     "health",

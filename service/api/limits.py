@@ -16,12 +16,12 @@ from limits.errors import ConfigurationError, StorageError
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from service.addresses import network
 from service.api.counts import SCHEME
 from service.api.errors import Problem
-from service.settings import Settings, SettingsError
+from service.core.addresses import network
+from service.core.settings import Settings, SettingsError
 
-_UNCOUNTED = frozenset({"health.livez", "health.readyz", "dashboard.static", "docs.static"})
+_UNCOUNTED = frozenset({"health.livez", "health.readyz", "page.static", "docs.static"})
 _PATIENCE_SECONDS = 0.5
 _REST_SECONDS = 10.0
 _log = logging.getLogger(__name__)

@@ -23,11 +23,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
-from service.answers.desk import Desk
-from service.answers.vitals import Vitals, Watch
+from service.answers.issue_loader import IssueLoader
+from service.answers.service_metrics import Vitals, Watch
 from service.api import queries
-from service.api.trail import route
-from service.store.database import Unavailable
+from service.api.request_log import route
+from service.core.database import Unavailable
 
 blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 
@@ -50,7 +50,7 @@ def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     return answer
 
 
-def register_metrics(app: Flask, desk: Desk) -> None:
+def register_metrics(app: Flask, desk: IssueLoader) -> None:
     """Count and time every request, those that are refused too; after `register_trail`."""
     own = CollectorRegistry()
     requests = Counter(
@@ -120,7 +120,7 @@ def _measure(memory: Gauge) -> None:
 class _Store(Collector):
     """What the store knows, read at the time of asking."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: IssueLoader) -> None:
         self._watch = Watch(desk)
 
     def collect(self) -> Iterator[Metric]:

@@ -31,12 +31,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from service.answers.ahead import MOST_HORIZON
 from service.answers.bands import LEVELS
-from service.answers.checks import MOST_HORIZON, MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
+from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
-from service.clock import uk_day
-from service.store.observations import AsOf
+from service.core.clock import uk_day
+from service.data.observation_store import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
 _ANY_PERIOD = "|".join(PERIODS)

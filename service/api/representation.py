@@ -15,7 +15,7 @@ from typing import Any
 from flask import Response, current_app, request
 
 from service.api.errors import Problem
-from service.clock import seconds_left
+from service.core.clock import seconds_left
 
 JSON, CSV = "application/json", "text/csv"
 _FORMATS = {"json": JSON, "csv": CSV, "hubverse": CSV}

@@ -24,12 +24,12 @@ from service.answers import (
     totals,
     track_record,
 )
-from service.answers.desk import UNITS
 from service.answers.errors import BadQuestion
+from service.answers.issue_loader import UNITS
 from service.api import answer_schemas, queries, schemas
-from service.api.about import about, desk, head, view_of
 from service.api.representation import represent
-from service.sources.figures import ATTRIBUTION
+from service.api.responses import about, desk, head, view_of
+from service.data.embedded import ATTRIBUTION
 
 blueprint = APIBlueprint(
     "series",
@@ -48,29 +48,29 @@ def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     return represent({"attribution": ATTRIBUTION, "rows": rows})
 
 
-@blueprint.get("/<series_id>/observations")
+@blueprint.get("/<series_id>/observations", endpoint="observations")
 @blueprint.input(queries.ObservationsQuery, location="query")
 @blueprint.output(schemas.Observations)
-def observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
+def get_observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     q = query_data
     rows = figures.figures(desk(), series_id, q.first, q.last, q.as_of)
     return represent(_stored(series_id) | {"rows": rows}, columns=figures.COLUMNS)
 
 
-@blueprint.get("/<series_id>/revisions")
+@blueprint.get("/<series_id>/revisions", endpoint="revisions")
 @blueprint.input(queries.TableQuery, location="query")
 @blueprint.output(schemas.Revisions)
-def revised(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
+def get_revisions(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return every figure that was published anew with another value."""
     found = revisions.revisions(desk(), series_id)
     return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
 
 
-@blueprint.get("/<series_id>/forecast")
+@blueprint.get("/<series_id>/forecast", endpoint="forecast")
 @blueprint.input(queries.ForecastQuery, location="query")
 @blueprint.output(answer_schemas.Forecast)
-def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
+def get_forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     """Return the bands of each coming day."""
     q = query_data
     view = view_of(series_id, q)
@@ -85,10 +85,10 @@ def forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     )
 
 
-@blueprint.get("/<series_id>/totals")
+@blueprint.get("/<series_id>/totals", endpoint="totals")
 @blueprint.input(queries.TotalsQuery, location="query")
 @blueprint.output(answer_schemas.Totals)
-def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
+def get_totals(series_id: str, query_data: queries.TotalsQuery) -> Response:
     """Return sums over named periods, or over a span of your own."""
     q = query_data
     view = view_of(series_id, q)
@@ -103,10 +103,10 @@ def sums(series_id: str, query_data: queries.TotalsQuery) -> Response:
     return about(view, q, answer)
 
 
-@blueprint.get("/<series_id>/exceedance")
+@blueprint.get("/<series_id>/exceedance", endpoint="exceedance")
 @blueprint.input(queries.ExceedanceQuery, location="query")
 @blueprint.output(answer_schemas.Exceedance)
-def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
+def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     """Return how likely each day, or run of days, brings more than a threshold."""
     q = query_data
     view = view_of(series_id, q)
@@ -115,10 +115,10 @@ def above(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     )
 
 
-@blueprint.get("/<series_id>/capacity")
+@blueprint.get("/<series_id>/capacity", endpoint="capacity")
 @blueprint.input(queries.CapacityQuery, location="query")
 @blueprint.output(answer_schemas.Capacity)
-def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
+def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
     """Return how many people are present at once, and how many places suffice."""
     q = query_data
     view = view_of(series_id, q)
@@ -131,49 +131,49 @@ def places(series_id: str, query_data: queries.CapacityQuery) -> Response:
     )
 
 
-@blueprint.get("/<series_id>/quiet")
+@blueprint.get("/<series_id>/quiet", endpoint="quiet")
 @blueprint.input(queries.QuietQuery, location="query")
 @blueprint.output(answer_schemas.Quiet)
-def calm(series_id: str, query_data: queries.QuietQuery) -> Response:
+def get_quiet(series_id: str, query_data: queries.QuietQuery) -> Response:
     """Return how long it may stay quiet, and on how many days."""
     q = query_data
     view = view_of(series_id, q)
     return about(view, q, lambda: quiet.quiet(view.ahead, q.horizon))
 
 
-@blueprint.get("/<series_id>/explanation")
+@blueprint.get("/<series_id>/explanation", endpoint="explanation")
 @blueprint.input(queries.ExplanationQuery, location="query")
 @blueprint.output(answer_schemas.Explanation)
-def why(series_id: str, query_data: queries.ExplanationQuery) -> Response:
+def get_explanation(series_id: str, query_data: queries.ExplanationQuery) -> Response:
     """Return what drives the forecast: season, level, yesterday, weekday, weather."""
     view = view_of(series_id, query_data)
     return represent(head(view) | explanation.explanation(desk(), view))
 
 
-@blueprint.get("/<series_id>/changes")
+@blueprint.get("/<series_id>/changes", endpoint="changes")
 @blueprint.input(queries.ChangesQuery, location="query")
 @blueprint.output(answer_schemas.Changes)
-def changed(series_id: str, query_data: queries.ChangesQuery) -> Response:
+def get_changes(series_id: str, query_data: queries.ChangesQuery) -> Response:
     """Return what changed since an earlier issue, and because of what."""
     q = query_data
     view = desk().view(series_id, q.issue, as_of=q.as_of)
     return represent(head(view) | changes.changes(desk(), view, q.since))
 
 
-@blueprint.get("/<series_id>/track-record")
+@blueprint.get("/<series_id>/track-record", endpoint="track_record")
 @blueprint.input(queries.TrackRecordQuery, location="query")
 @blueprint.output(schemas.TrackRecord)
-def record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
+def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
     """Return how good the published forecasts were."""
     q = query_data
     answer = track_record.track_record(desk(), series_id, q.window, q.model, q.kind)
     return represent(answer | {"attribution": ATTRIBUTION})
 
 
-@blueprint.get("/<series_id>/briefing")
+@blueprint.get("/<series_id>/briefing", endpoint="briefing")
 @blueprint.input(queries.BriefingQuery, location="query")
 @blueprint.output(schemas.Briefing)
-def brief(series_id: str, query_data: queries.BriefingQuery) -> Response:
+def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(desk(), series_id, query_data.as_of)
     answer |= desk().standing(series_id).said() | {"attribution": ATTRIBUTION}

@@ -5,12 +5,16 @@ from __future__ import annotations
 __all__ = ["backup", "restore"]
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from service import backup as archive
-from service.context import open_context
-from service.settings import Settings
+from service.cli.settings import pass_settings
+from service.core.context import open_context
+
+if TYPE_CHECKING:
+    from service.cli.backup_archive import Told
+    from service.core.settings import Settings
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
@@ -18,7 +22,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.command()
 @_FILE
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
-@click.pass_obj
+@pass_settings
 def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """Write the database and the models to FILE, while the service goes on.
 
@@ -28,6 +32,8 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     Example:
       crossings backup /var/backups/crossings.tar.gz --overwrite
     """
+    from service.cli import backup_archive as archive
+
     context = open_context(settings)
     try:
         told = archive.back_up(context, file, overwrite)
@@ -42,7 +48,7 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
 @_FILE
 @click.option("--check", "only_check", is_flag=True, help="Only read it, and compare every sum.")
 @click.option("--overwrite", is_flag=True, help="Replace what the database and folders hold.")
-@click.pass_obj
+@pass_settings
 def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -> None:
     """Put the database and the models of FILE in place, on SQLite or PostgreSQL.
 
@@ -53,6 +59,8 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
       crossings restore --check crossings.tar.gz
       CROSSINGS_DATABASE_URL=postgresql://crossings@db/crossings crossings restore crossings.tar.gz
     """
+    from service.cli import backup_archive as archive
+
     try:
         told = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
     except archive.BackupError as error:
@@ -61,7 +69,7 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
     click.echo(f"{verb}: {file} of {told.made_at}: {_said(told)}")
 
 
-def _said(told: archive.Told) -> str:
+def _said(told: Told) -> str:
     rows = sum(told.rows.values())
     issues = told.rows.get("issues", 0)
     return f"{rows:,} rows in {len(told.rows)} tables, {issues:,} issues, {told.files:,} files"

@@ -7,8 +7,8 @@ __all__ = ["show"]
 import click
 from rich.table import Table
 
-from service.cli.out import console
-from service.jobs.ingest import Reading
+from service.cli.output import console
+from service.data.ingest import Reading
 
 _MOST_ROWS = 60
 

@@ -8,18 +8,20 @@ import difflib
 import json
 import os
 import shlex
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
-from service.cli.out import console
-from service.secrecy import MASK, file_of, variable
-from service.settings import Settings
+from service.cli.output import console, new_table
+from service.cli.settings import pass_settings
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table")
-@click.pass_obj
+@pass_settings
 def config(settings: Settings, form: str) -> None:
     """Show every setting as it holds, and where it comes from; secrets are masked.
 
@@ -30,6 +32,9 @@ def config(settings: Settings, form: str) -> None:
       crossings config
       crossings config --format env > crossings.env
     """
+    from service.core.secrets import MASK, variable
+    from service.core.settings import Settings
+
     rows = [(variable(n), settings.shown(n), _origin(settings, n)) for n in Settings.model_fields]
     if form == "json":
         found = {name: {"value": value, "from": origin} for name, value, origin in rows}
@@ -41,7 +46,7 @@ def config(settings: Settings, form: str) -> None:
                 f"{'# ' if MASK in value else ''}{name}={shlex.quote(value) if value else ''}"
             )
     else:
-        table = Table("setting", "value", "from")
+        table = new_table("setting", "value", "from")
         for row in rows:
             table.add_row(*row)
         console().print(table)
@@ -56,8 +61,8 @@ def config(settings: Settings, form: str) -> None:
 
 def _requests(settings: Settings) -> str:
     """Who is asked what, how often and by which name."""
-    from service.jobs.gather import fetcher
-    from service.jobs.schedule import schedule
+    from service.data.collect import fetcher
+    from service.scheduler.schedule import schedule
 
     if settings.source == "figures":
         return "No site is asked for figures."
@@ -75,6 +80,8 @@ def _requests(settings: Settings) -> str:
 
 
 def _origin(settings: Settings, name: str) -> str:
+    from service.core.secrets import file_of, variable
+
     if name not in settings.model_fields_set:
         return "default"
     is_from_file = variable(name) not in os.environ and file_of(name).is_file()

@@ -6,20 +6,20 @@ __all__ = ["doctor"]
 
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
-from service.cli.out import console
-from service.doctor import FAIL, OK, WARN, examine
-from service.settings import Settings
+from service.cli.output import console
+from service.cli.settings import pass_settings
 
-_STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["lines", "json"]), default="lines")
-@click.pass_obj
+@pass_settings
 def doctor(settings: Settings, form: str) -> int:
     """Look at everything that the service needs, and say what to do where it is not well.
 
@@ -30,11 +30,16 @@ def doctor(settings: Settings, form: str) -> int:
       crossings doctor
       crossings doctor --format json | jq '.findings[] | select(.state != "ok")'
     """
+    from rich.text import Text
+
+    from service.cli.doctor_checks import FAIL, OK, WARN, examine
+
+    styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
     found, shown = [], console()
     for finding in examine(settings):
         found.append(finding)
         if form == "lines":
-            state = Text(f"{finding.state:<5}", _STYLES[finding.state])
+            state = Text(f"{finding.state:<5}", styles[finding.state])
             remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
             shown.print(state + Text(f"{finding.check}: {finding.said}{remedy}"), soft_wrap=True)
     states = [finding.state for finding in found]

@@ -5,15 +5,17 @@ from __future__ import annotations
 __all__ = ["keys"]
 
 import datetime as dt
+from typing import TYPE_CHECKING
 
 import click
-from rich.table import Table
 
-from service.cli.out import console
-from service.clock import instant, utc_now
-from service.context import open_context
-from service.settings import Settings
-from service.store import keys as store
+from service.cli.output import console, new_table
+from service.cli.settings import pass_settings
+from service.core.clock import instant, utc_now
+from service.core.context import open_context
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.group()
@@ -30,9 +32,9 @@ def keys() -> None:
 
 @keys.command()
 @click.option("--name", required=True, help="Who has it; each name once.")
-@click.option("--scope", type=click.Choice(store.SCOPES), default="read", show_default=True)
+@click.option("--scope", type=click.Choice(["read", "operate"]), default="read", show_default=True)
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day it no longer holds.")
-@click.pass_obj
+@pass_settings
 def create(settings: Settings, name: str, scope: str, expires: dt.datetime | None) -> None:
     """Make a key and print it; it is not shown again.
 
@@ -40,6 +42,8 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     Example:
       crossings keys create --name grafana --scope read --expires 2027-01-01
     """
+    from service.api import key_store as store
+
     name = name.strip()
     if not 0 < len(name) <= 64 or not name.isprintable():
         raise click.UsageError("--name: expected 1 to 64 printable characters")
@@ -57,13 +61,15 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
 
 
 @keys.command("list")
-@click.pass_obj
+@pass_settings
 def show(settings: Settings) -> None:
     """List the keys: whose they are, what they may, when they were used last."""
+    from service.api import key_store as store
+
     now = utc_now()
     with open_context(settings).database.reading() as connection:
         found = store.listing(connection)
-    table = Table("name", "key", "scope", "state", "made", "expires", "last used")
+    table = new_table("name", "key", "scope", "state", "made", "expires", "last used")
     for key in found:
         table.add_row(
             key.name,
@@ -79,7 +85,7 @@ def show(settings: Settings) -> None:
 
 @keys.command()
 @click.argument("name")
-@click.pass_obj
+@pass_settings
 def revoke(settings: Settings, name: str) -> None:
     """End a key at once, by its name or the ten digits of its prefix.
 
@@ -87,6 +93,8 @@ def revoke(settings: Settings, name: str) -> None:
     Example:
       crossings keys revoke grafana
     """
+    from service.api import key_store as store
+
     with open_context(settings).database.writing() as connection:
         if not store.revoke(connection, name, utc_now()):
             raise click.ClickException(f"no key {name!r} that is not revoked already")

@@ -7,22 +7,22 @@ __all__ = ["digest", "subscribers"]
 import csv
 import json
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
-from rich.table import Table
 
-from service import addresses
-from service.addresses import AddressError
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.errors import NoAnswer
-from service.answers.headline import DAY_THRESHOLD
-from service.cli.out import console, write_out
-from service.clock import instant, utc_now
-from service.context import Context, open_context
-from service.settings import Settings
-from service.store import subscribers as store
-from service.store.subscribers import Subscriber
+from service.cli.output import console, new_table, write_out
+from service.cli.settings import pass_settings
+from service.core import addresses
+from service.core.addresses import AddressError
+from service.core.clock import instant, utc_now
+from service.core.context import Context, open_context
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
+    from service.mail.subscriber_store import Subscriber
 
 _THRESHOLD = DAY_THRESHOLD["people"]
 
@@ -60,7 +60,7 @@ _threshold = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the .eml, the HTML, the text and the PNG; made when missing.",
 )
-@click.pass_obj
+@pass_settings
 def digest(
     settings: Settings,
     week: str | None,
@@ -83,7 +83,7 @@ def digest(
         return
     if out or threshold is not None:
         raise click.UsageError("--out and --threshold belong to --to or --dry-run")
-    from service.jobs.digest import digest as job
+    from service.mail.weekly import digest as job
 
     click.echo(job(context, week).reason)
 
@@ -98,11 +98,12 @@ def _copy(
 ) -> None:
     """Print one mail, and send it through the server of `through` unless that is None."""
     from forecast.joint import PEOPLE
-    from service.answers.desk import Desk
-    from service.digest.edition import iso_week
-    from service.digest.render import Press, Reader, serialise
-    from service.digest.send import MailError, Session
-    from service.jobs.digest import edition_for
+    from service.answers.issue_loader import IssueLoader
+    from service.mail import subscriber_store as store
+    from service.mail.edition import iso_week
+    from service.mail.render import MailRenderer, Reader, serialise
+    from service.mail.smtp import MailError, Session
+    from service.mail.weekly import edition_for
 
     # To look at it nothing needs to be set.
     named = {} if through or context.settings.mail_from else {"mail_from": "digest@example.org"}
@@ -116,9 +117,9 @@ def _copy(
         known.token if known else None,
     )
     try:
-        desk = Desk(context)
+        desk = IssueLoader(context)
         edition = edition_for(desk, week or iso_week(utc_now()))
-        press = Press(edition, desk.view(PEOPLE, edition.issue_id).paths, settings)
+        press = MailRenderer(edition, desk.view(PEOPLE, edition.issue_id).paths, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""
         if out or through is None:
             _write(out or Path(), edition.week, press, reader, content)
@@ -133,9 +134,9 @@ def _copy(
 
 
 def _write(out: Path, week: str, press: object, reader: object, content: bytes) -> None:
-    from service.digest.render import Press, Reader
+    from service.mail.render import MailRenderer, Reader
 
-    assert isinstance(press, Press) and isinstance(reader, Reader)
+    assert isinstance(press, MailRenderer) and isinstance(reader, Reader)
     out.mkdir(parents=True, exist_ok=True)
     html = press.html(reader)
     for name, png in (("light", press.charts.light), ("dark", press.charts.dark)):
@@ -167,9 +168,11 @@ def subscribers() -> None:
 @subscribers.command()
 @click.argument("address", type=_Address())
 @_threshold
-@click.pass_obj
+@pass_settings
 def add(settings: Settings, address: str, threshold: int) -> None:
     """Put ADDRESS on the list; for one that is on it, set the threshold."""
+    from service.mail import subscriber_store as store
+
     with open_context(settings).database.writing() as connection:
         new = store.add(connection, address, threshold, utc_now())
     click.echo(f"added, threshold {threshold:,}" if new else f"was there; threshold {threshold:,}")
@@ -177,9 +180,11 @@ def add(settings: Settings, address: str, threshold: int) -> None:
 
 @subscribers.command()
 @click.argument("address", type=_Address())
-@click.pass_obj
+@pass_settings
 def remove(settings: Settings, address: str) -> None:
     """Delete ADDRESS and all that is recorded of it."""
+    from service.mail import subscriber_store as store
+
     with open_context(settings).database.writing() as connection:
         found = store.find(connection, address)
         if found is None:
@@ -190,15 +195,17 @@ def remove(settings: Settings, address: str) -> None:
 
 @subscribers.command("list")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-@click.pass_obj
+@pass_settings
 def list_(settings: Settings, form: str) -> None:
     """Show every subscriber."""
+    from service.mail import subscriber_store as store
+
     with open_context(settings).database.reading() as connection:
         rows = [_row(one) for one in store.everybody(connection)]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("address", "threshold", "state", "since", "changed")
+    table = new_table("address", "threshold", "state", "since", "changed")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console().print(table)
@@ -208,9 +215,11 @@ def list_(settings: Settings, form: str) -> None:
 @subscribers.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @_threshold
-@click.pass_obj
+@pass_settings
 def import_(settings: Settings, file: TextIO, threshold: int) -> None:
     """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
+    from service.mail import subscriber_store as store
+
     rows, wrong = [], []
     reader = csv.DictReader(file, strict=True)
     try:

@@ -30,9 +30,12 @@ _COMMANDS = {
         "operate",
         "Score every declared model on the last weekly origins; the champion may change.",
     ),
-    "score": ("record", "Score every published issue against the figures that have come since."),
+    "score": (
+        "score_commands",
+        "Score every published issue against the figures that have come since.",
+    ),
     "hindcast": (
-        "record",
+        "score_commands",
         "Replay the past as it would have run, and score it; kept apart from live issues.",
     ),
     "serve": ("operate", "Serve the API and the page; starts no work of its own."),
@@ -88,8 +91,7 @@ class _Group(click.Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(parent.OPTION, "is_child", is_flag=True, hidden=True)
 @click.version_option(package_name="channel-crossings-forecast", prog_name="crossings")
-@click.pass_context
-def group(ctx: click.Context, is_child: bool) -> None:
+def group(is_child: bool) -> None:
     """Probability forecasts of daily small boat arrivals in the United Kingdom.
 
     \b
@@ -103,12 +105,6 @@ def group(ctx: click.Context, is_child: bool) -> None:
     """
     if is_child:
         parent.follow()
-    # Only a command that runs needs them; help does not.
-    from service import settings as settings_module
-    from service.logs import configure
-
-    settings = ctx.obj = settings_module.load()
-    configure(settings.log_level, settings.log_format, settings.secrets())
 
 
 def main() -> None:
@@ -157,11 +153,11 @@ def _said(error: Exception) -> str:
 def _expected(error: Exception) -> int | None:
     """Exit status of an error that a person can act on; None for a defect."""
     from forecast.forecasters.base import FitError
-    from service.jobs.record import JobError
-    from service.registry import RegistryError
-    from service.settings import SettingsError
-    from service.sources.base import SourceError
-    from service.store.database import DatabaseError
+    from service.core.database import DatabaseError
+    from service.core.files import RegistryError
+    from service.core.job_runner import JobError
+    from service.core.settings import SettingsError
+    from service.data.source import SourceError
 
     if isinstance(error, SourceError) or isinstance(error.__cause__, SourceError):
         return 2

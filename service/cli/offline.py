@@ -9,31 +9,18 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import numpy as np
-from rich.table import Table
 
-from forecast import backtest as backtests
-from forecast import joint, specs
-from forecast.covariates import CovariatesError, CovariateTable
-from forecast.forecasters.base import Forecaster
-from forecast.paths import Paths
-from forecast.series import ONE_DAY, DailySeries, as_date, as_day
-from service.answers.ahead import Ahead
-from service.answers.bands import bands
-from service.answers.totals import between
-from service.cli.out import console, write_out
+from service.cli.output import console, new_table, write_out
 from service.cli.progress import counting
-from service.cli.workers import on_cluster, on_processes
-from service.registry import declared
-from service.settings import Settings
-from service.sources.covariates import read as read_covariates
-from service.sources.covariates import read_forecasts
-from service.sources.csv import read
+from service.cli.settings import pass_settings
+
+if TYPE_CHECKING:
+    from forecast.paths import Paths
+    from service.core.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LEVELS = (50, 80, 95)
@@ -83,7 +70,7 @@ def _horizon(default: int) -> Callable[[F], F]:
     type=click.Path(path_type=Path, dir_okay=False),
     help="NPZ file for `paths` (n_paths, horizon) and `dates`.",
 )
-@click.pass_obj
+@pass_settings
 def forecast(
     settings: Settings,
     data: Path,
@@ -107,12 +94,20 @@ def forecast(
       crossings forecast --data figures.csv --paths-out paths.npz --format csv > days.csv
       crossings forecast --data figures.csv --as-of 2024-10-18 --covariates wind.csv
     """
-    figures = _figures(data, series)
+    from forecast import joint
+    from forecast.covariates import CovariatesError
+    from forecast.series import ONE_DAY, as_date
+    from service.answers.ahead import Ahead
+    from service.answers.bands import bands
+    from service.answers.totals import between
+    from service.cli import inputs
+
+    figures = inputs.figures(data, series)
     if as_of is not None:
-        figures = _upto(figures, str(as_of.date()), data)
-    name, forecaster = _models(settings, [model])[0]
+        figures = inputs.upto(figures, str(as_of.date()), data)
+    name, forecaster = inputs.models(settings, [model])[0]
     rng = joint.generator(seed, name, figures[series].data_through)
-    table = _drivers(covariates, covariate_forecasts)
+    table = inputs.drivers(covariates, covariate_forecasts)
     try:
         drivers = table.at(figures[series].data_through, horizon) if table else None
     except CovariatesError as error:
@@ -163,7 +158,7 @@ def forecast(
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
-@click.pass_obj
+@pass_settings
 def backtest(
     settings: Settings,
     data: Path,
@@ -194,11 +189,16 @@ def backtest(
       crossings backtest --data figures.csv --first 2023-01-01 --last 2025-12-01 \\
         --dask tcp://scheduler:8786
     """
-    figures = _figures(data, series)
-    protocol = backtests.Protocol(
+    from forecast import backtest as backtests
+    from forecast.series import ONE_DAY, as_day
+    from service.cli import inputs
+    from service.cli.workers import choose
+
+    figures = inputs.figures(data, series)
+    protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series
     )
-    chosen = dict(_models(settings, models.split(",")))
+    chosen = dict(inputs.models(settings, models.split(",")))
     through = figures[series].data_through
     asked = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(through)
@@ -215,69 +215,25 @@ def backtest(
             f"less than {horizon} days after them",
             err=True,
         )
-    mapper = _mapper(workers, dask)
-    drivers = _drivers(covariates, covariate_forecasts)
+    mapper = choose(workers, dask)
+    drivers = inputs.drivers(covariates, covariate_forecasts)
     with counting("origins x models", len(origins) * len(chosen)) as progress:
-        run = backtests.run(chosen, figures, protocol, progress, mapper, drivers, covariate_days)
+        run = backtests.rolling_origin(
+            chosen, figures, protocol, progress, mapper, drivers, covariate_days
+        )
     found = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(found, indent=2) + "\n").encode())
     _show_backtest(found)
 
 
-def _drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable | None:
-    """The history of the drivers, with their forecasts as issued when those are given."""
-    if covariates is None:
-        if forecasts is not None:
-            raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
-        return None
-    table = read_covariates(covariates)
-    if forecasts is None:
-        return table
-    return replace(table, archive=read_forecasts(forecasts, table.names))
-
-
 def _write_paths(file: Path, drawn: Paths) -> None:
+    import numpy as np
+
     stream = io.BytesIO()
     np.savez_compressed(stream, paths=drawn.values, dates=drawn.dates.astype(str))
     named = file if file.suffix == ".npz" else file.with_name(f"{file.name}.npz")
     write_out(named, stream.getvalue())
-
-
-def _figures(data: Path, series: str) -> dict[str, DailySeries]:
-    figures = read(data, (series,))
-    wanted = (joint.PEOPLE, joint.BOATS)
-    if series in wanted and joint.PEOPLE in figures:
-        return {name: figures[name] for name in wanted if name in figures}
-    return {series: figures[series]}
-
-
-def _upto(figures: dict[str, DailySeries], day: str, data: Path) -> dict[str, DailySeries]:
-    for one in figures.values():
-        if as_day(day) not in one:
-            raise click.UsageError(
-                f"--as-of: expected a day of {data}, {one.start} to {one.data_through}, found {day}"
-            )
-    return {name: one.upto(day) for name, one in figures.items()}
-
-
-def _models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
-    there = declared(settings.models_dir)
-    if names == ["all"]:
-        names = list(there)
-    wanted = [specs.champion(there) if name == "champion" else name for name in names]
-    try:
-        return [(name, specs.build(name, there)) for name in wanted]
-    except specs.SpecError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _mapper(workers: int, dask: str | None) -> backtests.Mapper:
-    if dask and workers > 1:
-        raise click.UsageError("expected --workers or --dask, found both")
-    if dask:
-        return on_cluster(dask)
-    return on_processes(workers) if workers > 1 else backtests.in_turn
 
 
 def _write_csv(rows: list[dict[str, Any]]) -> None:
@@ -292,7 +248,7 @@ def _show_forecast(
     shown = console(160)
     said = f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}"
     shown.print(said)
-    table = Table("date", *(["median", "mean", "P(0)", "50 %", "80 %", "95 %"]))
+    table = new_table("date", *(["median", "mean", "P(0)", "50 %", "80 %", "95 %"]))
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
@@ -317,7 +273,7 @@ def _show_forecast(
 
 def _show_backtest(found: dict[str, Any]) -> None:
     columns = ("day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28")
-    table = Table("model", "origins", *columns, "80 % day", "80 % 7 d", "80 % 28 d", "s")
+    table = new_table("model", "origins", *columns, "80 % day", "80 % 7 d", "80 % 28 d", "s")
     for column in table.columns[1:]:
         column.justify = "right"
     for name, row in found["models"].items():

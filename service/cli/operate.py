@@ -7,17 +7,19 @@ __all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weathe
 import datetime as dt
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
-from service.cli.out import console
+from service.cli.output import console, new_table
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
-from service.clock import end_of_day
-from service.context import open_context
-from service.settings import Settings
+from service.cli.settings import pass_settings
+from service.core.clock import end_of_day
+from service.core.context import open_context
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
@@ -31,7 +33,7 @@ from service.settings import Settings
     "--accept-jumps", is_flag=True, help="Take changes that are large and not marked as revised."
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path))
-@click.pass_obj
+@pass_settings
 def ingest(
     settings: Settings, source: str | None, dry_run: bool, accept_jumps: bool, file: Path | None
 ) -> None:
@@ -47,7 +49,7 @@ def ingest(
       crossings ingest --source csv my-figures.csv
     """
     from service.cli.changes import show
-    from service.jobs import ingest as jobs
+    from service.data import ingest as jobs
 
     if (source in ("workbook", "page", "csv")) != (file is not None):
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
@@ -65,7 +67,7 @@ def ingest(
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def weather(settings: Settings) -> None:
     """Read the weather of the Dover Strait into the store; nothing where it is off.
 
@@ -73,7 +75,7 @@ def weather(settings: Settings) -> None:
     Example:
       CROSSINGS_WEATHER=openmeteo crossings weather
     """
-    from service.jobs.weather import weather as job
+    from service.data.ingest_weather import weather as job
 
     click.echo(job(open_context(settings)).reason)
 
@@ -86,7 +88,7 @@ def weather(settings: Settings) -> None:
     help="Publish nothing; make the issue that stood then again, and say whether it is the same. "
     "A UK day, to its end, or an instant such as 2025-12-19T15:00:00Z.",
 )
-@click.pass_obj
+@pass_settings
 def refit(settings: Settings, force: bool, as_of: str | None) -> None:
     """Fit every declared model and publish a new issue, unless the newest is current.
 
@@ -96,9 +98,9 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
       crossings refit --as-of 2025-12-19
     """
     from forecast.specs import published
-    from service.jobs.refit import refit as job
-    from service.jobs.repeat import repeat
-    from service.registry import declared
+    from service.issues.declared_models import declared
+    from service.issues.refit import refit as job
+    from service.issues.reproduce import repeat
 
     if force and as_of:
         raise click.UsageError("expected --force or --as-of, found both")
@@ -124,7 +126,7 @@ def _moment(text: str) -> dt.datetime:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def compare(settings: Settings) -> None:
     """Score every declared model on the last weekly origins; the champion may change.
 
@@ -135,8 +137,8 @@ def compare(settings: Settings) -> None:
       crossings compare
     """
     from forecast.specs import published
-    from service.jobs.compare import compare as job
-    from service.registry import declared
+    from service.issues.compare import compare as job
+    from service.issues.declared_models import declared
 
     total = len(published(declared(settings.models_dir))) * settings.champion_origins
     with counting("models x origins", total) as progress:
@@ -147,7 +149,7 @@ def compare(settings: Settings) -> None:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def serve(settings: Settings) -> None:
     """Serve the API and the page; starts no work of its own.
 
@@ -163,7 +165,7 @@ def serve(settings: Settings) -> None:
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def scheduler(settings: Settings) -> None:
     """Run the jobs at their times, until stopped. One such process is enough.
 
@@ -171,7 +173,7 @@ def scheduler(settings: Settings) -> None:
     Example:
       crossings scheduler
     """
-    from service.jobs.clock import run
+    from service.scheduler.scheduler import run
 
     run(open_context(settings))
 
@@ -183,7 +185,7 @@ def scheduler(settings: Settings) -> None:
     is_flag=True,
     help="For cron: print the reasons and alarms alone, and exit with 1 when degraded or alarmed.",
 )
-@click.pass_obj
+@pass_settings
 def status(settings: Settings, form: str, check: bool) -> int:
     """Say what is published, how fresh it is, and how the jobs fare.
 
@@ -193,10 +195,10 @@ def status(settings: Settings, form: str, check: bool) -> int:
       crossings status --format json | jq .status
       crossings status --check
     """
-    from service.answers.desk import Desk
+    from service.answers.issue_loader import IssueLoader
     from service.answers.status import status as answer
 
-    found = answer(Desk(open_context(settings)))
+    found = answer(IssueLoader(open_context(settings)))
     is_wrong = found["status"] == "degraded" or bool(found["alarms"])
     if form == "json":
         click.echo(json.dumps(found, indent=2))
@@ -219,7 +221,7 @@ def _show_reasons(found: dict[str, Any]) -> None:
 def _show(found: dict[str, Any]) -> None:
     _show_reasons(found)
     shown = console()
-    table = Table("series", "figures through", "issue", "issued at", "champion", "left out")
+    table = new_table("series", "figures through", "issue", "issued at", "champion", "left out")
     for row in found["series"]:
         left_out = [m["model"] for m in row["models"] if m["failure"]]
         table.add_row(
@@ -231,7 +233,7 @@ def _show(found: dict[str, Any]) -> None:
             ", ".join(left_out) or "none",
         )
     shown.print(table)
-    jobs = Table("job", "last started", "outcome", "last success", "said")
+    jobs = new_table("job", "last started", "outcome", "last success", "said")
     for row in found["jobs"]:
         jobs.add_row(
             row["job"],

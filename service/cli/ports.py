@@ -5,10 +5,12 @@ from __future__ import annotations
 __all__ = ["require_free"]
 
 import socket
+from typing import TYPE_CHECKING
 
 import click
 
-from service.settings import Settings
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 def require_free(settings: Settings) -> None:

@@ -14,14 +14,18 @@ import sys
 import time
 from collections.abc import Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from service.cli import parent
 from service.cli.ports import require_free
 from service.cli.progress import fitting
-from service.context import Context, open_context
-from service.settings import Settings
+from service.cli.settings import pass_settings
+from service.core.context import Context, open_context
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
@@ -34,7 +38,7 @@ class _Stopped(BaseException):
 
 
 @click.command()
-@click.pass_obj
+@pass_settings
 def run(settings: Settings) -> int:
     """Migrate, ingest, fit, publish, serve, and schedule, until stopped.
 
@@ -56,8 +60,8 @@ def run(settings: Settings) -> int:
 
 def _prepare(context: Context) -> None:
     from forecast.specs import published
-    from service.jobs.refit import refit
-    from service.registry import declared
+    from service.issues.declared_models import declared
+    from service.issues.refit import refit
 
     click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
     _ingest(context)
@@ -69,17 +73,17 @@ def _prepare(context: Context) -> None:
 
 def _ingest(context: Context) -> None:
     """Store the embedded figures, the base of all others; the scheduler asks for newer ones."""
-    from service.jobs.ingest import ingest
+    from service.data.ingest import ingest
 
     click.echo(f"figures   {ingest(context, 'figures').reason}")
 
 
 def _weather(context: Context) -> None:
     """Read the weather unless it was read lately; asked once, since a forecast does without."""
-    from service.clock import utc_now
-    from service.jobs.record import JobError
-    from service.jobs.weather import weather
-    from service.store import weather as store
+    from service.core.clock import utc_now
+    from service.core.job_runner import JobError
+    from service.data import weather_store as store
+    from service.data.ingest_weather import weather
 
     if context.settings.weather == "off":
         return

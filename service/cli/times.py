@@ -6,20 +6,22 @@ __all__ = ["prune", "schedule"]
 
 import datetime as dt
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.table import Table
 
-from service.cli.out import console
-from service.clock import LONDON, instant, utc_now
-from service.context import Context, open_context
-from service.settings import Settings
+from service.cli.output import console, new_table
+from service.cli.settings import pass_settings
+from service.core.clock import LONDON, instant, utc_now
+from service.core.context import Context, open_context
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
 
 
 @click.command()
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
-@click.pass_obj
+@pass_settings
 def schedule(settings: Settings, form: str) -> None:
     """List the scheduled jobs, when each runs next, and how it ended last.
 
@@ -33,7 +35,7 @@ def schedule(settings: Settings, form: str) -> None:
     if form == "json":
         click.echo(json.dumps({"jobs": rows}, indent=2))
         return
-    table = Table("job", "next, UK time", "last was due, UK time", "outcome", "what it does")
+    table = new_table("job", "next, UK time", "last was due, UK time", "outcome", "what it does")
     for row in rows:
         last = row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record")
         table.add_row(row["job"], row["next_uk"], last, row["last_outcome"] or "", row["about"])
@@ -41,14 +43,14 @@ def schedule(settings: Settings, form: str) -> None:
 
 
 def _rows(context: Context) -> list[dict[str, Any]]:
-    from service.jobs import schedule as jobs
-    from service.store import runs
+    from service.core import run_store
+    from service.scheduler import schedule as jobs
 
     now, rows = utc_now(), []
     for item in jobs.schedule(context.settings):
         due = item.next_due(now)
         with context.database.reading() as connection:
-            last = runs.latest(connection, item.name)
+            last = run_store.latest(connection, item.name)
         # Of what keeps its own record a row may be of no time, but of somebody who asked.
         was_due = last.period if last and item.is_recorded else None
         rows.append(
@@ -76,7 +78,7 @@ def _in_the_uk(moment: dt.datetime) -> str:
 @click.option(
     "--compact", is_flag=True, help="Then make SQLite's file as small as what is left in it."
 )
-@click.pass_obj
+@pass_settings
 def prune(settings: Settings, compact: bool) -> None:
     """Delete issues, runs and raw files that are older than the settings keep.
 
@@ -88,7 +90,7 @@ def prune(settings: Settings, compact: bool) -> None:
       CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune
       CROSSINGS_KEEP_ISSUES_DAYS=730 crossings prune --compact
     """
-    from service.jobs.prune import prune as job
+    from service.scheduler.prune import prune as job
 
     context = open_context(settings)
     click.echo(job(context).reason)

@@ -6,7 +6,7 @@ dies costs the task it had another try, and the outcomes are the same bit for bi
 
 from __future__ import annotations
 
-__all__ = ["WorkersError", "on_cluster", "on_processes"]
+__all__ = ["WorkersError", "choose", "on_cluster", "on_processes"]
 
 import multiprocessing
 import os
@@ -28,7 +28,7 @@ from typing import Any
 
 import click
 
-from forecast.backtest import Mapper, Outcome, Task, Work, attempt
+from forecast.backtest import Mapper, Outcome, Task, Work, attempt, in_turn
 
 _MOST_TRIES = 4
 _SECONDS_TO_CONNECT = 30
@@ -36,6 +36,15 @@ _SECONDS_TO_CONNECT = 30
 
 class WorkersError(click.ClickException):
     """Workers that cannot be reached, or that die of a task again and again."""
+
+
+def choose(workers: int, dask: str | None) -> Mapper:
+    """The mapper for these options: a cluster, processes, or one task after the other."""
+    if dask and workers > 1:
+        raise click.UsageError("expected --workers or --dask, found both")
+    if dask:
+        return on_cluster(dask)
+    return on_processes(workers) if workers > 1 else in_turn
 
 
 def on_processes(count: int) -> Mapper:

@@ -14,12 +14,12 @@ from bench import report
 from bench.bootstrap import Interval
 from bench.runs import Entry, Run, run_all
 from bench.targets import Target
-from forecast.backtest import Protocol, run
+from forecast.backtest import BacktestConfig, rolling_origin
 from forecast.forecasters.climatology import Climatology
 from forecast.series import DailySeries
 
 ROOT = Path(__file__).resolve().parents[2]
-FIGURES = ROOT / "service" / "sources" / "figures.csv"
+FIGURES = ROOT / "service" / "data" / "figures.csv"
 CHAMPION = 'title = "Best"\nfamily = "climatology"\nrole = "champion"\n'
 NAIVE = 'family = "seasonal_naive"\nrole = "baseline"\n'
 
@@ -100,14 +100,16 @@ def test_a_package_that_is_not_there_is_named(models: Path) -> None:
 
 
 def test_a_process_of_its_own_changes_no_score(figures: dict[str, DailySeries]) -> None:
-    protocol = Protocol("2024-01-01", "2024-01-31", paths=50)
+    protocol = BacktestConfig("2024-01-01", "2024-01-31", paths=50)
     entries = [
         Entry("one", "", "ours", Climatology(), "climatology"),
         Entry("broken", "", "ours", None, "broken"),  # type: ignore[arg-type]
     ]
     ended: list[str] = []
     runs = run_all(entries, figures, protocol, 2, lambda entry, _: ended.append(entry.name))
-    [[score, *_], *_] = run({"climatology": Climatology()}, figures, protocol)[0].values()
+    [[score, *_], *_] = rolling_origin({"climatology": Climatology()}, figures, protocol)[
+        0
+    ].values()
     assert runs["one"].scores[0].crps.tolist() == score.crps.tolist()
     assert runs["one"].peak_mb > 20
     assert "AttributeError" in runs["broken"].failure
@@ -118,7 +120,9 @@ def test_failures_and_declined_origins_are_said() -> None:
     entry = Entry("broken", "Broken", "champion", Climatology(), "broken")
     shy = Entry("shy", "Shy", "ours", Climatology(), "shy")
     runs = {"broken": Run(failure="its process died"), "shy": Run(declined=["2024-01-01: too few"])}
-    text = report.as_text(report.evaluate(Protocol("2024-01-01", "2024-02-01"), [entry, shy], runs))
+    text = report.as_text(
+        report.evaluate(BacktestConfig("2024-01-01", "2024-02-01"), [entry, shy], runs)
+    )
     assert "broken failed: its process died" in text
     assert "shy declined 1 origins; 2024-01-01: too few" in text
 

@@ -10,14 +10,14 @@ pytest.importorskip("matplotlib")
 
 from bench import diagrams
 from bench.runs import Entry, Run
-from forecast.backtest import Protocol, run
+from forecast.backtest import BacktestConfig, rolling_origin
 from forecast.forecasters.climatology import Climatology
 from forecast.series import DailySeries
 
 
 def test_every_diagram_is_a_picture(figures: dict[str, DailySeries], tmp_path: Path) -> None:
-    protocol = Protocol("2024-01-01", "2024-04-30", paths=50)
-    scores = run({"c": Climatology()}, figures, protocol)[0]["c"]
+    protocol = BacktestConfig("2024-01-01", "2024-04-30", paths=50)
+    scores = rolling_origin({"c": Climatology()}, figures, protocol)[0]["c"]
     entries = [
         Entry("c", "Climatology", "champion", Climatology(), "c"),
         Entry("auto_ets", "AutoETS (7)", "peer", Climatology(), "c"),

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from bench.measures import COVERAGE, CRPS, measure, together
-from forecast.backtest import OriginScore, Protocol, run
+from forecast.backtest import BacktestConfig, OriginScore, rolling_origin
 from forecast.forecasters.climatology import Climatology
 from forecast.series import DailySeries
 
 
 @pytest.fixture(scope="module")
 def scores(figures: dict[str, DailySeries]) -> list[OriginScore]:
-    protocol = Protocol("2024-01-01", "2024-03-31", paths=60)
-    return run({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
+    protocol = BacktestConfig("2024-01-01", "2024-03-31", paths=60)
+    return rolling_origin({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
 
 
 def test_columns_are_averages_over_their_days(scores: list[OriginScore]) -> None:
@@ -31,8 +31,8 @@ def test_columns_are_averages_over_their_days(scores: list[OriginScore]) -> None
 
 
 def test_columns_beyond_the_horizon_are_left_out(figures: dict[str, DailySeries]) -> None:
-    protocol = Protocol("2024-01-01", "2024-01-31", horizon=14, paths=60)
-    found = measure(run({"c": Climatology()}, figures, protocol)[0]["c"])
+    protocol = BacktestConfig("2024-01-01", "2024-01-31", horizon=14, paths=60)
+    found = measure(rolling_origin({"c": Climatology()}, figures, protocol)[0]["c"])
     assert "days_8_14" in found.columns
     assert "total_7" in found.columns
     assert not {"days_15_28", "total_28", "cover_80_total_28"} & set(found.columns)

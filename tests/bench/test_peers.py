@@ -9,9 +9,9 @@ from bench import runs
 from bench.peers import PEERS, Draw, Peer, RawPaths, missing
 from bench.runs import Entry
 from bench.targets import BEST_OF
-from forecast.backtest import Protocol
+from forecast.backtest import BacktestConfig
+from forecast.evaluation import judge
 from forecast.forecasters.base import FitError
-from forecast.judged import judge
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries
 
@@ -38,7 +38,7 @@ def test_paths_answer_like_ours() -> None:
 
 
 def test_peers_are_scored_as_drawn_and_cut_at_zero(people: DailySeries) -> None:
-    protocol = Protocol(str(ORIGIN), str(ORIGIN), paths=10)
+    protocol = BacktestConfig(str(ORIGIN), str(ORIGIN), paths=10)
     entry = Entry("x", "", "peer", of(np.full((10, 28), -100.5)), "x")  # type: ignore[arg-type]
     found = runs._score_peer(entry, {"people": people}, ORIGIN, protocol)
     low, cut = found["x"], found["x_cut"]

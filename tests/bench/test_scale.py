@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from bench import scale
-from service.sources import figures
+from service.data import embedded
 
 
 def test_a_synthetic_series_has_the_shape_of_the_real_one() -> None:
-    real = figures.read()["people"]
+    real = embedded.read()["people"]
     other = scale.synthetic(7)
     assert len(other.values) == len(real.values)
     assert np.mean(np.asarray(other.values) == 0) == pytest.approx(

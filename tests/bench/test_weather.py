@@ -9,7 +9,7 @@ import pytest
 
 from bench import weather
 from bench.runs import Entry, Run
-from forecast.backtest import Protocol, run
+from forecast.backtest import BacktestConfig, rolling_origin
 from forecast.covariates import CovariateTable, ForecastArchive
 from forecast.forecasters.climatology import Climatology
 from forecast.series import ONE_DAY, DailySeries
@@ -42,7 +42,7 @@ def test_each_run_is_given_what_its_name_says() -> None:
 
 def test_origins_are_those_of_the_archive() -> None:
     protocol = weather.protocol_of(DRIVERS, 40, 2)
-    assert protocol == Protocol("2022-01-01", "2022-02-19", 7, 28, 40, 2)
+    assert protocol == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2)
     apart = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2 * ONE_DAY)
     uneven = weather.Drivers("sea", replace(DRIVERS.table, archive=apart))
     with pytest.raises(ValueError, match="equally far apart"):
@@ -51,7 +51,7 @@ def test_origins_are_those_of_the_archive() -> None:
 
 def test_a_champion_without_covariates_is_not_judged(figures: dict[str, DailySeries]) -> None:
     protocol = weather.protocol_of(DRIVERS, 40, 1)
-    scores = run({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
+    scores = rolling_origin({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
     found, remark = weather.judge(
         {entry.name: Run(scores) for entry in weather.entries(CHAMPION, [DRIVERS], 28)}
     )

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from forecast import joint
-from forecast.backtest import OriginScore, Protocol, Work, run, score_origin, summary
+from forecast.backtest import (
+    BacktestConfig,
+    OriginScore,
+    Work,
+    rolling_origin,
+    score_origin,
+    summary,
+)
 from forecast.covariates import Covariates, CovariateTable
 from forecast.forecasters.base import FitError, State
 from forecast.forecasters.climatology import Climatology
@@ -18,7 +25,7 @@ from forecast.paths import Paths
 from forecast.scores import crps
 from forecast.series import ONE_DAY, DailySeries, Day
 
-PROTOCOL = Protocol("2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3)
+PROTOCOL = BacktestConfig("2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3)
 
 
 @dataclass
@@ -58,19 +65,19 @@ class Declines(Spy):
 def test_origins_keep_their_whole_horizon_within_the_figures(
     first: str, last: str, every: int, horizon: int, expected: list[str]
 ) -> None:
-    protocol = Protocol(first, last, every, horizon)
+    protocol = BacktestConfig(first, last, every, horizon)
     assert [str(o) for o in protocol.origins(np.datetime64("2025-12-31"))] == expected
 
 
 def test_the_protocol_of_the_benchmark_has_77_origins() -> None:
-    protocol = Protocol("2023-01-01", "2025-12-01")
+    protocol = BacktestConfig("2023-01-01", "2025-12-01")
     origins = protocol.origins(np.datetime64("2025-12-31"))
     assert (len(origins), str(origins[0]), str(origins[-1])) == (77, "2023-01-01", "2025-11-30")
 
 
 def test_a_model_sees_the_days_up_to_the_origin(figures: dict[str, DailySeries]) -> None:
     spy = Spy()
-    run({"spy": spy}, figures, PROTOCOL)
+    rolling_origin({"spy": spy}, figures, PROTOCOL)
     assert spy.seen == PROTOCOL.origins(figures["people"].data_through)
     assert len(spy.seen) == 5
 
@@ -126,7 +133,7 @@ def test_boats_are_judged_through_the_people(figures: dict[str, DailySeries]) ->
 def test_a_model_that_declines_is_said(figures: dict[str, DailySeries]) -> None:
     ticks: list[int] = []
     models = {"spy": Spy(), "declines": Declines()}
-    scores, declined = run(models, figures, PROTOCOL, progress=lambda: ticks.append(1))
+    scores, declined = rolling_origin(models, figures, PROTOCOL, progress=lambda: ticks.append(1))
     assert len(ticks) == 10
     assert (len(scores["spy"]), len(scores["declines"])) == (5, 0)
     assert declined["declines"][0] == "2023-01-01: never"
@@ -138,7 +145,7 @@ def test_a_model_that_declines_is_said(figures: dict[str, DailySeries]) -> None:
 
 def test_an_origin_before_the_figures_is_declined(figures: dict[str, DailySeries]) -> None:
     protocol = replace(PROTOCOL, first="2017-12-20", last="2018-01-05")
-    scores, declined = run({"spy": Spy()}, figures, protocol)
+    scores, declined = rolling_origin({"spy": Spy()}, figures, protocol)
     assert declined["spy"][0] == "2017-12-20: no figures up to 2017-12-20"
     # The second origin has figures, but no boat in them yet.
     assert declined["spy"][1].startswith("2018-01-03: occupancy needs")
@@ -148,7 +155,7 @@ def test_an_origin_before_the_figures_is_declined(figures: dict[str, DailySeries
 def test_the_summary_averages_origins_and_days(figures: dict[str, DailySeries]) -> None:
     """For a forecast of one number the CRPS is the absolute error."""
     people = {"people": figures["people"]}
-    scores, declined = run({"spy": Spy(value=5)}, people, PROTOCOL)
+    scores, declined = rolling_origin({"spy": Spy(value=5)}, people, PROTOCOL)
     table = summary(PROTOCOL, scores, declined)
     errors = np.array(
         [
@@ -183,15 +190,15 @@ def test_what_the_horizon_does_not_reach_is_null(
     figures: dict[str, DailySeries], horizon: int, known: set[str]
 ) -> None:
     protocol = replace(PROTOCOL, horizon=horizon, last="2023-01-15")
-    scores, declined = run({"spy": Spy()}, {"people": figures["people"]}, protocol)
+    scores, declined = rolling_origin({"spy": Spy()}, {"people": figures["people"]}, protocol)
     averages = summary(protocol, scores, declined)["models"]["spy"]
     assert {name for name, value in averages["crps"].items() if value is not None} == known
     assert (averages["coverage"]["total_28"]["80"] is None) == ("total_28" not in known)
 
 
 def test_the_same_seed_gives_the_same_scores(figures: dict[str, DailySeries]) -> None:
-    def scores(protocol: Protocol, models: list[str]) -> OriginScore:
-        found, _ = run({name: Climatology() for name in models}, figures, protocol)
+    def scores(protocol: BacktestConfig, models: list[str]) -> OriginScore:
+        found, _ = rolling_origin({name: Climatology() for name in models}, figures, protocol)
         return replace(found["m"][-1], seconds=0.0)
 
     alone = scores(PROTOCOL, ["m"])
@@ -202,7 +209,7 @@ def test_the_same_seed_gives_the_same_scores(figures: dict[str, DailySeries]) ->
 @pytest.mark.parametrize(("foreseen", "ahead"), [(None, 5), (3, 3), (9, 5)])
 def test_the_covariates_reach_as_far_as_is_said(foreseen: int | None, ahead: int) -> None:
     table = CovariateTable(("a",), np.datetime64("2024-01-01"), np.ones((1, 60, 1)), 60)
-    protocol = Protocol("2024-02-01", "2024-02-01", horizon=5)
+    protocol = BacktestConfig("2024-02-01", "2024-02-01", horizon=5)
     work = Work({}, {}, protocol, table, foreseen)
     known = work.covariates(np.datetime64("2024-02-01"))
     assert known is not None

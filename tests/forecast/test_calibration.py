@@ -8,7 +8,7 @@ import statistics
 import numpy as np
 import pytest
 
-from forecast.calibration import normal_score, spread, stretch_of
+from forecast.calibration import estimate_stretch, normal_score, rescale_spread
 
 
 def test_a_score_is_the_normal_quantile_of_the_rank() -> None:
@@ -31,20 +31,20 @@ def test_stretch_is_half_the_log_of_the_shrunken_variance(scores: list[float]) -
     squares = [score * score for score in scores]
     variance = (13.0 * 1.0 + told * sum(squares) / len(squares)) / (13.0 + told)
     expected = math.log(math.sqrt(variance))
-    assert stretch_of(np.array(scores), 0.5, 13.0) == pytest.approx(expected)
+    assert estimate_stretch(np.array(scores), 0.5, 13.0) == pytest.approx(expected)
 
 
 def test_stretch_is_positive_when_the_truth_lay_far_out() -> None:
-    assert stretch_of(np.array([2.0, -2.0] * 5), 1.0, 5.0) > 0.2
-    assert stretch_of(np.array([0.2, -0.2] * 5), 1.0, 5.0) < -0.2
-    assert stretch_of(np.array([1.0, -1.0] * 5), 1.0, 5.0) == 0.0
+    assert estimate_stretch(np.array([2.0, -2.0] * 5), 1.0, 5.0) > 0.2
+    assert estimate_stretch(np.array([0.2, -0.2] * 5), 1.0, 5.0) < -0.2
+    assert estimate_stretch(np.array([1.0, -1.0] * 5), 1.0, 5.0) == 0.0
 
 
 def test_stretch_is_bounded_and_needs_six_scores() -> None:
-    assert stretch_of(np.full(50, 9.0), 1.0, 0.0) == 0.4
-    assert stretch_of(np.full(50, 0.01), 1.0, 0.0) == -0.4
-    assert stretch_of(np.full(5, 9.0), 1.0, 0.0) == 0.0
-    assert stretch_of(np.full(6, 9.0), 1.0, 0.0) == 0.4
+    assert estimate_stretch(np.full(50, 9.0), 1.0, 0.0) == 0.4
+    assert estimate_stretch(np.full(50, 0.01), 1.0, 0.0) == -0.4
+    assert estimate_stretch(np.full(5, 9.0), 1.0, 0.0) == 0.0
+    assert estimate_stretch(np.full(6, 9.0), 1.0, 0.0) == 0.4
 
 
 @pytest.mark.parametrize("stretch", [0.3, -0.2])
@@ -53,7 +53,7 @@ def test_paths_are_multiplied_window_by_window(stretch: float, given: bool) -> N
     rng = np.random.default_rng(1)
     paths = np.where(rng.random((9, 7)) < 0.4, 0, rng.integers(1, 900, (9, 7))).astype(np.int32)
     like = rng.integers(0, 900, (9, 7)).astype(np.int32) if given else None
-    moved = spread(paths, stretch, 3, like)
+    moved = rescale_spread(paths, stretch, 3, like)
     guide = paths if like is None else like
     for first, last in ((0, 3), (3, 6), (6, 7)):
         totals = [sum(row[first:last].tolist()) for row in guide]
@@ -68,7 +68,7 @@ def test_paths_are_multiplied_window_by_window(stretch: float, given: bool) -> N
 
 def test_no_stretch_leaves_the_paths() -> None:
     paths = np.arange(12, dtype=np.int32).reshape(3, 4)
-    np.testing.assert_array_equal(spread(paths, 0.0, 2), paths)
+    np.testing.assert_array_equal(rescale_spread(paths, 0.0, 2), paths)
 
 
 def test_what_is_learned_from_narrow_forecasts_covers_what_comes() -> None:
@@ -83,12 +83,12 @@ def test_what_is_learned_from_narrow_forecasts_covers_what_comes() -> None:
         return round(scale * float(np.exp(0.33 * rng.standard_normal())))
 
     scores = np.array([normal_score(paths(300)[:, 0], truth()) for _ in range(200)])
-    stretch = stretch_of(scores, 1.0, 13.0)
+    stretch = estimate_stretch(scores, 1.0, 13.0)
     held = {0.0: 0, stretch: 0}
     for _ in range(400):
         drawn, came = paths(300), truth()
         for by in held:
-            low, high = np.quantile(spread(drawn, by, 1), [0.1, 0.9])
+            low, high = np.quantile(rescale_spread(drawn, by, 1), [0.1, 0.9])
             held[by] += bool(low <= came <= high)
     assert held[0.0] / 400 < 0.70
     assert 0.75 < held[stretch] / 400 < 0.85

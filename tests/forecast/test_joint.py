@@ -10,8 +10,8 @@ import pytest
 from forecast import joint
 from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
+from forecast.serialize import StateError
 from forecast.series import ONE_DAY, DailySeries
-from forecast.states import StateError
 
 ORIGIN = np.datetime64("2024-02-28", "D")
 

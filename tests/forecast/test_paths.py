@@ -205,3 +205,35 @@ def test_dates_cross_the_leap_day() -> None:
     paths = Paths(START, np.ones((2, 4), int))
     assert str(paths.dates[2]) == "2024-02-29"
     assert str(paths.end) == "2024-03-01"
+
+
+@given(PATHS)
+def test_quiet_days_and_runs_by_a_slow_loop(paths: Paths) -> None:
+    for path, longest, quiet in zip(
+        paths.values.tolist(), paths.longest_quiet_run(), paths.quiet_days(), strict=True
+    ):
+        runs, run = [0], 0
+        for count in path:
+            run = run + 1 if count == 0 else 0
+            runs.append(run)
+        assert (longest, quiet) == (max(runs), path.count(0))
+
+
+@given(PATHS, st.integers(1, 9), st.lists(st.integers(0, 500), max_size=12))
+def test_people_present_by_a_slow_loop(paths: Paths, stay_days: int, before: list[int]) -> None:
+    present = paths.present(stay_days, np.array(before, dtype=np.int64) if before else None)
+    assert present.shape == paths.values.shape
+    for path, counts in zip(paths.values.tolist(), present.tolist(), strict=True):
+        for day, count in enumerate(counts):
+            arrived = [*before, *path[: day + 1]]
+            assert count == sum(arrived[-stay_days:])
+
+
+@given(PATHS, st.lists(st.integers(1, 999), min_size=1, max_size=4, unique=True))
+def test_quantiles_of_a_table_are_those_of_its_columns(paths: Paths, per_mille: list[int]) -> None:
+    probabilities = [p / 1000 for p in per_mille]
+    table = quantiles(paths.values, probabilities)
+    for day in range(paths.horizon):
+        column = paths.values[:, day]
+        expected = np.quantile(column, probabilities, method="inverted_cdf")
+        np.testing.assert_array_equal(table[:, day], expected)

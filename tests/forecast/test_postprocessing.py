@@ -68,3 +68,32 @@ def test_two_members_and_a_stuck_sensor_give_finite_members() -> None:
     known.future[:, :, 1] = 0.0
     known.archive.values[..., 1] = 0.0  # type: ignore[union-attr]
     assert np.isfinite(correct_members(known)).all()
+
+
+def test_bias_and_factor_by_a_slow_loop() -> None:
+    """Every lead and column by itself, from the pairs whose day has come; leads may be missing."""
+    known = made(30, 0.7, 0.6, members=5)
+    archive = known.archive
+    assert archive is not None
+    short = ForecastArchive(archive.names, archive.origins, archive.values[:, :, :3])
+    # The last origins' days have not all come.
+    late = Covariates(known.names, START, known.history[: 29 * 7 + 2], known.future, short)
+    result = correct_members(late)
+    for lead in range(AHEAD):
+        for column in range(2):
+            errors, spreads = [], []
+            for issue in range(30):
+                day = issue * 7 + 1 + lead
+                if lead < 3 and day < len(late.history):
+                    members = archive.values[issue, :, lead, column].tolist()
+                    mean = sum(members) / 5
+                    errors.append(late.history[day, column] - mean)
+                    spreads.append(sum((m - mean) ** 2 for m in members) / 4)
+            n = len(errors)
+            bias = sum(errors) / (n + PRIOR_PAIRS)
+            squares = sum((error - bias) ** 2 for error in errors)
+            ratio = squares / (sum(spreads) * (1 + 1 / 5)) if n else 1.0
+            factor = ((PRIOR_PAIRS + n * ratio) / (PRIOR_PAIRS + n)) ** 0.5
+            members = known.future[:, lead, column]
+            expected = members.mean() + bias + min(max(factor, 0.5), 4) * (members - members.mean())
+            np.testing.assert_allclose(result[:, lead, column], expected)

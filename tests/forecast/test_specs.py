@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from forecast.covariates import Covariates
 from forecast.forecasters.hurdle import Hurdle
-from forecast.forecasters.pool import Pool
+from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.sarimax import Sarimax
 from forecast.series import DailySeries
 from forecast.specs import (
@@ -58,9 +58,9 @@ def test_parameters_reach_the_family() -> None:
 def test_a_pool_has_its_members() -> None:
     specs = declared(hurdle='family = "hurdle"', inner=pool_of("hurdle"), p=pool_of("inner"))
     pool = build("p", specs)
-    assert isinstance(pool, Pool)
+    assert isinstance(pool, LinearPool)
     inner = pool.members["inner"]
-    assert isinstance(inner, Pool)
+    assert isinstance(inner, LinearPool)
     assert inner.members == {"hurdle": Hurdle()}
     assert inner.weights == {"hurdle": 1.0}
 

@@ -11,11 +11,11 @@ from forecast.covariates import Covariates
 from forecast.forecasters.analog import Analog
 from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
 from forecast.forecasters.level_hurdle import LevelHurdle
-from forecast.forecasters.pool import Pool
+from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.joint import Joint, fit
 from forecast.series import DailySeries
-from forecast.weather import SEAS, FittedWeather, WeatherTerms, season_days
+from forecast.weather import SEAS, FittedWeather, WeatherTerms, _season_runs, season_days
 
 ORIGIN = np.datetime64("2024-12-31")
 N = 1096  # three years, to the origin
@@ -94,7 +94,7 @@ def test_what_is_assumed_is_not_kept() -> None:
 
 def nested(figures: dict[str, DailySeries], known: Covariates | None) -> Joint:
     """A calibrated pool of one who reads the weather and two who do not."""
-    pool = Pool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
+    pool = LinearPool({"a": LevelHurdle(), "b": Analog(), "c": SeasonalNaive()})
     seen = {name: series.upto(ORIGIN) for name, series in figures.items()}
     return fit(Calibrated({"pool": pool}, origins=1), seen, known)
 
@@ -106,7 +106,7 @@ def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) ->
     joint = nested(figures, known)
     assert joint.covered_days == 7
     means = {
-        sea: joint.assuming({12: sea}).draw(14, 300, np.random.default_rng(1))["people"].mean()
+        sea: joint.with_weather({12: sea}).draw(14, 300, np.random.default_rng(1))["people"].mean()
         for sea in SEAS
     }
     assert means["calm"][12] > 2 * means["rough"][12]
@@ -122,7 +122,7 @@ def test_days_before_the_first_that_is_assumed_stay_as_they_are(
     joint = replace(joint, fitted=replace(joint.fitted, stretch=0.3))
     plain = joint.draw(40, 300, np.random.default_rng(1))
     for assumed in ({3: "rough"}, {20: "calm"}, {12: "calm", 13: "calm", 30: "rough"}):
-        found = joint.assuming(assumed).draw(40, 300, np.random.default_rng(1))
+        found = joint.with_weather(assumed).draw(40, 300, np.random.default_rng(1))
         first = min(assumed)
         for name, paths in found.items():
             np.testing.assert_array_equal(paths.values[:, :first], plain[name].values[:, :first])
@@ -135,6 +135,77 @@ def test_without_weather_an_assumption_changes_nothing(figures: dict[str, DailyS
     assert joint.covered_days == 0
     draws = [
         one.draw(7, 50, np.random.default_rng(1))["people"].values
-        for one in (joint, joint.assuming({1: "rough"}))
+        for one in (joint, joint.with_weather({1: "rough"}))
     ]
     np.testing.assert_array_equal(*draws)
+
+
+def test_columns_by_a_slow_loop() -> None:
+    terms = WeatherTerms()
+    days = np.random.default_rng(8).normal(0, 1.5, size=(6, 3))
+    table = terms.columns(days)
+    assert table.shape == (6, terms.width(3))
+    assert [WeatherTerms().width(k) for k in (1, 2, 3, 4)] == [4, 9, 15, 22]
+    for day, row in enumerate(table):
+        now = days[day].tolist()
+        yesterday = days[day - 1].tolist() if day else [0.0] * 3
+        expected = [
+            *now,
+            *(value**2 - 1 for value in now),
+            *(max(-0.5 - value, 0.0) for value in now),
+            *(now[i] * now[j] for i, j in ((0, 1), (0, 2), (1, 2))),
+            *yesterday,
+        ]
+        np.testing.assert_allclose(row, expected, atol=1e-12)
+
+
+def test_runs_beyond_the_members_are_of_the_season_and_consecutive() -> None:
+    """Past weather that is its own day's number tells which day was drawn."""
+    n, horizon, paths = 5 * 366, 90, 300
+    past = np.arange(n, dtype=float)[:, None]
+    given = np.full((paths, 2, 1), n - 366.0)
+    runs = _season_runs(past, horizon, paths, np.random.default_rng(9), given)[:, :, 0]
+    assert runs.shape == (paths, horizon - 2)
+    for begin in range(0, horizon - 2, 21):
+        run = runs[:, begin : begin + 21]
+        np.testing.assert_array_equal(np.diff(run, axis=1), 1)
+        # Day h ahead is past day n - 1 + h; a run begins on its day of another year, 20 days about.
+        years_back = (n - 1 + 3 + begin - run[:, 0]) / 365.2425
+        assert np.abs((years_back - np.rint(years_back)) * 365.2425).max() <= 21
+        assert years_back.min() > 0.9
+        assert set(np.rint(years_back)) >= ({1, 2, 3, 4} if begin else {1})
+
+
+def test_the_first_run_joins_the_last_given_day() -> None:
+    """Of eight candidates the one that begins behind the most similar day is drawn."""
+    rng = np.random.default_rng(10)
+    past = rng.normal(size=(4 * 366, 2))
+    joins, anyhow = [], []
+    for value in (-1.5, 1.5):
+        given = np.full((400, 3, 2), value)
+        first = _season_runs(past, 40, 400, np.random.default_rng(11), given)[:, 0]
+        at = {tuple(day): index for index, day in enumerate(past.tolist())}
+        behind = np.array([past[at[tuple(day)] - 1] for day in first.tolist()])
+        joins.append(np.linalg.norm(behind - value, axis=1).mean())
+        anyhow.append(np.linalg.norm(past - value, axis=1).mean())
+    assert np.mean(joins) < 0.6 * np.mean(anyhow)
+
+
+def test_without_a_given_day_the_first_run_joins_the_last_of_the_past() -> None:
+    past = np.zeros((4 * 366, 1))
+    past[::2] = 5.0
+    past[-1] = 5.0
+    runs = _season_runs(past, 3, 200, np.random.default_rng(12), np.empty((200, 0, 1)))
+    assert (runs[:, 0] == 0.0).mean() > 0.95, "behind a 5 comes a 0, but for the last day"
+
+
+def test_a_season_is_45_days_on_either_side() -> None:
+    past = np.random.default_rng(13).normal(size=(3 * 366, 1))
+    ahead = 40
+    together = np.sort(np.concatenate([season_days(past, ahead, sea) for sea in SEAS]))
+    slow = []
+    for day in range(len(past)):
+        gap = (len(past) - 1 - day + ahead) % 365.2425
+        if min(gap, 365.2425 - gap) <= 45:
+            slow.append(day)
+    assert together.tolist() == slow

@@ -22,9 +22,9 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.cli import main
-from service.context import Context, open_context
-from service.settings import Settings
-from service.store.database import Database, connect
+from service.core.context import Context, open_context
+from service.core.database import Database, connect
+from service.core.settings import Settings
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import (
     NOW,

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import trustme
 
-from service.clock import uk_day, utc_now
-from service.context import open_context
+from service.core.clock import uk_day, utc_now
+from service.core.context import open_context
 from tests.service.mailbox import PASSWORD, Mailbox, furnish, join, mail_settings, serving
 from tests.service.support import ROOT, command, environment
 from tests.support.waiting import PROCESS, wait_until

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from service.context import Context
-from service.store import issues
-from service.store.issues import Issue
-from service.store.tables import issue_paths
-from service.store.tables import issues as table
+from service.core.context import Context
+from service.core.tables import issue_paths
+from service.core.tables import issues as table
+from service.issues import issue_store
+from service.issues.issue_store import Issue
 
 
 def latest(context: Context, series_id: str = "people") -> Issue:
     with context.database.reading() as connection:
-        issue = issues.latest(connection, series_id)
+        issue = issue_store.latest(connection, series_id)
     assert issue is not None
     return issue
 

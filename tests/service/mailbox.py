@@ -21,11 +21,13 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
-from service.context import Context
-from service.settings import Settings
-from service.store import observations, runs, subscribers
-from service.store.database import Database
-from service.store.observations import Figure
+from service.core import run_store
+from service.core.context import Context
+from service.core.database import Database
+from service.core.settings import Settings
+from service.data import observation_store
+from service.data.observation_store import Figure
+from service.mail import subscriber_store
 from tests.service.support import NOW, publish, quick_models, random_paths
 from tests.support.waiting import BOUND
 
@@ -186,14 +188,14 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
             for series_id, top in (("people", 600), ("boats", 12))
             for at in range(800)
         ]
-        observations.record(connection, figures, issued(last), assume_known=True)
+        observation_store.record(connection, figures, issued(last), assume_known=True)
     issue_anew(context.database, last, seed)
 
 
 def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
     """Publish an issue of people and boats that begins after `last`."""
     with database.writing() as connection:
-        claimed = runs.claim(connection, "refit", f"{last} {seed}", issued(last))
+        claimed = run_store.claim(connection, "refit", f"{last} {seed}", issued(last))
     assert claimed is not None
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):
@@ -208,4 +210,4 @@ def issued(last: dt.date) -> dt.datetime:
 def join(context: Context, *names: str, threshold: int = 300, now: dt.datetime = NOW) -> None:
     with context.database.writing() as connection:
         for name in names:
-            subscribers.add(connection, f"{name}@reader.example.org", threshold, now)
+            subscriber_store.add(connection, f"{name}@reader.example.org", threshold, now)

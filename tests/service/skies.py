@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.context import Context
-from service.settings import Settings
-from service.sources import figures
-from service.sources.weather import MEMBER_NAMES, NAMES
-from service.store import weather
-from service.store.database import Database
-from service.store.weather import Told
+from service.core.context import Context
+from service.core.database import Database
+from service.core.settings import Settings
+from service.data import embedded, weather_store
+from service.data.daily_weather import MEMBER_NAMES, NAMES
+from service.data.weather_store import Told
 from tests.service.support import declare
 
 CALM, ROUGH = 0.3, 2.2
@@ -54,12 +53,12 @@ def tell(
         parts.append(Told("ensemble", MEMBER_NAMES, today, values, seen_at, seen_at))
     with database.writing() as connection:
         for part in parts:
-            weather.put(connection, part)
+            weather_store.put(connection, part)
 
 
 def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """How rough each day was, by the figures; 1 and noise where they have ended."""
-    people = figures.read()["people"]
+    people = embedded.read()["people"]
     rng = np.random.default_rng([int(np.datetime64(first).astype(int)), 1])
     at = np.arange(days) + (np.datetime64(first) - people.start).astype(int)
     known = at < len(people)

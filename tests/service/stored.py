@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.context import Context
-from service.jobs.folders import without_folders
-from service.jobs.ingest import OTHER, ingest
-from service.jobs.record import JobError
-from service.store import observations, runs
-from service.store.tables import documents
-from service.store.tables import observations as table
+from service.core import run_store
+from service.core.context import Context
+from service.core.job_runner import JobError
+from service.core.public_reasons import without_folders
+from service.core.tables import documents
+from service.core.tables import observations as table
+from service.data import observation_store
+from service.data.ingest import OTHER, ingest
 
 
 def dump(context: Context, *without: str) -> list[tuple[Any, ...]]:
@@ -33,7 +34,7 @@ def forget(context: Context) -> None:
 
 def known(context: Context, series_id: str = "people") -> dict[dt.date, tuple[int, str]]:
     with context.database.reading() as connection:
-        rows = observations.current(connection, series_id)
+        rows = observation_store.current(connection, series_id)
         return {row.date: (row.value, row.source) for row in rows}
 
 
@@ -46,7 +47,7 @@ def failed(context: Context, *arguments: Any) -> str:
     source = arguments[0] if arguments else context.settings.source
     job = "ingest" if source == context.settings.source else OTHER
     with context.database.reading() as connection:
-        run = runs.latest(connection, job)
+        run = run_store.latest(connection, job)
     assert run is not None
     assert (run.outcome, run.reason) == ("failed", without_folders(said))
     return said

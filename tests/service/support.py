@@ -22,12 +22,12 @@ import sqlalchemy as sa
 from forecast.paths import Paths
 from forecast.series import ONE_DAY
 from forecast.specs import champion, published
-from service.context import Context
-from service.registry import declared
-from service.settings import Settings
-from service.store import issues
-from service.store.database import Database
-from service.store.issues import Entry, Issue
+from service.core.context import Context
+from service.core.database import Database
+from service.core.settings import Settings
+from service.issues import issue_store
+from service.issues.declared_models import declared
+from service.issues.issue_store import Entry, Issue
 from tests.support.loopback_guard import with_guard
 from tests.support.waiting import BOUND, wait_until
 
@@ -64,7 +64,7 @@ def environment(**settings: object) -> dict[str, str]:
 _ON_THE_NEXT_DAY = """
 import datetime, sys
 from service.cli import main
-from service.jobs import publish, refit
+from service.issues import publish, refit
 publish.uk_day = refit.uk_day = lambda moment: datetime.date(2026, 1, 1)
 sys.argv[0] = "crossings"
 main()
@@ -123,7 +123,7 @@ def publish(
     first = next(iter(paths.values()))
     origin = (first.start - ONE_DAY).item()
     issue = Issue(
-        issue_id=issues.make_id(series_id, origin, issued_at, f"{run_id}"),
+        issue_id=issue_store.make_id(series_id, origin, issued_at, f"{run_id}"),
         series_id=series_id,
         run_id=run_id,
         kind="live",
@@ -141,7 +141,7 @@ def publish(
     )
     rows = [(Entry(m, "v1", "champion", f"The {m}"), p) for m, p in paths.items()]
     with database.writing() as connection:
-        issues.publish(connection, issue, rows)
+        issue_store.publish(connection, issue, rows)
     return issue
 
 

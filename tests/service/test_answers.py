@@ -12,14 +12,14 @@ import pytest
 from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.wording import FILTERS, per_cent
 from service.app import create_app
-from service.context import Context
-from service.digest.edition import gather, iso_week
-from service.digest.render import Press, Reader
-from service.jobs import refit as refits
-from service.jobs.refit import refit
+from service.core.context import Context
+from service.issues import refit as refits
+from service.issues.refit import refit
+from service.mail.edition import gather, iso_week
+from service.mail.render import MailRenderer, Reader
 from tests.service.support import NOW, ROOT, Hand, utc
 
 D = dt.date
@@ -36,10 +36,10 @@ class Faces:
         self, client: FlaskClient, context: Context, clock: Hand, week: str = "2026-W01"
     ) -> None:
         self.client, self.clock = client, clock
-        desk = Desk(context, clock)
+        desk = IssueLoader(context, clock)
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
         edition = gather(desk, week)
-        press = Press(edition, desk.view("people").paths, settings)
+        press = MailRenderer(edition, desk.view("people").paths, settings)
         self.mail = press.text(Reader("reader@example.org", THRESHOLD))
 
     def api(self, question: str) -> Any:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, serving
 from tests.support.waiting import PROCESS
 

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, command, serving
 from tests.support.waiting import wait_until
 
 # The deadlines of the real server are too long for a test.
 START = (
-    "from service import server, settings; "
+    "from service import server; from service.core import settings; "
     "server._HEADER_MILLISECONDS = 2000; server._BODY_SECONDS = 2.0; "
     "server.serve(settings.load())"
 )

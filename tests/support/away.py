@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from service.store.database import connect
+from service.core.database import connect
 
 
 class Away:

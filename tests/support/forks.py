@@ -18,10 +18,10 @@ def say(what: object) -> None:
 
 
 def main() -> None:
-    from service.context import open_context
-    from service.jobs import clock, cycle  # noqa: F401  # the latter for what it loads
-    from service.jobs.ingest import ingest
-    from service.settings import Settings
+    from service.core.context import open_context
+    from service.core.settings import Settings
+    from service.data.ingest import ingest
+    from service.scheduler import scheduler  # the latter for what it loads
 
     logging.disable(logging.CRITICAL)
     say("ready")
@@ -33,7 +33,7 @@ def main() -> None:
             if "file" in asked:
                 ingest(context, asked["source"], Path(asked["file"]))
             else:
-                clock.run(context)
+                scheduler.run(context)
             os._exit(0)
         say(child)
         say(os.waitpid(child, 0)[1])

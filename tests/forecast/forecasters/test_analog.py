@@ -9,7 +9,7 @@ import pytest
 
 from forecast.forecasters.analog import Analog, FittedAnalog
 from forecast.series import ONE_DAY, DailySeries
-from forecast.strata import strata
+from forecast.strata import stratified_uniforms
 
 Array = np.ndarray  # type: ignore[type-arg]
 
@@ -62,7 +62,7 @@ def slow_paths(f: FittedAnalog, lead: Array, horizon: int, rng: np.random.Genera
     cap = h.size_cap * max(max(y), 1.0)
     while len(chains[0]) < horizon:
         done = len(chains[0])
-        uniforms = strata(n, rng)
+        uniforms = stratified_uniforms(n, rng)
         logs = []
         for day in range(min(60, len(y) // 3), len(y) - block):
             age = len(y) - 1 - day

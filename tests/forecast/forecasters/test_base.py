@@ -10,9 +10,9 @@ import pytest
 
 from forecast.forecasters.base import MOST_PEOPLE, FitError, Forecaster, require_days, whole_people
 from forecast.paths import Paths
+from forecast.serialize import dump, restore
 from forecast.series import ONE_DAY, DailySeries
 from forecast.specs import FAMILIES, Spec, build
-from forecast.states import dump, restore
 
 MEMBERS = {
     "pool": {"climatology": 1.0, "hurdle": 2.0},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecast.calibration import stretch_of
+from forecast.calibration import estimate_stretch
 from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError, State
 from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
@@ -73,7 +73,7 @@ def test_the_stretch_by_a_slow_loop(series: DailySeries) -> None:
         below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
         rank = min(max(below / 300, 0.5 / 300), 1 - 0.5 / 300)
         scores.append(statistics.NormalDist().inv_cdf(rank))
-    assert fitted.stretch == pytest.approx(stretch_of(np.array(scores), 1.0, 13.0))
+    assert fitted.stretch == pytest.approx(estimate_stretch(np.array(scores), 1.0, 13.0))
     assert fitted.window_days == 7
 
 
@@ -82,7 +82,7 @@ def test_overlapping_windows_count_for_less(series: DailySeries, step: int) -> N
     member = LogNormal(0.2)
     one = calibrated(member, step_days=step, prior_strength=5.0)
     scores = np.array(one._past_scores(member, series, None))
-    expected = stretch_of(scores, {7: 1.0, 3: 3 / 7, 14: 1.0}[step], 5.0)
+    expected = estimate_stretch(scores, {7: 1.0, 3: 3 / 7, 14: 1.0}[step], 5.0)
     assert one.fit(series).stretch == pytest.approx(expected)
 
 
@@ -152,7 +152,7 @@ def test_it_is_explained_as_its_member_is(people: DailySeries) -> None:
     np.testing.assert_array_equal(one, two)
     other = FittedCalibrated("one", LogNormal(0.1), 0.0, 7)
     assert other.factors == ()
-    assert other.assuming({1: "rough"}) is other, "it takes no weather"
+    assert other.with_weather({1: "rough"}) is other, "it takes no weather"
 
 
 def test_a_stretch_survives_the_state(people: DailySeries) -> None:

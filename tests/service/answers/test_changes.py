@@ -8,26 +8,27 @@ from typing import Any
 import pytest
 
 from service.answers.changes import CAUSE_NAMES, changes
-from service.answers.desk import Desk
 from service.answers.errors import NotFound
-from service.context import Context
-from service.store import notes, runs
-from service.store.issues import Issue
+from service.answers.issue_loader import IssueLoader
+from service.core import run_store
+from service.core.context import Context
+from service.issues import note_store
+from service.issues.issue_store import Issue
 from tests.service.support import NOW, Hand, publish, random_paths
 
 
 def test_every_cause_has_a_name_for_readers() -> None:
-    assert set(CAUSE_NAMES) == set(notes.CAUSES)
+    assert set(CAUSE_NAMES) == set(note_store.CAUSES)
 
 
 @pytest.fixture
 def chain(context: Context) -> list[Issue]:
     """Three issues after the one that is there: without the weather, with it, and without."""
-    found = [Desk(context, Hand(NOW)).view("people").issue]
+    found = [IssueLoader(context, Hand(NOW)).view("people").issue]
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         with context.database.writing() as connection:
-            claimed = runs.claim(connection, "refit", f"step {step}", at)
+            claimed = run_store.claim(connection, "refit", f"step {step}", at)
         assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
         found.append(
@@ -50,7 +51,7 @@ def note(
         "causes": {name: [value] * 28 for name, value in causes.items()},
     }
     with context.database.writing() as connection:
-        notes.put(connection, issue.issue_id, notes.CHANGES, content)
+        note_store.put(connection, issue.issue_id, note_store.CHANGES, content)
 
 
 def test_an_issue_without_the_weather_stands_among_those_with_it(
@@ -61,7 +62,7 @@ def test_an_issue_without_the_weather_stands_among_those_with_it(
     note(context, second, first, 10.0, plain)
     note(context, third, second, 12.5, plain | {"weather": -4.0})
     note(context, fourth, third, 11.0, plain)
-    desk = Desk(context, Hand(NOW))
+    desk = IssueLoader(context, Hand(NOW))
     found = changes(desk, desk.view("people"), first.issue_id)
     assert found["causes"] == ["model", "revision", "weather", "new_figures"]
     assert found["steps"] == 3

@@ -8,11 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from service.answers.desk import Desk, View
 from service.answers.errors import NotFound
 from service.answers.explanation import explanation
-from service.context import Context
-from service.store import notes, runs
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.core import run_store
+from service.core.context import Context
+from service.issues import note_store
 from tests.service.answers.test_headline import view
 from tests.service.support import NOW, publish, random_paths
 
@@ -24,22 +25,22 @@ FACTORS = {
 MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)]
 
 
-def issued(context: Context, explained: bool = True) -> View:
+def issued(context: Context, explained: bool = True) -> IssueView:
     """An issue of 14 days, with a note beside it."""
     paths = random_paths("2026-01-01", 14)
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "one", NOW)
+        claimed = run_store.claim(connection, "refit", "one", NOW)
     assert claimed is not None
     issue = publish(context.database, {"climatology": paths}, claimed.run_id)
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
     if explained:
         with context.database.writing() as connection:
-            notes.put(connection, issue.issue_id, notes.EXPLANATION, note)
+            note_store.put(connection, issue.issue_id, note_store.EXPLANATION, note)
     return replace(view(paths.values), issue=issue)
 
 
 def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
-    answer = explanation(Desk(empty), issued(empty))
+    answer = explanation(IssueLoader(empty), issued(empty))
     head = {key: answer[key] for key in ("method", "model", "yearly_mean", "factors")}
     assert head == {
         "method": "Shapley",
@@ -66,7 +67,7 @@ def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
 
 
 def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
-    totals = explanation(Desk(empty), issued(empty))["totals"]
+    totals = explanation(IssueLoader(empty), issued(empty))["totals"]
     assert [total["days"] for total in totals] == [1, 7]  # 28 are not drawn
     assert totals[1] == {
         "days": 7,
@@ -81,4 +82,4 @@ def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
 def test_an_issue_without_a_note_has_no_explanation(empty: Context) -> None:
     laid_out = issued(empty, explained=False)
     with pytest.raises(NotFound, match=f"issue {laid_out.issue.issue_id} has no explanation"):
-        explanation(Desk(empty), laid_out)
+        explanation(IssueLoader(empty), laid_out)

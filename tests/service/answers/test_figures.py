@@ -4,21 +4,21 @@ import datetime as dt
 
 import pytest
 
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.figures import COLUMNS, figures, last_of
-from service.context import Context
+from service.answers.issue_loader import IssueLoader
+from service.core.context import Context
 from tests.service.support import Hand, sql_counted, utc
 
 D = dt.date
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> Desk:
-    return Desk(context, clock)
+def desk(context: Context, clock: Hand) -> IssueLoader:
+    return IssueLoader(context, clock)
 
 
-def test_every_figure_in_order(desk: Desk) -> None:
+def test_every_figure_in_order(desk: IssueLoader) -> None:
     rows = figures(desk, "people")
     assert len(rows) == 2922
     assert sum(row["value"] for row in rows) == 192_610
@@ -45,32 +45,34 @@ def test_every_figure_in_order(desk: Desk) -> None:
         (D.min, D.max, 2922),
     ],
 )
-def test_a_span_includes_both_ends(desk: Desk, first: D | None, last: D | None, count: int) -> None:
+def test_a_span_includes_both_ends(
+    desk: IssueLoader, first: D | None, last: D | None, count: int
+) -> None:
     assert len(figures(desk, "people", first, last)) == count
 
 
-def test_as_of_a_date_and_an_instant(desk: Desk) -> None:
+def test_as_of_a_date_and_an_instant(desk: IssueLoader) -> None:
     assert figures(desk, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
     assert figures(desk, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
     assert figures(desk, "people", as_of=D(2017, 1, 1)) == []
 
 
-def test_only_the_days_asked_for_leave_the_database(context: Context, desk: Desk) -> None:
+def test_only_the_days_asked_for_leave_the_database(context: Context, desk: IssueLoader) -> None:
     with sql_counted(context) as statements:
         figures(desk, "people", D(2025, 12, 1), D(2025, 12, 31))
     assert any("observations.date >= " in statement for statement in statements)
 
 
-def test_what_has_no_answer(desk: Desk, empty: Context) -> None:
+def test_what_has_no_answer(desk: IssueLoader, empty: Context) -> None:
     with pytest.raises(BadQuestion, match="to: expected a day from 2025-02-01 on"):
         figures(desk, "people", D(2025, 2, 1), D(2025, 1, 31))
     with pytest.raises(NotFound, match="found 'planes'"):
         figures(desk, "planes")
     with pytest.raises(NotReady):
-        figures(Desk(empty), "people", D(2025, 1, 1))
+        figures(IssueLoader(empty), "people", D(2025, 1, 1))
 
 
-def test_the_last_days_that_an_issue_was_made_of(desk: Desk) -> None:
+def test_the_last_days_that_an_issue_was_made_of(desk: IssueLoader) -> None:
     view = desk.view("people", "latest")
     assert view.first == D(2026, 1, 2)
     rows = figures(desk, "people", D(2025, 12, 3), D(2025, 12, 31))

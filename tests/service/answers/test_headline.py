@@ -7,16 +7,16 @@ import pytest
 
 from forecast.paths import Paths
 from forecast.series import DailySeries
-from service.answers.desk import Desk, View
 from service.answers.errors import NotPossible
 from service.answers.headline import headline
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import Reason, State
-from service.context import Context
-from service.store.issues import Entry, Issue
+from service.core.context import Context
+from service.issues.issue_store import Entry, Issue
 from tests.service.support import NOW, Hand, utc
 
 
-def view(values: Any, start: str = "2026-01-01", **state: Any) -> View:
+def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
     first = np.datetime64(start)
     day = (first - 1).item()
     issue = Issue(
@@ -27,16 +27,16 @@ def view(values: Any, start: str = "2026-01-01", **state: Any) -> View:
     today = first.item()
     whole = {"state": State("fresh", ()), "today": today, "first": today, "is_past": False} | state
     paths = Paths(first, np.asarray(values))
-    return View(issue=issue, entry=entry, paths=paths, known=known, moment=NOW, **whole)
+    return IssueView(issue=issue, entry=entry, paths=paths, known=known, moment=NOW, **whole)
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> Desk:
+def desk(context: Context, clock: Hand) -> IssueLoader:
     clock.now = utc(2026, 1, 1, 12)
-    return Desk(context, clock)
+    return IssueLoader(context, clock)
 
 
-def test_the_sentence_says_the_numbers(desk: Desk) -> None:
+def test_the_sentence_says_the_numbers(desk: IssueLoader) -> None:
     values = np.zeros((100, 28), dtype=int)
     values[:, 6] = np.arange(100) * 10  # 0 to 990 on the last of the seven days
     values[:, 7] = 5_000
@@ -67,7 +67,9 @@ def test_the_sentence_says_the_numbers(desk: Desk) -> None:
         ("2026-12-29", "29 December 2026 to 4 January 2027:"),
     ],
 )
-def test_the_days_are_named_when_they_are_not_the_next(desk: Desk, start: str, words: str) -> None:
+def test_the_days_are_named_when_they_are_not_the_next(
+    desk: IssueLoader, start: str, words: str
+) -> None:
     assert headline(desk, view(np.ones((10, 28), int), start))["sentence"].startswith(words)
 
 
@@ -80,7 +82,9 @@ def test_the_days_are_named_when_they_are_not_the_next(desk: Desk, start: str, w
         ("2026-01-01", "no figure of these days is published yet."),
     ],
 )
-def test_days_that_are_over_are_spoken_of_as_past(desk: Desk, start: str, words: str) -> None:
+def test_days_that_are_over_are_spoken_of_as_past(
+    desk: IssueLoader, start: str, words: str
+) -> None:
     said = headline(desk, view(np.ones((10, 28), int), start, is_past=True))
     assert said["sentence"].startswith("We forecast about 7 people for ")
     assert words in said["sentence"]
@@ -88,7 +92,7 @@ def test_days_that_are_over_are_spoken_of_as_past(desk: Desk, start: str, words:
 
 
 @pytest.mark.parametrize("name", ["figures_old", "source_late"])
-def test_figures_that_are_old_are_named_after_the_week(desk: Desk, name: str) -> None:
+def test_figures_that_are_old_are_named_after_the_week(desk: IssueLoader, name: str) -> None:
     old = State("stale", (Reason(name, "old"),))
     said = headline(desk, view(np.ones((10, 28), int), state=old))
     assert said["sentence"].startswith("Next 7 days: about 7 people")
@@ -98,7 +102,7 @@ def test_figures_that_are_old_are_named_after_the_week(desk: Desk, name: str) ->
     )
 
 
-def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: Desk) -> None:
+def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: IssueLoader) -> None:
     with pytest.raises(NotPossible, match="the last day that issue i can answer is 2026-01-06"):
         headline(desk, view(np.ones((10, 6), int)))
 
@@ -115,7 +119,9 @@ def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: Desk) -> 
         (995, "over 99 %"),
     ],
 )
-def test_a_chance_claims_no_more_than_a_sample_knows(desk: Desk, above: int, words: str) -> None:
+def test_a_chance_claims_no_more_than_a_sample_knows(
+    desk: IssueLoader, above: int, words: str
+) -> None:
     values = np.zeros((1000, 28), dtype=int)
     values[:above, 2] = 501
     assert words in headline(desk, view(values))["sentence"]

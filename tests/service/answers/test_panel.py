@@ -9,10 +9,10 @@ import pytest
 from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import bands
-from service.answers.desk import Desk, View
 from service.answers.errors import BadQuestion
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.panel import COLUMNS, panel
-from service.context import Context
+from service.core.context import Context
 from tests.service.answers.test_headline import view
 from tests.service.support import NOW, Hand, random_paths
 
@@ -21,14 +21,14 @@ FIRST = dt.date(2025, 12, 25)
 
 
 @pytest.fixture
-def laid_out() -> View:
+def laid_out() -> IssueView:
     return view(random_paths(str(FIRST), 40).values, start=str(FIRST))
 
 
 def test_a_row_a_day_with_what_is_known_of_it(
-    filled: Context, laid_out: View, people: DailySeries
+    filled: Context, laid_out: IssueView, people: DailySeries
 ) -> None:
-    rows = panel(Desk(filled, Hand(NOW)), laid_out)
+    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out)
     days = [FIRST + dt.timedelta(days=n) for n in range(-60, 28)]
     assert [row["date"] for row in rows] == [str(day) for day in days]
     forecast = {row["date"]: row for row in bands(Ahead.of(laid_out.paths), 28, (50, 80, 95))}
@@ -52,21 +52,21 @@ def test_a_row_a_day_with_what_is_known_of_it(
     ],
 )
 def test_a_span_is_clipped_to_what_there_is(
-    filled: Context, laid_out: View, first: str, last: str, shown: tuple[str, str, int]
+    filled: Context, laid_out: IssueView, first: str, last: str, shown: tuple[str, str, int]
 ) -> None:
     day = dt.date.fromisoformat
-    rows = panel(Desk(filled, Hand(NOW)), laid_out, day(first), day(last))
+    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, day(first), day(last))
     assert (rows[0]["date"], rows[-1]["date"], len(rows)) == shown
 
 
-def test_figures_up_to_a_day(filled: Context, laid_out: View) -> None:
-    rows = panel(Desk(filled, Hand(NOW)), laid_out, as_of=dt.date(2025, 12, 20))
+def test_figures_up_to_a_day(filled: Context, laid_out: IssueView) -> None:
+    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, as_of=dt.date(2025, 12, 20))
     known = [row["date"] for row in rows if row["actual"] is not None]
     assert known[-1] == "2025-12-20"
 
 
-def test_an_empty_span_is_refused(filled: Context, laid_out: View) -> None:
+def test_an_empty_span_is_refused(filled: Context, laid_out: IssueView) -> None:
     with pytest.raises(
         BadQuestion, match="to: expected a day from 2026-01-02 on, found 2026-01-01"
     ):
-        panel(Desk(filled, Hand(NOW)), laid_out, dt.date(2026, 1, 2), dt.date(2026, 1, 1))
+        panel(IssueLoader(filled, Hand(NOW)), laid_out, dt.date(2026, 1, 2), dt.date(2026, 1, 1))

@@ -5,14 +5,14 @@ import datetime as dt
 import pytest
 from flask.testing import FlaskClient
 
-from service.answers.desk import Desk
 from service.answers.errors import NotFound
 from service.answers.figures import figures
+from service.answers.issue_loader import IssueLoader
 from service.answers.revisions import COLUMNS, revisions
 from service.answers.status import catalogue, status
-from service.context import Context
-from service.store import observations
-from service.store.observations import Figure
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
 from tests.service.support import utc
 
 DAY = dt.date(2025, 12, 13)
@@ -21,18 +21,18 @@ DAY = dt.date(2025, 12, 13)
 def page(context: Context, value: int, published_at: dt.datetime, marked: bool) -> None:
     one = Figure("people", DAY, value, "page", published_at, is_marked=marked)
     with context.database.writing() as connection:
-        observations.record(connection, [one], utc(2025, 12, 31))
+        observation_store.record(connection, [one], utc(2025, 12, 31))
 
 
 def weeks(context: Context) -> None:
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", dt.date(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
-        observations.record(connection, rows, at)
+        observation_store.record(connection, rows, at)
 
 
 def test_revisions_are_listed_and_counted(context: Context) -> None:
-    desk = Desk(context)
+    desk = IssueLoader(context)
     assert revisions(desk, "people") == {"count": 0, "rows": []}
     page(context, 755, utc(2025, 12, 16, 13), marked=True)
     found = revisions(desk, "people")
@@ -71,9 +71,9 @@ def test_the_path_of_revisions(context: Context, client: FlaskClient) -> None:
 
 def test_preventions_are_shown_and_not_forecast(context: Context, client: FlaskClient) -> None:
     weeks(context)
-    rows = figures(Desk(context), "preventions")
+    rows = figures(IssueLoader(context), "preventions")
     assert [(row["date"], row["value"]) for row in rows] == [("2025-12-14", 14), ("2025-12-21", 21)]
-    (shown,) = [row for row in catalogue(Desk(context)) if row["series_id"] == "preventions"]
+    (shown,) = [row for row in catalogue(IssueLoader(context)) if row["series_id"] == "preventions"]
     assert shown["is_forecast"] is False
     assert shown["frequency"] == "weekly"
     assert (shown["unit"], shown["latest_issue"]) == ("people", None)
@@ -84,11 +84,11 @@ def test_preventions_are_shown_and_not_forecast(context: Context, client: FlaskC
 
 def test_the_status_says_what_was_read(context: Context) -> None:
     weeks(context)
-    found = status(Desk(context))
+    found = status(IssueLoader(context))
     assert [row["source"] for row in found["documents"]] == ["figures", "workbook"]
     assert found["documents"][1]["published_at"] == "2025-12-31T11:00:00Z"
     assert found["weather"]["status"] == "off"
     assert "forecasts do without" in found["weather"]["detail"]
     settings = context.settings.model_copy(update={"weather": "openmeteo"})
-    found = status(Desk(Context(settings, context.database)))
+    found = status(IssueLoader(Context(settings, context.database)))
     assert found["weather"]["status"] == "missing"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.issue_loader import IssueLoader
 from service.answers.scenario import Scenario, scenario
-from service.context import Context
-from service.jobs import refit as module
-from service.jobs.refit import refit
+from service.core.context import Context
+from service.issues import refit as module
+from service.issues.refit import refit
 from tests.service import skies
 from tests.service.support import Hand, utc
 
@@ -23,16 +23,18 @@ DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
 
 @pytest.fixture
-def desk(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+def desk(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueLoader]:
     hand = Hand(NOON)
     monkeypatch.setattr(module, "utc_now", hand)
     context = skies.reading(filled)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
     refit(context)
-    yield Desk(context, hand)
+    yield IssueLoader(context, hand)
 
 
-def week(desk: Desk, seas: dict[dt.date, str], series_id: str = "people") -> tuple[float, float]:
+def week(
+    desk: IssueLoader, seas: dict[dt.date, str], series_id: str = "people"
+) -> tuple[float, float]:
     """Mean of the next seven days: assumed, and as forecast."""
     found = scenario(desk, desk.view(series_id), Scenario(weather=seas), 28, (80,))
     assert found["assumed"]["weather"] == {str(day): sea for day, sea in seas.items()}
@@ -40,7 +42,7 @@ def week(desk: Desk, seas: dict[dt.date, str], series_id: str = "people") -> tup
 
 
 @pytest.mark.parametrize("series_id", ["people", "boats"])
-def test_calm_days_bring_more_than_rough_ones(desk: Desk, series_id: str) -> None:
+def test_calm_days_bring_more_than_rough_ones(desk: IssueLoader, series_id: str) -> None:
     calm, told = week(desk, dict.fromkeys(DAYS[:7], "calm"), series_id)
     mixed, _ = week(desk, dict.fromkeys(DAYS[:7], "mixed"), series_id)
     rough, again = week(desk, dict.fromkeys(DAYS[:7], "rough"), series_id)
@@ -50,7 +52,7 @@ def test_calm_days_bring_more_than_rough_ones(desk: Desk, series_id: str) -> Non
     assert calm > told > rough
 
 
-def test_a_day_beyond_the_forecast_of_the_weather(desk: Desk) -> None:
+def test_a_day_beyond_the_forecast_of_the_weather(desk: IssueLoader) -> None:
     rows = {
         sea: scenario(desk, desk.view("people"), Scenario(weather={DAYS[20]: sea}), 28, (80,))
         for sea in ("calm", "rough")
@@ -69,13 +71,13 @@ def test_days_about_which_nothing_is_assumed_stay_as_they_are(
     context = Context(context.settings.model_copy(update={"horizon": 60}), context.database)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
     refit(context)
-    desk = Desk(context, hand)
+    desk = IssueLoader(context, hand)
     found = scenario(desk, desk.view("people"), Scenario(weather={DAYS[20]: "rough"}), 28, (80,))
     assert found["rows"][:20] == found["forecast"]["rows"][:20]
     assert found["rows"][20] != found["forecast"]["rows"][20]
 
 
-def test_weather_and_level_together(desk: Desk) -> None:
+def test_weather_and_level_together(desk: IssueLoader) -> None:
     view, seas = desk.view("people"), dict.fromkeys(DAYS[:7], "calm")
     plain = scenario(desk, view, Scenario(weather=seas), 28, (80,))
     more = scenario(desk, view, Scenario(level_percent=50, weather=seas), 28, (80,))
@@ -84,13 +86,13 @@ def test_weather_and_level_together(desk: Desk) -> None:
     assert more == scenario(desk, view, Scenario(level_percent=50, weather=seas), 28, (80,))
 
 
-def test_only_days_of_the_horizon(desk: Desk) -> None:
+def test_only_days_of_the_horizon(desk: IssueLoader) -> None:
     for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
         with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
             scenario(desk, desk.view("people"), Scenario(weather={day: "calm"}), 14, (80,))
 
 
-def test_a_model_that_reads_no_weather(desk: Desk) -> None:
+def test_a_model_that_reads_no_weather(desk: IssueLoader) -> None:
     view = desk.view("people", model="climatology")
     with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
         scenario(desk, view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
@@ -99,12 +101,12 @@ def test_a_model_that_reads_no_weather(desk: Desk) -> None:
 def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
     context = skies.reading(filled)
     refit(context)
-    view = Desk(context, Hand(NOON)).view("people")
+    view = IssueLoader(context, Hand(NOON)).view("people")
     with pytest.raises(NotPossible, match=r"no weather \(no forecast of the weather was read yet"):
-        scenario(Desk(context), view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
+        scenario(IssueLoader(context), view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
 
 
-def test_a_fit_that_is_gone_or_broken(desk: Desk) -> None:
+def test_a_fit_that_is_gone_or_broken(desk: IssueLoader) -> None:
     folder = desk.context.settings.fitted_folder / "swell"
     (version,) = folder.glob("2*")
     state: Path = version / "model.json"

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.state import ABOUT_NOW, Facts, State, state_of
+from service.api import key_store
 from service.app import create_app
-from service.context import Context, open_context
-from service.settings import Settings
-from service.store import keys, observations, runs
-from service.store.database import Database, Unavailable
-from service.store.issues import Issue
-from service.store.observations import Figure
-from service.store.runs import Run
+from service.core import run_store
+from service.core.context import Context, open_context
+from service.core.database import Database, Unavailable
+from service.core.run_store import Run
+from service.core.settings import Settings
+from service.data import observation_store
+from service.data.observation_store import Figure
+from service.issues.issue_store import Issue
 from tests.service.support import (
     NOW,
     Hand,
@@ -190,16 +192,16 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
 
 def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "ingest", period, NOW)
+        claimed = run_store.claim(connection, "ingest", period, NOW)
         assert claimed is not None
         if outcome != "running":
-            runs.finish(connection, claimed, outcome, "the reason", detail, NOW)
+            run_store.finish(connection, claimed, outcome, "the reason", detail, NOW)
 
 
 def test_a_source_tried_by_hand_says_nothing_of_the_one_that_is_set(
     context: Context, clock: Hand
 ) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     ran(context, "by hand", "failed", source="csv")
     assert names(desk.view("people").state) == []
     ran(context, "scheduled", "failed", source="figures")
@@ -246,7 +248,7 @@ def test_a_sqlite_file_that_may_not_be_written_is_served(settings: Settings, kin
     """A real server, with the rights of one who may only read."""
     owner, file = open_context(settings), settings.var_dir / "crossings.sqlite"
     with owner.database.writing() as connection:
-        key = keys.create(connection, "reader", "read", NOW)
+        key = key_store.create(connection, "reader", "read", NOW)
     if kind != "folder in use":
         owner.database.close()
     assert file.with_name(f"{file.name}-wal").exists() == (kind == "folder in use")
@@ -274,14 +276,14 @@ def test_a_sqlite_file_that_may_not_be_written_is_served(settings: Settings, kin
 def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clock: Hand) -> None:
     """PostgreSQL as its operator has locked it; a standby says the same of itself."""
     with database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "once", NOW)
+        claimed = run_store.claim(connection, "refit", "once", NOW)
         assert claimed is not None
-        runs.finish(connection, claimed, "done", None, {}, NOW)
+        run_store.finish(connection, claimed, "done", None, {}, NOW)
         name = connection.scalar(sa.text("SELECT current_database()"))
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, claimed.run_id)
     with database.writing() as connection:
         day = Figure("people", dt.date(2025, 12, 31), 1, "test")
-        observations.record(connection, [day], NOW, assume_known=True)
+        observation_store.record(connection, [day], NOW, assume_known=True)
 
     def lock(setting: str) -> None:
         with database.writing() as connection:
@@ -292,7 +294,7 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
     lock("on")
     try:
         locked = open_context(Settings(database_url=url))  # nothing needs to be migrated
-        found = Desk(locked, clock).view("people").state
+        found = IssueLoader(locked, clock).view("people").state
         assert (found.status, names(found)) == ("degraded", ["database_read_only"])
         with pytest.raises(Unavailable, match="read-only"), locked.database.writing() as connection:
             connection.execute(sa.text("DELETE FROM asks"))
@@ -300,14 +302,14 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
     finally:
         lock("off")
     healed = open_context(Settings(database_url=url))
-    assert Desk(healed, clock).view("people").state.status == "fresh"
+    assert IssueLoader(healed, clock).view("people").state.status == "fresh"
     healed.database.close()
 
 
 def test_a_write_that_found_no_room_is_said_until_one_succeeds(
     context: Context, clock: Hand
 ) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     with context.database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     limited = context.database

@@ -3,11 +3,11 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, is_ready, status
 from service.app import create_app
-from service.context import Context
-from service.store import runs
+from service.core import run_store
+from service.core.context import Context
 from tests.service.support import (
     CHAMPION,
     DECLARED,
@@ -23,7 +23,7 @@ PERFORMED = re.compile(r'\bperform\(\s*context,\s*"(\w+)"')
 
 
 def test_all_is_well(context: Context, clock: Hand) -> None:
-    found = status(Desk(context, clock))
+    found = status(IssueLoader(context, clock))
     assert (found["status"], found["reasons"]) == ("fresh", [])
     assert found["now"] == "2026-01-02T12:00:00Z"
     assert [row["series_id"] for row in found["series"]] == ["people", "boats"]
@@ -38,7 +38,7 @@ def test_all_is_well(context: Context, clock: Hand) -> None:
 
 
 def test_old_figures(context: Context) -> None:
-    found = status(Desk(context, Hand(utc(2026, 11, 21, 12))))
+    found = status(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
     assert found["status"] == "stale"
     assert found["series"][0]["figures_age_days"] == 325
     (reason,) = found["reasons"]
@@ -51,9 +51,9 @@ def test_old_figures(context: Context) -> None:
 def differ(context: Context, fallen: dict[str, str]) -> None:
     """A newer issue of each series, whose champion fell for a reason of its own."""
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW)
         assert claimed is not None
-        runs.finish(connection, claimed, "done", None, {}, NOW)
+        run_store.finish(connection, claimed, "done", None, {}, NOW)
     for series_id, why in fallen.items():
         publish(
             context.database,
@@ -68,9 +68,9 @@ def differ(context: Context, fallen: dict[str, str]) -> None:
 
 def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW)
         assert claimed is not None
-        runs.finish(connection, claimed, "done", None, {}, NOW)
+        run_store.finish(connection, claimed, "done", None, {}, NOW)
     publish(
         context.database,
         {"climatology": random_paths("2026-01-01", 30)},
@@ -79,7 +79,7 @@ def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, c
         failures={"hurdle": "did not converge"},
         wanted="hurdle",
     )
-    found = status(Desk(context, clock))
+    found = status(IssueLoader(context, clock))
     models = {m["model"]: m["failure"] for m in found["series"][0]["models"]}
     assert models == {"climatology": None, "hurdle": "did not converge"}
     assert found["status"] == "degraded"
@@ -92,7 +92,7 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
     fallen = {"people": "did not converge", "boats": "took too long"}
     differ(context, fallen)
     clock.now = utc(2027, 2, 1)
-    reasons = status(Desk(context, clock))["reasons"]
+    reasons = status(IssueLoader(context, clock))["reasons"]
     assert [reason["name"] for reason in reasons] == [
         *("figures_old", "scheduler_down", "champion_failed", "champion_failed")
     ]
@@ -105,7 +105,7 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
 
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:
-    desk = Desk(empty, clock)
+    desk = IssueLoader(empty, clock)
     assert not is_ready(desk)
     found = status(desk)
     assert found["status"] == "degraded"
@@ -116,7 +116,7 @@ def test_nothing_yet(empty: Context, clock: Hand) -> None:
 
 
 def test_the_list_of_series(context: Context, clock: Hand) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     assert is_ready(desk)
     people, boats, preventions = catalogue(desk)
     assert (people["series_id"], boats["series_id"]) == ("people", "boats")
@@ -126,8 +126,8 @@ def test_the_list_of_series(context: Context, clock: Hand) -> None:
 
 
 def test_every_job_is_listed(context: Context, clock: Hand) -> None:
-    listed = {job["job"] for job in status(Desk(context, clock))["jobs"]}
-    sources = [file.read_text("utf-8") for file in (ROOT / "service" / "jobs").glob("*.py")]
+    listed = {job["job"] for job in status(IssueLoader(context, clock))["jobs"]}
+    sources = [file.read_text("utf-8") for file in (ROOT / "service").rglob("*.py")]
     performed = {name for text in sources for name in PERFORMED.findall(text)}
     assert "digest" in performed
     # The scheduler's own row says that it lives; repeating is a person's check and no job.

@@ -12,7 +12,7 @@ from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 from service.answers.totals import PERIODS, between, periods
-from service.clock import uk_day
+from service.core.clock import uk_day
 from tests.service.support import random_paths, utc
 
 D = dt.date

@@ -10,11 +10,12 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from forecast.series import ONE_DAY
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotFound
+from service.answers.issue_loader import IssueLoader
 from service.answers.track_record import track_record
-from service.context import Context
-from service.store import runs, track
+from service.core import run_store
+from service.core.context import Context
+from service.issues import issue_score_store
 from tests.service.support import NOW, publish, random_paths
 
 FIRST = dt.date(2025, 6, 1)
@@ -64,7 +65,7 @@ def stored(empty: Context) -> Store:
         known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
         moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
         with empty.database.writing() as connection:
-            claimed = runs.claim(connection, "refit", f"{origin}", NOW)
+            claimed = run_store.claim(connection, "refit", f"{origin}", NOW)
         assert claimed is not None
         start = str(np.datetime64(origin) + ONE_DAY)
         names = [name for name in models if not (name == "climatology" and week < 3)]
@@ -76,9 +77,9 @@ def stored(empty: Context) -> Store:
             champion="pool",
         )
         with empty.database.writing() as connection:
-            for item in track.pending(connection, "people", origin):
+            for item in issue_score_store.pending(connection, "people", origin):
                 scores = content(len(made), models[item.model], known)
-                track.put(connection, item, known, "x", scores, False, NOW)
+                issue_score_store.put(connection, item, known, "x", scores, False, NOW)
                 made[item.model, origin] = known, scores
     return made
 
@@ -99,7 +100,7 @@ def skill(store: Store, reference: str, value: Any) -> float:
 
 
 def measured(context: Context, measure: str) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = track_record(Desk(context), "people")["rows"]
+    rows: list[dict[str, Any]] = track_record(IssueLoader(context), "people")["rows"]
     return next(row for row in rows if row["measure"] == measure)
 
 
@@ -128,7 +129,7 @@ def test_days(empty: Context, stored: Store, lead: int) -> None:
 
 
 def test_skill_is_positive_when_the_reference_scores_worse(empty: Context, stored: Store) -> None:
-    row = track_record(Desk(empty), "people")["rows"][0]
+    row = track_record(IssueLoader(empty), "people")["rows"][0]
     assert row["skill_seasonal_naive"] > 0 > row["skill_climatology"]
 
 
@@ -150,7 +151,7 @@ def test_totals(empty: Context, stored: Store, name: str, days: int) -> None:
 
 
 def test_weeks_the_best_and_the_worst(empty: Context, stored: Store) -> None:
-    answer = track_record(Desk(empty), "people")
+    answer = track_record(IssueLoader(empty), "people")
     weeks = answer["weeks"]
     assert len(weeks) == 11  # the last one is known in part
     ours = [scores["totals"] for (model, _), (_, scores) in stored.items() if model == "pool"]
@@ -175,11 +176,11 @@ def test_the_histogram_counts_days_1_to_7(empty: Context, stored: Store) -> None
     for (model, _), (known, scores) in stored.items():
         for pit in scores["days"]["pit"][: min(7, known)] if model == "pool" else []:
             counts[int(pit * 10)] += 1
-    assert track_record(Desk(empty), "people")["pit_histogram"] == counts
+    assert track_record(IssueLoader(empty), "people")["pit_histogram"] == counts
 
 
 def test_the_window_ends_with_the_last_issue(empty: Context, stored: Store) -> None:
-    answer = track_record(Desk(empty), "people", weeks=4)
+    answer = track_record(IssueLoader(empty), "people", weeks=4)
     last = FIRST + dt.timedelta(weeks=WEEKS - 1)
     assert answer["issues"] == 4
     assert answer["to"] == str(last)
@@ -189,13 +190,13 @@ def test_the_window_ends_with_the_last_issue(empty: Context, stored: Store) -> N
 
 
 def test_a_model_by_name(empty: Context, stored: Store) -> None:
-    named = track_record(Desk(empty), "people", model="climatology")
+    named = track_record(IssueLoader(empty), "people", model="climatology")
     assert named["issues"] == WEEKS - 3
     assert named["rows"][0]["skill_climatology"] == 0.0
 
 
 def test_without_scores_there_are_no_numbers(empty: Context) -> None:
-    answer = track_record(Desk(empty), "people")
+    answer = track_record(IssueLoader(empty), "people")
     assert (answer["issues"], answer["from"], answer["to"], answer["weeks"]) == (0, None, None, [])
     for row in answer["rows"]:
         assert row.pop("n") == 0
@@ -205,10 +206,10 @@ def test_without_scores_there_are_no_numbers(empty: Context) -> None:
 
 def test_what_cannot_be_asked(empty: Context) -> None:
     with pytest.raises(BadQuestion, match="window: expected a whole number from 1 to 520, found 0"):
-        track_record(Desk(empty), "people", weeks=0)
+        track_record(IssueLoader(empty), "people", weeks=0)
     with pytest.raises(BadQuestion, match="window: .* found 521"):
-        track_record(Desk(empty), "people", weeks=521)
+        track_record(IssueLoader(empty), "people", weeks=521)
     with pytest.raises(BadQuestion, match="kind: expected one of live, hindcast, found guess"):
-        track_record(Desk(empty), "people", kind="guess")
+        track_record(IssueLoader(empty), "people", kind="guess")
     with pytest.raises(NotFound):
-        track_record(Desk(empty), "camels")
+        track_record(IssueLoader(empty), "camels")

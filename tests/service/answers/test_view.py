@@ -5,19 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from service.answers.desk import Desk
 from service.answers.errors import BadQuestion, NotPossible
+from service.answers.issue_loader import IssueLoader
 from service.answers.view import day_of
-from service.context import Context
+from service.core.context import Context
 from tests.service.support import NOW, Hand, utc
 
 D = dt.date
 
 
 def test_it_begins_today_and_never_on_a_day_that_has_a_figure(context: Context) -> None:
-    view = Desk(context, Hand(NOW)).view("people")
+    view = IssueLoader(context, Hand(NOW)).view("people")
     assert view.today == view.first == view.ahead.first == D(2026, 1, 2)
-    early = Desk(context, Hand(utc(2025, 12, 20))).view("people")
+    early = IssueLoader(context, Hand(utc(2025, 12, 20))).view("people")
     assert early.today == D(2026, 1, 1)
 
 
@@ -33,13 +33,13 @@ def test_it_begins_today_and_never_on_a_day_that_has_a_figure(context: Context) 
 def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
     context: Context, as_of: D | dt.datetime, day: D
 ) -> None:
-    issue = Desk(context, Hand(NOW)).view("people").issue
+    issue = IssueLoader(context, Hand(NOW)).view("people").issue
     moment = as_of if isinstance(as_of, dt.datetime) else dt.datetime.combine(as_of, dt.time(20))
     assert day_of(issue, as_of, moment.replace(tzinfo=dt.UTC)) == day
 
 
 def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
-    desk = Desk(context, Hand(NOW))
+    desk = IssueLoader(context, Hand(NOW))
     last: D = desk.view("people").paths.end.item()
     assert desk.view("people", first=last).ahead.most == 1
     with pytest.raises(BadQuestion, match=f"{last}, the last that can be answered"):
@@ -50,7 +50,7 @@ def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
 
 
 def test_a_day_that_is_over_makes_it_past(context: Context) -> None:
-    desk = Desk(context, Hand(NOW))
+    desk = IssueLoader(context, Hand(NOW))
     latest = desk.view("people")
     assert not latest.is_past
     assert desk.view("people", latest.issue.issue_id).is_past

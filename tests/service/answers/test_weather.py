@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import IssueLoader
 from service.answers.weather import coming, used
-from service.context import Context
-from service.jobs import refit as module
-from service.jobs.refit import refit
-from service.sources.weather import ATTRIBUTION
-from service.store import weather
+from service.core.context import Context
+from service.data import weather_store
+from service.data.daily_weather import ATTRIBUTION
+from service.issues import refit as module
+from service.issues.refit import refit
 from tests.service import skies
 from tests.service.support import Hand, utc
 
@@ -31,7 +31,7 @@ def test_the_coming_days_and_what_the_issue_made_of_them(filled: Context, hand: 
     context = skies.reading(filled)
     skies.tell(context.database, SEEN, [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     refit(context)
-    desk = Desk(context, hand)
+    desk = IssueLoader(context, hand)
     found = coming(desk, desk.view("people"))
     assert found is not None
     assert (found["read_at"], found["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
@@ -64,7 +64,7 @@ def test_weather_that_is_read_and_not_used(filled: Context, hand: Hand) -> None:
     context = skies.reading(filled)
     skies.tell(context.database, SEEN, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
-    desk = Desk(context, hand)
+    desk = IssueLoader(context, hand)
     found = coming(desk, desk.view("people"))
     assert found is not None
     assert found["used"]["status"] == "missing"
@@ -79,10 +79,10 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     refit(context)
     hand.now = SEEN + dt.timedelta(hours=37)
     with context.database.writing() as connection:
-        told = weather.newest(connection, "forecast")
+        told = weather_store.newest(connection, "forecast")
         assert told is not None
-        assert not weather.put(connection, replace(told, seen_at=hand.now))
-    desk = Desk(context, hand)
+        assert not weather_store.put(connection, replace(told, seen_at=hand.now))
+    desk = IssueLoader(context, hand)
     (detail,) = [r.detail for r in desk.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (
         "what is known of the weather to come was last new at 2026-01-01T05:00:00Z, "
@@ -92,7 +92,7 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
 
 
 def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:
-    desk = Desk(context, clock)
+    desk = IssueLoader(context, clock)
     view = desk.view("people")
     skies.tell(context.database, clock.now, [0.5] * 7)
     assert coming(desk, view) is None
@@ -104,7 +104,7 @@ def test_weather_that_is_read_and_not_used_degrades(filled: Context, hand: Hand)
     context = skies.reading(filled)
     skies.tell(context.database, SEEN, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
-    state = Desk(context, hand).view("people").state
+    state = IssueLoader(context, hand).view("people").state
     assert [reason.name for reason in state.reasons] == ["weather_missing"]
     assert state.reasons[0].detail.startswith(
         "the newest forecast was made without the weather: 365 days of weather up to 2025-12-31 are"
@@ -112,4 +112,4 @@ def test_weather_that_is_read_and_not_used_degrades(filled: Context, hand: Hand)
     skies.tell(context.database, hand.now, [0.5] * 7)
     hand.now += dt.timedelta(minutes=1)
     refit(context)
-    assert Desk(context, hand).view("people").state.reasons == ()
+    assert IssueLoader(context, hand).view("people").state.reasons == ()

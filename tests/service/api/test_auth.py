@@ -12,13 +12,13 @@ import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
-from service.answers.desk import Desk
+from service.answers.issue_loader import IssueLoader
 from service.api import auth as module
+from service.api import key_store
 from service.api.auth import OPEN, OPERATE
 from service.app import create_app
-from service.context import Context, open_context
-from service.settings import Settings
-from service.store import keys
+from service.core.context import Context, open_context
+from service.core.settings import Settings
 from tests.service.support import NOW, Hand, sql_counted
 from tests.support.away import Away
 
@@ -38,7 +38,7 @@ def closed(context: Context, clock: Hand) -> FlaskClient:
 
 def make(context: Context, scope: str = "read", expires: dt.datetime | None = None) -> str:
     with context.database.writing() as connection:
-        return keys.create(connection, f"{scope} {expires}", scope, NOW, expires)
+        return key_store.create(connection, f"{scope} {expires}", scope, NOW, expires)
 
 
 def bearer(key: str) -> dict[str, str]:
@@ -102,7 +102,7 @@ def test_a_revoked_or_expired_key_is_refused_at_once_and_not_logged(
     for key in (lasting, short):
         assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
     with context.database.writing() as connection:
-        assert keys.revoke(connection, "read None", NOW)
+        assert key_store.revoke(connection, "read None", NOW)
     clock.now = ends
     with caplog.at_level(logging.DEBUG):
         for key, state in ((lasting, "revoked"), (short, "expired")):
@@ -140,7 +140,7 @@ def test_use_is_recorded_without_a_write_for_each_request(
             assert closed.get(FORECAST, headers=bearer(key)).status_code == 200
     assert sum(text.startswith("UPDATE keys") for text in statements) == 1
     with context.database.reading() as connection:
-        (listed,) = keys.listing(connection)
+        (listed,) = key_store.listing(connection)
     assert listed.last_used_at == NOW
 
 
@@ -149,7 +149,7 @@ def test_only_a_hash_is_stored(context: Context) -> None:
     with context.database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT * FROM keys").all()
     assert key[-43:] not in str(rows)
-    assert "secret" not in str(keys.Key.__dataclass_fields__)
+    assert "secret" not in str(key_store.Key.__dataclass_fields__)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_a_key_seen_lately_is_believed_while_the_database_is_away(
 
     assert [ask(key) for key in (lasting, short, revoked)] == [200] * 3
     with far.database.writing() as connection:
-        assert keys.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
+        assert key_store.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
     assert ask(revoked) == 401, "at once while the database answers"
     away.go()
     assert "store_up 0.0" in web.get("/metrics", headers=bearer(lasting)).text
@@ -200,9 +200,9 @@ def test_no_more_keys_are_believed_than_are_kept(
     context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_BELIEVED", 2)
-    seen, desk = module._Seen(), Desk(context, clock)
+    seen, desk = module._Seen(), IssueLoader(context, clock)
     with context.database.writing() as connection:
-        made = [keys.create(connection, f"{n}", "read", NOW) for n in range(3)]
+        made = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
     found = [seen.look_up(desk, key) for key in made]
     assert [seen.lately(key) for key in made] == [None, *found[1:]]
     assert made[2] not in str(vars(seen))

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from service.answers.wording import FILTERS
 from service.app import create_app
-from service.context import Context
+from service.core.context import Context
 from tests.service.support import Hand
 
 FORECAST = "/v1/series/people/forecast"

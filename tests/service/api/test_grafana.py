@@ -19,7 +19,7 @@ import yaml
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.support import ROOT, serving
 from tests.support.provisioning import Alerting, Dashboards, Sources
 from tests.support.waiting import PROCESS

@@ -3,7 +3,7 @@ from __future__ import annotations
 from flask.testing import FlaskClient
 
 from service.app import create_app
-from service.context import Context
+from service.core.context import Context
 from tests.service.support import Hand, utc
 
 

@@ -3,17 +3,18 @@ from __future__ import annotations
 import pytest
 from flask.testing import FlaskClient
 
-from service.context import Context
-from service.jobs import asked
-from service.jobs.record import JobError, Outcome
-from service.store import keys, requests
+from service.api import key_store
+from service.core import request_store
+from service.core.context import Context
+from service.core.job_runner import JobError, Outcome
+from service.scheduler import request_worker
 from tests.service.support import NOW
 
 
 @pytest.fixture
 def operate(context: Context) -> dict[str, str]:
     with context.database.writing() as connection:
-        key = keys.create(connection, "desk", "operate", NOW)
+        key = key_store.create(connection, "desk", "operate", NOW)
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -35,13 +36,13 @@ def test_a_request_is_left_claimed_and_its_state_told(
         seen.append(client.get(place, headers=operate).json["outcome"])
         return Outcome("done", "all well")
 
-    monkeypatch.setitem(asked._WORK, "ingest", work)
-    asked.take(context, requests.JOBS)
+    monkeypatch.setitem(request_worker._WORK, "ingest", work)
+    request_worker.take(context, request_store.JOBS)
     state = client.get(place, headers=operate).json
     assert seen == ["running"]
     assert (state["outcome"], state["reason"]) == ("done", "all well")
     assert state["finished_at"] is not None
-    asked.take(context, requests.JOBS)  # nothing waits
+    request_worker.take(context, request_store.JOBS)  # nothing waits
     assert seen == ["running"]
 
 
@@ -54,26 +55,26 @@ def test_a_failure_is_in_its_row(
     def work(context: Context, period: str) -> Outcome:
         raise JobError("no figures")
 
-    monkeypatch.setitem(asked._WORK, "refit", work)
+    monkeypatch.setitem(request_worker._WORK, "refit", work)
     place = client.post("/v1/jobs/refit", headers=operate).headers["Location"]
-    asked.take(context, requests.JOBS)
+    request_worker.take(context, request_store.JOBS)
     state = client.get(place, headers=operate).json
     assert (state["outcome"], state["reason"]) == ("failed", "no figures")
 
 
 def test_every_job_that_can_be_asked_for_can_be_done() -> None:
-    assert set(asked._WORK) == set(requests.JOBS)
+    assert set(request_worker._WORK) == set(request_store.JOBS)
 
 
 def test_work_wants_a_key_that_may_operate(client: FlaskClient, context: Context) -> None:
     with context.database.writing() as connection:
-        key = keys.create(connection, "reader", "read", NOW)
+        key = key_store.create(connection, "reader", "read", NOW)
     reading = {"Authorization": f"Bearer {key}"}
     for method, path in (("POST", "/v1/jobs/refit"), ("GET", "/v1/jobs/requests/1")):
         assert client.open(path, method=method).status_code == 401
         assert client.open(path, method=method, headers=reading).status_code == 403
     with context.database.reading() as connection:
-        assert requests.find(connection, 1) is None
+        assert request_store.find(connection, 1) is None
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/requests/99", "/v1/jobs/requests/99999999999999999999"])

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from service.api import key_store
 from service.api import limits as module
 from service.api.counts import Counts
 from service.api.limits import require_store
 from service.app import create_app
-from service.context import Context
-from service.settings import Settings, SettingsError
-from service.store import keys
+from service.core.context import Context
+from service.core.settings import Settings, SettingsError
 from tests.service.support import NOW, Hand, sql_counted
 
 FORECAST = "/v1/series/people/forecast"
@@ -46,8 +46,8 @@ def test_a_key_is_counted_by_itself_and_guesses_by_their_address(
     few: FlaskClient, context: Context
 ) -> None:
     with context.database.writing() as connection:
-        key = keys.create(connection, "one", "read", NOW)
-        late = keys.create(connection, "two", "read", NOW)
+        key = key_store.create(connection, "one", "read", NOW)
+        late = key_store.create(connection, "two", "read", NOW)
     mine, unseen = ({"Authorization": f"Bearer {each}"} for each in (key, late))
     guess = {"Authorization": f"Bearer crossings_0123456789_{'a' * 43}"}
     assert few.get(FORECAST, headers=mine).status_code == 200

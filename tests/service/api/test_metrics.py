@@ -17,15 +17,16 @@ import yaml
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from service.answers.vitals import JOBS
+from service.answers.service_metrics import JOBS
+from service.api import key_store
 from service.app import create_app
-from service.context import Context
-from service.jobs.schedule import schedule
-from service.jobs.score import score
-from service.settings import Settings
-from service.store import keys, runs
-from service.store.database import connect
-from service.store.locks import SCHEDULER
+from service.core import run_store
+from service.core.context import Context
+from service.core.database import connect
+from service.core.locks import SCHEDULER
+from service.core.settings import Settings
+from service.issues.score import score
+from service.scheduler.schedule import schedule
 from tests.service.support import (
     NOW,
     ROOT,
@@ -71,9 +72,9 @@ def value(found: Scrape, name: str, **labels: str) -> float | None:
 def scored(context: Context) -> Context:
     """With an issue of the past that has been scored."""
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
+        claimed = run_store.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
         assert claimed is not None
-        runs.finish(connection, claimed, "failed", "for the test", {}, utc(2025, 11, 1, 13))
+        run_store.finish(connection, claimed, "failed", "for the test", {}, utc(2025, 11, 1, 13))
     for series_id in ("people", "boats"):
         paths = {"climatology": random_paths("2025-11-01", 30)}
         publish(context.database, paths, claimed.run_id, utc(2025, 11, 1, 12), series_id)
@@ -167,7 +168,7 @@ def test_those_refused_for_want_of_a_key_are_counted_too(context: Context, clock
     assert client.get("/metrics").status_code == 401
     assert client.get(FORECAST).status_code == 401
     with context.database.writing() as connection:
-        key = keys.create(connection, "prometheus", "read", NOW)
+        key = key_store.create(connection, "prometheus", "read", NOW)
     answer = client.get("/metrics", headers={"Authorization": f"Bearer {key}"})
     assert answer.status_code == 200
     assert 'route="/metrics",status="401"} 1.0' in answer.text
@@ -198,7 +199,7 @@ def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
         "smtp_host": "mail",
     }
     named = {item.name for item in schedule(Settings(**all_on)) if item.is_recorded}
-    for text in (path.read_text("utf-8") for path in (ROOT / "service" / "jobs").glob("*.py")):
+    for text in (path.read_text("utf-8") for path in (ROOT / "service").rglob("*.py")):
         named |= set(re.findall(r'perform\(\s*context,\s*"([a-z-]+)"', text))
     assert {"ingest", "refit", "renew", "prune"} <= named | {"ingest"} <= set(JOBS)
     for job in JOBS:

@@ -6,9 +6,10 @@ import json
 import pytest
 from flask.testing import FlaskClient
 
-from service.context import Context
-from service.store import observations, runs
-from service.store.observations import Figure
+from service.core import run_store
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
 from tests.service.support import NOW, Hand, publish, random_paths, utc
 
 FORECAST = "/v1/series/people/forecast"
@@ -57,9 +58,9 @@ def test_a_job_that_failed_changes_the_tag(
 ) -> None:
     has = tag(client, FORECAST, accept)
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW)
         assert claimed is not None
-        runs.finish(connection, claimed, "failed", "no model stands", {}, NOW)
+        run_store.finish(connection, claimed, "failed", "no model stands", {}, NOW)
     answer = client.get(FORECAST, headers={"If-None-Match": has, "Accept": accept})
     assert answer.status_code == 200
     assert answer.headers["X-Crossings-Status"] == "degraded"
@@ -68,7 +69,7 @@ def test_a_job_that_failed_changes_the_tag(
 def test_a_new_issue_changes_the_tag(client: FlaskClient, context: Context) -> None:
     has = tag(client, FORECAST)
     with context.database.writing() as connection:
-        claimed = runs.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW)
     assert claimed is not None
     same = random_paths("2026-01-01", 40)
     publish(context.database, {"climatology": same}, claimed.run_id, NOW + dt.timedelta(days=365))
@@ -80,7 +81,7 @@ def test_a_revision_changes_the_tag_of_the_figures(client: FlaskClient, context:
     has = tag(client, path)
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2025, 12, 30), 7, "test")
-        observations.record(connection, [figure], NOW)
+        observation_store.record(connection, [figure], NOW)
     assert client.get(path, headers={"If-None-Match": has}).status_code == 200
 
 

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from openapi_spec_validator.validation import OpenAPIV31SpecValidator
 
 from service.app import create_app
-from service.context import Context
+from service.core.context import Context
 from tests.service.support import Hand
 
 ANSWERS = [
@@ -77,7 +77,7 @@ def test_routes_and_paths_agree(app: Flask, document: dict[str, Any]) -> None:
         for rule in app.url_map.iter_rules()
         # Pages for people, and metrics, which are text, are not part of the interface.
         if rule.endpoint not in ("openapi.spec", "metrics.metrics")
-        if rule.endpoint.partition(".")[0] not in ("dashboard", "docs", "grafana", "subscriptions")
+        if rule.endpoint.partition(".")[0] not in ("page", "docs", "grafana", "subscriptions")
     }
     assert routes == set(document["paths"])
 

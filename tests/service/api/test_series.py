@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from service.context import Context
-from service.store import issues
+from service.core.context import Context
+from service.issues import issue_store
 from tests.service.support import Hand, sql_counted, utc
 
 PEOPLE = "/v1/series/people"
@@ -55,9 +55,9 @@ def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context:
     rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
     (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
     with context.database.reading() as connection:
-        issue = issues.latest(connection, "people")
+        issue = issue_store.latest(connection, "people")
         assert issue is not None
-        paths = issues.paths(connection, issue, "calibrated_pool")
+        paths = issue_store.paths(connection, issue, "calibrated_pool")
     assert paths is not None
     for ahead, row in enumerate(rows, start=1):
         day = sorted(paths.values[:, ahead].tolist())

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, environment, serving
 
 ASK = """
 import sys
 {before}
-from service import settings
+from service.core import settings
 from service.app import create_app
-from service.context import open_context
+from service.core.context import open_context
 client = create_app(open_context(settings.load())).test_client()
 assert client.get("/v1/status").status_code == 200
 print(sorted(name for name, module in sys.modules.items() if module and "opentelemetry" in name))
@@ -42,9 +42,10 @@ def test_nothing_is_loaded_unless_it_is_wanted(settings: Settings) -> None:
 def test_without_the_extra_it_works_and_says_so_when_it_is_wanted(settings: Settings) -> None:
     missing = "sys.modules['opentelemetry'] = None"
     assert ask(settings, missing).returncode == 0
-    start = "from service import settings, server; server.serve(settings.load())"
+    imports = "from service import server\nfrom service.core import settings"
+    start = f"{imports}\nserver.serve(settings.load())"
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; {missing}; {start}"],
+        [sys.executable, "-c", f"import sys\n{missing}\n{start}"],
         env=as_environment(settings) | environment(tracing="otlp"),
         cwd=ROOT,
         capture_output=True,

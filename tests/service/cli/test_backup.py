@@ -4,9 +4,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from service.context import Context
-from service.settings import Settings
-from service.store import runs
+from service.core import run_store
+from service.core.context import Context
+from service.core.settings import Settings
 from tests.service.support import NOW, ROOT, Crossings, as_environment, bind, command
 
 
@@ -59,7 +59,7 @@ def test_declarations_in_a_read_only_folder(context: Context, tmp_path: Path) ->
             stream.write(more)
         mine.mkdir()
         with context.database.writing() as connection:
-            runs.claim(connection, "later", "x", NOW)
+            run_store.claim(connection, "later", "x", NOW)
         models.chmod(0o500)
         try:
             done = subprocess.run(
@@ -74,7 +74,7 @@ def test_declarations_in_a_read_only_folder(context: Context, tmp_path: Path) ->
             models.chmod(0o700)
         assert done.returncode == status, done.stderr
         with context.database.reading() as connection:
-            assert len(runs.recent(connection, "later")) == status, "restored, or untouched"
+            assert len(run_store.recent(connection, "later")) == status, "restored, or untouched"
         assert mine.exists() == bool(status)
     said = done.stderr.splitlines()[-1]
     assert said == f"Error: {sarimax} cannot be written (Permission denied): nothing is restored"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from service import secrecy
 from service.cli.config import config
-from service.secrecy import variable
-from service.settings import Settings
+from service.core import secrets
+from service.core.secrets import variable
+from service.core.settings import Settings
 from tests.service.support import Crossings
 
 
@@ -36,7 +36,7 @@ def test_every_setting_is_shown_with_where_it_comes_from(crossings: Crossings) -
 def test_a_file_is_named_as_where_a_secret_comes_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(secrecy, "FOLDER", tmp_path)
+    monkeypatch.setattr(secrets, "FOLDER", tmp_path)
     (tmp_path / "crossings_smtp_password").write_text("hush-hush")
     done = CliRunner().invoke(config, ["--format", "json"], obj=Settings())
     found = json.loads(done.stdout)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 
-from service.settings import Settings
+from service.core.settings import Settings
 from tests.service.support import Crossings
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from service.api.key_store import SCOPES
+from service.cli.keys import keys
 from tests.service.support import Crossings
 
 
@@ -42,3 +44,8 @@ def test_a_name_is_shown_as_it_is(crossings: Crossings) -> None:
         listed = crossings("keys", "list")
         assert listed.returncode == 0, listed.stderr
         assert name in listed.stdout
+
+
+def test_the_scopes_offered_are_those_of_the_store() -> None:
+    scope = next(param for param in keys.commands["create"].params if param.name == "scope")
+    assert tuple(scope.to_info_dict()["type"]["choices"]) == SCOPES

@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli.main import group
-from service.context import Context
-from service.digest import chart
+from service.core.context import Context
+from service.mail import chart
 from tests.service.mailbox import Mailbox, join
 from tests.service.support import Crossings
 
@@ -18,8 +18,8 @@ from tests.service.support import Crossings
 @pytest.fixture
 def run(mailing: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command in this process, with the settings of `mailing`."""
-    monkeypatch.setattr("service.settings.load", lambda: mailing.settings)
-    monkeypatch.setattr("service.logs.configure", lambda *_: None)
+    monkeypatch.setattr("service.core.settings.load", lambda: mailing.settings)
+    monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
     monkeypatch.setattr(chart, "draw", lambda _: chart.Charts(b"light", b"dark"))
 
     def call(*arguments: str, stdin: str | None = None) -> Result:

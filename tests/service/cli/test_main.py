@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.service.support import ROOT, Crossings, command, environment
+from service.core.settings import Settings
+from tests.service.support import ROOT, Crossings, as_environment, command, environment
 from tests.support.waiting import PROCESS
 
 # The package offers the function of the same name.
@@ -42,7 +44,7 @@ def test_settings_that_do_not_hold_are_status_2(crossings: Crossings) -> None:
 
 
 def test_a_reader_that_has_seen_enough(tmp_path: object) -> None:
-    file = ROOT / "service" / "sources" / "figures.csv"
+    file = ROOT / "service" / "data" / "figures.csv"
     arguments = ("forecast", "--data", str(file), "--model", "climatology", "--horizon", "400")
     piped = subprocess.run(
         ["sh", "-c", 'exec "$@" --format csv --paths 10 | head -1', "sh", *command(*arguments)],
@@ -82,20 +84,65 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
         assert command.get_short_help_str(300) == text
 
 
-def test_help_loads_no_command() -> None:
-    """The libraries take seconds to import, and the list of commands needs none of them."""
+WALK = """
+import contextlib, io, json, sys
+import click
+from service.cli.main import group
+
+def walk(command, words):
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        group.main([*words, "--help"], "crossings", standalone_mode=False)
+    packages = sorted({name.partition(".")[0] for name in sys.modules})
+    print(json.dumps([words, said.getvalue(), packages]))
+    if isinstance(command, click.Group):
+        for name in command.list_commands(None):
+            walk(command.get_command(None, name), [*words, name])
+
+walk(group, [])
+"""
+HEAVY = {
+    *("alembic", "apiflask", "apscheduler", "cmdstanpy", "flask", "forecast", "granian", "httpx"),
+    *("jinja2", "matplotlib", "numpy", "pandas", "prophet", "pydantic", "pydantic_settings"),
+    *("rich", "scipy", "sklearn", "sqlalchemy", "statsmodels"),
+}
+
+
+def test_the_help_of_no_command_loads_a_library() -> None:
+    """They take seconds to import, and no help needs them: what runs a command imports them."""
+    done = subprocess.run(
+        [sys.executable, "-c", WALK],
+        cwd=ROOT,
+        env=environment(port="x"),
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert done.returncode == 0, done.stderr
+    helps = [json.loads(line) for line in done.stdout.splitlines()]
+    assert {tuple(words) for words, _, _ in helps} >= {(), ("keys", "create"), *zip(main._COMMANDS)}
+    for words, text, packages in helps:
+        assert text.startswith(" ".join(["Usage: crossings", *words])), words
+        assert "click" in packages
+        assert not (loaded := sorted(HEAVY & set(packages))), f"{words} loads {loaded}"
+
+
+@pytest.mark.parametrize("name", ["status", "doctor"])
+def test_a_look_at_the_service_loads_no_fitting_library(name: str, settings: Settings) -> None:
     script = (
-        "import sys\n"
-        "from service.cli import main\n"
-        "sys.argv = ['crossings', '--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+        "import sys\nfrom service.cli.main import group\n"
+        f"group.main(['{name}'], standalone_mode=False)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=PROCESS
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env=as_environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
     )
-    assert "Commands:" in done.stdout
-    loaded = set(done.stderr.split())
-    assert "click" in loaded
-    heavy = {"numpy", "pandas", "scipy", "statsmodels", "prophet", "matplotlib", "forecast"}
-    assert not loaded & (heavy | {"sqlalchemy", "flask", "pydantic", "rich", "httpx"})
+    assert "calibrated_pool" in done.stdout, done.stderr
+    packages = set(done.stdout.splitlines()[-1].split())
+    assert "sqlalchemy" in packages
+    assert not packages & {"cmdstanpy", "matplotlib", "pandas", "prophet", "scipy", "statsmodels"}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.service.support import ROOT, Crossings
 
-FIGURES = str(ROOT / "service" / "sources" / "figures.csv")
+FIGURES = str(ROOT / "service" / "data" / "figures.csv")
 QUICK = ("--model", "climatology", "--paths", "200")
 
 

@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from service.cli import run as run_module
-from service.clock import uk_day, utc_now
-from service.context import Context
-from service.jobs import weather as weather_module
-from service.store import runs
+from service.core import run_store
+from service.core.clock import uk_day, utc_now
+from service.core.context import Context
+from service.data import ingest_weather as weather_module
 from tests.service.support import ROOT, Crossings, command, environment, quick_models
 from tests.support.sites import Sites, forecast_weather
 from tests.support.waiting import BOUND, wait_until
@@ -218,7 +218,7 @@ def test_a_scheduler_at_work_ends_at_once(start: Start, filled: Context, tmp_pat
 
 def latest(context: Context, job: str) -> Any:
     with context.database.reading() as connection:
-        return runs.latest(connection, job)
+        return run_store.latest(connection, job)
 
 
 def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context) -> None:

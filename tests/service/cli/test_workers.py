@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from forecast import backtest
-from forecast.backtest import Mapper, OriginScore, Outcome, Protocol, Work
+from forecast.backtest import BacktestConfig, Mapper, OriginScore, Outcome, Work
 from forecast.forecasters.base import Forecaster
 from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
@@ -29,7 +29,7 @@ from service.cli.workers import WorkersError, on_cluster, on_processes
 
 ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is under way for a while, and can be caught at it.
-SLOW = Protocol("2024-01-01", "2024-02-15", every=14, horizon=28, paths=10_000, seed=3)
+SLOW = BacktestConfig("2024-01-01", "2024-02-15", every=14, horizon=28, paths=10_000, seed=3)
 MODELS: dict[str, Forecaster] = {"hurdle": Hurdle(), "climatology": Climatology()}
 
 
@@ -60,11 +60,11 @@ def work(figures: dict[str, DailySeries]) -> Work:
 
 @pytest.fixture(scope="module")
 def here(work: Work) -> Any:
-    return backtest.run(work.models, work.figures, work.protocol)
+    return backtest.rolling_origin(work.models, work.figures, work.protocol)
 
 
 def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
-    return backtest.run(work.models, work.figures, work.protocol, progress, mapper)
+    return backtest.rolling_origin(work.models, work.figures, work.protocol, progress, mapper)
 
 
 @pytest.mark.parametrize("count", [2, 3])
@@ -75,12 +75,12 @@ def test_processes_change_nothing(work: Work, here: Any, count: int) -> None:
 
 
 def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeries]) -> None:
-    early = Protocol("2018-02-01", "2018-04-01", every=14, horizon=7, paths=20)
+    early = BacktestConfig("2018-02-01", "2018-04-01", every=14, horizon=7, paths=20)
     people = {"people": figures["people"]}
     scores, declined = run(Work(MODELS, people, early), on_processes(2))
     assert len(scores["climatology"]) == 3
     assert declined["climatology"][0] == "2018-02-01: climatology needs at least 60 days, found 32"
-    assert same_runs((scores, declined), backtest.run(MODELS, people, early))
+    assert same_runs((scores, declined), backtest.rolling_origin(MODELS, people, early))
 
 
 def test_the_figures_are_sent_once_to_each_process(
@@ -140,7 +140,7 @@ def deadly(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     import deadly_model  # type: ignore[import-not-found]
 
-    protocol = Protocol("2024-01-01", "2024-01-01", paths=20)
+    protocol = BacktestConfig("2024-01-01", "2024-01-01", paths=20)
     return Work({"deadly": deadly_model.Deadly()}, figures, protocol)
 
 
@@ -198,7 +198,7 @@ def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.Mon
 
 
 def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -> None:
-    data = ROOT / "service" / "sources" / "figures.csv"
+    data = ROOT / "service" / "data" / "figures.csv"
     command = [sys.executable, "-m", "service.cli", "backtest", "--data", str(data)]
     command += ["--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology"]
 
@@ -220,7 +220,7 @@ def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -
 
 def test_the_command_refuses_two_kinds_of_workers() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
         + ["--first", "2024-01-01", "--last", "2024-02-01", "--workers", "2", "--dask", "tcp://x"],
         cwd=ROOT,
         capture_output=True,
@@ -231,7 +231,7 @@ def test_the_command_refuses_two_kinds_of_workers() -> None:
 
 def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
     running = subprocess.Popen(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/sources/figures.csv"]
+        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
         + ["--first", "2020-01-01", "--last", "2025-12-01", "--every", "1", "--models", "hurdle"]
         + ["--workers", "2"],
         cwd=ROOT,

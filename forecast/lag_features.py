@@ -1,0 +1,139 @@
+"""The recent past as numbers: levels, shares of days with arrivals, the last days.
+
+One recursion serves the history, over days at once, and the simulation, over paths at once, so
+that a model sees in its paths exactly what it saw when it was fitted.
+"""
+
+from __future__ import annotations
+
+__all__ = ["Memory", "MemoryState", "level_of", "winsorise"]
+
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+_FEWEST_BUSY_DAYS = 10
+_TAMED = 3.0
+
+
+def level_of(values: Array, half_life_days: float) -> Array:
+    """Exponentially weighted mean up to and including each day, shape (n_days,).
+
+    Divided by the weight that the days so far have, so that the first days count fully.
+    """
+    keep = 0.5 ** (1.0 / half_life_days)
+    # scipy's lfilter gives the same bits, and takes half a second to import.
+    new = ((1.0 - keep) * values).tolist()
+    total = np.array(list(accumulate(new, lambda before, value: keep * before + value)))
+    return np.asarray(total / (1.0 - keep ** np.arange(1, len(values) + 1)))
+
+
+def winsorise(counts: Array, window_days: int) -> Array:
+    """Counts held below three times the 95 % quantile of the busy days of the window.
+
+    One enormous day, a slip in the figures or the landing of a ship, then neither moves the level
+    for months nor comes back in every path. Shape (n_days,) in and out.
+    """
+    lately = counts[-window_days:]
+    busy = lately[lately > 0]
+    if len(busy) < _FEWEST_BUSY_DAYS:
+        return counts
+    return np.minimum(counts, _TAMED * np.quantile(busy, 0.95))
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Which memories are kept.
+
+    Attributes
+    ----------
+    level_half_lives : tuple of float
+        Days; exponentially weighted means of the counts.
+    share_half_lives : tuple of float
+        Days; exponentially weighted shares of days with arrivals.
+    lags : int
+        How many single days are remembered, 1 or more.
+    """
+
+    level_half_lives: tuple[float, ...] = (20.0,)
+    share_half_lives: tuple[float, ...] = (3.0, 10.0)
+    lags: int = 3
+
+    @property
+    def n_means(self) -> int:
+        """Number of levels and shares."""
+        return len(self.level_half_lives) + len(self.share_half_lives)
+
+    @property
+    def width(self) -> int:
+        """Number of features: log levels, shares, any on each lag, log count on each lag."""
+        return self.n_means + 2 * self.lags
+
+    def states(self, counts: Array) -> Array:
+        """What goes on from each day of `counts` (n_days,), shape (n_means + lags, n_days).
+
+        Levels, shares, last counts; the days before the first count as days without arrivals.
+        """
+        n, busy = len(counts), (counts > 0).astype(np.float64)
+        rows = [level_of(counts, days) for days in self.level_half_lives]
+        rows += [level_of(busy, days) for days in self.share_half_lives]
+        rows += [np.concatenate([np.zeros(k), counts[: n - k]]) for k in range(self.lags)]
+        return np.stack(rows)
+
+    def features(self, states: Array) -> Array:
+        """Features known at the end of each day of `states`, shape (n_days, width)."""
+        levels, means = len(self.level_half_lives), self.n_means
+        lags = states[means:]
+        return np.vstack(
+            [np.log1p(states[:levels]), states[levels:means], lags > 0, np.log1p(lags)]
+        ).T.copy()
+
+
+class MemoryState:
+    """The same features carried along many paths, a day at a time.
+
+    Parameters
+    ----------
+    state : ndarray, shape (n_means + lags,) or (n_means + lags, n_paths)
+        Of one day of `Memory.states` for all paths, or of one for each.
+    """
+
+    def __init__(self, memory: Memory, state: Array, n_paths: int) -> None:
+        means, lags = memory.n_means, memory.lags
+        self._levels, self._means, self._lags = len(memory.level_half_lives), means, lags
+        half_lives = np.array(memory.level_half_lives + memory.share_half_lives)
+        self._keep = 0.5 ** (1.0 / half_lives)[:, None]  # (n_means, 1)
+        begin = state[:, None] if state.ndim == 1 else state
+        begin = np.broadcast_to(begin, (means + lags, n_paths))
+        self._mean = begin[:means].copy()  # (n_means, n_paths)
+        self._features = np.empty((memory.width, n_paths))
+        self._features[means : means + lags] = begin[means:] > 0
+        self._features[means + lags :] = np.log1p(begin[means:])
+
+    def features(self, low: Array, high: Array) -> Array:
+        """Features before the next day, (width, n_paths); log levels held within the bounds."""
+        found, levels = self._features, self._levels
+        found[:levels] = np.clip(np.log1p(self._mean[:levels]), low[:, None], high[:, None])
+        found[levels : self._means] = self._mean[levels:]
+        return found
+
+    @property
+    def busy_yesterday(self) -> Array:
+        """Whether the last day had arrivals, 0 or 1, shape (n_paths,)."""
+        return np.asarray(self._features[self._means])
+
+    def step(self, counts: Array) -> None:
+        """Take in the counts of one more day, shape (n_paths,)."""
+        busy = counts > 0
+        levels, means, lags = self._levels, self._means, self._lags
+        self._mean *= self._keep
+        self._mean[:levels] += (1.0 - self._keep[:levels]) * counts
+        self._mean[levels:] += (1.0 - self._keep[levels:]) * busy
+        found = self._features
+        found[means + 1 : means + lags] = found[means : means + lags - 1].copy()
+        found[means + lags + 1 :] = found[means + lags : -1].copy()
+        found[means], found[means + lags] = busy, np.log1p(counts)

@@ -1,0 +1,118 @@
+"""People per boat: the boats of a path, drawn so that they belong to its people."""
+
+from __future__ import annotations
+
+__all__ = ["PeoplePerBoat"]
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.calendar import MEAN_YEAR
+from forecast.forecasters.base import FitError, State
+from forecast.paths import Paths
+from forecast.series import DailySeries
+
+_FEWEST_BUSY_DAYS = 5
+_MOST_YEARS = 4
+_MOST_GROWTH = 0.2  # of log occupancy in a year, up or down
+_SPREADS = (0.02, 0.2)  # three changes at most tell little of how much they vary: held within these
+_UNKNOWN_SPREAD = 0.1  # where fewer than two changes are known, and so no spread of them
+
+
+@dataclass(frozen=True, eq=False)
+class PeoplePerBoat:
+    """Busy days of the recent past, and how occupancy has grown.
+
+    A path's day with n people takes the people per boat of a past day with about as many people:
+    a boat that comes alone and one of twenty on a calm day are not filled alike.
+
+    Attributes
+    ----------
+    people, ratio : ndarray, shape (n_busy,)
+        People of each busy day, in increasing order, and its people per boat.
+    neighbours : int
+        How many days, smaller and larger, count as about as many.
+    growth, growth_spread : float
+        Mean and standard deviation of the change of log occupancy in a year.
+    """
+
+    people: npt.NDArray[np.float64]
+    ratio: npt.NDArray[np.float64]
+    neighbours: int
+    growth: float
+    growth_spread: float
+
+    @classmethod
+    def fit(
+        cls, people: DailySeries, boats: DailySeries, busy_days: int = 120, neighbours: int = 10
+    ) -> PeoplePerBoat:
+        """Learn from the last `busy_days` days with arrivals of both series.
+
+        Raises
+        ------
+        FitError
+            If the series do not share their days, or fewer than five of them had arrivals.
+        """
+        if people.start != boats.start or len(people) != len(boats):
+            raise FitError("people and boats must cover the same days")
+        busy = np.flatnonzero((people.values > 0) & (boats.values > 0))
+        if len(busy) < _FEWEST_BUSY_DAYS:
+            raise FitError(f"occupancy needs {_FEWEST_BUSY_DAYS} days with arrivals of both")
+        ratio = people.values[busy] / boats.values[busy]
+        growth, spread = _growth(busy, ratio, len(people))
+        recent = busy[-busy_days:]
+        # Lifted to the level of the last day, so that the window's own age does no harm.
+        age_years = (busy[-1] - recent) / MEAN_YEAR
+        lifted = ratio[-busy_days:] * np.exp(growth * age_years)
+        order = np.argsort(people.values[recent], kind="stable")
+        counts = people.values[recent][order].astype(np.float64)
+        return cls(counts, lifted[order], neighbours, growth, spread)
+
+    def boats(self, people: Paths, rng: np.random.Generator) -> Paths:
+        """Boats that brought the `people` of each path and day: 0 exactly where nobody came."""
+        counts = people.values
+        rank = np.searchsorted(self.people, counts)
+        offset = rng.integers(-self.neighbours, self.neighbours + 1, size=counts.shape)
+        like = self.ratio[np.clip(rank + offset, 0, len(self.ratio) - 1)]
+        growth = rng.normal(self.growth, self.growth_spread, size=(people.n_paths, 1))
+        ahead_years = np.arange(1, people.horizon + 1) / MEAN_YEAR
+        drawn = np.rint(counts / (like * np.exp(growth * ahead_years)))
+        return Paths(people.start, np.where(counts > 0, np.clip(drawn, 1, counts), 0).astype(int))
+
+    def to_state(self) -> State:
+        """JSON-ready values, and arrays."""
+        values = {
+            "neighbours": self.neighbours,
+            "growth": self.growth,
+            "growth_spread": self.growth_spread,
+        }
+        return values, {"people": self.people, "ratio": self.ratio}
+
+    @classmethod
+    def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> PeoplePerBoat:
+        """Rebuild what `to_state` returned."""
+        return cls(**values, **arrays)
+
+
+def _growth(
+    busy: npt.NDArray[np.intp], ratio: npt.NDArray[np.float64], n_days: int
+) -> tuple[float, float]:
+    """Mean and spread of the yearly changes of median log occupancy over the last four years.
+
+    Half the mean change is kept: growth that was seen goes on, but boats have an end.
+    """
+    years_ago = ((n_days - 1 - busy) / MEAN_YEAR).astype(int)
+    known = [
+        year
+        for year in range(_MOST_YEARS)
+        if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS
+    ]
+    medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in known]
+    changes = -np.diff(medians) / np.diff(known)  # a quiet year between makes it two years' change
+    if len(changes) < 2:
+        return 0.0, _UNKNOWN_SPREAD
+    growth = np.clip(changes.mean() / 2, -_MOST_GROWTH, _MOST_GROWTH)
+    return float(growth), float(np.clip(changes.std(), *_SPREADS))

@@ -1,0 +1,125 @@
+"""How the service does, in numbers for those who watch it."""
+
+from __future__ import annotations
+
+__all__ = ["JOBS", "Coverage", "Vitals", "Watch"]
+
+import datetime as dt
+import threading
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from forecast.evaluation import DAY_LEVELS
+from forecast.joint import SERIES
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import TOLD, status
+from service.answers.track_record import track_record
+from service.core import locks, service_metrics_store
+from service.issues import issue_store
+
+JOBS = (
+    *TOLD,
+    *("ingest-other", "repeat"),  # out of turn
+    *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
+)
+"""Every job that may have runs."""
+_NONE_ENDED = {(job, outcome): 0 for job in JOBS for outcome in ("done", "failed")}
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """The share of what came that lay within an interval of the published forecasts."""
+
+    series_id: str
+    measure: str
+    level: int
+    ratio: float
+
+
+@dataclass(frozen=True)
+class Vitals:
+    """What is worth watching.
+
+    Attributes
+    ----------
+    reasons : list of str
+        Names, each once, though both series may have it with details of their own.
+    issued_at, data_through : dict
+        Of the newest issue of each series.
+    scored : dict
+        Of each series, the issues of the last 26 weeks that have a score.
+    coverage : list of Coverage
+        Of the same issues, as the track record has it; empty until one is scored.
+    last_done : dict
+        When each job was done last.
+    runs_ended : dict
+        How many runs of each job ended with each outcome; 0 too, as an increase can be told
+        only of what was there before.
+    has_scheduler : bool
+        Whether a process holds the scheduler's lock.
+    """
+
+    status: str
+    reasons: list[str]
+    issued_at: dict[str, dt.datetime]
+    data_through: dict[str, dt.date]
+    scored: dict[str, int]
+    coverage: list[Coverage]
+    last_done: dict[str, dt.datetime]
+    runs_ended: dict[tuple[str, str], int]
+    has_scheduler: bool
+
+
+class Watch:
+    """Takes the vitals of the service; what costs is computed only when a score has come."""
+
+    def __init__(self, desk: IssueLoader) -> None:
+        self._desk = desk
+        self._lock = threading.Lock()
+        self._mark: Hashable = None
+        self._record: tuple[dict[str, int], list[Coverage]] = ({}, [])
+
+    def take(self) -> Vitals:
+        """The vitals now.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        found = status(self._desk)
+        with self._desk.context.database.reading() as connection:
+            newest = [i for s in SERIES if (i := issue_store.latest(connection, s)) is not None]
+            last_done = service_metrics_store.last_done(connection)
+            runs_ended = _NONE_ENDED | service_metrics_store.runs_ended(connection)
+            has_scheduler = locks.is_held(connection, locks.SCHEDULER)
+            mark = service_metrics_store.scores_mark(connection)
+        scored, coverage = self._scores(mark)
+        return Vitals(
+            status=found["status"],
+            reasons=list(dict.fromkeys(reason["name"] for reason in found["reasons"])),
+            issued_at={issue.series_id: issue.issued_at for issue in newest},
+            data_through={issue.series_id: issue.data_through for issue in newest},
+            scored=scored,
+            coverage=coverage,
+            last_done=last_done,
+            runs_ended=runs_ended,
+            has_scheduler=has_scheduler,
+        )
+
+    def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:
+        with self._lock:
+            if mark != self._mark:
+                records = {series_id: track_record(self._desk, series_id) for series_id in SERIES}
+                self._record = (
+                    {series_id: found["issues"] for series_id, found in records.items()},
+                    [
+                        Coverage(series_id, row["measure"], level, row[f"coverage{level}"])
+                        for series_id, found in records.items()
+                        for row in found["rows"]
+                        for level in DAY_LEVELS
+                        if row[f"coverage{level}"] is not None
+                    ],
+                )
+                self._mark = mark
+            return self._record

@@ -1,0 +1,100 @@
+"""``/v1/series``: issues, the table that charts draw, single numbers, scenarios."""
+
+from __future__ import annotations
+
+__all__ = ["blueprint"]
+
+from urllib.parse import urlencode
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from service.answers import gauges, scenario
+from service.answers import issues as issue_answers
+from service.answers import panel as panels
+from service.api import answer_schemas, queries, request_bodies, schemas
+from service.api.representation import JSON, chosen, render, reply, represent
+from service.api.responses import about, desk, head, view_of
+from service.data.embedded import ATTRIBUTION
+
+blueprint = APIBlueprint(
+    "published",
+    __name__,
+    url_prefix="/v1/series",
+    tag={"name": "Issues", "description": "What was published, charts, alerts and scenarios."},
+)
+
+
+@blueprint.get("/<series_id>/issues")
+@blueprint.input(queries.IssuesQuery, location="query")
+@blueprint.output(schemas.Issues)
+def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
+    """List the issues of a series, newest first, a page at a time."""
+    q = query_data
+    rows, after = issue_answers.listing(desk(), series_id, q.limit, q.after)
+    body = {"series_id": series_id, "unit": series_id, "attribution": ATTRIBUTION}
+    answer = represent(body | {"next": after, "rows": rows}, columns=issue_answers.COLUMNS)
+    if after:
+        asked = request.args.to_dict() | {"after": after}
+        answer.headers["Link"] = f'<{request.path}?{urlencode(asked)}>; rel="next"'
+    return answer
+
+
+@blueprint.get("/<series_id>/issues/<issue_id>")
+@blueprint.input(queries.NoQuery, location="query")
+@blueprint.output(schemas.IssueDetails)
+def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+    """Return all that is frozen of one issue save its paths; it never changes."""
+    kind = chosen(table=False)
+    body = issue_answers.one(desk(), series_id, issue_id) | {"attribution": ATTRIBUTION}
+    return reply(render(body, kind, None), immutable=True)
+
+
+@blueprint.get("/<series_id>/panel")
+@blueprint.input(queries.PanelQuery, location="query")
+@blueprint.output(answer_schemas.Panel)
+def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
+    """Return past figures and coming days in one table, as charts want it."""
+    q = query_data
+    view = view_of(series_id, q)
+    return about(
+        view,
+        q,
+        lambda: {"rows": panels.panel(desk(), view, q.first, q.last, q.as_of)},
+        columns=panels.COLUMNS,
+        beside=desk().figures_version(),
+    )
+
+
+@blueprint.get("/<series_id>/gauges/chance")
+@blueprint.input(queries.ChanceQuery, location="query")
+@blueprint.output(answer_schemas.Chance)
+def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
+    """Return one probability in one row, for alerts: some run of days sums to more than that."""
+    q = query_data
+    view = view_of(series_id, q)
+    return about(view, q, lambda: {"rows": [gauges.chance(view, q.threshold, q.window, q.horizon)]})
+
+
+@blueprint.get("/<series_id>/gauges/age")
+@blueprint.input(queries.AgeQuery, location="query")
+@blueprint.output(answer_schemas.Age)
+def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG001
+    """Return how old the newest issue and its figures are in one row, for alerts."""
+    view = desk().view(series_id)
+    return represent(head(view) | {"rows": [gauges.age(view, desk().clock())]}, max_age_seconds=0)
+
+
+@blueprint.post("/<series_id>/scenarios")
+@blueprint.input(request_bodies.ScenarioBody, location="json")
+@blueprint.output(answer_schemas.ScenarioAnswer)
+def scenarios(series_id: str, json_data: request_bodies.ScenarioBody) -> Response:
+    """Answer a what-if beside the unchanged forecast; nothing of it is stored."""
+    asked = json_data
+    chosen(table=False)
+    view = desk().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
+    assumed = scenario.Scenario(asked.level_percent, asked.people_per_boat, asked.weather)
+    found = scenario.scenario(desk(), view, assumed, asked.horizon, asked.levels)
+    answer = reply(render(head(view) | found, JSON))
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

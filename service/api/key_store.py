@@ -1,0 +1,127 @@
+"""Keys: who may ask, and for what. Only a hash of each is kept.
+
+A key reads ``crossings_<prefix>_<secret>``; the prefix finds its row and is shown, the secret has
+256 random bits, so that one round of SHA-256 keeps it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "SCOPES",
+    "Key",
+    "NameTaken",
+    "create",
+    "hashed",
+    "listing",
+    "match",
+    "revoke",
+    "touch",
+]
+
+import datetime as dt
+import hashlib
+import hmac
+import re
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from service.core.tables import keys
+
+SCOPES = ("read", "operate")
+"""``read`` asks; ``operate`` may also ask for work."""
+_FORM = re.compile(r"crossings_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
+_NOBODY = "0" * 64
+
+
+class NameTaken(ValueError):
+    """Another key has the name."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key, without its secret."""
+
+    key_id: int
+    prefix: str
+    name: str
+    scope: str
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    revoked_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+
+    def state(self, now: dt.datetime) -> str:
+        """``active``, ``expired`` or ``revoked`` at the moment `now`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= now else "active"
+
+
+_SHOWN = [column for column in keys.c if column.name != "secret_hash"]
+
+
+def create(
+    connection: sa.Connection,
+    name: str,
+    scope: str,
+    now: dt.datetime,
+    expires_at: dt.datetime | None = None,
+) -> str:
+    """Make a key and return it whole; this is the only time that it can be seen.
+
+    Raises
+    ------
+    NameTaken
+        If another key, revoked or not, has the name.
+    """
+    assert scope in SCOPES  # the command line offers no other
+    prefix = secrets.token_hex(5)
+    key = f"crossings_{prefix}_{secrets.token_urlsafe(32)}"
+    values = {"prefix": prefix, "name": name, "scope": scope, "secret_hash": hashed(key)}
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                keys.insert().values(**values, created_at=now, expires_at=expires_at)
+            )
+    except sa.exc.IntegrityError:
+        raise NameTaken(f"a key named {name!r} is there already") from None
+    return key
+
+
+def match(connection: sa.Connection, presented: str) -> Key | None:
+    """The key that `presented` is, whatever its state; None when it is none of ours."""
+    form = _FORM.fullmatch(presented)
+    query = sa.select(keys).where(keys.c.prefix == (form.group(1) if form else ""))
+    row = connection.execute(query).first()
+    same = hmac.compare_digest(hashed(presented), row.secret_hash if row else _NOBODY)
+    if row is None or not same:
+        return None
+    return Key(**{column.name: row._mapping[column] for column in _SHOWN})
+
+
+def listing(connection: sa.Connection) -> list[Key]:
+    """Every key, in the order of making."""
+    rows = connection.execute(sa.select(*_SHOWN).order_by(keys.c.key_id))
+    return [Key(**row._mapping) for row in rows]
+
+
+def revoke(connection: sa.Connection, name: str, now: dt.datetime) -> bool:
+    """End the key `name` at once; False when there is none that is not revoked yet."""
+    result = connection.execute(
+        keys.update()
+        .where(sa.or_(keys.c.name == name, keys.c.prefix == name), keys.c.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+    return bool(result.rowcount)
+
+
+def touch(connection: sa.Connection, key_id: int, now: dt.datetime) -> None:
+    """Record that a key was used."""
+    connection.execute(keys.update().where(keys.c.key_id == key_id).values(last_used_at=now))
+
+
+def hashed(key: str) -> str:
+    """What is kept of a key."""
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,71 @@
+"""The trail of a request: an id in its answer, in every log line and in its span."""
+
+from __future__ import annotations
+
+__all__ = ["Trail", "register_trail", "route"]
+
+import logging
+import re
+import secrets
+import time
+from dataclasses import dataclass
+
+from flask import Flask, Response, g, request
+
+from service.core.logs import request_id
+from service.core.settings import Settings
+
+HEADER = "X-Request-Id"
+# As proxies make them; anything else could be a line of its own, or as long as a book.
+_SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,63}")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Trail:
+    """What is known of a request from its beginning."""
+
+    request_id: str
+    began: float
+
+
+def register_trail(app: Flask, settings: Settings) -> None:
+    """Give each request its id, first of all that is done about it; log those that fail, or all.
+
+    The log holds the route and never the path, which may carry a token.
+    """
+    logs_all = settings.log_requests == "all"
+
+    def begin() -> None:
+        given = request.headers.get(HEADER, "")
+        own = given if _SANE.fullmatch(given) else secrets.token_hex(8)
+        request_id.set(own)
+        g.trail = Trail(own, time.perf_counter())
+
+    def end(answer: Response) -> Response:
+        trail: Trail = g.trail
+        answer.headers[HEADER] = trail.request_id
+        failed = answer.status_code >= 500
+        if failed or logs_all:
+            _tell(answer.status_code, trail, logging.WARNING if failed else logging.INFO)
+        return answer
+
+    def leave(error: BaseException | None) -> None:  # noqa: ARG001
+        request_id.set("")  # the thread goes on to another
+
+    app.before_request(begin)
+    app.after_request(end)
+    app.teardown_request(leave)
+
+
+def route() -> str:
+    """The route of this request; one for all that have none."""
+    return request.url_rule.rule if request.url_rule else "none"
+
+
+def _tell(status: int, trail: Trail, level: int) -> None:
+    milliseconds = round((time.perf_counter() - trail.began) * 1000, 1)
+    method, where = request.method[:16], route()
+    said = {"method": method, "route": where, "status": status, "milliseconds": milliseconds}
+    text = "%s %s: %d in %.1f ms"
+    _log.log(level, text, method, where, status, milliseconds, extra={"fields": said})

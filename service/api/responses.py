@@ -1,0 +1,112 @@
+"""Answers about an issue: what each says first, and its bytes kept for the next who asks."""
+
+from __future__ import annotations
+
+__all__ = ["about", "desk", "head", "view_of"]
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from flask import Response, current_app, request
+
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, WhichQuery
+from service.api.representation import Rendered, chosen, render, reply
+from service.core.clock import instant
+from service.data.embedded import ATTRIBUTION
+
+_MOST_BYTES = 32 * 1024 * 1024
+
+
+def desk() -> IssueLoader:
+    """The desk of this application."""
+    found: IssueLoader = current_app.extensions["desk"]
+    return found
+
+
+def view_of(series_id: str, asked: WhichQuery) -> IssueView:
+    """The issue that a question is about, looked at from the day that is asked."""
+    model = asked.model if isinstance(asked, IssueQuery) else "champion"
+    first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
+    return desk().view(series_id, asked.issue, model, asked.as_of, first)
+
+
+def head(view: IssueView) -> dict[str, Any]:
+    """What every answer about an issue says first."""
+    issue = view.issue
+    return {
+        "series_id": issue.series_id,
+        "unit": issue.series_id,
+        "issue_id": issue.issue_id,
+        "model": view.entry.model,
+        "model_version": view.entry.version,
+        "origin": issue.origin.isoformat(),
+        "data_through": issue.data_through.isoformat(),
+        "from": view.first.isoformat(),
+        "as_of": instant(issue.as_of),
+        "issued_at": instant(issue.issued_at),
+        **view.state.said(),
+        "attribution": ATTRIBUTION,
+    }
+
+
+def about(
+    view: IssueView,
+    asked: Hashable,
+    answer: Callable[[], dict[str, Any]],
+    columns: Sequence[str] = (),
+    beside: Hashable = None,
+) -> Response:
+    """Answer with the head of `view` and what `answer` returns, or with the bytes of last time.
+
+    Parameters
+    ----------
+    asked : hashable
+        All of the question that is not in the path.
+    beside : hashable
+        Whatever the answer depends on that is neither in the question nor in the issue.
+    """
+    kind = chosen(table=True)
+    days = view.today, view.first
+    key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, days, beside)
+    kept: _Kept = current_app.extensions.setdefault("kept", _Kept())
+    found = kept.get(key)
+    if found is None:
+        found = kept.put(key, render(head(view) | answer(), kind, columns=columns))
+    return reply(found)
+
+
+class _Kept:
+    """The answers that were asked for last, up to so many bytes in all."""
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most = most_bytes
+        self._size = 0
+        self._answers: OrderedDict[Hashable, Rendered] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> Rendered | None:
+        """What is kept under `key`, which now counts as the newest."""
+        with self._lock:
+            found = self._answers.get(key)
+            if found is not None:
+                self._answers.move_to_end(key)
+            return found
+
+    def put(self, key: Hashable, rendered: Rendered) -> Rendered:
+        """Keep `rendered`, and let go of the oldest beyond the limit."""
+        with self._lock:
+            before = self._answers.pop(key, None)
+            self._size += _weight(rendered) - (_weight(before) if before else 0)
+            self._answers[key] = rendered
+            while self._size > self._most:
+                _, oldest = self._answers.popitem(last=False)
+                self._size -= _weight(oldest)
+        return rendered
+
+
+def _weight(rendered: Rendered) -> int:
+    """Bytes that an answer takes, with its key."""
+    return len(rendered.content) + 1024

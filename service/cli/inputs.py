@@ -1,0 +1,64 @@
+"""What forecast and backtest are given: figures, drivers and declared models."""
+
+from __future__ import annotations
+
+__all__ = ["drivers", "figures", "models", "upto"]
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from forecast import joint, specs
+from forecast.covariates import CovariateTable
+from forecast.forecasters.base import Forecaster
+from forecast.series import DailySeries, as_day
+from service.core.settings import Settings
+from service.data.figures_csv import read
+from service.issues.declared_models import declared
+
+
+def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable | None:
+    """The history of the drivers, with their forecasts as issued when those are given."""
+    if covariates is None:
+        if forecasts is not None:
+            raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
+        return None
+    from service.data.covariate_csv import read as read_covariates  # with pandas, which is slow
+    from service.data.covariate_csv import read_forecasts
+
+    table = read_covariates(covariates)
+    if forecasts is None:
+        return table
+    return replace(table, archive=read_forecasts(forecasts, table.names))
+
+
+def figures(data: Path, series: str) -> dict[str, DailySeries]:
+    """The column `series` of the file `data`, and the one that goes with it."""
+    columns = read(data, (series,))
+    chosen = (joint.PEOPLE, joint.BOATS)
+    if series in chosen and joint.PEOPLE in columns:
+        return {name: columns[name] for name in chosen if name in columns}
+    return {series: columns[series]}
+
+
+def upto(columns: dict[str, DailySeries], day: str, data: Path) -> dict[str, DailySeries]:
+    """The columns of the file `data` to `day`, a day of theirs."""
+    for one in columns.values():
+        if as_day(day) not in one:
+            raise click.UsageError(
+                f"--as-of: expected a day of {data}, {one.start} to {one.data_through}, found {day}"
+            )
+    return {name: one.upto(day) for name, one in columns.items()}
+
+
+def models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
+    """The declared models of these names, where `champion` is one and `all` is every one."""
+    declarations = declared(settings.models_dir)
+    if names == ["all"]:
+        names = list(declarations)
+    chosen = [specs.champion(declarations) if name == "champion" else name for name in names]
+    try:
+        return [(name, specs.build(name, declarations)) for name in chosen]
+    except specs.SpecError as error:
+        raise click.UsageError(str(error)) from error

@@ -1,0 +1,1 @@
+"""Settings, secrets, logs, time, and the database with its tables."""

@@ -1,0 +1,346 @@
+"""The connection to the database, and its schema."""
+
+from __future__ import annotations
+
+__all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from service.core import sqlite
+from service.core.locks import ProcessLock
+from service.core.tables import metadata
+
+Connection = sa.Connection
+# A host that has gone silent must not hold a worker, or a heart, for as long as TCP would wait.
+_PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
+_MIGRATING = 0x63726F7373  # any number that is always the same
+_LOOK_SECONDS = 5.0
+_FAILED_SECONDS = 3600.0  # after which a write that failed says little of the next one
+# SQLite's words and PostgreSQL's codes for: may not be written; no room; the disk is broken.
+_READ_ONLY = ("readonly database", "25006")
+_NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file", "53100", "58030")
+_log = logging.getLogger(__name__)
+
+
+class DatabaseError(RuntimeError):
+    """A database that cannot be used as it stands; the message says what to do."""
+
+
+class Unavailable(DatabaseError):
+    """A database that does not answer; the message is one line, without any statement."""
+
+
+class Database:
+    """One database: reading, writing, migrating."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self.engine = engine
+        self._glancing = engine.execution_options(one_statement=True)
+        self._watching: sa.Connection | None = None
+        self._lock = threading.Lock()
+        self._looked: tuple[float, bool] | None = None
+        self._failed: tuple[float, str] | None = None
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection whose reads all see one state.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "postgresql":  # where each statement has its own
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def glancing(self) -> Iterator[sa.Connection]:
+        """A connection for one short statement that reads, without a transaction about it.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with _one_line(), self._glancing.connect() as connection:
+            yield connection
+
+    def version(self) -> int | None:
+        """A number that differs after every change by anyone; None where there is none to be had.
+
+        SQLite tells each connection of the commits of all others; ours that listens writes nothing.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with _one_line(), self._lock:
+            found: int = self._listener().execute("PRAGMA data_version").fetchone()[0]
+            return found
+
+    def not_written(self) -> tuple[str, str] | None:
+        """Name and sentence of what keeps this process from writing; None when nothing does.
+
+        Looked at every few seconds, so that it may be asked with every answer.
+        """
+        now = time.monotonic()
+        if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
+            self._looked = now, self._is_read_only()
+        if self._looked[1]:
+            return "database_read_only", "the database can be read and not written"
+        failed = self._failed
+        if failed and now - failed[0] < _FAILED_SECONDS:
+            return "database_not_written", f"the last write failed: {failed[1]}"
+        return None
+
+    def _is_read_only(self) -> bool:
+        """Whether a transaction that writes would be refused; a busy database is not."""
+        if self.engine.dialect.name == "postgresql":
+            with self.glancing() as connection:
+                setting = sa.func.current_setting("transaction_read_only")
+                return bool(connection.scalar(sa.select(setting)) == "on")
+        with _one_line(), self._lock:
+            listener = self._listener()
+            listener.execute("PRAGMA busy_timeout=0")
+            try:
+                listener.execute("BEGIN IMMEDIATE")
+                # Which is as good as BEGIN where nothing can be written: this is not.
+                listener.execute("DELETE FROM alembic_version WHERE 0")
+            except Exception as error:
+                return any(words in str(error) for words in _READ_ONLY)
+            finally:
+                with suppress(Exception):  # when it was not begun
+                    listener.execute("ROLLBACK")
+                listener.execute(f"PRAGMA busy_timeout={sqlite.BUSY_MILLISECONDS}")
+        return False
+
+    def _listener(self) -> Any:
+        """SQLite's own connection that stores nothing, kept open."""
+        if self._watching is None:
+            self._watching = self._glancing.connect()
+        raw = self._watching.connection.dbapi_connection
+        assert raw is not None
+        return raw
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """A transaction: all of it is stored, or nothing.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        with self._noted(), _one_line(), self.engine.connect() as connection:
+            # SQLite would begin as a reader and fail when it turns writer behind another one.
+            if self.engine.dialect.name == "sqlite":
+                connection = connection.execution_options(begin_immediate=True)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        """Remember a write that failed for want of room or of the right, until one succeeds."""
+        try:
+            yield
+        except Unavailable as error:
+            orig = getattr(error.__cause__, "orig", None)
+            text = f"{error} {getattr(orig, 'sqlstate', None) or ''}"
+            if any(words in text for words in (*_READ_ONLY, *_NO_ROOM)):
+                self._failed = time.monotonic(), str(error)
+            raise
+        self._failed = None
+
+    def compact(self) -> int | None:
+        """Give the disk back what deleted rows held; bytes, or None where the server sees to it.
+
+        Raises
+        ------
+        Unavailable
+            When there is no room for the copy that it takes, or somebody else is writing.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return None
+        with self._noted(), _one_line():
+            return sqlite.compact(self.engine)
+
+    def migrate(self) -> None:
+        """Bring the schema to this version of the program; does nothing when it is there."""
+        script = ScriptDirectory.from_config(_alembic())
+        with self.reading() as connection:  # one that may not be written is read as it stands
+            now = MigrationContext.configure(connection).get_current_revision()
+            if now == script.get_current_head():
+                return
+            if now is not None:
+                self._require_known(now)
+        with self.writing() as connection:
+            self._wait_for_turn(connection)
+            now = MigrationContext.configure(connection).get_current_revision()
+            if now == script.get_current_head():
+                return
+            _upgrade(connection, "head")
+        _log.info("database migrated from %s to %s", now, script.get_current_head())
+
+    def pending(self) -> tuple[str | None, str | None]:
+        """The migration that the database is at, and the one that this version brings it to."""
+        script = ScriptDirectory.from_config(_alembic())
+        with self.reading() as connection:
+            now = MigrationContext.configure(connection).get_current_revision()
+        return now, script.get_current_head()
+
+    @staticmethod
+    def is_known(revision: str | None) -> bool:
+        """Whether this version has such a migration."""
+        script = ScriptDirectory.from_config(_alembic())
+        return revision in {one.revision for one in script.walk_revisions()}
+
+    def remedy(self) -> str:
+        """What to do with a database whose migration this version does not have."""
+        file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
+        empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
+        return f"run the version that made it, or {empty} to start anew"
+
+    def _require_known(self, revision: str) -> None:
+        if not self.is_known(revision):
+            raise DatabaseError(
+                f"the database is at migration {revision}, which this version does not have: "
+                f"{self.remedy()}"
+            )
+
+    @contextmanager
+    def renewing(self, revision: str) -> Iterator[sa.Connection]:
+        """A transaction over our tables, dropped and made anew; when it fails all is as it was.
+
+        Raises
+        ------
+        DatabaseError
+            If `revision`, at which the rows were read, is not that of this version.
+        """
+        head = ScriptDirectory.from_config(_alembic()).get_current_head()
+        if revision != head:
+            raise DatabaseError(
+                f"the backup is at migration {revision}, this version at {head}: "
+                "restore it with the version that made it"
+            )
+        with self.writing() as connection:
+            self._wait_for_turn(connection)
+            there = sa.MetaData()
+            named = set(sa.inspect(connection).get_table_names())
+            there.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
+            there.drop_all(connection)
+            _upgrade(connection, "head")
+            yield connection
+
+    @staticmethod
+    def _wait_for_turn(connection: sa.Connection) -> None:
+        if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
+
+    def lock(self, name: str) -> ProcessLock:
+        """A lock beside this database, not yet taken."""
+        return ProcessLock(self.engine, name)
+
+    @staticmethod
+    def hold(lock: ProcessLock) -> bool:
+        """Take `lock` without waiting; whether it is held now.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer, or the lock's file cannot be made.
+        """
+        try:
+            with _one_line():
+                return lock.acquire()
+        except OSError as error:
+            raise Unavailable(f"{error.filename}: {error.strerror}") from error
+
+    @contextmanager
+    def alone(self, name: str) -> Iterator[bool]:
+        """Hold the lock `name` if it is free; yields whether it is held.
+
+        Raises
+        ------
+        Unavailable
+            When the database does not answer.
+        """
+        lock = self.lock(name)
+        is_held = self.hold(lock)
+        try:
+            yield is_held
+        finally:
+            lock.release()
+
+    def close(self) -> None:
+        """Give back every connection."""
+        with self._lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
+        self.engine.dispose()
+
+
+def connect(url: str) -> Database:
+    """Open the database at `url`; a SQLite file and its folder are made when missing.
+
+    Raises
+    ------
+    DatabaseError
+        If the URL is not understood or its driver is not installed.
+    """
+    try:
+        parsed = sa.make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return Database(sqlite.engine(parsed))
+        if parsed.get_backend_name() != "postgresql":
+            raise ValueError(f"expected sqlite or postgresql, found {parsed.get_backend_name()!r}")
+        if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        return Database(
+            sa.create_engine(
+                parsed, pool_pre_ping=True, hide_parameters=True, connect_args=dict(_PATIENCE)
+            )
+        )
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
+    except OSError as error:
+        raise DatabaseError(f"{error.filename}: {error.strerror}") from error
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    try:
+        yield
+    except sa.exc.DBAPIError as error:
+        # The others say that a statement is wrong, which is a defect of ours.
+        plain = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError)
+        if type(error) in plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
+            raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
+        raise
+    except sa.exc.TimeoutError as error:
+        raise Unavailable("database: every connection is in use") from error
+
+
+def _upgrade(connection: sa.Connection, revision: str) -> None:
+    config = _alembic()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

@@ -1,0 +1,84 @@
+"""The tables of what is read from the world: figures and weather."""
+
+from __future__ import annotations
+
+__all__ = ["documents", "fetches", "observations", "weather"]
+
+import sqlalchemy as sa
+
+from service.core.columns import Instant, metadata
+
+# Every document whose figures were taken, whole; `observations` are made of them.
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("document_id", sa.Integer, primary_key=True),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("published_at", Instant),
+    sa.Column("known_at", Instant),
+    sa.Column("known_at_assumed", sa.Boolean, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("fingerprint", name="uq_documents_fingerprint"),
+    sa.Index("ix_documents_last_date", "last_date"),
+)
+
+# Every value ever seen, under two clocks: the day it counts, and when it was known. A value that
+# never ruled is superseded at the moment it was known.
+observations = sa.Table(
+    "observations",
+    metadata,
+    sa.Column("observation_id", sa.Integer, primary_key=True),
+    sa.Column("series_id", sa.String(64), nullable=False),
+    sa.Column("date", sa.Date, nullable=False),
+    sa.Column("value", sa.Integer, nullable=False),
+    sa.Column("source", sa.String(64), nullable=False),
+    sa.Column("published_at", Instant),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("known_at", Instant, nullable=False),
+    sa.Column("known_at_assumed", sa.Boolean, nullable=False),
+    sa.Column("since", Instant, nullable=False),
+    sa.Column("marked_revised", sa.Boolean, nullable=False),
+    sa.Column("superseded_at", Instant),
+    sa.Index(
+        "uq_observations_current",
+        "series_id",
+        "date",
+        unique=True,
+        sqlite_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
+    sa.Index("ix_observations_series_id_date", "series_id", "date"),
+)
+
+# What a site said of an answer, so that it can say that nothing changed since.
+fetches = sa.Table(
+    "fetches",
+    metadata,
+    sa.Column("url", sa.String(500), primary_key=True),
+    sa.Column("etag", sa.String(500)),
+    sa.Column("last_modified", sa.String(100)),
+    sa.Column("fetched_at", Instant, nullable=False),
+)
+
+# Weather as it was told, never changed: daily covariates of one kind and one telling.
+weather = sa.Table(
+    "weather",
+    metadata,
+    sa.Column("weather_id", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("first_seen_at", Instant, nullable=False),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("n_members", sa.Integer, nullable=False),
+    sa.Column("names", sa.JSON, nullable=False),
+    sa.Column("encoding", sa.String(32), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
+    sa.Index("ix_weather_kind_last_date", "kind", "last_date"),
+)

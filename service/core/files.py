@@ -1,0 +1,100 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+__all__ = [
+    "RegistryError",
+    "read_json",
+    "sync_folder",
+    "unique",
+    "whole",
+    "write_json",
+    "write_whole",
+]
+
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+
+class RegistryError(RuntimeError):
+    """A folder, a declaration or a fitted version of a model that cannot be used as it stands."""
+
+
+@contextmanager
+def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """Write beside `file`; at the end see it on the disk and put it in place, or nothing of it.
+
+    Parameters
+    ----------
+    mode : int
+        Who may do what with it, as far as the process's own mask allows.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written, with `file` as its `filename`.
+    """
+    beside = file.with_name(f".{file.name}.{unique()}")
+    try:
+        beside.unlink(missing_ok=True)  # left by one that was killed, whose number we have now
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(file)
+    except BaseException as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
+        # A disk that is full names no file, and nobody knows the one beside.
+        if isinstance(error, OSError) and error.filename in (None, str(beside)):
+            raise OSError(error.errno, error.strerror or str(error), str(file)) from error
+        raise
+    sync_folder(file.parent)
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write `content` as `file`, whole or not at all."""
+    with whole(file) as stream:
+        stream.write(content)
+
+
+def unique() -> str:
+    """A part of a name that no other thread or process uses at the same time."""
+    return f"{os.getpid()}-{threading.get_ident()}"
+
+
+def write_json(file: Path, values: Any) -> None:
+    """Write `values` as JSON, whole or not at all."""
+    write_whole(file, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode())
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    RegistryError
+        If the file cannot be read or is none.
+    """
+    try:
+        values = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RegistryError(f"{file}: expected a readable JSON file, found {error}") from error
+    if not isinstance(values, dict):
+        raise RegistryError(f"{file}: expected a JSON object, found {type(values).__name__}")
+    return values
+
+
+def sync_folder(folder: Path) -> None:
+    """See the entries of `folder` on the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

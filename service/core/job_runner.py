@@ -1,0 +1,150 @@
+"""What every run of a job has in common: a row that is claimed before, and finished after."""
+
+from __future__ import annotations
+
+__all__ = ["JobError", "Outcome", "abandon", "perform"]
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from service.core import run_store
+from service.core.clock import instant, utc_now
+from service.core.context import Context
+from service.core.database import DatabaseError, Unavailable
+from service.core.logs import within_run
+from service.core.public_reasons import without_folders
+from service.core.run_store import Claim
+from service.core.secrets import Masker
+from service.core.timings import recorded
+
+_STOPPED = "the process was told to stop before it was done"
+_running: dict[Claim, float] = {}
+_log = logging.getLogger(__name__)
+
+
+class JobError(RuntimeError):
+    """A job that could not be done, for a reason that a person can act on.
+
+    Attributes
+    ----------
+    detail : dict
+        What is worth keeping of a run that did a part of its work.
+    """
+
+    def __init__(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason)
+        self.detail = dict(detail or {})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``done``, ``skipped`` or ``failed``, why, and what is worth keeping."""
+
+    outcome: str
+    reason: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", without_folders(self.reason))
+
+
+def perform(
+    context: Context,
+    job: str,
+    work: Callable[[Claim], Outcome],
+    period: str | None = None,
+) -> Outcome:
+    """Run `work` with its claim, once for each `period`.
+
+    The process holds a lock of the run's own while it lasts, so that others see when it dies. What
+    its steps took is kept.
+
+    Parameters
+    ----------
+    period : str | None
+        What the run is for; the second run of a period is skipped, unless the first was stopped,
+        its process has died, or the database did not answer. None: this very call.
+
+    Raises
+    ------
+    JobError
+        When `work` raised one, or any other exception; the row says so too.
+    """
+    began = time.perf_counter()
+    is_again = period is not None  # whoever names it comes again for what was stopped
+    period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
+    with contextlib.ExitStack() as locked:
+        with context.database.writing() as connection:
+            claimed = run_store.claim(connection, job, period, utc_now())
+            # Locked before the others can see the row: a row without a lock is closed.
+            if claimed and not locked.enter_context(
+                context.database.alone(run_store.lock_name(claimed.run_id))
+            ):
+                raise JobError(f"{job} for {period} is still held by the process that began it")
+        if claimed is None:
+            return Outcome("skipped", f"{job} for {period} was already claimed")
+        return _perform(context, job, work, claimed, began, is_again)
+
+
+def _perform(
+    context: Context,
+    job: str,
+    work: Callable[[Claim], Outcome],
+    claimed: Claim,
+    began: float,
+    is_again: bool,
+) -> Outcome:
+    mask = Masker(context.settings.secrets())
+    with within_run(claimed.run_id), recorded() as steps:
+        _running[claimed] = began
+
+        def finish(outcome: Outcome) -> None:
+            _finish(context, claimed, outcome, began, {"steps": steps} if steps else {})
+
+        try:
+            outcome = work(claimed)
+        except (JobError, DatabaseError) as error:
+            _log.error("%s failed: %s", job, error)
+            is_away = is_again and isinstance(error, Unavailable)
+            kept = error.detail if isinstance(error, JobError) else {}
+            finish(Outcome("stopped" if is_away else "failed", mask(str(error)), kept))
+            raise
+        except Exception as error:
+            # The first line alone: statements and their values are for the log.
+            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
+            _log.exception("%s failed: %s", job, reason)
+            finish(Outcome("failed", mask(reason)))
+            raise JobError(f"{job} failed: {reason}") from error
+        except BaseException:  # told to stop, which is nobody's failure
+            _log.warning("%s was stopped before it was done", job)
+            with contextlib.suppress(DatabaseError):  # it stops even if that cannot be recorded
+                finish(Outcome("stopped", _STOPPED))
+            raise
+        finally:
+            _running.pop(claimed, None)
+        _log.info("%s %s: %s", job, outcome.outcome, outcome.reason)
+        finish(outcome)
+    return outcome
+
+
+def abandon(context: Context) -> None:
+    """Record that the runs which other threads of this process have begun were stopped."""
+    for claimed, began in list(_running.items()):
+        with contextlib.suppress(DatabaseError):  # the next look at the locks closes it
+            _finish(context, claimed, Outcome("stopped", _STOPPED), began, {})
+
+
+def _finish(
+    context: Context, claimed: Claim, outcome: Outcome, began: float, more: dict[str, Any]
+) -> None:
+    detail = outcome.detail | more | {"seconds": round(time.perf_counter() - began, 3)}
+    with context.database.writing() as connection:
+        is_finished = run_store.finish(
+            connection, claimed, outcome.outcome, outcome.reason, detail, utc_now()
+        )
+    if not is_finished:
+        _log.warning("run %d was claimed by another process meanwhile", claimed.run_id)

@@ -1,0 +1,164 @@
+"""Work that was asked for over HTTP: left by the web server, claimed by the scheduler."""
+
+from __future__ import annotations
+
+__all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "period", "prune"]
+
+import contextlib
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from service.core.database import Unavailable
+from service.core.tables import job_requests, runs
+
+JOBS = ("ingest", "refit", "compare")
+"""What can be asked for."""
+_PERIOD = "request "
+_TRIES = 5
+_WITHOUT_RUN = dt.timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for work.
+
+    Attributes
+    ----------
+    outcome : str
+        ``waiting``, ``running``, ``done``, ``skipped`` or ``failed``.
+    """
+
+    request_id: int
+    job: str
+    asked_by: str
+    asked_at: dt.datetime
+    claimed_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    outcome: str
+    reason: str | None
+
+
+def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> Asked:
+    """Ask for `job`; the request that waits already, if one does.
+
+    Raises
+    ------
+    Unavailable
+        When the one that waits is taken each time before it can be read.
+    """
+    c = job_requests.c
+    row = {"job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
+    query = sa.select(job_requests).where(c.job == job, c.outcome == "waiting")
+    for _ in range(_TRIES):
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(job_requests.insert().values(**row))
+        found = connection.execute(query).first()
+        if found:  # and else the scheduler took the one that waited just now
+            return Asked(**found._mapping)
+    raise Unavailable(f"database: requests for {job} come and go too fast; ask again")
+
+
+def find(connection: sa.Connection, request_id: int) -> Asked | None:
+    """The request `request_id`."""
+    query = sa.select(job_requests).where(job_requests.c.request_id == request_id)
+    row = connection.execute(query).first()
+    return Asked(**row._mapping) if row else None
+
+
+def is_waiting(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> bool:
+    """Whether one of `jobs` is requested and has not ended; a read, before anything is written."""
+    c = job_requests.c
+    query = sa.select(c.request_id).where(c.job.in_(jobs), c.outcome.in_(("waiting", "running")))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def claim(connection: sa.Connection, now: dt.datetime, jobs: Sequence[str] = JOBS) -> Asked | None:
+    """Take the oldest request for one of `jobs`; None when none waits, or another process took it.
+
+    One whose run was stopped, as when its process died, waits again, and so does one that was
+    claimed a minute ago and has no run yet: its process died in between. One whose run has ended
+    has ended likewise, though its process did not live to say so.
+    """
+    c = job_requests.c
+    for ended in connection.execute(_ended()).all():
+        finish(connection, ended.request_id, ended.outcome, ended.reason, now)
+    connection.execute(
+        job_requests.update()
+        .where(c.outcome == "running", c.request_id.in_(_left_alone(now - _WITHOUT_RUN)))
+        .values(outcome="waiting", claimed_at=None)
+    )
+    oldest = connection.execute(
+        sa.select(job_requests)
+        .where(c.outcome == "waiting", c.job.in_(jobs))
+        .order_by(c.request_id)
+        .limit(1)
+    ).first()
+    if oldest is None:
+        return None
+    taken = connection.execute(
+        job_requests.update()
+        .where(c.request_id == oldest.request_id, c.outcome == "waiting")
+        .values(outcome="running", claimed_at=now)
+    )
+    return find(connection, oldest.request_id) if taken.rowcount else None
+
+
+def period(request_id: int) -> str:
+    """The period of the run that a request sets off."""
+    return f"{_PERIOD}{request_id}"
+
+
+def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
+    """The oldest request of each job whose run was stopped, or never begun; none if one waits."""
+    c, other = job_requests.c, job_requests.alias("other")
+    return (
+        sa.select(sa.func.min(c.request_id))
+        .outerjoin(runs, _is_its_run())
+        .where(
+            c.outcome == "running",
+            sa.or_(
+                runs.c.outcome == "stopped",
+                sa.and_(runs.c.run_id.is_(None), c.claimed_at < before),
+            ),
+            ~sa.exists().where(other.c.job == c.job, other.c.outcome == "waiting"),
+        )
+        .group_by(c.job)
+    )
+
+
+def _ended() -> sa.Select[tuple[int, str, str | None]]:
+    """The requests that count as under way and whose run has ended."""
+    r = runs.c
+    return (
+        sa.select(job_requests.c.request_id, r.outcome, r.reason)
+        .join(runs, _is_its_run())
+        .where(job_requests.c.outcome == "running", r.outcome.in_(("done", "skipped", "failed")))
+    )
+
+
+def _is_its_run() -> sa.ColumnElement[bool]:
+    c = job_requests.c
+    named = sa.literal(_PERIOD) + sa.cast(c.request_id, sa.String)
+    return sa.and_(runs.c.job == c.job, runs.c.period == named)
+
+
+def finish(
+    connection: sa.Connection, request_id: int, outcome: str, reason: str | None, now: dt.datetime
+) -> None:
+    """Record how the request `request_id` ended."""
+    connection.execute(
+        job_requests.update()
+        .where(job_requests.c.request_id == request_id)
+        .values(outcome=outcome, reason=reason, finished_at=now)
+    )
+
+
+def prune(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete what ended before that moment, but for the newest: its number must not come again."""
+    c = job_requests.c
+    newest = sa.select(sa.func.max(c.request_id)).scalar_subquery()
+    old = sa.and_(c.finished_at < before, c.request_id < newest)
+    return int(connection.execute(job_requests.delete().where(old)).rowcount)

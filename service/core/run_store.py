@@ -1,0 +1,223 @@
+"""Runs of jobs: claimed before any work, locked while they last, ended with an outcome."""
+
+from __future__ import annotations
+
+__all__ = [
+    "MOST_ATTEMPTS",
+    "Claim",
+    "Run",
+    "claim",
+    "close_dead",
+    "ended",
+    "find",
+    "finish",
+    "is_current",
+    "latest",
+    "lock_name",
+    "prune",
+    "recent",
+    "running",
+]
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.core import locks, service_metrics_store
+from service.core.tables import issues, runs
+
+MOST_ATTEMPTS = 3
+"""How often a run is begun whose process dies or is stopped before it is done."""
+
+_RECENT = 20
+_DIED = "its process died before it was done"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A run that a process has claimed.
+
+    Attributes
+    ----------
+    attempt : int
+        How often the run was claimed. A process that lost its run to another has an older number,
+        and can neither publish nor finish.
+    """
+
+    run_id: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a job.
+
+    Attributes
+    ----------
+    outcome : str
+        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; one that was stopped may be
+        claimed again.
+    attempt : int
+        How often it was claimed.
+    """
+
+    run_id: int
+    job: str
+    period: str
+    started_at: dt.datetime
+    finished_at: dt.datetime | None
+    outcome: str
+    reason: str | None
+    detail: dict[str, Any]
+    attempt: int = 1
+
+
+def claim(connection: sa.Connection, job: str, period: str, now: dt.datetime) -> Claim | None:
+    """Claim the run of `job` for `period`; None when another process has it, or it has ended."""
+    try:
+        with connection.begin_nested():
+            result = connection.execute(
+                runs.insert().values(
+                    job=job,
+                    period=period,
+                    started_at=now,
+                    outcome="running",
+                    detail={},
+                    attempt=1,
+                )
+            )
+    except sa.exc.IntegrityError:
+        return _claim_again(connection, job, period, now)
+    key = result.inserted_primary_key
+    assert key is not None  # a single row always has one
+    return Claim(int(key[0]), 1)
+
+
+def _claim_again(
+    connection: sa.Connection, job: str, period: str, now: dt.datetime
+) -> Claim | None:
+    c = runs.c
+    this = sa.and_(c.job == job, c.period == period)
+    taken = connection.execute(
+        runs.update()
+        .where(this, c.outcome == "stopped", c.attempt < MOST_ATTEMPTS)
+        .values(
+            started_at=now,
+            finished_at=None,
+            outcome="running",
+            reason=None,
+            attempt=c.attempt + 1,
+        )
+    )
+    if not taken.rowcount:
+        return None
+    row = connection.execute(sa.select(c.run_id, c.attempt).where(this)).one()
+    return Claim(row.run_id, row.attempt)
+
+
+def lock_name(run_id: int) -> str:
+    """The lock that a run's process holds while it lasts."""
+    return f"run-{run_id}"
+
+
+def is_current(connection: sa.Connection, claimed: Claim) -> bool:
+    """Whether the run is still this claim's; it stays so until the transaction ends."""
+    query = sa.select(runs.c.run_id).where(_is_claim(claimed), runs.c.outcome == "running")
+    return connection.execute(query.with_for_update()).first() is not None
+
+
+def _is_claim(claimed: Claim) -> sa.ColumnElement[bool]:
+    return sa.and_(runs.c.run_id == claimed.run_id, runs.c.attempt == claimed.attempt)
+
+
+def finish(
+    connection: sa.Connection,
+    claimed: Claim,
+    outcome: str,
+    reason: str | None,
+    detail: dict[str, Any],
+    now: dt.datetime,
+) -> bool:
+    """Record how the run ended; False when another process has claimed it since.
+
+    A run that ended otherwise meanwhile is not marked as stopped. One that was stopped as often as
+    it may be claimed has failed.
+    """
+    query = runs.update().where(_is_claim(claimed))
+    if outcome == "stopped":
+        query = query.where(runs.c.outcome == "running")
+        outcome = "failed" if claimed.attempt >= MOST_ATTEMPTS else outcome
+    ended = connection.execute(
+        query.values(outcome=outcome, reason=reason, detail=detail, finished_at=now)
+    )
+    return bool(ended.rowcount)
+
+
+def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
+    """Mark the runs as stopped whose process has died, so that they can be claimed again.
+
+    Only runs whose lock nobody holds are closed; the last attempt has failed.
+    """
+    closed = []
+    for run in running(connection):
+        if not locks.is_held(connection, lock_name(run.run_id)):
+            reason = f"{_DIED}, {run.attempt} times" if run.attempt >= MOST_ATTEMPTS else _DIED
+            if finish(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
+                closed.append(run)
+    return closed
+
+
+def running(connection: sa.Connection) -> list[Run]:
+    """Every run that has begun and not ended."""
+    rows = connection.execute(sa.select(runs).where(runs.c.outcome == "running"))
+    return [Run(**row._mapping) for row in rows]
+
+
+def find(connection: sa.Connection, job: str, period: str) -> Run | None:
+    """The run of `job` for `period`."""
+    c = runs.c
+    row = connection.execute(sa.select(runs).where(c.job == job, c.period == period)).first()
+    return Run(**row._mapping) if row else None
+
+
+def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> Run | None:
+    """The newest run of `job`, with that `outcome` if one is given."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(1)
+    if outcome:
+        query = query.where(runs.c.outcome == outcome)
+    row = connection.execute(query).first()
+    return Run(**row._mapping) if row else None
+
+
+def prune(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete the ended runs of before, but for those that published and each job's newest."""
+    c = runs.c
+    newest = sa.select(sa.func.max(c.run_id)).group_by(c.job, c.outcome)
+    published = sa.select(issues.c.run_id)
+    old = sa.and_(c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published))
+    service_metrics_store.remember(connection, old)
+    return int(connection.execute(runs.delete().where(old)).rowcount)
+
+
+def recent(connection: sa.Connection, job: str) -> list[Run]:
+    """The newest runs of `job`, at most twenty, the last one first."""
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(_RECENT)
+    return [Run(**row._mapping) for row in connection.execute(query)]
+
+
+def ended(connection: sa.Connection, job: str, source: str | None = None) -> list[Run]:
+    """Of the newest runs of `job` those that ended by themselves, the last one first.
+
+    Parameters
+    ----------
+    source : str | None
+        Only those that read this source.
+    """
+    return [
+        run
+        for run in recent(connection, job)
+        if run.outcome not in ("running", "stopped")
+        and (source is None or run.detail.get("source", source) == source)
+    ]

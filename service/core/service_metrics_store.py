@@ -1,0 +1,112 @@
+"""What those who watch the service want of the store, in few queries."""
+
+from __future__ import annotations
+
+__all__ = [
+    "damage",
+    "has_tables",
+    "last_done",
+    "newest_moment",
+    "remember",
+    "runs_ended",
+    "scores_mark",
+    "server_time",
+]
+
+import datetime as dt
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.core.tables import issue_scores, issues, runs, runs_deleted
+
+_PASSING = ("running", "stopped")
+
+
+def runs_ended(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """How many runs there ever were of each job with each outcome that lasts.
+
+    A run that was stopped may be claimed again and end otherwise: its number would go down.
+    """
+    d = runs_deleted.c
+    kept = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
+    gone = sa.select(d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
+    both = sa.union_all(sa.select(kept), gone).subquery().c
+    rows = connection.execute(
+        sa.select(both.job, both.outcome, sa.func.sum(both.number))
+        .group_by(both.job, both.outcome)
+        .order_by(both.job, both.outcome)
+    )
+    return {(job, outcome): int(number) for job, outcome, number in rows}
+
+
+def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
+    """Remember how many the `old` runs are, which are about to be deleted."""
+    d = runs_deleted.c
+    for job, outcome, number in connection.execute(_counted(old)).all():
+        this = sa.and_(d.job == job, d.outcome == outcome)
+        more = runs_deleted.update().where(this).values(number=d.number + number)
+        if not connection.execute(more).rowcount:
+            row = {"job": job, "outcome": outcome, "number": number}
+            connection.execute(runs_deleted.insert().values(row))
+
+
+def _counted(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    c = runs.c
+    return (
+        sa.select(c.job, c.outcome, sa.func.count().label("number"))
+        .where(which)
+        .group_by(c.job, c.outcome)
+    )
+
+
+def last_done(connection: sa.Connection) -> dict[str, dt.datetime]:
+    """When each job was done last."""
+    c = runs.c
+    rows = connection.execute(
+        sa.select(c.job, sa.func.max(c.finished_at))
+        .where(c.outcome == "done", c.finished_at.is_not(None))
+        .group_by(c.job)
+        .order_by(c.job)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def scores_mark(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
+    """Something that differs whenever an issue was scored, or scored anew."""
+    c = issue_scores.c
+    row = connection.execute(sa.select(sa.func.count(), sa.func.max(c.scored_at))).one()
+    return row[0], row[1]
+
+
+def has_tables(connection: sa.Connection) -> bool:
+    """Whether our tables are there as this version wants them."""
+    inspector = sa.inspect(connection)
+    return inspector.has_table(runs.name) and {c.name for c in runs.columns} <= {
+        column["name"] for column in inspector.get_columns(runs.name)
+    }
+
+
+def newest_moment(connection: sa.Connection) -> dt.datetime | None:
+    """The latest moment that anything is recorded at."""
+    moments = [
+        connection.scalar(sa.select(sa.func.max(column)))
+        for column in (runs.c.started_at, runs.c.finished_at, issues.c.issued_at)
+    ]
+    return max((moment for moment in moments if moment), default=None)
+
+
+def server_time(connection: sa.Connection) -> dt.datetime | None:
+    """What time it is to the database server; None where there is none."""
+    if connection.dialect.name != "postgresql":
+        return None
+    now = connection.scalar(sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))))
+    return now.astimezone(dt.UTC) if now else None
+
+
+def damage(connection: sa.Connection) -> str:
+    """What is wrong with the file of SQLite; empty when nothing is, or there is none."""
+    if connection.dialect.name != "sqlite":
+        return ""
+    found = connection.scalar(sa.text("PRAGMA quick_check(1)"))
+    return "" if found == "ok" else " ".join(str(found).split())

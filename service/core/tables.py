@@ -1,0 +1,262 @@
+"""The tables; those of figures and weather have a file of their own."""
+
+from __future__ import annotations
+
+__all__ = [
+    "asks",
+    "deliveries",
+    "documents",
+    "editions",
+    "fetches",
+    "issue_notes",
+    "issue_paths",
+    "issue_scores",
+    "issues",
+    "job_requests",
+    "keys",
+    "metadata",
+    "model_scores",
+    "observations",
+    "opt_ins",
+    "runs",
+    "runs_deleted",
+    "salts",
+    "subscribers",
+    "unsubscribed",
+    "weather",
+]
+
+import sqlalchemy as sa
+
+from service.core.columns import Instant, metadata
+from service.core.figure_tables import documents, fetches, observations, weather
+
+# One row for each run of a job; claimed before the work.
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.Integer, primary_key=True),
+    sa.Column("job", sa.String(32), nullable=False),
+    sa.Column("period", sa.String(64), nullable=False),
+    sa.Column("started_at", Instant, nullable=False),
+    sa.Column("finished_at", Instant),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    sa.Column("detail", sa.JSON, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.UniqueConstraint("job", "period", name="uq_runs_job_period"),
+    sa.Index("ix_runs_job_started_at", "job", "started_at"),
+)
+
+# How many runs of before were deleted: what is counted of runs never goes down.
+runs_deleted = sa.Table(
+    "runs_deleted",
+    metadata,
+    sa.Column("job", sa.String(32), primary_key=True),
+    sa.Column("outcome", sa.String(16), primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
+# An issue: the frozen paths of one series, published by one run. Never changed.
+issues = sa.Table(
+    "issues",
+    metadata,
+    sa.Column("issue_id", sa.String(64), primary_key=True),
+    sa.Column("series_id", sa.String(64), nullable=False),
+    sa.Column("run_id", sa.ForeignKey("runs.run_id"), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("origin", sa.Date, nullable=False),
+    sa.Column("data_through", sa.Date, nullable=False),
+    sa.Column("as_of", Instant, nullable=False),
+    sa.Column("issued_at", Instant, nullable=False),
+    sa.Column("champion", sa.String(64), nullable=False),
+    sa.Column("wanted", sa.String(64), nullable=False, server_default=""),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("n_paths", sa.Integer, nullable=False),
+    sa.Column("horizon_days", sa.Integer, nullable=False),
+    sa.Column("inputs_hash", sa.String(64), nullable=False),
+    sa.Column("failures", sa.JSON, nullable=False),
+    sa.UniqueConstraint("series_id", "run_id", "origin", name="uq_issues_series_id_run_id_origin"),
+    sa.Index("ix_issues_series_id_issued_at", "series_id", "issued_at"),
+    sa.Index("ix_issues_origin_kind", "origin", "kind"),
+)
+
+issue_paths = sa.Table(
+    "issue_paths",
+    metadata,
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), primary_key=True),
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(64), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("title", sa.String(200), nullable=False),
+    sa.Column("encoding", sa.String(32), nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+)
+
+# What was said of an issue when it was made: why, and what changed. As frozen as the issue.
+issue_notes = sa.Table(
+    "issue_notes",
+    metadata,
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), primary_key=True),
+    sa.Column("kind", sa.String(32), primary_key=True),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+# Scores of a declared model at a past origin; computed once for each state of the figures.
+model_scores = sa.Table(
+    "model_scores",
+    metadata,
+    sa.Column("series_id", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("spec_hash", sa.String(64), primary_key=True),
+    sa.Column("origin", sa.Date, primary_key=True),
+    sa.Column("figures_hash", sa.String(64), primary_key=True),
+    sa.Column("scores", sa.JSON, nullable=False),
+    sa.Column("computed_at", Instant, nullable=False),
+)
+
+# Scores of published issues. Those that a revision of the figures made obsolete are kept too.
+issue_scores = sa.Table(
+    "issue_scores",
+    metadata,
+    sa.Column("score_id", sa.Integer, primary_key=True),
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("days_known", sa.Integer, nullable=False),
+    sa.Column("truth_hash", sa.String(64), nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+    sa.Column("scored_at", Instant, nullable=False),
+    sa.Column("superseded_at", Instant),
+    sa.Index(
+        "uq_issue_scores_current",
+        "issue_id",
+        "model",
+        unique=True,
+        sqlite_where=sa.text("superseded_at IS NULL"),
+        postgresql_where=sa.text("superseded_at IS NULL"),
+    ),
+)
+
+# Who may ask. Of a key only its hash is kept.
+keys = sa.Table(
+    "keys",
+    metadata,
+    sa.Column("key_id", sa.Integer, primary_key=True),
+    sa.Column("prefix", sa.String(16), nullable=False, unique=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("scope", sa.String(16), nullable=False),
+    sa.Column("secret_hash", sa.String(64), nullable=False),
+    sa.Column("created_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("revoked_at", Instant),
+    sa.Column("last_used_at", Instant),
+)
+
+# Work that was asked for over HTTP; the scheduler claims it.
+job_requests = sa.Table(
+    "job_requests",
+    metadata,
+    sa.Column("request_id", sa.Integer, primary_key=True),
+    sa.Column("job", sa.String(32), nullable=False),
+    sa.Column("asked_by", sa.String(64), nullable=False),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("claimed_at", Instant),
+    sa.Column("finished_at", Instant),
+    sa.Column("outcome", sa.String(16), nullable=False),
+    sa.Column("reason", sa.Text),
+    # One waiting request a job: who asks again is given the one that waits.
+    sa.Index(
+        "uq_job_requests_waiting",
+        "job",
+        unique=True,
+        sqlite_where=sa.text("outcome = 'waiting'"),
+        postgresql_where=sa.text("outcome = 'waiting'"),
+    ),
+)
+
+# Who gets the weekly mail. The address is the only thing here that is about a person.
+subscribers = sa.Table(
+    "subscribers",
+    metadata,
+    sa.Column("subscriber_id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    # Unsubscribes, and names the subscriber in a Message-ID.
+    sa.Column("token", sa.String(32), nullable=False),
+    sa.Column("joined_at", Instant, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False),
+    sa.UniqueConstraint("address", name="uq_subscribers_address"),
+    sa.UniqueConstraint("token", name="uq_subscribers_token"),
+    sqlite_autoincrement=True,  # the number of one who left is not given to another
+)
+
+# Who asked for the mail and has not yet confirmed; gone once they do, or soon after it expires.
+opt_ins = sa.Table(
+    "opt_ins",
+    metadata,
+    sa.Column("opt_in_id", sa.Integer, primary_key=True),
+    sa.Column("address", sa.String(254), nullable=False),
+    sa.Column("threshold", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("token_hash", sa.String(64)),
+    sa.Column("asked_at", Instant, nullable=False),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.UniqueConstraint("address", name="uq_opt_ins_address"),
+    sa.UniqueConstraint("token_hash", name="uq_opt_ins_token_hash"),
+    sqlite_autoincrement=True,
+)
+
+# Hashes of the tokens of those who left, so that their link still says that they did.
+unsubscribed = sa.Table(
+    "unsubscribed",
+    metadata,
+    sa.Column("token_hash", sa.String(64), primary_key=True),
+    sa.Column("left_at", Instant, nullable=False),
+)
+
+# Who asked today, as hashes under a salt that is forgotten with the day.
+asks = sa.Table(
+    "asks",
+    metadata,
+    sa.Column("ask_id", sa.Integer, primary_key=True),
+    sa.Column("who", sa.String(64), nullable=False),
+    sa.Index("ix_asks_who", "who"),
+)
+salts = sa.Table(
+    "salts",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("salt", sa.String(64), nullable=False),
+)
+
+# What a week's mail says: the same to all of its readers, however long the sending takes.
+editions = sa.Table(
+    "editions",
+    metadata,
+    sa.Column("week", sa.String(8), primary_key=True),
+    sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("content", sa.JSON, nullable=False),
+)
+
+# One row for each week and subscriber: what became of the mail.
+deliveries = sa.Table(
+    "deliveries",
+    metadata,
+    sa.Column("week", sa.ForeignKey("editions.week"), primary_key=True),
+    sa.Column(
+        "subscriber_id",
+        sa.ForeignKey("subscribers.subscriber_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("code", sa.Integer),
+    sa.Column("began_at", Instant, nullable=False),
+    sa.Column("next_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
+)

@@ -1,0 +1,1 @@
+"""The published figures and the weather: their sources, rules and store."""

@@ -1,0 +1,138 @@
+"""What a source has to say: documents, each whole, and refusals, each with its reason."""
+
+from __future__ import annotations
+
+__all__ = ["SOURCES", "Gathered", "fetcher", "gather", "prune"]
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forecast.joint import SERIES
+from forecast.series import DailySeries, as_date
+from service.core.clock import utc_now
+from service.core.settings import Settings
+from service.data import embedded, figures_csv, govuk, govuk_page, govuk_workbook, raw_documents
+from service.data.fetcher import Fetcher
+from service.data.govuk import Site, Validators
+from service.data.size_limits import LARGEST_WORKBOOK, read_file
+from service.data.source import Document, SourceError
+
+SOURCES = ("figures", "govuk", "workbook", "page", "csv")
+"""``workbook``, ``page`` and ``csv`` are read from a file."""
+
+_PARSERS: dict[str, Callable[[bytes, str, dt.date], Document]] = {
+    "workbook": govuk_workbook.read,
+    "page": govuk_page.read,
+}
+_SUFFIXES = {"workbook": ".ods", "page": ".html"}
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What came of it; see `service.data.govuk.Published`."""
+
+    documents: tuple[Document, ...]
+    refusals: tuple[SourceError, ...] = ()
+    validators: Mapping[str, Validators] = field(default_factory=dict)
+    unchanged: tuple[str, ...] = ()
+
+
+def gather(
+    settings: Settings,
+    source: str,
+    file: Path | None,
+    today: dt.date,
+    known: Mapping[str, Validators],
+    is_kept: bool = True,
+) -> Gathered:
+    """Read `source`, one of `SOURCES`.
+
+    Parameters
+    ----------
+    file : Path | None
+        For a source that is read from a file.
+    today : date
+        The present UK day.
+    known : mapping of address to (etag, last_modified)
+        What sites said of their last answers.
+    is_kept : bool
+        Whether the bytes are kept as they came.
+    """
+    if source == "govuk":
+        site = Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
+
+        def keep(content: bytes, suffix: str) -> None:
+            if is_kept:
+                raw_documents.keep(_raw_folder(settings), content, suffix)
+
+        found = govuk.read(fetcher(settings), site, today, keep, known)
+        return Gathered(found.documents, found.refusals, found.validators, found.unchanged)
+    try:
+        return Gathered((_one(settings, source, file, today, is_kept),))
+    except SourceError as error:
+        return Gathered((), (error,))
+
+
+def fetcher(settings: Settings) -> Fetcher:
+    """The fetcher that `settings` describe."""
+    return Fetcher(
+        contact=settings.agent_contact or settings.public_url,
+        attempts=settings.fetch_attempts,
+        connect_seconds=min(5.0, settings.fetch_seconds),
+        read_seconds=min(15.0, settings.fetch_seconds),
+        attempt_seconds=settings.fetch_seconds,
+        longest_wait_seconds=settings.fetch_wait_seconds,
+        all_seconds=settings.fetch_attempts * (settings.fetch_seconds + 30)
+        + settings.fetch_wait_seconds,
+    )
+
+
+def _raw_folder(settings: Settings) -> Path:
+    """Where the bytes are kept as they came."""
+    return settings.var_dir / "raw"
+
+
+def _one(
+    settings: Settings, source: str, file: Path | None, today: dt.date, is_kept: bool
+) -> Document:
+    if source == "figures":
+        return _document("figures", "embedded figures", embedded.read())
+    assert file is not None  # the command asks for it
+    if source == "csv":
+        return _document("csv", str(file), _from_csv(file, today))
+    content = read_file(file, LARGEST_WORKBOOK)  # the larger of the two kinds of files
+    if is_kept:
+        raw_documents.keep(_raw_folder(settings), content, _SUFFIXES[source])
+    return _PARSERS[source](content, str(file), today)
+
+
+def _from_csv(file: Path, today: dt.date) -> dict[str, DailySeries]:
+    """The series of a CSV file, which may hold anything that somebody wrote."""
+    series = figures_csv.read(file, SERIES[:1])
+    if not set(series) <= set(SERIES):
+        allowed = ", ".join(("date", *SERIES))
+        raise SourceError(f"{file}, row 1", f"only the columns {allowed}", ", ".join(series))
+    last = as_date(series[SERIES[0]].data_through)
+    if last > today:
+        raise SourceError(str(file), f"days up to {today}", str(last))
+    return series
+
+
+def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:
+    return Document(
+        source,
+        name,
+        None,
+        {
+            series_id: dict(zip(one.dates.tolist(), one.values.tolist(), strict=True))
+            for series_id, one in series.items()
+        },
+    )
+
+
+def prune(settings: Settings) -> None:
+    """Remove the kept bytes that are older than the settings say."""
+    age = dt.timedelta(days=settings.raw_keep_days)
+    raw_documents.prune(_raw_folder(settings), age, utc_now())

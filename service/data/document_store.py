@@ -1,0 +1,206 @@
+"""Every document whose figures were taken, whole: what all histories are made of."""
+
+from __future__ import annotations
+
+__all__ = ["Figure", "StoredDocument", "add", "group", "newest", "overlapping"]
+
+import datetime as dt
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.core.clock import assumed_known_at, instant
+from service.core.tables import documents
+from service.data.history import Statement
+
+Key = tuple[str, dt.date]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A count as a source states it.
+
+    Attributes
+    ----------
+    published_at : datetime | None
+        When the source says that it was published; None when it does not say.
+    known_at : datetime | None
+        What stands for that when it does not say; None: see `service.data.recording_store.record`.
+    is_marked : bool
+        Whether the source marks it "Revised".
+    """
+
+    series_id: str
+    date: dt.date
+    value: int
+    source: str
+    published_at: dt.datetime | None = None
+    known_at: dt.datetime | None = None
+    is_marked: bool = False
+
+
+@dataclass(frozen=True)
+class StoredDocument:
+    """Figures of one source and one moment.
+
+    Attributes
+    ----------
+    known_at : datetime | None
+        None: each figure counts as known on the day after its own, 14:00 UK time.
+    fingerprint : str
+        Hash of what it states, and of when; not of when it was read.
+    """
+
+    source: str
+    published_at: dt.datetime | None
+    known_at: dt.datetime | None
+    is_assumed: bool
+    first_seen_at: dt.datetime
+    fingerprint: str
+    counts: dict[Key, int] = field(repr=False)
+    marked: frozenset[Key] = field(repr=False)
+    document_id: int = 0
+
+    def statements(self, keys: frozenset[Key] | None = None) -> Iterator[tuple[Key, Statement]]:
+        """What it states, of `keys` or of all."""
+        # Of two that are known since they were read, within one second, the later read is newer;
+        # of two that say when they were published, the order of reading must not decide.
+        is_dated = self.published_at is not None or self.known_at is None or self.is_assumed
+        tie = self.fingerprint if is_dated else f"~{self.document_id:012}"
+        for key, value in self.counts.items():
+            if keys is not None and key not in keys:
+                continue
+            known_at, is_assumed = self.known_at, self.is_assumed
+            if known_at is None:
+                usual = assumed_known_at(key[1])
+                # A figure that has been seen is known, however early it came.
+                known_at, is_assumed = (
+                    min(usual, self.first_seen_at),
+                    usual <= self.first_seen_at,
+                )
+            yield (
+                key,
+                Statement(
+                    value=value,
+                    source=self.source,
+                    known_at=known_at,
+                    is_assumed=is_assumed,
+                    published_at=self.published_at,
+                    seen_at=self.first_seen_at,
+                    is_marked=key in self.marked,
+                    tie=tie,
+                ),
+            )
+
+
+def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocument]:
+    """Gather `figures` into documents, one for each source and moment."""
+    gathered: dict[tuple[str, dt.datetime | None, dt.datetime | None], list[Figure]] = {}
+    for one in figures:
+        gathered.setdefault((one.source, one.published_at, one.known_at), []).append(one)
+    found = []
+    for (source, published_at, known_at), parts in gathered.items():
+        stands = published_at or known_at
+        # Nothing is known later than it was seen, whatever a clock says.
+        since = min(stands, seen_at) if stands else None
+        counts = {(f.series_id, f.date): f.value for f in parts}
+        marked = frozenset((f.series_id, f.date) for f in parts if f.is_marked)
+        text = f"{source} {instant(since) if since else ''} {_text(counts, marked)}"
+        found.append(
+            StoredDocument(
+                source=source,
+                published_at=published_at,
+                known_at=since,
+                is_assumed=published_at is None and known_at is not None and known_at < seen_at,
+                first_seen_at=seen_at,
+                fingerprint=hashlib.sha256(text.encode()).hexdigest(),
+                counts=counts,
+                marked=marked,
+            )
+        )
+    return found
+
+
+def add(connection: sa.Connection, document: StoredDocument) -> bool:
+    """Store `document`; False when the same is there already."""
+    days = [day for _, day in document.counts]
+    row = {
+        "fingerprint": document.fingerprint,
+        "source": document.source,
+        "published_at": document.published_at,
+        "known_at": document.known_at,
+        "known_at_assumed": document.is_assumed,
+        "first_seen_at": document.first_seen_at,
+        "first_date": min(days),
+        "last_date": max(days),
+        "content": zlib.compress(_text(document.counts, document.marked).encode(), 6),
+    }
+    there = sa.select(documents.c.document_id).where(documents.c.fingerprint == row["fingerprint"])
+    if connection.execute(there).first():
+        return False
+    connection.execute(documents.insert().values(**row))
+    return True
+
+
+def overlapping(
+    connection: sa.Connection, first: dt.date, last: dt.date, source: str | None = None
+) -> Iterator[StoredDocument]:
+    """Documents that state a day from `first` to `last`, of `source` or of all."""
+    query = sa.select(documents).where(
+        documents.c.first_date <= last, documents.c.last_date >= first
+    )
+    if source is not None:
+        query = query.where(documents.c.source == source)
+    for row in connection.execute(query.order_by(documents.c.document_id)):
+        counts, marked = _decode(row.content)
+        yield StoredDocument(
+            source=row.source,
+            published_at=row.published_at,
+            known_at=row.known_at,
+            is_assumed=row.known_at_assumed,
+            first_seen_at=row.first_seen_at,
+            fingerprint=row.fingerprint,
+            counts=counts,
+            marked=marked,
+            document_id=row.document_id,
+        )
+
+
+def newest(connection: sa.Connection) -> list[dict[str, Any]]:
+    """For each source ``source``, ``data_through``, ``published_at`` and ``read_at``."""
+    table = documents.c
+    query = (
+        sa.select(
+            table.source,
+            sa.func.max(table.last_date).label("data_through"),
+            sa.func.max(table.published_at).label("published_at"),
+            sa.func.max(table.first_seen_at).label("read_at"),
+        )
+        .group_by(table.source)
+        .order_by(table.source)
+    )
+    return [dict(row._mapping) for row in connection.execute(query)]
+
+
+def _text(counts: Mapping[Key, int], marked: Iterable[Key]) -> str:
+    series: dict[str, list[list[int]]] = {}
+    for (series_id, day), value in sorted(counts.items()):
+        series.setdefault(series_id, []).append([day.toordinal(), value])
+    noted = sorted([series_id, day.toordinal()] for series_id, day in marked)
+    return json.dumps({"series": series, "marked": noted}, separators=(",", ":"))
+
+
+def _decode(content: bytes) -> tuple[dict[Key, int], frozenset[Key]]:
+    stated = json.loads(zlib.decompress(content))
+    day = dt.date.fromordinal
+    counts = {
+        (series_id, day(at)): value
+        for series_id, pairs in stated["series"].items()
+        for at, value in pairs
+    }
+    return counts, frozenset((series_id, day(at)) for series_id, at in stated["marked"])

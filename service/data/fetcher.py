@@ -1,0 +1,260 @@
+"""One polite fetcher: patient with passing faults, strict with everything else."""
+
+from __future__ import annotations
+
+__all__ = ["Fetcher", "Response"]
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+import httpx
+import stamina
+
+from service.core.clock import utc_now
+from service.data.network import client, plain
+from service.data.source import NotReached, Rejected, Unfit
+
+_log = logging.getLogger(__name__)
+_PASSING = frozenset({429, 500, 502, 503, 504})
+_PROJECT = "channel-crossings-forecast"
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came.
+
+    Attributes
+    ----------
+    content : bytes
+        Empty when the site says that nothing changed.
+    etag, last_modified : str | None
+        To be given with the next request for the same address.
+    """
+
+    url: str
+    content: bytes
+    etag: str | None
+    last_modified: str | None
+    fetched_at: dt.datetime
+    is_unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Fetcher:
+    """How to ask.
+
+    Parameters
+    ----------
+    contact : str
+        Address under which the operator can be found, told to every site; may be empty.
+    hosts : frozenset of str
+        Hosts (with the port, where there is one) that may be asked and redirected to; empty: any.
+    attempts : int
+        How often, the first time included.
+    attempt_seconds : float
+        Bound of one attempt, from the first byte sent to the last received.
+    all_seconds : float
+        Bound of all attempts and the pauses between them.
+    longest_wait_seconds : float
+        The longest pause that a site may ask for; if it asks for more we give up.
+    """
+
+    contact: str = ""
+    hosts: frozenset[str] = frozenset()
+    attempts: int = 4
+    connect_seconds: float = 5.0
+    read_seconds: float = 15.0
+    attempt_seconds: float = 60.0
+    all_seconds: float = 180.0
+    first_pause_seconds: float = 1.0
+    longest_wait_seconds: float = 120.0
+    most_redirects: int = 5
+    clock: Callable[[], float] = field(default=time.monotonic, repr=False)
+
+    @property
+    def user_agent(self) -> str:
+        """Who asks: the project, its version, and where to complain."""
+        more = f" (+{self.contact})" if self.contact else ""
+        return f"{_PROJECT}/{version(_PROJECT)}{more}"
+
+    def get(
+        self,
+        url: str,
+        kinds: tuple[str, ...],
+        largest_bytes: int,
+        params: Mapping[str, str] | None = None,
+        etag: str | None = None,
+        last_modified: str | None = None,
+    ) -> Response:
+        """Fetch `url`.
+
+        Parameters
+        ----------
+        kinds : tuple of str
+            Media types that are welcome.
+        largest_bytes : int
+            Bound of the body, checked before it is read and while it is.
+        params : mapping | None
+            The query; it may hold a key, and is never shown.
+        etag, last_modified : str | None
+            Of the last answer, so that the site can say that nothing changed.
+
+        Raises
+        ------
+        FetchError
+        """
+        headers = {"User-Agent": self.user_agent, "Accept": ", ".join(kinds)}
+        if etag:
+            headers["If-None-Match"] = etag
+        if last_modified:
+            headers["If-Modified-Since"] = last_modified
+        timeout = httpx.Timeout(self.read_seconds, connect=self.connect_seconds)
+        try:
+            with client(
+                headers=headers,
+                timeout=timeout,
+                follow_redirects=True,
+                max_redirects=self.most_redirects,
+                event_hooks={"request": [self._check_host]},
+            ) as session:
+                for attempt in stamina.retry_context(
+                    on=self._pause_after,
+                    attempts=self.attempts,
+                    timeout=self.all_seconds,
+                    wait_initial=self.first_pause_seconds,
+                    wait_max=30.0,
+                    wait_jitter=self.first_pause_seconds,
+                ):
+                    with attempt:
+                        return self._ask(session, url, kinds, largest_bytes, params)
+        except httpx.TooManyRedirects as error:
+            found = f"more than {self.most_redirects} redirects"
+            raise Unfit(_bare(url), "an answer", found) from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            found = f"{plain(error, url)}, asked up to {self.attempts} times"
+            raise NotReached(_bare(url), "an answer", found) from error
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def _ask(
+        self,
+        session: httpx.Client,
+        url: str,
+        kinds: tuple[str, ...],
+        largest_bytes: int,
+        params: Mapping[str, str] | None,
+    ) -> Response:
+        deadline = self.clock() + self.attempt_seconds
+        with session.stream("GET", url, params=params) as answer:
+            where = _bare(str(answer.url))
+            if answer.status_code == 304:
+                content = b""
+            else:
+                self._check_status(answer, where)
+                _check_kind(answer, kinds, where)
+                content = self._body(answer, largest_bytes, deadline, where)
+            return Response(
+                where,
+                content,
+                answer.headers.get("etag"),
+                answer.headers.get("last-modified"),
+                utc_now(),
+                answer.status_code == 304,
+            )
+
+    def _body(
+        self, answer: httpx.Response, largest_bytes: int, deadline: float, where: str
+    ) -> bytes:
+        wanted = f"at most {largest_bytes:,} bytes"
+        stated = answer.headers.get("content-length", "")
+        if stated.isascii() and stated.isdigit() and int(stated[:20]) > largest_bytes:
+            raise Unfit(where, wanted, f"{int(stated[:20]):,}")
+        content = bytearray()
+        for part in answer.iter_bytes():
+            content += part
+            if len(content) > largest_bytes:
+                raise Unfit(where, wanted, "more")
+            if self.clock() > deadline:
+                raise httpx.ReadTimeout(f"no end after {self.attempt_seconds:g} s")
+        return bytes(content)
+
+    def _check_status(self, answer: httpx.Response, where: str) -> None:
+        if answer.status_code == 200:
+            return
+        wait = _retry_after(answer.headers.get("retry-after"))
+        asks = f", which asks to wait {wait:.0f} s" if wait is not None else ""
+        found = f"{answer.status_code} {answer.reason_phrase}{_reason(answer)}{asks}"
+        raise Rejected(where, "200 OK", found, answer.status_code, wait)
+
+    def _check_host(self, request: httpx.Request) -> None:
+        host = request.url.netloc.decode("ascii", "replace")
+        if self.hosts and host not in self.hosts:
+            raise Unfit(_bare(str(request.url)), f"a host of {', '.join(sorted(self.hosts))}", host)
+
+    def _pause_after(self, error: Exception) -> bool | float:
+        """Whether to ask again, or after how many seconds."""
+        if isinstance(error, Rejected) and error.status in _PASSING:
+            if error.wait_seconds is None:
+                return True
+            return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False
+        return isinstance(error, httpx.TransportError) and not isinstance(
+            error, httpx.UnsupportedProtocol
+        )
+
+
+def _say(details: stamina.instrumentation.RetryDetails) -> None:
+    """Log a pause, for those who debug: what came of it in the end is told by whoever asked."""
+    why, wait = plain(details.caused_by), details.wait_for
+    _log.debug("attempt %d failed (%s); asking again in %.1f s", details.retry_num, why, wait)
+
+
+stamina.instrumentation.set_on_retry_hooks([_say])
+
+
+def _check_kind(answer: httpx.Response, kinds: tuple[str, ...], where: str) -> None:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in kinds:
+        raise Unfit(where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type")
+
+
+def _retry_after(text: str | None) -> float | None:
+    """Seconds to wait: stated as such, or as the time to wait for."""
+    if not text:
+        return None
+    if text.isascii() and text.strip().isdigit():
+        return float(text.strip()[:9])
+    try:
+        until = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (until.astimezone(dt.UTC) - utc_now()).total_seconds())
+
+
+def _reason(answer: httpx.Response) -> str:
+    """The first words of an answer that says no, where it gives any as JSON."""
+    if answer.headers.get("content-type", "").partition(";")[0] != "application/json":
+        return ""
+    start = bytearray()
+    for part in answer.iter_bytes():
+        start += part
+        if len(start) > 2000:
+            return ""
+    try:
+        said = httpx.Response(200, content=bytes(start)).json()
+        return f" ({str(said['reason'])[:200]})"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _bare(url: str) -> str:
+    """The address without user, query and fragment, where secrets travel."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no address, and so nothing to hide in its query
+        return repr(url[:80])
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,220 @@
+"""Ingest: the newest figures, into the store."""
+
+from __future__ import annotations
+
+__all__ = ["OTHER", "Reading", "ingest", "preview"]
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from service.core.clock import assumed_known_at, instant, uk_day, utc_now
+from service.core.context import Context
+from service.core.database import Connection
+from service.core.job_runner import JobError, Outcome, perform
+from service.data import fetch_store, observation_store, rules
+from service.data.collect import Gathered, gather, prune
+from service.data.observation_store import Change, Figure, Stored
+from service.data.source import Document, NotReached, SourceError
+
+OTHER = "ingest-other"
+"""The job that reads a source beside the one that the settings name."""
+
+_UNDATED = ("figures", "csv")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a source would change, or has changed.
+
+    Attributes
+    ----------
+    taken : tuple of (Document, Stored)
+        In the order in which they were published.
+    refusals : tuple of SourceError
+        One for each document that was refused.
+    unchanged : tuple of str
+        Addresses whose content is as it was.
+    """
+
+    taken: tuple[tuple[Document, Stored], ...]
+    refusals: tuple[SourceError, ...]
+    unchanged: tuple[str, ...]
+
+    @property
+    def changes(self) -> list[Change]:
+        """Every figure that is another than before, by series and day."""
+        found = [change for _, stored in self.taken for change in stored.changes]
+        return sorted(found, key=lambda change: (change.series_id, change.date))
+
+    @property
+    def notes(self) -> list[str]:
+        """Repairs, and figures that are unlikely but allowed."""
+        return [note for document, _ in self.taken for note in document.notes]
+
+    def counted(self, source: str) -> str:
+        """How many figures changed, in words."""
+        new, revised, unchanged = (
+            sum(getattr(stored, name) for _, stored in self.taken)
+            for name in ("new", "revised", "unchanged")
+        )
+        if not self.taken:
+            said = "nothing could be read" if self.refusals else "nothing new was published"
+            return f"{said} at {source}"
+        through = max(document.data_through for document, _ in self.taken)
+        return (
+            f"{new} new, {revised} revised, {unchanged} unchanged from {source}, through {through}"
+        )
+
+
+class _Previewed(Exception):
+    """Ends a transaction that must not be stored."""
+
+
+def ingest(
+    context: Context,
+    source: str | None = None,
+    file: Path | None = None,
+    period: str | None = None,
+    accept_jumps: bool = False,
+) -> Outcome:
+    """Read a source and store what is new or revised, in one transaction.
+
+    A document that is refused is refused whole; what else the source published is stored all the
+    same, and the run fails with the reason. A source that is not the one of the settings, such as a
+    file of somebody's own, has runs under another name: they tell nothing of how the service fares.
+
+    Parameters
+    ----------
+    source : str | None
+        One of `service.data.collect.SOURCES`; None: the one that the settings name.
+    file : Path | None
+        For a source that is read from a file.
+    accept_jumps : bool
+        Whether a published day may change beyond the bound without a note, because a person has
+        looked at it.
+
+    Raises
+    ------
+    JobError
+        When a document is refused.
+    """
+    name = source or context.settings.source
+    work = partial(_ingest, context, name, file, accept_jumps)
+    job = "ingest" if name == context.settings.source else OTHER
+    return perform(context, job, lambda _: work(), period)
+
+
+def preview(
+    context: Context,
+    source: str | None = None,
+    file: Path | None = None,
+    accept_jumps: bool = False,
+) -> Reading:
+    """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
+    name = source or context.settings.source
+    gathered = _gather(context, name, file, is_kept=False)
+    try:
+        with context.database.writing() as connection:
+            reading = _take(connection, gathered, accept_jumps)
+            raise _Previewed
+    except _Previewed:
+        return reading
+
+
+def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool) -> Outcome:
+    gathered = _gather(context, source, file, is_kept=True)
+    with context.database.writing() as connection:
+        reading = _take(connection, gathered, accept_jumps)
+    prune(context.settings)
+    counted = reading.counted(source)
+    detail = {
+        "source": source,
+        "new": sum(stored.new for _, stored in reading.taken),
+        "revised": sum(stored.revised for _, stored in reading.taken),
+        "notes": reading.notes,
+        "documents": [
+            {
+                "source": document.source,
+                "published_at": instant(document.published_at) if document.published_at else None,
+                "data_through": document.data_through.isoformat(),
+            }
+            for document, _ in reading.taken
+        ],
+    }
+    if reading.refusals:
+        said = _refused(reading.refusals)
+        more = f" (what else was published is stored: {counted})" if reading.taken else ""
+        raise JobError(said + more, detail) from reading.refusals[0]
+    return Outcome("done", counted, detail)
+
+
+def _refused(refusals: Sequence[SourceError]) -> str:
+    if not all(isinstance(refusal, NotReached) for refusal in refusals):
+        return "; ".join(str(refusal) for refusal in refusals)
+    # Whichever document was asked for first, the reason is one.
+    return f"GOV.UK was not reached, and what was read before is served: {refusals[0]}"
+
+
+def _gather(context: Context, source: str, file: Path | None, is_kept: bool) -> Gathered:
+    with context.database.reading() as connection:
+        known = fetch_store.known(connection)
+    return gather(context.settings, source, file, uk_day(utc_now()), known, is_kept)
+
+
+def _take(connection: Connection, gathered: Gathered, accept_jumps: bool) -> Reading:
+    """Store each document unless it contradicts what was published before it."""
+    now = utc_now()
+    taken, refusals = [], list(gathered.refusals)
+    for document in sorted(gathered.documents, key=lambda d: _known_at(d, now)):
+        try:
+            if document.source not in _UNDATED and not accept_jumps:
+                _check_changes(connection, document, now)
+            figures = _figures(document, now)
+            stored = observation_store.record(connection, figures, now, assume_known=True)
+            taken.append((document, stored))
+        except SourceError as error:
+            refusals.append(error)
+    names = {document.name for document, _ in taken}
+    fetch_store.remember(
+        connection, {url: v for url, v in gathered.validators.items() if url in names}, now
+    )
+    return Reading(tuple(taken), tuple(refusals), gathered.unchanged)
+
+
+def _check_changes(connection: Connection, document: Document, now: dt.datetime) -> None:
+    just_before = min(_known_at(document, now), now) - dt.timedelta(microseconds=1)
+    published = {}
+    for series_id, counts in document.figures.items():
+        if counts:
+            rows = observation_store.current(
+                connection, series_id, just_before, min(counts), max(counts)
+            )
+            published[series_id] = {row.date: row.value for row in rows}
+    rules.check_changes(document, published)
+
+
+def _known_at(document: Document, now: dt.datetime) -> dt.datetime:
+    """When the document came to be known; the day after its last if it does not say."""
+    if document.source in _UNDATED:
+        return now
+    return document.published_at or assumed_known_at(document.data_through)
+
+
+def _figures(document: Document, now: dt.datetime) -> Iterator[Figure]:
+    stands = None
+    if document.published_at is None and document.source not in _UNDATED:
+        stands = _known_at(document, now)
+    for series_id, counts in document.figures.items():
+        for day, value in counts.items():
+            yield Figure(
+                series_id,
+                day,
+                value,
+                document.source,
+                document.published_at,
+                stands,
+                (series_id, day) in document.revised,
+            )

@@ -1,0 +1,109 @@
+"""The network as the machine has it: its proxies, its certificates, and their faults in words."""
+
+from __future__ import annotations
+
+__all__ = ["client", "plain"]
+
+import os
+import socket
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from service.data.source import NotReached
+
+_PROXY = "the address of a proxy, such as http://proxy.example.org:3128"
+_SCHEMES = ("http", "https", "all")
+
+
+def client(**options: Any) -> httpx.Client:
+    """A client that heeds the machine's proxies and certificates.
+
+    Raises
+    ------
+    NotReached
+        Naming the variable that does not hold.
+    """
+    try:
+        return httpx.Client(trust_env=True, **options)
+    except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
+        raise _unfit(error) from error
+
+
+def plain(error: Exception, url: str = "") -> str:
+    """What went wrong on the way to `url`, in words that a person can act on."""
+    text = str(error).strip()
+    if _is_caused_by(error, socket.gaierror):
+        said = "the name of the host could not be resolved"
+    elif "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = text.rpartition(": ")[2].partition(" (_ssl")[0]
+        said = f"the certificate is not trusted ({reason})"
+        named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ), "")
+        said += f"; {named} is {os.environ[named]}" if named else "; SSL_CERT_FILE may name another"
+    elif isinstance(error, httpx.ConnectTimeout):
+        said = "no connection in time"
+    elif isinstance(error, httpx.ProxyError):
+        said = f"the proxy said {text}"
+    elif isinstance(error, httpx.TimeoutException) and not text.startswith("no end"):
+        said = "no answer in time"
+    else:
+        said = text.partition("] ")[2] if text.startswith("[Errno") else text
+    said = said or type(error).__name__
+    proxy = _proxy_of(url) if isinstance(error, httpx.TransportError) else None
+    return f"{said}, through the proxy that {proxy} names" if proxy else said
+
+
+def _unfit(error: Exception) -> NotReached:
+    """Which variable keeps a client from being made."""
+    if isinstance(error, OSError):
+        reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
+        path = os.environ.get("SSL_CERT_FILE", "")
+        return NotReached("SSL_CERT_FILE", "a file of certificates (PEM)", f"{path} ({reason})")
+    for scheme, value in getproxies().items():
+        if scheme in _SCHEMES and not _is_proxy(value):
+            return NotReached(_variable(scheme), _PROXY, _bare(value))
+    return NotReached("NO_PROXY", "names of hosts, with commas between", str(error))
+
+
+def _is_proxy(value: str) -> bool:
+    try:
+        return httpx.URL(value if "://" in value else f"http://{value}").scheme in _SCHEMES[:2]
+    except httpx.InvalidURL:
+        return False
+
+
+def _proxy_of(url: str) -> str | None:
+    """Name of the variable whose proxy is asked for `url`."""
+    try:
+        parts = urlsplit(url)
+        if not parts.hostname or proxy_bypass(parts.hostname):
+            return None
+    except ValueError:
+        return None
+    proxies = getproxies()
+    scheme = next((name for name in (parts.scheme, "all") if name in proxies), None)
+    return _variable(scheme) if scheme else None
+
+
+def _variable(scheme: str) -> str:
+    small = f"{scheme}_proxy"
+    return small if small in os.environ else small.upper()
+
+
+def _bare(value: str) -> str:
+    """A proxy without its user and password."""
+    head, cut, rest = value.partition("://")
+    if not cut:
+        return value.rpartition("@")[2]
+    return f"{head}://{rest.rpartition('@')[2]}"
+
+
+def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,132 @@
+"""The figures, under two clocks: the day they count, and when they were known."""
+
+from __future__ import annotations
+
+__all__ = [
+    "AsOf",
+    "Change",
+    "Figure",
+    "Stored",
+    "current",
+    "fingerprint",
+    "first_day",
+    "known_together",
+    "record",
+    "series",
+    "span",
+    "version",
+]
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from forecast.joint import SERIES
+from forecast.series import DailySeries
+from service.core.tables import documents, observations
+from service.data.document_store import Figure
+from service.data.recording_store import Change, Stored, record
+
+AsOf = dt.date | dt.datetime
+"""A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
+
+
+def current(
+    connection: sa.Connection,
+    series_id: str,
+    as_of: AsOf | None = None,
+    first: dt.date | None = None,
+    last: dt.date | None = None,
+) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
+    """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`.
+
+    `known_at` is when the value came to be known, whoever stated it first; `source` is who
+    states it now.
+
+    Parameters
+    ----------
+    first, last : date | None
+        The span, both included; None: as far as the figures go.
+    """
+    table = observations.c
+    query = sa.select(table.date, table.value, table.source, table.since.label("known_at"))
+    if first is not None:
+        query = query.where(table.date >= first)
+    if last is not None:
+        query = query.where(table.date <= last)
+    return connection.execute(_as_of(query, series_id, as_of)).all()
+
+
+def series(
+    connection: sa.Connection, series_id: str, as_of: AsOf | None = None
+) -> DailySeries | None:
+    """The days up to the first gap in the figures, as of `as_of`; None when there are none."""
+    query = sa.select(observations.c.date, observations.c.value)
+    rows = connection.execute(_as_of(query, series_id, as_of)).all()
+    if not rows:
+        return None
+    first = rows[0].date.toordinal()
+    length = next((i for i, (day, _) in enumerate(rows) if day.toordinal() - first != i), len(rows))
+    values = np.fromiter((value for _, value in rows[:length]), dtype=np.int64, count=length)
+    return DailySeries(series_id, rows[0].date, values)
+
+
+def first_day(connection: sa.Connection, series_id: str) -> dt.date | None:
+    """The first day of a series as it now stands; None when there are no figures."""
+    there = span(connection, series_id)
+    return there[0] if there else None
+
+
+def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
+    """First and last day of a series as it now stands, whatever gaps there are between."""
+    date = observations.c.date
+    query = sa.select(sa.func.min(date), sa.func.max(date)).where(
+        observations.c.series_id == series_id, observations.c.superseded_at.is_(None)
+    )
+    first, last = connection.execute(query).one()
+    return (first, last) if first else None
+
+
+def version(connection: sa.Connection) -> int:
+    """A number that grows whenever a figure is added or revised; 0 when there is none."""
+    # No figure changes without a new document, and documents are only ever added. The rows of the
+    # figures are made anew with each, and may be given numbers that others had before.
+    found = connection.execute(sa.select(sa.func.max(documents.c.document_id))).scalar()
+    return found or 0
+
+
+def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:
+    """Those rows of a series that count as of `as_of`, in order of days."""
+    table = observations.c
+    query = query.where(table.series_id == series_id).order_by(table.date)
+    if isinstance(as_of, dt.datetime):
+        return query.where(
+            table.known_at <= as_of,
+            sa.or_(table.superseded_at.is_(None), table.superseded_at > as_of),
+        )
+    query = query.where(table.superseded_at.is_(None))
+    return query if as_of is None else query.where(table.date <= as_of)
+
+
+def known_together(connection: sa.Connection, as_of: AsOf) -> dict[str, DailySeries]:
+    """Every series that is forecast, cut to the days that all of them have, as of `as_of`."""
+    found = {name: series(connection, name, as_of) for name in SERIES}
+    there = {name: one for name, one in found.items() if one is not None}
+    if not there:
+        return {}
+    first = max(one.start for one in there.values())
+    last = min(one.data_through for one in there.values())
+    return {name: one.between(first, last) for name, one in there.items()}
+
+
+def fingerprint(figures: Iterable[DailySeries]) -> str:
+    """Hash of the figures themselves: the same figures have the same hash, however they came."""
+    digest = hashlib.sha256()
+    for one in sorted(figures, key=lambda s: s.name):
+        digest.update(f"{one.name} {one.start} {len(one)};".encode())
+        digest.update(one.values.astype("<i8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,199 @@
+"""The rules that published figures must keep; what breaks one is refused whole.
+
+A figure that is unlikely yet possible is not refused: the functions return a sentence on it.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "LARGEST_COUNT",
+    "Row",
+    "Week",
+    "check_changes",
+    "check_rows",
+    "check_stamp",
+    "check_weeks",
+    "is_possible",
+    "is_revised",
+]
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from service.core.clock import uk_day
+from service.data.source import Counts, Document, SourceError
+
+LARGEST_COUNT = 99_999
+"""Beyond any day or week there was, by far; a larger number is a slip of the hand."""
+
+_LIKELY_PEOPLE_PER_BOAT = (1, 120)
+# A day already published moves by more than both of these only with a "Revised" beside it.
+_FREE_SHARE = 0.2
+_FREE_COUNT = {"people": 50, "boats": 2, "preventions": 100}
+_ONE_DAY = dt.timedelta(days=1)
+_ONE_WEEK = dt.timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One day as a source states it; `uncontrolled` boats are None when not collected."""
+
+    where: str
+    date: dt.date
+    people: int
+    boats: int
+    uncontrolled: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Week:
+    """One week as a source states it; the preventions are None when not collected."""
+
+    where: str
+    ending: dt.date
+    people: int
+    boats: int
+    uncontrolled: int | None
+    preventions: int | None
+    note: str = ""
+
+
+def is_possible(day: dt.date) -> bool:
+    """Whether a day can be meant at all: what lies outside would break the arithmetic of days."""
+    return 1900 <= day.year <= 2200
+
+
+def is_revised(note: str) -> bool:
+    """Whether the note beside a figure says that it was revised."""
+    return note.strip().casefold().startswith("revised")
+
+
+def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
+    """Hold daily `rows` to the rules, and return what is unlikely about them.
+
+    Parameters
+    ----------
+    today : date
+        The present UK day, beyond which no figure may lie.
+
+    Raises
+    ------
+    SourceError
+        If a day is repeated, missing, out of order or to come, or if the numbers of a day
+        contradict each other.
+    """
+    for before, row in zip(rows, rows[1:], strict=False):
+        if row.date != before.date + _ONE_DAY:
+            wanted = f"{before.date + _ONE_DAY}, the day after {before.date}"
+            raise SourceError(row.where, wanted, str(row.date))
+    notes = []
+    for row in rows:
+        if row.date > today:
+            raise SourceError(row.where, f"a day up to today, {today}", str(row.date))
+        _check_boats(row)
+        least, most = _LIKELY_PEOPLE_PER_BOAT
+        if row.boats and not least <= row.people / row.boats <= most:
+            notes.append(
+                f"{row.where}: {row.people} people in {row.boats} boats on {row.date} are unlikely "
+                f"(expected {least} to {most} in each); taken as stated"
+            )
+    return notes
+
+
+def _check_boats(row: Row | Week) -> None:
+    if (row.people == 0) != (row.boats == 0):
+        found = f"{row.people} people and {row.boats} boats"
+        raise SourceError(row.where, "boats exactly when there are people", found)
+    if row.uncontrolled is not None and row.uncontrolled > row.boats:
+        raise SourceError(
+            row.where,
+            f"at most {row.boats} boats in uncontrolled landings, as many as arrived",
+            str(row.uncontrolled),
+        )
+
+
+def check_weeks(weeks: Sequence[Week], rows: Sequence[Row]) -> None:
+    """Hold weekly totals to the daily `rows` they are made of.
+
+    Raises
+    ------
+    SourceError
+        If a week does not end on a Sunday, does not follow the one before, ends after the last
+        day, or has a total that is not the sum of its days.
+    """
+    days = {row.date: row for row in rows}
+    for before, week in zip(weeks, weeks[1:], strict=False):
+        if week.ending != before.ending + _ONE_WEEK:
+            wanted = f"{before.ending + _ONE_WEEK}, a week after {before.ending}"
+            raise SourceError(week.where, wanted, str(week.ending))
+    for week in weeks:
+        if week.ending.weekday() != 6:
+            found = f"{week.ending:%A} {week.ending}"
+            raise SourceError(week.where, "a week that ends on a Sunday", found)
+        if week.ending not in days:
+            wanted = f"a week of the days {rows[0].date} to {rows[-1].date}"
+            raise SourceError(week.where, wanted, f"the week ending {week.ending}")
+        _check_boats(week)
+        _check_sums(week, days)
+
+
+def _check_sums(week: Week, days: Mapping[dt.date, Row]) -> None:
+    of_week = [days[day] for day in (week.ending - n * _ONE_DAY for n in range(7)) if day in days]
+    if len(of_week) < 7:  # the first week may have begun before the first day
+        return
+    for name in ("people", "boats", "uncontrolled"):
+        stated, parts = getattr(week, name), [getattr(row, name) for row in of_week]
+        if stated is None or None in parts:
+            continue
+        if stated != sum(parts):
+            raise SourceError(
+                week.where, f"{sum(parts)} {name}, the sum of the days of the week", str(stated)
+            )
+
+
+def check_stamp(
+    published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str
+) -> tuple[dt.datetime | None, list[str]]:
+    """Believe the time of publication that a document states, or say why not.
+
+    A page was seen to carry a time on the very day whose whole count it gives: that is the time
+    of an earlier version, and is not used.
+
+    Raises
+    ------
+    SourceError
+        If it lies in the future.
+    """
+    if published_at is None:
+        return None, []
+    if not is_possible(published_at) or uk_day(published_at) > today:
+        wanted = f"a time of publication up to today, {today}"
+        raise SourceError(name, wanted, f"{published_at:%Y-%m-%dT%H:%M:%SZ}")
+    if uk_day(published_at) <= last:
+        note = f"{name}: its time of publication {published_at:%Y-%m-%dT%H:%M:%SZ} lies before the "
+        return None, [note + f"end of {last}, which it covers; not used"]
+    return published_at, []
+
+
+def check_changes(document: Document, published: Mapping[str, Counts]) -> None:
+    """Hold the `document` to what was `published` before it.
+
+    Raises
+    ------
+    SourceError
+        If a day that was already published jumps beyond the bound, and is not marked "Revised".
+    """
+    for series_id, counts in document.figures.items():
+        before = published.get(series_id, {})
+        for day, value in counts.items():
+            if day not in before or (series_id, day) in document.revised:
+                continue
+            free = max(_FREE_COUNT.get(series_id, 0), _FREE_SHARE * before[day])
+            if abs(value - before[day]) > free:
+                raise SourceError(
+                    f"{document.name}, {series_id} on {day}",
+                    f'{before[day]} as published before, within {free:.0f}, or a note "Revised"',
+                    str(value),
+                )

@@ -1,1 +1,0 @@
-"""The weekly e-mail."""

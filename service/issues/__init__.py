@@ -1,0 +1,1 @@
+"""Issues: fit, freeze, score and compare."""

@@ -1,0 +1,91 @@
+"""Which model is served: the declared champion, until a challenger has proved better."""
+
+from __future__ import annotations
+
+__all__ = ["Verdict", "judge", "wanted"]
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.specs import Spec, champion
+from service.core.settings import Settings
+from service.issues.model_aliases import read_aliases
+
+MEASURES = ("days_1_7", "total_7", "total_28")
+"""What is compared: the CRPS of the days and totals that planners act on."""
+
+_LEAST_SHARE, _FEWEST = 0.75, 4
+Scores = Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Who should be champion, and why.
+
+    Attributes
+    ----------
+    ratios : dict of model to float
+        Geometric mean, over `MEASURES`, of a model's mean score against the champion's: below 1
+        is better.
+    """
+
+    champion: str
+    reason: str
+    ratios: dict[str, float]
+
+
+def wanted(specs: Mapping[str, Spec], settings: Settings) -> str:
+    """The model that should be served: the alias while it holds, and else the declared one."""
+    declared = champion(specs)
+    aliases = read_aliases(settings.fitted_folder)
+    if aliases and aliases.declared == declared and aliases.champion in specs:
+        return aliases.champion
+    return declared
+
+
+def judge(
+    now: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
+) -> Verdict:
+    """Compare on the origins that the champion `now` and a challenger both have.
+
+    A challenger that lacks more than a quarter of the champion's, or has fewer than four, is not
+    judged: what it has may be the easy ones.
+
+    Parameters
+    ----------
+    record : mapping of model to origin to measure to CRPS
+    margin : float
+        A challenger must be better by more than this share; baselines never become champion.
+    """
+    own = record.get(now, {})
+    shared = {name: sorted(set(record.get(name, {})) & set(own)) for name in specs}
+    ratios = {
+        name: ratio
+        for name, origins in shared.items()
+        if len(origins) >= max(_FEWEST, _LEAST_SHARE * len(own))
+        and (ratio := _ratio(record[name], own, origins)) is not None
+    }
+    rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != now}
+    best = min(rivals, key=lambda name: rivals[name], default=None)
+    if best is None or rivals[best] >= 1.0 - margin:
+        nearest = f"; nearest is {best} at {rivals[best]:.3f}" if best else ""
+        reason = f"{now} stays champion on {len(own)} origins{nearest}"
+        return Verdict(now, reason, ratios)
+    reason = (
+        f"{best} replaces {now}: its score is {rivals[best]:.3f} of the champion's on "
+        f"{len(shared[best])} weekly origins, better by more than {margin:.0%}"
+    )
+    return Verdict(best, reason, ratios)
+
+
+def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:
+    logs = []
+    for measure in MEASURES:
+        own = float(np.mean([scores[origin][measure] for origin in shared]))
+        other = float(np.mean([reference[origin][measure] for origin in shared]))
+        if other <= 0:
+            return None
+        logs.append(np.log(max(own, 1e-12) / other))
+    return float(np.exp(np.mean(logs)))

@@ -1,0 +1,41 @@
+"""What has changed since: one short query that tells whether what is in memory still holds."""
+
+from __future__ import annotations
+
+__all__ = ["Mark", "read"]
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.core.tables import issues, runs
+
+Mark = tuple[Any, ...]
+"""The newest issue's id, or None, and the last run of each job with its outcome."""
+
+
+def read(connection: sa.Connection, series_id: str, jobs: Sequence[str]) -> Mark:
+    """Mark of a series: equal marks mean the same newest issue and the same last runs."""
+    return tuple(connection.execute(_query(tuple(jobs)), {"series_id": series_id}).one())
+
+
+_QUERIES: dict[tuple[str, ...], sa.Select[Any]] = {}
+
+
+def _query(jobs: tuple[str, ...]) -> sa.Select[Any]:
+    if jobs not in _QUERIES:
+        newest = (
+            sa.select(issues.c.issue_id)
+            .where(issues.c.series_id == sa.bindparam("series_id"), issues.c.kind == "live")
+            .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        columns: list[Any] = [newest]
+        for job in jobs:
+            last = sa.select(sa.func.max(runs.c.run_id)).where(runs.c.job == job).scalar_subquery()
+            outcome = sa.select(runs.c.outcome).where(runs.c.run_id == last).scalar_subquery()
+            columns += [last, outcome]
+        _QUERIES[jobs] = sa.select(*columns)
+    return _QUERIES[jobs]

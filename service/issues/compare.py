@@ -1,0 +1,205 @@
+"""Compare: every declared model on the last weekly origins; the champion may change."""
+
+from __future__ import annotations
+
+__all__ = ["compare"]
+
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from forecast import joint
+from forecast.backtest import BacktestConfig, score_origin
+from forecast.covariates import Covariates
+from forecast.forecasters.base import LEAST_DAYS, FitError
+from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
+from forecast.specs import Spec, SpecError, build, published, reads_covariates
+from forecast.specs import champion as declared_champion
+from service.core.clock import assumed_known_at, instant, utc_now
+from service.core.context import Context
+from service.core.job_runner import JobError, Outcome, perform
+from service.core.settings import Settings
+from service.data import observation_store
+from service.data.covariates import drivers
+from service.data.observation_store import known_together
+from service.data.weather_store import Past
+from service.issues import model_score_store
+from service.issues.champion import judge, wanted
+from service.issues.declared_models import declared
+from service.issues.fit_task import Order, within
+from service.issues.model_aliases import Aliases, write_aliases
+from service.issues.model_fits import declaration_hash
+from service.issues.model_score_store import Key
+
+_HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total that is judged
+_MONDAY = as_day("2018-01-01")
+_log = logging.getLogger(__name__)
+Record = dict[str, dict[str, dict[str, float]]]
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """One model at one origin."""
+
+    order: Order
+    origin: Day
+    seed: int
+
+
+def compare(
+    context: Context,
+    progress: Callable[[], None] = lambda: None,
+    period: str | None = None,
+) -> Outcome:
+    """Score what is not scored yet, then keep or change the champion.
+
+    Parameters
+    ----------
+    progress : callable
+        Called after each model and origin.
+
+    Raises
+    ------
+    JobError
+        When there are no figures.
+    """
+    return perform(context, "compare", lambda _: _compare(context, progress), period)
+
+
+def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
+    settings = context.settings
+    specs = declared(settings.models_dir)
+    with context.database.reading() as connection:
+        figures = known_together(connection, utc_now())
+    if not figures:
+        raise JobError("no figures are stored: run `crossings ingest` first")
+    lead = figures[joint.leading(figures)]
+    origins = _origins(lead, settings.champion_origins)
+    with context.database.reading() as connection:
+        told = Past(connection)  # a key is of the weather too, whether or not its scores are kept
+        known = {
+            origin: drivers(
+                connection, specs, settings, origin, assumed_known_at(as_date(origin)), told
+            ).covariates
+            for origin in origins
+        }
+    keys = {
+        (name, origin): _key(name, specs, figures, origin, _given(name, specs, known[origin]))
+        for name in published(specs)
+        for origin in origins
+    }
+    with context.database.reading() as connection:
+        kept = model_score_store.kept(connection, keys.values())
+    fresh, unscored = 0, set[str]()
+    record: Record = {name: {} for name in specs}
+    for (name, origin), key in keys.items():
+        values = kept.get(key)
+        if values is None and name not in unscored:
+            given = _given(name, specs, known[origin])
+            order = Order(name, specs, figures, given)
+            values = _scored(_Trial(order, origin, settings.seed), settings)
+            if values is None:
+                unscored.add(name)
+            else:
+                fresh += 1
+                with context.database.writing() as connection:
+                    model_score_store.keep(connection, {key: values}, utc_now())
+        if values:  # empty: the model declined
+            record[name][str(origin)] = values
+        progress()
+    return _decide(specs, record, settings, fresh)
+
+
+def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh: int) -> Outcome:
+    now = wanted(specs, settings)
+    verdict = judge(now, specs, record, settings.champion_margin)
+    if verdict.champion != now:
+        write_aliases(
+            settings.fitted_folder,
+            Aliases(
+                champion=verdict.champion,
+                declared=declared_champion(specs),
+                previous=now,
+                changed_at=instant(utc_now()),
+                reason=verdict.reason,
+            ),
+        )
+    detail = {"champion": verdict.champion, "ratios": verdict.ratios, "computed": fresh}
+    return Outcome("done", verdict.reason, detail)
+
+
+def _score(trial: _Trial) -> dict[str, float]:
+    """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
+    order, origin = trial.order, trial.origin
+    protocol = BacktestConfig(
+        str(origin),
+        str(origin),
+        horizon=_HORIZON,
+        paths=_PATHS,
+        seed=trial.seed,
+        series=joint.leading(order.figures),
+    )
+    forecaster = build(order.name, order.specs)
+    try:
+        found = score_origin(
+            order.name, forecaster, order.figures, origin, protocol, order.covariates
+        )
+    except (FitError, SpecError):
+        return {}
+    totals = {total: found.totals[total]["crps"] for total in ("total_7", "total_28")}
+    return {"days_1_7": float(found.crps[:7].mean())} | totals
+
+
+def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
+    """The same within the limits of a fit; None when it passes them, or breaks.
+
+    That is not kept as if the model had declined: the limit may be raised, or the machine have been
+    busy. Its other origins wait for the next run, so that a model costs each run one limit at most.
+    """
+    name = trial.order.name
+    try:
+        return within(settings, _score, trial, f"score {name}")
+    except FitError as error:
+        _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
+    except Exception:  # one model's defect must not cost the others their comparison
+        _log.exception("%s is not scored at %s", name, trial.origin)
+    return None
+
+
+def _origins(series: DailySeries, count: int) -> list[Day]:
+    """The last `count` Mondays with a whole horizon of figures after them.
+
+    Always Mondays: as days go by, origins that were scored stay among those that are asked for.
+    """
+    last = series.data_through - _HORIZON * ONE_DAY
+    monday = last - (last - _MONDAY) // ONE_DAY % 7 * ONE_DAY
+    days = [monday - 7 * week * ONE_DAY for week in range(count)]
+    return [day for day in reversed(days) if day >= series.start + LEAST_DAYS * ONE_DAY]
+
+
+def _given(name: str, specs: Mapping[str, Spec], weather: Covariates | None) -> Covariates | None:
+    """The weather, for a model that reads it."""
+    return weather if reads_covariates(name, specs) else None
+
+
+def _key(
+    name: str,
+    specs: Mapping[str, Spec],
+    figures: Mapping[str, DailySeries],
+    origin: Day,
+    weather: Covariates | None,
+) -> Key:
+    seen = [series.upto(origin + _HORIZON * ONE_DAY) for series in figures.values()]
+    day: dt.date = as_date(origin)
+    saw = observation_store.fingerprint(seen)
+    if weather is not None:
+        saw = hashlib.sha256(f"{saw} {weather.fingerprint}".encode()).hexdigest()
+    return Key(
+        joint.leading(figures),
+        name,
+        declaration_hash(name, specs),
+        day,
+        saw,
+    )

@@ -1,0 +1,48 @@
+"""The day's cycle: read the figures, refit and publish, score, compare."""
+
+from __future__ import annotations
+
+__all__ = ["renew"]
+
+from collections.abc import Callable
+
+from service.core.context import Context
+from service.core.database import DatabaseError, Unavailable
+from service.core.job_runner import JobError, Outcome
+from service.data.ingest import ingest
+from service.issues.compare import compare
+from service.issues.refit import refit
+from service.issues.score import score
+
+
+def renew(context: Context, period: str) -> Outcome:
+    """Do the whole cycle; each part has a run of its own, once for each `period`.
+
+    A part that fails does not keep the next from what can be done with what there is: a site that
+    is down must not cost the day's forecast. The refit looks for itself whether there is need.
+
+    Raises
+    ------
+    JobError
+        At the end, when a part has failed.
+    Unavailable
+        The same, when the database did not answer one: then that part is to be done again.
+    """
+    parts: tuple[tuple[str, Callable[[], Outcome]], ...] = (
+        ("ingest", lambda: ingest(context, period=period)),
+        ("refit", lambda: refit(context, period=period)),
+        ("score", lambda: score(context, period=period)),
+        ("compare", lambda: compare(context, period=period)),
+        # Publishes anew when comparing has changed the champion.
+        ("refit", lambda: refit(context, period=f"{period} after comparing")),
+    )
+    said, failed, is_away = [], [], False
+    for name, work in parts:
+        try:
+            said.append(f"{name}: {work().reason}")
+        except (JobError, DatabaseError) as error:
+            failed.append(f"{name}: {error}")
+            is_away |= isinstance(error, Unavailable)
+    if failed:
+        raise (Unavailable if is_away else JobError)("; ".join(failed))
+    return Outcome("done", "; ".join(said))

@@ -1,0 +1,88 @@
+"""A fit as an order that another process can carry out, and what it brings back."""
+
+from __future__ import annotations
+
+__all__ = ["Fitting", "Order", "carry_out", "fitted", "within"]
+
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from forecast import joint
+from forecast.covariates import Covariates
+from forecast.forecasters.base import FitError, State
+from forecast.joint import Joint
+from forecast.series import DailySeries
+from forecast.specs import Spec, build
+from service.core.settings import Settings
+from service.issues.resource_limits import LimitError, limited
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, eq=False)
+class Order:
+    """What is to be fitted to what."""
+
+    name: str
+    specs: Mapping[str, Spec]
+    figures: Mapping[str, DailySeries]
+    covariates: Covariates | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Fitting:
+    """A fit in the form in which it is also kept, what it took and what was said about it."""
+
+    state: State
+    seconds: float
+    warnings: list[str]
+
+
+def carry_out(order: Order) -> Fitting:
+    """Fit what `order` says, in this process.
+
+    Raises
+    ------
+    FitError
+        If the model declines.
+    """
+    began = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = joint.fit(build(order.name, order.specs), order.figures, order.covariates)
+    said = sorted({str(warning.message)[:200] for warning in caught})
+    return Fitting(found.to_state(), round(time.perf_counter() - began, 3), said)
+
+
+def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
+    """Do ``work(argument)`` within the limits of `settings`.
+
+    See `service.issues.resource_limits.limited`.
+
+    Raises
+    ------
+    FitError
+        When it takes too long or needs too much memory.
+    """
+    if settings.fit_seconds == 0:
+        return work(argument)
+    try:
+        return limited(work, argument, name, settings.fit_seconds, settings.fit_memory_mb)
+    except LimitError as error:
+        raise FitError(str(error)) from error
+
+
+def fitted(order: Order, settings: Settings) -> tuple[Joint, Fitting]:
+    """Fit what `order` says, within the limits of `settings`.
+
+    Raises
+    ------
+    FitError
+        If the model declines, takes too long or needs too much memory.
+    """
+    fitting = within(settings, carry_out, order, f"fit {order.name}")
+    return Joint.from_state(*fitting.state), fitting

@@ -1,0 +1,182 @@
+"""Hindcast: the past replayed as it would have run, and marked so for ever."""
+
+from __future__ import annotations
+
+__all__ = ["hindcast", "make", "origins"]
+
+import datetime as dt
+import hashlib
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+from forecast import joint
+from forecast.forecasters.base import FitError
+from forecast.paths import Paths
+from forecast.series import DailySeries, SeriesError, as_date, as_day
+from forecast.specs import reads_covariates
+from service.core.clock import assumed_known_at
+from service.core.context import Context
+from service.core.database import Connection
+from service.core.job_runner import JobError, Outcome, perform
+from service.core.run_store import Claim
+from service.data import observation_store
+from service.data.covariates import drivers
+from service.issues import issue_input_store, issue_store
+from service.issues.champion import wanted
+from service.issues.declared_models import declared
+from service.issues.fit_task import Order, fitted
+from service.issues.issue_store import Entry, Issue
+from service.issues.model_fits import declaration_hash
+
+_log = logging.getLogger(__name__)
+
+
+def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
+    """The days, `every_days` apart from `since`, with a figure of theirs and one after them."""
+    with context.database.reading() as connection:
+        series = observation_store.series(connection, joint.PEOPLE)
+    if series is None:
+        return []
+    last = as_date(series.data_through) - dt.timedelta(days=1)
+    count = (last - since).days // every_days + 1
+    days = (since + dt.timedelta(days=every_days * step) for step in range(max(count, 0)))
+    return [day for day in days if day >= as_date(series.start)]
+
+
+def hindcast(
+    context: Context,
+    days: Sequence[dt.date],
+    models: Sequence[str] = (),
+    horizon: int = 28,
+    n_paths: int = 1000,
+    progress: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
+
+    Each sees the figures, and the weather, as they were known at 14:00 UK time on the day after
+    the origin. A day whose figure was not known by then is passed over, and counted.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Declared models; empty: the champion and the baselines.
+
+    Raises
+    ------
+    JobError
+        When a model is not declared.
+    """
+    unknown = sorted(set(models) - set(declared(context.settings.models_dir)))
+    if unknown:
+        raise JobError(f"models: expected declared ones, found {', '.join(unknown)}")
+
+    def work(run: Claim) -> Outcome:
+        ends: Counter[str] = Counter()
+        for day in days:
+            ends[make(context, run.run_id, day, models, horizon, n_paths)] += 1
+            progress()
+        detail = {"made": ends["made"], "unknown": ends["unknown"]}
+        said = f"{ends['made']} hindcasts made of {len(days)} origins"
+        if ends["unknown"]:
+            said += f"; the figures of {ends['unknown']} were not known on the day after"
+        return Outcome("done", said, detail)
+
+    return perform(context, "hindcast", work)
+
+
+def make(
+    context: Context,
+    run_id: int,
+    day: dt.date,
+    models: Sequence[str] = (),
+    horizon: int = 28,
+    n_paths: int = 1000,
+    assume_known: bool = False,
+) -> str:
+    """Publish the hindcasts of one day: ``made``, ``there`` already, ``unknown`` or ``failed``.
+
+    Parameters
+    ----------
+    assume_known : bool
+        Take figures that were first read in bulk, long after their day, as if each had been known
+        at 14:00 on the day after.
+    """
+    settings, as_of = context.settings, assumed_known_at(day)
+    specs = declared(settings.models_dir)
+    champion = wanted(specs, settings)
+    chosen = list(models) or [
+        name for name in specs if name == champion or specs[name].role == "baseline"
+    ]
+    with context.database.reading() as connection:
+        figures = _known(connection, day, as_of)
+        if not figures and assume_known:
+            figures = _known(connection, day, day)
+        if not figures:
+            return "unknown"
+        there = {issue.inputs_hash for issue in issue_store.of_origin(connection, day, "hindcast")}
+        weather = drivers(connection, specs, settings, as_day(day), as_of)
+    declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
+    decides = [*declarations, settings.seed, champion, horizon, n_paths]
+    text = f"{observation_store.fingerprint(figures.values())} {decides}"
+    if weather.covariates is not None:
+        text += f" {weather.fingerprint}"
+    inputs = hashlib.sha256(text.encode()).hexdigest()
+    if inputs in there:
+        return "there"
+    drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
+    failures: dict[str, str] = {}
+    for name in chosen:
+        rng = joint.generator(settings.seed, name, as_day(day))
+        try:
+            known = weather.covariates if reads_covariates(name, specs) else None
+            found, _ = fitted(Order(name, specs, figures, known), settings)
+            paths = found.draw(horizon, n_paths, rng)
+        except FitError as error:
+            failures[name] = str(error)
+            continue
+        except Exception as error:  # one model's defect must not cost the others their past
+            _log.exception("model %s failed", name)
+            failures[name] = f"{type(error).__name__}: {error}"
+            continue
+        version = hashlib.sha256(f"{name} {inputs}".encode()).hexdigest()[:10]
+        entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)
+        drawn[name] = entry, paths
+    if not drawn:
+        return "failed"
+    declared_as = declaration_hash(champion, specs)
+    with context.database.writing() as connection:
+        for series_id in figures:
+            header = Issue(
+                issue_id="hindcast-" + issue_store.make_id(series_id, day, as_of, inputs),
+                series_id=series_id,
+                run_id=run_id,
+                kind="hindcast",
+                origin=day,
+                data_through=day,
+                as_of=as_of,
+                issued_at=as_of,
+                champion=champion if champion in drawn else next(iter(drawn)),
+                wanted=champion,
+                seed=settings.seed,
+                n_paths=n_paths,
+                horizon_days=horizon,
+                inputs_hash=inputs,
+                failures=failures,
+            )
+            rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
+            issue_store.publish(connection, header, rows)
+            issue_input_store.keep(connection, header, figures[series_id], declared_as)
+    return "made"
+
+
+def _known(
+    connection: Connection, day: dt.date, as_of: observation_store.AsOf
+) -> dict[str, DailySeries]:
+    """The figures up to `day` as they were known at `as_of`; none where `day` was not known."""
+    try:
+        known = observation_store.known_together(connection, as_of)
+        known = {name: one.upto(day) for name, one in known.items()}
+    except SeriesError:  # what was known begins later, as where all was read years after
+        return {}
+    return known if all(one.data_through == as_day(day) for one in known.values()) else {}

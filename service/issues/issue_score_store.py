@@ -1,0 +1,188 @@
+"""The track record: scores of published issues as the figures arrived."""
+
+from __future__ import annotations
+
+__all__ = [
+    "MOST_DAYS",
+    "Pending",
+    "Scored",
+    "current",
+    "last_day",
+    "of_champion",
+    "pending",
+    "put",
+    "served",
+]
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.core.tables import issue_paths, issue_scores, issues
+from service.issues.issue_store import Issue
+
+MOST_DAYS = 28
+"""Days of an issue that are scored."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The current score of one model of an issue.
+
+    Attributes
+    ----------
+    is_champion : bool
+        Whether it was served; of a hindcast, whether it would have been.
+    content : dict
+        ``days`` with lists by day ahead, and ``totals``.
+    """
+
+    issue_id: str
+    model: str
+    origin: dt.date
+    issued_at: dt.datetime
+    is_champion: bool
+    days_known: int
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A model of an issue, and the score that it has so far, if any."""
+
+    issue: Issue
+    model: str
+    score_id: int | None
+    days_known: int
+    truth_hash: str
+
+
+def pending(connection: sa.Connection, series_id: str, since: dt.date) -> list[Pending]:
+    """Every model of every issue of a series from an origin of `since` on, by origin."""
+    i, p, s = issues.c, issue_paths.c, issue_scores.c
+    rows = connection.execute(
+        sa.select(issues, p.model, s.score_id, s.days_known, s.truth_hash)
+        .join(issue_paths, p.issue_id == i.issue_id)
+        .outerjoin(
+            issue_scores,
+            sa.and_(s.issue_id == i.issue_id, s.model == p.model, s.superseded_at.is_(None)),
+        )
+        .where(i.series_id == series_id, i.origin >= since)
+        .order_by(i.origin, i.issued_at, p.model)
+    )
+    found = []
+    for row in rows:
+        header = {column.name: getattr(row, column.name) for column in issues.columns}
+        found.append(
+            Pending(
+                Issue(**header), row.model, row.score_id, row.days_known or 0, row.truth_hash or ""
+            )
+        )
+    return found
+
+
+def put(
+    connection: sa.Connection,
+    item: Pending,
+    days_known: int,
+    truth_hash: str,
+    content: dict[str, Any],
+    revised: bool,
+    now: dt.datetime,
+) -> None:
+    """Store a score; one that a revision made obsolete is kept, a shorter one is replaced."""
+    s = issue_scores.c
+    if item.score_id is not None:
+        old = issue_scores.update().where(s.score_id == item.score_id)
+        if revised:
+            connection.execute(old.values(superseded_at=now))
+        else:
+            connection.execute(
+                old.values(
+                    days_known=days_known, truth_hash=truth_hash, content=content, scored_at=now
+                )
+            )
+            return
+    connection.execute(
+        issue_scores.insert().values(
+            issue_id=item.issue.issue_id,
+            model=item.model,
+            days_known=days_known,
+            truth_hash=truth_hash,
+            content=content,
+            scored_at=now,
+        )
+    )
+
+
+def current(
+    connection: sa.Connection, series_id: str, kind: str, since: dt.date, models: Sequence[str] = ()
+) -> list[Scored]:
+    """The current scores of a series' issues of a kind, from an origin of `since` on, by origin.
+
+    With several issues of one origin, the last one made counts.
+    """
+    i, s = issues.c, issue_scores.c
+    # A hindcast of some models alone has one of them stand for the champion that it lacks.
+    is_own = sa.or_(i.kind == "live", i.champion == i.wanted)
+    query = (
+        sa.select(i.issue_id, s.model, i.origin, i.issued_at, s.days_known, s.content)
+        .add_columns(sa.and_(i.champion == s.model, is_own).label("is_champion"))
+        .join(issue_scores, s.issue_id == i.issue_id)
+        .where(
+            i.series_id == series_id,
+            i.kind == kind,
+            i.origin >= since,
+            s.superseded_at.is_(None),
+        )
+        .order_by(i.origin, i.issued_at, i.run_id)
+    )
+    if models:
+        query = query.where(s.model.in_(models))
+    last: dict[tuple[dt.date, str], Scored] = {}
+    for row in connection.execute(query):
+        last.pop((row.origin, row.model), None)  # the last one made comes last
+        last[row.origin, row.model] = Scored(
+            row.issue_id,
+            row.model,
+            row.origin,
+            row.issued_at,
+            bool(row.is_champion),
+            row.days_known,
+            row.content,
+        )
+    return list(last.values())
+
+
+def last_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:
+    """The last day that is scored of any issue of a kind; None when none is."""
+    i, s = issues.c, issue_scores.c
+    row = connection.execute(
+        sa.select(i.origin, s.days_known)
+        .join(issue_scores, s.issue_id == i.issue_id)
+        .where(i.series_id == series_id, i.kind == kind, s.superseded_at.is_(None))
+        .order_by(i.origin.desc(), s.days_known.desc())
+        .limit(1)
+    ).first()
+    return row.origin + dt.timedelta(days=row.days_known) if row else None
+
+
+def served(connection: sa.Connection, series_id: str, kind: str, since: dt.date) -> list[Scored]:
+    """The current scores of what was served, one for each origin of `since` on, by origin."""
+    models = sa.select(issues.c.champion).where(
+        issues.c.series_id == series_id, issues.c.kind == kind, issues.c.origin >= since
+    )
+    names = [str(row.champion) for row in connection.execute(models.distinct())]
+    found = current(connection, series_id, kind, since, names) if names else []
+    return of_champion(found)
+
+
+def of_champion(found: Sequence[Scored]) -> list[Scored]:
+    """What was served, one for each origin: of `found` as `current` gives it, the last made.
+
+    Issues of one origin may have different champions, as when the fit of one has failed.
+    """
+    return list({row.origin: row for row in found if row.is_champion}.values())

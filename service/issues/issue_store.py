@@ -1,0 +1,198 @@
+"""Issues: the frozen paths of one series, as one run published them."""
+
+from __future__ import annotations
+
+__all__ = [
+    "MOST_HORIZON",
+    "Entry",
+    "Issue",
+    "beside",
+    "entries",
+    "find",
+    "first",
+    "latest",
+    "make_id",
+    "of_origin",
+    "page",
+    "paths",
+    "publish",
+]
+
+import datetime as dt
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from forecast.paths import Paths
+from service.core.clock import instant
+from service.core.tables import issue_paths, issues
+from service.issues.path_encoding import decode, encode
+
+MOST_HORIZON = 1600
+"""The most days beyond its figures that an issue reaches; most reach less far."""
+
+
+@dataclass(frozen=True)
+class Issue:
+    """The header of an issue.
+
+    Attributes
+    ----------
+    kind : str
+        ``live``, or ``hindcast`` when the past was replayed.
+    champion : str
+        The model that is served: the wanted one, or the best that stands when its fit failed.
+    wanted : str
+        The model that should have been served.
+    inputs_hash : str
+        Of the figures, the declarations and the simulation's settings.
+    failures : dict of model to str
+        Why a declared model is not in the issue.
+    """
+
+    issue_id: str
+    series_id: str
+    run_id: int
+    kind: str
+    origin: dt.date
+    data_through: dt.date
+    as_of: dt.datetime
+    issued_at: dt.datetime
+    champion: str
+    wanted: str
+    seed: int
+    n_paths: int
+    horizon_days: int
+    inputs_hash: str
+    failures: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of an issue, without its paths."""
+
+    model: str
+    version: str
+    role: str
+    title: str
+
+
+def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash: str) -> str:
+    """Return an id that tells series and origin, and is the same for the same inputs and moment."""
+    digest = hashlib.sha256(f"{instant(issued_at)} {inputs_hash}".encode()).hexdigest()
+    return f"{series_id}-{origin:%Y%m%d}-{digest[:10]}"
+
+
+def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry, Paths]]) -> None:
+    """Store `issue` with the paths of its models; a part of the caller's transaction."""
+    connection.execute(issues.insert().values(**asdict(issue)))
+    rows: list[dict[str, Any]] = []
+    for entry, paths_ in drawn:
+        encoding, content = encode(paths_.values)
+        rows.append(
+            {"issue_id": issue.issue_id, "encoding": encoding, "content": content} | asdict(entry)
+        )
+    connection.execute(issue_paths.insert(), rows)
+
+
+def latest(
+    connection: sa.Connection, series_id: str, by: dt.datetime | None = None
+) -> Issue | None:
+    """The newest live issue of a series; with `by`, the one that stood at that moment."""
+    query = (
+        sa.select(issues)
+        .where(issues.c.series_id == series_id, issues.c.kind == "live")
+        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
+        .limit(1)
+    )
+    if by is not None:
+        query = query.where(issues.c.issued_at <= by)
+    row = connection.execute(query).first()
+    return Issue(**row._mapping) if row else None
+
+
+def first(connection: sa.Connection, series_id: str) -> Issue | None:
+    """The oldest live issue of a series."""
+    row = connection.execute(
+        sa.select(issues)
+        .where(issues.c.series_id == series_id, issues.c.kind == "live")
+        .order_by(issues.c.issued_at, issues.c.run_id)
+        .limit(1)
+    ).first()
+    return Issue(**row._mapping) if row else None
+
+
+def page(
+    connection: sa.Connection,
+    series_id: str,
+    limit: int,
+    after: tuple[dt.datetime, int] | None = None,
+) -> list[Issue]:
+    """The live issues of a series, newest first.
+
+    Parameters
+    ----------
+    after : (issued_at, run_id) | None
+        Of the last issue of the page before.
+    """
+    c = issues.c
+    query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
+    if after is not None:
+        query = query.where(
+            c.issued_at <= after[0],  # said by itself, so that the index begins there
+            sa.or_(c.issued_at < after[0], c.run_id < after[1]),
+        )
+    rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
+    return [Issue(**row._mapping) for row in rows]
+
+
+def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
+    """The issue of another series that the same run published for the same origin."""
+    row = connection.execute(
+        sa.select(issues).where(
+            issues.c.run_id == issue.run_id,
+            issues.c.series_id == series_id,
+            issues.c.origin == issue.origin,  # a run of hindcasts has many
+        )
+    ).first()
+    return Issue(**row._mapping) if row else None
+
+
+def find(connection: sa.Connection, issue_id: str) -> Issue | None:
+    """The issue `issue_id`, of any kind."""
+    row = connection.execute(sa.select(issues).where(issues.c.issue_id == issue_id)).first()
+    return Issue(**row._mapping) if row else None
+
+
+def of_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
+    """Issues of a kind with that origin, of any series."""
+    rows = connection.execute(
+        sa.select(issues).where(issues.c.origin == origin, issues.c.kind == kind)
+    )
+    return [Issue(**row._mapping) for row in rows]
+
+
+def entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
+    """The models of an issue, in the order of their names."""
+    c = issue_paths.c
+    rows = connection.execute(
+        sa.select(c.model, c.version, c.role, c.title)
+        .where(c.issue_id == issue_id)
+        .order_by(c.model)
+    )
+    return [Entry(**row._mapping) for row in rows]
+
+
+def paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | None:
+    """The paths of one model of an issue; None when it is not in it."""
+    c = issue_paths.c
+    row = connection.execute(
+        sa.select(c.encoding, c.content).where(c.issue_id == issue.issue_id, c.model == model)
+    ).first()
+    if row is None:
+        return None
+    start = issue.origin + dt.timedelta(days=1)
+    return Paths(start, decode(row.encoding, row.content))  # type: ignore[arg-type]

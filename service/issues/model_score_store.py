@@ -1,0 +1,79 @@
+"""Scores of declared models at past origins."""
+
+from __future__ import annotations
+
+__all__ = ["Key", "keep", "kept", "newest", "prune"]
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from service.core.tables import model_scores
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a score is of; another declaration or revised figures make another key.
+
+    Attributes
+    ----------
+    figures_hash : str
+        Of the figures that the model saw, and of those it was scored against.
+    """
+
+    series_id: str
+    model: str
+    spec_hash: str
+    origin: dt.date
+    figures_hash: str
+
+
+def kept(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
+    """Those of `keys` that have scores, with them."""
+    wanted = set(keys)
+    c = model_scores.c
+    rows = connection.execute(
+        sa.select(model_scores).where(
+            c.origin.in_({key.origin for key in wanted}), c.model.in_({k.model for k in wanted})
+        )
+    )
+    found = {
+        Key(r.series_id, r.model, r.spec_hash, r.origin, r.figures_hash): r.scores for r in rows
+    }
+    return {key: found[key] for key in wanted if key in found}
+
+
+def keep(
+    connection: sa.Connection, scores: Mapping[Key, Mapping[str, float]], now: dt.datetime
+) -> None:
+    """Store scores; those that another process has stored meanwhile are the same."""
+    rows = [
+        {
+            "series_id": key.series_id,
+            "model": key.model,
+            "spec_hash": key.spec_hash,
+            "origin": key.origin,
+            "figures_hash": key.figures_hash,
+            "scores": dict(values),
+            "computed_at": now,
+        }
+        for key, values in scores.items()
+    ]
+    for row in rows:
+        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+            connection.execute(model_scores.insert().values(row))
+
+
+def newest(connection: sa.Connection) -> dt.date | None:
+    """The newest origin of which there are scores."""
+    query = sa.select(model_scores.c.origin).order_by(model_scores.c.origin.desc()).limit(1)
+    return connection.scalar(query)
+
+
+def prune(connection: sa.Connection, before: dt.date) -> int:
+    """Delete the scores at origins before that day."""
+    old = model_scores.c.origin < before
+    return int(connection.execute(model_scores.delete().where(old)).rowcount)

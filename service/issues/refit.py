@@ -1,0 +1,153 @@
+"""Refit: every declared model on the figures as they stand, published as one frozen issue."""
+
+from __future__ import annotations
+
+__all__ = ["reach", "refit"]
+
+import datetime as dt
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Mapping
+
+from forecast import joint
+from forecast.series import DailySeries, as_date
+from forecast.specs import ROLES, Spec
+from service.core.clock import uk_day, utc_now
+from service.core.context import Context
+from service.core.database import Connection
+from service.core.job_runner import JobError, Outcome, perform
+from service.core.run_store import Claim
+from service.core.settings import Settings
+from service.core.timings import step
+from service.data import observation_store
+from service.data.covariates import Drivers, drivers
+from service.issues import issue_store
+from service.issues.champion import wanted
+from service.issues.declared_models import declared
+from service.issues.issue_store import MOST_HORIZON, Issue
+from service.issues.model_fits import Fits, declaration_hash, fit_all
+from service.issues.publish import Draft, publish
+
+_ONE_SECOND = dt.timedelta(seconds=1)
+_NEARLY = 0.95
+_log = logging.getLogger(__name__)
+Progress = Callable[[str], None]
+
+
+def refit(
+    context: Context,
+    force: bool = False,
+    progress: Progress = lambda _: None,
+    period: str | None = None,
+) -> Outcome:
+    """Fit, draw and publish; skipped when the newest issue is current.
+
+    Parameters
+    ----------
+    force : bool
+        Publish a new issue even though nothing changed.
+    progress : callable
+        Called with the name of each model before its fit, and with "" at the end.
+
+    Raises
+    ------
+    JobError
+        When there are no figures, or no model stands.
+    """
+    return perform(context, "refit", lambda run: _refit(context, run, force, progress), period)
+
+
+def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Outcome:
+    settings = context.settings
+    specs = declared(settings.models_dir)
+    with context.database.reading() as connection:
+        newest = _newest(connection)
+        now = _moment(newest)
+        figures = observation_store.known_together(connection, now)
+        if not figures:
+            raise JobError("no figures are stored: run `crossings ingest` first")
+        origin = figures[joint.leading(figures)].data_through
+        weather = drivers(connection, specs, settings, origin, now)
+    first = wanted(specs, settings)
+    inputs = _inputs_hash(figures, specs, first, settings, weather)
+    if not force and newest and _is_current(newest, inputs, now, settings):
+        return Outcome("skipped", f"issue {newest.issue_id} is current")
+    horizon = reach(as_date(origin), uk_day(now), settings.horizon)
+    fits = fit_all(specs, figures, settings, horizon, progress, weather)
+    progress("")
+    champion = _champion(specs, first, fits)
+    draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather, horizon)
+    with step("publish"):
+        issued = publish(context, draft, newest.issue_id if newest else None)
+    if not issued:
+        return Outcome("skipped", "the same paths were published meanwhile")
+    said = weather.said(champion, fits.with_weather, fits.without_weather)
+    reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
+    if said["status"] == "missing":
+        reason += f"; without the weather: {said['reason']}"
+    detail = {
+        "issues": issued,
+        "failures": fits.failures,
+        "unkept": fits.unkept,
+        "champion": champion,
+        "weather": said["status"],
+        "weather_reason": said["reason"],
+    }
+    return Outcome("done", reason, detail)
+
+
+def _newest(connection: Connection) -> Issue | None:
+    """The newest issue of the series that leads."""
+    found = (issue_store.latest(connection, series_id) for series_id in joint.SERIES)
+    return next((issue for issue in found if issue), None)
+
+
+def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:
+    """Days after the figures that are simulated: `beyond` after today, at most `MOST_HORIZON`."""
+    return min(max((today - data_through).days, 0) + beyond, MOST_HORIZON)
+
+
+def _moment(newest: Issue | None) -> dt.datetime:
+    """Now, but after the newest issue: a clock that was set back must not hide the next."""
+    now = utc_now()
+    if newest is None or now > newest.issued_at:
+        return now
+    if newest.issued_at - now > _ONE_SECOND:
+        _log.warning("the clock was set back: the newest issue is of %s", newest.issued_at)
+    return newest.issued_at + _ONE_SECOND
+
+
+def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
+    """`first` if it stands, and else the best role that does."""
+    if not fits.standing:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
+        raise JobError(f"no model stands: {reasons}")
+    ranked = sorted(fits.standing, key=lambda name: (ROLES.index(specs[name].role), name))
+    return first if first in fits.standing else ranked[0]
+
+
+def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:
+    # A little less, since a job of every day does not begin at the same second.
+    most = _NEARLY * dt.timedelta(hours=settings.refit_hours)
+    return newest.inputs_hash == inputs and now - newest.issued_at < most
+
+
+def _inputs_hash(
+    figures: Mapping[str, DailySeries],
+    specs: Mapping[str, Spec],
+    champion: str,
+    settings: Settings,
+    weather: Drivers,
+) -> str:
+    """Hash of all that decides an issue: equal inputs, equal paths."""
+    decides = {
+        "figures": observation_store.fingerprint(figures.values()),
+        "champion": champion,
+        "models": {name: declaration_hash(name, specs) for name in specs},
+        "draw": [settings.paths, settings.horizon, settings.seed],
+    }
+    if weather.covariates is not None:
+        decides["weather"] = weather.fingerprint
+    text = json.dumps(decides, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

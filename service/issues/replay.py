@@ -1,0 +1,90 @@
+"""Replay: the weeks before the first start as hindcasts, so that a new copy has a track record."""
+
+from __future__ import annotations
+
+__all__ = ["ORIGINS", "replay"]
+
+import datetime as dt
+
+from forecast.joint import PEOPLE
+from forecast.series import as_date
+from service.core import run_store
+from service.core.clock import uk_day, utc_now
+from service.core.context import Context
+from service.core.database import Connection
+from service.core.job_runner import JobError, Outcome, perform
+from service.core.run_store import Claim
+from service.data import observation_store
+from service.issues import hindcast, issue_store
+from service.issues.score import score_issues
+
+ORIGINS = 26
+"""Weekly origins, as many as the track record looks back on."""
+
+_WEEK = dt.timedelta(weeks=1)
+_NOTHING = Outcome("skipped", "no week is to be replayed")
+
+
+def replay(context: Context) -> Outcome:
+    """Make and score the hindcasts that are not there yet, the last week first.
+
+    It begins once the source of the figures has been read, or has not answered, and a forecast is
+    published; from then on what is missing is worked out each time, so that it goes on wherever it
+    was stopped. Each origin is a run of its own, and one that has ended is not tried again.
+
+    A copy that is older than the weeks that would be replayed has a record of its own.
+    """
+    with context.database.reading() as connection:
+        days = _days(context, connection)
+        left = [day for day in days if _is_open(connection, day)]
+    made = sum(_one(context, day, len(days) - place) for day, place in _counted(left))
+    if not left:
+        return _NOTHING
+    return Outcome("done", f"{made} of {len(left)} weeks before the first start replayed")
+
+
+def _counted(left: list[dt.date]) -> list[tuple[dt.date, int]]:
+    """Each day, and how many are left after it."""
+    return [(day, len(left) - at) for at, day in enumerate(left, start=1)]
+
+
+def _one(context: Context, day: dt.date, place: int) -> bool:
+    """Make and score the hindcasts of one day; whether they are there now."""
+
+    def work(run: Claim) -> Outcome:
+        end = hindcast.make(context, run.run_id, day, assume_known=True)
+        score_issues(context, day)
+        said = f"week {place} of {ORIGINS} before the first start, from {day}"
+        if end in ("made", "there"):
+            return Outcome("done", f"{said}, replayed", {"made": int(end == "made")})
+        reason = "its figures were not known" if end == "unknown" else "no model could be fitted"
+        return Outcome("skipped", f"{said}, not replayed: {reason}")
+
+    try:
+        return perform(context, "hindcast", work, _period(day)).outcome == "done"
+    except JobError:  # its row has the reason, and the other weeks are none the worse
+        return False
+
+
+def _days(context: Context, connection: Connection) -> list[dt.date]:
+    """The origins, Sundays a whole week before the last figure or the first start, last first."""
+    first = issue_store.first(connection, PEOPLE)
+    if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
+        return []
+    if not run_store.ended(connection, "ingest", context.settings.source):
+        return []
+    figures = observation_store.series(connection, PEOPLE)
+    assert figures is not None  # the issue was made of them
+    last = min(as_date(figures.data_through), uk_day(first.issued_at)) - _WEEK
+    sunday = last - dt.timedelta(days=(last.weekday() + 1) % 7)
+    days = (sunday - week * _WEEK for week in range(ORIGINS))
+    return [day for day in days if day > as_date(figures.start)]
+
+
+def _is_open(connection: Connection, day: dt.date) -> bool:
+    run = run_store.find(connection, "hindcast", _period(day))
+    return run is None or run.outcome == "stopped"
+
+
+def _period(day: dt.date) -> str:
+    return f"first start {day}"

@@ -1,0 +1,129 @@
+"""Work in a process of its own that may take only so long and so much memory."""
+
+from __future__ import annotations
+
+__all__ = ["LimitError", "limited"]
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection, wait
+from typing import Any, TypeVar
+
+from forecast.specs import FAMILIES
+from service.core.timings import note
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+# Its children begin with the libraries loaded, which takes longer than most fits, and with nothing
+# else: no threads, no open database.
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["service.issues.fit_task", *(place.partition(":")[0] for place in FAMILIES.values())]
+)
+
+
+class LimitError(RuntimeError):
+    """Work that was ended because it took too long or too much."""
+
+
+def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
+    """Do ``work(argument)`` in a child; what it raises is raised here.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module, not a nested one; argument and result travel as pickles.
+    name : str
+        Of the step under which its seconds are recorded.
+    megabytes : int
+        Memory that the child may use beyond what the libraries take.
+
+    Raises
+    ------
+    LimitError
+        When it took longer, used more, or was killed.
+    """
+    here, there = _FORKS.Pipe(duplex=False)
+    child = _FORKS.Process(target=_child, args=(there, work, argument, megabytes), daemon=True)
+    began = time.perf_counter()
+    child.start()
+    there.close()
+    assert child.pid is not None
+    try:
+        # Its start counts: what was done late is late, though it is there when we look.
+        left = seconds - (time.perf_counter() - began)
+        if left <= 0 or not here.poll(left):
+            raise LimitError(f"it was not done within {seconds:g} s, the limit of a fit")
+        try:
+            is_done, result = here.recv()
+        except EOFError:
+            child.join(5)
+            raise LimitError(
+                f"its process ended with status {child.exitcode}, as one does that is killed or "
+                f"needs more than {megabytes:,} MB"
+            ) from None
+    finally:
+        _end(child)
+        here.close()
+    note(name, time.perf_counter() - began)
+    if not is_done:
+        raise result
+    return result  # type: ignore[no-any-return]
+
+
+def _end(child: Any) -> None:
+    """End the child and whatever it has started itself."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError, ValueError):
+        child.kill()  # it may have died before it had a group
+    child.join()
+
+
+def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int) -> None:
+    os.setpgrp()
+    # Ctrl-C is the parent's to hear: it ends us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
+    _limit_memory(megabytes)
+    answer: tuple[bool, object]
+    try:
+        answer = True, work(argument)
+    except MemoryError:
+        answer = False, LimitError(f"it needs more than {megabytes:,} MB, the limit of a fit")
+    except Exception as error:
+        answer = False, error
+    try:
+        pipe.send(answer)
+    except MemoryError:
+        os._exit(1)
+    except Exception as error:  # an exception that does not travel
+        pipe.send((False, LimitError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
+
+
+def _follow_parent() -> None:
+    """End with the parent, however that came to end."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os.killpg(0, signal.SIGKILL)
+
+
+def _limit_memory(megabytes: int) -> None:
+    if sys.platform != "linux":
+        return  # nowhere else does this limit hold what is mapped
+    with open("/proc/self/statm") as file:
+        data_pages = int(file.read().split()[5])
+    limit = data_pages * resource.getpagesize() + megabytes * 1024**2
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        limit = min(limit, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))

@@ -1,0 +1,60 @@
+"""Deleting issues whose time is over, with all that hangs on them."""
+
+from __future__ import annotations
+
+__all__ = ["oldest_live", "prune_issues"]
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+from service.core.tables import (
+    deliveries,
+    editions,
+    issue_notes,
+    issue_paths,
+    issue_scores,
+    issues,
+    runs,
+)
+
+
+def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
+    """Delete the issues that were made before that moment; the newest live ones always stay.
+
+    A hindcast is as old as its making, not as the past that it replays.
+
+    Returns
+    -------
+    int
+        How many.
+    """
+    c = issues.c
+    last = sa.select(c.series_id, sa.func.max(c.issued_at).label("issued_at")).where(
+        c.kind == "live"
+    )
+    last_of_each = last.group_by(c.series_id).subquery()
+    newest = (
+        sa.select(c.issue_id)
+        .join(
+            last_of_each,
+            sa.and_(
+                c.series_id == last_of_each.c.series_id, c.issued_at == last_of_each.c.issued_at
+            ),
+        )
+        .where(c.kind == "live")
+    )
+    made_before = sa.select(runs.c.run_id).where(runs.c.started_at < before)
+    old = sa.select(c.issue_id).where(c.run_id.in_(made_before), c.issue_id.not_in(newest))
+    weeks = sa.select(editions.c.week).where(editions.c.issue_id.in_(old))
+    connection.execute(deliveries.delete().where(deliveries.c.week.in_(weeks)))
+    for table in (editions, issue_scores, issue_notes, issue_paths):
+        connection.execute(table.delete().where(table.c.issue_id.in_(old)))
+    return int(connection.execute(issues.delete().where(c.issue_id.in_(old))).rowcount)
+
+
+def oldest_live(connection: sa.Connection) -> dt.datetime | None:
+    """The earliest moment as of which a live issue was made that is still there."""
+    c = issues.c
+    query = sa.select(c.as_of).where(c.kind == "live").order_by(c.as_of).limit(1)
+    return connection.scalar(query)

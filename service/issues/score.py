@@ -1,0 +1,93 @@
+"""Score: every published issue against the figures that have come since."""
+
+from __future__ import annotations
+
+__all__ = ["score", "score_issues"]
+
+import datetime as dt
+import hashlib
+import zlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from forecast.evaluation import Judged, judge
+from forecast.joint import SERIES
+from forecast.series import DailySeries
+from service.core.clock import utc_now
+from service.core.context import Context
+from service.core.job_runner import Outcome, perform
+from service.data import observation_store
+from service.issues import issue_score_store, issue_store
+from service.issues.issue_score_store import MOST_DAYS, Pending
+
+_PLACES = 3
+Counts = npt.NDArray[np.int64]
+
+
+def score(context: Context, period: str | None = None, since: dt.date | None = None) -> Outcome:
+    """Score what the figures now reach, and anew what a revision has changed.
+
+    Parameters
+    ----------
+    since : date | None
+        Issues of earlier origins are left alone; None: all.
+    """
+    return perform(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
+
+
+def score_issues(context: Context, since: dt.date) -> Outcome:
+    """The work itself, for a run that has a row of its own."""
+    done = revised = 0
+    for series_id in SERIES:
+        with context.database.reading() as connection:
+            figures = observation_store.series(connection, series_id, utc_now())
+            items = issue_score_store.pending(connection, series_id, since)
+        if figures is None:
+            continue
+        for item in items:
+            truth = _truth(figures, item)
+            if len(truth) == 0 or item.truth_hash == _hash(truth):
+                continue
+            again = item.days_known > 0 and item.truth_hash != _hash(truth[: item.days_known])
+            _one(context, item, truth, again)
+            done, revised = done + 1, revised + again
+    reason = f"{done} scores computed, {revised} of them because figures were revised"
+    return Outcome("done", reason, {"scores": done, "revised": revised})
+
+
+def _one(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
+    with context.database.writing() as connection:
+        paths = issue_store.paths(connection, item.issue, item.model)
+        if paths is None:
+            return
+        name = f"{item.issue.issue_id}/{item.model}"
+        rng = np.random.default_rng(zlib.crc32(name.encode()))  # the PIT, the same each time
+        content = _content(judge(paths, truth, rng))
+        issue_score_store.put(
+            connection, item, len(truth), _hash(truth), content, revised, utc_now()
+        )
+
+
+def _truth(figures: DailySeries, item: Pending) -> Counts:
+    """Figures of the issue's first days, as far as they are known, shape (n_days,)."""
+    first = figures.index(item.issue.origin) + 1
+    reach = min(MOST_DAYS, item.issue.horizon_days)
+    return figures.values[first : first + reach] if first > 0 else figures.values[:0]
+
+
+def _hash(truth: Counts) -> str:
+    return hashlib.sha256(truth.astype("<i8").tobytes()).hexdigest()
+
+
+def _content(judged: Judged) -> dict[str, Any]:
+    days = {
+        name: np.round(getattr(judged, name), _PLACES).tolist()
+        for name in ("crps", "wis", "pit", "error", "p_zero", "truth")
+    }
+    totals = {
+        name: {key: round(float(value), _PLACES) for key, value in found.items()}
+        for name, found in judged.totals.items()
+    }
+    return {"days": days, "totals": totals}

@@ -1,1 +1,0 @@
-"""The jobs: plain functions, each also a command."""

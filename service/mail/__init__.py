@@ -1,0 +1,1 @@
+"""The weekly email: edition, rendering, sending and subscribers."""

@@ -1,0 +1,200 @@
+"""Editions of the weekly mail, and what became of each mail of them."""
+
+from __future__ import annotations
+
+__all__ = [
+    "BOUNCES",
+    "Due",
+    "Edition",
+    "before",
+    "begin",
+    "counts",
+    "due",
+    "edition",
+    "end",
+    "freeze",
+]
+
+import datetime as dt
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from service.core.tables import deliveries, editions, subscribers
+
+BOUNCES = 3
+"""Editions in a row that bounce before a subscriber is suspended."""
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What the mail of a week says, frozen before the first one is sent.
+
+    Attributes
+    ----------
+    week : str
+        ISO week, such as ``2026-W02``.
+    issue_id : str
+        The issue of people that the chances of each reader's threshold are read off.
+    """
+
+    week: str
+    issue_id: str
+    made_at: dt.datetime
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A mail that is to be sent.
+
+    Attributes
+    ----------
+    attempts : int
+        How often it was tried; 0 when it is new.
+    began_at : datetime
+        When it was first tried.
+    """
+
+    subscriber_id: int
+    address: str
+    threshold: int
+    token: str
+    attempts: int
+    began_at: dt.datetime | None
+
+
+def edition(connection: sa.Connection, week: str) -> Edition | None:
+    """The edition of `week`, once it is frozen."""
+    return _edition(connection, editions.c.week == week)
+
+
+def before(connection: sa.Connection, week: str) -> Edition | None:
+    """The newest edition of an earlier week."""
+    return _edition(connection, editions.c.week < week)
+
+
+def freeze(connection: sa.Connection, made: Edition) -> None:
+    """Store an edition; it is never changed."""
+    connection.execute(editions.insert().values(**asdict(made)))
+
+
+def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
+    """Mails that are to be sent now: new ones, those to try again, those a killed process left.
+
+    Who joined after the edition was made waits for the next one.
+    """
+    s, d = subscribers.c, deliveries.c
+    here = sa.and_(d.subscriber_id == s.subscriber_id, d.week == of.week)
+    rows = connection.execute(
+        sa.select(
+            s.subscriber_id,
+            s.address,
+            s.threshold,
+            s.token,
+            d.began_at,
+            sa.func.coalesce(d.attempts, 0).label("attempts"),
+        )
+        .select_from(subscribers.outerjoin(deliveries, here))
+        .where(
+            s.state == "active",
+            s.joined_at <= of.made_at,
+            sa.or_(
+                d.state.is_(None),
+                d.state == "sending",
+                sa.and_(d.state == "later", d.next_at <= now),
+            ),
+        )
+        .order_by(s.subscriber_id)
+    )
+    return [Due(**row._mapping) for row in rows]
+
+
+def begin(connection: sa.Connection, week: str, one: Due, now: dt.datetime) -> bool:
+    """Claim a mail before it is sent; False when its reader left or was suspended meanwhile."""
+    c = subscribers.c
+    query = sa.select(c.state).where(c.subscriber_id == one.subscriber_id)
+    if connection.execute(query).scalar() != "active":
+        return False
+    values = {"state": "sending", "attempts": one.attempts + 1, "next_at": now}
+    if one.began_at is not None:
+        connection.execute(deliveries.update().where(_of(week, one)).values(values))
+        return True
+    key = {"week": week, "subscriber_id": one.subscriber_id, "began_at": now}
+    connection.execute(deliveries.insert().values(key | values))
+    return True
+
+
+def end(
+    connection: sa.Connection,
+    week: str,
+    one: Due,
+    state: str,
+    code: int | None,
+    now: dt.datetime,
+    next_at: dt.datetime | None = None,
+) -> bool:
+    """Record what became of a mail.
+
+    Parameters
+    ----------
+    state : str
+        ``sent``, ``later``, ``bounced``, or ``given up``.
+    code : int | None
+        What the server answered; None when it did not.
+
+    Returns
+    -------
+    bool
+        Whether the subscriber is suspended by it.
+    """
+    ended = None if state == "later" else now
+    values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at or now}
+    connection.execute(deliveries.update().where(_of(week, one)).values(values))
+    if state != "bounced" or _bounces(connection, one.subscriber_id) < BOUNCES:
+        return False
+    changed = connection.execute(
+        subscribers.update()
+        .where(subscribers.c.subscriber_id == one.subscriber_id)
+        .values(state="suspended", changed_at=now)
+    )
+    return bool(changed.rowcount)
+
+
+def counts(connection: sa.Connection, week: str) -> dict[str, int]:
+    """How many mails of `week` are in each state."""
+    d = deliveries.c
+    rows = connection.execute(
+        sa.select(d.state, sa.func.count())
+        .where(d.week == week)
+        .group_by(d.state)
+        .order_by(d.state)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _bounces(connection: sa.Connection, subscriber_id: int) -> int:
+    """How many of a subscriber's last editions, up to the newest, bounced in a row."""
+    d, s = deliveries.c, subscribers.c
+    rows = connection.execute(
+        sa.select(d.state)
+        .join(subscribers, s.subscriber_id == d.subscriber_id)
+        # Whoever comes back from a suspension begins anew.
+        .where(d.subscriber_id == subscriber_id, d.began_at >= s.changed_at)
+        .order_by(d.week.desc())
+        .limit(BOUNCES)
+    )
+    states = [str(row.state) for row in rows]
+    return next((at for at, state in enumerate(states) if state != "bounced"), len(states))
+
+
+def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Edition | None:
+    query = sa.select(editions).where(which).order_by(editions.c.week.desc()).limit(1)
+    row = connection.execute(query).first()
+    return Edition(**row._mapping) if row else None
+
+
+def _of(week: str, one: Due) -> sa.ColumnElement[bool]:
+    d = deliveries.c
+    return sa.and_(d.week == week, d.subscriber_id == one.subscriber_id)

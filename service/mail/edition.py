@@ -1,0 +1,109 @@
+"""What the mail of a week says: every number of it, taken from the answers, as plain JSON."""
+
+from __future__ import annotations
+
+__all__ = ["gather", "iso_week", "monday"]
+
+import datetime as dt
+import re
+from typing import Any
+
+from forecast.joint import BOATS, PEOPLE
+from service.answers.alarms import record_alarms
+from service.answers.bands import bands
+from service.answers.briefing import briefing_of
+from service.answers.errors import BadQuestion
+from service.answers.figures import last_of
+from service.answers.headline import headline
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.answers.totals import periods
+from service.core.clock import instant, uk_day
+from service.data.embedded import ATTRIBUTION
+from service.mail.delivery_store import Edition
+from service.mail.lookback import changes, last_week, track_record
+
+_PAST_DAYS, _HORIZON = 28, 28
+_LEVELS = (50, 80, 95)
+_PERIODS = ("next_7_days", "next_28_days", "this_month", "calendar_year")
+_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+
+
+def iso_week(moment: dt.datetime) -> str:
+    """ISO week of the UK day on which `moment` falls, such as ``2026-W02``."""
+    year, week, _ = uk_day(moment).isocalendar()
+    return f"{year}-W{week:02}"
+
+
+def monday(week: str) -> dt.date:
+    """First day of an ISO week.
+
+    Raises
+    ------
+    BadQuestion
+        If it is not written so, or the year does not have it.
+    """
+    try:
+        year, number = map(int, _WEEK.fullmatch(week).groups())  # type: ignore[union-attr]
+        return dt.date.fromisocalendar(year, number, 1)
+    except (AttributeError, ValueError):
+        raise BadQuestion("week", "an ISO week such as 2026-W02", week) from None
+
+
+def gather(
+    desk: IssueLoader, week: str, previous: Edition | None = None, as_of: dt.datetime | None = None
+) -> Edition:
+    """Ask every question that the mail answers, of one issue at one moment.
+
+    Parameters
+    ----------
+    previous : Edition | None
+        The mail before, whose forecast is held against what came.
+    as_of : datetime | None
+        The moment whose standing issue is written of; None: the newest.
+
+    Raises
+    ------
+    NoAnswer
+        If the issue is not there, or nothing is published yet.
+    """
+    monday(week)
+    now = desk.clock()
+    view = desk.view(PEOPLE, as_of=as_of)
+    last = view.issue.data_through
+    before = view.ahead.since(_PAST_DAYS)
+    waiting = view.ahead.skipped - before.skipped
+    view.ahead.end(_HORIZON)  # it says itself how far can be looked
+    days = bands(before, waiting + _HORIZON, _LEVELS)
+    content: dict[str, Any] = {
+        "week": week,
+        "made_at": instant(now),
+        "unit": view.known.unit,
+        "issue_id": view.issue.issue_id,
+        "issued_at": instant(view.issue.issued_at),
+        "data_through": last.isoformat(),
+        "model": view.entry.title,
+        "status": view.state.status,
+        "reasons": [reason.detail for reason in view.state.reasons],
+        "alarms": [alarm["detail"] for alarm in record_alarms(desk)],
+        "headline": headline(desk, view),
+        "boats": _boats(desk, view),
+        "briefing": briefing_of(desk, view)["sentence"],
+        "past": last_of(view, _PAST_DAYS),
+        "waiting": days[:waiting],
+        "days": days[waiting:],
+        "totals": periods(view.known, view.ahead, _PERIODS, (80, 95)),
+        "last_week": last_week(desk, previous),
+        "changes": changes(desk, view, previous),
+        "track_record": track_record(desk),
+        "attribution": ATTRIBUTION,
+    }
+    return Edition(week, view.issue.issue_id, now, content)
+
+
+def _boats(desk: IssueLoader, view: IssueView) -> str | None:
+    """The sentence on the boats that were drawn with these people; None when there are none."""
+    issue_id = desk.beside(view.issue, BOATS)
+    if issue_id is None:
+        return None
+    # From the same day on: by its id alone it would begin on the day after the figures.
+    return str(headline(desk, desk.view(BOATS, issue_id, first=view.first))["sentence"])

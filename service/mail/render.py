@@ -1,0 +1,249 @@
+"""An edition as a message: HTML, a text with the same numbers, charts and CSV."""
+
+from __future__ import annotations
+
+__all__ = ["MailRenderer", "Reader", "confirmation", "serialise", "subject"]
+
+import csv
+import datetime as dt
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage, MIMEPart
+from email.policy import SMTP
+from email.utils import format_datetime, parseaddr
+from functools import cache, cached_property
+from typing import Any
+
+import css_inline
+import jinja2
+from markupsafe import Markup
+
+from forecast.paths import Paths
+from service.answers.ahead import Ahead
+from service.answers.exceedance import exceedance
+from service.answers.wording import FILTERS, NO_BREAK, week_name
+from service.core import addresses
+from service.core.settings import Settings
+from service.mail import chart
+from service.mail.chart import Charts
+from service.mail.delivery_store import Edition
+from service.mail.subscriber_store import CONFIRM_HOURS
+
+_DAYS = 7
+# Without this a header of more than 78 characters, such as the address that unsubscribes, would
+# be written as encoded words, which mail programs ignore.
+_POLICY = SMTP.clone(max_line_length=998)
+_LISTED = {"fresh": "", "stale": "[Stale figures] ", "degraded": "[Degraded] "}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """To whom a mail goes; without a token it is a single copy."""
+
+    address: str
+    threshold: int
+    token: str | None = None
+
+
+def subject(content: Mapping[str, Any]) -> str:
+    """The week, the headline and any degraded state; ASCII, so that it is written as it reads."""
+    said = content["headline"]
+    span, _, _ = said["sentence"].partition(":")
+    return (
+        f"{_LISTED[content['status']]}{content['week']}: about {said['median']:,} "
+        f"{content['unit']}, {span[0].lower()}{span[1:]} "
+        f"(8 weeks in 10: {said['lo80']:,} to {said['hi80']:,})"
+    )
+
+
+class MailRenderer:
+    """Prints the mails of one edition; what all of them share is made once."""
+
+    def __init__(self, edition: Edition, paths: Paths, settings: Settings) -> None:
+        self.edition = edition
+        self.subject = subject(edition.content)
+        first = dt.date.fromisoformat(edition.content["days"][0]["date"])
+        self._ahead = Ahead(paths, first, first)
+        self._settings = settings
+        self._chances: dict[int, dict[str, Any]] = {}
+
+    @cached_property
+    def charts(self) -> Charts:
+        """The chart, drawn when it is first wanted."""
+        return chart.draw(self.edition.content)
+
+    @cached_property
+    def _pictures(self) -> list[Any]:  # which the stubs do not let a message attach
+        made = []
+        for name, png in (("light", self.charts.light), ("dark", self.charts.dark)):
+            part = MIMEPart(_POLICY)
+            part.set_content(
+                png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
+                filename=f"chart-{name}.png",
+            )  # fmt: skip
+            made.append(part)
+        return made
+
+    @cached_property
+    def _table(self) -> Any:
+        part = MIMEPart(_POLICY)
+        part.set_content(
+            _csv(self.edition.content["days"]),
+            subtype="csv", cte="quoted-printable", disposition="attachment",
+            filename=f"forecast-{self.edition.week}.csv",
+        )  # fmt: skip
+        return part
+
+    def html(self, reader: Reader) -> str:
+        """The mail as HTML, its styles in its elements."""
+        cids = {name: self.cid(name) for name in ("light", "dark")}
+        alt = chart.alt_text(self.edition.content)
+        text = _rendered(
+            "digest.html", self._said(reader), css=_css(), cids=cids, alt=alt, subject=self.subject
+        )
+        return _inliner().inline(text)
+
+    def text(self, reader: Reader) -> str:
+        """The mail as text, with all of the numbers."""
+        return _rendered("digest.txt", self._said(reader)).strip("\n") + "\n"
+
+    def message(self, reader: Reader) -> EmailMessage:
+        """The mail itself.
+
+        Raises
+        ------
+        ValueError
+            If anything would break out of its header.
+        """
+        message = _begin(self._settings, reader.address, self.subject, self.edition.made_at)
+        who = reader.token or f"copy {reader.address}"
+        message["Message-ID"] = self._message_id(who)
+        message["List-Id"] = f"Channel crossings forecast, weekly <{_list_id(self._settings)}>"
+        if link := self._unsubscribe(reader):
+            message["List-Unsubscribe"] = f"<{link}>"
+            if link.startswith("https://"):  # RFC 8058 knows no other
+                message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        message.set_content(self.text(reader), cte="quoted-printable")
+        message.add_alternative(self.html(reader), subtype="html", cte="quoted-printable")
+        _, related = message.iter_parts()
+        related.make_related()
+        message.make_mixed()
+        for part in self._pictures:
+            related.attach(part)
+        message.attach(self._table)
+        return message
+
+    def _said(self, reader: Reader) -> dict[str, Any]:
+        content = self.edition.content
+        return {
+            "e": content,
+            "days": content["days"][:_DAYS],
+            "week_name": week_name(content["week"], content["made_at"]),
+            "reader": self._of(reader.threshold),
+            "address": self._settings.address,
+            "unsubscribe": self._unsubscribe(reader),
+        }
+
+    def _of(self, threshold: int) -> dict[str, Any]:
+        """The chances of passing a threshold; asked once for all who share it."""
+        if threshold not in self._chances:
+            days = exceedance(self._ahead, threshold, 1, _DAYS)
+            week = exceedance(self._ahead, threshold, _DAYS, _DAYS)
+            self._chances[threshold] = {
+                "title": "Your threshold",
+                "threshold": threshold,
+                "p_day": days["p_any"],
+                "p_days": [row["p_above"] for row in days["rows"]],
+                "p_week": week["p_any"],
+            }
+        return self._chances[threshold]
+
+    def _unsubscribe(self, reader: Reader) -> str | None:
+        return f"{self._settings.address}/u/{reader.token}" if reader.token else None
+
+    def _message_id(self, who: str) -> str:
+        """The same for the same list, week and reader, however often the mail is tried."""
+        whole = f"{_list_id(self._settings)} {self.edition.week} {who}"
+        digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
+        return f"<{self.edition.week}.{digest}@{addresses.domain(self._settings.mail_from)}>"
+
+    def cid(self, name: str) -> str:
+        """Name of a chart within the mail."""
+        return f"chart-{name}.{self.edition.week}@{addresses.domain(self._settings.mail_from)}"
+
+
+def confirmation(
+    settings: Settings, address: str, threshold: int, token: str, now: dt.datetime
+) -> EmailMessage:
+    """The mail that asks whether the one who asked for the list was the reader of `address`."""
+    message = _begin(settings, address, "Please confirm: the weekly crossings forecast", now)
+    digest = hashlib.sha256(token.encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
+    link = f"{settings.address}/subscribe/confirm/{token}"
+    text = _rendered("confirm.txt", threshold=threshold, link=link, hours=CONFIRM_HOURS)
+    message.set_content(text, cte="quoted-printable")
+    return message
+
+
+def serialise(message: EmailMessage) -> bytes:
+    """The bytes of a message, as they go over the wire."""
+    return message.as_bytes(policy=_POLICY)
+
+
+def _begin(settings: Settings, to: str, about: str, date: dt.datetime) -> EmailMessage:
+    message = EmailMessage(policy=_POLICY)
+    name, sender = parseaddr(settings.mail_from)
+    message["From"] = Address(name or "Channel crossings forecast", addr_spec=sender)
+    message["To"] = Address(addr_spec=addresses.clean(to))
+    message["Subject"] = about
+    message["Date"] = format_datetime(date)
+    message["Auto-Submitted"] = "auto-generated"
+    return message
+
+
+def _list_id(settings: Settings) -> str:
+    sender = addresses.domain(settings.mail_from)
+    return settings.mail_list_id or f"crossings-weekly.{sender}"
+
+
+def _csv(days: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    columns = [name for name in days[0] if name != "time"]
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(days)
+    return text.getvalue()
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("service.mail"),
+        autoescape=jinja2.select_autoescape(["html"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    return environment
+
+
+def _rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
+    text = _environment().get_template(name).render(*values, **others)
+    return text.replace(NO_BREAK, " ")
+
+
+@cache
+def _css() -> Markup:
+    environment = _environment()
+    assert environment.loader is not None
+    source, _, _ = environment.loader.get_source(environment, "digest.css")
+    return Markup(source)
+
+
+@cache
+def _inliner() -> css_inline.CSSInliner:
+    return css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)

@@ -1,0 +1,225 @@
+"""Mail over SMTP: one transaction each, over a connection that is checked and opened again."""
+
+from __future__ import annotations
+
+__all__ = ["MailError", "Sent", "Session", "require_settings"]
+
+import contextlib
+import ipaddress
+import smtplib
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parseaddr
+from types import TracebackType
+
+from service.core import addresses
+from service.core.settings import Settings
+
+_MAILS_A_CONNECTION = 100  # many servers end a connection after about so many
+_AWAY = (smtplib.SMTPServerDisconnected, OSError)
+
+
+class MailError(RuntimeError):
+    """Mail cannot be sent as things stand; nothing is the fault of any one reader."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of one mail.
+
+    Attributes
+    ----------
+    state : str
+        ``sent``; ``later`` when the server put it off or went away; ``bounced`` when it will not
+        take it.
+    code : int | None
+        What the server answered; None when it went away.
+    of_content : bool
+        Whether it was the content that was refused, after the recipient had been taken.
+    """
+
+    state: str
+    code: int | None
+    of_content: bool = False
+
+
+def require_settings(settings: Settings) -> None:
+    """Raise `MailError` naming the setting that is missing before any mail can be sent."""
+    for name in ("smtp_host", "mail_from", "public_url"):
+        if not getattr(settings, name):
+            raise MailError(f"CROSSINGS_{name.upper()}: needed to send mail, found nothing")
+    if settings.smtp_security == "none" and settings.smtp_user and not _is_here(settings.smtp_host):
+        raise MailError(
+            "CROSSINGS_SMTP_SECURITY: expected starttls or tls, since the password would travel "
+            "in the open"
+        )
+
+
+class Session:
+    """A way to the SMTP server that the settings name, for as many mails as there are."""
+
+    def __init__(self, settings: Settings, wait: Callable[[float], None] = time.sleep) -> None:
+        require_settings(settings)
+        self._settings = settings
+        self._sender = parseaddr(settings.mail_from)[1]
+        self._wait = wait
+        self._gap = 60.0 / settings.mail_per_minute
+        self._next = 0.0
+        self._smtp: smtplib.SMTP | None = None
+        self._mails = 0
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._close()
+
+    def greet(self) -> None:
+        """Connect, check the server and log in; send nothing.
+
+        Raises
+        ------
+        MailError
+            When that cannot be done.
+        """
+        self._open()
+
+    def send(self, to: str, content: bytes) -> Sent:
+        """Hand one mail to the server, for one reader.
+
+        Raises
+        ------
+        MailError
+            When the server cannot be reached, is not the one it should be, or refuses us.
+        """
+        to = addresses.clean(to)
+        self._keep_pace()
+        smtp = self._open()
+        try:
+            sent = self._transact(smtp, to, content)
+        except _AWAY:  # it may have the mail or not: the same Message-ID goes out again
+            self._close(politely=False)
+            return Sent("later", None)
+        if sent.code == 421:
+            self._close()
+        return sent
+
+    def _transact(self, smtp: smtplib.SMTP, to: str, content: bytes) -> Sent:
+        self._mails += 1
+        code, said = smtp.mail(self._sender)
+        if code >= 500:
+            raise MailError(f"the SMTP server refuses the sender: {_line(code, said)}")
+        if code == 250:
+            code, said = smtp.rcpt(to)
+        is_content = code in (250, 251)
+        if is_content:
+            try:
+                code, said = smtp.data(content)
+            except smtplib.SMTPDataError as error:
+                code = error.smtp_code
+            if code == 250:
+                return Sent("sent", code)
+        if code != 421:
+            with contextlib.suppress(*_AWAY):
+                smtp.rset()
+        return Sent("bounced" if code >= 500 else "later", code, is_content)
+
+    def _keep_pace(self) -> None:
+        now = time.monotonic()
+        if self._next > now:
+            self._wait(self._next - now)
+        self._next = max(self._next, now) + self._gap
+
+    def _open(self) -> smtplib.SMTP:
+        """The connection; one that is old or was closed meanwhile is replaced."""
+        if self._smtp is not None and self._mails >= _MAILS_A_CONNECTION:
+            self._close()
+        if self._smtp is None:
+            self._smtp = self._connect()
+            self._mails = 0
+        return self._smtp
+
+    def _connect(self) -> smtplib.SMTP:
+        s = self._settings
+        server = f"{s.smtp_host}:{s.smtp_port}"
+        try:
+            return self._greet()
+        except ssl.SSLError as error:
+            why = getattr(error, "verify_message", "") or error.reason or str(error)
+            raise MailError(f"the SMTP server {server} failed the check of TLS: {why}") from error
+        except smtplib.SMTPAuthenticationError as error:
+            raise MailError(
+                f"the SMTP server {server} refuses the login of CROSSINGS_SMTP_USER "
+                f"({error.smtp_code})"
+            ) from error
+        except smtplib.SMTPNotSupportedError as error:
+            missing = "AUTH" if "AUTH" in str(error) else "STARTTLS"
+            raise MailError(
+                f"the SMTP server {server} does not offer {missing}, which is required"
+            ) from error
+        except (smtplib.SMTPException, OSError) as error:
+            raise MailError(f"the SMTP server {server} cannot be used: {_why(error)}") from error
+
+    def _greet(self) -> smtplib.SMTP:
+        s = self._settings
+        name = addresses.domain(self._sender)  # the default would ask the name service
+        if s.smtp_security == "tls":
+            smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+                s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout, context=self._tls()
+            )
+        else:
+            smtp = smtplib.SMTP(s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout)
+        try:
+            if s.smtp_security == "starttls":
+                smtp.starttls(context=self._tls())
+            smtp.ehlo_or_helo_if_needed()
+            if s.smtp_user:
+                smtp.login(s.smtp_user, s.smtp_password.get_secret_value())
+        except BaseException:
+            smtp.close()
+            raise
+        return smtp
+
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._settings.smtp_ca_file)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def _close(self, politely: bool = True) -> None:
+        if self._smtp is not None:
+            smtp, self._smtp = self._smtp, None
+            if politely:
+                with contextlib.suppress(*_AWAY):
+                    smtp.quit()
+            smtp.close()
+
+
+def _is_here(host: str) -> bool:
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _line(code: int, said: bytes) -> str:
+    """A server's answer on one line of plain text."""
+    text = "".join(c if c.isprintable() else " " for c in said.decode("utf-8", "replace"))
+    return f"{code} {' '.join(text.split())[:200]}"
+
+
+def _why(error: Exception) -> str:
+    # smtplib raises its own error in the place of a timeout.
+    if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, smtplib.SMTPResponseException):
+        said = error.smtp_error
+        return _line(error.smtp_code, said if isinstance(said, bytes) else said.encode())
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return " ".join(str(error).split()) or type(error).__name__

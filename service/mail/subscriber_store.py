@@ -1,0 +1,226 @@
+"""Who gets the weekly mail, and who asked for it and has not confirmed.
+
+An address is held for as long as it is needed and no longer: leaving deletes it, and so does not
+confirming in time.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CONFIRM_HOURS",
+    "OptIn",
+    "Subscriber",
+    "add",
+    "ask",
+    "confirm",
+    "everybody",
+    "find",
+    "left",
+    "opt_in_of",
+    "put_off",
+    "remove",
+    "tokenise",
+    "waiting",
+]
+
+import contextlib
+import datetime as dt
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from service.core.tables import opt_ins, subscribers, unsubscribed
+
+CONFIRM_HOURS = 48
+"""Hours for which a request can be confirmed."""
+_KEPT_HOURS = 24  # after that, so that a late click is told why it fails
+_TOKEN_BYTES = 16  # 22 characters: the link stays below the 78 that mail folds at
+
+
+@dataclass(frozen=True)
+class Subscriber:
+    """One who gets the mail.
+
+    Attributes
+    ----------
+    threshold : int
+        People: the mail gives the chances of passing it.
+    state : str
+        ``active``, or ``suspended`` after bounces.
+    token : str
+        In the link that unsubscribes.
+    joined_at, changed_at : datetime
+        Since when there is mail, and when threshold or state changed last.
+    """
+
+    subscriber_id: int
+    address: str
+    threshold: int
+    state: str
+    token: str
+    joined_at: dt.datetime
+    changed_at: dt.datetime
+
+
+@dataclass(frozen=True)
+class OptIn:
+    """A request that is not yet confirmed.
+
+    Attributes
+    ----------
+    state : str
+        ``asked``; ``mailed`` when the link is on its way; ``refused`` when the server would not.
+    """
+
+    opt_in_id: int
+    address: str
+    threshold: int
+    state: str
+    token_hash: str | None
+    asked_at: dt.datetime
+    expires_at: dt.datetime
+    attempts: int
+    next_at: dt.datetime
+
+
+def add(connection: sa.Connection, address: str, threshold: int, now: dt.datetime) -> bool:
+    """Let `address` have the mail from now on; for one who has it, set threshold and state.
+
+    Returns
+    -------
+    bool
+        Whether the address is new.
+    """
+    change = (
+        subscribers.update()
+        .where(subscribers.c.address == address)
+        .values(threshold=threshold, state="active", changed_at=now)
+    )
+    if connection.execute(change).rowcount:
+        return False
+    fresh = subscribers.insert().values(
+        address=address,
+        threshold=threshold,
+        state="active",
+        token=secrets.token_urlsafe(_TOKEN_BYTES),
+        joined_at=now,
+        changed_at=now,
+    )
+    try:
+        with connection.begin_nested():
+            connection.execute(fresh)
+    except sa.exc.IntegrityError:  # another has added it at the same moment
+        connection.execute(change)
+        return False
+    return True
+
+
+def everybody(connection: sa.Connection) -> list[Subscriber]:
+    """Every subscriber, in the order of their joining."""
+    rows = connection.execute(sa.select(subscribers).order_by(subscribers.c.subscriber_id))
+    return [Subscriber(**row._mapping) for row in rows]
+
+
+def find(
+    connection: sa.Connection, address: str | None = None, token: str | None = None
+) -> Subscriber | None:
+    """The subscriber with that address or that token."""
+    c = subscribers.c
+    which = c.address == address if token is None else c.token == token
+    row = connection.execute(sa.select(subscribers).where(which)).first()
+    return Subscriber(**row._mapping) if row else None
+
+
+def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
+    """Delete a subscriber, with all that was recorded of them; their token's hash stays."""
+    c = subscribers.c
+    connection.execute(opt_ins.delete().where(opt_ins.c.address == subscriber.address))
+    gone = connection.execute(
+        subscribers.delete().where(c.subscriber_id == subscriber.subscriber_id)
+    )
+    if gone.rowcount:  # and not already by another click at the same moment
+        row = {"token_hash": _hash(subscriber.token), "left_at": now}
+        connection.execute(unsubscribed.insert().values(row))
+
+
+def left(connection: sa.Connection, token: str) -> bool:
+    """Whether `token` was the one of somebody who left."""
+    query = sa.select(unsubscribed.c.left_at).where(unsubscribed.c.token_hash == _hash(token))
+    return connection.execute(query).first() is not None
+
+
+def ask(connection: sa.Connection, address: str, threshold: int, now: dt.datetime) -> None:
+    """Note that somebody asked for the mail; a newer request replaces an older one."""
+    connection.execute(opt_ins.delete().where(opt_ins.c.address == address))
+    fresh = opt_ins.insert().values(
+        address=address,
+        threshold=threshold,
+        state="asked",
+        asked_at=now,
+        expires_at=now + dt.timedelta(hours=CONFIRM_HOURS),
+        attempts=0,
+        next_at=now,
+    )
+    # Of two at the same moment either will do.
+    with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+        connection.execute(fresh)
+
+
+def waiting(connection: sa.Connection, now: dt.datetime) -> list[OptIn]:
+    """Requests whose link is to be mailed now; those long expired are deleted."""
+    c = opt_ins.c
+    query = sa.select(opt_ins).where(c.expires_at <= now - dt.timedelta(hours=_KEPT_HOURS))
+    if connection.execute(query.limit(1)).first():
+        connection.execute(
+            opt_ins.delete().where(c.expires_at <= now - dt.timedelta(hours=_KEPT_HOURS))
+        )
+    rows = connection.execute(
+        sa.select(opt_ins)
+        .where(c.state == "asked", c.next_at <= now, c.expires_at > now)
+        .order_by(c.opt_in_id)
+    )
+    return [OptIn(**row._mapping) for row in rows]
+
+
+def tokenise(connection: sa.Connection, opt_in: OptIn) -> str | None:
+    """Give a request its token, of which only the hash is kept; None when it is there no more."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    changed = connection.execute(
+        opt_ins.update()
+        .where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
+        .values(token_hash=_hash(token), attempts=opt_in.attempts + 1)
+    )
+    return token if changed.rowcount else None
+
+
+def put_off(connection: sa.Connection, opt_in: OptIn, state: str, next_at: dt.datetime) -> None:
+    """Record what became of a request's mail: its state, and when to try again."""
+    connection.execute(
+        opt_ins.update()
+        .where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
+        .values(state=state, next_at=next_at)
+    )
+
+
+def opt_in_of(connection: sa.Connection, token: str) -> OptIn | None:
+    """The request that `token` confirms, expired or not."""
+    query = sa.select(opt_ins).where(opt_ins.c.token_hash == _hash(token))
+    row = connection.execute(query).first()
+    return OptIn(**row._mapping) if row else None
+
+
+def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
+    """Make a subscriber of a request; once, and not after it expired."""
+    gone = connection.execute(
+        opt_ins.delete().where(opt_ins.c.opt_in_id == opt_in.opt_in_id, opt_ins.c.expires_at > now)
+    )
+    if not gone.rowcount:
+        return False
+    add(connection, opt_in.address, opt_in.threshold, now)
+    return True
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,191 @@
+"""Joining and leaving the weekly mail.
+
+Joining takes two steps, so that nobody is put on the list by another: a request is noted here and
+answered alike whatever is known of the address; the scheduler mails a link; the page behind it
+has a button. Leaving takes one (RFC 8058): a POST without login or other token, as often as it
+comes. Opening a link changes nothing: programs that read mail open every link.
+"""
+
+from __future__ import annotations
+
+__all__ = ["subscriptions"]
+
+from flask import Blueprint, Response, current_app, make_response, render_template, request
+
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
+from service.answers.issue_loader import IssueLoader
+from service.core import addresses
+from service.core.addresses import AddressError
+from service.core.settings import Settings
+from service.mail import signup_limit_store
+from service.mail import subscriber_store as store
+
+subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
+
+_ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
+_DAY_SECONDS = 24 * 3600
+_DAYS = {
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "wed": "Wednesday",
+    "thu": "Thursday",
+    "fri": "Friday",
+    "sat": "Saturday",
+    "sun": "Sunday",
+}
+
+
+def _desk() -> IssueLoader:
+    desk: IssueLoader = current_app.extensions["desk"]
+    return desk
+
+
+def _settings() -> Settings:
+    return _desk().context.settings
+
+
+@subscriptions.get("/subscribe")
+def form() -> Response:
+    """Show the form."""
+    return _form()
+
+
+@subscriptions.post("/subscribe")
+def ask() -> Response:
+    """Note a request; the answer is the same whether the address is known or not."""
+    if not _settings().smtp_host:
+        return _form(503)
+    try:
+        address = addresses.clean(request.form.get("address", ""))
+    except AddressError as error:
+        return _form(400, f"Address: {error}.")
+    threshold = _threshold(request.form.get("threshold", ""))
+    if threshold is None:
+        return _form(400, f"Threshold: expected a whole number from 0 to {MOST_THRESHOLD:,}.")
+    network = f"network {addresses.network(request.remote_addr or '')}"
+    limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
+    now = _desk().clock()
+    with _desk().context.database.writing() as connection:
+        over = signup_limit_store.too_often(connection, limits, now)
+        if not over:
+            store.ask(connection, address, threshold, now)
+    if network in over:
+        late = _say(429, "Too many requests", "Too many requests came from your network today.")
+        late.headers["Retry-After"] = str(_DAY_SECONDS)
+        return late
+    return _say(
+        200,
+        "Look into your mailbox",
+        f"If this address can receive mail, a link is on its way to it. It holds for "
+        f"{store.CONFIRM_HOURS} hours; nothing is sent before you open it and confirm.",
+    )
+
+
+@subscriptions.get("/subscribe/confirm/<token>")
+def show_confirmation(token: str) -> Response:
+    """Show the button that confirms; opening the page alone changes nothing."""
+    with _desk().context.database.reading() as connection:
+        found = store.opt_in_of(connection, token)
+    if found is None or found.expires_at <= _desk().clock():
+        return _no_confirmation(found is not None)
+    return _say(
+        200,
+        "Confirm the weekly mail",
+        f"You get one mail a week, with the chances of passing {found.threshold:,} people. "
+        "Each of them has a link that ends it.",
+        button="Yes, send me the weekly mail",
+    )
+
+
+@subscriptions.post("/subscribe/confirm/<token>")
+def confirm(token: str) -> Response:
+    """Put the address of a request on the list, once."""
+    now = _desk().clock()
+    with _desk().context.database.writing() as connection:
+        found = store.opt_in_of(connection, token)
+        done = found is not None and store.confirm(connection, found, now)
+    if not done:
+        return _no_confirmation(found is not None)
+    day = _DAYS[_settings().digest_day]
+    return _say(200, "You are on the list", f"The next weekly mail comes on {day}.")
+
+
+@subscriptions.get("/u/<token>")
+def show_leaving(token: str) -> Response:
+    """Show the button that unsubscribes; opening the page alone changes nothing."""
+    with _desk().context.database.reading() as connection:
+        found = store.find(connection, token=token)
+        gone = store.left(connection, token)
+    if found is None:
+        return _left() if gone else _no_subscriber()
+    return _say(
+        200,
+        "Leave the weekly mail",
+        "Your address and all that is recorded of it are deleted at once.",
+        button="Unsubscribe",
+    )
+
+
+@subscriptions.post("/u/<token>")
+def leave(token: str) -> Response:
+    """Delete the subscriber of a token; however often it is asked."""
+    with _desk().context.database.writing() as connection:
+        found = store.find(connection, token=token)
+        if found is not None:
+            store.remove(connection, found, _desk().clock())
+        gone = found is not None or store.left(connection, token)
+    return _left() if gone else _no_subscriber()
+
+
+def _threshold(text: str) -> int | None:
+    text = text.strip() or str(DAY_THRESHOLD["people"])
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_THRESHOLD))):
+        return None
+    return int(text) if int(text) <= MOST_THRESHOLD else None
+
+
+def _form(status: int = 200, problem: str = "") -> Response:
+    page = render_template(
+        "subscribe.html",
+        offered=bool(_settings().smtp_host),
+        problem=problem,
+        address=request.form.get("address", "")[:254],
+        threshold=request.form.get("threshold", "")[:8] or DAY_THRESHOLD["people"],
+        largest=MOST_THRESHOLD,
+    )
+    return _answer(page, status)
+
+
+def _say(status: int, title: str, text: str, button: str = "") -> Response:
+    return _answer(render_template("message.html", title=title, text=text, button=button), status)
+
+
+def _left() -> Response:
+    text = "You are not on the list any more: the address and all that was recorded are deleted."
+    return _say(200, "You have left the weekly mail", text)
+
+
+def _no_subscriber() -> Response:
+    text = (
+        "No subscription has this link, and nothing was changed. It may have been cut: take the "
+        "one at the foot of the newest mail."
+    )
+    return _say(404, "This link is not known", text)
+
+
+def _no_confirmation(expired: bool) -> Response:
+    if expired:
+        return _say(410, "This link has expired", "Nothing was changed. Ask again for a new one.")
+    text = (
+        "It was used already, was replaced by a newer one, has expired or was cut; nothing was "
+        "changed. If you confirmed before, you are on the list."
+    )
+    return _say(404, "This link is not known", text)
+
+
+def _answer(page: str, status: int) -> Response:
+    answer = make_response(page, status)
+    answer.headers["Cache-Control"] = "no-store"
+    answer.headers["Referrer-Policy"] = "no-referrer"  # the address of the page is the token
+    answer.headers["X-Robots-Tag"] = "noindex"
+    return answer

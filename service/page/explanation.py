@@ -1,0 +1,58 @@
+"""What drives a forecast, and what changed since the one before."""
+
+from __future__ import annotations
+
+__all__ = ["reasons"]
+
+from typing import Any
+
+from service.answers.changes import CAUSE_NAMES, changes
+from service.answers.errors import BadQuestion, NotFound
+from service.answers.explanation import explanation
+from service.page.page_params import Asked
+
+_NAMES = CAUSE_NAMES | {
+    "season": "time of year",
+    "recent_level": "level of recent weeks",
+    "yesterday": "the last days",
+    "day_of_week": "day of the week",
+    "other": "what these do not tell",
+}
+
+
+def reasons(asked: Asked) -> dict[str, Any]:
+    """``changed`` and ``driven``, each None when nothing was noted of the issue."""
+    return {"changed": _changed(asked), "driven": _driven(asked)}
+
+
+def _changed(asked: Asked) -> dict[str, Any] | None:
+    try:
+        found = changes(asked.desk, asked.view)
+    except (NotFound, BadQuestion):
+        return None
+    return _table(found, "causes", "before", "after") | {"since": found["since"]}
+
+
+def _driven(asked: Asked) -> dict[str, Any] | None:
+    try:
+        found = explanation(asked.desk, asked.view)
+    except NotFound:
+        return None
+    return _table(found, "factors", "yearly_mean", "mean") | {"method": found["method"]}
+
+
+def _table(found: dict[str, Any], parts: str, first: str, last: str) -> dict[str, Any]:
+    """Rows of the parts, and columns of the spans; parts that nowhere matter are left out."""
+    spans = [total for total in found["totals"] if total["days"] > 1]
+    most = max((abs(span[part]) for span in spans for part in found[parts]), default=0)
+    rows = [
+        {"name": _NAMES.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
+        for part in found[parts]
+    ]
+    return {
+        "spans": [span["days"] for span in spans],
+        "first": [span[first] for span in spans],
+        "rows": [row for row in rows if any(round(share) for share in row["shares"])],
+        "last": [span[last] for span in spans],
+        "moved": round(most) > 0,
+    }

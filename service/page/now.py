@@ -1,0 +1,131 @@
+"""What is coming: sentence, chart, days and totals of one issue."""
+
+from __future__ import annotations
+
+__all__ = ["what_is_coming"]
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from service.answers.bands import bands
+from service.answers.briefing import briefing_of
+from service.answers.exceedance import exceedance
+from service.answers.figures import figures, last_of
+from service.answers.headline import headline
+from service.answers.issue_loader import IssueView
+from service.answers.totals import PERIODS, periods
+from service.answers.weather import coming
+from service.answers.wording import FILTERS
+from service.page.bar_chart import chance_bars, wave_bar
+from service.page.fan_chart import fan_chart, range_bar
+from service.page.page_params import Asked
+
+_PAST_DAYS, _HORIZON = 90, 28
+_HIGH_SEA_M = 2.5
+_LEVELS = (50, 80, 95)
+_TILES = ("next_7_days", "this_month", "calendar_year")
+
+
+def what_is_coming(asked: Asked) -> dict[str, Any]:
+    """Everything that the page Now shows of an issue."""
+    view = asked.view
+    unit = view.known.unit
+    says = headline(asked.desk, view)
+    past = last_of(view, _PAST_DAYS)
+    ahead = view.ahead
+    before = ahead.since(_PAST_DAYS)
+    waiting = ahead.skipped - before.skipped
+    horizon = min(_HORIZON, ahead.most)
+    charted = bands(before, waiting + horizon, _LEVELS)
+    days = charted[waiting:]
+    came = _came(asked, days) if asked.is_past else []
+    above = exceedance(ahead, says["threshold"], 1, horizon)
+    top = max(row["hi95"] for row in days) or 1
+    totals = periods(view.known, ahead, PERIODS, _LEVELS)
+    for row in totals:
+        row["name"] = _name(row, view, asked.desk.today())
+    for row, passing in zip(days, above["rows"], strict=True):
+        row["p_above"] = passing["p_above"]
+        row["bar"] = range_bar(row, top)
+    arrived = {row["date"]: row["value"] for row in came}
+    for row in days:
+        row["came"] = arrived.get(row["date"])
+    title = (
+        f"{unit} per day: {len(past)} days as published"
+        + (f", {waiting} days not yet published" if waiting else "")
+        + f", then {len(days)} days of forecast from {days[0]['date']} to {days[-1]['date']}; "
+        "the numbers are in the table of days"
+    )
+    return {
+        "headline": says,
+        "briefing": briefing_of(asked.desk, view),
+        "chart": fan_chart(past, charted, title, came, waiting=waiting),
+        "chart_data": _chart_data(unit, past, charted, waiting),
+        "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
+        "above_chart": chance_bars(
+            days, "p_above", f"Chance of more than {says['threshold']:,} {unit}, by day"
+        ),
+        "days": days,
+        "waiting": waiting,
+        "above": above,
+        "has_come": bool(came),
+        "totals": totals,
+        "sea": _sea(asked),
+        "tiles": [row for name in _TILES for row in totals if row["period"] == name],
+    }
+
+
+def _sea(asked: Asked) -> dict[str, Any] | None:
+    """The weather of the coming days; each with a bar as high as its waves."""
+    found = coming(asked.desk, asked.view)
+    if found is None:
+        return None
+    top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in found["rows"]))
+    return found | {
+        "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in found["rows"]],
+    }
+
+
+def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
+    """The span as a reader calls it; of a past forecast nothing is next, nor to yesterday."""
+    first = dt.date.fromisoformat(row["from"])
+    last = dt.date.fromisoformat(row["to"])
+    following = "First" if view.is_past else "Next"
+    week = f"Week to {last.day} {last:%B}" + ("" if last.year == today.year else f" {last.year}")
+    to_date = f"to {last.day} {last:%B}" if view.is_past else "to yesterday"
+    if (last.month, last.day) == (12, 31):
+        to_date = "whole year"
+    return {
+        "next_7_days": f"{following} 7 days",
+        "next_28_days": f"{following} 28 days",
+        "this_week": week,
+        "next_week": week,
+        "this_month": f"{first:%B %Y}",
+        "next_month": f"{first:%B %Y}",
+        "this_quarter": f"{first:%B} to {last:%B %Y}",
+        "year_to_date": f"{last.year}, {to_date}",
+        "calendar_year": f"{last.year}, whole year",
+    }[row["period"]]
+
+
+def _came(asked: Asked, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The figures of the days that a past issue forecast; there may be gaps between them."""
+    first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
+    return figures(asked.desk, asked.series_id, first, last)
+
+
+def _chart_data(
+    unit: str, past: Sequence[dict[str, Any]], days: Sequence[dict[str, Any]], waiting: int
+) -> dict[str, Any]:
+    columns = ("date", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+    return {
+        "unit": unit,
+        "waiting": waiting,  # so many of the days are over and have no figure
+        "past": [[row["date"], row["value"]] for row in past],
+        "days": [
+            {name: row[name] for name in columns} | {"none": FILTERS["per_cent"](row["p_zero"])}
+            for row in days
+        ],
+        "came": [row.get("came") for row in days],  # null where nothing is published
+    }

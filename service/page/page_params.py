@@ -1,0 +1,130 @@
+"""What the address asks for: which series, which issue, and the numbers of a plan."""
+
+from __future__ import annotations
+
+__all__ = ["FIELDS", "Asked", "Field", "Plan", "asked"]
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from forecast.joint import SERIES
+from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
+from service.answers.errors import BadQuestion
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.answers.issues import of_day
+
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_WHOLE = re.compile(r"\d{1,9}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A series and an issue of it.
+
+    Attributes
+    ----------
+    issue_id : str
+        ``latest``, or the id of an issue that is no longer the newest.
+    """
+
+    desk: IssueLoader
+    series_id: str
+    issue_id: str
+
+    @cached_property
+    def view(self) -> IssueView:
+        """The issue on the table."""
+        return self.desk.view(self.series_id, self.issue_id)
+
+    @property
+    def is_past(self) -> bool:
+        """Whether a newer issue exists."""
+        return self.issue_id != "latest"
+
+    def link(self, **more: Any) -> dict[str, Any]:
+        """What an address needs to ask for the same again."""
+        series = {} if self.series_id == SERIES[0] else {"series": self.series_id}
+        return series | ({"issue": self.issue_id} if self.is_past else {}) | more
+
+
+def asked(desk: IssueLoader, args: Mapping[str, str]) -> Asked:
+    """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
+    series_id = args.get("series") or SERIES[0]
+    desk.check_series(series_id)
+    issue_id = args.get("issue") or "latest"
+    on = args.get("on", "")
+    if on and issue_id == "latest":
+        issue_id = of_day(desk, series_id, _day(on))
+    elif issue_id != "latest" and desk.view(series_id).issue.issue_id == issue_id:
+        issue_id = "latest"
+    return Asked(desk, series_id, issue_id)
+
+
+def _day(text: str) -> dt.date:
+    try:
+        if _DAY.fullmatch(text):
+            day = dt.date.fromisoformat(text)
+            if dt.date.min < day < dt.date.max:  # the end of a day is looked at in UTC
+                return day
+    except ValueError:
+        pass
+    raise BadQuestion("on", "a day such as 2026-01-02", repr(text[:40]))
+
+
+@dataclass(frozen=True)
+class Field:
+    """An input of the plan."""
+
+    name: str
+    label: str
+    hint: str
+    default: int
+    least: int
+    most: int
+
+
+FIELDS = (
+    Field("threshold", "Threshold", "more than so many {unit}", 0, 0, MOST_THRESHOLD),
+    Field("window", "Counted over", "days in a row, 1 to 28", 1, 1, 28),
+    Field("stay_days", "Stay", "days that each person stays, 1 to 90", 4, 1, 90),
+    Field("share", "Sure to suffice", "per cent, 50 to 99", 90, 50, 99),
+    Field("horizon", "Look ahead", "days, 7 to 90", 28, 7, 90),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The inputs as they were typed, the numbers they hold, and what is wrong with them."""
+
+    texts: dict[str, str]
+    numbers: dict[str, int]
+    wrong: dict[str, str]
+
+    @classmethod
+    def read(cls, args: Mapping[str, str], series_id: str) -> Plan:
+        """Read the inputs; what is not given is as usual."""
+        texts: dict[str, str] = {}
+        numbers: dict[str, int] = {}
+        wrong: dict[str, str] = {}
+        for field in FIELDS:
+            usual = DAY_THRESHOLD[series_id] if field.name == "threshold" else field.default
+            text = args.get(field.name, str(usual)).strip().replace(",", "")[:40]
+            texts[field.name] = text
+            number = int(text) if _WHOLE.fullmatch(text) else None
+            if number is None or not field.least <= number <= field.most:
+                wrong[field.name] = (
+                    f"{field.label}: expected a whole number from {field.least:,} to "
+                    f"{field.most:,}, found {text or 'nothing'}"
+                )
+            else:
+                numbers[field.name] = number
+        if not wrong and numbers["window"] > numbers["horizon"]:
+            wrong["window"] = (
+                f"Counted over: expected at most the {numbers['horizon']} days that are looked "
+                f"ahead, found {numbers['window']}"
+            )
+        return cls(texts, numbers, wrong)

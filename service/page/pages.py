@@ -1,0 +1,176 @@
+"""The pages: what is coming, a planner's own questions, how past forecasts fared, what this is."""
+
+from __future__ import annotations
+
+__all__ = ["blueprint"]
+
+import csv
+import hashlib
+import io
+from pathlib import Path
+from typing import Any
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    render_template,
+    request,
+    send_from_directory,
+    url_for,
+)
+
+from forecast.joint import SERIES
+from service.answers.alarms import record_alarms
+from service.answers.issue_loader import IssueLoader
+from service.answers.issues import listing
+from service.answers.state import ABOUT_NOW
+from service.answers.wording import FILTERS
+from service.core.clock import uk_day
+from service.data.embedded import ATTRIBUTION
+from service.page.explanation import reasons
+from service.page.now import what_is_coming
+from service.page.page_params import FIELDS, Asked, Plan, asked
+from service.page.plan import answer_plan, plan_table
+from service.page.track_record import past_forecasts
+
+blueprint = Blueprint("page", __name__, template_folder="templates")
+VIEWS = (
+    ("now", "Now"),
+    ("plan", "Plan"),
+    ("record", "Track record"),
+    ("about", "About"),
+)
+_STATIC = Path(__file__).parent / "static"
+_A_YEAR_SECONDS = 365 * 86400
+_RECENT = 8
+_marks: dict[str, str] = {}
+
+for _name, _filter in FILTERS.items():
+    blueprint.add_app_template_filter(_filter, _name)
+
+
+def _static(filename: str) -> str:
+    """Address of a file, with a mark of its content, so that it may be kept for ever."""
+    if filename not in _marks:
+        content = (_STATIC / filename).read_bytes()
+        _marks[filename] = hashlib.sha256(content).hexdigest()[:12]
+    return url_for("page.static", filename=filename, v=_marks[filename])
+
+
+@blueprint.get("/static/<path:filename>")
+def static(filename: str) -> Response:
+    """Send a file of the page."""
+    answer = send_from_directory(_STATIC, filename)
+    asked_for = request.args.get("v")
+    if asked_for and asked_for == _marks.get(filename, asked_for):
+        answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"
+    return answer
+
+
+@blueprint.get("/")
+def now() -> Response:
+    """Show what is coming."""
+    wanted = _asked()
+    return _page("now.html", wanted, **what_is_coming(wanted), **reasons(wanted))
+
+
+@blueprint.get("/plan")
+def plan() -> Response:
+    """Answer a planner's own question."""
+    wanted = _asked()
+    question = Plan.read(request.args, wanted.series_id)
+    answers = {} if question.wrong else answer_plan(wanted.view, question.numbers)
+    status = 400 if question.wrong else 200
+    return _page("plan.html", wanted, status, fields=FIELDS, plan=question, **answers)
+
+
+@blueprint.get("/plan.csv")
+def plan_csv() -> Response:
+    """Send the same numbers, a row a day."""
+    wanted = _asked()
+    question = Plan.read(request.args, wanted.series_id)
+    if question.wrong:
+        return _page("plan.html", wanted, fields=FIELDS, plan=question, status=400)
+    rows = plan_table(wanted.view, question.numbers)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    answer = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = (
+        f'attachment; filename="{wanted.view.issue.issue_id}.csv"'
+    )
+    return _tagged(answer)
+
+
+@blueprint.get("/record")
+def record() -> Response:
+    """Show how past forecasts fared."""
+    wanted = _asked()
+    return _page("record.html", wanted, **past_forecasts(wanted, request.args.get("window", "26")))
+
+
+@blueprint.get("/about")
+def about() -> Response:
+    """Say what this is; needs no forecast."""
+    contact = _desk().context.settings.contact
+    return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
+
+
+def _desk() -> IssueLoader:
+    desk: IssueLoader = current_app.extensions["desk"]
+    return desk
+
+
+def _asked() -> Asked:
+    return asked(_desk(), request.args)
+
+
+@blueprint.app_context_processor
+def _names() -> dict[str, Any]:
+    return {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
+
+
+def _frame(wanted: Asked | None = None) -> dict[str, Any]:
+    """What every page has around its middle."""
+    return {
+        "asked": wanted,
+        "series": SERIES,
+        "attribution": ATTRIBUTION,
+        "here": (request.endpoint or "").removeprefix("page.").removesuffix("_csv"),
+        "kept": wanted.link() if wanted else {},
+    }
+
+
+def _page(template: str, wanted: Asked, status: int = 200, **more: Any) -> Response:
+    desk, view = wanted.desk, wanted.view
+    frame = _frame(wanted) | {
+        "view": view,
+        "issue": view.issue,
+        "unit": view.known.unit,
+        "issued_on": uk_day(view.issue.issued_at),
+        "today": uk_day(desk.clock()),
+        "issues": listing(desk, wanted.series_id, _RECENT)[0],
+        "reasons": _reasons(wanted),
+        "alarms": [] if wanted.is_past else record_alarms(desk, wanted.series_id),
+    }
+    return _tagged(make_response(render_template(template, **frame, **more), status))
+
+
+def _reasons(wanted: Asked) -> list[Any]:
+    """What is wrong; of a past issue, its age is no fault of it, nor are today's jobs."""
+    about_today = ABOUT_NOW if wanted.is_past else frozenset()
+    return [r for r in wanted.view.state.reasons if r.name not in about_today]
+
+
+def _tagged(answer: Response) -> Response:
+    """Let a browser keep it and ask whether it still stands."""
+    if answer.status_code == 200:
+        answer.headers["Cache-Control"] = "no-cache"
+        answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])
+        answer.make_conditional(request)
+    else:
+        answer.headers["Cache-Control"] = "no-store"
+    return answer

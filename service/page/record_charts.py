@@ -1,0 +1,108 @@
+"""Past forecasts against what came, and how often their bands held it."""
+
+from __future__ import annotations
+
+__all__ = ["coverage_chart", "weeks_chart"]
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from service.page.svg_axes import Sheet, ceiling
+
+_LEVELS = (50, 80, 95)
+_NARROW_WEEKS = 16
+Rows = Sequence[dict[str, Any]]
+
+
+def weeks_chart(weeks: Rows, unit: str) -> Markup:
+    """Draw each week's bands and median, and a dot for what came; a ring when beyond 95 %."""
+    near = weeks[-_NARROW_WEEKS:]
+    title = (
+        f"{unit} in the 7 days after each forecast: bands of {len(weeks)} forecasts, and what "
+        "came; the numbers are in the table of weeks"
+    )
+    wide = Sheet(960, 320, 58, len(weeks), _top(weeks), "wide", right=24)
+    slim = Sheet(420, 300, 50, len(near), _top(near), "narrow", right=24)
+    return wide.svg(title, _draw(wide, weeks)) + slim.svg(title, _draw(slim, near))
+
+
+def coverage_chart(row: dict[str, Any], name: str) -> Markup:
+    """Draw how often the bands held what came, with its uncertainty, beside what was promised."""
+    sheet = Sheet(300, 96, 44, 100, 100, right=14, above=2, below=22)
+    parts = [
+        f'<line class="grid" x1="{sheet.x(p):.1f}" x2="{sheet.x(p):.1f}" y1="2" y2="74"/>'
+        f'<text class="tick" x="{sheet.x(p):.1f}" y="91" text-anchor="{anchor}">{p}</text>'
+        for p, anchor in (
+            (0, "middle"),
+            (25, "middle"),
+            (50, "middle"),
+            (75, "middle"),
+            (100, "end"),
+        )
+    ]
+    for at, level in enumerate(_LEVELS):
+        parts.append(_coverage(sheet, row, level, 14 + 24 * at))
+    held = ", ".join(
+        f"{level} per cent bands held {100 * row[f'coverage{level}']:.0f} per cent"
+        for level in _LEVELS
+        if row[f"coverage{level}"] is not None
+    )
+    return sheet.svg(f"{name}: {held or 'nothing scored'}", parts, "chart coverage")
+
+
+def _top(weeks: Rows) -> float:
+    return ceiling(max(max(week["hi95"], week["truth"]) for week in weeks) or 1)
+
+
+def _draw(sheet: Sheet, weeks: Rows) -> list[str]:
+    parts = [sheet.axis()]
+    every = max(round(84 / sheet.step), 1)
+    parts.append(
+        sheet.marks(
+            [
+                (at + 0.5, week["from"])
+                for at, week in enumerate(weeks)
+                if (len(weeks) - 1 - at) % every == 0
+            ]
+        )
+    )
+    for at, week in enumerate(weeks):
+        for level in (95, 80):
+            parts.append(_range(sheet, at, week[f"lo{level}"], week[f"hi{level}"], f"band{level}"))
+        x, y = sheet.x(at), sheet.y(week["median"])
+        parts.append(
+            f'<line class="median" x1="{x + sheet.step * 0.15:.1f}" '
+            f'x2="{x + sheet.step * 0.85:.1f}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        )
+        missed = not week["lo95"] <= week["truth"] <= week["hi95"]
+        parts.append(
+            f'<circle class="came{" missed" if missed else ""}" '
+            f'cx="{sheet.x(at + 0.5):.1f}" cy="{sheet.y(week["truth"]):.1f}" r="4"/>'
+        )
+    return parts
+
+
+def _range(sheet: Sheet, at: int, lo: int, hi: int, css: str) -> str:
+    top, bottom = sheet.y(hi), sheet.y(lo)
+    return (
+        f'<rect class="{css}" x="{sheet.x(at + 0.15):.1f}" y="{top:.1f}" '
+        f'width="{sheet.step * 0.7:.1f}" height="{max(bottom - top, 1):.1f}"/>'
+    )
+
+
+def _coverage(sheet: Sheet, row: dict[str, Any], level: int, y: int) -> str:
+    label = (
+        f'<text class="tick" x="{sheet.left - 8}" y="{y + 4}" text-anchor="end">{level} %</text>'
+    )
+    share = row[f"coverage{level}"]
+    if share is None:
+        return label
+    lo, hi = (sheet.x(100 * row[f"coverage{level}_{end}"]) for end in ("lo", "hi"))
+    return (
+        f'{label}<line class="promised" x1="{sheet.x(level):.1f}" x2="{sheet.x(level):.1f}" '
+        f'y1="{y - 9}" y2="{y + 9}"/>'
+        f'<line class="whisker" x1="{lo:.1f}" x2="{hi:.1f}" y1="{y}" y2="{y}"/>'
+        f'<circle class="held" cx="{sheet.x(100 * share):.1f}" cy="{y}" r="5"/>'
+    )

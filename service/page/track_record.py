@@ -1,0 +1,75 @@
+"""How past forecasts fared: live ones first, and apart from them the past replayed."""
+
+from __future__ import annotations
+
+__all__ = ["WINDOWS", "past_forecasts"]
+
+from typing import Any
+
+from service.answers.errors import BadQuestion
+from service.answers.track_record import track_record
+from service.page.bar_chart import share_bars
+from service.page.page_params import Asked
+from service.page.record_charts import coverage_chart, weeks_chart
+
+WINDOWS = (13, 26, 52, 104)
+_KINDS = {
+    "live": "Forecasts as published",
+    "hindcast": "Hindcast: the past replayed",
+}
+_ALARMS = {
+    "pit_mean": "Days too low or too high",
+    "pit_spread": "Daily bands too narrow or too wide",
+    "weekly_coverage": "Weekly bands that held too rarely or too often",
+    "week_beyond_band": "A week beyond its band",
+}
+_MEASURES = {
+    "day_1": "Day 1",
+    "day_7": "Day 7",
+    "day_14": "Day 14",
+    "day_28": "Day 28",
+    "total_7": "Sum of days 1 to 7",
+    "total_14": "Sum of days 1 to 14",
+    "total_28": "Sum of days 1 to 28",
+}
+
+
+def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
+    """Everything that the page Track record shows of the last `window` weeks.
+
+    Raises
+    ------
+    BadQuestion
+        If `window` is not one of `WINDOWS`.
+    """
+    if window not in map(str, WINDOWS):
+        raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
+    records = [track_record(asked.desk, asked.series_id, int(window), kind=kind) for kind in _KINDS]
+    return {
+        "window": int(window),
+        "windows": WINDOWS,
+        "records": [_drawn(record) for record in records],
+        "kind_names": _KINDS,
+        "measure_names": _MEASURES,
+        "alarm_names": _ALARMS,
+    }
+
+
+def _drawn(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with its charts; without them when nothing is scored."""
+    weeks, pit = record["weeks"], record["pit_histogram"]
+    judged = [row for row in record["rows"] if row["n"]]
+    if not judged:
+        return record | {"judged": []}
+    return record | {
+        "judged": judged,
+        "first_judged": judged[0],
+        "week": next((row for row in judged if row["measure"] == "total_7"), None),
+        "inside": sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in weeks),
+        "weeks_chart": weeks and weeks_chart(weeks, record["unit"]),
+        "coverage_charts": [
+            (row, coverage_chart(row, _MEASURES.get(row["measure"], row["measure"])))
+            for row in judged
+        ],
+        "pit_chart": sum(pit) and share_bars(pit, "Where what came fell within what was forecast"),
+    }

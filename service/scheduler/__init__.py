@@ -1,0 +1,1 @@
+"""The scheduler: when jobs run, and the requests of the API."""

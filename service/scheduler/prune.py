@@ -1,0 +1,62 @@
+"""Prune: what is older than the settings keep is deleted, and nothing else."""
+
+from __future__ import annotations
+
+__all__ = ["prune"]
+
+import datetime as dt
+
+from service.core import request_store, run_store
+from service.core.clock import utc_now
+from service.core.context import Context
+from service.core.database import Connection
+from service.core.job_runner import Outcome, perform
+from service.core.settings import Settings
+from service.data import collect, weather_store
+from service.issues import model_score_store, retention_store
+
+_WEEK = dt.timedelta(weeks=1)
+_SAID = {
+    "issues": "issues",
+    "weather": "forecasts of the weather",
+    "scores": "scores of models",
+    "runs": "rows of runs",
+    "requests": "requests",
+}
+
+
+def prune(context: Context, period: str | None = None) -> Outcome:
+    """Delete what is past the days that the settings keep it: issues, what only they need, runs."""
+    return perform(context, "prune", lambda _: _prune(context), period)
+
+
+def _prune(context: Context) -> Outcome:
+    settings, now = context.settings, utc_now()
+    issued = now - dt.timedelta(days=settings.keep_issues_days)
+    ran = now - dt.timedelta(days=settings.keep_runs_days)
+    with context.database.writing() as connection:
+        detail = {"issues": retention_store.prune_issues(connection, issued)}
+        compared = _compared(connection, settings, issued)
+        foreseen = min(
+            one
+            for one in (issued, compared, retention_store.oldest_live(connection))
+            if one is not None
+        )
+        detail |= {
+            "weather": weather_store.prune(connection, foreseen),
+            "scores": model_score_store.prune(connection, compared.date()),
+            "runs": run_store.prune(connection, ran),
+            "requests": request_store.prune(connection, ran),
+        }
+    collect.prune(settings)
+    said = ", ".join(f"{detail[name]} {what}" for name, what in _SAID.items())
+    return Outcome("done", f"{said} deleted", detail)
+
+
+def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:
+    """A moment before any that a comparison asks about; figures that are late put it off."""
+    newest = model_score_store.newest(connection)
+    if newest is None:
+        return issued
+    first = newest - (settings.champion_origins + 1) * _WEEK
+    return min(issued, dt.datetime.combine(first, dt.time(), dt.UTC))

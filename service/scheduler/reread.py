@@ -1,0 +1,55 @@
+"""Reread: a source that did not answer is asked again, ever more rarely."""
+
+from __future__ import annotations
+
+__all__ = ["pause", "reread"]
+
+import contextlib
+import datetime as dt
+from itertools import takewhile
+
+from service.core import run_store
+from service.core.clock import instant, utc_now
+from service.core.context import Context
+from service.core.database import DatabaseError
+from service.core.job_runner import JobError, perform
+from service.data.ingest import ingest
+from service.issues.daily_pipeline import renew
+from service.scheduler.schedule import schedule
+
+_FIRST, _LONGEST = dt.timedelta(minutes=5), dt.timedelta(hours=3)
+_JOB = "renew-again"
+
+
+def pause(failures: int) -> dt.timedelta:
+    """How long nobody is asked after so many readings in a row that failed."""
+    return min(_FIRST * (1 << min(failures - 1, 10)), _LONGEST)
+
+
+def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = None) -> None:
+    """Do the cycle if the last reading failed long enough ago, or there was none.
+
+    Parameters
+    ----------
+    started_at : datetime
+        When this process began; what failed before does not keep it waiting.
+    """
+    now = now or utc_now()
+    if not any(item.name == _JOB for item in schedule(context.settings)):
+        return  # embedded figures alone, or nobody is asked but by hand
+    with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
+        with context.database.reading() as connection:
+            readings = run_store.ended(connection, "ingest", context.settings.source)
+            is_under_way = any(
+                run.outcome == "running" for run in run_store.recent(connection, "ingest")[:1]
+            )
+        failed = list(takewhile(lambda run: run.outcome == "failed", readings))
+        if is_under_way or (readings and not failed):
+            return
+        if failed and failed[0].started_at >= started_at:
+            ended = failed[0].finished_at or failed[0].started_at
+            if now < ended + pause(len(failed)):
+                return
+        period = f"{_JOB} again {instant(now)}"
+        ingest(context, period=period)  # first and alone, so that a failure is one line in the log
+        perform(context, _JOB, lambda _: renew(context, period), period)

@@ -1,0 +1,183 @@
+"""What runs when: each job with its times, in Europe/London."""
+
+from __future__ import annotations
+
+__all__ = ["Scheduled", "schedule"]
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from apscheduler.triggers.cron import CronTrigger
+
+from forecast.joint import PEOPLE
+from service.core import run_store
+from service.core.clock import LONDON, uk_day
+from service.core.context import Context
+from service.core.job_runner import Outcome
+from service.core.settings import Settings
+from service.data import observation_store
+from service.data.ingest_weather import weather
+from service.issues import issue_store
+from service.issues.daily_pipeline import renew
+from service.mail.weekly import post
+from service.scheduler.prune import prune
+
+_SECOND = dt.timedelta(seconds=1)
+_WEEKEND = "sat,sun"
+_SAFE_HOUR = 2
+Work = Callable[[Context, str], Outcome | None]
+
+
+def _always(context: Context, due: dt.datetime) -> bool:  # noqa: ARG001
+    return True
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A job and the times at which it runs.
+
+    Attributes
+    ----------
+    crons : tuple of str
+        Five fields each, UK time.
+    work : callable
+        Called with the context and the period.
+    is_needed : callable
+        Asked before, with the time that was due; one without need leaves no row, and is asked about
+        until it is too old to be caught up.
+    is_recorded : bool
+        Whether each time has a row of its own, and a missed one is caught up; what keeps its own
+        record of what is due needs neither.
+    fits : bool
+        Whether it fits models, which takes minutes: such jobs do not hold up the others.
+    until_hour : int
+        Hour of its day, UK time, from which a time that was not begun is not caught up.
+    """
+
+    name: str
+    crons: tuple[str, ...]
+    work: Work
+    about: str
+    is_needed: Callable[[Context, dt.datetime], bool] = _always
+    is_recorded: bool = True
+    fits: bool = False
+    until_hour: int | None = None
+
+    @property
+    def triggers(self) -> list[CronTrigger]:
+        """APScheduler's triggers of these times."""
+        return [CronTrigger.from_crontab(cron, timezone=LONDON) for cron in self.crons]
+
+    def next_due(self, after: dt.datetime) -> dt.datetime | None:
+        """The first of its times after that moment, in UTC."""
+        fires = [trigger.get_next_fire_time(None, after + _SECOND) for trigger in self.triggers]
+        return min((at.astimezone(dt.UTC) for at in fires if at), default=None)
+
+    def is_over(self, due: dt.datetime, now: dt.datetime) -> bool:
+        """Whether it is too late at `now` to begin what was due."""
+        if self.until_hour is None:
+            return False
+        day, at = uk_day(due), now.astimezone(LONDON)
+        return at.date() > day or (at.date() == day and at.hour >= self.until_hour)
+
+    def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
+        """The last of its times up to `now`, if there was one after `since`; in UTC."""
+        last, at = None, self.next_due(since)
+        while at is not None and at <= now:
+            last, at = at, self.next_due(at)
+        return last
+
+
+def schedule(settings: Settings) -> tuple[Scheduled, ...]:
+    """Every job with the times that `settings` give it."""
+    daily = _crons(settings.ingest_times.split(","))
+    weekend = _crons(settings.ingest_times_weekend.split(","), _WEEKEND)
+    weather_times = _crons(settings.weather_times.split(","))
+    return tuple(
+        item
+        for item in (
+            Scheduled(
+                "renew",
+                (*daily, *weekend),
+                renew,
+                "read the figures, refit, publish, score and compare",
+                _is_renewal_needed,
+                fits=True,
+            ),
+            Scheduled(
+                "renew-again",
+                (*_again(settings, daily, "*"), *_again(settings, weekend, _WEEKEND)),
+                renew,
+                "the same, while GOV.UK lacks the figure of the day before",
+                _lacks_day_before,
+                fits=True,
+                until_hour=settings.ingest_until_hour,
+            ),
+            Scheduled(
+                "read-weather",
+                weather_times if settings.weather != "off" else (),
+                lambda context, period: weather(context, period=period),
+                "read the weather",
+            ),
+            Scheduled(
+                "tidy",
+                _crons([settings.prune_time]),
+                lambda context, period: prune(context, period=period),
+                "delete what is older than the settings keep",
+            ),
+            Scheduled(
+                "post",
+                ("* * * * *",) if settings.smtp_host else (),
+                post,
+                "send what mail is due",
+                is_recorded=False,
+            ),
+        )
+        if item.crons
+    )
+
+
+def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
+    clocks = [dt.time.fromisoformat(time) for time in times if time]
+    return tuple(f"{clock.minute} {clock.hour} * * {days}" for clock in clocks)
+
+
+def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, ...]:
+    """Every so many minutes from the hour after the first time on.
+
+    Not before two: an hour of that night comes twice once a year.
+    """
+    begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
+    end = settings.ingest_until_hour - 1
+    if settings.source != "govuk" or begin > end:
+        return ()
+    return (f"*/{settings.ingest_again_minutes} {begin}-{end} * * {days}",)
+
+
+def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
+    """Whether the day still needs its forecast, or its source answers.
+
+    At a first start without a network the forecast is there, and `service.scheduler.reread` asks
+    the source again: the pipeline would only fail once more.
+    """
+    if context.settings.source == "figures":
+        return True
+    with context.database.reading() as connection:
+        issue = issue_store.latest(connection, PEOPLE)
+        readings = run_store.ended(connection, "ingest", context.settings.source)
+    is_unread = not readings or readings[0].outcome == "failed"
+    return not (is_unread and issue is not None and issue.issued_at >= due)
+
+
+def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
+    """Whether the source answers and has no figure of the day before yet.
+
+    One that does not answer is asked again ever more rarely; see `service.scheduler.reread`.
+    """
+    with context.database.reading() as connection:
+        span = observation_store.span(connection, PEOPLE)
+        readings = run_store.ended(connection, "ingest", context.settings.source)
+    if readings and readings[0].outcome == "failed":
+        return False
+    return span is None or span[1] < uk_day(due) - dt.timedelta(days=1)

@@ -1,0 +1,201 @@
+"""The scheduler: one process that runs the jobs at their times.
+
+Web processes never schedule. Jobs are declared in code, not stored. One scheduler at a time holds
+the scheduler's lock; another one waits, and starts work when that process ends. Each time of a job
+is a row that is claimed before any work, so that a time that was missed is caught up, and one whose
+process died is claimed again.
+"""
+
+from __future__ import annotations
+
+__all__ = ["build", "catch_up", "close_dead", "run", "run_due"]
+
+import datetime as dt
+import functools
+import logging
+import os
+import signal
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.blocking import BlockingScheduler
+
+from service.core import repeated_warnings, run_store
+from service.core.clock import instant, utc_now
+from service.core.context import Context
+from service.core.database import Database, DatabaseError
+from service.core.job_runner import JobError, Outcome, abandon, perform
+from service.core.locks import SCHEDULER, ProcessLock
+from service.issues.replay import replay
+from service.scheduler import request_worker
+from service.scheduler.reread import reread
+from service.scheduler.schedule import Scheduled, schedule
+
+_GRACE_SECONDS = 6 * 3600
+_NICENESS = 10
+_LOOK_SECONDS = 15
+LIGHT, HEAVY = "default", "fits"
+_UNSEEN = "runs could not be looked at"
+_UNLOCKED = "the scheduler's lock could not be taken"
+_STANDBY = "another scheduler is at work"
+_UNREPLAYED = "the weeks before the first start were not replayed"
+_Work = Callable[..., None]
+_log = logging.getLogger(__name__)
+
+
+def build(context: Context) -> BlockingScheduler:
+    """Make the scheduler with every job of the schedule in it."""
+    scheduler = BlockingScheduler(
+        timezone=dt.UTC,
+        # A fit takes minutes; mail, requests and the look for dead runs do not wait for it. Each
+        # pool does one job at a time.
+        executors={LIGHT: ThreadPoolExecutor(1), HEAVY: ThreadPoolExecutor(1)},
+        # The default grace is one second: a job two seconds late would silently be left out.
+        job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
+    )
+    lock = context.database.lock(SCHEDULER)
+    guarded = functools.partial(_only_with_lock, lock, context.database)
+
+    def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
+        scheduler.add_job(guarded, trigger, [work, context, *args], executor=executor, **more)
+
+    for item in schedule(context.settings):
+        for number, trigger in enumerate(item.triggers):
+            executor = HEAVY if item.fits else LIGHT
+            add(run_due, trigger, executor, item, id=f"{item.name}-{number}")
+    now = {"next_run_time": dt.datetime.now(dt.UTC)}
+    every = {"seconds": _LOOK_SECONDS}
+    add(close_dead, "interval", LIGHT, id="close-dead", **every, **now)
+    add(catch_up, "interval", LIGHT, False, id="catch-up", **every, **now)
+    add(catch_up, "interval", HEAVY, True, id="catch-up-fits", **every, **now)
+    add(reread, "interval", HEAVY, utc_now(), id="reread", **every, **now)
+    add(_replay, "interval", HEAVY, id="replay", **every, **now)
+    polled = {"seconds": request_worker.POLL_SECONDS}
+    add(
+        request_worker.take, "interval", LIGHT, request_worker.LIGHT, id="requests", **polled, **now
+    )
+    add(
+        request_worker.take,
+        "interval",
+        HEAVY,
+        request_worker.FITTING,
+        id="requests-fits",
+        **polled,
+        **now,
+    )
+    # That a look waits behind a job is no news; what was missed is logged below.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+    scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
+    return scheduler
+
+
+def run(context: Context) -> None:
+    """Run the jobs at their times until the process is told to stop."""
+    scheduler = build(context)
+    os.nice(_NICENESS)  # readers come first
+
+    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise SystemExit
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    for item in schedule(context.settings):
+        fires = item.next_due(utc_now())
+        _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
+    try:
+        scheduler.start()
+    except SystemExit:
+        # A job that runs would hold the process back for minutes; what it has stored is whole,
+        # and what it has not is stored by the next run.
+        abandon(context)
+        logging.shutdown()
+        os._exit(0)
+
+
+def _only_with_lock(lock: ProcessLock, database: Database, work: _Work, *args: Any) -> None:
+    """Do `work` if this process holds the scheduler's lock, or can take it now."""
+    try:
+        is_held = database.hold(lock)
+    except DatabaseError as error:
+        repeated_warnings.warn(_log, _UNLOCKED, error)
+        return
+    repeated_warnings.over(_UNLOCKED)
+    if is_held:
+        repeated_warnings.over(_STANDBY)
+        work(*args)
+    else:
+        repeated_warnings.warn(_log, _STANDBY, "this one starts work when that one ends")
+
+
+def close_dead(context: Context) -> None:
+    """Mark the runs as stopped whose process has died."""
+    try:
+        with context.database.writing() as connection:
+            closed = run_store.close_dead(connection, utc_now())
+    except DatabaseError as error:
+        repeated_warnings.warn(_log, _UNSEEN, error)
+        return
+    repeated_warnings.over(_UNSEEN)
+    for dead in closed:
+        _log.warning("%s of %s is closed: its process has died", dead.job, dead.period)
+
+
+def catch_up(context: Context, fits: bool) -> None:
+    """Do what was due and is not done: the jobs that fit models, or the others."""
+    for item in schedule(context.settings):
+        if item.is_recorded and item.fits == fits:
+            run_due(context, item)
+
+
+def _replay(context: Context) -> None:
+    """Go on with the weeks before the first start."""
+    try:
+        replay(context)
+    except DatabaseError as error:
+        repeated_warnings.warn(_log, _UNREPLAYED, error)
+    else:
+        repeated_warnings.over(_UNREPLAYED)
+
+
+def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
+    """Do the last time of `item` that is due, unless somebody has; a failure is in its row.
+
+    Of several that were missed the last alone is caught up.
+    """
+    now = now or utc_now()
+    hours = context.settings.catch_up_hours
+    # What keeps its own record of what is due is asked whenever its time has come.
+    due = item.last_due(now, now - dt.timedelta(hours=hours)) if item.is_recorded else now
+    if due is None:
+        return
+    period, about = instant(due), f"{item.name} did not succeed"
+    try:
+        if not item.is_recorded:
+            item.work(context, period)
+            return
+        with context.database.reading() as connection:
+            there = run_store.find(connection, item.name, period)
+        # What was stopped is claimed again; what runs, or ended, is somebody's.
+        is_open = there.outcome == "stopped" if there else not item.is_over(due, now)
+        if is_open and item.is_needed(context, due):
+            perform(context, item.name, lambda _: _work(context, item, period), period)
+    except (JobError, DatabaseError) as error:
+        repeated_warnings.warn(_log, about, error)
+    else:
+        repeated_warnings.over(about)
+
+
+def _work(context: Context, item: Scheduled, period: str) -> Outcome:
+    return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
+
+
+def _log_event(event: JobExecutionEvent) -> None:
+    if event.code == EVENT_JOB_MISSED:
+        _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)
+    else:  # no error that a person can act on comes this far: it is a defect
+        _log.error("%s broke: %r", event.job_id, event.exception)

@@ -1,1 +1,0 @@
-"""The outside world, made into figures; each source a file, each with `read`."""

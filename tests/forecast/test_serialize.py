@@ -1,0 +1,63 @@
+"""Fitted forecasters as values and arrays; every family is asked in forecasters/test_base.py."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from forecast.forecasters.seasonal_naive import FittedSeasonalNaive, SeasonalNaive
+from forecast.serialize import StateError, dump, restore, under
+from forecast.series import DailySeries
+from forecast.specs import FAMILIES
+
+KEPT = Path(__file__).parent / "kept"
+SERIES = DailySeries("people", np.datetime64("2024-01-01"), np.arange(60))
+
+
+def test_the_family_is_named() -> None:
+    values, arrays = dump(SeasonalNaive().fit(SERIES))
+    assert values["family"] == "seasonal_naive"
+    restored = restore(values, arrays)
+    assert isinstance(restored, FittedSeasonalNaive)
+    assert restored.hyper == SeasonalNaive()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"family": "oracle", "values": {}},
+        {"family": "seasonal_naive"},
+        {"family": "seasonal_naive", "values": {}},
+        {"family": "seasonal_naive", "values": {"hyper": {"colour": 1}, "origin": "2024-01-01"}},
+        {"family": "seasonal_naive", "values": {"hyper": {}, "origin": "yesterday"}},
+        {"family": "seasonal_naive", "values": {"hyper": {}, "origin": "2024-01-01"}},
+        {"family": "pool", "values": {"members": [["a", {"family": "oracle"}]]}},
+    ],
+)
+def test_other_states_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(StateError, match="expected the state of a family"):
+        restore(values, {})
+
+
+def test_under() -> None:
+    arrays = {"a/x": 1, "ab/x": 2, "a/b/x": 3, "x": 4}
+    assert under("a", arrays) == {"x": 1, "b/x": 3}
+    assert under("b", arrays) == {}
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_versions_of_the_past_load_with_the_same_paths(family: str) -> None:
+    """Files stay as they were written; a new form of a family adds one, and changes none."""
+    versions = sorted(KEPT.glob(f"{family}-*.json"))
+    assert versions, f"keep a serialised {family} in {KEPT.name}/"
+    for file in versions:
+        kept = json.loads(file.read_text("utf-8"))
+        with np.load(file.with_suffix(".npz"), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        drawn = restore(kept["state"], arrays).simulate(10, 8, np.random.default_rng(5))
+        np.testing.assert_array_equal(drawn.values, kept["paths"])

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import numpy as np
+import pytest
+
+from service.answers import issue_loader as module
+from service.answers.errors import NotFound, NotReady
+from service.answers.issue_loader import IssueLoader
+from service.core import run_store
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
+from service.issues import issue_store
+from tests.service.support import (
+    CHAMPION,
+    DECLARED,
+    NOW,
+    Hand,
+    publish,
+    random_paths,
+    sql_counted,
+    utc,
+)
+
+
+@pytest.fixture
+def desk(context: Context, clock: Hand) -> IssueLoader:
+    return IssueLoader(context, clock)
+
+
+def run(context: Context, period: str) -> int:
+    with context.database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", period, NOW)
+        assert claimed is not None
+        run_store.finish(connection, claimed, "done", None, {}, NOW)
+    return claimed.run_id
+
+
+def newer(context: Context, hours: int) -> str:
+    """Publish another issue, so many hours after the clock's time."""
+    return publish(
+        context.database,
+        {"climatology": random_paths("2026-01-01", 40, seed=hours)},
+        run(context, f"later {hours}"),
+        NOW + dt.timedelta(days=365, hours=hours),
+    ).issue_id
+
+
+def test_the_champion_of_the_newest_issue(desk: IssueLoader, context: Context) -> None:
+    view = desk.view("people")
+    assert view.entry.model == view.issue.champion == CHAMPION
+    assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
+    assert str(view.paths.start) == "2026-01-01"
+    assert str(view.known.data_through) == "2025-12-31" == str(view.issue.data_through)
+    assert len(view.known) == 2922
+    assert view.moment == NOW
+    assert view.state.status == "fresh"
+
+
+def test_people_and_boats_are_of_the_same_futures(desk: IssueLoader) -> None:
+    people, boats = desk.view("people"), desk.view("boats")
+    assert people.issue.run_id == boats.issue.run_id
+    np.testing.assert_array_equal(people.paths.values > 0, boats.paths.values > 0)
+    assert (boats.paths.values <= people.paths.values).all()
+
+
+def test_every_declared_model_is_there(desk: IssueLoader) -> None:
+    for name in DECLARED:
+        view = desk.view("people", model=name)
+        assert view.entry.model == name
+        assert view.paths.values.min() >= 0
+    assert desk.view("people").issue.failures == {}
+
+
+def test_a_new_issue_is_seen_at_once_and_the_old_one_stays(
+    desk: IssueLoader, context: Context
+) -> None:
+    old = desk.view("people")
+    issue_id = newer(context, 1)
+    assert desk.view("people").issue.issue_id == issue_id
+    again = desk.view("people", old.issue.issue_id)
+    assert again.paths is old.paths
+    assert again.moment == old.issue.issued_at
+
+
+def test_an_issue_is_frozen_whatever_the_figures_become(
+    desk: IssueLoader, context: Context
+) -> None:
+    before = desk.view("people")
+    with context.database.writing() as connection:
+        observation_store.record(
+            connection,
+            [Figure("people", dt.date(2025, 12, 30), 9_999, "test")],
+            utc(2099, 1, 1),
+        )
+    cold = IssueLoader(context, desk.clock).view("people")
+    np.testing.assert_array_equal(cold.known.values, before.known.values)
+    np.testing.assert_array_equal(cold.paths.values, before.paths.values)
+
+
+def test_a_warm_desk_reads_no_paths(desk: IssueLoader, context: Context) -> None:
+    desk.view("people")
+    with sql_counted(context) as statements:
+        desk.view("people")
+    asked = [statement for statement in statements if statement.startswith("SELECT")]
+    assert len(asked) <= 3
+    assert not any("issue_paths" in s or "observations" in s for s in asked)
+
+
+def test_what_is_kept_has_an_end(desk: IssueLoader, context: Context) -> None:
+    ids = [newer(context, hours) for hours in range(module._KEPT)]
+    for issue_id in ids:
+        desk.view("people", issue_id)
+    assert len(desk._kept) == module._KEPT
+    desk.view("people", ids[0])
+
+
+def test_threads_share_a_desk(desk: IssueLoader) -> None:
+    seen: list[np.ndarray] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append(desk.view("people").paths.values))
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 8
+    assert all((values == seen[0]).all() for values in seen)
+
+
+def test_many_who_ask_at_once_wait_for_one_who_reads(
+    desk: IssueLoader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[str] = []
+    read = issue_store.paths
+
+    def slowly(*arguments):  # type: ignore[no-untyped-def]
+        decoded.append(arguments[2])
+        threading.Event().wait(0.1)
+        return read(*arguments)
+
+    monkeypatch.setattr(issue_store, "paths", slowly)
+    threads = [threading.Thread(target=desk.view, args=("people",)) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert decoded == [CHAMPION]
+
+
+def test_what_is_not_there_is_named_with_what_is(desk: IssueLoader) -> None:
+    with pytest.raises(NotFound, match="expected a series of people, boats, found 'planes'"):
+        desk.view("planes")
+    with pytest.raises(NotFound, match="expected 'latest' or an issue of people, found 'x'"):
+        desk.view("people", "x")
+    with pytest.raises(NotFound, match="an issue of people"):
+        desk.view("people", desk.view("boats").issue.issue_id)
+    with pytest.raises(NotFound, match=rf"\(champion, {', '.join(DECLARED)}\), found 'x'"):
+        desk.view("people", model="x")
+
+
+def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
+    desk = IssueLoader(empty, clock)
+    with pytest.raises(NotReady, match="nothing is published yet"):
+        desk.view("people")
+    assert desk.standing("people").said()["status"] == "degraded"
+    with pytest.raises(NotFound):
+        desk.view("people", "people-20251231-0000000000")

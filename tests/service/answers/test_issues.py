@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.answers.issue_loader import IssueLoader
+from service.answers.issues import COLUMNS, listing, of_day, one
+from service.core import run_store
+from service.core.context import Context
+from service.issues import note_store
+from service.issues.issue_store import Issue
+from tests.service.support import NOW, publish, random_paths, utc
+
+D = dt.date
+
+
+def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
+    desk = IssueLoader(context)
+    # 23:30 UTC in July is half past midnight of the next UK day.
+    moment = utc(2025, 7, 10, 23, 30)
+    issue = publish(context.database, {"climatology": random_paths("2025-07-10", 30)}, 1, moment)
+    assert of_day(desk, "people", D(2025, 7, 11)) == issue.issue_id
+    assert of_day(desk, "people", D(2025, 8, 1)) == issue.issue_id
+    assert of_day(desk, "people", D(9998, 1, 1)) == "latest"
+    with pytest.raises(NotFound, match="by the end of 2025-07-10"):
+        of_day(desk, "people", D(2025, 7, 10))
+
+
+def test_nothing_published_is_not_ready(empty: Context) -> None:
+    with pytest.raises(NotReady):
+        of_day(IssueLoader(empty), "boats", D(2025, 7, 10))
+
+
+def chain(context: Context, count: int) -> list[Issue]:
+    """So many issues, an hour apart, of one origin."""
+    made = []
+    for hour in range(count):
+        at = NOW + dt.timedelta(hours=hour)
+        with context.database.writing() as connection:
+            claimed = run_store.claim(connection, "refit", f"{hour}", at)
+        assert claimed is not None
+        paths = {"climatology": random_paths("2026-01-01", 14)}
+        made.append(
+            publish(context.database, paths, claimed.run_id, at, failures={"pool": "too slow"})
+        )
+    return made
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 500])
+def test_pages_follow_each_other_to_the_last(empty: Context, limit: int) -> None:
+    made = chain(empty, 4)
+    shown, after = [], None
+    while True:
+        rows, after = listing(IssueLoader(empty), "people", limit, after)
+        assert 1 <= len(rows) <= limit
+        assert all(tuple(row) == COLUMNS for row in rows)
+        shown += [row["issue_id"] for row in rows]
+        if after is None:
+            break
+    assert shown == [issue.issue_id for issue in made[::-1]]
+
+
+def test_what_is_no_page_is_refused(empty: Context) -> None:
+    for limit in (0, 501):
+        with pytest.raises(BadQuestion, match="limit: expected a whole number from 1 to 500"):
+            listing(IssueLoader(empty), "people", limit)
+    for after in ("x", "", "YQ", "e30=", "\N{SNOWMAN}"):
+        with pytest.raises(BadQuestion, match="after"):
+            listing(IssueLoader(empty), "people", 5, after)
+
+
+def test_all_that_is_frozen_of_an_issue(empty: Context) -> None:
+    (issue,) = chain(empty, 1)
+    answer = one(IssueLoader(empty), "people", issue.issue_id)
+    assert answer == {
+        "series_id": "people",
+        "unit": "people",
+        "issue_id": issue.issue_id,
+        "time": "2026-01-02T12:00:00Z",
+        "issued_at": "2026-01-02T12:00:00Z",
+        "data_through": "2025-12-31",
+        "origin": "2025-12-31",
+        "as_of": "2026-01-02T12:00:00Z",
+        "champion": "climatology",
+        "n_paths": 50,
+        "horizon_days": 14,
+        "kind": "live",
+        "seed": 1,
+        "inputs_hash": "0" * 64,
+        "models": [
+            {
+                "model": "climatology",
+                "title": "The climatology",
+                "role": "champion",
+                "version": "v1",
+            }
+        ],
+        "failures": [{"model": "pool", "reason": "too slow"}],
+    }
+    with empty.database.writing() as connection:
+        note_store.put(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
+    assert one(IssueLoader(empty), "people", issue.issue_id) == answer | {
+        "weather": {"status": "used"}
+    }
+    for series_id, issue_id in (("boats", issue.issue_id), ("people", "nothing")):
+        with pytest.raises(NotFound, match=f"expected an issue of {series_id}, found '{issue_id}'"):
+            one(IssueLoader(empty), series_id, issue_id)

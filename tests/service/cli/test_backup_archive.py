@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import shutil
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.api import key_store
+from service.app import create_app
+from service.cli import backup_archive as module
+from service.cli.backup_archive import BackupError, back_up, check, restore
+from service.core import run_store
+from service.core.context import Context, open_context
+from service.core.database import connect
+from service.core.settings import Settings
+from service.mail import subscriber_store
+from tests.service.support import NOW, Hand, publish, random_paths
+
+V1 = "/v1/series/people"
+QUESTIONS = [
+    *("/v1/series", "/v1/status", "/v1/series/boats/forecast?horizon=400&levels=50,80,95"),
+    f"{V1}/forecast?model=hurdle",
+    f"{V1}/forecast?format=hubverse",
+    f"{V1}/totals?periods=next_7_days,this_month,calendar_year",
+    f"{V1}/exceedance?threshold=500&window=7&horizon=14",
+    f"{V1}/capacity",
+    f"{V1}/briefing",
+    f"{V1}/observations?format=csv",
+    f"{V1}/revisions",
+    f"{V1}/issues",
+    f"{V1}/track-record",
+    f"{V1}/explanation",
+    *("/", "/plan", "/record"),
+]
+
+
+@pytest.fixture
+def lived(context: Context, tmp_path: Path) -> Context:
+    """A database that has been used, and declared models of its own."""
+    models = tmp_path / "models"
+    shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
+    with context.database.writing() as connection:
+        key_store.create(connection, "grafana", "read", NOW)
+        subscriber_store.add(connection, "reader@reader.example.org", 300, NOW)
+    return Context(context.settings.model_copy(update={"models_dir": models}), context.database)
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Settings:
+    """Another machine: nothing there."""
+    home = tmp_path / "elsewhere"
+    return Settings(
+        var_dir=home / "var", models_dir=home / "models", fitted_dir=home / "fitted", paths=200
+    )
+
+
+@pytest.fixture
+def file(lived: Context, tmp_path: Path) -> Path:
+    file = tmp_path / "backup.tar.gz"
+    back_up(lived, file)
+    return file
+
+
+@pytest.fixture
+def server(postgresql: str) -> Iterator[str]:
+    def clear() -> None:
+        opened = connect(postgresql)
+        with opened.writing() as connection:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+        opened.close()
+
+    clear()
+    yield postgresql
+    clear()
+
+
+def answers(settings: Settings) -> dict[str, tuple[int, str | None, bytes]]:
+    context = open_context(settings)
+    try:
+        client = create_app(context, Hand(NOW)).test_client()
+        found = {path: client.get(path) for path in QUESTIONS}
+        return {
+            path: (answer.status_code, answer.headers.get("ETag"), answer.data)
+            for path, answer in found.items()
+        }
+    finally:
+        context.database.close()
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_answers_are_the_same_on_the_other_database_and_back(
+    lived: Context, file: Path, elsewhere: Settings, server: str, tmp_path: Path
+) -> None:
+    before = answers(lived.settings)
+    assert [path for path, (status, *_) in before.items() if status != 200] == []
+    there = elsewhere.model_copy(update={"database_url": server})
+    told = restore(there, file)
+    assert told.rows["issues"] == 2 and told.rows["subscribers"] == told.rows["keys"] == 1
+    assert answers(there) == before, "on PostgreSQL"
+    assert tree(there.models_dir) == tree(lived.settings.models_dir)
+    assert tree(there.fitted_folder) == tree(lived.settings.fitted_folder)
+    returned = tmp_path / "returned.tar.gz"
+    context = open_context(there)
+    back_up(context, returned)
+    context.database.close()
+    back = elsewhere.model_copy(update={"var_dir": tmp_path / "back"})
+    restore(back, returned, overwrite=True)
+    assert answers(back) == before, "on SQLite again"
+
+
+def test_a_backup_is_for_its_owner_alone_and_says_what_it_holds(file: Path) -> None:
+    assert file.stat().st_mode & 0o777 == 0o600
+    with tarfile.open(file) as archive:
+        content = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
+    sums = content.pop("SHA256SUMS").decode()
+    assert sums == "".join(
+        f"{hashlib.sha256(value).hexdigest()}  {name}\n" for name, value in content.items()
+    )
+    head = json.loads(content["backup.json"])
+    assert (head["format"], head["database"]) == (1, "sqlite")
+    assert check(file).files == len([n for n in content if n.startswith(("models/", "fitted/"))])
+
+
+def test_nothing_is_overwritten_unasked(
+    lived: Context, file: Path, elsewhere: Settings, tmp_path: Path
+) -> None:
+    before = file.read_bytes()
+    with pytest.raises(BackupError, match="is there already; --overwrite replaces it"):
+        back_up(lived, file)
+    assert file.read_bytes() == before
+    restore(elsewhere, file)
+    changed = elsewhere.models_dir / "hurdle.toml"
+    changed.write_text(changed.read_text() + "\n# ours\n")
+    with pytest.raises(BackupError) as caught:
+        restore(elsewhere, file)
+    for place in ("the database", str(elsewhere.fitted_folder), str(changed)):
+        assert place in str(caught.value)
+    with_more = open_context(elsewhere)
+    with with_more.database.writing() as connection:
+        run_store.claim(connection, "later", "x", NOW)
+    with_more.database.close()
+    (elsewhere.fitted_folder / "mine").mkdir()
+    assert restore(elsewhere, file, overwrite=True).rows["runs"] == 2
+    assert not changed.read_text().endswith("# ours\n")
+    assert tree(elsewhere.fitted_folder) == tree(lived.settings.fitted_folder)
+    assert not (elsewhere.fitted_folder / "mine").exists()
+    back_up(lived, file, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def rows_of_runs(settings: Settings) -> int:
+    context = open_context(settings)
+    with context.database.reading() as connection:
+        found = len(run_store.recent(connection, "later"))
+    context.database.close()
+    return found
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_database_is_touched(
+    file: Path, elsewhere: Settings
+) -> None:
+    restore(elsewhere, file)
+    context = open_context(elsewhere)
+    with context.database.writing() as connection:
+        run_store.claim(connection, "later", "x", NOW)
+    context.database.close()
+    before = tree(elsewhere.fitted_folder)
+    for name in ("models_dir", "fitted_dir"):
+        blocked = elsewhere.var_dir / f"{name} in the way"
+        blocked.write_text("a file where a folder is wanted")
+        there = elsewhere.model_copy(update={name: blocked})
+        with pytest.raises(BackupError, match=f"{name} in the way.*: nothing is restored") as told:
+            restore(there, file, overwrite=True)
+        assert "\n" not in str(told.value)
+        assert rows_of_runs(elsewhere) == 1, "the database is as it was"
+        assert tree(elsewhere.fitted_folder) == before
+
+
+def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
+    lived: Context, elsewhere: Settings, tmp_path: Path
+) -> None:
+    """A writer publishes pairs of issues without pause; no backup holds half a pair."""
+    stop = threading.Event()
+
+    def write() -> None:
+        own = connect(lived.settings.database)
+        number = 0
+        while not stop.is_set():
+            number += 1
+            with own.writing() as connection:
+                claimed = run_store.claim(connection, "refit", f"pair {number}", NOW)
+                assert claimed
+                run_store.finish(connection, claimed, "done", "x" * 5000, {}, NOW)
+                for name in ("a", "b"):
+                    subscriber_store.add(connection, f"{name}{number}@reader.example.org", 1, NOW)
+        own.close()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for number in range(4):
+            file = tmp_path / f"{number}.tar.gz"
+            back_up(lived, file)
+            rows = check(file).rows
+            assert (rows["subscribers"] - 1) == 2 * (rows["runs"] - 2)
+    finally:
+        stop.set()
+        writer.join()
+    restore(elsewhere, tmp_path / "3.tar.gz")
+
+
+def pack(content: dict[str, bytes], file: Path, sums: str | None = None) -> Path:
+    made = "".join(f"{hashlib.sha256(v).hexdigest()}  {n}\n" for n, v in content.items())
+    with tarfile.open(file, "w:gz") as archive:
+        for name, value in {**content, "SHA256SUMS": (sums or made).encode()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(value)
+            archive.addfile(member, io.BytesIO(value))
+    return file
+
+
+def unpack(file: Path) -> dict[str, bytes]:
+    with tarfile.open(file) as archive:
+        found = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
+    found.pop("SHA256SUMS")
+    return found
+
+
+def refusal(settings: Settings, file: Path) -> str:
+    """Why `file` is refused; nothing of it is in place then."""
+    with pytest.raises(BackupError) as caught:
+        restore(settings, file, overwrite=True)
+    assert not settings.var_dir.exists()
+    assert not settings.fitted_folder.exists()
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("keep", [0.02, 0.5, 0.9, 0.999])
+def test_one_that_is_cut_off_is_refused(file: Path, elsewhere: Settings, keep: float) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[: int(len(content) * keep)])
+    assert "expected a whole backup" in refusal(elsewhere, file)
+
+
+def test_one_that_was_changed_is_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
+    content = unpack(file)
+    name = next(name for name in content if name.startswith("tables/runs/"))
+    sums = "".join(f"{hashlib.sha256(v).hexdigest()}  {n}\n" for n, v in content.items())
+    changed = content | {name: content[name].replace(b"done", b"gone")}
+    said = refusal(elsewhere, pack(changed, tmp_path / "changed.tar.gz", sums))
+    assert said.endswith(f"{name} is not what was written")
+    fewer = {n: v for n, v in content.items() if n != name}
+    said = refusal(elsewhere, pack(fewer, tmp_path / "fewer.tar.gz", sums))
+    assert said.endswith(f"{name} is not what was written")
+
+
+def test_sums_that_are_none_are_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
+    content = unpack(file)
+    for sums in ("none\n", "\n", "a b\n"):
+        said = refusal(elsewhere, pack(content, tmp_path / "odd.tar.gz", sums))
+        assert said.endswith(" is not what was written")
+
+
+def test_a_stranger_among_the_fitted_versions_is_left_out(
+    lived: Context, elsewhere: Settings, tmp_path: Path
+) -> None:
+    version = next(lived.settings.fitted_folder.glob("hurdle/*"))
+    for name in ("my notes.txt", "a..b"):
+        (version / name).write_text("x")
+    file = tmp_path / "x.tar.gz"
+    back_up(lived, file)
+    assert any(name.endswith("hurdle.toml") for name in unpack(file))
+    restore(elsewhere, file)
+
+
+def test_a_declaration_that_is_broken_does_not_keep_from_a_backup(
+    lived: Context, tmp_path: Path
+) -> None:
+    (lived.settings.models_dir / "broken.toml").write_text("family = ")
+    (lived.settings.models_dir / "my model.toml").write_text("family = ")
+    file = tmp_path / "x.tar.gz"
+    back_up(lived, file)
+    assert unpack(file)["models/broken.toml"] == b"family = "
+    check(file)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/x", "/etc/x", "models/../../x", "fitted/.x/y", "x", "tables/others/1.jsonl"]
+)
+def test_a_file_out_of_place_is_refused(
+    name: str, file: Path, elsewhere: Settings, tmp_path: Path
+) -> None:
+    packed = pack(unpack(file) | {name: b"x"}, tmp_path / "odd.tar.gz")
+    assert "expected files of a backup, found" in refusal(elsewhere, packed)
+
+
+def test_what_is_no_backup_is_refused(elsewhere: Settings, tmp_path: Path) -> None:
+    plain, packed = tmp_path / "plain", tmp_path / "packed"
+    plain.write_bytes(b"date,people\n")
+    packed.write_bytes(gzip.compress(b"date,people\n" * 1000))
+    for odd in (plain, packed):
+        assert "expected a whole backup" in refusal(elsewhere, odd)
+    later = pack({"backup.json": b'{"format": 2}'}, tmp_path / "later.tar.gz")
+    assert refusal(elsewhere, later).endswith("expected format 1, found 2")
+
+
+def test_nothing_stays_of_a_backup_that_fails(
+    lived: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def full(settings: Settings) -> Iterator[tuple[str, bytes]]:
+        raise OSError(28, "No space left on device")
+        yield "", b""
+
+    monkeypatch.setattr(module, "_files", full)
+    with pytest.raises(OSError, match="No space"):
+        back_up(lived, folder / "backup.tar.gz")
+    assert not list(folder.iterdir())
+
+
+def test_a_version_that_is_deleted_meanwhile_is_left_out(
+    lived: Context, elsewhere: Settings, tmp_path: Path
+) -> None:
+    version = next(lived.settings.fitted_folder.glob("hurdle/*"))
+    (version / "model.json").unlink()
+    (version / "model.json").symlink_to("gone")
+    file = tmp_path / "x.tar.gz"
+    back_up(lived, file)
+    assert not any(name.endswith("model.json") and "hurdle" in name for name in unpack(file))
+    publish(lived.database, {"m": random_paths("2026-01-01", 28)}, 1, NOW)
+    restore(elsewhere, file)

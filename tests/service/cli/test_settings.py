@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import logging
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from service.cli.settings import pass_settings
+from service.core.settings import Settings, SettingsError
+
+
+@click.command()
+@click.option("--shout", is_flag=True)
+@pass_settings
+def port(settings: Settings, shout: bool) -> None:
+    """Say the port."""
+    click.echo(f"{settings.port}{'!' if shout else ''} {logging.getLevelName(logging.root.level)}")
+
+
+def test_a_command_is_given_the_settings_and_the_log_is_set_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CROSSINGS_PORT", "8123")
+    monkeypatch.setenv("CROSSINGS_LOG_LEVEL", "ERROR")
+    assert CliRunner().invoke(port, ["--shout"]).output == "8123! ERROR\n"
+
+
+def test_settings_that_do_not_hold_stop_a_command_and_not_its_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CROSSINGS_PORT", "x")
+    assert "Say the port." in CliRunner().invoke(port, ["--help"]).output
+    refused = CliRunner().invoke(port, [])
+    assert isinstance(refused.exception, SettingsError)
+    assert refused.output == ""

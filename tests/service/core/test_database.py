@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from service.core import database as module
+from service.core.database import Database, DatabaseError, Unavailable, connect
+from service.core.tables import metadata, runs
+from tests.service.support import NOW
+
+
+def claim(connection: sa.Connection, period: str) -> None:
+    row = {"job": "test", "period": period, "started_at": NOW, "outcome": "done", "detail": {}}
+    connection.execute(runs.insert().values(**row))
+
+
+def count(database: Database) -> int:
+    with database.reading() as connection:
+        return int(connection.execute(sa.select(sa.func.count()).select_from(runs)).scalar_one())
+
+
+def test_a_transaction_is_stored_whole(database: Database) -> None:
+    with database.writing() as connection:
+        claim(connection, "a")
+        claim(connection, "b")
+    assert count(database) == 2
+
+
+def test_a_transaction_that_fails_stores_nothing(database: Database) -> None:
+    with pytest.raises(KeyError), database.writing() as connection:
+        claim(connection, "a")
+        raise KeyError
+    assert count(database) == 0
+
+
+def test_readers_see_one_state_while_others_write(database: Database) -> None:
+    with database.reading() as reader:
+        query = sa.select(sa.func.count()).select_from(runs)
+        assert reader.execute(query).scalar_one() == 0
+        with database.writing() as writer:
+            claim(writer, "a")
+        assert reader.execute(query).scalar_one() == 0
+    assert count(database) == 1
+
+
+def test_writers_wait_for_each_other(database: Database) -> None:
+    def write(name: int) -> None:
+        for at in range(10):
+            with database.writing() as connection:
+                connection.execute(sa.select(runs)).all()
+                claim(connection, f"{name} {at}")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count(database) == 40
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    with database.writing() as connection:
+        claim(connection, "a")
+    database.migrate()
+    assert count(database) == 1
+
+
+def test_many_may_migrate_a_fresh_database_at_once(database_url: str) -> None:
+    failed: list[BaseException] = []
+
+    def migrate() -> None:
+        opened = connect(database_url)
+        try:
+            opened.migrate()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            opened.close()
+
+    threads = [threading.Thread(target=migrate) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_the_migrations_make_exactly_the_tables(database: Database) -> None:
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_every_migration_goes_down_and_up_again(database: Database) -> None:
+    config = module._alembic()
+    steps = list(ScriptDirectory.from_config(config).walk_revisions())
+    with database.writing() as connection:
+        before = described(connection)
+        config.attributes["connection"] = connection
+        for _ in steps:
+            command.downgrade(config, "-1")
+        assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
+    database.migrate()
+    with database.reading() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert described(connection) == before
+
+
+def test_the_migrations_make_what_the_metadata_says(database: Database) -> None:
+    """Constraints, defaults and conditions of indexes too, which Alembic does not compare."""
+    with database.writing() as connection:
+        migrated = described(connection)
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+        assert migrated == described(connection)
+
+
+def described(connection: sa.Connection) -> dict[str, object]:
+    look = sa.inspect(connection)
+    if connection.dialect.name == "sqlite":
+        asked = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
+        rows = connection.execute(sa.text(asked)).all()
+        return {name: sorted(re.findall(r"[^\s,()]+", str(sql))) for name, sql in rows}
+    return {
+        name: [
+            {column["name"]: str(column) for column in look.get_columns(name)},
+            look.get_pk_constraint(name),
+            *(sorted(map(str, rows(name))) for rows in (look.get_foreign_keys, look.get_indexes)),
+            sorted(map(str, look.get_unique_constraints(name))),
+        ]
+        for name in look.get_table_names()
+    }
+
+
+@pytest.mark.parametrize("revision", ["0053", "0001", "9999"])
+def test_a_migration_that_is_not_known_is_refused(database: Database, revision: str) -> None:
+    with database.writing() as connection:
+        connection.execute(
+            sa.text("UPDATE alembic_version SET version_num = :new"), {"new": revision}
+        )
+    with pytest.raises(DatabaseError) as caught:
+        database.migrate()
+    expected = f"the database is at migration {revision}, which this version does not have: "
+    assert str(caught.value).startswith(f"{expected}run the version that made it, or ")
+    if database.engine.dialect.name == "sqlite":
+        assert f"move {database.engine.url.database} away" in str(caught.value)
+
+
+def test_one_value_a_day_is_current(database: Database) -> None:
+    row = (
+        "INSERT INTO observations (series_id, date, value, source, first_seen_at, known_at,"
+        " known_at_assumed, since, marked_revised) VALUES ('people', '2025-01-01', 1, 's',"
+        " '2025-01-02 14:00:00', '2025-01-02 14:00:00', false, '2025-01-02 14:00:00', false)"
+    )
+    with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
+        connection.execute(sa.text(row))
+        connection.execute(sa.text(row))
+
+
+def test_a_naive_moment_is_refused(database: Database) -> None:
+    with (
+        pytest.raises(sa.exc.StatementError, match="time zone"),
+        database.writing() as connection,
+    ):
+        connection.execute(
+            runs.insert().values(
+                job="x",
+                period="p",
+                started_at=NOW.replace(tzinfo=None),
+                outcome="done",
+                detail={},
+            )
+        )
+
+
+def test_sqlite_writes_ahead_and_keeps_references(tmp_path: Path) -> None:
+    opened = connect(f"sqlite:///{tmp_path / 'a' / 'b.sqlite'}")
+    with opened.reading() as connection:
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(sa.text("PRAGMA foreign_keys")).scalar() == 1
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "nosuch://host/db", "oracle+nodriver://h/d", "mysql://u:secret@h/d"]
+)
+def test_a_url_that_is_not_understood_is_one_line(url: str) -> None:
+    with pytest.raises(DatabaseError, match=r"^CROSSINGS_DATABASE_URL: [^\n]+$") as raised:
+        connect(url)
+    assert "secret" not in str(raised.value)
+
+
+def test_what_was_deleted_is_given_back_to_the_disk(database: Database) -> None:
+    with database.writing() as connection:
+        for number in range(300):
+            row = {"job": "test", "period": str(number), "started_at": NOW, "outcome": "done"}
+            connection.execute(runs.insert().values(**row, detail={"said": "x" * 10_000}))
+    with database.writing() as connection:
+        connection.execute(runs.delete().where(runs.c.period != "7"))
+    freed = database.compact()
+    if database.engine.dialect.name == "sqlite":
+        assert freed is not None and freed > 2_500_000
+        file = Path(str(database.engine.url.database))
+        assert file.stat().st_size < 1_000_000
+        assert database.compact() == 0
+    else:
+        assert freed is None
+    assert count(database) == 1
+
+
+def test_no_answer_is_one_line_without_statements(tmp_path: Path) -> None:
+    opened = connect(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with (
+        pytest.raises(Unavailable, match=r"^database: no such table: runs$"),
+        opened.reading() as connection,
+    ):
+        connection.execute(sa.select(runs))
+    opened.close()
+
+
+def test_a_database_whose_bytes_are_damaged_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "x.sqlite").write_bytes(b"not a database" * 1000)
+    opened = connect(f"sqlite:///{tmp_path / 'x.sqlite'}")
+    with pytest.raises(Unavailable, match="not a database"):
+        opened.migrate()
+    opened.close()
+
+
+def test_one_process_at_a_time_has_a_purpose(database: Database) -> None:
+    other = connect(database.engine.url.render_as_string(hide_password=False))
+    with database.alone("mail") as first, other.alone("mail") as second:
+        with other.alone("else") as third:
+            assert (first, second, third) == (True, False, True)
+    with other.alone("mail") as held:
+        assert held
+    other.close()
+
+
+def test_errors_do_not_repeat_what_is_stored(database: Database) -> None:
+    with database.writing() as connection:
+        claim(connection, "a secret")
+    with pytest.raises(sa.exc.IntegrityError) as caught, database.writing() as connection:
+        claim(connection, "a secret")
+    assert "[parameters" not in str(caught.value).replace("hidden", "")
+    assert "'a secret'" not in str(caught.value)

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from service.core import export
+from service.core.columns import Instant
+from service.core.database import Database, DatabaseError, connect
+from service.core.export import Part
+from service.core.tables import issue_paths, metadata, runs
+from service.mail import subscriber_store
+from tests.service.support import NOW, publish, random_paths
+
+KINDS = ("sqlite", "postgresql")
+Rows = dict[str, list[tuple[Any, ...]]]
+
+
+def some_value(column: sa.Column[Any], rng: random.Random) -> Any:
+    """A value of the kind of `column`, of those that are easily lost on the way."""
+    if isinstance(column.type, Instant):
+        return dt.datetime(2025, 3, 30, 0, 59, 59, rng.randrange(10**6), dt.UTC)
+    if isinstance(column.type, sa.Date):
+        return dt.date(2024, 2, 29) - dt.timedelta(days=rng.randrange(9999))
+    if isinstance(column.type, sa.LargeBinary):
+        return bytes(range(256)) + rng.randbytes(20)
+    if isinstance(column.type, sa.Boolean):
+        return rng.random() < 0.5
+    if isinstance(column.type, sa.JSON):
+        return {"z": [0.1 + 0.2, 1e-300, -0.0, None], "a": "é\u2028\n", "n": rng.random()}
+    if isinstance(column.type, sa.Integer):
+        return rng.randrange(2**31)
+    length = getattr(column.type, "length", None) or 200
+    return "".join(rng.choices("abcdefghijk é'\"\\\n\t☂", k=length))
+
+
+def fill_every_table(database: Database, n_rows: int = 3) -> None:
+    rng = random.Random(1)
+    with database.writing() as connection:
+        given: dict[str, list[Any]] = {}
+        for table in metadata.sorted_tables:
+            for at in range(n_rows):
+                row = {
+                    c.name: None if c.nullable and at == 0 else some_value(c, rng)
+                    for c in table.columns
+                }
+                for column in table.columns:
+                    for key in column.foreign_keys:
+                        row[column.name] = given[key.target_fullname][at]
+                connection.execute(table.insert().values(row))
+                for name, value in row.items():
+                    given.setdefault(f"{table.name}.{name}", []).append(value)
+
+
+def everything(database: Database) -> Rows:
+    with database.reading() as connection:
+        return {
+            table.name: [
+                tuple(row)
+                for row in connection.execute(sa.select(table).order_by(*table.primary_key.columns))
+            ]
+            for table in metadata.sorted_tables
+        }
+
+
+def copied(source: Database, target: Database) -> dict[str, int]:
+    with source.reading() as reading:
+        made = export.schema(reading)
+        with target.renewing(made.revision) as writing:
+            return export.fill(writing, made, export.parts(reading))
+
+
+@pytest.fixture
+def other(request: pytest.FixtureRequest, tmp_path: Path, postgresql: str) -> Iterator[Database]:
+    """The database of the other kind, empty."""
+    first = request.getfixturevalue("database").engine.dialect.name
+    if first == "postgresql":
+        opened = connect(f"sqlite:///{tmp_path / 'other.sqlite'}")
+    else:
+        opened = connect(postgresql)
+        with opened.writing() as connection:
+            connection.execute(sa.text("DROP SCHEMA public CASCADE"))
+            connection.execute(sa.text("CREATE SCHEMA public"))
+    yield opened
+    opened.close()
+
+
+def test_every_row_of_every_table_is_the_same_there(database: Database, other: Database) -> None:
+    fill_every_table(database)
+    before = everything(database)
+    assert all(len(rows) == 3 for rows in before.values())
+    counts = copied(database, other)
+    assert counts == dict.fromkeys(before, 3)
+    assert everything(other) == before
+    assert other.pending()[0] == other.pending()[1]
+    copied(other, database)
+    assert everything(database) == before
+
+
+def test_numbers_once_given_are_not_given_again(database: Database, other: Database) -> None:
+    with database.writing() as connection:
+        for name in ("one", "two", "three"):
+            subscriber_store.add(connection, f"{name}@reader.example.org", 300, NOW)
+        connection.execute(sa.text("DELETE FROM subscribers WHERE address LIKE 'three%'"))
+    for source, target in ((database, other), (other, database)):
+        copied(source, target)
+    with database.writing() as connection:
+        subscriber_store.add(connection, "four@reader.example.org", 300, NOW)
+        numbers = connection.scalars(sa.text("SELECT subscriber_id FROM subscribers ORDER BY 1"))
+        assert list(numbers) == [1, 2, 4]
+
+
+def test_new_rows_are_numbered_after_the_old(database: Database, other: Database) -> None:
+    assert [_a_run(database, period) for period in "abc"] == [1, 2, 3]
+    copied(database, other)
+    assert _a_run(other, "d") == 4
+
+
+def test_a_failure_on_the_way_leaves_all_as_it_was(database: Database) -> None:
+    fill_every_table(database)
+    before = everything(database)
+    with database.reading() as connection:
+        made, parts = export.schema(connection), list(export.parts(connection))
+
+    def broken() -> Iterator[Part]:
+        yield from parts[:3]
+        yield Part("runs", b"[1]\n")
+
+    with pytest.raises(ValueError), database.renewing(made.revision) as connection:
+        export.fill(connection, made, broken())
+    assert everything(database) == before
+
+
+@pytest.mark.parametrize("revision", ["0053", "9999"])
+def test_a_backup_of_another_version_is_refused(database: Database, revision: str) -> None:
+    said = "restore it with the version that made it"
+    fill_every_table(database)
+    with (
+        pytest.raises(DatabaseError, match=f"the backup is at migration {revision}.*{said}"),
+        database.renewing(revision),
+    ):
+        pass
+    assert everything(database)["runs"]
+
+
+def test_tables_of_others_stay(database: Database) -> None:
+    with database.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE of_somebody_else (x INTEGER)"))
+        connection.execute(sa.text("INSERT INTO of_somebody_else VALUES (1)"))
+        revision = export.schema(connection).revision
+    with database.renewing(revision):
+        pass
+    with database.writing() as connection:
+        assert connection.scalar(sa.text("SELECT count(*) FROM of_somebody_else")) == 1
+        connection.execute(sa.text("DROP TABLE of_somebody_else"))
+
+
+def test_what_is_large_is_not_held_in_memory(database: Database) -> None:
+    rng = random.Random(0)
+    issue = publish(database, {"m0": random_paths("2026-01-01", 28)}, _a_run(database))
+    row = {"version": "v", "role": "champion", "title": "t", "encoding": "e"}
+    for at in range(1, 61):
+        with database.writing() as connection:
+            more = {"issue_id": issue.issue_id, "model": f"m{at}", "content": rng.randbytes(10**6)}
+            connection.execute(issue_paths.insert().values(row | more))
+    tracemalloc.start()
+    try:
+        with database.reading() as connection:
+            total = sum(len(part.content) for part in export.parts(connection))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert total > 80 * 10**6
+    assert peak < 40 * 10**6
+
+
+def _a_run(database: Database, period: str = "p") -> int:
+    values = {"job": "refit", "period": period, "started_at": NOW, "outcome": "done", "detail": {}}
+    with database.writing() as connection:
+        key = connection.execute(runs.insert().values(values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])

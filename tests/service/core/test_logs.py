@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from service.core.logs import configure, request_id, run_id
+
+
+@pytest.fixture(autouse=True)
+def _restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_what_is_logged_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO", "lines")
+    logging.getLogger("service.somewhere").info("it went well")
+    logging.getLogger("service.somewhere").debug("in detail")
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.endswith("INFO service.somewhere: it went well\n")
+    assert "in detail" not in said.err
+
+
+@pytest.mark.parametrize(("level", "heard"), [("DEBUG", True), ("INFO", True), ("ERROR", False)])
+def test_libraries_only_warn(level: str, heard: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(level)
+    for library in ("alembic", "apscheduler", "httpx", "prophet"):
+        logging.getLogger(library).info("chatter")
+        logging.getLogger(library).warning("a matter")
+    err = capsys.readouterr().err
+    assert "chatter" not in err
+    assert err.count("a matter") == (4 if heard else 0)
+
+
+def test_a_second_call_replaces_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO")
+    configure("INFO")
+    logging.getLogger("x").info("once")
+    assert capsys.readouterr().err.count("once") == 1
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("form", "stream", "is_json"),
+    [
+        ("auto", io.StringIO, True),
+        ("auto", Terminal, False),
+        ("json", Terminal, True),
+        ("lines", io.StringIO, False),
+    ],
+)
+def test_lines_are_for_terminals(
+    form: str, stream: type[io.StringIO], is_json: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream())
+    configure("INFO", form)
+    logging.getLogger("x").info("hello")
+    assert sys.stderr.getvalue().startswith("{") is is_json  # type: ignore[attr-defined]
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_each_line_is_an_object_that_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO")
+    log = logging.getLogger("service.somewhere")
+    log.info("one\ntwo %s", "three")
+    tokens = request_id.set("abc"), run_id.set(7)
+    log.warning("within", extra={"fields": {"route": "/v1/status"}})
+    request_id.reset(tokens[0]), run_id.reset(tokens[1])
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        log.exception("it broke")
+    first, second, third = logged(capsys)
+    assert str(first.pop("time")).endswith("Z")
+    assert first == {"level": "INFO", "logger": "service.somewhere", "message": "one\ntwo three"}
+    assert second["request_id"] == "abc"
+    assert (second["run_id"], second["route"]) == (7, "/v1/status")
+    assert "request_id" not in third
+    assert "ValueError: a defect" in str(third["error"])
+
+
+def test_a_line_to_read_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    configure("INFO", "lines")
+    token = run_id.set(7)
+    try:
+        raise ValueError("a defect")
+    except ValueError:
+        logging.getLogger("x").exception("done")
+    run_id.reset(token)
+    first, *rest = capsys.readouterr().err.splitlines()
+    assert first.endswith("ERROR x: done [run_id 7]")
+    assert rest[0].startswith("Traceback")
+
+
+@pytest.mark.parametrize("form", ["json", "lines"])
+def test_secrets_and_addresses_are_masked(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure("DEBUG", form, {"open sesame"})
+    log = logging.getLogger("some.library")
+    log.debug("logging in with %r", "open sesame")
+    try:
+        raise RuntimeError("no mail for reader@example.org with open sesame")
+    except RuntimeError:
+        log.exception("refused at smtp://user:hidden@host")
+    said = capsys.readouterr().err
+    assert not any(word in said for word in ("sesame", "reader", "hidden"))
+    assert said.count("********") >= 4

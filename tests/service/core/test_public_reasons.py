@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from service.core import run_store
+from service.core.context import Context
+from service.core.job_runner import JobError
+from service.core.public_reasons import without_folders
+from service.issues.refit import refit
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("/srv/me/my figures.csv, row 3", "my figures.csv, row 3"),
+        ("[Errno 28] No space left: '/srv/x/models/.a-1'", "[Errno 28] No space left: '.a-1'"),
+        ("RegistryError: /srv/models: expected", "RegistryError: models: expected"),
+        ("https://www.gov.uk/api/content/x: expected JSON", None),
+        ("http://127.0.0.1:9/a/b.ods, SB_01: 1/2", None),
+        ("figures.csv, row 3: expected 2026/01/05", None),
+    ],
+)
+def test_paths_lose_their_folders_and_addresses_do_not(text: str, shown: str | None) -> None:
+    assert without_folders(text) == (text if shown is None else shown)
+
+
+def test_a_run_does_not_say_where_a_file_lies(filled: Context) -> None:
+    models = filled.settings.models_dir
+    (models / "second.toml").write_text('family = "climatology"\nrole = "champion"\n')
+    with pytest.raises(JobError, match=str(models)):
+        refit(filled)
+    with filled.database.reading() as connection:
+        run = run_store.latest(connection, "refit")
+    assert run is not None
+    assert run.reason is not None
+    assert str(models.parent) not in run.reason
+    assert run.reason.startswith("RegistryError: models: ")

@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import subprocess
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from service.api import key_store
+from service.core import tables
+from service.core.context import open_context
+from service.core.secrets import MASK, Masker, mask_url, passwords_of
+from service.mail import subscriber_store
+from tests.service.mailbox import PASSWORD, Mailbox, free_port, furnish, mail_settings
+from tests.service.support import NOW, ROOT, as_environment, command, environment
+from tests.support.sites import Sites
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://user:p%40ss@host/db", f"postgresql://user:{MASK}@host/db"),
+        ("postgresql://user:p@ss@host/db", f"postgresql://user:{MASK}@host/db"),
+        ("redis://:word@host:6379/0", f"redis://:{MASK}@host:6379/0"),
+        ("postgresql:///db?host=/run&password=word", f"postgresql:///db?{MASK}"),
+        ("sqlite:////srv/crossings.sqlite", "sqlite:////srv/crossings.sqlite"),
+        ("memory://", "memory://"),
+        ("", ""),
+    ],
+)
+def test_a_url_is_shown_without_its_password(url: str, shown: str) -> None:
+    assert mask_url(url) == shown
+
+
+def test_passwords_are_known_as_written_and_as_meant() -> None:
+    assert {"p%40ss", "p@ss"} <= passwords_of("postgresql://user:p%40ss@host/db")
+    assert "word" in passwords_of("postgresql:///db?password=word")
+    assert not {one for one in passwords_of("sqlite:///x.sqlite") if one}
+
+
+def test_what_is_known_to_be_secret_is_masked() -> None:
+    mask = Masker({"open sesame", "open sesame, twice", "a.b*c", ""})
+    assert mask("they said open sesame, twice and aXbc, a.b*c") == (
+        f"they said {MASK} and aXbc, {MASK}"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "refused reader@example.org twice",
+        "at /x?who=reader%40example.org",
+        "from 203.0.113.7",
+        "connecting to postgresql://user:example@host/db",
+        "key crossings_ab12cd34ef_example-SECRET_9 came",
+    ],
+)
+def test_what_looks_like_a_secret_is_masked(text: str) -> None:
+    said = Masker()(text)
+    assert MASK in said
+    assert not any(word in said for word in ("example", "203.0"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:8000/v1/status",
+        "version 1.13.2 of 2025-12-31",
+        "Listening at: http://0.0.0.0:8000 (41)",
+        "refit done: people-20251231-0123456789",
+        "CROSSINGS_SMTP_PASSWORD is not set",
+    ],
+)
+def test_the_rest_stays_as_it_is(text: str) -> None:
+    assert Masker({"", "abc"})(text) == text
+
+
+CANARIES = {
+    "smtp_password": PASSWORD,
+    "weather_key": "canary-weather-key",
+    "database": "canary-database-password",
+    "address": "canary.reader@reader.example.org",
+    "unknown": "crossings_0123456789_canary-unknown-key-of-forty-three-chars-abcd",
+}
+COMMANDS = (
+    "config",
+    "status",
+    "doctor",
+    "keys list",
+    "ingest",
+    "weather",
+    "digest",
+)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_no_secret_leaves_by_any_door(
+    database_url: str, tmp_path: Path, sites: Sites, mailbox: Mailbox, ca_file: Path
+) -> None:
+    """Send canaries through every path; then look for them wherever anyone may read."""
+    mailbox.rcpt = lambda to: f"550 {to} is unknown here, {PASSWORD}"
+    settings = mail_settings(
+        tmp_path,
+        mailbox.port,
+        ca_file,
+        database_url=database_url.replace("postgres:@", f"postgres:{CANARIES['database']}@"),
+        weather="openmeteo",
+        weather_url=f"{sites.url}/{{service}}",
+        weather_key=CANARIES["weather_key"],
+        govuk_url=sites.url,
+        govuk_assets_url=sites.url,
+        source="govuk",
+        fetch_attempts=2,
+        fetch_seconds=1,
+        log_level="DEBUG",
+        log_requests="all",
+    )
+    assert CANARIES["database"] in settings.database
+    context = open_context(settings)
+    with contextlib.closing(context.database):
+        furnish(context, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3))
+        with context.database.writing() as connection:
+            key = key_store.create(connection, "canary", "operate", NOW)
+            subscriber_store.add(connection, CANARIES["address"], 300, NOW)
+            token = connection.scalar(sa.select(tables.subscribers.c.token))
+    assert token
+    seen = CANARIES | {"key": key[21:], "token": token}
+    own = {
+        "smtp_password": PASSWORD,
+        "weather_key": CANARIES["weather_key"],
+    }
+    env = as_environment(settings) | environment(**own)
+    said = _served(env, tmp_path, seen | {"whole key": key})
+    for name in COMMANDS:
+        done = subprocess.run(
+            command(*name.split()), env=env, cwd=ROOT, capture_output=True, timeout=120
+        )
+        said[name] = done.stdout + done.stderr
+    assert mailbox.logins and not mailbox.taken, "every mail was refused"
+    assert b"code 550" in said["digest"]
+    assert b"customer-" in said["weather"], "the key was sent"
+    for where, content in said.items():
+        assert content, where
+        for name, secret in seen.items():
+            assert secret.encode() not in content, (where, name)
+
+
+def _served(env: dict[str, str], folder: Path, seen: dict[str, str]) -> dict[str, bytes]:
+    """What a real server answers and logs when it is asked with each of the canaries."""
+    port = free_port()
+    log = folder / "log"
+    said = {}
+    with log.open("wb") as stream:
+        server = subprocess.Popen(
+            command("serve"), env=env | environment(port=port), cwd=ROOT, stderr=stream
+        )
+        base = f"http://127.0.0.1:{port}"
+        try:
+            for _ in range(300):
+                try:
+                    httpx.get(f"{base}/livez", timeout=5)
+                    break
+                except httpx.TransportError:
+                    assert server.poll() is None, log.read_text()
+                    time.sleep(0.1)
+            with httpx.Client(base_url=base, timeout=20) as client:
+                form = {"address": seen["address"], "threshold": "300"}
+                answers = {
+                    "subscribe": client.post("/subscribe", data=form),
+                    "metrics": client.get("/metrics"),
+                }
+                for name, secret in seen.items():
+                    bearer = {"Authorization": f"Bearer {secret}"}
+                    answers |= {
+                        f"{name} as key": client.get("/v1/status", headers=bearer),
+                        f"{name} as link": client.post(f"/subscribe/confirm/{secret}"),
+                        f"{name} as job": client.post(f"/v1/jobs/{name}", headers=bearer, json={}),
+                        f"{name} in a query": client.get(f"/v1/status?key={secret}"),
+                    }
+                for name in (
+                    "smtp_password",
+                    "weather_key",
+                    "database",
+                    "whole key",
+                ):
+                    made_up = {"X-Request-Id": seen[name]}
+                    answers[f"{name} as id"] = client.get("/v1/no", headers=made_up)
+                answers["metrics again"] = client.get("/metrics")
+        finally:
+            server.terminate()
+            server.wait(20)
+    for where, answer in answers.items():
+        told = dict(answer.headers)
+        if where.endswith("as id"):  # it is told back to whoever made it up
+            told.pop("x-request-id")
+        content = answer.content + repr(told).encode()
+        if where.endswith("as link"):  # so is the address that they asked
+            content = content.replace(answer.request.url.path.encode(), b"")
+        said[where] = content
+    said["log"] = log.read_bytes()
+    assert said["log"].count(b"\n") > len(answers)
+    return said

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from service.core import secrets
+from service.core.secrets import variable
+from service.core.settings import PROJECT, SECRETS, Settings, SettingsError, load
+
+
+def test_the_defaults_need_no_environment() -> None:
+    settings = load()
+    assert (settings.host, settings.port, settings.paths, settings.horizon) == (
+        "127.0.0.1",
+        8000,
+        2000,
+        400,
+    )
+    assert settings.database == f"sqlite:///{PROJECT / 'var' / 'crossings.sqlite'}"
+    assert settings.models_dir == PROJECT / "models"
+    assert settings.address == "http://127.0.0.1:8000"
+
+
+def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CROSSINGS_PORT", "8123")
+    monkeypatch.setenv("CROSSINGS_VAR_DIR", str(tmp_path))
+    monkeypatch.setenv("CROSSINGS_PUBLIC_URL", "https://forecast.example/")
+    settings = load()
+    assert settings.port == 8123
+    assert settings.database == f"sqlite:///{tmp_path / 'crossings.sqlite'}"
+    assert settings.address == "https://forecast.example"
+
+
+def test_a_database_url_wins_over_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_DATABASE_URL", "postgresql+psycopg://db/crossings")
+    assert load().database == "postgresql+psycopg://db/crossings"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "0"),
+        ("PORT", "65536"),
+        ("PORT", "eight"),
+        ("PORT", ""),
+        ("PATHS", "99"),
+        ("PATHS", "20001"),
+        ("HORIZON", "27"),
+        ("HORIZON", "401"),
+        ("SEED", "-1"),
+        ("SEED", str(2**31)),
+        ("WORKERS", "0"),
+        ("REFIT_HOURS", "0"),
+        ("REFIT_HOURS", "nan"),
+        ("REFIT_HOURS", "inf"),
+        ("REFIT_HOURS", "1e300"),
+        ("STALE_AFTER_DAYS", "0"),
+        ("SOURCE", "hearsay"),
+        ("LOG_LEVEL", "LOUD"),
+        ("SMTP_SECURITY", "perhaps"),
+        ("MAIL_FROM", "a@b.org\r\nBcc: c@d.org"),
+        ("MAIL_FROM", "A\n <a@b.org>"),
+        ("MAIL_FROM", "é <a@b.org>"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_LIST_ID", "weekly>\r\nX: y"),
+        ("DIGEST_TIME", "24:00"),
+        ("DIGEST_DAY", "someday"),
+    ],
+)
+def test_a_setting_that_does_not_hold_is_named(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"CROSSINGS_{name}", value)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    (line,) = str(caught.value).splitlines()
+    assert line.startswith(f"CROSSINGS_{name}: ")
+    assert repr(value) in line
+
+
+def test_every_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_PORT", "x")
+    monkeypatch.setenv("CROSSINGS_PATHS", "1")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_settings_cannot_be_changed() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_every_setting_says_what_it_is() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+@pytest.mark.parametrize("host", ["::1", "::"])
+def test_an_address_of_version_6_is_bracketed(host: str) -> None:
+    assert Settings(host=host).address == f"http://[{host}]:8000"
+    assert Settings(host=host).bind == f"[{host}]:8000"
+
+
+@pytest.fixture
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of secrets in place of /run/secrets."""
+    monkeypatch.setattr(secrets, "FOLDER", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_may_lie_in_a_file(name: str, folder: Path) -> None:
+    secret = "redis://:hush-hush@cache/0"
+    (folder / f"crossings_{name}").write_bytes(f"\ufeff{secret}\r\n".encode())
+    settings = load()
+    value = getattr(settings, name)
+    assert (value.get_secret_value() if isinstance(value, SecretStr) else value) == secret
+    assert "hush" not in repr(settings) + settings.shown(name)
+    assert any("hush" in one for one in settings.secrets())
+
+
+def test_a_variable_comes_before_its_file(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    (folder / "crossings_smtp_password").write_text("of the file")
+    assert load().smtp_password.get_secret_value() == "of the file"
+    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "of the variable")
+    assert load().smtp_password.get_secret_value() == "of the variable"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (None, "expected a file that can be read"),
+        (b"", "found no lines"),
+        (b"hush\nhush\n", "found 2 lines"),
+        (b"  \n", "found no lines"),
+        (b"\xff\xfehush\n", "expected a file in UTF-8"),
+    ],
+)
+def test_a_file_without_a_secret_is_named(content: bytes | None, found: str, folder: Path) -> None:
+    file = folder / "crossings_smtp_password"
+    if content is None:
+        file.mkdir()
+    else:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert str(caught.value).startswith(f"{file}: ") and found in str(caught.value)
+    assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_link_that_leads_elsewhere_is_refused(folder: Path) -> None:
+    (folder / "crossings_smtp_password").symlink_to("/etc/hostname")
+    with pytest.raises(SettingsError, match="it is no file of that folder"):
+        load()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_variable_that_names_a_file_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv(f"{variable(name)}_FILE", "/run/secrets/of_old")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    assert str(caught.value) == (
+        f"{variable(name)}_FILE: no longer read; "
+        f"put the secret into {folder}/crossings_{name} instead"
+    )
+
+
+def test_a_refused_secret_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_RATE_STORE", "http://:hush@cache")
+    with pytest.raises(SettingsError, match="CROSSINGS_RATE_STORE: ") as caught:
+        load()
+    assert "hush" not in str(caught.value)
+    assert caught.value.__cause__ is None and caught.value.__suppress_context__
+
+
+def test_what_may_hold_a_secret_is_treated_as_one() -> None:
+    """A new setting with a telling name or type is masked."""
+    telling = {
+        name
+        for name, field in Settings.model_fields.items()
+        if field.annotation is SecretStr
+        or any(word in name for word in ("password", "secret", "token", "_key"))
+    } - {"rate_per_key"}
+    assert telling <= set(SECRETS)
+
+
+def test_an_empty_path_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As compose files leave them; the folder we stand in is nobody's wish."""
+    monkeypatch.setenv("CROSSINGS_FITTED_DIR", "")
+    monkeypatch.setenv("CROSSINGS_SMTP_CA_FILE", "")
+    assert load().smtp_ca_file is None
+    assert load().fitted_folder == PROJECT / "models" / "fitted"

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from service.core.timings import note, recorded, step
+
+
+def test_steps_are_recorded_in_the_order_in_which_they_end() -> None:
+    with recorded() as steps, step("outer"):
+        with step("inner"):
+            pass
+        note("elsewhere", 1.23456)
+    assert [one["step"] for one in steps] == ["inner", "elsewhere", "outer"]
+    assert steps[1] == {"step": "elsewhere", "times": 1, "seconds": 1.235}
+    assert steps[2]["seconds"] >= steps[0]["seconds"] >= 0
+
+
+def test_what_is_done_again_and_again_is_one_step() -> None:
+    with recorded() as steps:
+        for seconds in (1, 2, 3):
+            note("fit", seconds)
+    assert steps == [{"step": "fit", "times": 3, "seconds": 6}]
+
+
+def test_outside_of_a_run_nothing_is_kept() -> None:
+    with step("alone"):
+        pass
+    with recorded() as steps:
+        pass
+    assert steps == []

@@ -1,0 +1,270 @@
+"""Documents as they are published, through the job and into the store."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import status
+from service.core import run_store
+from service.core.context import Context
+from service.core.tables import documents
+from service.data import observation_store
+from service.data.collect import gather
+from service.data.ingest import ingest, preview
+from service.issues.refit import refit
+from tests.service.stored import dump, failed, forget, kept, known
+from tests.service.support import utc
+from tests.support import ods, pages
+from tests.support.sites import (
+    ODS,
+    PAGE,
+    PUBLICATION,
+    Answer,
+    Sites,
+    endless,
+    publish,
+    stalled,
+    tagged,
+)
+
+FIRST = dt.date(2024, 1, 1)
+DAYS = ods.some_days(FIRST, 26)
+WORKBOOK = ods.workbook(DAYS, "2024-01-27T13:00:00Z")
+NEXT_DAYS = [*DAYS, (dt.date(2024, 1, 27), 0, 0), (dt.date(2024, 1, 28), 90, 2)]
+COUNTS = [(DAYS[24][1], DAYS[24][2]), (DAYS[25][1], DAYS[25][2]), (0, 0), (90, 2)]
+
+
+def the_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = "13:20") -> bytes:
+    rows = pages.week(dt.date(2024, 1, 28), counts)
+    rows[-1][4] = note
+    return pages.page(pages.table(rows), f"2024-01-29T{at}:00+00:00")
+
+
+def test_the_workbook_and_the_page_are_merged(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    outcome = ingest(reader)
+    assert outcome.reason == "59 new, 0 revised, 4 unchanged from govuk, through 2024-01-28"
+    assert known(reader)[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
+    assert known(reader)[dt.date(2024, 1, 27)] == (0, "page")
+    assert known(reader, "boats")[dt.date(2024, 1, 28)] == (2, "page")
+    assert known(reader, "preventions") == {
+        dt.date(2024, 1, day): (99 + day, "workbook") for day in (7, 14, 21)
+    }
+    assert WORKBOOK in kept(reader)
+    assert [document["published_at"] for document in outcome.detail["documents"]] == [
+        "2024-01-27T13:00:00Z",
+        "2024-01-29T13:20:00Z",
+    ]
+
+
+def test_the_next_workbook_takes_over_from_the_page(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    publish(sites, ods.workbook(NEXT_DAYS, "2024-01-30T13:00:00Z"), the_page())
+    assert ingest(reader).detail["new"] == 1  # the fourth week of preventions
+    assert known(reader)[dt.date(2024, 1, 28)] == (90, "workbook")
+    with reader.database.reading() as connection:
+        row = observation_store.current(connection, "people")[-1]
+    assert row.known_at == utc(2024, 1, 29, 13, 20)
+
+
+def test_what_did_not_change_is_not_read_again(reader: Context, sites: Sites) -> None:
+    path = publish(sites, WORKBOOK, the_page())
+    sites.replies[path] = tagged(Answer(WORKBOOK, ODS), '"w1"')
+    sites.replies[PAGE] = tagged(Answer(the_page()), '"p1"')
+    ingest(reader)
+    before = dump(reader)
+    assert ingest(reader).reason == "nothing new was published at govuk"
+    assert dump(reader) == before
+
+
+def test_a_document_that_was_refused_is_asked_for_again(reader: Context, sites: Sites) -> None:
+    path = publish(sites, b"", the_page())
+    sites.replies[path] = tagged(Answer(b"PK not a workbook", ODS), '"w1"')
+    failed(reader)
+    failed(reader)
+    assert sites.times(path) == 2
+    assert all("if-none-match" not in asked.headers for asked in sites.asked)
+
+
+def test_a_refused_page_does_not_cost_us_the_workbook(reader: Context, sites: Sites) -> None:
+    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
+    broken = pages.page(pages.table([*rows[:2], *rows[3:]]))
+    publish(sites, WORKBOOK, broken)
+    said = failed(reader)
+    assert "row 4: expected 2024-01-27, the day after 2024-01-26, found 2024-01-28" in said
+    assert "(what else was published is stored: 55 new, 0 revised" in said
+    assert max(known(reader)) == dt.date(2024, 1, 26)
+    assert broken in kept(reader)
+
+
+@pytest.mark.parametrize(
+    ("path", "answer", "said"),
+    [
+        (PAGE, Answer(status=404), "expected 200 OK, found 404 Not Found"),
+        (PAGE, Answer(status=429, headers={"Retry-After": "60"}), "which asks to wait 60 s"),
+        (PAGE, Answer(status=500), "found 500 Internal Server Error"),
+        (PAGE, Answer(behave=stalled), "asked up to 1 times"),
+        (PAGE, Answer(b"<html>", length=900), "without sending complete message body"),
+        (PAGE, Answer(status=302, headers={"Location": PAGE}), "more than 5 redirects"),
+        (PAGE, Answer(behave=endless, length=2 * 10**9), "at most 2,000,000 bytes"),
+        (PAGE, Answer("£".encode("latin-1")), "expected text in UTF-8"),
+        ("workbook", Answer(b"<!DOCTYPE html>"), "expected content of type application/vnd"),
+        ("workbook", Answer(b"<!DOCTYPE html>", ODS), "expected an OpenDocument spreadsheet"),
+        (
+            "workbook",
+            Answer(ods.pack(ods.parts({}) | {"content.xml": b"\0" * 59_000_000}), ODS),
+            "unpacked to at most 250 times",
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_site_that_misbehaves_changes_nothing(
+    reader: Context, sites: Sites, path: str, answer: Answer, said: str
+) -> None:
+    workbook = publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    before = dump(reader)
+    sites.replies[workbook if path == "workbook" else path] = answer
+    assert said in failed(reader)
+    assert dump(reader) == before
+
+
+def test_a_jump_without_a_note_is_refused(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    before = dump(reader)
+    jumped = [*COUNTS[:-1], (400, 8)]
+    sites.replies[PAGE] = Answer(the_page(jumped, at="15:20"))
+    said = failed(reader)
+    assert f"{PAGE}, people on 2024-01-28: expected 90 as published before, within 50" in said
+    assert dump(reader) == before
+    assert [change.value for change in preview(reader, accept_jumps=True).changes] == [8, 400]
+    sites.replies[PAGE] = Answer(the_page(jumped, "Revised", "15:20"))
+    assert ingest(reader).detail["revised"] == 2
+    assert known(reader)[dt.date(2024, 1, 28)] == (400, "page")
+
+
+def test_a_jump_is_taken_when_a_person_has_looked(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    sites.replies[PAGE] = Answer(the_page([*COUNTS[:-1], (400, 8)], at="15:20"))
+    assert ingest(reader, accept_jumps=True).detail["revised"] == 2
+
+
+def test_repairs_are_said(reader: Context, tmp_path: Path) -> None:
+    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
+    rows[1][0] = "26 January 2023"
+    file = tmp_path / "p.html"
+    file.write_bytes(pages.page(pages.table(rows)))
+    notes = ingest(reader, "page", file).detail["notes"]
+    assert notes[0].endswith("taken as 2024")
+    assert notes[1].endswith("4 days instead of 7; taken as stated")
+
+
+def test_repairs_are_said_though_another_document_was_refused(
+    reader: Context, sites: Sites
+) -> None:
+    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
+    rows[1][0] = "26 January 2023"
+    path = publish(sites, WORKBOOK, pages.page(pages.table(rows), "2024-01-29T13:20:00+00:00"))
+    sites.replies[path] = Answer(b"PK not a workbook", ODS)
+    assert "what else was published is stored" in failed(reader)
+    with reader.database.reading() as connection:
+        run = run_store.latest(connection, "ingest")
+    assert run is not None
+    assert run.detail["notes"][0].endswith("taken as 2024")
+    assert [document["source"] for document in run.detail["documents"]] == ["page"]
+    assert run.detail["new"] == len(known(reader)) + len(known(reader, "boats"))
+
+
+def test_a_preview_stores_nothing(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    reading = preview(reader)
+    assert len(reading.changes) == 59
+    assert reading.refusals == ()
+    assert (known(reader), kept(reader)) == ({}, [])
+    with reader.database.reading() as connection:
+        assert run_store.latest(connection, "ingest") is None
+        count = sa.select(sa.func.count()).select_from(documents)
+        assert connection.execute(count).scalar_one() == 0
+
+
+def test_two_ingests_at_once_make_one_history(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    counted = []
+    threads = [
+        threading.Thread(target=lambda: counted.append(ingest(reader).detail["new"]))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(counted) == [0, 0, 59]
+    together = dump(reader, "first_seen_at")
+    forget(reader)
+    ingest(reader)
+    assert dump(reader, "first_seen_at") == together
+
+
+def test_old_bytes_are_pruned(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    ingest(reader)
+    assert len(kept(reader)) == 3
+    settings = reader.settings.model_copy(update={"raw_keep_days": 0})
+    time.sleep(1.01)  # moments are kept to the second
+    ingest(Context(settings, reader.database), "figures")
+    assert kept(reader) == []
+
+
+@pytest.mark.parametrize("source", ["workbook", "page", "csv"])
+@pytest.mark.parametrize("file", ["missing", "."])
+def test_a_file_that_cannot_be_read_is_refused(
+    reader: Context, tmp_path: Path, source: str, file: str
+) -> None:
+    assert "expected a readable file, found" in failed(reader, source, tmp_path / file)
+
+
+def test_a_file_without_end_is_refused(reader: Context) -> None:
+    assert "at most 10,000,000 bytes, found more" in failed(reader, "page", Path("/dev/zero"))
+
+
+def test_a_reading_needs_no_store(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    found = gather(reader.settings, "govuk", None, dt.date(2024, 2, 1), {}, is_kept=False)
+    assert [document.source for document in found.documents] == ["workbook", "page"]
+    assert kept(reader) == []
+
+
+def test_the_publication_itself_is_the_fallback(reader: Context, sites: Sites) -> None:
+    publish(sites, WORKBOOK, the_page())
+    sites.replies[f"/api/content{PUBLICATION}"] = Answer(json.dumps({}).encode(), "text/html")
+    assert ingest(reader).detail["new"] == 59
+
+
+def test_a_refusal_degrades_and_the_last_good_figures_stay(
+    reader: Context, sites: Sites, tmp_path: Path
+) -> None:
+    settings = reader.settings.model_copy(update={"weather": "off"})
+    reader = Context(settings, reader.database)
+    ingest(reader, "figures")
+    refit(reader)
+    desk = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))
+    assert status(desk)["status"] == "fresh"
+    sites.replies[PAGE] = Answer(b"<h1>Sorry</h1>")
+    said = failed(reader)
+    found = status(desk)
+    assert found["status"] == "degraded"
+    (reason,) = [one for one in found["reasons"] if one["name"] == "ingest_failed"]
+    assert said in reason["detail"]
+    assert found["series"][0]["data_through"] == "2025-12-31"
+    assert desk.view("people").state.status == "degraded"

@@ -1,0 +1,60 @@
+"""Drivers and their archived forecasts from files: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.data.covariate_csv import read_forecasts
+from service.data.source import SourceError
+
+NAMES = ("wind_ms", "gust_ms")
+ROWS = [
+    f"{origin},{member},2024-01-{day:02d},{day + member},{10 * day}"
+    for origin, first in (("2024-01-01", 2), ("2024-01-08", 9))
+    for member in (0, 1)
+    for day in (first, first + 1)
+]
+
+
+def written(folder: Path, rows: list[str], name: str = "archive.csv") -> Path:
+    path = folder / name
+    text = "\n".join(["origin,member,date,wind_ms,gust_ms", *rows]) + "\n"
+    path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
+    return path
+
+
+@pytest.mark.parametrize("name", ["archive.csv", "archive.csv.gz"])
+def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str) -> None:
+    archive = read_forecasts(written(tmp_path, ROWS[::-1], name), NAMES)
+    assert archive.origins.astype(str).tolist() == ["2024-01-01", "2024-01-08"]
+    np.testing.assert_array_equal(
+        archive.issued_at("2024-01-08"), [[[9, 90], [10, 100]], [[10, 90], [11, 100]]]
+    )
+    assert len(archive.before("2024-01-08").origins) == 1
+
+
+@pytest.mark.parametrize(
+    ("rows", "names", "message"),
+    [
+        (ROWS[:-1], NAMES, "2 members x 2 days for each of 2 origins"),
+        ([*ROWS[:-1], ROWS[0]], NAMES, "repeated or missing days"),
+        ([*ROWS[:-1], ROWS[-1].replace("11,100", "much,100")], NAMES, "finite numbers"),
+        ([*ROWS[:-1], ROWS[-1].replace("11,100", ",100")], NAMES, "finite numbers"),
+        (ROWS, (*NAMES, "wave_m"), "a column wave_m"),
+        ([], NAMES, "repeated or missing days"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    tmp_path: Path, rows: list[str], names: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SourceError, match=message):
+        read_forecasts(written(tmp_path, rows), names)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        read_forecasts(tmp_path / "nowhere.csv", NAMES)

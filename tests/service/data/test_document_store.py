@@ -1,0 +1,76 @@
+"""Documents kept whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from service.core.database import Database
+from service.data import document_store
+from service.data.document_store import Figure
+from tests.service.support import utc
+
+D = dt.date
+SEEN = utc(2025, 12, 31, 12)
+STATED = [
+    Figure("people", D(2025, 12, 13), 737, "page", utc(2025, 12, 14, 11), is_marked=True),
+    Figure("boats", D(2025, 12, 13), 11, "page", utc(2025, 12, 14, 11)),
+    Figure("people", D(2025, 12, 11), 0, "workbook", utc(2025, 12, 19, 14)),
+]
+
+
+def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
+    page, workbook = document_store.group(STATED, SEEN)
+    with database.writing() as connection:
+        assert document_store.add(connection, page)
+        assert document_store.add(connection, workbook)
+        assert not document_store.add(connection, page)
+    with database.reading() as connection:
+        again = list(document_store.overlapping(connection, D(2025, 12, 12), D(2025, 12, 14)))
+        assert [(d.source, d.counts, d.marked, d.fingerprint) for d in again] == [
+            (page.source, page.counts, page.marked, page.fingerprint)
+        ]
+        assert again[0].known_at == utc(2025, 12, 14, 11)
+        everything = document_store.overlapping(connection, D.min, D.max)
+        assert [d.source for d in everything] == ["page", "workbook"]
+        only = document_store.overlapping(connection, D.min, D.max, "workbook")
+        assert [d.source for d in only] == ["workbook"]
+
+
+def test_the_newest_of_each_source(database: Database) -> None:
+    with database.writing() as connection:
+        for one in document_store.group(STATED, SEEN):
+            document_store.add(connection, one)
+    with database.reading() as connection:
+        rows = document_store.newest(connection)
+    assert rows == [
+        {
+            "source": "page",
+            "data_through": D(2025, 12, 13),
+            "published_at": utc(2025, 12, 14, 11),
+            "read_at": SEEN,
+        },
+        {
+            "source": "workbook",
+            "data_through": D(2025, 12, 11),
+            "published_at": utc(2025, 12, 19, 14),
+            "read_at": SEEN,
+        },
+    ]
+
+
+def test_the_fingerprint_is_of_what_is_said_and_when() -> None:
+    def made(*figures: Figure, seen: dt.datetime = SEEN) -> str:
+        return document_store.group(figures, seen)[0].fingerprint
+
+    same = made(STATED[0], STATED[1])
+    assert made(STATED[1], STATED[0]) == same
+    assert made(STATED[0], STATED[1], seen=SEEN + dt.timedelta(days=1)) == same
+    assert made(STATED[0]) != same
+    others = [
+        Figure("people", D(2025, 12, 13), 738, "page", utc(2025, 12, 14, 11), is_marked=True),
+        Figure("people", D(2025, 12, 13), 737, "page", utc(2025, 12, 14, 12), is_marked=True),
+        Figure("people", D(2025, 12, 13), 737, "page", utc(2025, 12, 14, 11)),
+        Figure("people", D(2025, 12, 13), 737, "workbook", utc(2025, 12, 14, 11), is_marked=True),
+        STATED[0],
+    ]
+    assert len({made(figure) for figure in others}) == 5

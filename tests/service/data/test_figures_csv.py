@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.data.figures_csv import read, read_bytes
+from service.data.source import SourceError
+
+HEAD = b"date,people,boats\n"
+GOOD = b"2025-01-01,10,1\n2025-01-02,0,0\n"
+NAME = "my figures.csv"
+
+BAD = [
+    # what is in the file, where it is, what was expected, what was found
+    (HEAD + b"2025-01-01,1,1\n2025-01-03,1,1\n", "row 3", "2025-01-02", "2025-01-03"),
+    (HEAD + GOOD + b"2025-01-02,1,1\n", "row 4", "2025-01-03", "2025-01-02"),
+    (HEAD + b"2025-01-02,1,1\n2025-01-01,1,1\n", "row 3", "2025-01-03", "2025-01-01"),
+    (HEAD + GOOD + b"2025-01-03,-5,1\n", "row 4, column people", "0 or more", "-5"),
+    (HEAD + GOOD + b"2025-01-03,4.5,1\n", "row 4, column people", "whole number", "'4.5'"),
+    (HEAD + GOOD + b"2025-01-03,4,1.0\n", "row 4, column boats", "whole number", "'1.0'"),
+    (HEAD + GOOD + b"2025-01-03,,1\n", "row 4, column people", "whole number", "''"),
+    (HEAD + GOOD + b"2025-01-03,1e3,1\n", "row 4", "whole number", "'1e3'"),
+    (HEAD + GOOD + b"2025-01-03,1_0,1\n", "row 4", "whole number", "'1_0'"),
+    (HEAD + GOOD + b'2025-01-03,"1,000",1\n', "row 4", "whole number", "'1,000'"),
+    (HEAD + GOOD + b"2025-01-03,nan,1\n", "row 4", "whole number", "'nan'"),
+    (HEAD + GOOD + b"2025-01-03,+4,1\n", "row 4", "whole number", "'+4'"),
+    (HEAD + GOOD + "2025-01-03,٤,1\n".encode(), "row 4", "whole number", "'٤'"),
+    (HEAD + GOOD + b"2025-01-03,9999999999,1\n", "row 4", "whole number", "'9999999999'"),
+    (HEAD + GOOD + b"2025-01-03," + b"9" * 9000 + b",1\n", "row 4", "whole number", "'9999"),
+    (HEAD + GOOD + b"2025-01-03,4\x00,1\n", "row 4", "whole number", "'4\\x00'"),
+    (HEAD + GOOD + b"03/01/2025,4,1\n", "row 4", "a date such as", "'03/01/2025'"),
+    (HEAD + GOOD + b"2025-02-30,4,1\n", "row 4", "a date such as", "'2025-02-30'"),
+    (HEAD + GOOD + b"2025-W01-3,4,1\n", "row 4", "a date such as", "'2025-W01-3'"),
+    (HEAD + GOOD + b"20250103,4,1\n", "row 4", "a date such as", "'20250103'"),
+    (HEAD + GOOD + b"2025-01-03 00:00,4,1\n", "row 4", "a date such as", "'2025-01-03 00:00'"),
+    (HEAD + GOOD + b",4,1\n", "row 4", "a date such as", "''"),
+    (HEAD + GOOD + b"2025-01-03,4\n", "row 4", "3 values", "2"),
+    (HEAD + GOOD + b"2025-01-03,4,1,1\n", "row 4", "3 values", "4"),
+    (HEAD + GOOD + b"2025-01-03;4;1\n", "row 4", "3 values", "1"),
+    (HEAD + GOOD + b'2025-01-03,"4,1\n', "row 4", "comma-separated", "unexpected end"),
+    (HEAD + GOOD + b'2025-01-03,"4"x,1\n', "row 4", "comma-separated", "expected after"),
+    (HEAD + GOOD + b'2025-01-03,4,"' + b"1" * 200_000 + b'"\n', "row 4", "comma-", "limit"),
+    (b"date,boats\n2025-01-01,1\n", "row 1", "a column 'people'", "date,boats"),
+    (b"day,people\n2025-01-01,1\n", "row 1", "a column 'date'", "day,people"),
+    (b"Date,People\n2025-01-01,1\n", "row 1", "a column 'date'", "Date,People"),
+    (b"date;people;boats\n", "row 1", "a column 'date'", "date;people;boats"),
+    (b"date,people,people\n2025-01-01,1,1\n", "row 1", "different names", "people,people"),
+    (b"date,people,\n2025-01-01,1,1\n", "row 1", "different names", "date,people,"),
+    (b"date\n2025-01-01\n", "row 1", "a column", "date"),
+    (b'"date\nx",people\n2025-01-01,1\n', "row 1", "a column 'date'", "x"),
+    (b"\x1b[31mdate,people\n2025-01-01,1\n", "row 1", "a column 'date'", "date"),
+    (HEAD, "row 2", "a row such as 2024-10-18,647,10", "no rows"),
+    (HEAD + b"\n\n,,\n", "row 2", "a row such as", "no rows"),
+    (b"", "row 1", "a column 'date'", "nothing"),
+    (b"\n\n", "row 1", "a column 'date'", "nothing"),
+    ((HEAD + GOOD).decode().encode("utf-16"), "row 1", "UTF-8", "the byte 0xff"),
+    (HEAD + GOOD + "2025-01-03,4,1 é\n".encode("latin-1"), "row 4", "UTF-8", "the byte 0xe9"),
+    (b"PK\x03\x04\x14\x00\x08\x08\x08\x00\xff" * 50, "row 1", "UTF-8", "the byte 0xff"),
+]
+
+
+@pytest.mark.parametrize(("content", "where", "expected", "found"), BAD)
+def test_one_line_says_where_what_was_expected_and_what_was_found(
+    content: bytes, where: str, expected: str, found: str
+) -> None:
+    with pytest.raises(SourceError) as caught:
+        read_bytes(content, NAME, ("people",))
+    error = caught.value
+    assert error.where.startswith(f"{NAME}, {where}")
+    assert expected in error.expected
+    assert found in error.found
+    line = str(error)
+    assert line == f"{error.where}: expected {error.expected}, found {error.found}"
+    assert line.isprintable()
+    assert len(line) < 500
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        HEAD + GOOD,
+        b"\xef\xbb\xbf" + HEAD + GOOD,
+        (HEAD + GOOD).replace(b"\n", b"\r\n"),
+        (HEAD + GOOD).rstrip(b"\n"),
+        HEAD + b"\n" + GOOD.replace(b"\n", b"\n\n"),
+        b" date , people , boats \n 2025-01-01 , 10 , 1 \n2025-01-02,0,0\n",
+        b'"date","people","boats"\n"2025-01-01","10","1"\n"2025-01-02","0","0"\n',
+        b"boats,date,people\n1,2025-01-01,10\n0,2025-01-02,0\n",
+    ],
+)
+def test_what_programs_write_is_read(content: bytes) -> None:
+    series = read_bytes(content, NAME, ("people", "boats"))
+    assert series["people"].values.tolist() == [10, 0]
+    assert series["boats"].values.tolist() == [1, 0]
+    assert str(series["people"].start) == "2025-01-01"
+
+
+@given(st.lists(st.integers(0, 999_999_999), min_size=1, max_size=40), st.dates())
+def test_any_counts_are_read_as_written(counts: list[int], first: dt.date) -> None:
+    days = [first + dt.timedelta(days=n) for n in range(len(counts)) if first.year < 9999]
+    rows = [f"{day},{count}" for day, count in zip(days, counts, strict=False)]
+    if rows:
+        series = read_bytes("\n".join(["date,people", *rows]).encode(), NAME)
+        assert series["people"].values.tolist() == counts
+        assert series["people"].dates.tolist() == days
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_end_in_anything_but_a_source_error(content: bytes) -> None:
+    for head in (b"", HEAD, HEAD + GOOD):
+        try:
+            read_bytes(head + content, NAME, ("people",))
+        except SourceError as error:
+            assert str(error).isprintable()
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, found in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
+        with pytest.raises(SourceError, match=f"{path}: expected a readable file, found {found}"):
+            read(path)
+
+
+def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+    file = tmp_path / "large.csv"
+    with file.open("wb") as stream:
+        stream.truncate(50_000_001)
+    with pytest.raises(SourceError, match="expected a file of at most 50,000,000 bytes"):
+        read(file)
+
+
+def test_a_file_without_end() -> None:
+    with pytest.raises(SourceError, match="expected a file of at most 50,000,000 bytes"):
+        read(Path("/dev/zero"))
+
+
+def test_the_header_cannot_stand_for_a_series() -> None:
+    with pytest.raises(SourceError, match="a series beside the column 'date'"):
+        read_bytes(HEAD + GOOD, NAME, ("date",))

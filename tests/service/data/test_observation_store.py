@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from forecast.series import DailySeries
+from service.core.database import Database
+from service.data import observation_store
+from service.data.observation_store import AsOf, Figure, Stored
+from tests.service.support import utc
+
+D = dt.date
+SEEN = utc(2025, 6, 10, 9)
+
+
+def figures(values: dict[int, int], series: str = "people", **more: object) -> list[Figure]:
+    return [Figure(series, D(2025, 6, day), v, "test", **more) for day, v in values.items()]  # type: ignore[arg-type]
+
+
+def record(
+    database: Database,
+    values: dict[int, int],
+    seen: dt.datetime = SEEN,
+    assume: bool = False,
+    **more: object,
+) -> Stored:
+    with database.writing() as connection:
+        return observation_store.record(connection, figures(values, **more), seen, assume)
+
+
+def read(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
+    with database.reading() as connection:
+        return {r.date.day: r.value for r in observation_store.current(connection, "people", as_of)}
+
+
+def test_new_revised_and_unchanged_are_told_apart(database: Database) -> None:
+    assert record(database, {}) == Stored(0, 0, 0)
+    assert record(database, {1: 10, 2: 20}) == Stored(2, 0, 0)
+    assert record(database, {1: 10, 2: 25, 3: 30}) == Stored(1, 1, 1)
+    assert record(database, {1: 10, 2: 25, 3: 30}) == Stored(0, 0, 3)
+    assert read(database) == {1: 10, 2: 25, 3: 30}
+
+
+def test_an_instant_sees_what_was_known_then(database: Database) -> None:
+    record(database, {1: 10, 2: 20}, utc(2025, 6, 3, 12))
+    record(database, {2: 25, 3: 30}, utc(2025, 6, 5, 12))
+    assert read(database, utc(2025, 6, 3, 11, 59)) == {}
+    assert read(database, utc(2025, 6, 3, 12)) == {1: 10, 2: 20}
+    assert read(database, utc(2025, 6, 5, 11, 59)) == {1: 10, 2: 20}
+    assert read(database, utc(2025, 6, 5, 12)) == {1: 10, 2: 25, 3: 30}
+
+
+def test_a_date_sees_the_days_up_to_it_as_they_now_stand(database: Database) -> None:
+    record(database, {1: 10, 2: 20}, utc(2025, 6, 3, 12))
+    record(database, {2: 25, 3: 30}, utc(2025, 6, 5, 12))
+    assert read(database, D(2025, 6, 2)) == {1: 10, 2: 25}
+    assert read(database, D(2025, 5, 31)) == {}
+    assert read(database, D(2999, 1, 1)) == {1: 10, 2: 25, 3: 30}
+
+
+def test_a_figure_with_no_time_counts_as_known_the_day_after(database: Database) -> None:
+    record(database, {1: 10}, assume=True)
+    assert read(database, utc(2025, 6, 2, 12, 59)) == {}
+    assert read(database, utc(2025, 6, 2, 13)) == {1: 10}  # 14:00 in London
+
+
+def test_nothing_is_known_later_than_it_was_seen(database: Database) -> None:
+    """The morning's figure of yesterday does not wait for the afternoon."""
+    record(database, {9: 10}, utc(2025, 6, 10, 9), assume=True)
+    assert read(database, utc(2025, 6, 10, 9)) == {9: 10}
+    assert read(database, utc(2025, 6, 10, 8, 59)) == {}
+
+
+def test_a_revision_is_known_when_it_was_seen(database: Database) -> None:
+    record(database, {1: 10}, assume=True)
+    record(database, {1: 11}, utc(2025, 6, 20, 9), assume=True)
+    assert read(database, utc(2025, 6, 20, 8)) == {1: 10}
+    assert read(database, utc(2025, 6, 20, 9)) == {1: 11}
+
+
+def test_the_time_of_publication_wins(database: Database) -> None:
+    record(database, {1: 10}, assume=True, published_at=utc(2025, 6, 2, 9))
+    assert read(database, utc(2025, 6, 2, 9)) == {1: 10}
+
+
+def test_series_do_not_meet(database: Database) -> None:
+    record(database, {1: 10})
+    assert record(database, {1: 2}, series="boats") == Stored(1, 0, 0)
+    assert read(database) == {1: 10}
+
+
+def test_the_series_ends_before_the_first_gap(database: Database) -> None:
+    record(database, {1: 10, 2: 20, 4: 40, 5: 50})
+    with database.reading() as connection:
+        found = observation_store.series(connection, "people")
+        assert found is not None
+        assert (str(found.start), str(found.data_through)) == ("2025-06-01", "2025-06-02")
+        assert found.values.tolist() == [10, 20]
+        assert observation_store.series(connection, "boats") is None
+        assert observation_store.series(connection, "people", D(2025, 5, 1)) is None
+    record(database, {3: 0})
+    with database.reading() as connection:
+        whole = observation_store.series(connection, "people")
+    assert whole is not None
+    assert whole.values.tolist() == [10, 20, 0, 40, 50]
+
+
+def test_no_two_states_of_the_figures_have_the_same_version(database: Database) -> None:
+    """The last document makes the history of the second day shorter than it was."""
+    said = [
+        ("figures", utc(2025, 6, 6), {2: 1}),
+        ("page", utc(2025, 6, 7), {1: 0, 2: 2}),
+        ("workbook", utc(2025, 6, 6), {1: 0, 2: 1}),
+    ]
+    versions, states = [0], [read(database)]
+    for source, published_at, counts in said:
+        there = [
+            Figure("people", D(2025, 6, day), count, source, published_at)
+            for day, count in counts.items()
+        ]
+        with database.writing() as connection:
+            observation_store.record(connection, there, SEEN)
+        with database.reading() as connection:
+            versions.append(observation_store.version(connection))
+        states.append(read(database))
+    assert states == [{}, {2: 1}, {1: 0, 2: 2}, {1: 0, 2: 1}]
+    assert versions == sorted(set(versions))
+
+
+@pytest.mark.parametrize("count", [3, 2500])
+def test_any_number_of_revisions_is_taken(database: Database, count: int) -> None:
+    days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]
+    for value in (1, 2):
+        with database.writing() as connection:
+            stored = observation_store.record(
+                connection, [Figure("people", day, value, "test") for day in days], SEEN
+            )
+    assert stored == Stored(0, count, 0)
+
+
+def test_the_fingerprint_is_of_the_figures_alone() -> None:
+    def make(name: str, start: str, *values: int) -> DailySeries:
+        return DailySeries.from_days(name, [D.fromisoformat(start)], [*values])
+
+    a, b = make("people", "2025-01-01", 1), make("boats", "2025-01-01", 1)
+    assert observation_store.fingerprint([a, b]) == observation_store.fingerprint([b, a])
+    others = [
+        observation_store.fingerprint(x)
+        for x in ([a], [b], [make("people", "2025-01-02", 1)], [make("people", "2025-01-01", 2)])
+    ]
+    assert len(set(others)) == 4

@@ -1,0 +1,40 @@
+"""The bytes as they came."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+
+from service.data import raw_documents
+
+NOW = dt.datetime(2025, 12, 31, tzinfo=dt.UTC)
+
+
+def age(path: Path, days: int) -> None:
+    moment = (NOW - dt.timedelta(days=days)).timestamp()
+    os.utime(path, (moment, moment))
+
+
+def test_the_same_bytes_are_kept_once(tmp_path: Path) -> None:
+    first = raw_documents.keep(tmp_path, b"abc", ".ods")
+    assert raw_documents.keep(tmp_path, b"abc", ".ods") == first
+    assert first.read_bytes() == b"abc"
+    assert first.name == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad.ods"
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [first]
+
+
+def test_what_is_old_goes_unless_it_came_again(tmp_path: Path) -> None:
+    old, again, new = (
+        raw_documents.keep(tmp_path, content, ".html") for content in (b"1", b"2", b"3")
+    )
+    age(old, 91)
+    age(again, 91)
+    age(new, 1)
+    raw_documents.keep(tmp_path, b"2", ".html")
+    assert raw_documents.prune(tmp_path, dt.timedelta(days=90), NOW) == 1
+    assert (old.exists(), again.exists(), new.exists()) == (False, True, True)
+
+
+def test_a_folder_that_is_not_there_has_nothing_to_prune(tmp_path: Path) -> None:
+    assert raw_documents.prune(tmp_path / "none", dt.timedelta(days=1), NOW) == 0

@@ -1,0 +1,49 @@
+"""The rules that need more than one document, or none."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.data import rules
+from service.data.source import Document, SourceError
+
+DAY = dt.date(2025, 12, 17)
+
+
+def document(series_id: str, value: int, revised: bool = False) -> Document:
+    marked = frozenset({(series_id, DAY)} if revised else ())
+    return Document("page", "p.html", None, {series_id: {DAY: value}}, marked)
+
+
+@pytest.mark.parametrize(
+    ("series_id", "before", "value"),
+    [("people", 225, 255), ("people", 0, 50), ("people", 1000, 1200), ("boats", 9, 11)],
+)
+def test_a_small_change_needs_no_note(series_id: str, before: int, value: int) -> None:
+    rules.check_changes(document(series_id, value), {series_id: {DAY: before}})
+
+
+@pytest.mark.parametrize(
+    ("series_id", "before", "value"),
+    [("people", 225, 276), ("people", 497, 0), ("people", 0, 497), ("boats", 9, 12)],
+)
+def test_a_jump_needs_one(series_id: str, before: int, value: int) -> None:
+    rules.check_changes(document(series_id, value, revised=True), {series_id: {DAY: before}})
+    with pytest.raises(SourceError) as caught:
+        rules.check_changes(document(series_id, value), {series_id: {DAY: before}})
+    said = str(caught.value)
+    assert said.startswith(f"p.html, {series_id} on 2025-12-17: expected {before} as published")
+    assert said.endswith(f'or a note "Revised", found {value}')
+
+
+def test_a_day_that_was_not_published_is_free() -> None:
+    rules.check_changes(document("people", 900), {"people": {}, "boats": {DAY: 1}})
+
+
+@pytest.mark.parametrize(
+    ("note", "is_it"), [("Revised", True), (" revised ", True), ("Unrevised", False), ("", False)]
+)
+def test_revised_is_what_says_so(note: str, is_it: bool) -> None:
+    assert rules.is_revised(note) is is_it

@@ -1,0 +1,46 @@
+"""A challenger is served when it has proved better on enough of the same origins, not before."""
+
+from __future__ import annotations
+
+import pytest
+
+from forecast.specs import Spec
+from service.issues.champion import MEASURES, judge
+
+SPECS = {
+    name: Spec(name, name, "hurdle", role)
+    for name, role in (("now", "champion"), ("other", "challenger"), ("base", "baseline"))
+}
+
+
+def scores(origins: range, each: float) -> dict[str, dict[str, float]]:
+    return {f"2025-{at:04}": dict.fromkeys(MEASURES, each) for at in origins}
+
+
+@pytest.mark.parametrize(
+    ("ratio", "origins", "champion"),
+    [
+        (0.96, range(26), "other"),
+        (0.98, range(26), "now"),  # within the margin
+        (0.90, range(6, 26), "other"),  # 20 of 26
+        (0.90, range(7, 26), "now"),  # 19: what it has may be the easy ones
+        (0.90, range(25, 26), "now"),
+        (0.90, range(26, 52), "now"),  # not one in common
+    ],
+)
+def test_who_is_served(ratio: float, origins: range, champion: str) -> None:
+    record = {"now": scores(range(26), 100.0), "other": scores(origins, 100.0 * ratio)}
+    found = judge("now", SPECS, record, margin=0.03)
+    assert found.champion == champion
+    said = len(origins) if champion == "other" else 26
+    assert f" on {said} " in found.reason
+
+
+def test_a_baseline_is_never_served() -> None:
+    record = {"now": scores(range(26), 100.0), "base": scores(range(26), 10.0)}
+    assert judge("now", SPECS, record, margin=0.03).champion == "now"
+
+
+def test_a_champion_with_hardly_a_record_is_not_replaced_by_chance() -> None:
+    record = {"now": scores(range(3), 100.0), "other": scores(range(26), 10.0)}
+    assert judge("now", SPECS, record, margin=0.03).champion == "now"

@@ -1,0 +1,64 @@
+"""A change in the code of a family changes its hash; a change elsewhere does not."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+import forecast
+from forecast.specs import FAMILIES
+from service.issues.family_code import code_hash
+
+ROOT = Path(forecast.__file__).parent
+FITTED = "forecast.forecasters.climatology"
+
+
+def changed(tmp_path: Path, file: str, module: str = FITTED) -> bool:
+    """Whether the hash of `module` differs in a copy of the package with a line more in `file`."""
+    copy = tmp_path / "forecast"
+    shutil.copytree(ROOT, copy)
+    with (copy / file).open("a") as source:
+        source.write("# changed\n")
+    return code_hash(module, copy) != code_hash(module)
+
+
+def test_a_copy_has_the_same_hash(tmp_path: Path) -> None:
+    shutil.copytree(ROOT, tmp_path / "forecast")
+    assert code_hash(FITTED, tmp_path / "forecast") == code_hash(FITTED)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "forecasters/climatology.py",
+        "forecasters/base.py",  # imported
+        "covariates.py",  # imported by what is imported
+        "joint.py",  # in which every fit begins
+        "serialize.py",  # as `from forecast import serialize`
+    ],
+)
+def test_a_line_that_a_fit_runs_changes_it(tmp_path: Path, file: str) -> None:
+    assert changed(tmp_path, file)
+
+
+@pytest.mark.parametrize("file", ["drift.py", "scenarios.py", "forecasters/sarimax.py"])
+def test_an_unrelated_module_does_not(tmp_path: Path, file: str) -> None:
+    assert not changed(tmp_path, file)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_all_that_python_imports_counts(tmp_path: Path, family: str) -> None:
+    """As Python itself imports them: a module without which the family cannot be loaded."""
+    module = FAMILIES[family].partition(":")[0]
+    __import__(module)
+    names = {
+        value.__module__
+        for value in vars(sys.modules[module]).values()
+        if str(getattr(value, "__module__", "")).startswith("forecast.")
+    }
+    for at, name in enumerate(sorted(names)):
+        file = name.removeprefix("forecast.").replace(".", "/") + ".py"
+        assert changed(tmp_path / str(at), file, module), file

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from service.core import run_store
+from service.core.database import Database
+from service.issues import issue_score_store
+from tests.service.support import NOW, publish, random_paths
+
+HOUR = dt.timedelta(hours=1)
+LONG_AGO = dt.date(2020, 1, 1)
+
+
+def begin(database: Database, period: str) -> int:
+    with database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", period, NOW)
+    assert claimed is not None
+    return claimed.run_id
+
+
+def issue(
+    database: Database,
+    models: list[str],
+    champion: str,
+    moment: dt.datetime,
+    run_id: int | None = None,
+) -> str:
+    """Publish an issue of the same origin each time, and score it."""
+    run_id = run_id or begin(database, f"{moment} {champion}")
+    paths = {model: random_paths("2026-01-01", 28) for model in models}
+    made = publish(database, paths, run_id, moment, champion=champion).issue_id
+    with database.writing() as connection:
+        for item in issue_score_store.pending(connection, "people", LONG_AGO):
+            if item.issue.issue_id == made:
+                issue_score_store.put(connection, item, 1, "x", {}, False, moment)
+    return made
+
+
+def test_of_an_origin_what_was_served_last_counts_though_the_champion_differs(
+    database: Database,
+) -> None:
+    issue(database, ["a", "b"], "a", NOW)
+    last = issue(database, ["b"], "b", NOW + HOUR)  # the fit of the other failed
+    with database.reading() as connection:
+        found = issue_score_store.served(connection, "people", "live", LONG_AGO)
+    assert [(row.issue_id, row.model) for row in found] == [(last, "b")]
+
+
+def test_of_two_issues_of_one_moment_the_later_run_counts(database: Database) -> None:
+    early, late = begin(database, "early"), begin(database, "late")
+    # As hindcasts of one origin are; which of them is stored first does not matter.
+    last = issue(database, ["a", "b"], "b", NOW, late)
+    issue(database, ["a"], "a", NOW, early)
+    with database.reading() as connection:
+        found = issue_score_store.current(connection, "people", "live", LONG_AGO)
+    assert {row.issue_id for row in found} == {last}

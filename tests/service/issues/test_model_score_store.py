@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from service.core.database import Database
+from service.issues import model_score_store
+from service.issues.model_score_store import Key
+from tests.service.support import NOW
+
+
+def test_what_two_processes_score_at_once_is_kept_once(database: Database) -> None:
+    keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13)]
+    for some in (keys[:1], keys):
+        with database.writing() as connection:
+            model_score_store.keep(connection, {key: {"total_7": 1.5} for key in some}, NOW)
+    with database.reading() as connection:
+        assert model_score_store.kept(connection, keys) == {key: {"total_7": 1.5} for key in keys}
+
+
+def test_scores_at_old_origins_are_deleted(database: Database) -> None:
+    keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13, 20)]
+    with database.writing() as connection:
+        assert model_score_store.newest(connection) is None
+        model_score_store.keep(connection, {key: {"total_7": 1.5} for key in keys}, NOW)
+        assert model_score_store.newest(connection) == dt.date(2025, 1, 20)
+        assert model_score_store.prune(connection, dt.date(2025, 1, 13)) == 1
+        assert model_score_store.kept(connection, keys).keys() == set(keys[1:])

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from service.issues.model_staging import staged
+
+NEW = {"models/a.toml": b"a", "models/b.toml": b"b", "fitted/a/1/model.json": b"{}", "x": b"?"}
+
+
+def files() -> Iterator[tuple[str, IO[bytes]]]:
+    for name, content in NEW.items():
+        yield name, io.BytesIO(content)
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {
+        str(one.relative_to(folder)): one.read_bytes() for one in folder.rglob("*") if one.is_file()
+    }
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Fitted versions within the folder of the declarations, as they are by default."""
+    (tmp_path / "models/fitted/old/1").mkdir(parents=True)
+    (tmp_path / "models/fitted/old/1/model.json").write_bytes(b"old")
+    (tmp_path / "models/fitted/aliases.json").write_bytes(b"old")
+    (tmp_path / "models/a.toml").write_bytes(b"a")
+    (tmp_path / "models/b.toml").write_bytes(b"other")
+    return tmp_path
+
+
+def test_nothing_is_in_place_before_it_is_said(home: Path) -> None:
+    models = home / "models"
+    before, same = tree(home), (models / "a.toml").stat().st_ino
+    with staged(models, models / "fitted", files()):
+        pass
+    assert tree(home) == before
+    with staged(models, models / "fitted", files()) as put_in_place:
+        put_in_place()
+    assert tree(models) == {"a.toml": b"a", "b.toml": b"b", "fitted/a/1/model.json": b"{}"}
+    assert (models / "a.toml").stat().st_ino == same, "the same bytes are not written again"
+
+
+def test_a_place_that_cannot_be_written_is_named_and_nothing_changes(home: Path) -> None:
+    models = home / "models"
+    (models / "b.toml").unlink()
+    (models / "b.toml").mkdir()
+    before = tree(home)
+    with pytest.raises(IsADirectoryError) as caught, staged(models, models / "fitted", files()):
+        raise AssertionError("it was staged")
+    assert caught.value.filename == str(models / "b.toml")
+    assert tree(home) == before
+    assert not list(home.rglob(".*"))

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
+from service.issues.path_encoding import decode, encode
+from tests.service.support import random_paths
+
+
+@given(
+    arrays(
+        np.int32,
+        array_shapes(min_dims=2, max_dims=2, max_side=12),
+        elements=st.one_of(st.integers(0, 300), st.integers(65_530, 65_540), st.just(2**31 - 1)),
+    )
+)
+def test_what_is_decoded_is_what_was_encoded(values: np.ndarray) -> None:
+    again = decode(*encode(values))
+    assert again.dtype == np.int32
+    assert again.shape == values.shape
+    assert again.flags["C_CONTIGUOUS"]
+    np.testing.assert_array_equal(again, values)
+
+
+def test_equal_paths_are_equal_bytes() -> None:
+    values = random_paths("2026-01-01", 40).values
+    assert encode(values) == encode(np.asfortranarray(values))
+    assert encode(values)[0] == "planes-zlib:2:50:40"
+
+
+def test_it_is_small() -> None:
+    values = random_paths("2026-01-01", 400, 500).values
+    assert len(encode(values)[1]) < values.nbytes / 4
+
+
+@pytest.mark.parametrize(
+    "encoding", ["", "pickle:2:50:40", "planes-zlib", "planes-zlib:2:50", "planes-zlib:2:50:41"]
+)
+def test_another_encoding_is_refused(encoding: str) -> None:
+    _, content = encode(random_paths("2026-01-01", 40).values)
+    with pytest.raises(ValueError, match=".+"):
+        decode(encoding, content)
+
+
+@pytest.mark.parametrize("damage", [b"", b"x", None])
+def test_damaged_bytes_are_refused(damage: bytes | None) -> None:
+    encoding, content = encode(random_paths("2026-01-01", 40).values)
+    with pytest.raises(ValueError, match="planes-zlib:2:50:40"):
+        decode(encoding, content[:-9] if damage is None else damage)

@@ -1,0 +1,100 @@
+"""A past issue made again gives the same issue, whatever has come since."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+
+from service.core.context import Context
+from service.core.job_runner import JobError
+from service.data import observation_store
+from service.data.ingest import ingest
+from service.data.observation_store import Figure
+from service.issues import issue_store
+from service.issues import refit as module
+from service.issues.refit import refit
+from service.issues.reproduce import repeat
+from tests.service import skies
+from tests.service.skies import CALM, ROUGH
+from tests.service.support import Crossings, Hand, declare, utc
+
+NOON = utc(2026, 1, 1, 14)
+
+
+@pytest.fixture
+def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
+    hand = Hand(NOON)
+    monkeypatch.setattr(module, "utc_now", hand)
+    return hand
+
+
+def revise(context: Context, at: dt.datetime) -> None:
+    """A figure of the past becomes another."""
+    figure = Figure("people", dt.date(2025, 12, 20), 5, "page", at, is_marked=True)
+    with context.database.writing() as connection:
+        observation_store.record(connection, [figure], at)
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])
+def test_what_came_since_does_not_reach_back(
+    filled: Context, hand: Hand, tmp_path: Path, is_read: bool
+) -> None:
+    context = skies.reading(filled)
+    if is_read:
+        skies.tell(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
+    refit(context)
+    with context.database.reading() as connection:
+        first = issue_store.latest(connection, "people")
+    assert first is not None
+    revise(context, NOON + dt.timedelta(hours=1))
+    file = tmp_path / "new.csv"
+    file.write_text("date,people,boats\n2026-01-01,350,7\n")
+    ingest(context, "csv", file)
+    skies.tell(context.database, utc(2026, 1, 2, 5), [ROUGH] * 7, members=5)
+    hand.now = utc(2026, 1, 2, 15)
+    refit(context)
+    for settings in (context.settings, skies.off(context.settings)):
+        outcome = repeat(Context(settings, context.database), NOON)
+        said = f"issue {first.issue_id} is repeated bit for bit by all of its 3 models"
+        assert (outcome.outcome, outcome.reason) == ("done", said)
+    newest = repeat(context, hand.now)
+    assert newest.detail["issue"] != first.issue_id
+    with context.database.reading() as connection:
+        assert len(issue_store.page(connection, "people", 10)) == 2, "nothing is published"
+
+
+def test_another_declaration_is_said(filled: Context, hand: Hand) -> None:
+    refit(filled)
+    models = filled.settings.models_dir
+    declare(models, "climatology", "climatology", "champion", "[parameters]\nyears = 1\n")
+    with pytest.raises(JobError, match="climatology: it draws other paths: its declaration or"):
+        repeat(filled, hand.now)
+    (models / "seasonal_naive.toml").unlink()
+    with pytest.raises(JobError, match="seasonal_naive: expected a model of"):
+        repeat(filled, hand.now)
+
+
+def test_there_must_have_been_one(filled: Context, hand: Hand) -> None:
+    refit(filled)
+    with pytest.raises(JobError, match="no issue of people stood at 2025-12-01T12:00:00Z"):
+        repeat(filled, utc(2025, 12, 1, 12))
+
+
+def test_the_command(filled: Context, crossings: Crossings, hand: Hand) -> None:
+    where = {
+        "var_dir": filled.settings.var_dir,
+        "models_dir": filled.settings.models_dir,
+        "fitted_dir": filled.settings.fitted_folder,
+    }
+    refit(filled)
+    for moment in ("2026-01-01", "2026-01-01T14:00:00Z", "2026-01-01T15:00:00+01:00"):
+        ended = crossings("refit", "--as-of", moment, **where)
+        assert ended.returncode == 0, ended.stderr
+        assert "is repeated bit for bit by all of its 2 models" in ended.stdout
+    for wrong in ("yesterday", "2026-01-32", "2026-01-01T14:00:00"):
+        ended = crossings("refit", "--as-of", wrong, **where)
+        assert ended.returncode == 2
+        assert "expected a day such as 2025-12-19 or an instant" in ended.stderr
+    assert crossings("refit", "--force", "--as-of", "2026-01-01", **where).returncode == 2

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from service.core.timings import recorded
+from service.issues.resource_limits import LimitError, limited
+from tests.service.support import ROOT, environment
+from tests.support.waiting import PROCESS, wait_until
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+def decline(reason: str) -> None:
+    raise ValueError(reason)
+
+
+def forever(file: str) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    begun = Path(f"{file}.begun")
+    begun.write_text(f"{os.getpid()} {child.pid}")
+    begun.rename(file)
+    signal.pause()
+
+
+def devour(megabytes: int) -> int:
+    return sum(np.ones(2**17).size for _ in [np.ones(megabytes * 2**17)])
+
+
+def die(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+def is_alive(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+def wait_until_gone(file: Path) -> None:
+    pids = [int(pid) for pid in file.read_text().split()]
+    assert len(pids) == 2, "it had begun, and had started another"
+    wait_until(lambda: not any(map(is_alive, pids)), "all that was started is ended")
+
+
+def test_what_it_returns_and_what_it_took() -> None:
+    with recorded() as steps:
+        assert limited(double, 21, "double", PROCESS, 100) == 42
+    (step,) = steps
+    assert step["step"] == "double"
+    assert step["seconds"] > 0
+
+
+def test_what_it_raises() -> None:
+    with pytest.raises(ValueError, match="^it declines$"):
+        limited(decline, "it declines", "x", PROCESS, 100)
+
+
+def test_work_that_never_ends_is_ended_with_all_it_started(tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+    # On a busy machine the limit may pass before the work has begun, which proves nothing yet.
+    for seconds in (1, 4, 16, 64):
+        with pytest.raises(LimitError, match=f"it was not done within {seconds} s, the limit of a"):
+            limited(forever, str(file), "x", seconds, 500)
+        if file.exists():
+            break
+    wait_until_gone(file)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux alone")
+def test_work_that_eats_memory() -> None:
+    assert limited(devour, 100, "x", PROCESS, 300) == 2**17
+    with pytest.raises(LimitError, match="needs more than 300 MB"):
+        limited(devour, 1000, "x", PROCESS, 300)
+
+
+def test_work_that_is_killed() -> None:
+    with pytest.raises(LimitError, match="its process ended with status -9"):
+        limited(die, signal.SIGKILL, "x", PROCESS, 100)
+
+
+def test_a_parent_that_is_killed_takes_its_children_along(tmp_path: Path) -> None:
+    file = tmp_path / "pids"
+    script = (
+        "from service.issues.resource_limits import limited\n"
+        "from tests.service.issues.test_resource_limits import forever\n"
+        f"limited(forever, {str(file)!r}, 'x', 60, 500)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=environment())
+    wait_until(lambda: file.exists(), "the work begins")
+    parent.kill()
+    parent.wait()
+    wait_until_gone(file)

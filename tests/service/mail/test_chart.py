@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from service.mail.chart import alt_text, draw
+
+
+def content(past: list[int], hi: int) -> dict[str, Any]:
+    days = [
+        {"date": f"2026-01-{at + 1:02}", "median": 0}
+        | {f"lo{level}": 0 for level in (50, 80, 95)}
+        | {f"hi{level}": hi for level in (50, 80, 95)}
+        for at in range(20)
+    ]
+    rows = [{"date": f"2025-12-{at + 4:02}", "value": value} for at, value in enumerate(past)]
+    return {"past": rows, "days": days, "unit": "people"}
+
+
+def corner(png: bytes) -> tuple[int, ...]:
+    with Image.open(io.BytesIO(png)) as image:
+        pixel = image.convert("RGB").getpixel((1, 1))
+    assert isinstance(pixel, tuple)
+    return tuple(map(int, pixel))
+
+
+@pytest.mark.parametrize(("past", "hi"), [([0] * 28, 0), ([1200] * 28, 4000), ([3, 0, 70], 1)])
+def test_any_figures_make_a_small_picture_that_brings_its_own_paper(
+    past: list[int], hi: int
+) -> None:
+    charts = draw(content(past, hi))
+    assert len(charts.light) < 30_000 and len(charts.dark) < 30_000
+    assert min(corner(charts.light)) > 240, "light, wherever it is shown"
+    assert max(corner(charts.dark)) < 60
+
+
+def test_the_words_say_what_the_picture_shows() -> None:
+    said = alt_text(content([0, 250, 0], 90))
+    assert "highest 250 on 5 December 2025, 2 days without arrivals" in said
+    assert "a median of 0 on each day" in said
+    assert "between 0 and 90" in said

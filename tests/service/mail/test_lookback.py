@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from service.answers.figures import figures
+from service.answers.issue_loader import IssueLoader
+from service.core.context import Context
+from service.issues import note_store
+from service.mail import lookback
+from service.mail.delivery_store import Edition
+from service.mail.edition import gather
+from tests.service.mailbox import issue_anew, issued
+from tests.service.support import Hand
+
+LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
+
+
+@pytest.fixture
+def previous(mailing: Context) -> Edition:
+    """The mail of the week before, made of an issue of the week before."""
+    issue_anew(mailing.database, THEN, seed=3)
+    desk = IssueLoader(mailing, Hand(issued(THEN)))
+    return gather(desk, "2025-W52", as_of=issued(THEN))
+
+
+def desk_of(context: Context, moment: dt.datetime | None = None) -> IssueLoader:
+    return IssueLoader(context, Hand(moment or issued(LAST)))
+
+
+def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
+    assert lookback.last_week(desk_of(mailing), None)["rows"] == []
+    (said,) = lookback.changes(desk_of(mailing), desk_of(mailing).view("people"), None)
+    assert "first mail" in said
+
+
+def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous: Edition) -> None:
+    found = lookback.last_week(desk_of(mailing), previous)
+    came = figures(desk_of(mailing), "people", dt.date(2025, 12, 25), LAST)
+    assert [row["came"] for row in found["rows"]] == [row["value"] for row in came]
+    assert [row["median"] for row in found["rows"]] == [
+        row["median"] for row in previous.content["days"][:7]
+    ]
+    total = sum(row["value"] for row in came)
+    assert f"{total:,} arrived" in found["sentence"]
+    said = previous.content["headline"]
+    assert total > said["hi80"]
+    assert found["sentence"].endswith("arrived, above that range.")
+
+
+def test_days_that_are_not_published_are_left_open(mailing: Context, previous: Edition) -> None:
+    for day in previous.content["days"]:
+        day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
+    found = lookback.last_week(desk_of(mailing), previous)
+    assert [row["came"] is None for row in found["rows"]] == [False] * 3 + [True] * 4
+    assert "on the 3 of 7 days that are published" in found["sentence"]
+
+
+def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition) -> None:
+    desk = desk_of(mailing)
+    view = desk.view("people")
+    note: dict[str, Any] = {
+        "since": previous.issue_id,
+        "since_issued_at": "2025-12-26T12:00:00Z",
+        "from": "2026-01-01",
+        "before": [10.0] * 30,
+        "after": [13.0] * 30,
+        "causes": {
+            "model": [0.0] * 30,
+            "revision": [-1.0] * 30,
+            "weather": [-2.0] * 30,
+            "new_figures": [6.0] * 30,
+        },
+    }
+    with mailing.database.writing() as connection:
+        note_store.put(connection, view.issue.issue_id, note_store.CHANGES, note)
+    figures_said, causes_said = lookback.changes(desk, view, previous)
+    assert figures_said == "Figures of 8 more days are known."
+    assert causes_said == (
+        "For the same 7 days, the mean went from 70 to 91 people: the model 0, "
+        "revised figures \N{MINUS SIGN}7, the weather ahead \N{MINUS SIGN}14, new figures +42."
+    )
+
+
+def test_when_nothing_links_the_two_it_says_so(mailing: Context, previous: Edition) -> None:
+    said = lookback.changes(desk_of(mailing), desk_of(mailing).view("people"), previous)
+    assert said[-1] == "What the last mail said of the same days was not kept to compare with."
+
+
+def test_the_same_issue_has_not_changed(mailing: Context) -> None:
+    desk = desk_of(mailing)
+    same = gather(desk, "2025-W52")
+    (said,) = lookback.changes(desk, desk.view("people"), same)
+    assert "it is the same one" in said
+
+
+def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
+    assert lookback.track_record(desk_of(mailing)) == (
+        "No published forecast has met all of its figures yet."
+    )
+
+
+def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
+    mailing: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def record(desk: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+        row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": -0.031}
+        row |= {"coverage80_lo": 0.53, "coverage80_hi": 0.888}
+        if kind == "live":
+            row = {"measure": "total_7", "n": 0, "coverage80": None, "skill_climatology": None}
+        return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21"}
+
+    monkeypatch.setattr("service.answers.track_record.track_record", record)
+    assert lookback.track_record(desk_of(mailing)) == (
+        "No published forecast has met all of its figures yet. Replayed on the past (hindcast), "
+        "26 weeks to 21 December 2025: the 80 % range of a week held in 75 % of cases (95 % "
+        "confidence: 53 % to 89 %); by CRPS 3 % worse than climatology."
+    )

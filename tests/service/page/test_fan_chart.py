@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import datetime as dt
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from service.page.fan_chart import Line, fan_chart
+from service.page.svg_axes import ceiling
+
+
+def rows(first: str, values: list[int]) -> list[dict[str, object]]:
+    start = dt.date.fromisoformat(first)
+    names = ("value", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+    return [
+        {"date": (start + dt.timedelta(days=n)).isoformat()} | dict.fromkeys(names, value)
+        for n, value in enumerate(values)
+    ]
+
+
+def parsed(past: list[int], days: list[int]) -> ET.Element:
+    """The wide drawing; the narrow one has the same parts."""
+    drawings = fan_chart(rows("2025-12-01", past), rows("2026-01-01", days), "people")
+    wide, narrow = ET.fromstring(f"<div>{drawings}</div>")
+    assert (wide.get("class"), narrow.get("class")) == ("chart wide", "chart narrow")
+    return wide
+
+
+def test_a_bar_for_each_day_with_arrivals_and_three_bands() -> None:
+    chart = parsed([0, 5, 0, 700], [100] * 28)
+    classes = [element.get("class") for element in chart.iter()]
+    assert classes.count("actual") == 2
+    assert [classes.count(f"band{n}") for n in (50, 80, 95)] == [1, 1, 1]
+    assert classes.count("median") == 1
+
+
+def test_bars_are_as_high_as_their_counts() -> None:
+    chart = parsed([200, 400, 100], [1] * 28)
+    heights = [float(str(e.get("height"))) for e in chart.iter() if e.get("class") == "actual"]
+    assert heights[1] == pytest.approx(2 * heights[0], abs=0.2)
+    assert heights[0] == pytest.approx(2 * heights[2], abs=0.2)
+
+
+@pytest.mark.parametrize(("past", "days"), [([0] * 60, [0] * 28), ([], [3]), ([1], [50_000])])
+def test_it_can_be_drawn_whatever_comes(past: list[int], days: list[int]) -> None:
+    assert parsed(past, days).get("role") == "img"
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 17, 99, 100, 101, 647, 1305, 50_000])
+def test_the_axis_reaches_beyond_the_highest(count: int) -> None:
+    top = ceiling(count)
+    assert count <= top <= max(4, 2.6 * count)
+    assert top % 4 == 0
+
+
+def test_what_is_counted_is_escaped() -> None:
+    chart = fan_chart(rows("2025-12-01", [1]), rows("2026-01-01", [1]), "<b>")
+    assert "<b>" not in chart
+
+
+def test_what_came_and_what_suffices_are_drawn_over_the_bands() -> None:
+    days = rows("2026-01-01", [100, 50])
+    drawings = fan_chart([], days, "people", came=days[:1], line=Line(130, "130 places"))
+    wide = ET.fromstring(f"<div>{drawings}</div>")[0]
+    (dot,) = (e for e in wide if e.get("class") == "came")
+    (line,) = (e for e in wide if e.get("class") == "limit")
+    assert float(str(line.get("y1"))) < float(str(dot.get("cy")))
+    assert "130 places" in ET.tostring(wide, "unicode")
+
+
+def test_what_came_stands_on_its_own_day_whatever_is_missing_before_it() -> None:
+    days = rows("2026-01-01", [100] * 4)
+
+    def dots(came: list[dict[str, object]]) -> list[str]:
+        drawing = ET.fromstring(f"<div>{fan_chart([], days, 'people', came=came)}</div>")[0]
+        return [str(e.get("cx")) for e in drawing if e.get("class") == "came"]
+
+    whole = dots(days)
+    assert dots([days[0], days[2]]) == [whole[0], whole[2]]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.core import run_store
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
+from service.issues import refit as refit_module
+from service.issues.refit import refit
+from tests.service import skies
+from tests.service.support import NOW, Hand, publish, random_paths, utc
+
+
+def test_last_year_is_the_sum_of_the_same_published_days(site: Any) -> None:
+    totals = site.client.get("/v1/series/people/totals").get_json()["rows"]
+    page = site.client.get("/").get_data(as_text=True)
+    for row in totals:
+        first, last = (dt.date.fromisoformat(row[end]) for end in ("from", "to"))
+        span = {"from": first.replace(year=first.year - 1), "to": last.replace(year=last.year - 1)}
+        days = site.client.get("/v1/series/people/observations", query_string=span).get_json()
+        known = len(days["rows"]) == (span["to"] - span["from"]).days + 1
+        expected = sum(day["value"] for day in days["rows"]) if known else None
+        assert row["last_year"] == expected
+        if expected is not None:
+            assert f"<td>{expected:,}</td>" in page
+
+
+def test_the_days_stand_in_the_table_as_the_api_says_them(site: Any) -> None:
+    rows = site.client.get("/v1/series/people/forecast?horizon=28").get_json()["rows"]
+    page = site.client.get("/").get_data(as_text=True)
+    for row in rows:
+        assert f'<time datetime="{row["date"]}">' in page
+        assert f"{row['lo80']:,} to {row['hi80']:,}" in page
+        assert f"{row['lo95']:,} to {row['hi95']:,}" in page
+
+
+def test_figures_after_a_gap_are_not_drawn_before_the_forecast(
+    client: FlaskClient, context: Context
+) -> None:
+    before = client.get("/").text
+    with context.database.writing() as connection:
+        figure = Figure("people", dt.date(2026, 1, 5), 5_000, "test")
+        observation_store.record(connection, [figure], NOW)
+    assert re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL) == re.findall(
+        r"<svg.*?</svg>", before, re.DOTALL
+    )
+
+
+def test_what_came_stands_beside_its_own_day_after_a_gap(
+    context: Context, client: FlaskClient
+) -> None:
+    paths = {"climatology": random_paths("2026-01-01", 28)}
+    past = publish(context.database, paths, 1, issued_at=NOW).issue_id
+    with context.database.writing() as connection:
+        counts = {dt.date(2026, 1, day): 7_000 + day for day in (1, 3)}
+        figures = [Figure("people", day, count, "test") for day, count in counts.items()]
+        observation_store.record(connection, figures, NOW + dt.timedelta(days=3))
+    page = client.get("/", query_string={"issue": past}).text
+    rows = re.findall(r'<time datetime="([\d-]+)">.*<td>([^<]*)</td></tr>', page)
+    assert [last for _, last in rows[:4]] == ["7,001", "–", "7,003", "–"]
+    assert rows[0][0] == "2026-01-01"
+    (data,) = re.findall(r'id="chart-data">(.*?)</script>', page)
+    assert json.loads(data)["came"] == [7_001, None, 7_003, *[None] * 25]
+
+
+def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:
+    with context.database.writing() as connection:
+        claimed = run_store.claim(connection, "ingest", "x", NOW)
+        assert claimed is not None
+        run_store.finish(connection, claimed, "failed", "<script>alert(1)</script>", {}, NOW)
+    page = client.get("/").text
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+    assert "<strong>Degraded.</strong> The last ingest failed" in page
+
+
+def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) -> None:
+    with context.database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", "x", NOW)
+    assert claimed is not None
+    later = NOW + dt.timedelta(days=365)
+    publish(
+        context.database, {"climatology": random_paths("2026-01-01", 14)}, claimed.run_id, later
+    )
+    answer = create_app(context, clock).test_client().get("/")
+    assert answer.status_code == 200
+    assert "Ends after the last simulated day, 14\xa0January 2026" in answer.text
+
+
+def test_the_sea_is_shown_where_there_is_weather(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(refit_module, "utc_now", hand)
+    context = skies.reading(filled)
+    refit(context)
+    client = create_app(context, hand).test_client()
+    assert "The sea in the coming days" not in client.get("/").text
+    skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
+    before = client.get("/").text
+    assert "made without the weather: no forecast of the weather was read yet" in before
+    hand.now += dt.timedelta(minutes=1)
+    refit(context)
+    page = client.get("/").text
+    assert "The forecast of arrivals is made with the weather." in page
+    assert "Forecast of 1\xa0January 2026, 05:00 UK time" in page
+    assert '<a href="https://open-meteo.com/">Weather data by Open-Meteo.com</a>' in page
+    assert "The weather ahead" in page  # among what changed
+    row = re.search(r"Highest waves.*?</tr>", page, re.DOTALL)
+    assert row
+    assert re.findall(r">(\d\.\d)<", row[0]) == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
+    issue = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
+    assert client.get(f"/v1/series/people/issues/{issue}").json["weather"]["status"] == "used"

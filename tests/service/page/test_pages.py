@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import html
+import io
+import re
+from typing import Any
+
+import pytest
+
+from service.answers.alarms import record_alarms
+from service.answers.capacity import capacity
+from service.answers.checks import MOST_THRESHOLD
+from service.answers.exceedance import exceedance
+from service.answers.headline import headline
+from service.answers.issue_loader import IssueLoader
+from service.app import create_app
+from service.core.context import Context
+from service.core.database import Unavailable
+
+
+def text(answer: Any) -> str:
+    bare = re.sub(r"<[^>]+>", " ", answer.get_data(as_text=True))
+    return re.sub(r"\s+", " ", html.unescape(bare))
+
+
+@pytest.mark.parametrize("path", ["/", "/plan", "/record", "/about"])
+def test_views_are_kept_by_the_browser_and_asked_for_again(site: Any, path: str) -> None:
+    first = site.client.get(path)
+    again = site.client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status_code, again.status_code) == (200, 304)
+    assert first.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/uplot.js", "/plan.csv"])
+def test_what_is_sent_is_compressed(site: Any, path: str) -> None:
+    plain = site.client.get(path, buffered=True)
+    packed = site.client.get(path, headers={"Accept-Encoding": "gzip"}, buffered=True)
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert len(packed.data) < len(plain.data) / 1.5
+    assert "Accept-Encoding" in packed.headers["Vary"]
+    tag = packed.headers["ETag"]
+    assert tag != plain.headers["ETag"]
+    headers = {"Accept-Encoding": "gzip", "If-None-Match": tag}
+    assert site.client.get(path, headers=headers, buffered=True).status_code == 304
+
+
+def test_files_are_kept_for_ever_under_their_mark(site: Any) -> None:
+    page = site.client.get("/").get_data(as_text=True)
+    address = re.search(r'"(/static/page\.css\?v=\w+)"', page)
+    assert address
+    kept = {
+        path: site.client.get(path, buffered=True).headers["Cache-Control"]
+        for path in (address[1], "/static/page.css", "/static/page.css?v=0")
+    }
+    assert ["immutable" in value for value in kept.values()] == [True, False, False]
+
+
+def test_nothing_is_inline_and_nothing_comes_from_elsewhere(site: Any) -> None:
+    for path in ("/", "/plan", "/record", "/about"):
+        page = site.client.get(path).get_data(as_text=True)
+        assert not re.search(r"<style|\sstyle=|\son\w+=|(?:src|href)=.https?:", page)
+        scripts = re.findall("<script[^>]*>", page)
+        assert all("src=" in tag or "application/json" in tag for tag in scripts)
+
+
+def test_the_page_says_what_the_answers_say(site: Any) -> None:
+    view = site.client.application.extensions["desk"].view("people")
+    assert headline(IssueLoader(site.context, site.clock), view)["sentence"] in text(
+        site.client.get("/")
+    )
+    page = text(site.client.get("/plan?threshold=250&window=7&stay_days=10&share=95&horizon=42"))
+    above = exceedance(view.ahead, 250, 7, 42)["p_any"]
+    assert f"{100 * above:.0f} %" in page or "over" in page
+    places = capacity(view.known, view.ahead, 10, 0.95, 42, [80])["places_peak"]
+    assert f"{places:,} places suffice" in page
+
+
+@pytest.mark.parametrize("threshold", [333_334, MOST_THRESHOLD])
+def test_the_highest_thresholds_are_answered_beside_others_that_can_be_asked(
+    site: Any, threshold: int
+) -> None:
+    answer = site.client.get(f"/plan?threshold={threshold}")
+    assert answer.status_code == 200
+    others = answer.get_data(as_text=True).split('<table class="others">')[1].split("</table>")[0]
+    found = [int(one.replace(",", "")) for one in re.findall(r'"row">([0-9,]+)<', others)]
+    assert threshold in found
+    assert found[-1] == MOST_THRESHOLD
+
+
+def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
+    answer = site.client.get("/plan.csv?threshold=250&window=3&horizon=10")
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    view = site.client.application.extensions["desk"].view("people")
+    above = exceedance(view.ahead, 250, 3, 10)["rows"]
+    assert [row["date"] for row in rows] == [str(d) for d in view.paths.dates[1:11].tolist()]
+    assert [row["p_above"] for row in rows] == [*(str(r["p_above"]) for r in above), "", ""]
+    assert ".csv" in answer.headers["Content-Disposition"]
+    assert "places" not in site.client.get("/plan.csv?series=boats").get_data(as_text=True)
+
+
+def test_wrong_inputs_are_named_beside_the_form(site: Any) -> None:
+    for query, words in {
+        "threshold=many": "Threshold: expected a whole number from 0 to 1,000,000, found many",
+        "share=100": "Sure to suffice: expected a whole number from 50 to 99, found 100",
+        "stay_days=": "Stay: expected a whole number from 1 to 90, found nothing",
+        "window=20&horizon=10": "at most the 10 days that are looked ahead, found 20",
+    }.items():
+        answer = site.client.get(f"/plan?{query}")
+        assert answer.status_code == 400
+        assert words in text(answer)
+        assert 'aria-invalid="true"' in answer.get_data(as_text=True)
+        assert site.client.get(f"/plan.csv?{query}").status_code == 400
+
+
+def test_input_is_never_markup(site: Any) -> None:
+    for path in ("/plan?threshold=", "/?series=", "/?on=", "/?issue=", "/record?window="):
+        address = path + "%3Cscript%3Ealert(1)%3C/script%3E"
+        page = site.client.get(address, headers={"Accept": "text/html"}).get_data(as_text=True)
+        assert "alert(1)" in page or "plan" in path
+        assert "<script>alert" not in page
+
+
+def test_a_past_issue_by_day_and_by_name(site: Any) -> None:
+    by_day = site.client.get("/?on=2025-12-27")
+    by_name = site.client.get(f"/?issue={site.earlier}")
+    assert by_day.data == by_name.data
+    words = text(by_day)
+    assert "A past forecast, as it was issued on 25 December 2025, 15:00" in words
+    assert "Stale" not in words
+    assert "Came" in words
+    assert f"issue={site.earlier}" in by_day.get_data(as_text=True)
+
+
+def test_the_newest_issue_by_its_day_is_the_newest(site: Any) -> None:
+    today = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)  # it was issued when it was made
+    assert site.client.get(f"/?on={today}").data == site.client.get("/").data
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/?series=cats", 404, "expected a series of people, boats"),
+        ("/?issue=nothing", 404, "found 'nothing'"),
+        ("/?on=2019-01-01", 404, "had been issued by the end of 1 January 2019"),
+        ("/?on=yesterday", 400, "expected a day such as"),
+        ("/record?window=7", 400, "one of 13, 26, 52, 104 weeks"),
+        ("/?series=people&series=boats", 400, "once"),
+        ("/static/nothing.css", 404, ""),
+    ],
+)
+def test_errors_are_pages_too(site: Any, path: str, status: int, words: str) -> None:
+    answer = site.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code == status
+    assert answer.mimetype == "text/html"
+    assert words.lower() in text(answer).lower()
+    assert "To the newest forecast" in text(answer)
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_program_gets_problem_details(site: Any) -> None:
+    answer = site.client.get("/?on=yesterday", headers={"Accept": "*/*"})
+    assert answer.content_type == "application/problem+json"
+    assert "a day such as" in answer.get_json()["detail"]
+
+
+def test_a_database_that_is_gone_is_said(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise Unavailable("database: gone")
+
+    monkeypatch.setattr(site.client.application.extensions["desk"], "view", gone)
+    answer = site.client.get("/", headers={"Accept": "text/html"})
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    assert "The database does not answer" in text(answer)
+
+
+def test_whoever_runs_it_is_named(site: Any) -> None:
+    assert "have not stated their name" in text(site.client.get("/about"))
+    settings = site.context.settings.model_copy(update={"contact": "The <Channel> desk"})
+    app = create_app(Context(settings, site.context.database))
+    assert "The <Channel> desk" in text(app.test_client().get("/about"))
+
+
+def test_an_alarm_is_a_line_on_now_and_a_section_on_the_record(alarmed: Any) -> None:
+    (alarm,) = record_alarms(alarmed.client.application.extensions["desk"], "people")
+    came = alarm["numbers"]["came"]
+    said = f"People: {came:,} came from 22 December 2025 to 28 December 2025, above the 99 % band"
+    now, record = (text(alarmed.client.get(path)) for path in ("/", "/record"))
+    assert f"Alarm. {said}" in now
+    assert "Degraded. The last refit failed: no model stands." in now
+    assert "A week beyond its band Since 29 December 2025. " + said in record
+    assert f"came {came}, lo99 7, hi99 7" in record
+    assert "Alarm" not in text(alarmed.client.get("/plan"))
+    assert "Alarm" not in text(alarmed.client.get("/?series=boats"))
+    assert "Alarm" not in text(alarmed.client.get("/?on=2025-12-21")), "no fault of a past issue"
+    assert alarmed.client.get("/v1/status").get_json()["alarms"] == [alarm]

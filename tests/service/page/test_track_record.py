@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from axe_playwright_python.sync_playwright import Axe
+
+from service.answers.track_record import track_record
+from service.core import run_store
+from service.issues.score import score
+from tests.service.support import publish, random_paths, utc
+
+
+def weekly(site: Any, weeks: int) -> None:
+    """Live issues a week apart, scored against the embedded figures."""
+    for week in range(weeks):
+        moment = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
+        with site.context.database.writing() as connection:
+            claimed = run_store.claim(connection, "refit", f"week {week}", moment)
+        assert claimed is not None
+        start = str(moment.date())
+        models = {
+            name: random_paths(start, 28, 200, seed)
+            for seed, name in enumerate(("climatology", "seasonal_naive"), 10 * week)
+        }
+        publish(site.context.database, models, claimed.run_id, moment)
+    score(site.context)
+
+
+def test_nothing_scored_is_said_and_then_what_is(
+    site: Any, visit: Any, shoot: Callable[..., None]
+) -> None:
+    page = site.client.get("/record").get_data(as_text=True)
+    assert page.count("Nothing scored yet") == 2
+    weekly(site, 12)
+    desk = site.client.application.extensions["desk"]
+    record = track_record(desk, "people", 26)
+    page = visit("/record")
+    live = page.locator("section.record").first
+    weeks = record["weeks"]
+    held = sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in weeks)
+    assert f"{held} of {len(weeks)} weekly totals" in live.inner_text().replace("\xa0", " ")
+    assert live.locator("ol.worst li").count() == min(len(weeks), 5)
+    assert live.locator("svg.coverage").count() == len([r for r in record["rows"] if r["n"]])
+    assert "Nothing scored yet" in page.locator("section.record").nth(1).inner_text()
+    found = Axe().run(page, options={"resultTypes": ["violations"]})
+    assert found.violations_count == 0, found.generate_report()
+    shoot(page, "record-scored")
+    live.locator("ol.worst a").first.click()
+    assert "A past forecast" in page.locator(".notice.past").inner_text()
+    assert page.locator("table.days th", has_text="Came").count() == 2
+    shoot(page, "past")
+
+
+def test_the_window_is_chosen(site: Any, visit: Any) -> None:
+    page = visit("/record")
+    page.select_option("#window", "13")
+    page.click("form.pick button >> nth=0")
+    assert "window=13" in page.url
+    assert page.input_value("#window") == "13"
+
+
+def test_any_past_day_is_picked(visit: Any) -> None:
+    page = visit("/record")
+    page.goto(page.url.replace("/record", "/"))
+    page.fill("#on", "2025-12-26")
+    page.click("footer form button")
+    assert "on=2025-12-26" in page.url
+    assert "25 December 2025, 15:00" in page.locator(".notice.past").inner_text().replace(
+        "\xa0", " "
+    )

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.core import request_store
+from service.core.clock import utc_now
+from service.core.context import Context
+from service.data import weather_store
+from service.data.weather_store import Told
+from service.issues import issue_store, model_score_store
+from service.issues.model_score_store import Key
+from service.issues.refit import refit
+from service.scheduler.prune import prune
+from tests.service.support import NOW, utc
+
+
+@pytest.mark.parametrize(("days", "left"), [(1800, 2), (1900, 1)])
+def test_issues_go_after_their_days_and_the_newest_never(
+    filled: Context, monkeypatch: pytest.MonkeyPatch, days: int, left: int
+) -> None:
+    refit(filled)
+    refit(filled, force=True)
+    later = utc_now() + dt.timedelta(days=days)
+
+    def now(*arguments: Any) -> dt.datetime:
+        return later
+
+    monkeypatch.setattr("service.scheduler.prune.utc_now", now)
+    outcome = prune(filled)
+    assert outcome.detail["issues"] == 2 * (2 - left), "of both series"
+    with filled.database.reading() as connection:
+        found = issue_store.page(connection, "people", 10)
+        assert len(found) == left
+        assert issue_store.paths(connection, found[0], found[0].champion) is not None
+
+
+def test_what_only_issues_and_comparisons_need_goes_with_them(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comparisons ask for the 26 weeks before the newest origin that is scored, however old."""
+    refit(filled)
+    told = [utc(2025, 1, 1), utc(2025, 1, 2), utc(2025, 11, 1), utc(2025, 11, 2)]
+    keys = [
+        Key("people", "x", "spec", day, "h") for day in (dt.date(2020, 1, 6), dt.date(2025, 12, 1))
+    ]
+    with filled.database.writing() as connection:
+        for seen in told:
+            one = Told("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen, seen)
+            weather_store.put(connection, one)
+        model_score_store.keep(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
+        for _ in range(2):
+            asked = request_store.leave(connection, "refit", "a", NOW)
+            request_store.finish(connection, asked.request_id, "done", None, NOW)
+    later = utc_now() + dt.timedelta(days=3000)
+    monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
+    outcome = prune(filled)
+    counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests")}
+    assert counts == dict.fromkeys(counts, 1)
+    with filled.database.reading() as connection:
+        seen = [weather_store.newest(connection, "ensemble", moment) for moment in told]
+        assert model_score_store.kept(connection, keys).keys() == {keys[1]}
+    assert [one and one.seen_at for one in seen] == [None, *told[1:]]

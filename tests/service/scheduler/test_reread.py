@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.core import run_store
+from service.core.clock import utc_now
+from service.core.context import Context
+from service.scheduler.reread import pause, reread
+
+MINUTE = dt.timedelta(minutes=1)
+
+
+def readings(context: Context) -> int:
+    with context.database.reading() as connection:
+        return len(run_store.recent(connection, "ingest"))
+
+
+@pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (7, 180), (5000, 180)])
+def test_the_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
+    assert pause(failures) == minutes * MINUTE
+
+
+def test_a_source_that_does_not_answer_is_asked_ever_more_rarely(filled: Context) -> None:
+    down = {"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    context = Context(filled.settings.model_copy(update=down), filled.database)
+    before, began = readings(context), utc_now()
+    reread(context, began)
+    assert readings(context) == before + 1
+    for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
+        reread(context, began, utc_now() + minutes * MINUTE)
+        assert readings(context) == before + tries, minutes
+    later = utc_now() + MINUTE  # moments are whole seconds
+    reread(context, later, later)  # a new process does not wait
+    assert readings(context) == before + 4
+
+
+def test_nobody_is_asked_with_embedded_figures_alone(filled: Context) -> None:
+    before = readings(filled)
+    reread(filled, utc_now())
+    assert readings(filled) == before
