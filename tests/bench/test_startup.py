@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -12,7 +13,11 @@ from bench import startup
 def test_memory_and_work_of_what_a_program_starts_are_its_own() -> None:
     work = "import time\nheld = bytearray(100_000_000)\nwhile time.process_time() < 0.5: pass"
     script = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {work!r}])"
-    seconds, peak = startup.cost([sys.executable, "-c", script])
+    # From a small process: the system counts the memory of the one that starts another as its own.
+    words = f"[sys.executable, '-c', {script!r}]"
+    measure = f"import sys\nfrom bench.startup import cost\nprint(*cost({words}))"
+    said = subprocess.check_output([sys.executable, "-c", measure], cwd=startup.ROOT, text=True)
+    seconds, peak = map(float, said.split())
     assert seconds >= 0.5
     assert 95 < peak < 200
 
