@@ -91,7 +91,7 @@ def _problem(error: Exception) -> Problem:
     if isinstance(error, BadQuestion):
         return Problem(400, str(error), [{"name": error.name, "detail": str(error)}])
     if isinstance(error, NoAnswer):
-        status = _STATUS[type(error)]
+        status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
         return Problem(status, str(error), headers=again if status == 503 else None)
     if isinstance(error, Unavailable):
         _log.error("no answer from the %s", error)
