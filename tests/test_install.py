@@ -151,6 +151,7 @@ def quietly(project: Path, said: str, status: int = 1) -> subprocess.CompletedPr
         ("PermissionError: [Errno 13] Permission denied: '.venv'", "may not be written"),
         ("SSLError: certificate verify failed", "no certificate that pip trusts"),
         ("No module named 'ensurepip'", "the venv module is missing"),
+        ("because ensurepip is not\navailable.", "the venv module is missing"),
         ("(from versions: none)", "the package index was not reached, or lacks"),
         ("ERROR: something else", "ERROR: something else"),
         ("", "it ended with status 1"),
@@ -203,6 +204,22 @@ def test_without_a_python_the_only_line_says_so(tmp_path: Path, command: str) ->
     assert done.returncode != 0
     assert done.stdout == ""
     assert re.fullmatch(r"Python 3\.11, .* set PYTHON to its path\n", done.stderr)
+
+
+@pytest.mark.parametrize("left", ["made elsewhere", "half made"])
+def test_an_environment_that_is_not_whole_is_made_anew(project: Path, left: str) -> None:
+    made_at = project / ".venv/made-at"
+    if left == "made elsewhere":
+        made_at.write_text("/elsewhere\n")
+    stray = project / ".venv/stray"
+    stray.touch()
+    command = ["scripts/environment", ".venv"]
+    environment = os.environ | {"PYTHON": sys.executable}
+    subprocess.run(command, cwd=project, env=environment, check=True, timeout=PROCESS)
+    assert not stray.exists()
+    stray.touch()
+    again = subprocess.run(command, cwd=project, check=True, capture_output=True, timeout=PROCESS)
+    assert (again.stdout, stray.exists()) == (b"", True)
 
 
 def test_a_step_that_succeeds_shows_no_log(tmp_path: Path) -> None:
