@@ -151,6 +151,7 @@ def quietly(project: Path, said: str, status: int = 1) -> subprocess.CompletedPr
         ("PermissionError: [Errno 13] Permission denied: '.venv'", "may not be written"),
         ("SSLError: certificate verify failed", "no certificate that pip trusts"),
         ("No module named 'ensurepip'", "the venv module is missing"),
+        ("because ensurepip is not\navailable.", "the venv module is missing"),
         ("(from versions: none)", "the package index was not reached, or lacks"),
         ("ERROR: something else", "ERROR: something else"),
         ("", "it ended with status 1"),
@@ -160,6 +161,65 @@ def test_what_went_wrong_is_one_line_with_what_to_do(tmp_path: Path, said: str, 
     shutil.copytree(SCRIPTS, tmp_path / "scripts")
     assert says in one_line(quietly(tmp_path, said))
     assert said in (tmp_path / "var/logs/a-step.log").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("said", "full", "says"),
+    [
+        ("NewConnectionError", ".", "the package index was not reached"),
+        ("", ".", "no space left on the disk of {project};"),
+        ("", "/temporary", "no space left on the disk of /temporary;"),
+        ("No space left on device", "/temporary", "no space left on the disk of /temporary;"),
+    ],
+)
+def test_a_full_disk_is_the_cause_where_no_other_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, full: str, says: str
+) -> None:
+    project = tmp_path / "a project"
+    shutil.copytree(SCRIPTS, project / "scripts")
+    full = str(project) if full == "." else full
+    df = tmp_path / "bin/df"
+    df.parent.mkdir()
+    df.write_text(
+        f'#!/bin/sh\n[ "$2" = "{full}" ] && free=40000 || free=9000000\n'
+        'printf "Filesystem 1024-blocks Used Available\\ndisk 9 9 $free 9%% /\\n"\n'
+    )
+    df.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{df.parent}:{os.environ['PATH']}")
+    monkeypatch.setenv("TMPDIR", "/temporary")
+    assert says.format(project=project) in one_line(quietly(project, said))
+
+
+@pytest.mark.parametrize("command", ["prepare run", "tool package==1 command", "bench"])
+def test_without_a_python_the_only_line_says_so(tmp_path: Path, command: str) -> None:
+    shutil.copytree(SCRIPTS, tmp_path / "scripts")
+    name, *arguments = command.split()
+    done = subprocess.run(
+        [tmp_path / "scripts" / name, *arguments],
+        env=os.environ | {"PYTHON": "no-such-python"},
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert re.fullmatch(r"Python 3\.11, .* set PYTHON to its path\n", done.stderr)
+
+
+@pytest.mark.parametrize("left", ["made elsewhere", "half made"])
+def test_an_environment_that_is_not_whole_is_made_anew(project: Path, left: str) -> None:
+    made_at = project / ".venv/made-at"
+    if left == "made elsewhere":
+        made_at.write_text("/elsewhere\n")
+    stray = project / ".venv/stray"
+    stray.touch()
+    command = ["scripts/environment", ".venv"]
+    environment = os.environ | {"PYTHON": sys.executable}
+    subprocess.run(command, cwd=project, env=environment, check=True, timeout=PROCESS)
+    assert not stray.exists()
+    stray.touch()
+    again = subprocess.run(command, cwd=project, check=True, capture_output=True, timeout=PROCESS)
+    assert (again.stdout, stray.exists()) == (b"", True)
 
 
 def test_a_step_that_succeeds_shows_no_log(tmp_path: Path) -> None:

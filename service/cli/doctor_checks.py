@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import unquote
 
 from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
@@ -115,7 +116,7 @@ def space(check: str, free: int) -> Finding:
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
-    _, _, path = settings.database.partition("sqlite:///")
+    path = unquote(settings.database.partition("sqlite:///")[2])
     if path and not Path(path).exists():  # to open it would make it
         remedy = "`crossings run` makes and fills it"
         yield Finding("database", FAIL, f"{path} is not there", remedy)

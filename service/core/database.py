@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -342,5 +341,6 @@ def _upgrade(connection: sa.Connection, revision: str) -> None:
 
 def _alembic() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # The name of the package and no path: a configuration reads a "%" as the start of a variable.
+    config.set_main_option("script_location", "service.core:migrations")
     return config

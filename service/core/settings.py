@@ -212,7 +212,12 @@ class Settings(WebSettings):
     @property
     def database(self) -> str:
         """Database URL, the default filled in."""
-        return self.database_url or f"sqlite:///{self.var_dir / 'crossings.sqlite'}"
+        if self.database_url:
+            return self.database_url
+        from sqlalchemy import URL  # here, for `--help` loads no library
+
+        # Not by hand: newer versions read a "%" in a URL as an escape.
+        return str(URL.create("sqlite", database=str(self.var_dir / "crossings.sqlite")))
 
     @property
     def fitted_folder(self) -> Path:

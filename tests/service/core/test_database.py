@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -15,6 +18,7 @@ from service.core import database as module
 from service.core.database import Database, DatabaseError, Unavailable, connect
 from service.core.tables import metadata, runs
 from tests.service.support import NOW
+from tests.support.waiting import PROCESS
 
 
 def claim(connection: sa.Connection, period: str) -> None:
@@ -96,6 +100,26 @@ def test_many_may_migrate_a_fresh_database_at_once(database_url: str) -> None:
 def test_the_migrations_make_exactly_the_tables(database: Database) -> None:
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_code_and_database_may_lie_at_any_path(tmp_path: Path) -> None:
+    folder = tmp_path / "a path with 100% space"
+    shutil.copytree(Path(module.__file__).parents[1], folder / "service")
+    program = (
+        "from pathlib import Path\n"
+        "from service.core import database as module\n"
+        "from service.core.settings import Settings\n"
+        "settings = Settings(var_dir=Path('20%31 %s'))\n"
+        "module.connect(settings.database).migrate()\n"
+        "print(module.__file__)"
+    )
+    command_line = [sys.executable, "-c", program]
+    done = subprocess.run(
+        command_line, cwd=folder, capture_output=True, text=True, timeout=PROCESS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()).is_relative_to(folder)
+    assert (folder / "20%31 %s/crossings.sqlite").exists()
 
 
 def test_every_migration_goes_down_and_up_again(database: Database) -> None:
