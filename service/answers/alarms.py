@@ -168,12 +168,14 @@ def _moments(record: _Record) -> list[Alarm]:
         numbers = {key: round(value, 4) for key, value in vars(told).items()}
         if name == "pit_mean":
             side = "lower" if told.mean < 0.5 else "higher"
-            what = f"came out {side} in the forecasts than chance allows: mean PIT {told.mean:.2f}"
-            what += ", expected 0.50"
+            what = f"were {side} than forecast, more than chance allows: "
+            what += f"mean PIT {told.mean:.2f}, expected 0.50"
         else:
             side = "narrow" if told.spread > 1 else "wide"
-            what = f"show bands that are too {side}: the PIT varies {told.spread:.2f} times as "
-            what += "much as it should"
+            what = (
+                f"show that the ranges are too {side}: the PIT varies {told.spread:.2f} times as "
+            )
+            what += "much as expected"
         detail = (
             f"{record.series_id}: the {told.n_days} days of the last {WEEKS} weeks {what} "
             f"(p = {_p(getattr(told, p_of))})"
@@ -200,8 +202,8 @@ def _coverage(record: _Record) -> list[Alarm]:
     for each, p in chances.items():
         numbers |= {f"held_{each}": _hits(pits, each), f"p_{each}": round(p, 5)}
     detail = (
-        f"{record.series_id}: the {level} % band held {hits} of {len(pits)} weekly totals of the "
-        f"last {WEEKS} weeks, where {level * len(pits) / 100:.0f} were to be expected "
+        f"{record.series_id}: {hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were "
+        f"within the {level}% range; {level * len(pits) / 100:.0f} were expected "
         f"(p = {_p(chances[level])})"
     )
     return [Alarm("weekly_coverage", record.series_id, detail, since, numbers)]
@@ -252,8 +254,8 @@ def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
         return []
     side = "above" if came > hi else "below"
     detail = (
-        f"{series_id}: {came:,} came from {first} to {sunday}, {side} the {LEVEL} % band of "
-        f"{lo:,} to {hi:,} that was issued before"
+        f"{series_id}: {came:,} arrived from {first} to {sunday}, {side} the {LEVEL}% range "
+        f"of the forecast, {lo:,} to {hi:,}"
     )
     numbers = {
         "from": first.isoformat(),

@@ -135,4 +135,4 @@ def _sentence(answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
 def _beside(row: dict[str, Any]) -> str:
     if row["difference"] == 0:
         return "as many as"
-    return f"{abs(row['per_cent']):.1f} % {'more' if row['difference'] > 0 else 'fewer'} than"
+    return f"{abs(row['per_cent']):.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"

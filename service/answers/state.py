@@ -102,7 +102,7 @@ def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -
         *_fallen(issue),
         *_weather(facts, now, settings),
         *(
-            Reason(f"{job}_failed", f"the last {job} failed: {run.reason}")
+            Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
             for job in _NEEDED
             if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
         ),
@@ -124,7 +124,7 @@ def _old(issue: Issue, newest: Issue, now: dt.datetime, settings: Settings) -> l
     is_said = issue.data_through == newest.data_through and _late_source(newest, now, settings)
     if age <= settings.stale_after_days or is_said:
         return []
-    detail = f"the newest figure is of {issue.data_through}, {age} days ago"
+    detail = f"the latest figures are for {issue.data_through}, {age} days ago"
     return [Reason("figures_old", detail)]
 
 
@@ -133,14 +133,16 @@ def _late(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
     source = _late_source(newest, now, settings)
     if source:
         age = (uk_day(now) - newest.data_through).days
-        detail = f"{source} is late: the newest figure is of {newest.data_through}, {age} days ago"
+        detail = (
+            f"{source} figures are late: the latest are for {newest.data_through}, {age} days ago"
+        )
         found.append(Reason("source_late", detail))
     limit = issue_limit(settings)
     if now - newest.issued_at > limit:
         hours = f"{limit.total_seconds() / 3600:g}"
         detail = (
-            f"no forecast was issued for {hours} hours, the last at {instant(newest.issued_at)}: "
-            "the scheduler may be down"
+            f"no forecast has been published for {hours} hours, since {instant(newest.issued_at)}: "
+            "the scheduler may not be running"
         )
         found.append(Reason("scheduler_down", detail))
     return found
@@ -155,8 +157,8 @@ def _late_source(newest: Issue, now: dt.datetime, settings: Settings) -> str | N
 def _fallen(issue: Issue) -> list[Reason]:
     if issue.champion == issue.wanted:
         return []
-    why = issue.failures.get(issue.wanted, "no reason was kept")
-    detail = f"{issue.wanted} could not be fitted ({why}); {issue.champion} is served"
+    why = issue.failures.get(issue.wanted, "no reason was recorded")
+    detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
     return [Reason("champion_failed", detail)]
 
 
@@ -165,12 +167,12 @@ def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]
     if settings.weather == "off":
         return []
     if new_at is None:
-        return [Reason("weather_missing", "no weather could be read yet")]
+        return [Reason("weather_missing", "no weather forecast has been read yet")]
     if now - new_at > dt.timedelta(hours=STALE_HOURS):
         since = f"{instant(new_at)}, over {STALE_HOURS} hours ago"
-        detail = f"what is known of the weather to come was last new at {since}"
+        detail = f"the latest weather forecast was read at {since}"
         return [Reason("weather_old", detail)]
     if facts.weather_unused:
-        detail = f"the newest forecast was made without the weather: {facts.weather_unused}"
+        detail = f"the latest forecast does not use the weather: {facts.weather_unused}"
         return [Reason("weather_missing", detail)]
     return []

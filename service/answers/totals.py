@@ -127,7 +127,7 @@ def _row(
         "note": None,
     }
     if last > as_date(paths.end):
-        row["note"] = f"ends after the last simulated day, {paths.end}"
+        row["note"] = f"ends after the last day of the forecast, {paths.end}"
     if first < as_date(known.start):
         row |= {"note": f"begins before the first figure, {known.start}", "known": None}
     if row["note"]:

@@ -24,7 +24,7 @@ from markupsafe import Markup
 from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
-from service.answers.wording import FILTERS, NO_BREAK, week_name
+from service.answers.wording import FILTERS, NO_BREAK, approximate_headline, week_name
 from service.core import addresses
 from service.core.settings import Settings
 from service.mail import chart
@@ -36,7 +36,7 @@ _DAYS = 7
 # Without this a header of more than 78 characters, such as the address that unsubscribes, would
 # be written as encoded words, which mail programs ignore.
 _POLICY = SMTP.clone(max_line_length=998)
-_LISTED = {"fresh": "", "stale": "[Stale figures] ", "degraded": "[Degraded] "}
+_LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class Reader:
 
 def subject(content: Mapping[str, Any]) -> str:
     """The week, the headline and any degraded state; ASCII, so that it is written as it reads."""
-    said = content["headline"]
-    span, _, _ = said["sentence"].partition(":")
+    headline = content["headline"]
+    span, _, _ = headline["sentence"].partition(":")
+    median, lo80, hi80 = approximate_headline(headline)
     return (
-        f"{_LISTED[content['status']]}{content['week']}: about {said['median']:,} "
+        f"{_LISTED[content['status']]}{content['week']}: about {median} "
         f"{content['unit']}, {span[0].lower()}{span[1:]} "
-        f"(8 weeks in 10: {said['lo80']:,} to {said['hi80']:,})"
+        f"(80% chance of between {lo80} and {hi80})"
     )
 
 
@@ -179,7 +180,7 @@ def confirmation(
     settings: Settings, address: str, threshold: int, token: str, now: dt.datetime
 ) -> EmailMessage:
     """The mail that asks whether the one who asked for the list was the reader of `address`."""
-    message = _begin(settings, address, "Please confirm: the weekly crossings forecast", now)
+    message = _begin(settings, address, "Confirm your weekly crossings forecast", now)
     digest = hashlib.sha256(token.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
     link = f"{settings.address}/subscribe/confirm/{token}"

@@ -65,11 +65,11 @@ def _judge(error: Exception) -> tuple[int, str]:
         return 503, str(error)
     if isinstance(error, Unavailable):
         _log.error("no page from the %s", error)
-        return 503, "the database does not answer"
+        return 503, "the database is not available"
     if isinstance(error, HTTPException):
         return error.code or 500, error.description or ""
     status = getattr(error, "status", None)  # a problem that the application found on the way
     if isinstance(status, int):
         return status, str(error)
     _log.exception("unexpected error at %s", request.path, exc_info=error)
-    return 500, "an unexpected error, which has been logged"
+    return 500, "an unexpected error; it has been logged"

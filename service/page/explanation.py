@@ -14,9 +14,9 @@ from service.page.page_params import Asked
 _NAMES = CAUSE_NAMES | {
     "season": "time of year",
     "recent_level": "level of recent weeks",
-    "yesterday": "the last days",
+    "yesterday": "last few days",
     "day_of_week": "day of the week",
-    "other": "what these do not tell",
+    "other": "other factors",
 }
 
 

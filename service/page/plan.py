@@ -36,18 +36,18 @@ def answer_plan(view: IssueView, asked: dict[str, int]) -> dict[str, Any]:
         ),
         "quiet_chart": count_bars(
             [row["p_quiet_days"] for row in calm["rows"]],
-            f"Chance of so many days without arrivals in {horizon} days",
+            f"Chance of each number of days with no arrivals in {horizon} days",
         ),
         "run_chart": count_bars(
             [row["p_longest_run"] for row in calm["rows"]],
-            f"Chance that the longest run of quiet days in {horizon} days is so long",
+            f"Chance of each length of the longest quiet spell in {horizon} days",
         ),
         "places_chart": places
         and fan_chart(
             [],
             places["rows"],
             f"People present on each of {horizon} days, and the "
-            f"{places['places_peak']:,} places that suffice",
+            f"{places['places_peak']:,} places needed",
             line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
         ),
     }

@@ -14,23 +14,23 @@ from service.page.record_charts import coverage_chart, weeks_chart
 
 WINDOWS = (13, 26, 52, 104)
 _KINDS = {
-    "live": "Forecasts as published",
-    "hindcast": "Hindcast: the past replayed",
+    "live": "Published forecasts",
+    "hindcast": "Hindcasts",
 }
 _ALARMS = {
     "pit_mean": "Days too low or too high",
-    "pit_spread": "Daily bands too narrow or too wide",
-    "weekly_coverage": "Weekly bands that held too rarely or too often",
-    "week_beyond_band": "A week beyond its band",
+    "pit_spread": "Daily ranges too narrow or too wide",
+    "weekly_coverage": "Weekly ranges right too rarely or too often",
+    "week_beyond_band": "A week outside its range",
 }
 _MEASURES = {
     "day_1": "Day 1",
     "day_7": "Day 7",
     "day_14": "Day 14",
     "day_28": "Day 28",
-    "total_7": "Sum of days 1 to 7",
-    "total_14": "Sum of days 1 to 14",
-    "total_28": "Sum of days 1 to 28",
+    "total_7": "Total of days 1 to 7",
+    "total_14": "Total of days 1 to 14",
+    "total_28": "Total of days 1 to 28",
 }
 
 
@@ -71,5 +71,5 @@ def _drawn(record: dict[str, Any]) -> dict[str, Any]:
             (row, coverage_chart(row, _MEASURES.get(row["measure"], row["measure"])))
             for row in judged
         ],
-        "pit_chart": sum(pit) and share_bars(pit, "Where what came fell within what was forecast"),
+        "pit_chart": sum(pit) and share_bars(pit, "Where outcomes fell within their forecasts"),
     }
