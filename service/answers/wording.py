@@ -59,10 +59,9 @@ def signed(number: float) -> str:
 
 def approximate(number: float, lo: float, hi: float) -> str:
     """A count rounded to 1, 2 or 5 times a power of ten, a twentieth of the range or less."""
-    width = hi - lo
     steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
-    step = max((step for step in steps if 20 * step <= width), default=1)
-    return f"{step * round(number / step):,}"
+    step = max((step for step in steps if 20 * step <= hi - lo), default=1)
+    return f"{step * int(number / step + 0.5):,}"
 
 
 def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
