@@ -10,7 +10,7 @@ from typing import Any
 from service.answers.errors import NotPossible
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.state import AGED
+from service.answers.state import OLD_FIGURES_REASONS
 from service.answers.totals import periods
 from service.answers.wording import approximate_headline, per_cent
 from service.core.clock import in_words
@@ -35,8 +35,8 @@ def headline(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     NotPossible
         If the issue does not reach the end of the week.
     """
-    ahead, unit = view.ahead, view.known.unit
-    (week,) = periods(view.known, ahead, ["next_7_days"], [80])
+    ahead, unit = view.ahead, view.observed.unit
+    (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
     if week["note"]:
         raise NotPossible(
             f"issue {view.issue.issue_id} ends on {view.paths.end}, before the end of the week to "
@@ -68,7 +68,7 @@ def headline(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
 
 
 def _caution(view: IssueView) -> str:
-    old = any(reason.name in AGED for reason in view.state.reasons)
+    old = any(reason.name in OLD_FIGURES_REASONS for reason in view.state.reasons)
     if view.is_past or not old:
         return ""
     since = in_words(view.issue.data_through)

@@ -50,7 +50,7 @@ def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> lis
     then = previous.content
     if then["issue_id"] == view.issue.issue_id:
         return ["There has been no new forecast since the last email."]
-    unit = view.known.unit
+    unit = view.observed.unit
     before = dt.date.fromisoformat(then["data_through"])
     days = (view.issue.data_through - before).days
     plural = "day" if days == 1 else "days"
@@ -58,16 +58,16 @@ def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> lis
     if then["model"] != view.entry.title:
         sentences.append(f"The forecast now uses another model: {view.entry.title}.")
     try:
-        found = compared.changes(desk, view, then["issue_id"])
+        comparison = compared.changes(desk, view, then["issue_id"])
     except NoAnswer:
         return [
             *sentences,
             "The previous forecast of the same days is not available to compare with.",
         ]
-    for total in found["totals"][:1]:
+    for total in comparison["totals"][:1]:
         causes = ", ".join(
             f"{compared.CAUSE_NAMES.get(cause, cause)} {signed(total[cause])}"
-            for cause in found["causes"]
+            for cause in comparison["causes"]
         )
         sentences.append(
             f"For the same {total['days']} days, the mean forecast changed from "
@@ -87,12 +87,12 @@ def track_record(desk: IssueLoader) -> str:
 
 
 def _record(desk: IssueLoader, kind: str, name: str) -> str | None:
-    found = record.track_record(desk, PEOPLE, _RECORD_WEEKS, kind=kind)
-    week = next(row for row in found["rows"] if row["measure"] == "total_7")
+    scores = record.track_record(desk, PEOPLE, _RECORD_WEEKS, kind=kind)
+    week = next(row for row in scores["rows"] if row["measure"] == "total_7")
     if not week["n"] or week["coverage80"] is None:
         return None
     text = (
-        f"{name}, {found['window_weeks']} weeks to {long_day(found['to'])}: the "
+        f"{name}, {scores['window_weeks']} weeks to {long_day(scores['to'])}: the "
         f"80% range of a week was right {_share(week['coverage80'])} of the time (95% confidence "
         f"interval {_share(week['coverage80_lo'])} to {_share(week['coverage80_hi'])})"
     )

@@ -78,15 +78,15 @@ class MailRenderer:
 
     @cached_property
     def _pictures(self) -> list[Any]:  # which the stubs do not let a message attach
-        made = []
+        parts = []
         for name, png in (("light", self.charts.light), ("dark", self.charts.dark)):
             part = MIMEPart(_POLICY)
             part.set_content(
                 png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
                 filename=f"chart-{name}.png",
             )  # fmt: skip
-            made.append(part)
-        return made
+            parts.append(part)
+        return parts
 
     @cached_property
     def _table(self) -> Any:
@@ -103,13 +103,18 @@ class MailRenderer:
         cids = {name: self.cid(name) for name in ("light", "dark")}
         alt = chart.alt_text(self.edition.content)
         text = _rendered(
-            "digest.html", self._said(reader), css=_css(), cids=cids, alt=alt, subject=self.subject
+            "digest.html",
+            self._context(reader),
+            css=_css(),
+            cids=cids,
+            alt=alt,
+            subject=self.subject,
         )
         return _inliner().inline(text)
 
     def text(self, reader: Reader) -> str:
         """The mail as text, with all of the numbers."""
-        return _rendered("digest.txt", self._said(reader)).strip("\n") + "\n"
+        return _rendered("digest.txt", self._context(reader)).strip("\n") + "\n"
 
     def message(self, reader: Reader) -> EmailMessage:
         """The mail itself.
@@ -137,7 +142,7 @@ class MailRenderer:
         message.attach(self._table)
         return message
 
-    def _said(self, reader: Reader) -> dict[str, Any]:
+    def _context(self, reader: Reader) -> dict[str, Any]:
         content = self.edition.content
         return {
             "e": content,

@@ -93,13 +93,13 @@ def ask() -> Response:
 def show_confirmation(token: str) -> Response:
     """Show the button that confirms; opening the page alone changes nothing."""
     with _desk().context.database.reading() as connection:
-        found = store.opt_in_of(connection, token)
-    if found is None or found.expires_at <= _desk().clock():
-        return _no_confirmation(found is not None)
+        opt_in = store.opt_in_of(connection, token)
+    if opt_in is None or opt_in.expires_at <= _desk().clock():
+        return _no_confirmation(opt_in is not None)
     return _say(
         200,
         "Confirm your subscription",
-        f"You will get one email a week, with the chances of more than {found.threshold:,} people "
+        f"You will get one email a week, with the chances of more than {opt_in.threshold:,} people "
         "arriving. Every email has an unsubscribe link.",
         button="Confirm",
     )
@@ -110,10 +110,10 @@ def confirm(token: str) -> Response:
     """Put the address of a request on the list, once."""
     now = _desk().clock()
     with _desk().context.database.writing() as connection:
-        found = store.opt_in_of(connection, token)
-        done = found is not None and store.confirm(connection, found, now)
+        opt_in = store.opt_in_of(connection, token)
+        done = opt_in is not None and store.confirm(connection, opt_in, now)
     if not done:
-        return _no_confirmation(found is not None)
+        return _no_confirmation(opt_in is not None)
     day = _DAYS[_settings().digest_day]
     return _say(200, "You are subscribed", f"You will get the next weekly email on {day}.")
 
@@ -122,9 +122,9 @@ def confirm(token: str) -> Response:
 def show_leaving(token: str) -> Response:
     """Show the button that unsubscribes; opening the page alone changes nothing."""
     with _desk().context.database.reading() as connection:
-        found = store.find(connection, token=token)
+        subscriber = store.find(connection, token=token)
         gone = store.left(connection, token)
-    if found is None:
+    if subscriber is None:
         return _left() if gone else _no_subscriber()
     return _say(
         200,
@@ -138,10 +138,10 @@ def show_leaving(token: str) -> Response:
 def leave(token: str) -> Response:
     """Delete the subscriber of a token; however often it is asked."""
     with _desk().context.database.writing() as connection:
-        found = store.find(connection, token=token)
-        if found is not None:
-            store.remove(connection, found, _desk().clock())
-        gone = found is not None or store.left(connection, token)
+        subscriber = store.find(connection, token=token)
+        if subscriber is not None:
+            store.remove(connection, subscriber, _desk().clock())
+        gone = subscriber is not None or store.left(connection, token)
     return _left() if gone else _no_subscriber()
 
 

@@ -27,13 +27,13 @@ def register(blueprint: Blueprint) -> None:
 
 def _wrong(error: Exception) -> Response:
     status, detail = _judge(error)
-    said = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    details = {"title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     waiting = isinstance(error, NotReady)
     if waiting or request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
         template = "waiting.html" if waiting else "wrong.html"
-        answer = make_response(render_template(template, **said), status)
+        answer = make_response(render_template(template, **details), status)
     else:
-        problem = {"type": "about:blank"} | said | {"instance": request.path, **_fields(error)}
+        problem = {"type": "about:blank"} | details | {"instance": request.path, **_fields(error)}
         answer = Response(json.dumps(problem), status, content_type=_PROBLEM)
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "no-store"
@@ -50,8 +50,8 @@ def _fields(error: Exception) -> dict[str, Any]:
     """The parameters at fault, where they are known."""
     if isinstance(error, BadQuestion):
         return {"errors": [{"name": error.name, "detail": str(error)}]}
-    found = getattr(error, "errors", None)
-    return {"errors": found} if found else {}
+    errors = getattr(error, "errors", None)
+    return {"errors": errors} if errors else {}
 
 
 def _judge(error: Exception) -> tuple[int, str]:

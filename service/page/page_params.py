@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FIELDS", "Asked", "Field", "Plan", "asked"]
+__all__ = ["FIELDS", "PageParams", "Field", "Plan", "read_page_params"]
 
 import datetime as dt
 import re
@@ -23,7 +23,7 @@ _WHOLE = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageParams:
     """A series and an issue of it.
 
     Attributes
@@ -52,7 +52,7 @@ class Asked:
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
 
-def asked(desk: IssueLoader, args: Mapping[str, str]) -> Asked:
+def read_page_params(desk: IssueLoader, args: Mapping[str, str]) -> PageParams:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
     series_id = args.get("series") or SERIES[0]
     desk.check_series(series_id)
@@ -62,7 +62,7 @@ def asked(desk: IssueLoader, args: Mapping[str, str]) -> Asked:
         issue_id = of_day(desk, series_id, _day(on))
     elif issue_id != "latest" and desk.view(series_id).issue.issue_id == issue_id:
         issue_id = "latest"
-    return Asked(desk, series_id, issue_id)
+    return PageParams(desk, series_id, issue_id)
 
 
 def _day(text: str) -> dt.date:

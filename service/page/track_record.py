@@ -9,7 +9,7 @@ from typing import Any
 from service.answers.errors import BadQuestion
 from service.answers.track_record import track_record
 from service.page.bar_chart import share_bars
-from service.page.page_params import Asked
+from service.page.page_params import PageParams
 from service.page.record_charts import coverage_chart, weeks_chart
 
 WINDOWS = (13, 26, 52, 104)
@@ -34,7 +34,7 @@ _MEASURES = {
 }
 
 
-def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
+def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
     """Everything that the page Track record shows of the last `window` weeks.
 
     Raises
@@ -44,7 +44,9 @@ def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
     """
     if window not in map(str, WINDOWS):
         raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
-    records = [track_record(asked.desk, asked.series_id, int(window), kind=kind) for kind in _KINDS]
+    records = [
+        track_record(params.desk, params.series_id, int(window), kind=kind) for kind in _KINDS
+    ]
     return {
         "window": int(window),
         "windows": WINDOWS,

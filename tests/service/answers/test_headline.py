@@ -27,7 +27,7 @@ def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
     today = first.item()
     whole = {"state": State("fresh", ()), "today": today, "first": today, "is_past": False} | state
     paths = Paths(first, np.asarray(values))
-    return IssueView(issue=issue, entry=entry, paths=paths, known=known, moment=NOW, **whole)
+    return IssueView(issue=issue, entry=entry, paths=paths, observed=known, moment=NOW, **whole)
 
 
 @pytest.fixture

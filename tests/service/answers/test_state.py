@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.state import ABOUT_NOW, Facts, State, state_of
+from service.answers.state import CURRENT_STATE_REASONS, Facts, State, state_of
 from service.api import key_store
 from service.app import create_app
 from service.core import run_store
@@ -157,7 +157,7 @@ def test_a_job_that_did_not_fail_is_not(outcome: str) -> None:
 def test_a_champion_that_fell_is_said() -> None:
     state = judged(issue("hurdle", "pool", pool="no member stands"))
     assert state.status == "degraded"
-    assert state.said()["reasons"] == [
+    assert state.to_dict()["reasons"] == [
         {
             "name": "champion_failed",
             "detail": "pool could not be fitted (no member stands), so hurdle is used",
@@ -187,7 +187,7 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
         *("source_late", "scheduler_down", "champion_failed", "weather_missing"),
         *("ingest_failed", "refit_failed", "database_read_only"),
     ]
-    assert set(names(state)) - ABOUT_NOW == {"champion_failed"}
+    assert set(names(state)) - CURRENT_STATE_REASONS == {"champion_failed"}
 
 
 def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
