@@ -172,8 +172,8 @@ def _moments(record: _Record) -> list[Alarm]:
             what += f"mean PIT {moments.mean:.2f}, expected 0.50"
         else:
             side = "narrow" if moments.spread > 1 else "wide"
-            what = f"show that the ranges are too {side}: the PIT varies {moments.spread:.2f} times as "
-            what += "much as expected"
+            what = f"show that the ranges are too {side}: "
+            what += f"the PIT varies {moments.spread:.2f} times as much as expected"
         detail = (
             f"{record.series_id}: the {moments.n_days} days of the last {WEEKS} weeks {what} "
             f"(p = {_p(getattr(moments, p_of))})"
