@@ -64,7 +64,7 @@ class Alarm:
     since: dt.date
     numbers: dict[str, Any]
 
-    def said(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The alarm as every face says it."""
         return asdict(self) | {"since": self.since.isoformat()}
 
@@ -91,11 +91,11 @@ class _Record:
 
     def days(self, end: dt.date) -> list[list[float]]:
         """PIT of the window's days, issue by issue."""
-        first, found = end - _WINDOW, []
+        first, windows = end - _WINDOW, []
         for origin, pits in self._days:
             if origin < end and origin + len(pits) * _DAY > first:
-                found.append(pits[max((first - origin).days, 0) : (end - origin).days])
-        return found
+                windows.append(pits[max((first - origin).days, 0) : (end - origin).days])
+        return windows
 
     def weeks(self, end: dt.date) -> list[float]:
         """PIT of the window's 7-day totals; they do not overlap."""
@@ -128,7 +128,7 @@ def alarms(desk: IssueLoader) -> list[dict[str, Any]]:
 
     None while nothing is published; those on the record need some weeks of scored live issues.
     """
-    return [alarm.said() for alarm in _late(desk)] + record_alarms(desk)
+    return [alarm.to_dict() for alarm in _late(desk)] + record_alarms(desk)
 
 
 def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, Any]]:
@@ -137,12 +137,12 @@ def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, 
         scored = run_store.latest(connection, "score", "done")
     today = uk_day(desk.clock())
     monday = today - today.weekday() * _DAY
-    found: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = []
     for series_id in SERIES if only is None else [only]:
         key = ("alarms", series_id, scored and scored.run_id, monday, desk.figures_version())
-        made = desk.once(key, partial(_of_series, desk, series_id, monday))
-        found += [alarm.said() for alarm in made]
-    return found
+        raised = desk.once(key, partial(_of_series, desk, series_id, monday))
+        rows += [alarm.to_dict() for alarm in raised]
+    return rows
 
 
 def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
@@ -159,27 +159,27 @@ def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
 
 def _moments(record: _Record) -> list[Alarm]:
     """Whether the days' PIT is off its centre, or of the wrong width."""
-    found = []
+    raised = []
     for name, p_of in (("pit_mean", "p_mean"), ("pit_spread", "p_spread")):
         since = _since(record, partial(_p_of_days, record, p_of))
         if since is None:
             continue
-        told = pit_moments(record.days(record.last))
-        numbers = {key: round(value, 4) for key, value in vars(told).items()}
+        moments = pit_moments(record.days(record.last))
+        numbers = {key: round(value, 4) for key, value in vars(moments).items()}
         if name == "pit_mean":
-            side = "lower" if told.mean < 0.5 else "higher"
-            what = f"came out {side} in the forecasts than chance allows: mean PIT {told.mean:.2f}"
-            what += ", expected 0.50"
+            side = "lower" if moments.mean < 0.5 else "higher"
+            what = f"were {side} than forecast, more than chance allows: "
+            what += f"mean PIT {moments.mean:.2f}, expected 0.50"
         else:
-            side = "narrow" if told.spread > 1 else "wide"
-            what = f"show bands that are too {side}: the PIT varies {told.spread:.2f} times as "
-            what += "much as it should"
+            side = "narrow" if moments.spread > 1 else "wide"
+            what = f"show that the ranges are too {side}: "
+            what += f"the PIT varies {moments.spread:.2f} times as much as expected"
         detail = (
-            f"{record.series_id}: the {told.n_days} days of the last {WEEKS} weeks {what} "
-            f"(p = {_p(getattr(told, p_of))})"
+            f"{record.series_id}: the {moments.n_days} days of the last {WEEKS} weeks {what} "
+            f"(p = {_p(getattr(moments, p_of))})"
         )
-        found.append(Alarm(name, record.series_id, detail, since, numbers))
-    return found
+        raised.append(Alarm(name, record.series_id, detail, since, numbers))
+    return raised
 
 
 def _p_of_days(record: _Record, name: str, end: dt.date) -> float:
@@ -200,8 +200,8 @@ def _coverage(record: _Record) -> list[Alarm]:
     for each, p in chances.items():
         numbers |= {f"held_{each}": _hits(pits, each), f"p_{each}": round(p, 5)}
     detail = (
-        f"{record.series_id}: the {level} % band held {hits} of {len(pits)} weekly totals of the "
-        f"last {WEEKS} weeks, where {level * len(pits) / 100:.0f} were to be expected "
+        f"{record.series_id}: {hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were "
+        f"within the {level}% range; {level * len(pits) / 100:.0f} were expected "
         f"(p = {_p(chances[level])})"
     )
     return [Alarm("weekly_coverage", record.series_id, detail, since, numbers)]
@@ -242,8 +242,8 @@ def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
     ahead = (sunday - view.issue.origin).days
     if not 7 <= ahead <= view.paths.horizon:
         return []
-    drawn = view.paths.total(first, sunday)
-    band = summary(drawn, [LEVEL])
+    totals = view.paths.total(first, sunday)
+    band = summary(totals, [LEVEL])
     bounds = {name: band[name].item() for name in bound_names([LEVEL])}
     lo, hi = bounds.values()
     at = figures.index(sunday)
@@ -252,8 +252,8 @@ def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
         return []
     side = "above" if came > hi else "below"
     detail = (
-        f"{series_id}: {came:,} came from {first} to {sunday}, {side} the {LEVEL} % band of "
-        f"{lo:,} to {hi:,} that was issued before"
+        f"{series_id}: {came:,} arrived from {first} to {sunday}, {side} the {LEVEL}% range "
+        f"of the forecast, {lo:,} to {hi:,}"
     )
     numbers = {
         "from": first.isoformat(),
@@ -272,9 +272,9 @@ def _late(desk: IssueLoader) -> list[Alarm]:
         newest = issue_store.latest(connection, SERIES[0])
     if newest is None:
         return []
-    said = {r.name: r.detail for r in state_of(newest, Facts(), now, settings).reasons}
-    found = []
-    if "source_late" in said:
+    details = {r.name: r.detail for r in state_of(newest, Facts(), now, settings).reasons}
+    raised = []
+    if "source_late" in details:
         since = newest.data_through + (settings.stale_after_days + 1) * _DAY
         days = (uk_day(now) - newest.data_through).days
         numbers: dict[str, Any] = {
@@ -282,8 +282,8 @@ def _late(desk: IssueLoader) -> list[Alarm]:
             "days": days,
             "limit_days": settings.stale_after_days,
         }
-        found.append(Alarm("figures_late", None, said["source_late"], since, numbers))
-    if "scheduler_down" in said:
+        raised.append(Alarm("figures_late", None, details["source_late"], since, numbers))
+    if "scheduler_down" in details:
         limit = issue_limit(settings)
         numbers = {
             "issued_at": instant(newest.issued_at),
@@ -291,8 +291,8 @@ def _late(desk: IssueLoader) -> list[Alarm]:
             "limit_hours": limit.total_seconds() / 3600,
         }
         since = uk_day(newest.issued_at + limit)
-        found.append(Alarm("issues_late", None, said["scheduler_down"], since, numbers))
-    return found
+        raised.append(Alarm("issues_late", None, details["scheduler_down"], since, numbers))
+    return raised
 
 
 def _p(value: float) -> str:

@@ -54,8 +54,8 @@ def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> di
 def briefing_of(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """The same of the figures that an issue was made of, whatever was said of them since."""
     issue = view.issue
-    beside = {name: desk.known_beside(issue, name) for name in _others(issue.series_id)}
-    return _brief(view.known, beside, issue.as_of, desk.today())
+    beside = {name: desk.observed_beside(issue, name) for name in _others(issue.series_id)}
+    return _brief(view.observed, beside, issue.as_of, desk.today())
 
 
 def _others(series_id: str) -> list[str]:
@@ -135,4 +135,4 @@ def _sentence(answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
 def _beside(row: dict[str, Any]) -> str:
     if row["difference"] == 0:
         return "as many as"
-    return f"{abs(row['per_cent']):.1f} % {'more' if row['difference'] > 0 else 'fewer'} than"
+    return f"{abs(row['per_cent']):.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"

@@ -18,7 +18,7 @@ from service.core.clock import day_columns
 
 
 def capacity(
-    known: DailySeries,
+    observed: DailySeries,
     ahead: Ahead,
     stay_days: int,
     share: float,
@@ -48,13 +48,13 @@ def capacity(
         If a number lies outside what can be asked, or who is still there is not known, as the
         figures begin later than a stay before the paths.
     """
-    check_whole("stay_days", stay_days, 1, min(MOST_STAY_DAYS, len(known) + 1))
+    check_whole("stay_days", stay_days, 1, min(MOST_STAY_DAYS, len(observed) + 1))
     check_number("share", share, *SHARES)
     check_levels(levels)
     begin, end = ahead.skipped, ahead.end(horizon)
     near = ahead.paths.upto(end)
     present = Paths(
-        near.dates[begin], near.present(stay_days, known.values)[:, begin:].astype(np.int32)
+        near.dates[begin], near.present(stay_days, observed.values)[:, begin:].astype(np.int32)
     )
     summary = present.summary(levels)
     columns = {

@@ -16,7 +16,7 @@ from service.issues import note_store
 CAUSE_NAMES = {
     "model": "the model",
     "revision": "revised figures",
-    "weather": "the weather ahead",
+    "weather": "the weather forecast",
     "new_figures": "new figures",
 }
 """The causes of a change as readers know them."""

@@ -27,9 +27,9 @@ class BadQuestion(NoAnswer):
         The parameter.
     """
 
-    def __init__(self, name: str, expected: str, found: object) -> None:
+    def __init__(self, name: str, expected: str, value: object) -> None:
         self.name = name
-        super().__init__(f"{name}: expected {expected}, found {found}")
+        super().__init__(f"{name}: expected {expected}, found {value}")
 
 
 class NotFound(NoAnswer):

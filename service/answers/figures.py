@@ -58,7 +58,7 @@ def figures(
 def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
     """Rows ``date value`` of what an issue was made of, of so many days before it looks ahead."""
     begin = view.first - dt.timedelta(days=days)
-    dates, values = view.known.dates[-days:].tolist(), view.known.values[-days:].tolist()
+    dates, values = view.observed.dates[-days:].tolist(), view.observed.values[-days:].tolist()
     return [
         {"date": day.isoformat(), "value": value}
         for day, value in zip(dates, values, strict=True)

@@ -27,9 +27,9 @@ def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[s
     BadQuestion
         If a number lies outside what can be asked.
     """
-    found = exceedance(view.ahead, threshold, window, horizon)
-    asked = {name: found[name] for name in ("threshold", "window", "horizon")}
-    return {"time": instant(view.issue.issued_at), "value": found["p_any"]} | asked
+    answer = exceedance(view.ahead, threshold, window, horizon)
+    parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}
+    return {"time": instant(view.issue.issued_at), "value": answer["p_any"]} | parameters
 
 
 def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:

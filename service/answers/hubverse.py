@@ -50,11 +50,11 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
             "location": _LOCATION,
         }
         for level, column in zip(QUANTILE_LEVELS, quantiles, strict=True):
-            found = {"output_type": "quantile", "output_type_id": level, "value": column[at]}
-            rows.append(task | found)
+            output = {"output_type": "quantile", "output_type_id": level, "value": column[at]}
+            rows.append(task | output)
         for number, path in enumerate(samples, start=1):
-            found = {"output_type": "sample", "output_type_id": number, "value": path[at]}
-            rows.append(task | found)
+            output = {"output_type": "sample", "output_type_id": number, "value": path[at]}
+            rows.append(task | output)
     return rows
 
 

@@ -1,7 +1,7 @@
-"""The desk: what is on the table when a question is asked.
+"""Load issues for the answers, with the state of the service.
 
-An issue never changes, so its paths, and the figures known when it was made, are kept in memory;
-only which issue is the newest, and in what state the service is, is asked each time.
+Issues are immutable, so their paths and the figures that they are based on are cached in memory.
+Each request checks which issue is the newest and what state the service is in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from forecast.joint import SERIES, Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
-from service.answers.state import WATCHED, Facts, Reason, State, state_of
+from service.answers.state import STATE_JOBS, Facts, Reason, State, state_of
 from service.answers.view import IssueView, day_after, day_of
 from service.core import run_store
 from service.core.clock import end_of_day, uk_day, utc_now
@@ -36,7 +36,7 @@ from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
 
 STORED = (*SERIES, PREVENTIONS)
-"""The series whose figures are served; those that are also forecast come first."""
+"""The series whose figures are served; forecast series come first."""
 
 UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
@@ -46,18 +46,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class _Newest:
-    """What was laid out for the newest issue, and the mark under which it holds."""
+    """The cached newest issue, and the change token for which it is valid."""
 
     mark: Mark
     issue: Issue
     entry: Entry
     paths: Paths
-    known: DailySeries
+    observed: DailySeries
     facts: Facts
 
 
 class IssueLoader:
-    """Hands out views; safe to share between threads."""
+    """Load and cache issue views. Thread-safe."""
 
     def __init__(self, context: Context, clock: Callable[[], dt.datetime] = utc_now) -> None:
         self.context = context
@@ -69,7 +69,7 @@ class IssueLoader:
         self._lock = threading.Lock()
 
     def today(self) -> dt.date:
-        """The UK day of now."""
+        """Current UK day."""
         return uk_day(self.clock())
 
     def view(
@@ -80,21 +80,21 @@ class IssueLoader:
         as_of: AsOf | None = None,
         first: dt.date | None = None,
     ) -> IssueView:
-        """Lay out an issue of a series.
+        """Load an issue of a series.
 
         Parameters
         ----------
         as_of : date | datetime | None
-            The issue that stood then: at that instant, or at the end of that UK day.
+            Load the newest issue at that instant, or at the end of that UK day.
         first : date | None
-            The day from which on is looked ahead; None: see `IssueView.today`.
+            First day of the answer; None means `IssueView.today`.
 
         Raises
         ------
         BadQuestion
-            If both an issue and `as_of` are named.
+            If both an issue and `as_of` are given.
         NotFound
-            If the series, the issue or the model is not there.
+            If the series, the issue or the model does not exist.
         NotReady
             If nothing is published yet.
         """
@@ -112,33 +112,33 @@ class IssueLoader:
                 moment = min(_end(as_of), now)
                 issue = self._standing(connection, series_id, moment)
             state = self.state(connection, issue, now)
-            entry, paths = self._drawn(connection, issue, model)
-            known = self._known(connection, issue)
+            entry, paths = self._entry_and_paths(connection, issue, model)
+            observed = self._observed(connection, issue)
             today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
         over = (first or today) < uk_day(now)
-        return IssueView(issue, entry, paths, known, state, moment, today, first or today, over)
+        return IssueView(issue, entry, paths, observed, state, moment, today, first or today, over)
 
     def _laid_out(
         self, series_id: str, model: str, now: dt.datetime, first: dt.date | None
     ) -> IssueView:
-        """The newest issue, from memory unless the store has moved on."""
+        """Return the newest issue, from the cache unless the database has changed."""
         mark = self._mark(series_id)
         kept = self._newest.get((series_id, model))
         if kept is None or kept.mark != mark:
             with self.context.database.reading() as connection:
-                mark = change_token_store.read(connection, series_id, WATCHED)
+                mark = change_token_store.read(connection, series_id, STATE_JOBS)
                 issue = self._issue(connection, series_id, "latest")
-                entry, paths = self._drawn(connection, issue, model)
-                known = self._known(connection, issue)
+                entry, paths = self._entry_and_paths(connection, issue, model)
+                observed = self._observed(connection, issue)
                 facts = self._facts(connection, issue)
-            kept = _Newest(mark, issue, entry, paths, known, facts)
-            self._newest[series_id, model] = kept  # as many as there are models
+            kept = _Newest(mark, issue, entry, paths, observed, facts)
+            self._newest[series_id, model] = kept  # at most one entry per series and model
         facts = replace(kept.facts, not_written=self.context.database.not_written())
         state = state_of(kept.issue, facts, now, self.context.settings)
         issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
         over = (first or today) < uk_day(now)
         return IssueView(
-            issue, kept.entry, kept.paths, kept.known, state, now, today, first or today, over
+            issue, kept.entry, kept.paths, kept.observed, state, now, today, first or today, over
         )
 
     def check_series(self, series_id: str) -> None:
@@ -147,12 +147,12 @@ class IssueLoader:
             raise NotFound(f"expected a series of {', '.join(SERIES)}, found {series_id!r}")
 
     def check_stored(self, series_id: str) -> None:
-        """Raise `NotFound` unless the figures of the series are served, forecast or not."""
+        """Raise `NotFound` unless the figures of the series are served."""
         if series_id not in STORED:
             raise NotFound(f"expected a series of {', '.join(STORED)}, found {series_id!r}")
 
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
-        """Judge `issue` at the moment `now`."""
+        """Return the state of `issue` at `now`."""
         newest = issue_store.latest(connection, issue.series_id)
         facts = replace(
             self._facts(connection, newest), not_written=self.context.database.not_written()
@@ -160,9 +160,9 @@ class IssueLoader:
         return state_of(issue, facts, now, self.context.settings)
 
     def standing(self, series_id: str) -> State:
-        """Judge the newest issue of a series, or that there is none.
+        """Return the state of the newest issue of a series.
 
-        A series that is not forecast stands as the first of those that are.
+        A series that is not forecast has the state of the first forecast series.
         """
         series_id = series_id if series_id in SERIES else SERIES[0]
         with self.context.database.reading() as connection:
@@ -172,16 +172,16 @@ class IssueLoader:
             return self.state(connection, issue, self.clock())
 
     def figures_version(self) -> int:
-        """A number that grows whenever a figure is added or revised."""
+        """Return a number that increases whenever a figure is added or revised."""
         return self._unless_changed("figures", observation_store.version)
 
     def _mark(self, series_id: str) -> Mark:
         return self._unless_changed(
-            series_id, lambda connection: change_token_store.read(connection, series_id, WATCHED)
+            series_id, lambda connection: change_token_store.read(connection, series_id, STATE_JOBS)
         )
 
     def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
-        """What `read` found last time, unless anyone has written to the database since."""
+        """Return the last result of `read`; call it again after any write to the database."""
         version = self.context.database.version()
         kept = self._read.get(name)
         if kept is None or version is None or kept[0] != version:
@@ -191,12 +191,12 @@ class IssueLoader:
         return kept[1]  # type: ignore[return-value]
 
     def fitted(self, view: IssueView) -> Joint:
-        """The fit that the paths of `view` were drawn from.
+        """Load the fitted model that simulated the paths of `view`.
 
         Raises
         ------
         NotPossible
-            If it is not on this machine, or no longer.
+            If the fitted model is not stored on this machine.
         """
         root, entry = self.context.settings.fitted_folder, view.entry
 
@@ -217,21 +217,21 @@ class IssueLoader:
         return self.once(("fitted", entry.model, entry.version), read)
 
     def beside(self, issue: Issue, series_id: str) -> str | None:
-        """Id of the issue of another series that was drawn together with `issue`."""
+        """Return the id of the issue of another series with joint paths, if any."""
         with self.context.database.reading() as connection:
-            found = issue_store.beside(connection, issue, series_id)
-        return found.issue_id if found else None
+            other = issue_store.beside(connection, issue, series_id)
+        return other.issue_id if other else None
 
-    def known_beside(self, issue: Issue, series_id: str) -> DailySeries | None:
-        """What the issue of another series was made of that was drawn together with `issue`."""
+    def observed_beside(self, issue: Issue, series_id: str) -> DailySeries | None:
+        """Return the input figures of the issue of another series with joint paths, if any."""
         with self.context.database.reading() as connection:
-            found = issue_store.beside(connection, issue, series_id)
-            return self._known(connection, found) if found else None
+            other = issue_store.beside(connection, issue, series_id)
+            return self._observed(connection, other) if other else None
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """What `make` returned under `key`, for as long as it is among the last asked for.
+        """Return `make()`, computed once per key; concurrent callers wait.
 
-        The first who asks makes it, while others wait for it.
+        The cache keeps the most recently used results.
         """
         with self._lock:
             turn = self._turns.setdefault(key, threading.Lock())
@@ -242,45 +242,45 @@ class IssueLoader:
                     self._turns.pop(key, None)
                     return self._kept[key]  # type: ignore[return-value]
             try:
-                made = make()
+                value = make()
                 with self._lock:
-                    self._kept[key] = made
+                    self._kept[key] = value
                     while len(self._kept) > _KEPT:
                         self._kept.popitem(last=False)
             finally:
                 with self._lock:
                     self._turns.pop(key, None)
-        return made
+        return value
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
-        """The models of `issue`."""
+        """Return the models of `issue`."""
         return self.once(
             ("entries", issue.issue_id), lambda: issue_store.entries(connection, issue.issue_id)
         )
 
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
-        """What is known of the service as it stands, save whether it can write."""
+        """Return the state of the service, except whether the database can be written."""
         settings = self.context.settings
         new_at, unused = None, ""
         if settings.weather != "off":
-            told = weather_store.newest(connection, "forecast")
-            new_at = told.seen_at if told else None
+            weather = weather_store.newest(connection, "forecast")
+            new_at = weather.seen_at if weather else None
             note = newest and note_store.read(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
-        last = {job: self._last_run(connection, job) for job in WATCHED}
+        last = {job: self._last_run(connection, job) for job in STATE_JOBS}
         return Facts(newest, last, new_at, unused)
 
     def _last_run(self, connection: Connection, job: str) -> Run | None:
-        """The last run that ended by itself; of the ingests, of the source that is set."""
+        """Return the last run that ended; for ingest, only runs of the configured source."""
         source = self.context.settings.source if job == "ingest" else None
         return next(iter(run_store.ended(connection, job, source)), None)
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
-        found = issue_store.latest(connection, series_id, moment)
-        if found is None:
+        issue = issue_store.latest(connection, series_id, moment)
+        if issue is None:
             raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
-        return found
+        return issue
 
     def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
         if issue_id == "latest":
@@ -288,27 +288,29 @@ class IssueLoader:
             if newest is None:
                 raise NotReady("nothing is published yet: the first refit is still to come")
             return newest
-        found = issue_store.find(connection, issue_id)
-        if found is None or found.series_id != series_id:
+        issue = issue_store.find(connection, issue_id)
+        if issue is None or issue.series_id != series_id:
             raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
-        return found
+        return issue
 
-    def _drawn(self, connection: Connection, issue: Issue, model: str) -> tuple[Entry, Paths]:
-        there = {entry.model: entry for entry in self.entries(connection, issue)}
+    def _entry_and_paths(
+        self, connection: Connection, issue: Issue, model: str
+    ) -> tuple[Entry, Paths]:
+        by_model = {entry.model: entry for entry in self.entries(connection, issue)}
         model = issue.champion if model == "champion" else model
-        if model not in there:
-            allowed = ", ".join(["champion", *there])
+        if model not in by_model:
+            allowed = ", ".join(["champion", *by_model])
             raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
         paths = self.once(
             ("paths", issue.issue_id, model), lambda: issue_store.paths(connection, issue, model)
         )
         assert paths is not None  # the entry is a row of the same table
-        return there[model], paths
+        return by_model[model], paths
 
-    def _known(self, connection: Connection, issue: Issue) -> DailySeries:
+    def _observed(self, connection: Connection, issue: Issue) -> DailySeries:
         return self.once(("known", issue.issue_id), lambda: issue_input_store.of(connection, issue))
 
 
 def _end(as_of: AsOf) -> dt.datetime:
-    """`as_of` itself, or the last second of that UK day."""
+    """Return `as_of`, or the last second of that UK day."""
     return as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)

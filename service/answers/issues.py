@@ -48,9 +48,9 @@ def listing(
     check_whole("limit", limit, 1, MOST_ISSUES)
     mark = None if after is None else _unseal(after)
     with desk.context.database.reading() as connection:
-        found = issue_store.page(connection, series_id, limit + 1, mark)
-    shown = found[:limit]
-    return [_row(issue) for issue in shown], _seal(shown[-1]) if len(found) > limit else None
+        issues = issue_store.page(connection, series_id, limit + 1, mark)
+    shown = issues[:limit]
+    return [_row(issue) for issue in shown], _seal(shown[-1]) if len(issues) > limit else None
 
 
 def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
@@ -66,12 +66,12 @@ def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
         newest = issue_store.latest(connection, series_id)
-        found = issue_store.latest(connection, series_id, end_of_day(day))
+        issue = issue_store.latest(connection, series_id, end_of_day(day))
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
-    if found is None:
+    if issue is None:
         raise NotFound(f"no forecast of {series_id} had been issued by the end of {day}")
-    return "latest" if found.issue_id == newest.issue_id else found.issue_id
+    return "latest" if issue.issue_id == newest.issue_id else issue.issue_id
 
 
 def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
@@ -122,9 +122,9 @@ def _unseal(sealed: str) -> tuple[dt.datetime, int]:
     try:
         text = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)).decode("ascii")
         moment, _, run_id = text.partition(" ")
-        found = dt.datetime.fromisoformat(moment), int(run_id)
-        if found[0].tzinfo is None or not 0 <= found[1] < 2**31:
+        issued_at, number = dt.datetime.fromisoformat(moment), int(run_id)
+        if issued_at.tzinfo is None or not 0 <= number < 2**31:
             raise ValueError
-        return found[0].astimezone(dt.UTC), found[1]
+        return issued_at.astimezone(dt.UTC), number
     except (ValueError, OverflowError, binascii.Error):
         raise BadQuestion("after", "the `next` of a page before", sealed[:40]) from None

@@ -26,20 +26,20 @@ def ask(desk: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
 def state(desk: IssueLoader, request_id: int) -> dict[str, Any]:
     """Row of the request `request_id`; raises `NotFound` when there is none."""
     with desk.context.database.reading() as connection:
-        found = request_store.find(connection, request_id) if request_id < _MOST_IDS else None
-    if found is None:
+        request = request_store.find(connection, request_id) if request_id < _MOST_IDS else None
+    if request is None:
         raise NotFound(f"no request {request_id} was left")
-    return _row(found)
+    return _row(request)
 
 
-def _row(found: Asked) -> dict[str, Any]:
+def _row(request: Asked) -> dict[str, Any]:
     return {
-        "request_id": found.request_id,
-        "job": found.job,
-        "asked_by": found.asked_by,
-        "asked_at": instant(found.asked_at),
-        "claimed_at": instant(found.claimed_at) if found.claimed_at else None,
-        "finished_at": instant(found.finished_at) if found.finished_at else None,
-        "outcome": found.outcome,
-        "reason": found.reason,
+        "request_id": request.request_id,
+        "job": request.job,
+        "asked_by": request.asked_by,
+        "asked_at": instant(request.asked_at),
+        "claimed_at": instant(request.claimed_at) if request.claimed_at else None,
+        "finished_at": instant(request.finished_at) if request.finished_at else None,
+        "outcome": request.outcome,
+        "reason": request.reason,
     }

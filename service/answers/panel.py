@@ -52,8 +52,10 @@ def panel(
     if first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with desk.context.database.reading() as connection:
-        found = observation_store.current(connection, view.issue.series_id, as_of, first, last)
-    rows = {row.date: _EMPTY | {"actual": row.value} for row in found}
+        observations = observation_store.current(
+            connection, view.issue.series_id, as_of, first, last
+        )
+    rows = {row.date: _EMPTY | {"actual": row.value} for row in observations}
     horizon = (min(last, end) - start).days + 1
     for ahead in bands(Ahead.of(paths), horizon, _LEVELS) if horizon > 0 else []:
         day = dt.date.fromisoformat(ahead["date"])

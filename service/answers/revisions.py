@@ -31,7 +31,7 @@ def revisions(desk: IssueLoader, series_id: str) -> dict[str, Any]:
     """
     desk.check_stored(series_id)
     with desk.context.database.reading() as connection:
-        found = store.revisions(connection, series_id)
+        revised = store.revisions(connection, series_id)
     rows = [
         {
             **day_columns(one.date),
@@ -43,6 +43,6 @@ def revisions(desk: IssueLoader, series_id: str) -> dict[str, Any]:
             "marked_revised": one.is_marked,
             "ruled": one.ruled,
         }
-        for one in found
+        for one in revised
     ]
-    return {"count": sum(one.ruled for one in found), "rows": rows}
+    return {"count": sum(one.ruled for one in revised), "rows": rows}

@@ -118,15 +118,15 @@ def _under(
     fit = desk.fitted(view).with_weather({days.index(day): sea for day, sea in weather.items()})
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
     # As far as the issue was drawn, so that the days before the first assumed one stay as they are.
-    drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
-    return drawn.upto(min(max(end, view.ahead.skipped + _LEAST_DAYS), issue.horizon_days))
+    paths = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
+    return paths.upto(min(max(end, view.ahead.skipped + _LEAST_DAYS), issue.horizon_days))
 
 
 def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
     ahead = replace(view.ahead, paths=paths)
     return {
         "rows": bands(ahead, horizon, levels),
-        "totals": periods(view.known, ahead, _PERIODS, levels),
+        "totals": periods(view.observed, ahead, _PERIODS, levels),
     }
 
 

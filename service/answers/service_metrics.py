@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from forecast.evaluation import DAY_LEVELS
 from forecast.joint import SERIES
 from service.answers.issue_loader import IssueLoader
-from service.answers.status import TOLD, status
+from service.answers.status import STATUS_JOBS, status
 from service.answers.track_record import track_record
 from service.core import locks, service_metrics_store
 from service.issues import issue_store
 
 JOBS = (
-    *TOLD,
+    *STATUS_JOBS,
     *("ingest-other", "repeat"),  # out of turn
     *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
 )
@@ -87,7 +87,7 @@ class Watch:
         Unavailable
             When the database does not answer.
         """
-        found = status(self._desk)
+        current = status(self._desk)
         with self._desk.context.database.reading() as connection:
             newest = [i for s in SERIES if (i := issue_store.latest(connection, s)) is not None]
             last_done = service_metrics_store.last_done(connection)
@@ -96,8 +96,8 @@ class Watch:
             mark = service_metrics_store.scores_mark(connection)
         scored, coverage = self._scores(mark)
         return Vitals(
-            status=found["status"],
-            reasons=list(dict.fromkeys(reason["name"] for reason in found["reasons"])),
+            status=current["status"],
+            reasons=list(dict.fromkeys(reason["name"] for reason in current["reasons"])),
             issued_at={issue.series_id: issue.issued_at for issue in newest},
             data_through={issue.series_id: issue.data_through for issue in newest},
             scored=scored,
@@ -112,11 +112,11 @@ class Watch:
             if mark != self._mark:
                 records = {series_id: track_record(self._desk, series_id) for series_id in SERIES}
                 self._record = (
-                    {series_id: found["issues"] for series_id, found in records.items()},
+                    {series_id: record["issues"] for series_id, record in records.items()},
                     [
                         Coverage(series_id, row["measure"], level, row[f"coverage{level}"])
-                        for series_id, found in records.items()
-                        for row in found["rows"]
+                        for series_id, record in records.items()
+                        for row in record["rows"]
                         for level in DAY_LEVELS
                         if row[f"coverage{level}"] is not None
                     ],

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["ABOUT_NOW", "AGED", "WATCHED", "Facts", "Reason", "State", "issue_limit", "state_of"]
+__all__ = [
+    "CURRENT_STATE_REASONS",
+    "OLD_FIGURES_REASONS",
+    "STATE_JOBS",
+    "Facts",
+    "Reason",
+    "State",
+    "issue_limit",
+    "state_of",
+]
 
 import datetime as dt
 from collections.abc import Mapping
@@ -15,13 +24,13 @@ from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
 from service.issues.issue_store import Issue
 
-WATCHED = ("ingest", "weather", "refit")
+STATE_JOBS = ("ingest", "weather", "refit")
 """The jobs whose runs change the state."""
 
 _NEEDED = ("ingest", "refit")
 """Those whose failure is one of the service; weather that is not new says itself how old it is."""
 
-ABOUT_NOW = frozenset(
+CURRENT_STATE_REASONS = frozenset(
     {
         "figures_old",
         "source_late",
@@ -36,7 +45,7 @@ ABOUT_NOW = frozenset(
 )
 """Reasons that say nothing of an issue that was made long ago."""
 
-AGED = frozenset({"figures_old", "source_late"})
+OLD_FIGURES_REASONS = frozenset({"figures_old", "source_late"})
 """Reasons that say that the figures are old."""
 
 _ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
@@ -62,7 +71,7 @@ class State:
     status: str
     reasons: tuple[Reason, ...]
 
-    def said(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """``status`` and ``reasons``, as every answer says them."""
         return {"status": self.status, "reasons": [asdict(reason) for reason in self.reasons]}
 
@@ -76,7 +85,7 @@ class Facts:
     newest : Issue | None
         The newest issue of the same series; None: the one that is asked for.
     last_runs : mapping of job to Run | None
-        The last run of each of `WATCHED` that ended; an ingest counts when it read the source
+        The last run of each of `STATE_JOBS` that ended; an ingest counts when it read the source
         that the settings name.
     weather_new_at : datetime | None
         When a forecast of the weather was last new: first read, as one told again says no more.
@@ -102,7 +111,7 @@ def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -
         *_fallen(issue),
         *_weather(facts, now, settings),
         *(
-            Reason(f"{job}_failed", f"the last {job} failed: {run.reason}")
+            Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
             for job in _NEEDED
             if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
         ),
@@ -124,26 +133,28 @@ def _old(issue: Issue, newest: Issue, now: dt.datetime, settings: Settings) -> l
     is_said = issue.data_through == newest.data_through and _late_source(newest, now, settings)
     if age <= settings.stale_after_days or is_said:
         return []
-    detail = f"the newest figure is of {issue.data_through}, {age} days ago"
+    detail = f"the latest figures are for {issue.data_through}, {age} days ago"
     return [Reason("figures_old", detail)]
 
 
 def _late(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
-    found = []
+    reasons = []
     source = _late_source(newest, now, settings)
     if source:
         age = (uk_day(now) - newest.data_through).days
-        detail = f"{source} is late: the newest figure is of {newest.data_through}, {age} days ago"
-        found.append(Reason("source_late", detail))
+        detail = (
+            f"{source} figures are late: the latest are for {newest.data_through}, {age} days ago"
+        )
+        reasons.append(Reason("source_late", detail))
     limit = issue_limit(settings)
     if now - newest.issued_at > limit:
         hours = f"{limit.total_seconds() / 3600:g}"
         detail = (
-            f"no forecast was issued for {hours} hours, the last at {instant(newest.issued_at)}: "
-            "the scheduler may be down"
+            f"no forecast has been published for {hours} hours, since {instant(newest.issued_at)}: "
+            "the scheduler may not be running"
         )
-        found.append(Reason("scheduler_down", detail))
-    return found
+        reasons.append(Reason("scheduler_down", detail))
+    return reasons
 
 
 def _late_source(newest: Issue, now: dt.datetime, settings: Settings) -> str | None:
@@ -155,8 +166,8 @@ def _late_source(newest: Issue, now: dt.datetime, settings: Settings) -> str | N
 def _fallen(issue: Issue) -> list[Reason]:
     if issue.champion == issue.wanted:
         return []
-    why = issue.failures.get(issue.wanted, "no reason was kept")
-    detail = f"{issue.wanted} could not be fitted ({why}); {issue.champion} is served"
+    why = issue.failures.get(issue.wanted, "no reason was recorded")
+    detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
     return [Reason("champion_failed", detail)]
 
 
@@ -165,12 +176,12 @@ def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]
     if settings.weather == "off":
         return []
     if new_at is None:
-        return [Reason("weather_missing", "no weather could be read yet")]
+        return [Reason("weather_missing", "no weather forecast has been read yet")]
     if now - new_at > dt.timedelta(hours=STALE_HOURS):
         since = f"{instant(new_at)}, over {STALE_HOURS} hours ago"
-        detail = f"what is known of the weather to come was last new at {since}"
+        detail = f"the latest weather forecast was read at {since}"
         return [Reason("weather_old", detail)]
     if facts.weather_unused:
-        detail = f"the newest forecast was made without the weather: {facts.weather_unused}"
+        detail = f"the latest forecast does not use the weather: {facts.weather_unused}"
         return [Reason("weather_missing", detail)]
     return []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["TOLD", "catalogue", "is_ready", "status"]
+__all__ = ["STATUS_JOBS", "catalogue", "is_ready", "status"]
 
 import datetime as dt
 from dataclasses import asdict
@@ -27,7 +27,7 @@ _TITLES = {
     "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
 }
 _SEVERITY = ("fresh", "stale", "degraded")
-TOLD = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hindcast")
+STATUS_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hindcast")
 """Jobs of whose last runs the status tells."""
 
 
@@ -35,7 +35,7 @@ def catalogue(desk: IssueLoader) -> list[dict[str, Any]]:
     """One row for each series that is served."""
     with desk.context.database.reading() as connection:
         rows = [_series(connection, series_id) for series_id in STORED]
-    return [row | desk.standing(row["series_id"]).said() for row in rows]
+    return [row | desk.standing(row["series_id"]).to_dict() for row in rows]
 
 
 def status(desk: IssueLoader) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def status(desk: IssueLoader) -> dict[str, Any]:
             states.append(state)
             rows.append(_issue(desk, connection, issue, state, now))
         read = [_document(row) for row in document_store.newest(connection)]
-        told = _weather(desk, connection)
-        jobs = [_job(connection, job) for job in TOLD]
+        weather = _weather(desk, connection)
+        jobs = [_job(connection, job) for job in STATUS_JOBS]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
     # What holds of both series alike is said once, and what differs for each.
@@ -66,7 +66,7 @@ def status(desk: IssueLoader) -> dict[str, Any]:
         "now": instant(now),
         "series": rows,
         "documents": read,
-        "weather": told,
+        "weather": weather,
         "scheduler_running": has_scheduler,
         "jobs": jobs,
     }
@@ -80,10 +80,10 @@ def is_ready(desk: IssueLoader) -> bool:
 
 def _series(connection: Connection, series_id: str) -> dict[str, Any]:
     is_forecast = series_id in SERIES
-    known = observation_store.series(connection, series_id) if is_forecast else None
+    figures = observation_store.series(connection, series_id) if is_forecast else None
     first, last = observation_store.span(connection, series_id) or (None, None)
-    if known is not None:  # the days after a gap are stored, and wait
-        last = as_date(known.data_through)
+    if figures is not None:  # the days after a gap are stored, and wait
+        last = as_date(figures.data_through)
     issue = issue_store.latest(connection, series_id)
     return {
         "series_id": series_id,
@@ -138,15 +138,15 @@ def _weather(desk: IssueLoader, connection: Connection) -> dict[str, Any]:
     if desk.context.settings.weather == "off":
         detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
-    told = weather_store.newest(connection, "forecast")
-    if told is None:
+    weather = weather_store.newest(connection, "forecast")
+    if weather is None:
         detail = "no weather could be read yet; forecasts do without"
         return {"status": "missing", "detail": detail, "read_at": None, "through": None}
     return {
         "status": "read",
         "detail": ATTRIBUTION,
-        "read_at": instant(told.seen_at),
-        "through": told.last.isoformat(),
+        "read_at": instant(weather.seen_at),
+        "through": weather.last.isoformat(),
     }
 
 

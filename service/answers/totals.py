@@ -58,7 +58,7 @@ PERIODS = tuple(_SPANS)
 
 
 def periods(
-    known: DailySeries, ahead: Ahead, names: Sequence[str], levels: Sequence[int]
+    observed: DailySeries, ahead: Ahead, names: Sequence[str], levels: Sequence[int]
 ) -> list[dict[str, Any]]:
     """One row for each period of `names`, counted from the first day of the answer.
 
@@ -88,12 +88,12 @@ def periods(
     rows = []
     for name in names:
         begin, end = _SPANS[name](ahead.first, ahead.first - _DAY)
-        rows.append({"period": name} | _row(known, ahead.paths, begin, end, levels))
+        rows.append({"period": name} | _row(observed, ahead.paths, begin, end, levels))
     return rows
 
 
 def between(
-    known: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
+    observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> list[dict[str, Any]]:
     """One row for the span from `first` to `last`, both included.
 
@@ -103,33 +103,33 @@ def between(
         If the span is empty, or begins before the figures, or ends after the simulated days.
     """
     check_levels(levels)
-    earliest, latest = as_date(known.start), as_date(paths.end)
+    earliest, latest = as_date(observed.start), as_date(paths.end)
     if not earliest <= first <= latest:
         raise BadQuestion("from", f"a day from {earliest} to {latest}", first)
     if not first <= last <= latest:
         raise BadQuestion("to", f"a day from {first} to {latest}", last)
-    return [{"period": f"{first}/{last}"} | _row(known, paths, first, last, levels)]
+    return [{"period": f"{first}/{last}"} | _row(observed, paths, first, last, levels)]
 
 
 def _row(
-    known: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
+    observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> dict[str, Any]:
-    known_last = min(last, as_date(known.data_through))
-    known_first = max(first, as_date(known.start))
+    observed_last = min(last, as_date(observed.data_through))
+    observed_first = max(first, as_date(observed.start))
     simulated_first = max(first, as_date(paths.start))
     row: dict[str, Any] = {
         "from": first.isoformat(),
         "to": last.isoformat(),
-        "known": known.total(known_first, known_last),
-        "known_days": max((known_last - known_first).days + 1, 0),
+        "known": observed.total(observed_first, observed_last),
+        "known_days": max((observed_last - observed_first).days + 1, 0),
         "simulated_days": max((last - simulated_first).days + 1, 0),
-        "last_year": _a_year_earlier(known, first, last),
+        "last_year": _a_year_earlier(observed, first, last),
         "note": None,
     }
     if last > as_date(paths.end):
-        row["note"] = f"ends after the last simulated day, {paths.end}"
-    if first < as_date(known.start):
-        row |= {"note": f"begins before the first figure, {known.start}", "known": None}
+        row["note"] = f"ends after the last day of the forecast, {paths.end}"
+    if first < as_date(observed.start):
+        row |= {"note": f"begins before the first figure, {observed.start}", "known": None}
     if row["note"]:
         return row | dict.fromkeys(["simulated_median", "median", "mean", *bound_names(levels)])
     simulated = _simulated(paths, simulated_first, last)
@@ -139,11 +139,11 @@ def _row(
     return row | sums | {"mean": round(sums["mean"], 2)}
 
 
-def _a_year_earlier(known: DailySeries, first: dt.date, last: dt.date) -> int | None:
+def _a_year_earlier(observed: DailySeries, first: dt.date, last: dt.date) -> int | None:
     begin, end = span_before(first, last, 1)
-    if begin < as_date(known.start) or end > as_date(known.data_through):
+    if begin < as_date(observed.start) or end > as_date(observed.data_through):
         return None
-    return known.total(begin, end)
+    return observed.total(begin, end)
 
 
 def _simulated(paths: Paths, first: dt.date, last: dt.date) -> npt.NDArray[np.int64]:

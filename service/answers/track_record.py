@@ -64,11 +64,11 @@ def track_record(
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]
     if model == "champion":
-        own = issue_score_store.of_champion(recent)
+        scored = issue_score_store.of_champion(recent)
     else:
-        own = [row for row in recent if row.model == model]
+        scored = [row for row in recent if row.model == model]
     others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}
-    past_weeks = [_week(row) for row in own if "total_7" in row.content["totals"]]
+    past_weeks = [_week(row) for row in scored if "total_7" in row.content["totals"]]
     ranked = sorted(past_weeks, key=lambda week: -week["crps"])
     return {
         "series_id": series_id,
@@ -76,12 +76,12 @@ def track_record(
         "kind": kind,
         "model": model,
         "window_weeks": weeks,
-        "from": own[0].origin.isoformat() if own else None,
-        "to": own[-1].origin.isoformat() if own else None,
-        "issues": len(own),
-        "rows": [_lead(own, others, lead) for lead in LEADS]
-        + [_total(own, others, name, days) for name, days in TOTALS.items()],
-        "pit_histogram": _histogram(own),
+        "from": scored[0].origin.isoformat() if scored else None,
+        "to": scored[-1].origin.isoformat() if scored else None,
+        "issues": len(scored),
+        "rows": [_lead(scored, others, lead) for lead in LEADS]
+        + [_total(scored, others, name, days) for name, days in TOTALS.items()],
+        "pit_histogram": _histogram(scored),
         "weeks": past_weeks,
         "worst": ranked[:_SHOWN],
         "best": ranked[::-1][:_SHOWN],
@@ -91,53 +91,53 @@ def track_record(
 References = dict[str, dict[dt.date, Scored]]
 
 
-def _lead(own: Sequence[Scored], others: References, lead: int) -> dict[str, Any]:
+def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, Any]:
     """Scores of the day `lead` days ahead."""
 
     def at(row: Scored, name: str) -> float:
         return float(row.content["days"][name][lead - 1])
 
-    known = [row for row in own if row.days_known >= lead]
-    pits = [at(row, "pit") for row in known]
-    found = _averages(known, at) | {"measure": f"day_{lead}"}
+    complete = [row for row in scored if row.days_known >= lead]
+    pits = [at(row, "pit") for row in complete]
+    measures = _averages(complete, at) | {"measure": f"day_{lead}"}
     for level in DAY_LEVELS:
-        found |= _share(f"coverage{level}", held_by_pit(pits, level).tolist())
+        measures |= _share(f"coverage{level}", held_by_pit(pits, level).tolist())
     for name, rows in others.items():
         pairs = [
             (at(row, "crps"), at(rows[row.origin], "crps"))
-            for row in known
+            for row in complete
             if row.origin in rows and rows[row.origin].days_known >= lead
         ]
-        found[f"skill_{name}"] = _skill(pairs)
-    return found
+        measures[f"skill_{name}"] = _skill(pairs)
+    return measures
 
 
-def _total(own: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
+def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
     """Scores of the sum of the first `days` days."""
 
     def at(row: Scored, key: str) -> float:
         return float(row.content["totals"][name][key])
 
-    known = [row for row in own if name in row.content["totals"]]
-    found = _averages(known, at) | {"measure": name}
-    apart = _apart(known, days)
+    complete = [row for row in scored if name in row.content["totals"]]
+    measures = _averages(complete, at) | {"measure": name}
+    apart = _apart(complete, days)
     for level in DAY_LEVELS:
-        found |= _share(f"coverage{level}", [at(row, f"within_{level}") > 0 for row in apart])
+        measures |= _share(f"coverage{level}", [at(row, f"within_{level}") > 0 for row in apart])
     for reference, rows in others.items():
         pairs = [
             (at(row, "crps"), at(rows[row.origin], "crps"))
-            for row in known
+            for row in complete
             if row.origin in rows and name in rows[row.origin].content["totals"]
         ]
-        found[f"skill_{reference}"] = _skill(pairs)
-    return found
+        measures[f"skill_{reference}"] = _skill(pairs)
+    return measures
 
 
 def _averages(rows: Sequence[Scored], at: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {"measure": None, "n": len(rows)}
+    measures: dict[str, Any] = {"measure": None, "n": len(rows)}
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        found[name] = round(float(np.mean([at(r, key) for r in rows])), 2) if rows else None
-    return found
+        measures[name] = round(float(np.mean([at(r, key) for r in rows])), 2) if rows else None
+    return measures
 
 
 def _apart(rows: Sequence[Scored], days: int) -> list[Scored]:
@@ -168,12 +168,12 @@ def _skill(pairs: Sequence[tuple[float, float]]) -> float | None:
     reference = sum(other for _, other in pairs)
     if not pairs or reference <= 0:
         return None
-    return round(skill(sum(own for own, _ in pairs), reference), 3)
+    return round(skill(sum(scored for scored, _ in pairs), reference), 3)
 
 
-def _histogram(own: Sequence[Scored]) -> list[int]:
+def _histogram(scored: Sequence[Scored]) -> list[int]:
     """Counts of the PIT of days 1 to 7 in ten equal bins; flat when calibrated."""
-    values = [v for row in own for v in row.content["days"]["pit"][:7]]
+    values = [v for row in scored for v in row.content["days"]["pit"][:7]]
     counts, _ = np.histogram(values, bins=_BINS, range=(0.0, 1.0))
     return [int(count) for count in counts]
 

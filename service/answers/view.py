@@ -41,7 +41,7 @@ class IssueView:
     issue: Issue
     entry: Entry
     paths: Paths
-    known: DailySeries
+    observed: DailySeries
     state: State
     moment: dt.datetime
     today: dt.date

@@ -55,27 +55,29 @@ def coming(desk: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     if desk.context.settings.weather == "off":
         return None
     with desk.context.database.reading() as connection:
-        told = weather_store.newest(connection, "forecast", view.moment)
+        forecast = weather_store.newest(connection, "forecast", view.moment)
         given = used(connection, view.issue)
-    if told is None or view.moment - told.seen_at > _STALE:
+    if forecast is None or view.moment - forecast.seen_at > _STALE:
         return None
-    if not set(_COLUMNS.values()) <= set(told.names):
+    if not set(_COLUMNS.values()) <= set(forecast.names):
         return None
     rows = []
-    for at, values in enumerate(told.values[0]):
-        day = told.first + dt.timedelta(days=at)
+    for at, values in enumerate(forecast.values[0]):
+        day = forecast.first + dt.timedelta(days=at)
         if day < uk_day(view.moment) or not np.isfinite(values).all():
             continue
         numbers = {
-            name: round(float(values[told.names.index(column)]), 1 if name.endswith("_m") else 0)
+            name: round(
+                float(values[forecast.names.index(column)]), 1 if name.endswith("_m") else 0
+            )
             for name, column in _COLUMNS.items()
         }
         rows.append({"date": day.isoformat()} | numbers)
     if not rows:
         return None
     return {
-        "made_at": instant(told.made_at),
-        "read_at": instant(told.seen_at),
+        "made_at": instant(forecast.made_at),
+        "read_at": instant(forecast.seen_at),
         "attribution": ATTRIBUTION,
         "used": given,
         "rows": rows[:_DAYS],

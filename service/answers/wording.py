@@ -1,12 +1,23 @@
 """Numbers, days and sentences as page and mail write them.
 
-What should not be torn apart at the end of a line holds no-break spaces; a mail, in which they are
-a nuisance to search and copy, replaces them (see `service.mail.render`).
+Text that must stay on one line contains no-break spaces; `service.mail.render` replaces them in
+emails, where they make text hard to search and copy.
 """
 
 from __future__ import annotations
 
-__all__ = ["FILTERS", "NO_BREAK", "long_day", "per_cent", "short_day", "signed", "week_name"]
+__all__ = [
+    "FILTERS",
+    "NO_BREAK",
+    "approximate",
+    "approximate_headline",
+    "long_day",
+    "per_cent",
+    "short_day",
+    "signed",
+    "status_name",
+    "week_name",
+]
 
 import datetime as dt
 import re
@@ -19,13 +30,14 @@ from service.core.clock import LONDON, in_words, uk_day
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _LINE = 76
+_STATUS_NAMES = {"fresh": "Up to date", "stale": "Out of date", "degraded": "Problem"}
 
 
 def per_cent(p: float) -> str:
-    """A probability, without claiming more than a sample can tell; with ordinary spaces."""
+    """A probability in whole per cent, as precise as the sample allows; with ordinary spaces."""
     if p < 0.0051:
-        return "under 1 %"
-    return "over 99 %" if p > 0.9949 else f"{100 * p:.0f} %"
+        return "under 1%"
+    return "over 99%" if p > 0.9949 else f"{100 * p:.0f}%"
 
 
 def long_day(value: str | dt.date) -> str:
@@ -40,20 +52,38 @@ def short_day(value: str | dt.date, names_year: bool) -> str:
 
 
 def signed(number: float) -> str:
-    """A difference in whole numbers, its sign before it."""
+    """A difference in whole numbers, always with its sign."""
     whole = round(number)
     return f"{whole:+,}".replace("-", "\N{MINUS SIGN}") if whole else "0"
 
 
-def week_name(week: str, made_at: str) -> str:
+def approximate(number: float, lo: float, hi: float) -> str:
+    """A count rounded to 1, 2 or 5 times a power of ten, a twentieth of the range or less."""
+    steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
+    step = max((step for step in steps if 20 * step <= hi - lo), default=1)
+    return f"{step * int(number / step + 0.5):,}"
+
+
+def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
+    """The ``median lo80 hi80`` of a headline, rounded to what their range allows."""
+    lo, hi = numbers["lo80"], numbers["hi80"]
+    return [approximate(numbers[name], lo, hi) for name in ("median", "lo80", "hi80")]
+
+
+def status_name(status: str) -> str:
+    """A status of the service in the reader's words."""
+    return _STATUS_NAMES[status]
+
+
+def week_name(week: str, created_at: str) -> str:
     """``Week 2 of 2026, Friday 9 January 2026``."""
     year, number = week.split("-W")
-    made = uk_day(dt.datetime.fromisoformat(made_at))
-    return f"Week {int(number)} of {year}, {made:%A} {in_words(made)}"
+    day = uk_day(dt.datetime.fromisoformat(created_at))
+    return f"Week {int(number)} of {year}, {day:%A} {in_words(day)}"
 
 
 def _count(number: float | None) -> str:
-    """A count with thousands marked; a dash where there is none."""
+    """A count with thousands separators, or a dash for None."""
     return "–" if number is None else f"{number:,.0f}"
 
 
@@ -93,7 +123,7 @@ def _long_day(value: str | dt.date) -> str:
 
 
 def _moment(value: str | dt.datetime) -> str:
-    """An instant as a UK reader's clock shows it."""
+    """An instant in UK local time."""
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     local = moment.astimezone(LONDON)
     return f"{_long_day(local.date())}, {local:%H:%M}"
@@ -105,7 +135,7 @@ def _issued_on(value: str, today: dt.date) -> str:
 
 
 def _period(row: Mapping[str, Any]) -> str:
-    """A period by the days that it has."""
+    """A period by its dates."""
     first, last = _date(row["from"]), _date(row["to"])
     if row["period"] == "this_month":
         return f"{first:%B %Y}"
@@ -116,14 +146,13 @@ def _period(row: Mapping[str, Any]) -> str:
 
 def _sentence(text: str) -> str:
     """A reason as a sentence: a capital, days in words, a full stop."""
-    spoken = _ISO_DAY.sub(lambda found: _long_day(found.group()), text.strip())
-    return f"{spoken[:1].upper()}{spoken[1:]}".rstrip(".") + "."
+    sentence = _ISO_DAY.sub(lambda match: _long_day(match.group()), text.strip())
+    return f"{sentence[:1].upper()}{sentence[1:]}".rstrip(".") + "."
 
 
 def _fold(text: str) -> str:
-    """Lines of text; a number stays beside its per cent sign."""
-    bound = text.replace(" %", f"{NO_BREAK}%")
-    return textwrap.fill(bound, _LINE, break_long_words=False, break_on_hyphens=False)
+    """Text wrapped into lines."""
+    return textwrap.fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _date(value: str | dt.date) -> dt.date:
@@ -132,6 +161,7 @@ def _date(value: str | dt.date) -> dt.date:
 
 FILTERS: dict[str, Callable[..., str]] = {
     "count": _count,
+    "approximate": approximate,
     "day": _day,
     "fold": _fold,
     "issued_on": _issued_on,
@@ -144,6 +174,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "short_per_cent": _short_per_cent,
     "signed": signed,
     "span": _span,
+    "status_name": status_name,
     "weekday": _weekday,
 }
 """Filters of the templates, by name."""

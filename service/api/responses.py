@@ -47,7 +47,7 @@ def head(view: IssueView) -> dict[str, Any]:
         "from": view.first.isoformat(),
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
-        **view.state.said(),
+        **view.state.to_dict(),
         "attribution": ATTRIBUTION,
     }
 

@@ -95,9 +95,9 @@ def get_totals(series_id: str, query_data: queries.TotalsQuery) -> Response:
 
     def answer() -> dict[str, Any]:
         if q.last:
-            rows = totals.between(view.known, view.paths, view.first, q.last, q.levels)
+            rows = totals.between(view.observed, view.paths, view.first, q.last, q.levels)
         else:
-            rows = totals.periods(view.known, view.ahead, q.periods or totals.PERIODS, q.levels)
+            rows = totals.periods(view.observed, view.ahead, q.periods or totals.PERIODS, q.levels)
         return {"levels": list(q.levels), "rows": rows}
 
     return about(view, q, answer)
@@ -126,7 +126,7 @@ def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
         view,
         q,
         lambda: capacity.capacity(
-            view.known, view.ahead, q.stay_days, q.share, q.horizon, q.levels
+            view.observed, view.ahead, q.stay_days, q.share, q.horizon, q.levels
         ),
     )
 
@@ -176,11 +176,11 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
 def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(desk(), series_id, query_data.as_of)
-    answer |= desk().standing(series_id).said() | {"attribution": ATTRIBUTION}
+    answer |= desk().standing(series_id).to_dict() | {"attribution": ATTRIBUTION}
     return represent(answer, rows=None)
 
 
 def _stored(series_id: str) -> dict[str, Any]:
     """What every answer about figures says first."""
-    told = {"series_id": series_id, "unit": UNITS[series_id]} | desk().standing(series_id).said()
+    told = {"series_id": series_id, "unit": UNITS[series_id]} | desk().standing(series_id).to_dict()
     return told | {"attribution": ATTRIBUTION}

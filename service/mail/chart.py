@@ -27,7 +27,7 @@ _DARK = {
     "lo95": "#22495c", "lo80": "#2f6d88", "lo50": "#4a9dbf", "past": "#b4bec6",
     "waiting": "#2b2a20",
 }  # fmt: skip
-_BANDS = ((95, "95 % of futures"), (80, "80 %"), (50, "50 %"))
+_BANDS = ((95, "95% range"), (80, "80% range"), (50, "50% range"))
 
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
@@ -59,7 +59,7 @@ def alt_text(content: Mapping[str, Any]) -> str:
         + (f"{len(waiting)} days not yet published. " if waiting else "")
         + f"Then {len(days)} days "
         f"of forecast: {medians}; on the widest day, {long_day(widest['date'])}, "
-        f"80 % of futures lie between {widest['lo80']:,} and {widest['hi80']:,}. "
+        f"the 80% range is {widest['lo80']:,} to {widest['hi80']:,}. "
         "The numbers are in the table below."
     )
 
@@ -76,7 +76,7 @@ def _published(past: Rows) -> str:
     quiet = sum(row["value"] == 0 for row in past)
     return (
         f"{len(past)} days as published: the highest {highest['value']:,} on "
-        f"{long_day(highest['date'])}, {quiet} days without arrivals. "
+        f"{long_day(highest['date'])}, {quiet} days with no arrivals. "
     )
 
 
@@ -116,7 +116,7 @@ def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -
     axes.set_ylim(0, 1.06 * max(axes.get_ylim()[1], 4))
     _label(axes, [row["date"] for row in (*past, *days)], colours)
     handles, labels = axes.get_legend_handles_labels()
-    named = ("as published", "not yet published", "median", "50 %", "80 %", _BANDS[0][1])
+    named = ("as published", "not yet published", "median", "50% range", "80% range", _BANDS[0][1])
     order = [labels.index(name) for name in named if name in labels]
     axes.legend(
         [handles[at] for at in order],

@@ -35,12 +35,12 @@ def mail_links(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         if not held:
             return 0
         with context.database.writing() as connection:
-            asked = subscriber_store.waiting(connection, clock())
-        if not asked:
+            opt_ins = subscriber_store.waiting(connection, clock())
+        if not opt_ins:
             return 0
         try:
             with Session(context.settings) as session:
-                return sum(_mail(context, session, one, clock()) for one in asked)
+                return sum(_mail(context, session, one, clock()) for one in opt_ins)
         except MailError as error:
             raise JobError(str(error)) from error
 

@@ -75,9 +75,9 @@ def before(connection: sa.Connection, week: str) -> Edition | None:
     return _edition(connection, editions.c.week < week)
 
 
-def freeze(connection: sa.Connection, made: Edition) -> None:
+def freeze(connection: sa.Connection, edition: Edition) -> None:
     """Store an edition; it is never changed."""
-    connection.execute(editions.insert().values(**asdict(made)))
+    connection.execute(editions.insert().values(**asdict(edition)))
 
 
 def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:

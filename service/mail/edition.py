@@ -77,7 +77,7 @@ def gather(
     content: dict[str, Any] = {
         "week": week,
         "made_at": instant(now),
-        "unit": view.known.unit,
+        "unit": view.observed.unit,
         "issue_id": view.issue.issue_id,
         "issued_at": instant(view.issue.issued_at),
         "data_through": last.isoformat(),
@@ -91,7 +91,7 @@ def gather(
         "past": last_of(view, _PAST_DAYS),
         "waiting": days[:waiting],
         "days": days[waiting:],
-        "totals": periods(view.known, view.ahead, _PERIODS, (80, 95)),
+        "totals": periods(view.observed, view.ahead, _PERIODS, (80, 95)),
         "last_week": last_week(desk, previous),
         "changes": changes(desk, view, previous),
         "track_record": track_record(desk),

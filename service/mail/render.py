@@ -24,7 +24,7 @@ from markupsafe import Markup
 from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
-from service.answers.wording import FILTERS, NO_BREAK, week_name
+from service.answers.wording import FILTERS, NO_BREAK, approximate_headline, week_name
 from service.core import addresses
 from service.core.settings import Settings
 from service.mail import chart
@@ -36,7 +36,7 @@ _DAYS = 7
 # Without this a header of more than 78 characters, such as the address that unsubscribes, would
 # be written as encoded words, which mail programs ignore.
 _POLICY = SMTP.clone(max_line_length=998)
-_LISTED = {"fresh": "", "stale": "[Stale figures] ", "degraded": "[Degraded] "}
+_LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 
 @dataclass(frozen=True)
@@ -50,12 +50,13 @@ class Reader:
 
 def subject(content: Mapping[str, Any]) -> str:
     """The week, the headline and any degraded state; ASCII, so that it is written as it reads."""
-    said = content["headline"]
-    span, _, _ = said["sentence"].partition(":")
+    headline = content["headline"]
+    span, _, _ = headline["sentence"].partition(":")
+    median, lo80, hi80 = approximate_headline(headline)
     return (
-        f"{_LISTED[content['status']]}{content['week']}: about {said['median']:,} "
+        f"{_LISTED[content['status']]}{content['week']}: about {median} "
         f"{content['unit']}, {span[0].lower()}{span[1:]} "
-        f"(8 weeks in 10: {said['lo80']:,} to {said['hi80']:,})"
+        f"(80% chance of between {lo80} and {hi80})"
     )
 
 
@@ -77,15 +78,15 @@ class MailRenderer:
 
     @cached_property
     def _pictures(self) -> list[Any]:  # which the stubs do not let a message attach
-        made = []
+        parts = []
         for name, png in (("light", self.charts.light), ("dark", self.charts.dark)):
             part = MIMEPart(_POLICY)
             part.set_content(
                 png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
                 filename=f"chart-{name}.png",
             )  # fmt: skip
-            made.append(part)
-        return made
+            parts.append(part)
+        return parts
 
     @cached_property
     def _table(self) -> Any:
@@ -102,13 +103,18 @@ class MailRenderer:
         cids = {name: self.cid(name) for name in ("light", "dark")}
         alt = chart.alt_text(self.edition.content)
         text = _rendered(
-            "digest.html", self._said(reader), css=_css(), cids=cids, alt=alt, subject=self.subject
+            "digest.html",
+            self._context(reader),
+            css=_css(),
+            cids=cids,
+            alt=alt,
+            subject=self.subject,
         )
         return _inliner().inline(text)
 
     def text(self, reader: Reader) -> str:
         """The mail as text, with all of the numbers."""
-        return _rendered("digest.txt", self._said(reader)).strip("\n") + "\n"
+        return _rendered("digest.txt", self._context(reader)).strip("\n") + "\n"
 
     def message(self, reader: Reader) -> EmailMessage:
         """The mail itself.
@@ -136,7 +142,7 @@ class MailRenderer:
         message.attach(self._table)
         return message
 
-    def _said(self, reader: Reader) -> dict[str, Any]:
+    def _context(self, reader: Reader) -> dict[str, Any]:
         content = self.edition.content
         return {
             "e": content,
@@ -179,7 +185,7 @@ def confirmation(
     settings: Settings, address: str, threshold: int, token: str, now: dt.datetime
 ) -> EmailMessage:
     """The mail that asks whether the one who asked for the list was the reader of `address`."""
-    message = _begin(settings, address, "Please confirm: the weekly crossings forecast", now)
+    message = _begin(settings, address, "Confirm your weekly crossings forecast", now)
     digest = hashlib.sha256(token.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
     link = f"{settings.address}/subscribe/confirm/{token}"

@@ -42,9 +42,9 @@ def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetim
 
 def _salt(connection: sa.Connection, day: dt.date) -> str:
     """The salt of `day`; a new day forgets the last one, and with it who asked."""
-    found = connection.execute(sa.select(salts.c.salt).where(salts.c.day == day)).scalar()
-    if found is not None:
-        return str(found)
+    salt = connection.execute(sa.select(salts.c.salt).where(salts.c.day == day)).scalar()
+    if salt is not None:
+        return str(salt)
     connection.execute(asks.delete())
     connection.execute(salts.delete())
     fresh = secrets.token_hex(32)

@@ -113,15 +113,15 @@ class Session:
 
     def _transact(self, smtp: smtplib.SMTP, to: str, content: bytes) -> Sent:
         self._mails += 1
-        code, said = smtp.mail(self._sender)
+        code, reply = smtp.mail(self._sender)
         if code >= 500:
-            raise MailError(f"the SMTP server refuses the sender: {_line(code, said)}")
+            raise MailError(f"the SMTP server refuses the sender: {_line(code, reply)}")
         if code == 250:
-            code, said = smtp.rcpt(to)
+            code, reply = smtp.rcpt(to)
         is_content = code in (250, 251)
         if is_content:
             try:
-                code, said = smtp.data(content)
+                code, reply = smtp.data(content)
             except smtplib.SMTPDataError as error:
                 code = error.smtp_code
             if code == 250:
@@ -207,9 +207,9 @@ def _is_here(host: str) -> bool:
     return host == "localhost"
 
 
-def _line(code: int, said: bytes) -> str:
+def _line(code: int, reply: bytes) -> str:
     """A server's answer on one line of plain text."""
-    text = "".join(c if c.isprintable() else " " for c in said.decode("utf-8", "replace"))
+    text = "".join(c if c.isprintable() else " " for c in reply.decode("utf-8", "replace"))
     return f"{code} {' '.join(text.split())[:200]}"
 
 
@@ -218,8 +218,8 @@ def _why(error: Exception) -> str:
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "no answer in time"
     if isinstance(error, smtplib.SMTPResponseException):
-        said = error.smtp_error
-        return _line(error.smtp_code, said if isinstance(said, bytes) else said.encode())
+        reply = error.smtp_error
+        return _line(error.smtp_code, reply if isinstance(reply, bytes) else reply.encode())
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return " ".join(str(error).split()) or type(error).__name__

@@ -57,11 +57,14 @@ def ask() -> Response:
         return _form(503)
     try:
         address = addresses.clean(request.form.get("address", ""))
-    except AddressError as error:
-        return _form(400, f"Address: {error}.")
+    except AddressError:
+        return _form(400, "Enter an email address, like name@example.org.")
     threshold = _threshold(request.form.get("threshold", ""))
     if threshold is None:
-        return _form(400, f"Threshold: expected a whole number from 0 to {MOST_THRESHOLD:,}.")
+        return _form(
+            400,
+            f"Number of people must be a whole number from 0 to {MOST_THRESHOLD:,}, like 500.",
+        )
     network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
     now = _desk().clock()
@@ -70,14 +73,18 @@ def ask() -> Response:
         if not over:
             store.ask(connection, address, threshold, now)
     if network in over:
-        late = _say(429, "Too many requests", "Too many requests came from your network today.")
+        late = _say(
+            429,
+            "Too many requests",
+            "There have been too many requests from your network. Try again tomorrow.",
+        )
         late.headers["Retry-After"] = str(_DAY_SECONDS)
         return late
     return _say(
         200,
-        "Look into your mailbox",
-        f"If this address can receive mail, a link is on its way to it. It holds for "
-        f"{store.CONFIRM_HOURS} hours; nothing is sent before you open it and confirm.",
+        "Check your email",
+        f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
+        "We will not send you forecasts until you open it and confirm.",
     )
 
 
@@ -85,15 +92,15 @@ def ask() -> Response:
 def show_confirmation(token: str) -> Response:
     """Show the button that confirms; opening the page alone changes nothing."""
     with _desk().context.database.reading() as connection:
-        found = store.opt_in_of(connection, token)
-    if found is None or found.expires_at <= _desk().clock():
-        return _no_confirmation(found is not None)
+        opt_in = store.opt_in_of(connection, token)
+    if opt_in is None or opt_in.expires_at <= _desk().clock():
+        return _no_confirmation(opt_in is not None)
     return _say(
         200,
-        "Confirm the weekly mail",
-        f"You get one mail a week, with the chances of passing {found.threshold:,} people. "
-        "Each of them has a link that ends it.",
-        button="Yes, send me the weekly mail",
+        "Confirm your subscription",
+        f"You will get one email a week, with the chances of more than {opt_in.threshold:,} people "
+        "arriving. Every email has an unsubscribe link.",
+        button="Confirm",
     )
 
 
@@ -102,26 +109,26 @@ def confirm(token: str) -> Response:
     """Put the address of a request on the list, once."""
     now = _desk().clock()
     with _desk().context.database.writing() as connection:
-        found = store.opt_in_of(connection, token)
-        done = found is not None and store.confirm(connection, found, now)
+        opt_in = store.opt_in_of(connection, token)
+        done = opt_in is not None and store.confirm(connection, opt_in, now)
     if not done:
-        return _no_confirmation(found is not None)
+        return _no_confirmation(opt_in is not None)
     day = _DAYS[_settings().digest_day]
-    return _say(200, "You are on the list", f"The next weekly mail comes on {day}.")
+    return _say(200, "You are subscribed", f"You will get the next weekly email on {day}.")
 
 
 @subscriptions.get("/u/<token>")
 def show_leaving(token: str) -> Response:
     """Show the button that unsubscribes; opening the page alone changes nothing."""
     with _desk().context.database.reading() as connection:
-        found = store.find(connection, token=token)
+        subscriber = store.find(connection, token=token)
         gone = store.left(connection, token)
-    if found is None:
+    if subscriber is None:
         return _left() if gone else _no_subscriber()
     return _say(
         200,
-        "Leave the weekly mail",
-        "Your address and all that is recorded of it are deleted at once.",
+        "Unsubscribe from the weekly email",
+        "We will delete your address and everything recorded with it immediately.",
         button="Unsubscribe",
     )
 
@@ -130,10 +137,10 @@ def show_leaving(token: str) -> Response:
 def leave(token: str) -> Response:
     """Delete the subscriber of a token; however often it is asked."""
     with _desk().context.database.writing() as connection:
-        found = store.find(connection, token=token)
-        if found is not None:
-            store.remove(connection, found, _desk().clock())
-        gone = found is not None or store.left(connection, token)
+        subscriber = store.find(connection, token=token)
+        if subscriber is not None:
+            store.remove(connection, subscriber, _desk().clock())
+        gone = subscriber is not None or store.left(connection, token)
     return _left() if gone else _no_subscriber()
 
 
@@ -161,26 +168,26 @@ def _say(status: int, title: str, text: str, button: str = "") -> Response:
 
 
 def _left() -> Response:
-    text = "You are not on the list any more: the address and all that was recorded are deleted."
-    return _say(200, "You have left the weekly mail", text)
+    text = "We have deleted your address and everything recorded with it."
+    return _say(200, "You have unsubscribed", text)
 
 
 def _no_subscriber() -> Response:
     text = (
-        "No subscription has this link, and nothing was changed. It may have been cut: take the "
-        "one at the foot of the newest mail."
+        "No subscription has this link, and nothing has changed. The link may be incomplete: use "
+        "the one at the end of the latest email."
     )
-    return _say(404, "This link is not known", text)
+    return _say(404, "This link does not work", text)
 
 
 def _no_confirmation(expired: bool) -> Response:
     if expired:
-        return _say(410, "This link has expired", "Nothing was changed. Ask again for a new one.")
+        return _say(410, "This link has expired", "Subscribe again to get a new link.")
     text = (
-        "It was used already, was replaced by a newer one, has expired or was cut; nothing was "
-        "changed. If you confirmed before, you are on the list."
+        "It may have been used or replaced, have expired, or be incomplete. Nothing has changed. "
+        "If you have already confirmed, you are subscribed."
     )
-    return _say(404, "This link is not known", text)
+    return _say(404, "This link does not work", text)
 
 
 def _answer(page: str, status: int) -> Response:

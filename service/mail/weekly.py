@@ -136,8 +136,8 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
             return False
         frozen = delivery_store.edition(connection, week)
         if frozen is None:
-            there = issue_store.latest(connection, PEOPLE) is not None
-            return there and now - moment < _BEGIN_WITHIN
+            is_published = issue_store.latest(connection, PEOPLE) is not None
+            return is_published and now - moment < _BEGIN_WITHIN
         return now - moment < _GIVE_UP and bool(delivery_store.due(connection, frozen, now))
 
 
@@ -166,10 +166,10 @@ def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outc
         record(left)
     if fault:
         raise MailError(fault)
-    said = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
+    summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
     with context.database.reading() as connection:
         standing = delivery_store.counts(connection, week)
-    return Outcome("done", f"{week}: {said or 'nobody to send to'}", {"week": week} | standing)
+    return Outcome("done", f"{week}: {summary or 'nobody to send to'}", {"week": week} | standing)
 
 
 def _sent(

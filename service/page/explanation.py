@@ -9,45 +9,45 @@ from typing import Any
 from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.explanation import explanation
-from service.page.page_params import Asked
+from service.page.page_params import PageParams
 
 _NAMES = CAUSE_NAMES | {
     "season": "time of year",
     "recent_level": "level of recent weeks",
-    "yesterday": "the last days",
+    "yesterday": "last few days",
     "day_of_week": "day of the week",
-    "other": "what these do not tell",
+    "other": "other factors",
 }
 
 
-def reasons(asked: Asked) -> dict[str, Any]:
+def reasons(params: PageParams) -> dict[str, Any]:
     """``changed`` and ``driven``, each None when nothing was noted of the issue."""
-    return {"changed": _changed(asked), "driven": _driven(asked)}
+    return {"changed": _changed(params), "driven": _driven(params)}
 
 
-def _changed(asked: Asked) -> dict[str, Any] | None:
+def _changed(params: PageParams) -> dict[str, Any] | None:
     try:
-        found = changes(asked.desk, asked.view)
+        comparison = changes(params.desk, params.view)
     except (NotFound, BadQuestion):
         return None
-    return _table(found, "causes", "before", "after") | {"since": found["since"]}
+    return _table(comparison, "causes", "before", "after") | {"since": comparison["since"]}
 
 
-def _driven(asked: Asked) -> dict[str, Any] | None:
+def _driven(params: PageParams) -> dict[str, Any] | None:
     try:
-        found = explanation(asked.desk, asked.view)
+        answer = explanation(params.desk, params.view)
     except NotFound:
         return None
-    return _table(found, "factors", "yearly_mean", "mean") | {"method": found["method"]}
+    return _table(answer, "factors", "yearly_mean", "mean") | {"method": answer["method"]}
 
 
-def _table(found: dict[str, Any], parts: str, first: str, last: str) -> dict[str, Any]:
+def _table(answer: dict[str, Any], parts: str, first: str, last: str) -> dict[str, Any]:
     """Rows of the parts, and columns of the spans; parts that nowhere matter are left out."""
-    spans = [total for total in found["totals"] if total["days"] > 1]
-    most = max((abs(span[part]) for span in spans for part in found[parts]), default=0)
+    spans = [total for total in answer["totals"] if total["days"] > 1]
+    most = max((abs(span[part]) for span in spans for part in answer[parts]), default=0)
     rows = [
         {"name": _NAMES.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
-        for part in found[parts]
+        for part in answer[parts]
     ]
     return {
         "spans": [span["days"] for span in spans],

@@ -19,7 +19,7 @@ from service.answers.weather import coming
 from service.answers.wording import FILTERS
 from service.page.bar_chart import chance_bars, wave_bar
 from service.page.fan_chart import fan_chart, range_bar
-from service.page.page_params import Asked
+from service.page.page_params import PageParams
 
 _PAST_DAYS, _HORIZON = 90, 28
 _HIGH_SEA_M = 2.5
@@ -27,11 +27,11 @@ _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
 
 
-def what_is_coming(asked: Asked) -> dict[str, Any]:
+def what_is_coming(params: PageParams) -> dict[str, Any]:
     """Everything that the page Now shows of an issue."""
-    view = asked.view
-    unit = view.known.unit
-    says = headline(asked.desk, view)
+    view = params.view
+    unit = view.observed.unit
+    says = headline(params.desk, view)
     past = last_of(view, _PAST_DAYS)
     ahead = view.ahead
     before = ahead.since(_PAST_DAYS)
@@ -39,12 +39,12 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     horizon = min(_HORIZON, ahead.most)
     charted = bands(before, waiting + horizon, _LEVELS)
     days = charted[waiting:]
-    came = _came(asked, days) if asked.is_past else []
+    came = _came(params, days) if params.is_past else []
     above = exceedance(ahead, says["threshold"], 1, horizon)
     top = max(row["hi95"] for row in days) or 1
-    totals = periods(view.known, ahead, PERIODS, _LEVELS)
+    totals = periods(view.observed, ahead, PERIODS, _LEVELS)
     for row in totals:
-        row["name"] = _name(row, view, asked.desk.today())
+        row["name"] = _name(row, view, params.desk.today())
     for row, passing in zip(days, above["rows"], strict=True):
         row["p_above"] = passing["p_above"]
         row["bar"] = range_bar(row, top)
@@ -59,7 +59,7 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
     )
     return {
         "headline": says,
-        "briefing": briefing_of(asked.desk, view),
+        "briefing": briefing_of(params.desk, view),
         "chart": fan_chart(past, charted, title, came, waiting=waiting),
         "chart_data": _chart_data(unit, past, charted, waiting),
         "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
@@ -71,19 +71,19 @@ def what_is_coming(asked: Asked) -> dict[str, Any]:
         "above": above,
         "has_come": bool(came),
         "totals": totals,
-        "sea": _sea(asked),
+        "sea": _sea(params),
         "tiles": [row for name in _TILES for row in totals if row["period"] == name],
     }
 
 
-def _sea(asked: Asked) -> dict[str, Any] | None:
+def _sea(params: PageParams) -> dict[str, Any] | None:
     """The weather of the coming days; each with a bar as high as its waves."""
-    found = coming(asked.desk, asked.view)
-    if found is None:
+    weather = coming(params.desk, params.view)
+    if weather is None:
         return None
-    top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in found["rows"]))
-    return found | {
-        "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in found["rows"]],
+    top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in weather["rows"]))
+    return weather | {
+        "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in weather["rows"]],
     }
 
 
@@ -109,10 +109,10 @@ def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
     }[row["period"]]
 
 
-def _came(asked: Asked, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _came(params: PageParams, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The figures of the days that a past issue forecast; there may be gaps between them."""
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    return figures(asked.desk, asked.series_id, first, last)
+    return figures(params.desk, params.series_id, first, last)
 
 
 def _chart_data(

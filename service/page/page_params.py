@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FIELDS", "Asked", "Field", "Plan", "asked"]
+__all__ = ["FIELDS", "PageParams", "Field", "Plan", "read_page_params"]
 
 import datetime as dt
 import re
@@ -22,7 +22,7 @@ _WHOLE = re.compile(r"\d{1,9}")
 
 
 @dataclass(frozen=True)
-class Asked:
+class PageParams:
     """A series and an issue of it.
 
     Attributes
@@ -51,7 +51,7 @@ class Asked:
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
 
-def asked(desk: IssueLoader, args: Mapping[str, str]) -> Asked:
+def read_page_params(desk: IssueLoader, args: Mapping[str, str]) -> PageParams:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
     series_id = args.get("series") or SERIES[0]
     desk.check_series(series_id)
@@ -61,7 +61,7 @@ def asked(desk: IssueLoader, args: Mapping[str, str]) -> Asked:
         issue_id = of_day(desk, series_id, _day(on))
     elif issue_id != "latest" and desk.view(series_id).issue.issue_id == issue_id:
         issue_id = "latest"
-    return Asked(desk, series_id, issue_id)
+    return PageParams(desk, series_id, issue_id)
 
 
 def _day(text: str) -> dt.date:
@@ -88,11 +88,11 @@ class Field:
 
 
 FIELDS = (
-    Field("threshold", "Threshold", "more than so many {unit}", 0, 0, MOST_THRESHOLD),
-    Field("window", "Counted over", "days in a row, 1 to 28", 1, 1, 28),
-    Field("stay_days", "Stay", "days that each person stays, 1 to 90", 4, 1, 90),
-    Field("share", "Sure to suffice", "per cent, 50 to 99", 90, 50, 99),
-    Field("horizon", "Look ahead", "days, 7 to 90", 28, 7, 90),
+    Field("threshold", "Threshold", "number of {unit} in a day", 0, 0, MOST_THRESHOLD),
+    Field("window", "Number of days in a row", "1 to 28", 1, 1, 28),
+    Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
+    Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
+    Field("horizon", "Number of days ahead", "7 to 90", 28, 7, 90),
 )
 
 
@@ -117,14 +117,14 @@ class Plan:
             number = int(text) if _WHOLE.fullmatch(text) else None
             if number is None or not field.least <= number <= field.most:
                 wrong[field.name] = (
-                    f"{field.label}: expected a whole number from {field.least:,} to "
-                    f"{field.most:,}, found {text or 'nothing'}"
+                    f"{field.label.lower()} must be a whole number from {field.least:,} to "
+                    f"{field.most:,}, like {usual:,}"
                 )
             else:
                 numbers[field.name] = number
         if not wrong and numbers["window"] > numbers["horizon"]:
             wrong["window"] = (
-                f"Counted over: expected at most the {numbers['horizon']} days that are looked "
-                f"ahead, found {numbers['window']}"
+                f"number of days in a row must be at most {numbers['horizon']}, the number of days "
+                "ahead"
             )
         return cls(texts, numbers, wrong)

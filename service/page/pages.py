@@ -25,13 +25,13 @@ from forecast.joint import SERIES
 from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import listing
-from service.answers.state import ABOUT_NOW
+from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS
 from service.core.clock import uk_day
 from service.data.embedded import ATTRIBUTION
 from service.page.explanation import reasons
 from service.page.now import what_is_coming
-from service.page.page_params import FIELDS, Asked, Plan, asked
+from service.page.page_params import FIELDS, PageParams, Plan, read_page_params
 from service.page.plan import answer_plan, plan_table
 from service.page.track_record import past_forecasts
 
@@ -72,35 +72,35 @@ def static(filename: str) -> Response:
 @blueprint.get("/")
 def now() -> Response:
     """Show what is coming."""
-    wanted = _asked()
-    return _page("now.html", wanted, **what_is_coming(wanted), **reasons(wanted))
+    params = _page_params()
+    return _page("now.html", params, **what_is_coming(params), **reasons(params))
 
 
 @blueprint.get("/plan")
 def plan() -> Response:
     """Answer a planner's own question."""
-    wanted = _asked()
-    question = Plan.read(request.args, wanted.series_id)
-    answers = {} if question.wrong else answer_plan(wanted.view, question.numbers)
+    params = _page_params()
+    question = Plan.read(request.args, params.series_id)
+    answers = {} if question.wrong else answer_plan(params.view, question.numbers)
     status = 400 if question.wrong else 200
-    return _page("plan.html", wanted, status, fields=FIELDS, plan=question, **answers)
+    return _page("plan.html", params, status, fields=FIELDS, plan=question, **answers)
 
 
 @blueprint.get("/plan.csv")
 def plan_csv() -> Response:
     """Send the same numbers, a row a day."""
-    wanted = _asked()
-    question = Plan.read(request.args, wanted.series_id)
+    params = _page_params()
+    question = Plan.read(request.args, params.series_id)
     if question.wrong:
-        return _page("plan.html", wanted, fields=FIELDS, plan=question, status=400)
-    rows = plan_table(wanted.view, question.numbers)
+        return _page("plan.html", params, fields=FIELDS, plan=question, status=400)
+    rows = plan_table(params.view, question.numbers)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     answer = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = (
-        f'attachment; filename="{wanted.view.issue.issue_id}.csv"'
+        f'attachment; filename="{params.view.issue.issue_id}.csv"'
     )
     return _tagged(answer)
 
@@ -108,8 +108,8 @@ def plan_csv() -> Response:
 @blueprint.get("/record")
 def record() -> Response:
     """Show how past forecasts fared."""
-    wanted = _asked()
-    return _page("record.html", wanted, **past_forecasts(wanted, request.args.get("window", "26")))
+    params = _page_params()
+    return _page("record.html", params, **past_forecasts(params, request.args.get("window", "26")))
 
 
 @blueprint.get("/about")
@@ -124,8 +124,8 @@ def _desk() -> IssueLoader:
     return desk
 
 
-def _asked() -> Asked:
-    return asked(_desk(), request.args)
+def _page_params() -> PageParams:
+    return read_page_params(_desk(), request.args)
 
 
 @blueprint.app_context_processor
@@ -133,36 +133,36 @@ def _names() -> dict[str, Any]:
     return {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
 
 
-def _frame(wanted: Asked | None = None) -> dict[str, Any]:
+def _frame(params: PageParams | None = None) -> dict[str, Any]:
     """What every page has around its middle."""
     return {
-        "asked": wanted,
+        "params": params,
         "series": SERIES,
         "attribution": ATTRIBUTION,
         "here": (request.endpoint or "").removeprefix("page.").removesuffix("_csv"),
-        "kept": wanted.link() if wanted else {},
+        "kept": params.link() if params else {},
     }
 
 
-def _page(template: str, wanted: Asked, status: int = 200, **more: Any) -> Response:
-    desk, view = wanted.desk, wanted.view
-    frame = _frame(wanted) | {
+def _page(template: str, params: PageParams, status: int = 200, **more: Any) -> Response:
+    desk, view = params.desk, params.view
+    frame = _frame(params) | {
         "view": view,
         "issue": view.issue,
-        "unit": view.known.unit,
+        "unit": view.observed.unit,
         "issued_on": uk_day(view.issue.issued_at),
         "today": uk_day(desk.clock()),
-        "issues": listing(desk, wanted.series_id, _RECENT)[0],
-        "reasons": _reasons(wanted),
-        "alarms": [] if wanted.is_past else record_alarms(desk, wanted.series_id),
+        "issues": listing(desk, params.series_id, _RECENT)[0],
+        "reasons": _reasons(params),
+        "alarms": [] if params.is_past else record_alarms(desk, params.series_id),
     }
     return _tagged(make_response(render_template(template, **frame, **more), status))
 
 
-def _reasons(wanted: Asked) -> list[Any]:
+def _reasons(params: PageParams) -> list[Any]:
     """What is wrong; of a past issue, its age is no fault of it, nor are today's jobs."""
-    about_today = ABOUT_NOW if wanted.is_past else frozenset()
-    return [r for r in wanted.view.state.reasons if r.name not in about_today]
+    about_today = CURRENT_STATE_REASONS if params.is_past else frozenset()
+    return [r for r in params.view.state.reasons if r.name not in about_today]
 
 
 def _tagged(answer: Response) -> Response:

@@ -18,71 +18,75 @@ from service.page.fan_chart import Line, fan_chart
 _LEVELS = (50, 80, 95)
 
 
-def answer_plan(view: IssueView, asked: dict[str, int]) -> dict[str, Any]:
+def answer_plan(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
     """Answers and their charts; places are counted for people alone."""
-    horizon, unit = asked["horizon"], view.known.unit
-    above = exceedance(view.ahead, asked["threshold"], asked["window"], horizon)
+    horizon, unit = numbers["horizon"], view.observed.unit
+    above = exceedance(view.ahead, numbers["threshold"], numbers["window"], horizon)
     calm = quiet(view.ahead, horizon)
-    places = _places(view, asked) if unit == "people" else None
+    places = _places(view, numbers) if unit == "people" else None
     return {
         "above": above,
-        "others": _others(view, asked),
+        "others": _others(view, numbers),
         "quiet": calm,
         "places": places,
         "above_chart": chance_bars(
             above["rows"],
             "p_above",
-            f"Chance of more than {asked['threshold']:,} {unit}, by first day",
+            f"Chance of more than {numbers['threshold']:,} {unit}, by first day",
         ),
         "quiet_chart": count_bars(
             [row["p_quiet_days"] for row in calm["rows"]],
-            f"Chance of so many days without arrivals in {horizon} days",
+            f"Chance of each number of days with no arrivals in {horizon} days",
         ),
         "run_chart": count_bars(
             [row["p_longest_run"] for row in calm["rows"]],
-            f"Chance that the longest run of quiet days in {horizon} days is so long",
+            f"Chance of each length of the longest quiet spell in {horizon} days",
         ),
         "places_chart": places
         and fan_chart(
             [],
             places["rows"],
             f"People present on each of {horizon} days, and the "
-            f"{places['places_peak']:,} places that suffice",
+            f"{places['places_peak']:,} places needed",
             line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
         ),
     }
 
 
-def plan_table(view: IssueView, asked: dict[str, int]) -> list[dict[str, Any]]:
+def plan_table(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
     """One row a day: the bands, the chance of passing the threshold, people present, places."""
-    rows = bands(view.ahead, asked["horizon"], _LEVELS)
-    above = exceedance(view.ahead, asked["threshold"], asked["window"], asked["horizon"])["rows"]
-    places = _places(view, asked)["rows"] if view.known.unit == "people" else []
+    rows = bands(view.ahead, numbers["horizon"], _LEVELS)
+    above = exceedance(view.ahead, numbers["threshold"], numbers["window"], numbers["horizon"])[
+        "rows"
+    ]
+    places = _places(view, numbers)["rows"] if view.observed.unit == "people" else []
     for at, row in enumerate(rows):
         del row["time"]
-        row["threshold"], row["window"] = asked["threshold"], asked["window"]
+        row["threshold"], row["window"] = numbers["threshold"], numbers["window"]
         row["p_above"] = above[at]["p_above"] if at < len(above) else None
         if places:
-            row["stay_days"], row["share"] = asked["stay_days"], asked["share"] / 100
+            row["stay_days"], row["share"] = numbers["stay_days"], numbers["share"] / 100
             row["present_median"], row["places"] = places[at]["median"], places[at]["places"]
     return rows
 
 
-def _others(view: IssueView, asked: dict[str, int]) -> list[dict[str, Any]]:
+def _others(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
     """The same question with the threshold halved and multiplied, as far as can be asked."""
-    threshold = asked["threshold"] or 100
+    threshold = numbers["threshold"] or 100
     parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
     # What is asked is allowed, and a multiple of it need not be.
     thresholds = sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
-    return [exceedance(view.ahead, one, asked["window"], asked["horizon"]) for one in thresholds]
+    return [
+        exceedance(view.ahead, one, numbers["window"], numbers["horizon"]) for one in thresholds
+    ]
 
 
-def _places(view: IssueView, asked: dict[str, int]) -> dict[str, Any]:
+def _places(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
     return capacity(
-        view.known,
+        view.observed,
         view.ahead,
-        asked["stay_days"],
-        asked["share"] / 100,
-        asked["horizon"],
+        numbers["stay_days"],
+        numbers["share"] / 100,
+        numbers["horizon"],
         _LEVELS,
     )

@@ -20,8 +20,8 @@ def weeks_chart(weeks: Rows, unit: str) -> Markup:
     """Draw each week's bands and median, and a dot for what came; a ring when beyond 95 %."""
     near = weeks[-_NARROW_WEEKS:]
     title = (
-        f"{unit} in the 7 days after each forecast: bands of {len(weeks)} forecasts, and what "
-        "came; the numbers are in the table of weeks"
+        f"{unit} in the 7 days after each forecast: ranges of {len(weeks)} forecasts, and "
+        "arrivals; the numbers are in the table of weeks"
     )
     wide = Sheet(960, 320, 58, len(weeks), _top(weeks), "wide", right=24)
     slim = Sheet(420, 300, 50, len(near), _top(near), "narrow", right=24)
@@ -45,11 +45,11 @@ def coverage_chart(row: dict[str, Any], name: str) -> Markup:
     for at, level in enumerate(_LEVELS):
         parts.append(_coverage(sheet, row, level, 14 + 24 * at))
     held = ", ".join(
-        f"{level} per cent bands held {100 * row[f'coverage{level}']:.0f} per cent"
+        f"{level}% ranges were right {100 * row[f'coverage{level}']:.0f}% of the time"
         for level in _LEVELS
         if row[f"coverage{level}"] is not None
     )
-    return sheet.svg(f"{name}: {held or 'nothing scored'}", parts, "chart coverage")
+    return sheet.svg(f"{name}: {held or 'no scores yet'}", parts, "chart coverage")
 
 
 def _top(weeks: Rows) -> float:
@@ -93,9 +93,7 @@ def _range(sheet: Sheet, at: int, lo: int, hi: int, css: str) -> str:
 
 
 def _coverage(sheet: Sheet, row: dict[str, Any], level: int, y: int) -> str:
-    label = (
-        f'<text class="tick" x="{sheet.left - 8}" y="{y + 4}" text-anchor="end">{level} %</text>'
-    )
+    label = f'<text class="tick" x="{sheet.left - 8}" y="{y + 4}" text-anchor="end">{level}%</text>'
     share = row[f"coverage{level}"]
     if share is None:
         return label

@@ -66,10 +66,10 @@ class Sheet:
 
     def mondays(self, days: Sequence[str]) -> str:
         """A mark on Mondays, as many as have room."""
-        found = [at for at, day in enumerate(days) if dt.date.fromisoformat(day).weekday() == 0]
+        mondays = [at for at, day in enumerate(days) if dt.date.fromisoformat(day).weekday() == 0]
         every = max(math.ceil(_MARK_ROOM / (7 * self.step)), 1)
         # Counted from the last, so that the days to come keep their marks.
-        return self.marks([(at, days[at]) for at in found[::-1][::every][::-1]])
+        return self.marks([(at, days[at]) for at in mondays[::-1][::every][::-1]])
 
     def marks(self, days: Sequence[tuple[float, str]]) -> str:
         """Marks with the days' dates; the first, and the first of each year, name the year."""

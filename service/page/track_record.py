@@ -9,32 +9,32 @@ from typing import Any
 from service.answers.errors import BadQuestion
 from service.answers.track_record import track_record
 from service.page.bar_chart import share_bars
-from service.page.page_params import Asked
+from service.page.page_params import PageParams
 from service.page.record_charts import coverage_chart, weeks_chart
 
 WINDOWS = (13, 26, 52, 104)
 _KINDS = {
-    "live": "Forecasts as published",
-    "hindcast": "Hindcast: the past replayed",
+    "live": "Published forecasts",
+    "hindcast": "Hindcasts",
 }
 _ALARMS = {
     "pit_mean": "Days too low or too high",
-    "pit_spread": "Daily bands too narrow or too wide",
-    "weekly_coverage": "Weekly bands that held too rarely or too often",
-    "week_beyond_band": "A week beyond its band",
+    "pit_spread": "Daily ranges too narrow or too wide",
+    "weekly_coverage": "Weekly ranges right too rarely or too often",
+    "week_beyond_band": "A week outside its range",
 }
 _MEASURES = {
     "day_1": "Day 1",
     "day_7": "Day 7",
     "day_14": "Day 14",
     "day_28": "Day 28",
-    "total_7": "Sum of days 1 to 7",
-    "total_14": "Sum of days 1 to 14",
-    "total_28": "Sum of days 1 to 28",
+    "total_7": "Total of days 1 to 7",
+    "total_14": "Total of days 1 to 14",
+    "total_28": "Total of days 1 to 28",
 }
 
 
-def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
+def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
     """Everything that the page Track record shows of the last `window` weeks.
 
     Raises
@@ -44,7 +44,9 @@ def past_forecasts(asked: Asked, window: str) -> dict[str, Any]:
     """
     if window not in map(str, WINDOWS):
         raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
-    records = [track_record(asked.desk, asked.series_id, int(window), kind=kind) for kind in _KINDS]
+    records = [
+        track_record(params.desk, params.series_id, int(window), kind=kind) for kind in _KINDS
+    ]
     return {
         "window": int(window),
         "windows": WINDOWS,
@@ -71,5 +73,5 @@ def _drawn(record: dict[str, Any]) -> dict[str, Any]:
             (row, coverage_chart(row, _MEASURES.get(row["measure"], row["measure"])))
             for row in judged
         ],
-        "pit_chart": sum(pit) and share_bars(pit, "Where what came fell within what was forecast"),
+        "pit_chart": sum(pit) and share_bars(pit, "Where outcomes fell within their forecasts"),
     }

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.wording import FILTERS, per_cent
+from service.answers.wording import FILTERS, approximate_headline, per_cent
 from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refits
@@ -119,8 +119,10 @@ def test_a_total(faces: Faces, period: str) -> None:
     for name in ("from", "to", "known", "median", "lo80", "hi80", "lo95", "hi95"):
         assert board[name] == row[name]
     if period == "next_7_days":
-        assert f"about {median} people, 8 weeks in 10 between {row['lo80']:,} and" in mailed
-        assert faces.page("/").css_first("h1").text().count(f"about {median} people") == 1
+        about, lo80, hi80 = approximate_headline(row)
+        sentence = f"about {about} people (80% chance of between {lo80} and {hi80})"
+        assert sentence in mailed
+        assert faces.page("/").css_first("h1").text().count(sentence) == 1
 
 
 def test_the_chance_of_passing_a_threshold(faces: Faces) -> None:

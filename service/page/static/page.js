@@ -42,10 +42,10 @@
       const arrived = came[at];
       const gone = at - first < data.waiting ? " (not yet published)" : "";
       return (
-        `${date}${gone}: median ${count(row.median)}; 8 in 10 between ${count(row.lo80)} and ` +
-        `${count(row.hi80)}, 19 in 20 between ${count(row.lo95)} and ${count(row.hi95)}; ` +
-        `${row.none} chance of none.` +
-        (arrived === null ? "" : ` ${count(arrived)} came.`)
+        `${date}${gone}: median ${count(row.median)}; 80% range ${count(row.lo80)} to ` +
+        `${count(row.hi80)}, 95% range ${count(row.lo95)} to ${count(row.hi95)}; ` +
+        `${row.none} chance of no arrivals.` +
+        (arrived === null ? "" : ` ${count(arrived)} arrived.`)
       );
     }
 
@@ -203,7 +203,7 @@
       } catch (error) {
         if (error.name === "AbortError") return;
         said.className = "notice";
-        said.textContent = "Not updated: the service did not answer. The numbers below are of the question before.";
+        said.textContent = "Not updated: the service did not respond. The results below are for your previous question.";
         return;
       }
       said.className = "unseen";

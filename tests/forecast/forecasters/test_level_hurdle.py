@@ -155,7 +155,7 @@ def test_paths_by_a_slow_loop(values: Array, fitted: FittedLevelHurdle) -> None:
     cumulated = np.cumsum(fitted.ratio_shares)
     origin = fitted.origin.item()
     for ahead in range(horizon):
-        u_any, u_ratio = stratified_uniforms(n, rng), strata(n, rng)
+        u_any, u_ratio = stratified_uniforms(n, rng), stratified_uniforms(n, rng)
         day = origin + dt.timedelta(days=ahead + 1)
         turn = 2 * math.pi * (day.timetuple().tm_yday - 1) / 365.2425
         for path in range(n):

@@ -167,7 +167,9 @@ def test_a_record_in_the_store_that_is_right_and_one_that_is_not(watched: Contex
     assert {"pit_mean", "weekly_coverage"} <= set(found)
     mean = found["pit_mean"]
     assert mean["series_id"] == "people"
-    assert mean["detail"].startswith("people: the 182 days of the last 26 weeks came out lower")
+    assert mean["detail"].startswith(
+        "people: the 182 days of the last 26 weeks were lower than forecast"
+    )
     assert mean["numbers"]["mean"] < 0.5
     assert mean["numbers"]["p_mean"] < module.CHANCE
     assert "2025-07-01" < mean["since"] < "2025-12-28"
@@ -203,8 +205,8 @@ def test_a_week_beyond_its_band_is_an_alarm_until_the_next_week(watched: Context
     assert alarm == {
         "name": "week_beyond_band",
         "series_id": "people",
-        "detail": f"people: {came:,} came from 2025-12-22 to 2025-12-28, above the 99 % band of "
-        "7 to 7 that was issued before",
+        "detail": f"people: {came:,} arrived from 2025-12-22 to 2025-12-28, above the 99% range of "
+        "the forecast, 7 to 7",
         "since": "2025-12-29",
         "numbers": {
             "from": "2025-12-22",

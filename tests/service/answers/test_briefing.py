@@ -37,8 +37,8 @@ def test_the_18th_of_october_2024(desk: IssueLoader) -> None:
     assert against(answer, "year_to_date", 2022)["per_cent"] == -25.0
     assert answer["data_through"] == answer["as_of"] == "2024-10-18"
     assert answer["sentence"] == (
-        "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 to that day: 8.0 % more "
-        "than by the same day of 2023 (26,116) and 25.0 % fewer than by the same day of 2022 "
+        "18 October 2024: 647 people in 10 boats; 28,204 people in 2024 to that day: 8.0% more "
+        "than by the same day of 2023 (26,116) and 25.0% fewer than by the same day of 2022 "
         "(37,603)."
     )
 

@@ -27,7 +27,7 @@ def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
     today = first.item()
     whole = {"state": State("fresh", ()), "today": today, "first": today, "is_past": False} | state
     paths = Paths(first, np.asarray(values))
-    return IssueView(issue=issue, entry=entry, paths=paths, known=known, moment=NOW, **whole)
+    return IssueView(issue=issue, entry=entry, paths=paths, observed=known, moment=NOW, **whole)
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def test_the_sentence_says_the_numbers(desk: IssueLoader) -> None:
     found = headline(desk, view(values))
     assert found == {
         "sentence": (
-            "Next 7 days: about 490 people, 8 weeks in 10 between 90 and 890; "
-            "49 % chance of a day above 500."
+            "Next 7 days: about 500 people (80% chance of between 100 and 900); "
+            "49% chance of a day above 500."
         ),
         "caution": "",
         "from": "2026-01-01",
@@ -76,10 +76,10 @@ def test_the_days_are_named_when_they_are_not_the_next(
 @pytest.mark.parametrize(
     ("start", "words"),
     [
-        ("2025-11-01", "for 1 to 7 November 2025, 8 weeks in 10 between 7 and 7; 1,269 arrived."),
-        ("2025-12-29", "29 December 2025 to 4 January 2026, 8 weeks in 10 between 7 and 7; "),
-        ("2025-12-29", " arrived on the 3 of 7 days that are published."),
-        ("2026-01-01", "no figure of these days is published yet."),
+        ("2025-11-01", "for 1 to 7 November 2025 (80% chance of between 7 and 7); 1,269 arrived."),
+        ("2025-12-29", "29 December 2025 to 4 January 2026 (80% chance of between 7 and 7); "),
+        ("2025-12-29", " arrived on the 3 of 7 days with published figures."),
+        ("2026-01-01", "the figures for these days are not published yet."),
     ],
 )
 def test_days_that_are_over_are_spoken_of_as_past(
@@ -103,20 +103,20 @@ def test_figures_that_are_old_are_named_after_the_week(desk: IssueLoader, name: 
 
 
 def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: IssueLoader) -> None:
-    with pytest.raises(NotPossible, match="the last day that issue i can answer is 2026-01-06"):
+    with pytest.raises(NotPossible, match="issue i ends on 2026-01-06"):
         headline(desk, view(np.ones((10, 6), int)))
 
 
 @pytest.mark.parametrize(
     ("above", "words"),
     [
-        (0, "under 1 % chance"),
-        (4, "under 1 % chance"),
-        (5, "under 1 % chance"),
-        (6, "1 % chance"),
-        (500, "50 % chance"),
-        (994, "99 % chance"),
-        (995, "over 99 %"),
+        (0, "under 1% chance"),
+        (4, "under 1% chance"),
+        (5, "under 1% chance"),
+        (6, "1% chance"),
+        (500, "50% chance"),
+        (994, "99% chance"),
+        (995, "over 99%"),
     ],
 )
 def test_a_chance_claims_no_more_than_a_sample_knows(

@@ -54,8 +54,8 @@ def test_the_champion_of_the_newest_issue(desk: IssueLoader, context: Context) -
     assert view.entry.model == view.issue.champion == CHAMPION
     assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
     assert str(view.paths.start) == "2026-01-01"
-    assert str(view.known.data_through) == "2025-12-31" == str(view.issue.data_through)
-    assert len(view.known) == 2922
+    assert str(view.observed.data_through) == "2025-12-31" == str(view.issue.data_through)
+    assert len(view.observed) == 2922
     assert view.moment == NOW
     assert view.state.status == "fresh"
 
@@ -97,7 +97,7 @@ def test_an_issue_is_frozen_whatever_the_figures_become(
             utc(2099, 1, 1),
         )
     cold = IssueLoader(context, desk.clock).view("people")
-    np.testing.assert_array_equal(cold.known.values, before.known.values)
+    np.testing.assert_array_equal(cold.observed.values, before.observed.values)
     np.testing.assert_array_equal(cold.paths.values, before.paths.values)
 
 
@@ -167,6 +167,6 @@ def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
     desk = IssueLoader(empty, clock)
     with pytest.raises(NotReady, match="nothing is published yet"):
         desk.view("people")
-    assert desk.standing("people").said()["status"] == "degraded"
+    assert desk.standing("people").to_dict()["status"] == "degraded"
     with pytest.raises(NotFound):
         desk.view("people", "people-20251231-0000000000")

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.state import ABOUT_NOW, Facts, State, state_of
+from service.answers.state import CURRENT_STATE_REASONS, Facts, State, state_of
 from service.api import key_store
 from service.app import create_app
 from service.core import run_store
@@ -77,7 +77,7 @@ def test_figures_more_than_three_days_old_are_stale(now: dt.datetime, status: st
         (reason,) = state.reasons
         assert reason.name == "figures_old"
         days = (now.date() - dt.date(2025, 12, 31)).days
-        assert reason.detail == f"the newest figure is of 2025-12-31, {days} days ago"
+        assert reason.detail == f"the latest figures are for 2025-12-31, {days} days ago"
     else:
         assert state.reasons == ()
 
@@ -104,7 +104,7 @@ def test_a_source_that_should_bring_figures_and_does_not_is_late(
     assert names(state) == said
     assert state.status == ("degraded" if said else "fresh")
     if said:
-        detail = "GOV.UK is late: the newest figure is of 2025-12-31, 4 days ago"
+        detail = "GOV.UK figures are late: the latest are for 2025-12-31, 4 days ago"
         assert state.reasons[0].detail == detail
 
 
@@ -122,8 +122,8 @@ def test_no_new_issue_for_36_hours_is_said_with_the_moment_of_the_last() -> None
     state = state_of(issue(), Facts(), NOW + 36 * HOUR + HOUR / 3600, settings)
     assert (state.status, names(state)) == ("degraded", ["scheduler_down"])
     assert state.reasons[0].detail == (
-        "no forecast was issued for 36 hours, the last at 2026-01-02T12:00:00Z: "
-        "the scheduler may be down"
+        "no forecast has been published for 36 hours, since 2026-01-02T12:00:00Z: "
+        "the scheduler may not be running"
     )
     assert "scheduler_down" not in names(
         state_of(issue(), Facts(), NOW + 70 * HOUR, Settings(refit_hours=48))
@@ -144,7 +144,7 @@ def test_a_job_that_failed_last_is_said(job: str) -> None:
     state = judged(facts=Facts(last_runs={job: run(job, "failed")}))
     assert state.status == "degraded"
     assert [(r.name, r.detail) for r in state.reasons] == [
-        (f"{job}_failed", f"the last {job} failed: the reason")
+        (f"{job}_failed", f"the last {job} job failed: the reason")
     ]
 
 
@@ -157,10 +157,10 @@ def test_a_job_that_did_not_fail_is_not(outcome: str) -> None:
 def test_a_champion_that_fell_is_said() -> None:
     state = judged(issue("hurdle", "pool", pool="no member stands"))
     assert state.status == "degraded"
-    assert state.said()["reasons"] == [
+    assert state.to_dict()["reasons"] == [
         {
             "name": "champion_failed",
-            "detail": "pool could not be fitted (no member stands); hurdle is served",
+            "detail": "pool could not be fitted (no member stands), so hurdle is used",
         }
     ]
 
@@ -187,7 +187,7 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
         *("source_late", "scheduler_down", "champion_failed", "weather_missing"),
         *("ingest_failed", "refit_failed", "database_read_only"),
     ]
-    assert set(names(state)) - ABOUT_NOW == {"champion_failed"}
+    assert set(names(state)) - CURRENT_STATE_REASONS == {"champion_failed"}
 
 
 def ran(context: Context, period: str, outcome: str, **detail: object) -> None:

@@ -44,7 +44,7 @@ def test_old_figures(context: Context) -> None:
     (reason,) = found["reasons"]
     assert reason == {
         "name": "figures_old",
-        "detail": "the newest figure is of 2025-12-31, 325 days ago",
+        "detail": "the latest figures are for 2025-12-31, 325 days ago",
     }
 
 
@@ -97,7 +97,7 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
         *("figures_old", "scheduler_down", "champion_failed", "champion_failed")
     ]
     assert [reason["detail"] for reason in reasons[2:]] == [
-        f"hurdle could not be fitted ({why}); climatology is served" for why in fallen.values()
+        f"hurdle could not be fitted ({why}), so climatology is used" for why in fallen.values()
     ]
     with create_app(context, clock).test_client() as client:
         lines = client.get("/metrics").text.splitlines()

@@ -187,7 +187,7 @@ def test_a_period_beyond_the_simulated_days_says_so() -> None:
     rows = table(D(2025, 12, 31), ["next_28_days", "calendar_year"], horizon=28)
     assert rows["next_28_days"]["note"] is None
     row = rows["calendar_year"]
-    assert row["note"] == "ends after the last simulated day, 2026-01-28"
+    assert row["note"] == "ends after the last day of the forecast, 2026-01-28"
     for name in ("median", "mean", "simulated_median", "lo50", "hi50", "lo95", "hi95"):
         assert row[name] is None
     assert row.keys() == rows["next_28_days"].keys()

@@ -5,24 +5,31 @@ from typing import Any
 
 import pytest
 
-from service.answers.wording import FILTERS, per_cent, short_day, signed, week_name
+from service.answers.wording import (
+    FILTERS,
+    approximate,
+    per_cent,
+    short_day,
+    signed,
+    status_name,
+    week_name,
+)
 
 TODAY = dt.date(2026, 1, 9)
 
 
-def test_a_number_stays_beside_its_per_cent_sign() -> None:
-    text = "one of many words and 19 % chance of more, " * 20
+def test_text_is_folded_between_words() -> None:
+    text = "one of many words and 19% chance of more, " * 20
     folded = FILTERS["fold"](text)
     lines = folded.splitlines()
     assert len(lines) > 5
     assert max(map(len, lines)) <= 76
-    assert not any(line.startswith("%") for line in lines)
     assert folded.split() == text.split()
 
 
 @pytest.mark.parametrize(
     ("p", "text"),
-    [(0, "under 1 %"), (0.005, "under 1 %"), (0.0149, "1 %"), (0.99, "99 %"), (1, "over 99 %")],
+    [(0, "under 1%"), (0.005, "under 1%"), (0.0149, "1%"), (0.99, "99%"), (1, "over 99%")],
 )
 def test_a_probability_does_not_claim_too_much(p: float, text: str) -> None:
     assert per_cent(p) == text
@@ -73,3 +80,24 @@ def test_signs_and_weeks() -> None:
     assert week_name("2026-W02", "2026-07-10T23:30:00Z") == (
         "Week 2 of 2026, Saturday 11 July 2026"
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "lo", "hi", "words"),
+    [
+        (298, 0, 1_148, "300"),
+        (1_148, 0, 1_148, "1,150"),
+        (12, 7, 15, "12"),
+        (0, 0, 0, "0"),
+        (36_412, 31_087, 44_915, "36,500"),
+    ],
+)
+def test_a_number_is_rounded_to_what_its_range_allows(
+    number: int, lo: int, hi: int, words: str
+) -> None:
+    assert approximate(number, lo, hi) == words
+
+
+def test_every_status_has_a_name() -> None:
+    names = [status_name(status) for status in ("fresh", "stale", "degraded")]
+    assert names == ["Up to date", "Out of date", "Problem"]

@@ -69,7 +69,7 @@ def test_what_is_read_late_does_not_reach_an_issue_that_stands(filled: Context, 
 
     def total() -> list[dict[str, Any]]:
         view = IssueLoader(filled, hand).view("people", issued)
-        return between(view.known, view.paths, *span, [80])
+        return between(view.observed, view.paths, *span, [80])
 
     issued = latest(filled).issue_id
     before = total()

@@ -53,7 +53,7 @@ def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
     edition = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02")
     assert edition.content["status"] == "degraded"
     old, late = edition.content["reasons"]
-    assert old == "the newest figure is of 2025-12-31, 9 days ago"
+    assert old == "the latest figures are for 2025-12-31, 9 days ago"
     assert late.startswith("no forecast was issued for 36 hours")
 
 

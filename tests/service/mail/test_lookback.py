@@ -33,7 +33,7 @@ def desk_of(context: Context, moment: dt.datetime | None = None) -> IssueLoader:
 def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
     assert lookback.last_week(desk_of(mailing), None)["rows"] == []
     (said,) = lookback.changes(desk_of(mailing), desk_of(mailing).view("people"), None)
-    assert "first mail" in said
+    assert "first email" in said
 
 
 def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous: Edition) -> None:
@@ -55,7 +55,7 @@ def test_days_that_are_not_published_are_left_open(mailing: Context, previous: E
         day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
     found = lookback.last_week(desk_of(mailing), previous)
     assert [row["came"] is None for row in found["rows"]] == [False] * 3 + [True] * 4
-    assert "on the 3 of 7 days that are published" in found["sentence"]
+    assert "on the 3 of 7 days with published figures" in found["sentence"]
 
 
 def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition) -> None:
@@ -77,23 +77,23 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     with mailing.database.writing() as connection:
         note_store.put(connection, view.issue.issue_id, note_store.CHANGES, note)
     figures_said, causes_said = lookback.changes(desk, view, previous)
-    assert figures_said == "Figures of 8 more days are known."
+    assert figures_said == "Figures for 8 more days are available."
     assert causes_said == (
-        "For the same 7 days, the mean went from 70 to 91 people: the model 0, "
-        "revised figures \N{MINUS SIGN}7, the weather ahead \N{MINUS SIGN}14, new figures +42."
+        "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
+        "revised figures \N{MINUS SIGN}7, the weather forecast \N{MINUS SIGN}14, new figures +42."
     )
 
 
 def test_when_nothing_links_the_two_it_says_so(mailing: Context, previous: Edition) -> None:
     said = lookback.changes(desk_of(mailing), desk_of(mailing).view("people"), previous)
-    assert said[-1] == "What the last mail said of the same days was not kept to compare with."
+    assert said[-1] == "The previous forecast of the same days is not available to compare with."
 
 
 def test_the_same_issue_has_not_changed(mailing: Context) -> None:
     desk = desk_of(mailing)
     same = gather(desk, "2025-W52")
     (said,) = lookback.changes(desk, desk.view("people"), same)
-    assert "it is the same one" in said
+    assert "no new forecast since the last email" in said
 
 
 def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
@@ -115,6 +115,6 @@ def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
     monkeypatch.setattr("service.answers.track_record.track_record", record)
     assert lookback.track_record(desk_of(mailing)) == (
         "No published forecast has met all of its figures yet. Replayed on the past (hindcast), "
-        "26 weeks to 21 December 2025: the 80 % range of a week held in 75 % of cases (95 % "
-        "confidence: 53 % to 89 %); by CRPS 3 % worse than climatology."
+        "26 weeks to 21 December 2025: the 80% range of a week was right 75% of the time (95% "
+        "confidence interval 53% to 89%); by CRPS 3% worse than climatology."
     )

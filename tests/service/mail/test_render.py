@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from service.answers.issue_loader import IssueLoader
+from service.answers.wording import approximate_headline, status_name
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
@@ -90,13 +91,13 @@ def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
     message_id = found.pop("Message-ID")
     assert re.fullmatch(r"<2026-W01\.[0-9a-f]{32}@forecast\.example\.org>", message_id)
     assert found.pop("Content-Type").startswith("multipart/mixed; boundary=")
-    said = press.edition.content["headline"]
+    median, lo80, hi80 = approximate_headline(press.edition.content["headline"])
     assert found == {
         "From": "Channel forecast <digest@forecast.example.org>",
         "To": "reader@example.org",
         "Subject": (
-            f"2026-W01: about {said['median']:,} people, next 7 days "
-            f"(8 weeks in 10: {said['lo80']:,} to {said['hi80']:,})"
+            f"2026-W01: about {median} people, next 7 days "
+            f"(80% chance of between {lo80} and {hi80})"
         ),
         "Date": "Fri, 02 Jan 2026 12:00:00 +0000",
         "Auto-Submitted": "auto-generated",
@@ -227,7 +228,7 @@ def test_the_mail_and_the_interface_give_the_same_numbers(
     assert "\N{NO-BREAK SPACE}" not in text
     for window in (1, 7):
         asked = f"{base}/exceedance?threshold=300&window={window}&horizon=7"
-        assert f"{100 * client.get(asked).get_json()['p_any']:.0f} %  chance" in text
+        assert f"{100 * client.get(asked).get_json()['p_any']:.0f}%  chance" in text
 
 
 def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: MailRenderer) -> None:
@@ -245,19 +246,19 @@ def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: Ma
 
 @pytest.mark.parametrize(
     ("status", "begins"),
-    [("fresh", "2026"), ("stale", "[Stale figures] 2026"), ("degraded", "[Degraded] 2026")],
+    [("fresh", "2026"), ("stale", "[Out of date] 2026"), ("degraded", "[Problem] 2026")],
 )
 def test_the_state_stands_in_the_subject_and_on_top(
     status: str, begins: str, mailing: Context
 ) -> None:
-    press = press_of(mailing, status=status, reasons=["the newest figure is old"])
+    press = press_of(mailing, status=status, reasons=["the figures are old"])
     assert subject(press.edition.content).startswith(begins)
-    assert "The newest figure is old" in press.html(READER).replace("the newest", "The newest")
-    assert f"{status.upper()}: the newest figure is old." in press.text(READER)
+    assert "The figures are old" in press.html(READER).replace("the figures", "The figures")
+    assert f"{status_name(status).upper()}: the figures are old." in press.text(READER)
 
 
 def test_an_alarm_stands_on_top_of_both_parts(mailing: Context) -> None:
-    said = "people: 900 came from 2025-12-22 to 2025-12-28, above the 99 % band"
+    said = "people: 900 arrived from 2025-12-22 to 2025-12-28, above the 99% range"
     press = press_of(mailing, alarms=[said])
     assert f"ALARM: {said}." in re.sub(r"\s+", " ", press.text(READER))
     assert f"<strong>Alarm:</strong> {said}." in press.html(READER)

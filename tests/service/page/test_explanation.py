@@ -19,7 +19,7 @@ NOTE = {
 
 def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
     desk = site.client.application.extensions["desk"]
-    assert "Nothing to compare" in site.client.get("/").get_data(as_text=True)
+    assert "There is no earlier forecast" in site.client.get("/").get_data(as_text=True)
     issue = desk.view("people").issue
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
@@ -45,5 +45,5 @@ def test_what_drives_it_adds_up(site: Any) -> None:
 
 def test_an_issue_without_notes_says_nothing_of_why(site: Any) -> None:
     page = site.client.get(f"/?issue={site.earlier}").get_data(as_text=True)
-    assert "Why this many" not in page
-    assert "Nothing to compare" in page
+    assert "What is driving this forecast" not in page
+    assert "There is no earlier forecast" in page

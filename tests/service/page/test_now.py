@@ -79,7 +79,7 @@ def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> No
     page = client.get("/").text
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
-    assert "<strong>Degraded.</strong> The last ingest failed" in page
+    assert "<strong>Problem.</strong> The last ingest job failed" in page
 
 
 def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) -> None:
@@ -92,7 +92,7 @@ def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) ->
     )
     answer = create_app(context, clock).test_client().get("/")
     assert answer.status_code == 200
-    assert "Ends after the last simulated day, 14\xa0January 2026" in answer.text
+    assert "Ends after the last day of the forecast, 14\xa0January 2026" in answer.text
 
 
 def test_the_sea_is_shown_where_there_is_weather(

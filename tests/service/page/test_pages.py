@@ -72,9 +72,9 @@ def test_the_page_says_what_the_answers_say(site: Any) -> None:
     )
     page = text(site.client.get("/plan?threshold=250&window=7&stay_days=10&share=95&horizon=42"))
     above = exceedance(view.ahead, 250, 7, 42)["p_any"]
-    assert f"{100 * above:.0f} %" in page or "over" in page
-    places = capacity(view.known, view.ahead, 10, 0.95, 42, [80])["places_peak"]
-    assert f"{places:,} places suffice" in page
+    assert f"{100 * above:.0f}%" in page or "over" in page
+    places = capacity(view.observed, view.ahead, 10, 0.95, 42, [80])["places_peak"]
+    assert f"{places:,} places give a 95% chance" in page
 
 
 @pytest.mark.parametrize("threshold", [333_334, MOST_THRESHOLD])
@@ -102,10 +102,10 @@ def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
 
 def test_wrong_inputs_are_named_beside_the_form(site: Any) -> None:
     for query, words in {
-        "threshold=many": "Threshold: expected a whole number from 0 to 1,000,000, found many",
-        "share=100": "Sure to suffice: expected a whole number from 50 to 99, found 100",
-        "stay_days=": "Stay: expected a whole number from 1 to 90, found nothing",
-        "window=20&horizon=10": "at most the 10 days that are looked ahead, found 20",
+        "threshold=many": "threshold must be a whole number from 0 to 1,000,000, like 500",
+        "share=100": "how certain you need to be must be a whole number from 50 to 99, like 90",
+        "stay_days=": "length of stay must be a whole number from 1 to 90, like 4",
+        "window=20&horizon=10": "must be at most 10, the number of days ahead",
     }.items():
         answer = site.client.get(f"/plan?{query}")
         assert answer.status_code == 400
@@ -127,9 +127,9 @@ def test_a_past_issue_by_day_and_by_name(site: Any) -> None:
     by_name = site.client.get(f"/?issue={site.earlier}")
     assert by_day.data == by_name.data
     words = text(by_day)
-    assert "A past forecast, as it was issued on 25 December 2025, 15:00" in words
-    assert "Stale" not in words
-    assert "Came" in words
+    assert "This is a past forecast, published on 25 December 2025, 15:00" in words
+    assert "Out of date" not in words
+    assert "Arrived" in words
     assert f"issue={site.earlier}" in by_day.get_data(as_text=True)
 
 
@@ -155,7 +155,7 @@ def test_errors_are_pages_too(site: Any, path: str, status: int, words: str) -> 
     assert answer.status_code == status
     assert answer.mimetype == "text/html"
     assert words.lower() in text(answer).lower()
-    assert "To the newest forecast" in text(answer)
+    assert "Go to the latest forecast" in text(answer)
     assert answer.headers["Cache-Control"] == "no-store"
 
 
@@ -173,11 +173,11 @@ def test_a_database_that_is_gone_is_said(site: Any, monkeypatch: pytest.MonkeyPa
     answer = site.client.get("/", headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
-    assert "The database does not answer" in text(answer)
+    assert "The database is not available" in text(answer)
 
 
 def test_whoever_runs_it_is_named(site: Any) -> None:
-    assert "have not stated their name" in text(site.client.get("/about"))
+    assert "have not given their name" in text(site.client.get("/about"))
     settings = site.context.settings.model_copy(update={"contact": "The <Channel> desk"})
     app = create_app(Context(settings, site.context.database))
     assert "The <Channel> desk" in text(app.test_client().get("/about"))
@@ -186,11 +186,11 @@ def test_whoever_runs_it_is_named(site: Any) -> None:
 def test_an_alarm_is_a_line_on_now_and_a_section_on_the_record(alarmed: Any) -> None:
     (alarm,) = record_alarms(alarmed.client.application.extensions["desk"], "people")
     came = alarm["numbers"]["came"]
-    said = f"People: {came:,} came from 22 December 2025 to 28 December 2025, above the 99 % band"
+    said = f"People: {came:,} arrived from 22 December 2025 to 28 December 2025, above the"
     now, record = (text(alarmed.client.get(path)) for path in ("/", "/record"))
     assert f"Alarm. {said}" in now
-    assert "Degraded. The last refit failed: no model stands." in now
-    assert "A week beyond its band Since 29 December 2025. " + said in record
+    assert "Problem. The last refit job failed: no model stands." in now
+    assert "A week outside its range Since 29 December 2025. " + said in record
     assert f"came {came}, lo99 7, hi99 7" in record
     assert "Alarm" not in text(alarmed.client.get("/plan"))
     assert "Alarm" not in text(alarmed.client.get("/?series=boats"))

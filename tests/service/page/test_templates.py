@@ -72,7 +72,7 @@ def test_without_script_the_form_answers(visit: Any) -> None:
 def test_a_small_phone_shows_the_important_columns(visit: Any) -> None:
     page = visit("/", width=320)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    for heading in ("Median", "8 in 10", "None"):
+    for heading in ("Median", "80% range", "Chance of no arrivals"):
         box = page.locator("table.days th", has_text=heading).first.bounding_box()
         assert box and box["x"] + box["width"] <= 320
     assert page.locator("svg.chart.small").first.is_visible()
@@ -122,7 +122,7 @@ def test_old_figures_are_said_in_amber(visit: Any, site: Any, shoot: Callable[..
     finally:
         site.clock.now = now
     assert notice.replace("\xa0", " ") == (
-        "Stale. The newest figure is of 31 December 2025, 32 days ago."
+        "Out of date. The latest figures are for 31 December 2025, 32 days ago."
     )
     assert page.locator("h1").inner_text().startswith("Next 7 days: about")
 
@@ -145,7 +145,7 @@ def test_alarms_and_faults_are_accessible(
 ) -> None:
     page = visit(VIEWS[view], base=alarmed.url, **LIGHTS[light])
     assert "99" in page.locator(".notice.alarm" if view == "now" else "#alarms").inner_text()
-    assert "Degraded" in page.locator(".notice").first.inner_text()
+    assert "Problem" in page.locator(".notice").first.inner_text()
     assert not violations(page)
     width = LIGHTS[light].get("width", 1200)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -176,35 +176,35 @@ def test_joining_and_leaving_are_accessible(
         shoot(page, f"mail-{name}-{light}")
 
     page = visit("/subscribe", base=mailed.url, expected=200, outage=True, **LIGHTS[light])
-    look("form", "The weekly mail", page)
+    look("form", "Weekly email", page)
     page.evaluate("document.querySelector('form').noValidate = true")
     page.fill("#address", "nobody")
     page.click("form button")
     assert page.locator("#problem").get_attribute("role") == "alert"
-    look("problem", "The weekly mail", page)
+    look("problem", "Weekly email", page)
     page.fill("#address", "reader@example.org")
     page.click("form button")
-    look("asked", "Look into your mailbox", page)
+    look("asked", "Check your email", page)
     assert mail_links(mailed.context, mailed.clock) == 1
     link = re.search(r"/subscribe/confirm/\S+", mailbox.messages()[-1].get_content())
     assert link
     page.goto(mailed.url + link[0])
-    look("confirm", "Confirm the weekly mail", page)
+    look("confirm", "Confirm your subscription", page)
     page.click("form button")
-    look("joined", "You are on the list", page)
+    look("joined", "You are subscribed", page)
     page.goto(mailed.url + link[0])
-    look("used", "This link is not known", page)
+    look("used", "This link does not work", page)
     with mailed.context.database.reading() as connection:
         (reader,) = subscriber_store.everybody(connection)
     page.goto(f"{mailed.url}/u/{reader.token}")
-    look("leave", "Leave the weekly mail", page)
+    look("leave", "Unsubscribe from the weekly email", page)
     page.click("form button")
-    look("left", "You have left the weekly mail", page)
+    look("left", "You have unsubscribed", page)
 
 
 def test_without_mail_the_form_says_so(visit: Any) -> None:
     page = visit("/subscribe")
-    assert "sends no mail" in page.locator(".notice").inner_text()
+    assert "does not send email" in page.locator(".notice").inner_text()
     assert not violations(page)
 
 
