@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecast.covariates import Covariates, CovariatesError
+from forecast.covariates import Covariates, CovariatesError, CovariateTable, ForecastArchive
 
 NAMES = ("wave_height_m", "wind_kmh")
 
@@ -40,3 +40,59 @@ def test_the_start_is_a_day() -> None:
 def test_what_does_not_fit_is_refused(given: dict[str, Any], words: str) -> None:
     with pytest.raises(CovariatesError, match=words):
         covariates(**given)
+
+
+ORIGIN = np.datetime64("2024-03-01")
+ORIGINS = ORIGIN + np.arange(0, 21, 7) * np.timedelta64(1, "D")
+ISSUED = np.arange(3 * 4 * 5 * 2, dtype=float).reshape(3, 4, 5, 2)
+
+
+@pytest.mark.parametrize(
+    "shape", [(2, 4, 5, 2), (3, 4, 5, 1), (3, 4, 2, 5), (3, 2, 5), (4, 4, 5, 2), (3, 4, 5, 3)]
+)
+def test_an_archive_has_an_origin_and_a_name_for_each_forecast(shape: tuple[int, ...]) -> None:
+    with pytest.raises(CovariatesError, match=r"shape \(3, n_members, n_ahead, 2\), found"):
+        ForecastArchive(NAMES, ORIGINS, np.zeros(shape))
+
+
+def test_an_archive_is_read_by_origin() -> None:
+    archive = ForecastArchive(NAMES, ORIGINS, ISSUED)
+    np.testing.assert_array_equal(archive.issued_at(ORIGINS[1]), ISSUED[1])
+    assert archive.before(ORIGINS[1]).origins.tolist() == ORIGINS[:1].tolist()
+    for odd in (ORIGINS[1] + 1, ORIGINS[0] - 1, ORIGINS[2] + 1):
+        with pytest.raises(CovariatesError, match="expected a forecast issued at"):
+            archive.issued_at(odd)
+    np.testing.assert_array_equal(archive.select(NAMES[::-1]).values, ISSUED[..., ::-1])
+
+
+def test_a_table_at_an_origin_is_the_days_up_to_it_and_what_follows() -> None:
+    """Days 0 to 6 are known in one version, days 7 to 9 in four members."""
+    values = np.tile(np.arange(10.0)[None, :, None], (4, 1, 2))
+    values[:, 7:] += np.arange(4)[:, None, None] / 10
+    table = CovariateTable(NAMES, ORIGIN, values, 7)
+    for day in range(7):
+        found = table.at(ORIGIN + day, 3)
+        np.testing.assert_array_equal(found.history, values[0, : day + 1])
+        future = values[:, day + 1 : day + 4]
+        # Days known in one version are the same in every member: one is enough.
+        np.testing.assert_array_equal(found.future, future[:1] if day + 3 < 7 else future)
+    for day in (-1, 7, 9):
+        with pytest.raises(CovariatesError, match="found days from 2024-03-01 to 2024-03-07"):
+            table.at(ORIGIN + day, 3)
+    archived = CovariateTable(NAMES, ORIGIN, values, 7, ForecastArchive(NAMES, ORIGINS, ISSUED))
+    found = archived.at(ORIGIN, 2)
+    np.testing.assert_array_equal(found.future, ISSUED[0][:, :2])
+    assert found.archive is not None
+    assert not len(found.archive.origins)
+
+
+def test_covariates_as_if_an_earlier_day_were_today() -> None:
+    history = np.arange(20.0).reshape(10, 2)
+    now = covariates(history=history)
+    past = now.as_at(now.start + 4, 3)
+    np.testing.assert_array_equal(past.history, history[:5])
+    np.testing.assert_array_equal(past.future, history[None, 5:8])
+    assert now.as_at(now.start + 9, 3).future.shape == (1, 0, 2)
+    for day in (-1, 10):
+        with pytest.raises(CovariatesError, match="expected a history up to"):
+            now.as_at(now.start + day, 3)

@@ -90,3 +90,9 @@ def test_a_state_of_another_form_is_refused(figures: dict[str, DailySeries]) -> 
             joint.Joint.from_state(rest, arrays)
     with pytest.raises(StateError):
         joint.Joint.from_state(values, {})
+
+
+def test_far_horizons_are_drawn_in_steps() -> None:
+    """The next multiple of 50 days, so that a day further changes no day before."""
+    drawn = {horizon: joint.drawn_days(horizon) for horizon in (1, 28, 400, 401, 450, 451, 1600)}
+    assert drawn == {1: 1, 28: 28, 400: 400, 401: 450, 450: 450, 451: 500, 1600: 1600}

@@ -36,3 +36,10 @@ def test_people_per_boat_is_the_mean_over_boats(paths: Paths) -> None:
     assert people_per_boat(paths, boats) == paths.values.sum() / boats.values.sum()
     none = Paths(paths.start, np.zeros((2, 2), dtype=int))
     assert people_per_boat(none, none) == 0.0
+
+
+def test_nobody_comes_at_a_factor_of_0_and_somebody_at_a_small_one(paths: Paths) -> None:
+    assert not scaled(paths, 0.0, np.random.default_rng(1)).values.any()
+    little = scaled(paths, 0.001, np.random.default_rng(1)).values
+    np.testing.assert_array_equal(little > 0, paths.values > 0)
+    assert set(np.unique(little)) == {0, 1}

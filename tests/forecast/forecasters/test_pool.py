@@ -171,3 +171,9 @@ def test_members_without_weather_follow_the_guides_as_far_as_these_see() -> None
         ({1: "calm", 10: "calm", 40: "calm"}, [7, 7, 7, 2, 2, 2, 2, 2, 2, 2]),
     ):
         assert followers(pool.with_weather(assumed)) == row
+
+
+def test_a_member_without_a_weight_has_no_share() -> None:
+    fitted = LinearPool({"a": Says(1), "b": Says(2)}, {"a": 3.0}).fit(SERIES)
+    assert fitted.shares.tolist() == [1.0, 0.0]
+    assert LinearPool({"a": Says(1), "b": Says(2)}).fit(SERIES).shares.tolist() == [0.5, 0.5]
