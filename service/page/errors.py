@@ -1,4 +1,4 @@
-"""Errors as pages for those who ask for a page: what was expected, what was found, where to go."""
+"""Error pages for browsers, and problem details for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def register(blueprint: Blueprint) -> None:
-    """Answer every error of the pages as a page, or as problem details to a program."""
+    """Register the error handler."""
     blueprint.register_error_handler(Exception, _wrong)
 
 
@@ -37,7 +37,7 @@ def _wrong(error: Exception) -> Response:
         answer = Response(json.dumps(problem), status, content_type=_PROBLEM)
     answer.vary.add("Accept")
     answer.headers["Cache-Control"] = "no-store"
-    # What the application says beside it: which key it wants, when to come again.
+    # Headers of the application, such as WWW-Authenticate and Retry-After.
     answer.headers.update(getattr(error, "headers", None) or {})
     if status == 503:
         answer.headers["Retry-After"] = str(_RETRY_SECONDS)
@@ -47,7 +47,7 @@ def _wrong(error: Exception) -> Response:
 
 
 def _fields(error: Exception) -> dict[str, Any]:
-    """The parameters at fault, where they are known."""
+    """Return the invalid parameters, if any."""
     if isinstance(error, BadQuestion):
         return {"errors": [{"name": error.name, "detail": str(error)}]}
     errors = getattr(error, "errors", None)

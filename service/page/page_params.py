@@ -1,4 +1,4 @@
-"""What the address asks for: which series, which issue, and the numbers of a plan."""
+"""Query parameters of the pages: series, issue and the inputs of the plan."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHOLE = re.compile(r"\d{1,9}")
 
 @dataclass(frozen=True)
 class PageParams:
-    """A series and an issue of it.
+    """The requested series and issue.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class PageParams:
 
     @cached_property
     def view(self) -> IssueView:
-        """The issue on the table."""
+        """The requested issue."""
         return self.desk.view(self.series_id, self.issue_id)
 
     @property
@@ -47,7 +47,7 @@ class PageParams:
         return self.issue_id != "latest"
 
     def link(self, **more: Any) -> dict[str, Any]:
-        """What an address needs to ask for the same again."""
+        """Return the query parameters of a link to the same series and issue."""
         series = {} if self.series_id == SERIES[0] else {"series": self.series_id}
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
@@ -78,7 +78,7 @@ def _day(text: str) -> dt.date:
 
 @dataclass(frozen=True)
 class Field:
-    """An input of the plan."""
+    """An input of the form."""
 
     name: str
     label: str
@@ -99,7 +99,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """The inputs as they were typed, the numbers they hold, and what is wrong with them."""
+    """The inputs as text, their values, and error messages by field."""
 
     texts: dict[str, str]
     numbers: dict[str, int]
@@ -107,7 +107,7 @@ class Plan:
 
     @classmethod
     def read(cls, args: Mapping[str, str], series_id: str) -> Plan:
-        """Read the inputs; what is not given is as usual."""
+        """Read the inputs, with defaults for missing ones."""
         texts: dict[str, str] = {}
         numbers: dict[str, int] = {}
         wrong: dict[str, str] = {}
