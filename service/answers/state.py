@@ -179,7 +179,7 @@ def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]
         return [Reason("weather_missing", "no weather forecast has been read yet")]
     if now - new_at > dt.timedelta(hours=STALE_HOURS):
         since = f"{instant(new_at)}, over {STALE_HOURS} hours ago"
-        detail = f"the latest weather forecast was read at {since}"
+        detail = f"the weather forecast has not been updated since {since}"
         return [Reason("weather_old", detail)]
     if facts.weather_unused:
         detail = f"the latest forecast does not use the weather: {facts.weather_unused}"

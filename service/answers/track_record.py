@@ -150,7 +150,7 @@ def _apart(rows: Sequence[Scored], days: int) -> list[Scored]:
 
 
 def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
-    """Share of hits with its 95 % interval (Wilson 1927, JASA 22)."""
+    """Share of hits with its 95% interval (Wilson 1927, JASA 22)."""
     n = len(inside)
     if not n:
         return {name: None, f"{name}_lo": None, f"{name}_hi": None}

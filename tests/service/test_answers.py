@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.wording import FILTERS, approximate, approximate_headline, per_cent
+from service.answers.wording import FILTERS, approximate_headline, per_cent
 from service.app import create_app
 from service.core.context import Context
 from service.issues import refit as refits
@@ -219,7 +219,7 @@ def test_next_means_from_today_on_every_face(
     assert total["from"] == today.isoformat()
     for name in ("exceedance", "capacity", "explanation"):
         assert faces.api(name)["rows"][0]["date"] == today.isoformat()
-    about = approximate(total["median"], total["lo80"], total["hi80"])
+    about, _, _ = approximate_headline(total)
     page, week = faces.page("/"), f"Next 7 days: about {about} people"
     assert page.css_first("h1").text().startswith(week)
     first = page.css_first("table.days tbody tr time")
