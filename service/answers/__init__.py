@@ -1,1 +1,1 @@
-"""One file for each question that a planner asks; all four faces get their numbers here."""
+"""Answers to planners' questions, one module each. All four faces get their numbers here."""

@@ -1,4 +1,4 @@
-"""The coming days: from which day on an answer looks ahead, and how far it can."""
+"""Paths from the first day of an answer onwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNPUBLISHED = "not yet published"
 
 @dataclass(frozen=True, eq=False)
 class Ahead:
-    """The paths of an issue, and the day from which on they are looked at.
+    """The paths of an issue, and the first day of the answer.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ class Ahead:
 
     @property
     def skipped(self) -> int:
-        """Days between the figures and the first day of the answer."""
+        """Number of days between the figures and the first day of the answer."""
         return (self.first - as_date(self.paths.start)).days
 
     @property
     def most(self) -> int:
-        """The longest horizon that can be answered."""
+        """Longest possible horizon."""
         return self.paths.horizon - self.skipped
 
     def end(self, horizon: int) -> int:
@@ -90,5 +90,5 @@ class Ahead:
         return replace(self, first=first)
 
     def note(self, day: dt.date) -> str | None:
-        """What is to be said of `day`."""
+        """Return a note about `day`."""
         return UNPUBLISHED if day < self.today else None

@@ -1,7 +1,7 @@
-"""Alarms: what in the record of published forecasts, or in their times, leaves what chance allows.
+"""Alarms: forecasts that miss more often than chance allows, and late figures or issues.
 
-An alarm says that a person should look; it changes no number and no state. Each is computed from
-the store when it is asked for, so that all faces, and whoever is told, hear the same.
+An alarm means that someone should investigate; it changes no number and no state. Alarms are
+computed from the database on request, so all faces and notifications agree.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from service.issues.issue_score_store import Scored
 
 WEEKS = 26
 CHANCE = 0.001
-"""P-value below which a record is held to have left what chance allows."""
+"""P-value below which an alarm is raised."""
 
 LEVEL = 99
-"""Band, in per cent, beyond which a week is an alarm by itself."""
+"""Prediction interval, in per cent; a week outside it raises an alarm."""
 
 _WINDOW = dt.timedelta(weeks=WEEKS)
-_LEAST = 8  # issues, or weeks, below which nothing is said
+_LEAST = 8  # minimum number of issues, or weeks
 _DAY, _WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that a person should look at.
+    """A condition that someone should investigate.
 
     Attributes
     ----------
@@ -51,11 +51,11 @@ class Alarm:
         ``pit_mean``, ``pit_spread``, ``weekly_coverage``, ``week_beyond_band``, ``figures_late``
         or ``issues_late``.
     series_id : str | None
-        None when it is about the service.
+        None for an alarm about the service.
     since : date
-        Day from which on it has stood.
+        First day of the alarm.
     numbers : dict
-        What it rests on.
+        The statistics behind the alarm.
     """
 
     name: str
@@ -65,12 +65,12 @@ class Alarm:
     numbers: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
-        """The alarm as every face says it."""
+        """Return the alarm as JSON-serialisable values."""
         return asdict(self) | {"since": self.since.isoformat()}
 
 
 class _Record:
-    """The live issues of a series that were scored, by origin.
+    """Scored live issues of a series, ordered by origin.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ class _Record:
         self._weeks = _apart(scored)
 
     def days(self, end: dt.date) -> list[list[float]]:
-        """PIT of the window's days, issue by issue."""
+        """Return the PIT of the window's days, one list per issue."""
         first, windows = end - _WINDOW, []
         for origin, pits in self._days:
             if origin < end and origin + len(pits) * _DAY > first:
@@ -98,7 +98,7 @@ class _Record:
         return windows
 
     def weeks(self, end: dt.date) -> list[float]:
-        """PIT of the window's 7-day totals; they do not overlap."""
+        """Return the PIT of the window's non-overlapping 7-day totals."""
         return [
             row.content["totals"]["total_7"]["pit"]
             for row in self._weeks
@@ -107,10 +107,10 @@ class _Record:
 
 
 def _apart(scored: Sequence[Scored]) -> list[Scored]:
-    """The first issue of each week, unless its seven days overlap those of the one before.
+    """Select the first issue of each week, skipping seven-day periods that overlap.
 
-    Weeks of issues begin on Sunday, so that the days after begin on Monday. Tomorrow the same are
-    chosen: what is judged must not change with the day on which it is looked at.
+    Weeks of issues begin on Sunday, so the forecast days begin on Monday. The selection does not
+    depend on the current day.
     """
     first: dict[int, Scored] = {}
     for row in scored:
@@ -124,15 +124,16 @@ def _apart(scored: Sequence[Scored]) -> list[Scored]:
 
 
 def alarms(desk: IssueLoader) -> list[dict[str, Any]]:
-    """Every alarm that stands: ``name series_id detail since numbers``.
+    """Return all current alarms: ``name series_id detail since numbers``.
 
-    None while nothing is published; those on the record need some weeks of scored live issues.
+    The list is empty before the first issue. Alarms about accuracy need some weeks of scored live
+    issues.
     """
     return [alarm.to_dict() for alarm in _late(desk)] + record_alarms(desk)
 
 
 def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, Any]]:
-    """The alarms on how the published forecasts fared, of one series or of all."""
+    """Return the alarms about the accuracy of published forecasts, of one series or all."""
     with desk.context.database.reading() as connection:
         scored = run_store.latest(connection, "score", "done")
     today = uk_day(desk.clock())
@@ -158,7 +159,7 @@ def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
 
 
 def _moments(record: _Record) -> list[Alarm]:
-    """Whether the days' PIT is off its centre, or of the wrong width."""
+    """Check whether the mean and the spread of the days' PIT are as expected."""
     raised = []
     for name, p_of in (("pit_mean", "p_mean"), ("pit_spread", "p_spread")):
         since = _since(record, partial(_p_of_days, record, p_of))
@@ -188,7 +189,7 @@ def _p_of_days(record: _Record, name: str, end: dt.date) -> float:
 
 
 def _coverage(record: _Record) -> list[Alarm]:
-    """Whether the bands of weekly totals held as often as they promise."""
+    """Check whether the coverage of weekly totals is as expected."""
     since = _since(record, lambda end: min(_p_of_weeks(record, end).values(), default=1.0))
     if since is None:
         return []
@@ -219,7 +220,7 @@ def _hits(pits: Sequence[float], level: int) -> int:
 
 
 def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
-    """The first day of the unbroken run, up to the last, on which the p-value was too small."""
+    """Return the first day of the latest unbroken run of p-values below `CHANCE`."""
     day, since = record.last, None
     while day > record.last - _WINDOW and p_at(day) < CHANCE:
         since, day = day, day - _DAY
@@ -227,7 +228,7 @@ def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
 
 
 def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
-    """Whether the last whole week with figures left the band that was issued before it began."""
+    """Check whether the last full week was within the interval forecast before it began."""
     with desk.context.database.reading() as connection:
         figures = observation_store.series(connection, series_id)
     if figures is None:
@@ -266,7 +267,7 @@ def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
 
 
 def _late(desk: IssueLoader) -> list[Alarm]:
-    """Whether issues or figures are overdue, in the words in which the state says so."""
+    """Check whether issues or figures are overdue, using the details of the state."""
     settings, now = desk.context.settings, desk.clock()
     with desk.context.database.reading() as connection:
         newest = issue_store.latest(connection, SERIES[0])

@@ -1,4 +1,4 @@
-"""What each coming day may bring: median, mean, chance of none, and bands."""
+"""Daily forecasts: median, mean, chance of no arrivals and prediction intervals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVELS: tuple[int, ...] = get_args(Level)
 
 
 def bands(ahead: Ahead, horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
-    """One row a day, as many as `horizon`; ``horizon_days`` counts from the last figure.
+    """Return one row a day for `horizon` days; ``horizon_days`` counts from the last figure.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Where things stand: the last day, the last seven days and the year so far, against past years."""
+"""Recent arrivals: the last day, the last seven days and the year to date, against past years."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> di
 
 
 def briefing_of(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
-    """The same of the figures that an issue was made of, whatever was said of them since."""
+    """Return the briefing for the input figures of an issue, ignoring later revisions."""
     issue = view.issue
     beside = {name: desk.observed_beside(issue, name) for name in _others(issue.series_id)}
     return _brief(view.observed, beside, issue.as_of, desk.today())
@@ -90,7 +90,7 @@ def _first(series: DailySeries) -> dt.date:
 
 
 def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, Any]:
-    """The sum of a span, and the same span of every earlier year that the series has whole."""
+    """Return the total of a period, compared with the same period of each complete earlier year."""
     value = series.total(first, last)
     rows = []
     for year in range(last.year - 1, _first(series).year - 1, -1):

@@ -1,4 +1,4 @@
-"""How many people are present at once if each stays some days, and how many places suffice."""
+"""Number of people present if each stays several days, and the number of places needed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def capacity(
     horizon: int,
     levels: Sequence[int],
 ) -> dict[str, Any]:
-    """People present on each day; the day of arrival is the first day of the stay.
+    """Return the people present on each day; the day of arrival is the first day of the stay.
 
     Parameters
     ----------

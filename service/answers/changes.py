@@ -1,4 +1,4 @@
-"""What changed between two issues, and because of what, in people."""
+"""Causes of the change between two issues, in people."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _MOST_STEPS = 400
 def changes(desk: IssueLoader, view: IssueView, since: str | None = None) -> dict[str, Any]:
     """Split the change of the mean forecast since an earlier issue into its causes.
 
-    Between the two issues stand others; what each changed, and because of what, was written down
-    when it was made, and is added up here, day by day.
+    Each issue stores the causes of its change from the one before. This adds up the changes of all
+    issues between the two, day by day.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def _share(note: dict[str, Any], cause: str, at: int) -> float:
 
 
 def _chain(connection: Connection, view: IssueView, since: str | None) -> list[dict[str, Any]]:
-    """Notes from the newest issue back to the one that follows `since`."""
+    """Return notes from the newest issue back to the one after `since`."""
     chain: list[dict[str, Any]] = []
     issue_id = view.issue.issue_id
     while len(chain) < _MOST_STEPS:

@@ -1,4 +1,4 @@
-"""What numbers can be asked with."""
+"""Validation of numeric parameters."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_ISSUES = 500
 
 
 def check_whole(name: str, value: int, least: int, most: int) -> None:
-    """Raise `BadQuestion` unless `value` lies from `least` to `most`."""
+    """Raise `BadQuestion` unless `value` is from `least` to `most`."""
     if not least <= value <= most:
         raise BadQuestion(name, f"a whole number from {least:,} to {most:,}", value)
 

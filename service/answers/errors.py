@@ -1,4 +1,4 @@
-"""Questions that have no answer, and why."""
+"""Errors that the answers raise."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ __all__ = ["BadQuestion", "NoAnswer", "NotFound", "NotPossible", "NotReady"]
 
 
 class NoAnswer(Exception):
-    """A question without an answer; the message says what is allowed.
+    """Base class; the message says what is allowed.
 
     ::
 
         NoAnswer
-        ├── BadQuestion   a parameter outside what can be asked
-        ├── NotFound      a series, an issue or a model that is not there
-        ├── NotPossible   a right question that this issue cannot answer
+        ├── BadQuestion   a parameter that is not allowed
+        ├── NotFound      a series, an issue or a model that does not exist
+        ├── NotPossible   a valid question that this issue cannot answer
         └── NotReady      nothing is published yet
     """
 
 
 class BadQuestion(NoAnswer):
-    """A parameter outside what can be asked.
+    """A parameter that is not allowed.
 
     Attributes
     ----------
@@ -33,12 +33,12 @@ class BadQuestion(NoAnswer):
 
 
 class NotFound(NoAnswer):
-    """A series, an issue or a model that is not there."""
+    """A series, an issue or a model that does not exist."""
 
 
 class NotPossible(NoAnswer):
-    """A right question that this issue cannot answer."""
+    """A valid question that this issue cannot answer."""
 
 
 class NotReady(NoAnswer):
-    """Nothing is published yet; it will be when the first refit is done."""
+    """Nothing is published yet, because the first refit has not finished."""

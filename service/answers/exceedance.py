@@ -1,4 +1,4 @@
-"""How likely a day, or a run of days, brings more than a threshold."""
+"""Probability that a day, or a run of days, exceeds a threshold."""
 
 from __future__ import annotations
 

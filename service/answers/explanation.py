@@ -1,4 +1,4 @@
-"""What drives a forecast, in people against a day of the last year."""
+"""Drivers of a forecast, in people relative to an average day of the last year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The published figures themselves."""
+"""The published figures."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def figures(
 
 
 def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
-    """Rows ``date value`` of what an issue was made of, of so many days before it looks ahead."""
+    """Return rows ``date value`` of the input figures of an issue, for its last `days` days."""
     begin = view.first - dt.timedelta(days=days)
     dates, values = view.observed.dates[-days:].tolist(), view.observed.values[-days:].tolist()
     return [

@@ -1,4 +1,4 @@
-"""One number in one row, for those who watch and alert."""
+"""Single values for monitoring and alerting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forecast in one sentence of plain words."""
+"""The forecast in one plain sentence."""
 
 from __future__ import annotations
 

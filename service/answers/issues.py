@@ -1,4 +1,4 @@
-"""What was published, and when: the issues of a series, newest first, and any one of them."""
+"""The issues of a series, newest first, and single issues."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COLUMNS = (
 def listing(
     desk: IssueLoader, series_id: str, limit: int, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """The live issues of a series, newest first, and what to ask with for the next page.
+    """Return the live issues of a series, newest first, and the cursor of the next page.
 
     Parameters
     ----------
@@ -54,12 +54,12 @@ def listing(
 
 
 def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
-    """Id of the issue that was the newest at the end of a UK day; ``latest`` if it still is.
+    """Return the id of the newest issue at the end of a UK day; ``latest`` if it still is.
 
     Raises
     ------
     NotFound
-        If the first issue is younger.
+        If the first issue was published later.
     NotReady
         If nothing is published yet.
     """
@@ -75,7 +75,7 @@ def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
 
 
 def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
-    """All that is frozen of an issue save its paths, with the models in it.
+    """Return everything stored for an issue except its paths, with its models.
 
     Raises
     ------

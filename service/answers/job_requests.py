@@ -1,4 +1,4 @@
-"""Work that was asked for, and how far it is."""
+"""Requests to run a job, and their status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_IDS = 2**31
 
 
 def ask(desk: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
-    """Leave a request for `job`, and return its row; raises `NotFound` for what is no job."""
+    """Request a run of `job` and return the row; raises `NotFound` for an unknown job."""
     if job not in request_store.JOBS:
         raise NotFound(f"expected a job of {', '.join(request_store.JOBS)}, found {job[:40]!r}")
     with desk.context.database.writing() as connection:
@@ -24,7 +24,7 @@ def ask(desk: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
 
 
 def state(desk: IssueLoader, request_id: int) -> dict[str, Any]:
-    """Row of the request `request_id`; raises `NotFound` when there is none."""
+    """Return the row of a request; raises `NotFound` if it does not exist."""
     with desk.context.database.reading() as connection:
         request = request_store.find(connection, request_id) if request_id < _MOST_IDS else None
     if request is None:

@@ -1,4 +1,4 @@
-"""Past figures and coming days in one table, a row a day: what a chart draws."""
+"""Past figures and forecast days in one table, one row a day, for charts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long it may stay quiet, and on how many days."""
+"""Number of days with no arrivals, and the longest quiet spell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was stated of a day after it had been stated before."""
+"""Revisions of published figures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 def revisions(desk: IssueLoader, series_id: str) -> dict[str, Any]:
-    """Every revision of a series in the order in which they were published, and their number.
+    """Return every revision of a series in order of publication, and their number.
 
     ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;
     such a row is listed, and not counted.

@@ -1,6 +1,6 @@
-"""What if there were more arrivals, fuller boats or a calm sea: beside the forecast, never in it.
+"""Scenarios: more arrivals, fuller boats or a calm sea, compared with the forecast.
 
-A scenario is computed when it is asked for and stored nowhere.
+Scenarios are computed on request and not stored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LEAST_DAYS = 28
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is assumed.
+    """The assumptions of a scenario.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Scenario:
 def scenario(
     desk: IssueLoader, view: IssueView, assumed: Scenario, horizon: int, levels: Sequence[int]
 ) -> dict[str, Any]:
-    """Answer with the scenario and, beside it, the forecast as it is.
+    """Return the scenario together with the unchanged forecast.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def scenario(
 def _under(
     desk: IssueLoader, view: IssueView, weather: Mapping[dt.date, str], horizon: int
 ) -> Paths:
-    """Paths of the fit behind `view`, drawn anew under another weather."""
+    """Simulate new paths from the fitted model of `view` under other weather."""
     issue, model = view.issue, view.entry.model
     with desk.context.database.reading() as connection:
         note = note_store.read(connection, issue.issue_id, note_store.WEATHER) or {}

@@ -1,4 +1,4 @@
-"""How the service does, in numbers for those who watch it."""
+"""Metrics of the service, for monitoring."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NONE_ENDED = {(job, outcome): 0 for job in JOBS for outcome in ("done", "failed
 
 @dataclass(frozen=True)
 class Coverage:
-    """The share of what came that lay within an interval of the published forecasts."""
+    """Share of outcomes within a prediction interval of the published forecasts."""
 
     series_id: str
     measure: str
@@ -38,7 +38,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Vitals:
-    """What is worth watching.
+    """Metrics of the service at one moment.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Vitals:
 
 
 class Watch:
-    """Takes the vitals of the service; what costs is computed only when a score has come."""
+    """Collect the metrics; expensive ones are recomputed only after new scores."""
 
     def __init__(self, desk: IssueLoader) -> None:
         self._desk = desk
@@ -80,7 +80,7 @@ class Watch:
         self._record: tuple[dict[str, int], list[Coverage]] = ({}, [])
 
     def take(self) -> Vitals:
-        """The vitals now.
+        """Return the current metrics.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""The state of the service: how fresh, and what is wrong."""
+"""The state of the service: freshness and problems."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from service.data.weather_store import STALE_HOURS
 from service.issues.issue_store import Issue
 
 STATE_JOBS = ("ingest", "weather", "refit")
-"""The jobs whose runs change the state."""
+"""Jobs whose runs affect the state."""
 
 _NEEDED = ("ingest", "refit")
-"""Those whose failure is one of the service; weather that is not new says itself how old it is."""
+"""Jobs whose failure makes the service degraded; old weather has a reason of its own."""
 
 CURRENT_STATE_REASONS = frozenset(
     {
@@ -43,14 +43,14 @@ CURRENT_STATE_REASONS = frozenset(
         "refit_failed",
     }
 )
-"""Reasons that say nothing of an issue that was made long ago."""
+"""Reasons about the present, which do not apply to past issues."""
 
 OLD_FIGURES_REASONS = frozenset({"figures_old", "source_late"})
-"""Reasons that say that the figures are old."""
+"""Reasons for old figures."""
 
 _ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
 _LIVE_SOURCES = {"govuk": "GOV.UK"}
-"""Sources that are expected to bring new figures, as readers know them."""
+"""Display names of live sources, which are expected to publish new figures."""
 
 
 @dataclass(frozen=True)
@@ -65,20 +65,20 @@ class Reason:
 class State:
     """``fresh``, ``stale`` or ``degraded``, with the reasons.
 
-    ``stale``: the figures have an age. ``degraded``: something is broken beside that.
+    ``stale``: the figures are old. ``degraded``: something else is wrong.
     """
 
     status: str
     reasons: tuple[Reason, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """``status`` and ``reasons``, as every answer says them."""
+        """Return ``status`` and ``reasons`` as JSON-serialisable values."""
         return {"status": self.status, "reasons": [asdict(reason) for reason in self.reasons]}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the state depends on beside the issue that is asked for.
+    """Inputs to the state, apart from the requested issue.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class Facts:
 
 
 def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -> State:
-    """Judge an issue at the moment `now`."""
+    """Return the state of an issue at `now`."""
     newest = facts.newest or issue
     old = list(_old(issue, newest, now, settings))
     broken = [
@@ -123,12 +123,12 @@ def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -
 
 
 def issue_limit(settings: Settings) -> dt.timedelta:
-    """Age of the newest issue beyond which no scheduler can be at work."""
+    """Return the maximum age of the newest issue while the scheduler is running."""
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
 def _old(issue: Issue, newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
-    """That the figures have an age; not where a source is late, which says so itself."""
+    """Check for old figures, unless `_late` reports a late source."""
     age = (uk_day(now) - issue.data_through).days
     is_said = issue.data_through == newest.data_through and _late_source(newest, now, settings)
     if age <= settings.stale_after_days or is_said:
@@ -158,7 +158,7 @@ def _late(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
 
 
 def _late_source(newest: Issue, now: dt.datetime, settings: Settings) -> str | None:
-    """Name of a live source whose figures are overdue."""
+    """Return the name of a live source with overdue figures, if any."""
     age = (uk_day(now) - newest.data_through).days
     return _LIVE_SOURCES.get(settings.source) if age > settings.stale_after_days else None
 
@@ -179,7 +179,7 @@ def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]
         return [Reason("weather_missing", "no weather forecast has been read yet")]
     if now - new_at > dt.timedelta(hours=STALE_HOURS):
         since = f"{instant(new_at)}, over {STALE_HOURS} hours ago"
-        detail = f"the latest weather forecast was read at {since}"
+        detail = f"the weather forecast has not been updated since {since}"
         return [Reason("weather_old", detail)]
     if facts.weather_unused:
         detail = f"the latest forecast does not use the weather: {facts.weather_unused}"

@@ -1,4 +1,4 @@
-"""What is published, how fresh it is, and how the jobs fare."""
+"""Data freshness, problems and job status."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _TITLES = {
 }
 _SEVERITY = ("fresh", "stale", "degraded")
 STATUS_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hindcast")
-"""Jobs of whose last runs the status tells."""
+"""Jobs whose last runs are part of the status."""
 
 
 def catalogue(desk: IssueLoader) -> list[dict[str, Any]]:
-    """One row for each series that is served."""
+    """Return one row per series."""
     with desk.context.database.reading() as connection:
         rows = [_series(connection, series_id) for series_id in STORED]
     return [row | desk.standing(row["series_id"]).to_dict() for row in rows]
 
 
 def status(desk: IssueLoader) -> dict[str, Any]:
-    """The worst state of any series, the alarms, each series' clocks and models, and the runs."""
+    """Return the worst state of any series, alarms, dates and models of each series, and runs."""
     now = desk.clock()
     with desk.context.database.reading() as connection:
         rows, states = [], []
@@ -73,7 +73,7 @@ def status(desk: IssueLoader) -> dict[str, Any]:
 
 
 def is_ready(desk: IssueLoader) -> bool:
-    """Whether the store can be read and an issue exists; its age does not matter."""
+    """Check that the database is readable and an issue exists, of any age."""
     with desk.context.database.reading() as connection:
         return any(issue_store.latest(connection, series_id) for series_id in SERIES)
 

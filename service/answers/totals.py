@@ -1,4 +1,4 @@
-"""What a span of days may bring in all: the known part, and the simulated part along each path."""
+"""Totals of periods: days with figures are counted, the others summed along each path."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ _SPANS: dict[str, Callable[[dt.date, dt.date], Span]] = {
     "calendar_year": lambda first, _: _year(first),
 }
 PERIODS = tuple(_SPANS)
-"""Periods by name; weeks begin on Monday."""
+"""Periods by name. Weeks begin on Monday."""
 
 
 def periods(
     observed: DailySeries, ahead: Ahead, names: Sequence[str], levels: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """One row for each period of `names`, counted from the first day of the answer.
+    """Return one row per period of `names`, relative to the first day of the answer.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def periods(
 def between(
     observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """One row for the span from `first` to `last`, both included.
+    """Return one row for the period from `first` to `last`, inclusive.
 
     Raises
     ------

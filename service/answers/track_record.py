@@ -1,4 +1,4 @@
-"""How good the published forecasts were, the worst weeks shown as openly as the best."""
+"""Accuracy of past forecasts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from service.issues.issue_score_store import Scored
 
 KINDS = ("live", "hindcast")
 LEADS = (1, 7, 14, 28)
-"""Days ahead that are judged one by one."""
+"""Days ahead that are scored separately."""
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
@@ -46,7 +46,7 @@ def track_record(
         ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
         bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals
         on windows that do not overlap), ``skill_seasonal_naive skill_climatology``;
-        ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against what came;
+        ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against the outcome;
         ``worst`` and ``best`` of them by CRPS.
 
     Raises
@@ -150,7 +150,7 @@ def _apart(rows: Sequence[Scored], days: int) -> list[Scored]:
 
 
 def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
-    """Share of hits with its 95 % interval (Wilson 1927, JASA 22)."""
+    """Share of hits with its 95% interval (Wilson 1927, JASA 22)."""
     n = len(inside)
     if not n:
         return {name: None, f"{name}_lo": None, f"{name}_hi": None}

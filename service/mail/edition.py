@@ -1,4 +1,4 @@
-"""What the mail of a week says: every number of it, taken from the answers, as plain JSON."""
+"""Content of a weekly email, taken from the answers, as plain JSON."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def monday(week: str) -> dt.date:
     Raises
     ------
     BadQuestion
-        If it is not written so, or the year does not have it.
+        If the format is wrong or the year does not have that week.
     """
     try:
         year, number = map(int, _WEEK.fullmatch(week).groups())  # type: ignore[union-attr]
@@ -52,19 +52,19 @@ def monday(week: str) -> dt.date:
 def gather(
     desk: IssueLoader, week: str, previous: Edition | None = None, as_of: dt.datetime | None = None
 ) -> Edition:
-    """Ask every question that the mail answers, of one issue at one moment.
+    """Collect the content of the email from one issue.
 
     Parameters
     ----------
     previous : Edition | None
-        The mail before, whose forecast is held against what came.
+        The previous email, whose forecast is compared with the outcome.
     as_of : datetime | None
-        The moment whose standing issue is written of; None: the newest.
+        Use the newest issue at that moment; None means now.
 
     Raises
     ------
     NoAnswer
-        If the issue is not there, or nothing is published yet.
+        If the issue does not exist or nothing is published yet.
     """
     monday(week)
     now = desk.clock()
@@ -101,7 +101,7 @@ def gather(
 
 
 def _boats(desk: IssueLoader, view: IssueView) -> str | None:
-    """The sentence on the boats that were drawn with these people; None when there are none."""
+    """Return the headline of the joint forecast of boats, if any."""
     issue_id = desk.beside(view.issue, BOATS)
     if issue_id is None:
         return None

@@ -1,4 +1,4 @@
-"""What the last mail said, held against what came since; said plainly when there was none."""
+"""The previous email's forecast compared with the outcome, and changes since then."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RECORD_WEEKS = 26
 
 
 def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
-    """The seven days that the mail before was about.
+    """Compare the seven days of the previous email with the published figures.
 
     Returns
     -------
@@ -44,7 +44,7 @@ def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
 
 
 def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
-    """What is different from the mail before, and because of what, a sentence each."""
+    """Return one sentence for each change since the previous email."""
     if previous is None:
         return ["This is the first email: there is no earlier forecast to compare with."]
     then = previous.content
@@ -77,7 +77,7 @@ def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> lis
 
 
 def track_record(desk: IssueLoader) -> str:
-    """How the forecasts of the past weeks did, in one line; live and replayed told apart."""
+    """Summarise the accuracy of past forecasts in one line; hindcasts are labelled."""
     live = _record(desk, "live", "Published forecasts")
     if live is None:
         replayed = _record(desk, "hindcast", "Hindcasts")

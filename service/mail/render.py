@@ -1,4 +1,4 @@
-"""An edition as a message: HTML, a text with the same numbers, charts and CSV."""
+"""Render an edition as an email: HTML, text with the same numbers, charts and CSV."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 @dataclass(frozen=True)
 class Reader:
-    """To whom a mail goes; without a token it is a single copy."""
+    """Recipient of an email; without a token it is a single copy."""
 
     address: str
     threshold: int
@@ -49,7 +49,7 @@ class Reader:
 
 
 def subject(content: Mapping[str, Any]) -> str:
-    """The week, the headline and any degraded state; ASCII, so that it is written as it reads."""
+    """Return the subject: state, week and headline, in ASCII to avoid encoded words."""
     headline = content["headline"]
     span, _, _ = headline["sentence"].partition(":")
     median, lo80, hi80 = approximate_headline(headline)
@@ -61,7 +61,7 @@ def subject(content: Mapping[str, Any]) -> str:
 
 
 class MailRenderer:
-    """Prints the mails of one edition; what all of them share is made once."""
+    """Render the emails of one edition; shared parts are computed once."""
 
     def __init__(self, edition: Edition, paths: Paths, settings: Settings) -> None:
         self.edition = edition
@@ -73,7 +73,7 @@ class MailRenderer:
 
     @cached_property
     def charts(self) -> Charts:
-        """The chart, drawn when it is first wanted."""
+        """The chart, rendered on first use."""
         return chart.draw(self.edition.content)
 
     @cached_property
@@ -99,7 +99,7 @@ class MailRenderer:
         return part
 
     def html(self, reader: Reader) -> str:
-        """The mail as HTML, its styles in its elements."""
+        """Return the email as HTML with inline styles."""
         cids = {name: self.cid(name) for name in ("light", "dark")}
         alt = chart.alt_text(self.edition.content)
         text = _rendered(
@@ -113,16 +113,16 @@ class MailRenderer:
         return _inliner().inline(text)
 
     def text(self, reader: Reader) -> str:
-        """The mail as text, with all of the numbers."""
+        """Return the email as text."""
         return _rendered("digest.txt", self._context(reader)).strip("\n") + "\n"
 
     def message(self, reader: Reader) -> EmailMessage:
-        """The mail itself.
+        """Return the complete email.
 
         Raises
         ------
         ValueError
-            If anything would break out of its header.
+            If a value would inject a header.
         """
         message = _begin(self._settings, reader.address, self.subject, self.edition.made_at)
         who = reader.token or f"copy {reader.address}"
@@ -154,7 +154,7 @@ class MailRenderer:
         }
 
     def _of(self, threshold: int) -> dict[str, Any]:
-        """The chances of passing a threshold; asked once for all who share it."""
+        """Return the chances above a threshold, computed once per threshold."""
         if threshold not in self._chances:
             days = exceedance(self._ahead, threshold, 1, _DAYS)
             week = exceedance(self._ahead, threshold, _DAYS, _DAYS)
@@ -171,20 +171,20 @@ class MailRenderer:
         return f"{self._settings.address}/u/{reader.token}" if reader.token else None
 
     def _message_id(self, who: str) -> str:
-        """The same for the same list, week and reader, however often the mail is tried."""
+        """Return a Message-ID that is stable across retries."""
         whole = f"{_list_id(self._settings)} {self.edition.week} {who}"
         digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
         return f"<{self.edition.week}.{digest}@{addresses.domain(self._settings.mail_from)}>"
 
     def cid(self, name: str) -> str:
-        """Name of a chart within the mail."""
+        """Return the Content-ID of a chart."""
         return f"chart-{name}.{self.edition.week}@{addresses.domain(self._settings.mail_from)}"
 
 
 def confirmation(
     settings: Settings, address: str, threshold: int, token: str, now: dt.datetime
 ) -> EmailMessage:
-    """The mail that asks whether the one who asked for the list was the reader of `address`."""
+    """Return the email that asks the owner of `address` to confirm."""
     message = _begin(settings, address, "Confirm your weekly crossings forecast", now)
     digest = hashlib.sha256(token.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
@@ -195,7 +195,7 @@ def confirmation(
 
 
 def serialise(message: EmailMessage) -> bytes:
-    """The bytes of a message, as they go over the wire."""
+    """Return the message as bytes for SMTP."""
     return message.as_bytes(policy=_POLICY)
 
 

@@ -1,4 +1,4 @@
-"""How often somebody asked today, without keeping who: hashes under a salt of the day."""
+"""Daily limits of sign-up requests, stored as hashes with a daily salt."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ASKING = 0x61736B73  # any number that is always the same
 
 
 def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetime) -> list[str]:
-    """Note that each of `who` asked; return those who did so more often than they may in a day.
+    """Count a request for each of `who`; return those above their daily limit.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetim
 
 
 def _salt(connection: sa.Connection, day: dt.date) -> str:
-    """The salt of `day`; a new day forgets the last one, and with it who asked."""
+    """Return the salt of `day`; a new day deletes the previous salt and counts."""
     salt = connection.execute(sa.select(salts.c.salt).where(salts.c.day == day)).scalar()
     if salt is not None:
         return str(salt)

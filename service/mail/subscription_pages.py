@@ -1,4 +1,4 @@
-"""Joining and leaving the weekly mail.
+"""Subscribe to and unsubscribe from the weekly email.
 
 Joining takes two steps, so that nobody is put on the list by another: a request is noted here and
 answered alike whatever is known of the address; the scheduler mails a link; the page behind it
@@ -52,7 +52,7 @@ def form() -> Response:
 
 @subscriptions.post("/subscribe")
 def ask() -> Response:
-    """Note a request; the answer is the same whether the address is known or not."""
+    """Store a request; the response does not reveal whether the address is subscribed."""
     if not _settings().smtp_host:
         return _form(503)
     try:
@@ -106,7 +106,7 @@ def show_confirmation(token: str) -> Response:
 
 @subscriptions.post("/subscribe/confirm/<token>")
 def confirm(token: str) -> Response:
-    """Put the address of a request on the list, once."""
+    """Subscribe the address of a request, once."""
     now = _desk().clock()
     with _desk().context.database.writing() as connection:
         opt_in = store.opt_in_of(connection, token)
@@ -135,7 +135,7 @@ def show_leaving(token: str) -> Response:
 
 @subscriptions.post("/u/<token>")
 def leave(token: str) -> Response:
-    """Delete the subscriber of a token; however often it is asked."""
+    """Delete the subscriber of a token (idempotent)."""
     with _desk().context.database.writing() as connection:
         subscriber = store.find(connection, token=token)
         if subscriber is not None:

@@ -1,4 +1,4 @@
-"""The weekly mail: frozen once, sent to each reader once, taken up again where it was left."""
+"""Send the weekly email: frozen once, sent once per subscriber, resumed after a crash."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def digest(
     clock: Clock = utc_now,
     progress: Progress = lambda: None,
 ) -> Outcome:
-    """Send the mail of a week to every subscriber who does not have it.
+    """Send the email of a week to every subscriber who has not received it.
 
     Parameters
     ----------

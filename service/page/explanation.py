@@ -1,4 +1,4 @@
-"""What drives a forecast, and what changed since the one before."""
+"""Drivers of a forecast, and changes since the previous one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NAMES = CAUSE_NAMES | {
 
 
 def reasons(params: PageParams) -> dict[str, Any]:
-    """``changed`` and ``driven``, each None when nothing was noted of the issue."""
+    """Return ``changed`` and ``driven``; each is None if not stored for the issue."""
     return {"changed": _changed(params), "driven": _driven(params)}
 
 
@@ -42,7 +42,7 @@ def _driven(params: PageParams) -> dict[str, Any] | None:
 
 
 def _table(answer: dict[str, Any], parts: str, first: str, last: str) -> dict[str, Any]:
-    """Rows of the parts, and columns of the spans; parts that nowhere matter are left out."""
+    """Return a row per part and a column per period, without parts that round to 0."""
     spans = [total for total in answer["totals"] if total["days"] > 1]
     most = max((abs(span[part]) for span in spans for part in answer[parts]), default=0)
     rows = [

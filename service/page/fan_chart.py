@@ -1,4 +1,4 @@
-"""The fan chart as SVG, drawn on the server: it needs no script and it prints."""
+"""The fan chart as SVG, rendered on the server so that it prints and needs no script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Line:
-    """A line across the days to come, such as the places that suffice."""
+    """A horizontal line across the forecast days, such as the places needed."""
 
     value: int
     label: str
@@ -33,7 +33,7 @@ def fan_chart(
     line: Line | None = None,
     waiting: int = 0,
 ) -> Markup:
-    """Draw the days that were, as bars, and those to come, as nested bands around the median.
+    """Draw past days as bars and forecast days as nested bands around the median.
 
     Twice: wide, and narrow with fewer past days and larger letters for a phone.
 

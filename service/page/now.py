@@ -1,4 +1,4 @@
-"""What is coming: sentence, chart, days and totals of one issue."""
+"""Context of the page Now: headline, chart, days and totals of an issue."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TILES = ("next_7_days", "this_month", "calendar_year")
 
 
 def what_is_coming(params: PageParams) -> dict[str, Any]:
-    """Everything that the page Now shows of an issue."""
+    """Return the template context of the page Now."""
     view = params.view
     unit = view.observed.unit
     says = headline(params.desk, view)
@@ -77,7 +77,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
 
 
 def _sea(params: PageParams) -> dict[str, Any] | None:
-    """The weather of the coming days; each with a bar as high as its waves."""
+    """Return the weather forecast by day, with a bar for the height of the waves."""
     weather = coming(params.desk, params.view)
     if weather is None:
         return None
@@ -88,7 +88,7 @@ def _sea(params: PageParams) -> dict[str, Any] | None:
 
 
 def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
-    """The span as a reader calls it; of a past forecast nothing is next, nor to yesterday."""
+    """Return the display name of a period; past forecasts use absolute names."""
     first = dt.date.fromisoformat(row["from"])
     last = dt.date.fromisoformat(row["to"])
     following = "First" if view.is_past else "Next"
@@ -110,7 +110,7 @@ def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
 
 
 def _came(params: PageParams, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The figures of the days that a past issue forecast; there may be gaps between them."""
+    """Return the published figures of the forecast days of a past issue, possibly with gaps."""
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
     return figures(params.desk, params.series_id, first, last)
 

@@ -1,4 +1,4 @@
-"""What the address asks for: which series, which issue, and the numbers of a plan."""
+"""Query parameters of the pages: series, issue and the inputs of the plan."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHOLE = re.compile(r"\d{1,9}")
 
 @dataclass(frozen=True)
 class PageParams:
-    """A series and an issue of it.
+    """The requested series and issue.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class PageParams:
 
     @cached_property
     def view(self) -> IssueView:
-        """The issue on the table."""
+        """The requested issue."""
         return self.desk.view(self.series_id, self.issue_id)
 
     @property
@@ -46,7 +46,7 @@ class PageParams:
         return self.issue_id != "latest"
 
     def link(self, **more: Any) -> dict[str, Any]:
-        """What an address needs to ask for the same again."""
+        """Return the query parameters of a link to the same series and issue."""
         series = {} if self.series_id == SERIES[0] else {"series": self.series_id}
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
@@ -77,7 +77,7 @@ def _day(text: str) -> dt.date:
 
 @dataclass(frozen=True)
 class Field:
-    """An input of the plan."""
+    """An input of the form."""
 
     name: str
     label: str
@@ -98,7 +98,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """The inputs as they were typed, the numbers they hold, and what is wrong with them."""
+    """The inputs as text, their values, and error messages by field."""
 
     texts: dict[str, str]
     numbers: dict[str, int]
@@ -106,7 +106,7 @@ class Plan:
 
     @classmethod
     def read(cls, args: Mapping[str, str], series_id: str) -> Plan:
-        """Read the inputs; what is not given is as usual."""
+        """Read the inputs, with defaults for missing ones."""
         texts: dict[str, str] = {}
         numbers: dict[str, int] = {}
         wrong: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""The pages: what is coming, a planner's own questions, how past forecasts fared, what this is."""
+"""The pages Now, Plan, Track record and About."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ for _name, _filter in FILTERS.items():
 
 
 def _static(filename: str) -> str:
-    """Address of a file, with a mark of its content, so that it may be kept for ever."""
+    """Return the URL of a static file, with a hash of its content for caching."""
     if filename not in _marks:
         content = (_STATIC / filename).read_bytes()
         _marks[filename] = hashlib.sha256(content).hexdigest()[:12]
@@ -61,7 +61,7 @@ def _static(filename: str) -> str:
 
 @blueprint.get("/static/<path:filename>")
 def static(filename: str) -> Response:
-    """Send a file of the page."""
+    """Send a static file."""
     answer = send_from_directory(_STATIC, filename)
     asked_for = request.args.get("v")
     if asked_for and asked_for == _marks.get(filename, asked_for):
@@ -71,7 +71,7 @@ def static(filename: str) -> Response:
 
 @blueprint.get("/")
 def now() -> Response:
-    """Show what is coming."""
+    """Show the forecast."""
     params = _page_params()
     return _page("now.html", params, **what_is_coming(params), **reasons(params))
 
@@ -88,7 +88,7 @@ def plan() -> Response:
 
 @blueprint.get("/plan.csv")
 def plan_csv() -> Response:
-    """Send the same numbers, a row a day."""
+    """Send the plan as CSV, one row a day."""
     params = _page_params()
     question = Plan.read(request.args, params.series_id)
     if question.wrong:
@@ -107,14 +107,14 @@ def plan_csv() -> Response:
 
 @blueprint.get("/record")
 def record() -> Response:
-    """Show how past forecasts fared."""
+    """Show how accurate past forecasts were."""
     params = _page_params()
     return _page("record.html", params, **past_forecasts(params, request.args.get("window", "26")))
 
 
 @blueprint.get("/about")
 def about() -> Response:
-    """Say what this is; needs no forecast."""
+    """Show the page About, which needs no forecast."""
     contact = _desk().context.settings.contact
     return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
 
@@ -134,7 +134,7 @@ def _names() -> dict[str, Any]:
 
 
 def _frame(params: PageParams | None = None) -> dict[str, Any]:
-    """What every page has around its middle."""
+    """Return the template context that all pages share."""
     return {
         "params": params,
         "series": SERIES,
@@ -160,13 +160,13 @@ def _page(template: str, params: PageParams, status: int = 200, **more: Any) -> 
 
 
 def _reasons(params: PageParams) -> list[Any]:
-    """What is wrong; of a past issue, its age is no fault of it, nor are today's jobs."""
+    """Return the reasons of the state; a past issue has none about the present."""
     about_today = CURRENT_STATE_REASONS if params.is_past else frozenset()
     return [r for r in params.view.state.reasons if r.name not in about_today]
 
 
 def _tagged(answer: Response) -> Response:
-    """Let a browser keep it and ask whether it still stands."""
+    """Add an ETag, so that browsers revalidate."""
     if answer.status_code == 200:
         answer.headers["Cache-Control"] = "no-cache"
         answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])

@@ -1,4 +1,4 @@
-"""A planner's own question: chance of passing a threshold, places that suffice, quiet days."""
+"""Context of the page Plan: chances above a threshold, places needed and quiet days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LEVELS = (50, 80, 95)
 
 
 def answer_plan(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
-    """Answers and their charts; places are counted for people alone."""
+    """Return the answers and their charts; places only for people."""
     horizon, unit = numbers["horizon"], view.observed.unit
     above = exceedance(view.ahead, numbers["threshold"], numbers["window"], horizon)
     calm = quiet(view.ahead, horizon)
@@ -54,7 +54,7 @@ def answer_plan(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
 
 
 def plan_table(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
-    """One row a day: the bands, the chance of passing the threshold, people present, places."""
+    """Return one row a day: intervals, chance above the threshold, people present and places."""
     rows = bands(view.ahead, numbers["horizon"], _LEVELS)
     above = exceedance(view.ahead, numbers["threshold"], numbers["window"], numbers["horizon"])[
         "rows"
@@ -71,10 +71,10 @@ def plan_table(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]
 
 
 def _others(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
-    """The same question with the threshold halved and multiplied, as far as can be asked."""
+    """Return the chances for other thresholds, up to the largest allowed."""
     threshold = numbers["threshold"] or 100
     parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
-    # What is asked is allowed, and a multiple of it need not be.
+    # The threshold is allowed, but a multiple of it may not be.
     thresholds = sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
     return [
         exceedance(view.ahead, one, numbers["window"], numbers["horizon"]) for one in thresholds

@@ -1,4 +1,4 @@
-"""Past forecasts against what came, and how often their bands held it."""
+"""Charts of past forecasts and their outcomes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rows = Sequence[dict[str, Any]]
 
 
 def weeks_chart(weeks: Rows, unit: str) -> Markup:
-    """Draw each week's bands and median, and a dot for what came; a ring when beyond 95 %."""
+    """Draw each week's intervals and median, with a dot for the outcome (a ring outside 95%)."""
     near = weeks[-_NARROW_WEEKS:]
     title = (
         f"{unit} in the 7 days after each forecast: ranges of {len(weeks)} forecasts, and "
@@ -29,7 +29,7 @@ def weeks_chart(weeks: Rows, unit: str) -> Markup:
 
 
 def coverage_chart(row: dict[str, Any], name: str) -> Markup:
-    """Draw how often the bands held what came, with its uncertainty, beside what was promised."""
+    """Draw the coverage of the intervals, with its uncertainty, and the nominal level."""
     sheet = Sheet(300, 96, 44, 100, 100, right=14, above=2, below=22)
     parts = [
         f'<line class="grid" x1="{sheet.x(p):.1f}" x2="{sheet.x(p):.1f}" y1="2" y2="74"/>'

@@ -1,4 +1,4 @@
-"""How past forecasts fared: live ones first, and apart from them the past replayed."""
+"""Context of the page Track record: live forecasts, then hindcasts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MEASURES = {
 
 
 def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
-    """Everything that the page Track record shows of the last `window` weeks.
+    """Return the template context of the page Track record for the last `window` weeks.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
 
 
 def _drawn(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with its charts; without them when nothing is scored."""
+    """Return a record with its charts, if anything is scored."""
     weeks, pit = record["weeks"], record["pit_histogram"]
     judged = [row for row in record["rows"] if row["n"]]
     if not judged:

@@ -97,8 +97,8 @@ def test_figures_that_are_old_are_named_after_the_week(desk: IssueLoader, name: 
     said = headline(desk, view(np.ones((10, 28), int), state=old))
     assert said["sentence"].startswith("Next 7 days: about 7 people")
     assert said["caution"] == (
-        "No figures since 31 December 2025, so this rests on the season and on the level of that "
-        "time."
+        "There are no figures after 31 December 2025, so this reflects the season and the level "
+        "then."
     )
 
 

@@ -85,8 +85,7 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     desk = IssueLoader(context, hand)
     (detail,) = [r.detail for r in desk.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (
-        "what is known of the weather to come was last new at 2026-01-01T05:00:00Z, "
-        "over 36 hours ago"
+        "the weather forecast has not been updated since 2026-01-01T05:00:00Z, over 36 hours ago"
     )
     assert coming(desk, desk.view("people")) is None
 
@@ -107,7 +106,7 @@ def test_weather_that_is_read_and_not_used_degrades(filled: Context, hand: Hand)
     state = IssueLoader(context, hand).view("people").state
     assert [reason.name for reason in state.reasons] == ["weather_missing"]
     assert state.reasons[0].detail.startswith(
-        "the newest forecast was made without the weather: 365 days of weather up to 2025-12-31 are"
+        "the latest forecast does not use the weather: 365 days of weather up to 2025-12-31 are"
     )
     skies.tell(context.database, hand.now, [0.5] * 7)
     hand.now += dt.timedelta(minutes=1)

@@ -39,6 +39,6 @@ def test_any_figures_make_a_small_picture_that_brings_its_own_paper(
 
 def test_the_words_say_what_the_picture_shows() -> None:
     said = alt_text(content([0, 250, 0], 90))
-    assert "highest 250 on 5 December 2025, 2 days without arrivals" in said
+    assert "highest 250 on 5 December 2025, 2 days with no arrivals" in said
     assert "a median of 0 on each day" in said
     assert "between 0 and 90" in said

@@ -54,7 +54,7 @@ def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:
     assert edition.content["status"] == "degraded"
     old, late = edition.content["reasons"]
     assert old == "the latest figures are for 2025-12-31, 9 days ago"
-    assert late.startswith("no forecast was issued for 36 hours")
+    assert late.startswith("no forecast has been published for 36 hours")
 
 
 def test_without_an_issue_there_is_no_edition(empty: Context) -> None:

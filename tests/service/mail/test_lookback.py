@@ -97,9 +97,7 @@ def test_the_same_issue_has_not_changed(mailing: Context) -> None:
 
 
 def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
-    assert lookback.track_record(desk_of(mailing)) == (
-        "No published forecast has met all of its figures yet."
-    )
+    assert lookback.track_record(desk_of(mailing)) == ("No published forecast has been scored yet.")
 
 
 def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
@@ -114,7 +112,7 @@ def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
 
     monkeypatch.setattr("service.answers.track_record.track_record", record)
     assert lookback.track_record(desk_of(mailing)) == (
-        "No published forecast has met all of its figures yet. Replayed on the past (hindcast), "
+        "No published forecast has been scored yet. Hindcasts, "
         "26 weeks to 21 December 2025: the 80% range of a week was right 75% of the time (95% "
         "confidence interval 53% to 89%); by CRPS 3% worse than climatology."
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from service.issues import note_store
 from service.page.explanation import reasons
-from service.page.page_params import asked
+from service.page.page_params import read_page_params
 
 NOTE = {
     "since_issued_at": "2025-12-25T15:00:00Z",
@@ -24,7 +24,7 @@ def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
         note_store.put(connection, issue.issue_id, note_store.CHANGES, note)
-    changed = reasons(asked(desk, {}))["changed"]
+    changed = reasons(read_page_params(desk, {}))["changed"]
     assert changed["spans"] == [7, 28]
     assert [row["name"] for row in changed["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
@@ -37,7 +37,7 @@ def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
 
 def test_what_drives_it_adds_up(site: Any) -> None:
     desk = site.client.application.extensions["desk"]
-    driven = reasons(asked(desk, {}))["driven"]
+    driven = reasons(read_page_params(desk, {}))["driven"]
     parts = sum(row["shares"][0] for row in driven["rows"])
     assert abs(driven["first"][0] + parts - driven["last"][0]) < len(driven["rows"]) + 1
     assert "Time of year" in site.client.get("/").get_data(as_text=True)

@@ -106,14 +106,14 @@ def test_the_sea_is_shown_where_there_is_weather(
     assert "The sea in the coming days" not in client.get("/").text
     skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     before = client.get("/").text
-    assert "made without the weather: no forecast of the weather was read yet" in before
+    assert "does not use the weather: no forecast of the weather was read yet" in before
     hand.now += dt.timedelta(minutes=1)
     refit(context)
     page = client.get("/").text
-    assert "The forecast of arrivals is made with the weather." in page
-    assert "Forecast of 1\xa0January 2026, 05:00 UK time" in page
+    assert "The forecast of arrivals uses this weather forecast." in page
+    assert "Forecast from 1\xa0January 2026, 05:00 UK time" in page
     assert '<a href="https://open-meteo.com/">Weather data by Open-Meteo.com</a>' in page
-    assert "The weather ahead" in page  # among what changed
+    assert "The weather forecast" in page  # among what changed
     row = re.search(r"Highest waves.*?</tr>", page, re.DOTALL)
     assert row
     assert re.findall(r">(\d\.\d)<", row[0]) == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]

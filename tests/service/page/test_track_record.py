@@ -32,7 +32,7 @@ def test_nothing_scored_is_said_and_then_what_is(
     site: Any, visit: Any, shoot: Callable[..., None]
 ) -> None:
     page = site.client.get("/record").get_data(as_text=True)
-    assert page.count("Nothing scored yet") == 2
+    assert page.count("There are no scores yet") == 2
     weekly(site, 12)
     desk = site.client.application.extensions["desk"]
     record = track_record(desk, "people", 26)
@@ -43,7 +43,7 @@ def test_nothing_scored_is_said_and_then_what_is(
     assert f"{held} of {len(weeks)} weekly totals" in live.inner_text().replace("\xa0", " ")
     assert live.locator("ol.worst li").count() == min(len(weeks), 5)
     assert live.locator("svg.coverage").count() == len([r for r in record["rows"] if r["n"]])
-    assert "Nothing scored yet" in page.locator("section.record").nth(1).inner_text()
+    assert "There are no scores yet" in page.locator("section.record").nth(1).inner_text()
     found = Axe().run(page, options={"resultTypes": ["violations"]})
     assert found.violations_count == 0, found.generate_report()
     shoot(page, "record-scored")

@@ -1,0 +1,67 @@
+"""What readers meet is plain English: unclear forms stay out of templates, README and docs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TEMPLATES = sorted(
+    path
+    for folder in ("page/templates", "page/static", "mail/templates")
+    for path in (ROOT / "service" / folder).iterdir()
+    if path.suffix in {".html", ".txt", ".js"} and not path.name.startswith("uplot")
+)
+FACES = sorted(
+    path for room in ("answers", "page", "mail") for path in (ROOT / "service" / room).glob("*.py")
+)
+
+UNCLEAR = re.compile(
+    r"\b(?:e-mails?|(?:5|8|19) (?:weeks )?in (?:10|20)|futures lie|what came|newest figure is of"
+    r"|known so far|forecasts fared|suffices?|put your own question|last week again|can flatter"
+    r"|honestly so|proper use|in silence|take back at any time|your mailbox|hold against"
+    r"|is passed, above|process lives|what these do not tell|why this many|worst misses"
+    r"|so many people|counted over|sure to suffice|two more weeks|could not be understood"
+    r"|as it stood at the|hold what they promised)\b",
+    re.IGNORECASE,
+)
+# A statement of a template ends in %}, and a format begins with %.
+SPACED_PER_CENT = re.compile(
+    r"(?:\d|\}|&nbsp;|\N{NO-BREAK SPACE})(?: |&nbsp;)?(?<=[ ;])%(?![}\w(])"
+)
+
+
+@pytest.mark.parametrize("path", TEMPLATES + DOCUMENTS, ids=lambda path: path.name)
+def test_readers_meet_plain_english(path: Path) -> None:
+    assert not _matches(UNCLEAR, path)
+
+
+@pytest.mark.parametrize("path", FACES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_sentences_in_code_are_plain_english(path: Path) -> None:
+    quoted = re.compile(rf"[\"'>].*(?:{UNCLEAR.pattern})", re.IGNORECASE)
+    assert not _matches(quoted, path)
+
+
+@pytest.mark.parametrize("path", TEMPLATES + DOCUMENTS + FACES, ids=lambda path: path.name)
+def test_no_space_stands_before_a_per_cent_sign(path: Path) -> None:
+    assert not _matches(SPACED_PER_CENT, path)
+
+
+def test_the_patterns_find_what_they_forbid() -> None:
+    for text in ("8 weeks in 10 between", "Two more weeks", "Weekly e-mail", "19 in 20"):
+        assert UNCLEAR.search(text)
+    for text in ("80 %", "{{ n.share }}&nbsp;% of", 'f"{100 * p:.0f} %"'):
+        assert SPACED_PER_CENT.search(text)
+    for text in ("80%", "{% if n == 1 %}", '"%-24s %9s  %s"|format(row)'):
+        assert not SPACED_PER_CENT.search(text)
+
+
+def _matches(pattern: re.Pattern[str], path: Path) -> list[str]:
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {match.group()}"
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
+        if (match := pattern.search(line))
+    ]
