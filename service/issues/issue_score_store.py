@@ -73,15 +73,15 @@ def pending(connection: sa.Connection, series_id: str, since: dt.date) -> list[P
         .where(i.series_id == series_id, i.origin >= since)
         .order_by(i.origin, i.issued_at, p.model)
     )
-    found = []
+    items = []
     for row in rows:
         header = {column.name: getattr(row, column.name) for column in issues.columns}
-        found.append(
+        items.append(
             Pending(
                 Issue(**header), row.model, row.score_id, row.days_known or 0, row.truth_hash or ""
             )
         )
-    return found
+    return items
 
 
 def put(
@@ -127,10 +127,10 @@ def current(
     """
     i, s = issues.c, issue_scores.c
     # A hindcast of some models alone has one of them stand for the champion that it lacks.
-    is_own = sa.or_(i.kind == "live", i.champion == i.wanted)
+    is_actual_champion = sa.or_(i.kind == "live", i.champion == i.wanted)
     query = (
         sa.select(i.issue_id, s.model, i.origin, i.issued_at, s.days_known, s.content)
-        .add_columns(sa.and_(i.champion == s.model, is_own).label("is_champion"))
+        .add_columns(sa.and_(i.champion == s.model, is_actual_champion).label("is_champion"))
         .join(issue_scores, s.issue_id == i.issue_id)
         .where(
             i.series_id == series_id,
@@ -176,13 +176,13 @@ def served(connection: sa.Connection, series_id: str, kind: str, since: dt.date)
         issues.c.series_id == series_id, issues.c.kind == kind, issues.c.origin >= since
     )
     names = [str(row.champion) for row in connection.execute(models.distinct())]
-    found = current(connection, series_id, kind, since, names) if names else []
-    return of_champion(found)
+    scores = current(connection, series_id, kind, since, names) if names else []
+    return of_champion(scores)
 
 
-def of_champion(found: Sequence[Scored]) -> list[Scored]:
-    """What was served, one for each origin: of `found` as `current` gives it, the last made.
+def of_champion(scores: Sequence[Scored]) -> list[Scored]:
+    """What was served, one for each origin: of `scores` as `current` gives it, the last made.
 
     Issues of one origin may have different champions, as when the fit of one has failed.
     """
-    return list({row.origin: row for row in found if row.is_champion}.values())
+    return list({row.origin: row for row in scores if row.is_champion}.values())

@@ -82,11 +82,11 @@ def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash
     return f"{series_id}-{origin:%Y%m%d}-{digest[:10]}"
 
 
-def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry, Paths]]) -> None:
+def publish(connection: sa.Connection, issue: Issue, models: Sequence[tuple[Entry, Paths]]) -> None:
     """Store `issue` with the paths of its models; a part of the caller's transaction."""
     connection.execute(issues.insert().values(**asdict(issue)))
     rows: list[dict[str, Any]] = []
-    for entry, paths_ in drawn:
+    for entry, paths_ in models:
         encoding, content = encode(paths_.values)
         rows.append(
             {"issue_id": issue.issue_id, "encoding": encoding, "content": content} | asdict(entry)

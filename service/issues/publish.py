@@ -37,7 +37,7 @@ class Draft:
 
     Attributes
     ----------
-    champion, wanted : str
+    champion, preferred : str
         The model that is served, and the one that should be.
     inputs : str
         Hash of all that decides the paths.
@@ -52,7 +52,7 @@ class Draft:
     figures: Mapping[str, DailySeries]
     fits: Fits
     champion: str
-    wanted: str
+    preferred: str
     inputs: str
     now: dt.datetime
     weather: Drivers
@@ -79,7 +79,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
         The ids, one for each series.
     """
     declared_as = declaration_hash(draft.champion, draft.specs)
-    said = _say(context, draft, declared_as)
+    notes = _say(context, draft, declared_as)
     entries = {
         name: Entry(name, fit.version.name, draft.specs[name].role, draft.specs[name].title)
         for name, fit in draft.fits.standing.items()
@@ -100,7 +100,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
             ]
             issue_store.publish(connection, issue, rows)
             issue_input_store.keep(connection, issue, draft.figures[series_id], declared_as)
-            for kind, content in said.items():
+            for kind, content in notes.items():
                 if series_id in content:
                     note_store.put(connection, issue.issue_id, kind, content[series_id])
             published.append(issue.issue_id)
@@ -110,20 +110,20 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
 def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str, dict[str, Any]]]:
     """What drives the issue, and what changed; a forecast is published even if neither is known."""
 
-    def again(known: Mapping[str, DailySeries], weather: Covariates | None) -> Joint:
-        order = Order(champion, draft.specs, known, weather)
+    def again(history: Mapping[str, DailySeries], weather: Covariates | None) -> Joint:
+        order = Order(champion, draft.specs, history, weather)
         return fitted(order, context.settings)[0]
 
     seed, champion, figures = context.settings.seed, draft.champion, draft.figures
     fit = draft.fits.standing[champion]
-    said: dict[str, dict[str, dict[str, Any]]] = {}
+    notes: dict[str, dict[str, dict[str, Any]]] = {}
     if draft.weather.status != "off":
         used = draft.weather.said(
             draft.champion, draft.fits.with_weather, draft.fits.without_weather
         )
-        said[note_store.WEATHER] = dict.fromkeys(figures, used)
+        notes[note_store.WEATHER] = dict.fromkeys(figures, used)
     try:
-        said[note_store.EXPLANATION] = explanation(
+        notes[note_store.EXPLANATION] = explanation(
             fit.fitted, fit.paths, figures, seed, draft.waiting
         )
         with context.database.reading() as connection:
@@ -132,14 +132,14 @@ def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str
             weather = _weather(connection, draft, lead) if lead else (None, None)
         if before:
             model = champion, declared_as
-            said[note_store.CHANGES] = changes(
+            notes[note_store.CHANGES] = changes(
                 before, again, model, fit.paths, figures, seed, draft.waiting, weather
             )
     except DatabaseError:
         raise
     except Exception:  # a defect here must not cost anybody the forecast
         _log.exception("the issue is published without its reasons")
-    return said
+    return notes
 
 
 def _weather(
@@ -169,7 +169,7 @@ def _issue(context: Context, draft: Draft, series_id: str) -> Issue:
         as_of=draft.now,
         issued_at=draft.now,
         champion=draft.champion,
-        wanted=draft.wanted,
+        wanted=draft.preferred,
         seed=settings.seed,
         n_paths=settings.paths,
         horizon_days=draft.horizon,

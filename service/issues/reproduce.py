@@ -68,10 +68,10 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
             others[name] = reason
     progress("")
     if others:
-        said = "; ".join(f"{name}: {reason}" for name, reason in others.items())
-        raise JobError(f"issue {lead.issue_id} is not repeated: {said}")
-    said = f"issue {lead.issue_id} is repeated bit for bit by all of its {len(models)} models"
-    return Outcome("done", said, {"issue": lead.issue_id, "models": models})
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in others.items())
+        raise JobError(f"issue {lead.issue_id} is not repeated: {reasons}")
+    reason = f"issue {lead.issue_id} is repeated bit for bit by all of its {len(models)} models"
+    return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
 def _weather(connection: Connection, issue: Issue) -> Covariates | None:
@@ -92,12 +92,12 @@ def _other(
     rng = joint.generator(issue.seed, name, as_day(issue.origin))
     try:
         fit = joint.fit(build(name, specs), figures, weather)
-        drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)
+        simulated = fit.draw(issue.horizon_days, issue.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     for series_id, one in together.items():
         with context.database.reading() as connection:
             stored = issue_store.paths(connection, one, name)
-        if stored is None or not np.array_equal(stored.values, drawn[series_id].values):
+        if stored is None or not np.array_equal(stored.values, simulated[series_id].values):
             return "it draws other paths: its declaration or a package is another than then"
     return ""

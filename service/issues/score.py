@@ -87,7 +87,7 @@ def _content(judged: Judged) -> dict[str, Any]:
         for name in ("crps", "wis", "pit", "error", "p_zero", "truth")
     }
     totals = {
-        name: {key: round(float(value), _PLACES) for key, value in found.items()}
-        for name, found in judged.totals.items()
+        name: {key: round(float(value), _PLACES) for key, value in values.items()}
+        for name, values in judged.totals.items()
     }
     return {"days": days, "totals": totals}
