@@ -62,9 +62,9 @@ def show(settings: Settings) -> None:
     """List the keys: whose they are, what they may, when they were used last."""
     now = utc_now()
     with open_context(settings).database.reading() as connection:
-        found = store.listing(connection)
+        keys = store.listing(connection)
     table = Table("name", "key", "scope", "state", "made", "expires", "last used")
-    for key in found:
+    for key in keys:
         table.add_row(
             key.name,
             f"crossings_{key.prefix}_…",

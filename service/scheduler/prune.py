@@ -16,7 +16,7 @@ from service.data import collect, weather_store
 from service.issues import model_score_store, retention_store
 
 _WEEK = dt.timedelta(weeks=1)
-_SAID = {
+_LABELS = {
     "issues": "issues",
     "weather": "forecasts of the weather",
     "scores": "scores of models",
@@ -49,8 +49,8 @@ def _prune(context: Context) -> Outcome:
             "requests": request_store.prune(connection, ran),
         }
     collect.prune(settings)
-    said = ", ".join(f"{detail[name]} {what}" for name, what in _SAID.items())
-    return Outcome("done", f"{said} deleted", detail)
+    deleted = ", ".join(f"{detail[name]} {what}" for name, what in _LABELS.items())
+    return Outcome("done", f"{deleted} deleted", detail)
 
 
 def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:

@@ -37,7 +37,7 @@ def test_a_copy_has_the_same_hash(tmp_path: Path) -> None:
         "forecasters/base.py",  # imported
         "covariates.py",  # imported by what is imported
         "joint.py",  # in which every fit begins
-        "states.py",  # as `from forecast import states`
+        "serialize.py",  # as `from forecast import serialize`
     ],
 )
 def test_a_line_that_a_fit_runs_changes_it(tmp_path: Path, file: str) -> None:
