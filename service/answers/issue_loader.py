@@ -126,7 +126,7 @@ class IssueLoader:
         kept = self._newest.get((series_id, model))
         if kept is None or kept.mark != mark:
             with self.context.database.reading() as connection:
-                mark = change_token_store.read(connection, series_id, WATCHED)
+                mark = change_token_store.read_change_token(connection, series_id, WATCHED)
                 issue = self._issue(connection, series_id, "latest")
                 entry, paths = self._drawn(connection, issue, model)
                 known = self._known(connection, issue)
@@ -153,7 +153,7 @@ class IssueLoader:
 
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Judge `issue` at the moment `now`."""
-        newest = issue_store.latest(connection, issue.series_id)
+        newest = issue_store.get_latest_issue(connection, issue.series_id)
         facts = replace(
             self._facts(connection, newest), not_written=self.context.database.not_written()
         )
@@ -166,7 +166,7 @@ class IssueLoader:
         """
         series_id = series_id if series_id in SERIES else SERIES[0]
         with self.context.database.reading() as connection:
-            issue = issue_store.latest(connection, series_id)
+            issue = issue_store.get_latest_issue(connection, series_id)
             if issue is None:
                 return State("degraded", (Reason("no_issue", "nothing is published yet"),))
             return self.state(connection, issue, self.clock())
@@ -177,7 +177,8 @@ class IssueLoader:
 
     def _mark(self, series_id: str) -> Mark:
         return self._unless_changed(
-            series_id, lambda connection: change_token_store.read(connection, series_id, WATCHED)
+            series_id,
+            lambda connection: change_token_store.read_change_token(connection, series_id, WATCHED),
         )
 
     def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
@@ -219,13 +220,13 @@ class IssueLoader:
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Id of the issue of another series that was drawn together with `issue`."""
         with self.context.database.reading() as connection:
-            found = issue_store.beside(connection, issue, series_id)
+            found = issue_store.get_sibling_issue(connection, issue, series_id)
         return found.issue_id if found else None
 
     def known_beside(self, issue: Issue, series_id: str) -> DailySeries | None:
         """What the issue of another series was made of that was drawn together with `issue`."""
         with self.context.database.reading() as connection:
-            found = issue_store.beside(connection, issue, series_id)
+            found = issue_store.get_sibling_issue(connection, issue, series_id)
             return self._known(connection, found) if found else None
 
     def once(self, key: object, make: Callable[[], T]) -> T:
@@ -255,7 +256,8 @@ class IssueLoader:
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """The models of `issue`."""
         return self.once(
-            ("entries", issue.issue_id), lambda: issue_store.entries(connection, issue.issue_id)
+            ("entries", issue.issue_id),
+            lambda: issue_store.list_entries(connection, issue.issue_id),
         )
 
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
@@ -265,7 +267,7 @@ class IssueLoader:
         if settings.weather != "off":
             told = weather_store.newest(connection, "forecast")
             new_at = told.seen_at if told else None
-            note = newest and note_store.read(connection, newest.issue_id, note_store.WEATHER)
+            note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last = {job: self._last_run(connection, job) for job in WATCHED}
         return Facts(newest, last, new_at, unused)
@@ -277,18 +279,18 @@ class IssueLoader:
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
-        found = issue_store.latest(connection, series_id, moment)
+        found = issue_store.get_latest_issue(connection, series_id, moment)
         if found is None:
             raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
         return found
 
     def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
         if issue_id == "latest":
-            newest = issue_store.latest(connection, series_id)
+            newest = issue_store.get_latest_issue(connection, series_id)
             if newest is None:
                 raise NotReady("nothing is published yet: the first refit is still to come")
             return newest
-        found = issue_store.find(connection, issue_id)
+        found = issue_store.get_issue(connection, issue_id)
         if found is None or found.series_id != series_id:
             raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
         return found
@@ -300,13 +302,16 @@ class IssueLoader:
             allowed = ", ".join(["champion", *there])
             raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
         paths = self.once(
-            ("paths", issue.issue_id, model), lambda: issue_store.paths(connection, issue, model)
+            ("paths", issue.issue_id, model),
+            lambda: issue_store.load_paths(connection, issue, model),
         )
         assert paths is not None  # the entry is a row of the same table
         return there[model], paths
 
     def _known(self, connection: Connection, issue: Issue) -> DailySeries:
-        return self.once(("known", issue.issue_id), lambda: issue_input_store.of(connection, issue))
+        return self.once(
+            ("known", issue.issue_id), lambda: issue_input_store.get_figures(connection, issue)
+        )
 
 
 def _end(as_of: AsOf) -> dt.datetime:

@@ -91,7 +91,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         for origin in origins
     }
     with context.database.reading() as connection:
-        kept = model_score_store.kept(connection, keys.values())
+        kept = model_score_store.get_scores(connection, keys.values())
     fresh, unscored = 0, set[str]()
     record: Record = {name: {} for name in specs}
     for (name, origin), key in keys.items():
@@ -105,7 +105,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
             else:
                 fresh += 1
                 with context.database.writing() as connection:
-                    model_score_store.keep(connection, {key: values}, utc_now())
+                    model_score_store.save_scores(connection, {key: values}, utc_now())
         if values:  # empty if the model declined
             record[name][str(origin)] = values
         progress()

@@ -54,16 +54,18 @@ class Before:
 
 def read_before(connection: Connection, figures: Mapping[str, DailySeries]) -> Before | None:
     """Read the newest issue of each series of `figures`; None unless all have one."""
-    newest = {name: issue_store.latest(connection, name) for name in figures}
+    newest = {name: issue_store.get_latest_issue(connection, name) for name in figures}
     issues = {name: issue for name, issue in newest.items() if issue is not None}
     if len(issues) < len(figures):
         return None
-    paths = {name: issue_store.paths(connection, one, one.champion) for name, one in issues.items()}
+    paths = {
+        name: issue_store.load_paths(connection, one, one.champion) for name, one in issues.items()
+    }
     return Before(
         issues,
-        {name: issue_input_store.of(connection, one) for name, one in issues.items()},
+        {name: issue_input_store.get_figures(connection, one) for name, one in issues.items()},
         {name: one for name, one in paths.items() if one is not None},
-        issue_input_store.declaration(connection, issues[joint.leading(figures)]),
+        issue_input_store.get_declaration_hash(connection, issues[joint.leading(figures)]),
     )
 
 

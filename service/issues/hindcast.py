@@ -116,7 +116,7 @@ def make(
             figures = _figures_known_at(connection, day, day)
         if not figures:
             return "unknown"
-        issues = issue_store.of_origin(connection, day, "hindcast")
+        issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
         weather = drivers(connection, specs, settings, as_day(day), as_of)
     declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
     decides = [*declarations, settings.seed, champion, horizon, n_paths]
@@ -167,8 +167,8 @@ def make(
                 failures=failures,
             )
             rows = [(entry, paths[series_id]) for entry, paths in simulated.values()]
-            issue_store.publish(connection, header, rows)
-            issue_input_store.keep(connection, header, figures[series_id], declared_as)
+            issue_store.insert_issue(connection, header, rows)
+            issue_input_store.save_inputs(connection, header, figures[series_id], declared_as)
     return "made"
 
 

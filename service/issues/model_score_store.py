@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Key", "keep", "kept", "newest", "prune"]
+__all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_scores"]
 
 import contextlib
 import datetime as dt
@@ -31,7 +31,7 @@ class Key:
     figures_hash: str
 
 
-def kept(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
+def get_scores(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
     """Return the stored scores of `keys`; keys without scores are left out."""
     requested = set(keys)
     c = model_scores.c
@@ -47,7 +47,7 @@ def kept(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, 
     return {key: scores[key] for key in requested if key in scores}
 
 
-def keep(
+def save_scores(
     connection: sa.Connection, scores: Mapping[Key, Mapping[str, float]], now: dt.datetime
 ) -> None:
     """Store scores; skip those that another process stored meanwhile, which are equal."""
@@ -68,13 +68,13 @@ def keep(
             connection.execute(model_scores.insert().values(row))
 
 
-def newest(connection: sa.Connection) -> dt.date | None:
+def get_newest_origin(connection: sa.Connection) -> dt.date | None:
     """Return the newest scored origin, or None."""
     query = sa.select(model_scores.c.origin).order_by(model_scores.c.origin.desc()).limit(1)
     return connection.scalar(query)
 
 
-def prune(connection: sa.Connection, before: dt.date) -> int:
+def prune_scores(connection: sa.Connection, before: dt.date) -> int:
     """Delete the scores at origins before `before`; return how many."""
     old = model_scores.c.origin < before
     return int(connection.execute(model_scores.delete().where(old)).rowcount)

@@ -88,7 +88,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     with context.database.writing() as connection:
         if not run_store.is_current(connection, draft.run):
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
-        newest = issue_store.latest(connection, joint.leading(draft.figures))
+        newest = issue_store.get_latest_issue(connection, joint.leading(draft.figures))
         if newest and newest.inputs_hash == draft.inputs:
             # Equal inputs, equal paths: by another run meanwhile, or in this very second.
             if newest.issue_id != before or newest.issued_at == draft.now:
@@ -98,11 +98,11 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
             rows = [
                 (entries[name], fit.paths[series_id]) for name, fit in draft.fits.standing.items()
             ]
-            issue_store.publish(connection, issue, rows)
-            issue_input_store.keep(connection, issue, draft.figures[series_id], declared_as)
+            issue_store.insert_issue(connection, issue, rows)
+            issue_input_store.save_inputs(connection, issue, draft.figures[series_id], declared_as)
             for kind, content in notes.items():
                 if series_id in content:
-                    note_store.put(connection, issue.issue_id, kind, content[series_id])
+                    note_store.save_note(connection, issue.issue_id, kind, content[series_id])
             published.append(issue.issue_id)
     return published
 
@@ -147,7 +147,7 @@ def _weather(
 ) -> tuple[Covariates | None, Covariates | None]:
     """The weather at the origin of the issue `before`: as it used it, and as it is known now."""
     origin, horizon = as_day(before.data_through), before.horizon_days
-    note = note_store.read(connection, before.issue_id, note_store.WEATHER) or {}
+    note = note_store.get_note(connection, before.issue_id, note_store.WEATHER) or {}
     then = now = None
     if note.get("models") and reads_covariates(draft.champion, draft.specs):
         then = as_known(connection, origin, before.as_of, horizon).covariates

@@ -100,7 +100,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
 
 def _newest(connection: Connection) -> Issue | None:
     """The newest issue of the series that leads."""
-    candidates = (issue_store.latest(connection, series_id) for series_id in joint.SERIES)
+    candidates = (issue_store.get_latest_issue(connection, series_id) for series_id in joint.SERIES)
     return next((issue for issue in candidates if issue), None)
 
 

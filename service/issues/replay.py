@@ -68,7 +68,7 @@ def _one(context: Context, day: dt.date, place: int) -> bool:
 
 def _days(context: Context, connection: Connection) -> list[dt.date]:
     """The origins, Sundays a whole week before the last figure or the first start, last first."""
-    first = issue_store.first(connection, PEOPLE)
+    first = issue_store.get_first_issue(connection, PEOPLE)
     if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
         return []
     if not run_store.ended(connection, "ingest", context.settings.source):

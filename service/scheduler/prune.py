@@ -44,7 +44,7 @@ def _prune(context: Context) -> Outcome:
         )
         detail |= {
             "weather": weather_store.prune(connection, foreseen),
-            "scores": model_score_store.prune(connection, compared.date()),
+            "scores": model_score_store.prune_scores(connection, compared.date()),
             "runs": run_store.prune(connection, ran),
             "requests": request_store.prune(connection, ran),
         }
@@ -55,7 +55,7 @@ def _prune(context: Context) -> Outcome:
 
 def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:
     """A moment before any that a comparison asks about; figures that are late put it off."""
-    newest = model_score_store.newest(connection)
+    newest = model_score_store.get_newest_origin(connection)
     if newest is None:
         return issued
     first = newest - (settings.champion_origins + 1) * _WEEK
