@@ -78,11 +78,11 @@ def check_all_is_whole(context: Context) -> None:
         known = observation_store.known_together(connection, max(run.started_at for run in found))
         for name, series in embedded.read().items():
             assert (known[name].values == series.values).all()
-            (issue,) = issue_store.page(connection, name, 10)
-            models = [entry.model for entry in issue_store.entries(connection, issue.issue_id)]
+            (issue,) = issue_store.list_issues(connection, name, 10)
+            models = [entry.model for entry in issue_store.list_entries(connection, issue.issue_id)]
             assert models == ["climatology", "seasonal_naive"]
             for model in models:
-                paths = issue_store.paths(connection, issue, model)
+                paths = issue_store.load_paths(connection, issue, model)
                 assert paths is not None
                 assert paths.values.shape == (100, issue.horizon_days)
                 assert as_date(paths.end) == uk_day(issue.issued_at) + dt.timedelta(days=28)

@@ -148,9 +148,13 @@ def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, 
 
 def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     with desk.context.database.reading() as connection:
-        last = issue_score_store.last_day(connection, series_id, "live")
+        last = issue_score_store.get_last_scored_day(connection, series_id, "live")
         since = last - 2 * _WINDOW if last else dt.date.min
-        rows = issue_score_store.served(connection, series_id, "live", since) if last else []
+        rows = (
+            issue_score_store.list_champion_scores(connection, series_id, "live", since)
+            if last
+            else []
+        )
     week = _last_week(desk, series_id, monday)
     if not rows:
         return week
@@ -270,7 +274,7 @@ def _late(desk: IssueLoader) -> list[Alarm]:
     """Check whether issues or figures are overdue, using the details of the state."""
     settings, now = desk.context.settings, desk.clock()
     with desk.context.database.reading() as connection:
-        newest = issue_store.latest(connection, SERIES[0])
+        newest = issue_store.get_latest_issue(connection, SERIES[0])
     if newest is None:
         return []
     details = {r.name: r.detail for r in state_of(newest, Facts(), now, settings).reasons}

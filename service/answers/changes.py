@@ -98,7 +98,7 @@ def _chain(connection: Connection, view: IssueView, since: str | None) -> list[d
     chain: list[dict[str, Any]] = []
     issue_id = view.issue.issue_id
     while len(chain) < _MOST_STEPS:
-        note = note_store.read(connection, issue_id, note_store.CHANGES)
+        note = note_store.get_note(connection, issue_id, note_store.CHANGES)
         if note is None:
             break
         chain.append(note)

@@ -31,7 +31,7 @@ def explanation(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
         If nothing was said of the issue, or of these days, when it was made.
     """
     with desk.context.database.reading() as connection:
-        note = note_store.read(connection, view.issue.issue_id, note_store.EXPLANATION)
+        note = note_store.get_note(connection, view.issue.issue_id, note_store.EXPLANATION)
     if note is None:
         raise NotFound(f"issue {view.issue.issue_id} has no explanation")
     factors: dict[str, list[float]] = note["factors"]

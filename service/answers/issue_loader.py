@@ -126,7 +126,7 @@ class IssueLoader:
         kept = self._newest.get((series_id, model))
         if kept is None or kept.mark != mark:
             with self.context.database.reading() as connection:
-                mark = change_token_store.read(connection, series_id, STATE_JOBS)
+                mark = change_token_store.read_change_token(connection, series_id, STATE_JOBS)
                 issue = self._issue(connection, series_id, "latest")
                 entry, paths = self._entry_and_paths(connection, issue, model)
                 observed = self._observed(connection, issue)
@@ -153,7 +153,7 @@ class IssueLoader:
 
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Return the state of `issue` at `now`."""
-        newest = issue_store.latest(connection, issue.series_id)
+        newest = issue_store.get_latest_issue(connection, issue.series_id)
         facts = replace(
             self._facts(connection, newest), not_written=self.context.database.not_written()
         )
@@ -166,7 +166,7 @@ class IssueLoader:
         """
         series_id = series_id if series_id in SERIES else SERIES[0]
         with self.context.database.reading() as connection:
-            issue = issue_store.latest(connection, series_id)
+            issue = issue_store.get_latest_issue(connection, series_id)
             if issue is None:
                 return State("degraded", (Reason("no_issue", "nothing is published yet"),))
             return self.state(connection, issue, self.clock())
@@ -177,7 +177,10 @@ class IssueLoader:
 
     def _mark(self, series_id: str) -> Mark:
         return self._unless_changed(
-            series_id, lambda connection: change_token_store.read(connection, series_id, STATE_JOBS)
+            series_id,
+            lambda connection: change_token_store.read_change_token(
+                connection, series_id, STATE_JOBS
+            ),
         )
 
     def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
@@ -219,13 +222,13 @@ class IssueLoader:
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Return the id of the issue of another series with joint paths, if any."""
         with self.context.database.reading() as connection:
-            other = issue_store.beside(connection, issue, series_id)
+            other = issue_store.get_sibling_issue(connection, issue, series_id)
         return other.issue_id if other else None
 
     def observed_beside(self, issue: Issue, series_id: str) -> DailySeries | None:
         """Return the input figures of the issue of another series with joint paths, if any."""
         with self.context.database.reading() as connection:
-            other = issue_store.beside(connection, issue, series_id)
+            other = issue_store.get_sibling_issue(connection, issue, series_id)
             return self._observed(connection, other) if other else None
 
     def once(self, key: object, make: Callable[[], T]) -> T:
@@ -255,7 +258,8 @@ class IssueLoader:
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """Return the models of `issue`."""
         return self.once(
-            ("entries", issue.issue_id), lambda: issue_store.entries(connection, issue.issue_id)
+            ("entries", issue.issue_id),
+            lambda: issue_store.list_entries(connection, issue.issue_id),
         )
 
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
@@ -265,7 +269,7 @@ class IssueLoader:
         if settings.weather != "off":
             weather = weather_store.newest(connection, "forecast")
             new_at = weather.seen_at if weather else None
-            note = newest and note_store.read(connection, newest.issue_id, note_store.WEATHER)
+            note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last = {job: self._last_run(connection, job) for job in STATE_JOBS}
         return Facts(newest, last, new_at, unused)
@@ -277,18 +281,18 @@ class IssueLoader:
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
-        issue = issue_store.latest(connection, series_id, moment)
+        issue = issue_store.get_latest_issue(connection, series_id, moment)
         if issue is None:
             raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
         return issue
 
     def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
         if issue_id == "latest":
-            newest = issue_store.latest(connection, series_id)
+            newest = issue_store.get_latest_issue(connection, series_id)
             if newest is None:
                 raise NotReady("nothing is published yet: the first refit is still to come")
             return newest
-        issue = issue_store.find(connection, issue_id)
+        issue = issue_store.get_issue(connection, issue_id)
         if issue is None or issue.series_id != series_id:
             raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")
         return issue
@@ -302,13 +306,16 @@ class IssueLoader:
             allowed = ", ".join(["champion", *by_model])
             raise NotFound(f"expected a model of this issue ({allowed}), found {model!r}")
         paths = self.once(
-            ("paths", issue.issue_id, model), lambda: issue_store.paths(connection, issue, model)
+            ("paths", issue.issue_id, model),
+            lambda: issue_store.load_paths(connection, issue, model),
         )
         assert paths is not None  # the entry is a row of the same table
         return by_model[model], paths
 
     def _observed(self, connection: Connection, issue: Issue) -> DailySeries:
-        return self.once(("known", issue.issue_id), lambda: issue_input_store.of(connection, issue))
+        return self.once(
+            ("known", issue.issue_id), lambda: issue_input_store.get_figures(connection, issue)
+        )
 
 
 def _end(as_of: AsOf) -> dt.datetime:

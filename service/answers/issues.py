@@ -48,7 +48,7 @@ def listing(
     check_whole("limit", limit, 1, MOST_ISSUES)
     mark = None if after is None else _unseal(after)
     with desk.context.database.reading() as connection:
-        issues = issue_store.page(connection, series_id, limit + 1, mark)
+        issues = issue_store.list_issues(connection, series_id, limit + 1, mark)
     shown = issues[:limit]
     return [_row(issue) for issue in shown], _seal(shown[-1]) if len(issues) > limit else None
 
@@ -65,8 +65,8 @@ def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
     """
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
-        newest = issue_store.latest(connection, series_id)
-        issue = issue_store.latest(connection, series_id, end_of_day(day))
+        newest = issue_store.get_latest_issue(connection, series_id)
+        issue = issue_store.get_latest_issue(connection, series_id, end_of_day(day))
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
     if issue is None:
@@ -84,11 +84,11 @@ def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     """
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
-        issue = issue_store.find(connection, issue_id)
+        issue = issue_store.get_issue(connection, issue_id)
         if issue is None or issue.series_id != series_id:
             raise NotFound(f"expected an issue of {series_id}, found {issue_id!r}")
         entries = desk.entries(connection, issue)
-        weather = note_store.read(connection, issue_id, note_store.WEATHER)
+        weather = note_store.get_note(connection, issue_id, note_store.WEATHER)
     models = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version} for e in entries
     ]

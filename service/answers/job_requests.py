@@ -10,7 +10,7 @@ from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core import request_store
 from service.core.clock import instant
-from service.core.request_store import Asked
+from service.core.request_store import JobRequest
 
 _MOST_IDS = 2**31
 
@@ -32,7 +32,7 @@ def state(desk: IssueLoader, request_id: int) -> dict[str, Any]:
     return _row(request)
 
 
-def _row(request: Asked) -> dict[str, Any]:
+def _row(request: JobRequest) -> dict[str, Any]:
     return {
         "request_id": request.request_id,
         "job": request.job,

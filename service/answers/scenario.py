@@ -103,7 +103,7 @@ def _under(
     """Simulate new paths from the fitted model of `view` under other weather."""
     issue, model = view.issue, view.entry.model
     with desk.context.database.reading() as connection:
-        note = note_store.read(connection, issue.issue_id, note_store.WEATHER) or {}
+        note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER) or {}
     if model not in note.get("models", ()):
         why = f" ({note['reason']})" if note.get("status") == "missing" else ""
         raise NotPossible(

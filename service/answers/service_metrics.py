@@ -89,7 +89,9 @@ class Watch:
         """
         current = status(self._desk)
         with self._desk.context.database.reading() as connection:
-            newest = [i for s in SERIES if (i := issue_store.latest(connection, s)) is not None]
+            newest = [
+                i for s in SERIES if (i := issue_store.get_latest_issue(connection, s)) is not None
+            ]
             last_done = service_metrics_store.last_done(connection)
             runs_ended = _NONE_ENDED | service_metrics_store.runs_ended(connection)
             has_scheduler = locks.is_held(connection, locks.SCHEDULER)

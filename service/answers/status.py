@@ -44,7 +44,7 @@ def status(desk: IssueLoader) -> dict[str, Any]:
     with desk.context.database.reading() as connection:
         rows, states = [], []
         for series_id in SERIES:
-            issue = issue_store.latest(connection, series_id)
+            issue = issue_store.get_latest_issue(connection, series_id)
             if issue is None:
                 continue
             state = desk.state(connection, issue, now)
@@ -75,7 +75,7 @@ def status(desk: IssueLoader) -> dict[str, Any]:
 def is_ready(desk: IssueLoader) -> bool:
     """Check that the database is readable and an issue exists, of any age."""
     with desk.context.database.reading() as connection:
-        return any(issue_store.latest(connection, series_id) for series_id in SERIES)
+        return any(issue_store.get_latest_issue(connection, series_id) for series_id in SERIES)
 
 
 def _series(connection: Connection, series_id: str) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _series(connection: Connection, series_id: str) -> dict[str, Any]:
     first, last = observation_store.span(connection, series_id) or (None, None)
     if figures is not None:  # the days after a gap are stored, and wait
         last = as_date(figures.data_through)
-    issue = issue_store.latest(connection, series_id)
+    issue = issue_store.get_latest_issue(connection, series_id)
     return {
         "series_id": series_id,
         "title": _TITLES[series_id],

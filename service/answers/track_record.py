@@ -59,12 +59,12 @@ def track_record(
     if kind not in KINDS:
         raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
     with desk.context.database.reading() as connection:
-        everything = issue_score_store.current(connection, series_id, kind, dt.date.min)
+        everything = issue_score_store.list_current_scores(connection, series_id, kind, dt.date.min)
     last = max((row.origin for row in everything), default=None)
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]
     if model == "champion":
-        scored = issue_score_store.of_champion(recent)
+        scored = issue_score_store.select_champion_scores(recent)
     else:
         scored = [row for row in recent if row.model == model]
     others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}

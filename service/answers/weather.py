@@ -37,7 +37,7 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
         ``reason``. Where it was used also ``models``, ``read_at`` (when it was first read),
         ``made_at``, ``days_ahead``, ``members`` and ``columns``.
     """
-    note = note_store.read(connection, issue.issue_id, note_store.WEATHER)
+    note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
 

@@ -13,7 +13,7 @@ from service.cli.settings import pass_settings
 from service.core.context import open_context
 
 if TYPE_CHECKING:
-    from service.cli.backup_archive import Told
+    from service.cli.backup_archive import BackupSummary
     from service.core.settings import Settings
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -36,12 +36,12 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
 
     context = open_context(settings)
     try:
-        told = archive.back_up(context, file, overwrite)
+        summary = archive.back_up(context, file, overwrite)
     except archive.BackupError as error:
         raise click.ClickException(str(error)) from error
     finally:
         context.database.close()
-    click.echo(f"wrote {file}: {_said(told)}, {file.stat().st_size:,} bytes")
+    click.echo(f"wrote {file}: {_describe(summary)}, {file.stat().st_size:,} bytes")
 
 
 @click.command()
@@ -62,14 +62,14 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
     from service.cli import backup_archive as archive
 
     try:
-        told = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
+        summary = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
     except archive.BackupError as error:
         raise click.ClickException(str(error)) from error
     verb = "whole" if only_check else "restored"
-    click.echo(f"{verb}: {file} of {told.made_at}: {_said(told)}")
+    click.echo(f"{verb}: {file} of {summary.made_at}: {_describe(summary)}")
 
 
-def _said(told: Told) -> str:
-    rows = sum(told.rows.values())
-    issues = told.rows.get("issues", 0)
-    return f"{rows:,} rows in {len(told.rows)} tables, {issues:,} issues, {told.files:,} files"
+def _describe(summary: BackupSummary) -> str:
+    rows = sum(summary.rows.values())
+    issues, tables = summary.rows.get("issues", 0), len(summary.rows)
+    return f"{rows:,} rows in {tables} tables, {issues:,} issues, {summary.files:,} files"

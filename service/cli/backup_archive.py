@@ -6,7 +6,7 @@ A compressed tar that any machine can read: ``backup.json`` (what it is of), ``t
 
 from __future__ import annotations
 
-__all__ = ["BackupError", "Told", "back_up", "check", "restore"]
+__all__ = ["BackupError", "BackupSummary", "back_up", "check", "restore"]
 
 import contextlib
 import hashlib
@@ -42,8 +42,8 @@ class BackupError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a backup holds: rows of each table, and files of declared and fitted models."""
+class BackupSummary:
+    """The contents of a backup: rows of each table, and files of declared and fitted models."""
 
     made_at: str
     version: str
@@ -52,7 +52,7 @@ class Told:
     files: int
 
 
-def back_up(context: Context, file: Path, overwrite: bool = False) -> Told:
+def back_up(context: Context, file: Path, overwrite: bool = False) -> BackupSummary:
     """Write everything to `file`, readable by us alone; the service may go on meanwhile.
 
     Raises
@@ -68,7 +68,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> Told:
         return _write(context, stream)
 
 
-def check(file: Path) -> Told:
+def check(file: Path) -> BackupSummary:
     """Read `file` to its end and compare every sum.
 
     Raises
@@ -82,7 +82,7 @@ def check(file: Path) -> Told:
         raise BackupError(f"{file}: expected a whole backup, found {error}") from error
 
 
-def _check(file: Path) -> Told:
+def _check(file: Path) -> BackupSummary:
     sums: dict[str, str] = {}
     listed: dict[str, str] | None = None
     head: dict[str, Any] = {}
@@ -106,11 +106,11 @@ def _check(file: Path) -> Told:
     if wrong or not head:
         raise BackupError(f"{file}: {(wrong or [_HEAD])[0] or _SUMS} is not what was written")
     files = sum(name.startswith(("models/", "fitted/")) for name in sums)
-    made = Schema(head["revision"], head["numbers"])
-    return Told(head["made_at"], head["version"], made, rows, files)
+    schema = Schema(head["revision"], head["numbers"])
+    return BackupSummary(head["made_at"], head["version"], schema, rows, files)
 
 
-def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
+def restore(settings: Settings, file: Path, overwrite: bool = False) -> BackupSummary:
     """Put everything of `file` in place: the database at once, or nothing of it.
 
     Raises
@@ -121,7 +121,7 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
     DatabaseError
         If the database does not answer, or `file` is of a version to come.
     """
-    told = check(file)
+    summary = check(file)
     database = connect(settings.database)
     try:
         if not overwrite:
@@ -134,21 +134,21 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> Told:
                 )
         with contextlib.ExitStack() as stack:
             models = staged(settings.models_dir, settings.fitted_folder, _members(file))
-            with _said("nothing is restored"):
+            with _naming_failure("nothing is restored"):
                 put_in_place = stack.enter_context(models)
-            with database.renewing(told.schema.revision) as connection:
-                counts = export.fill(connection, told.schema, _parts(file))
-                if counts != told.rows:
+            with database.renewing(summary.schema.revision) as connection:
+                counts = export.fill(connection, summary.schema, _parts(file))
+                if counts != summary.rows:
                     raise BackupError(f"{file} has changed while it was read")
-            with _said("the database is restored, the models are not"):
+            with _naming_failure("the database is restored, the models are not"):
                 put_in_place()
     finally:
         database.close()
-    return told
+    return summary
 
 
 @contextlib.contextmanager
-def _said(what: str) -> Iterator[None]:
+def _naming_failure(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -156,7 +156,7 @@ def _said(what: str) -> Iterator[None]:
         raise BackupError(f"{place} ({error.strerror}): {what}") from error
 
 
-def _write(context: Context, stream: IO[bytes]) -> Told:
+def _write(context: Context, stream: IO[bytes]) -> BackupSummary:
     sums: dict[str, str] = {}
     now = utc_now()
     version = package.version("channel-crossings-forecast")
@@ -168,11 +168,11 @@ def _write(context: Context, stream: IO[bytes]) -> Told:
             member.size, member.mode, member.mtime = len(content), 0o600, int(now.timestamp())
             archive.addfile(member, io.BytesIO(content))
 
-        # One transaction: every table as of one moment, whatever is written meanwhile.
+        # One transaction, so that all tables are consistent.
         with context.database.reading() as connection:
-            made = export.schema(connection)
+            schema = export.schema(connection)
             head = {"format": FORMAT, "made_at": instant(now), "version": version}
-            head |= {"database": connection.dialect.name, **asdict(made)}
+            head |= {"database": connection.dialect.name, **asdict(schema)}
             add(_HEAD, json.dumps(head, indent=1).encode())
             rows = dict.fromkeys((table.name for table in metadata.sorted_tables), 0)
             for number, part in enumerate(export.parts(connection), start=1):
@@ -183,7 +183,7 @@ def _write(context: Context, stream: IO[bytes]) -> Told:
             add(name, content)
         files = len(sums) - before
         add(_SUMS, "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode())
-    return Told(instant(now), version, made, rows, files)
+    return BackupSummary(instant(now), version, schema, rows, files)
 
 
 def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
@@ -212,14 +212,14 @@ def _is_taken(name: str) -> bool:
 
 
 def _members(file: Path) -> Generator[tuple[str, IO[bytes]]]:
-    """Name and content of each member, in order, read once from beginning to end."""
+    """Yield the name and content of each member, in order, in one pass."""
     with tarfile.open(file, "r|gz") as archive:
         for member in archive:
             stream = archive.extractfile(member) if member.isreg() else None
             rows = _ROW_PART.fullmatch(member.name)
-            known = member.name in (_HEAD, _SUMS) or _is_taken(member.name)
-            known |= rows is not None and rows[1] in metadata.tables
-            if stream is None or not known:
+            is_expected = member.name in (_HEAD, _SUMS) or _is_taken(member.name)
+            is_expected |= rows is not None and rows[1] in metadata.tables
+            if stream is None or not is_expected:
                 raise BackupError(f"{file}: expected files of a backup, found {member.name!r}")
             yield member.name, stream
 
@@ -241,13 +241,13 @@ def _parts(file: Path) -> Iterator[Part]:
 
 
 def _in_the_way(settings: Settings, file: Path) -> list[str]:
-    found = []
+    conflicts = []
     root = settings.fitted_folder
     if root.is_dir() and any(root.glob("[!.]*")):
-        found.append(f"the fitted versions in {root}")
+        conflicts.append(f"the fitted versions in {root}")
     for name, stream in _members(file):
         if name.startswith("models/"):
             place = settings.models_dir / name.removeprefix("models/")
             if place.exists() and place.read_bytes() != stream.read():
-                found.append(str(place))
-    return found
+                conflicts.append(str(place))
+    return conflicts

@@ -37,8 +37,8 @@ def config(settings: Settings, form: str) -> None:
 
     rows = [(variable(n), settings.shown(n), _origin(settings, n)) for n in Settings.model_fields]
     if form == "json":
-        found = {name: {"value": value, "from": origin} for name, value, origin in rows}
-        click.echo(json.dumps(found, indent=2))
+        values = {name: {"value": value, "from": origin} for name, value, origin in rows}
+        click.echo(json.dumps(values, indent=2))
     elif form == "env":
         for name, value, _ in rows:
             # A masked value would be taken for the secret by whoever reads the file.
@@ -51,10 +51,10 @@ def config(settings: Settings, form: str) -> None:
             table.add_row(*row)
         console().print(table)
         click.echo(_requests(settings))
-    known = [name for name, _, _ in rows]
+    names = [name for name, _, _ in rows]
     for name in sorted(os.environ):
-        if name.startswith("CROSSINGS_") and name not in known:
-            near = difflib.get_close_matches(name, known, 1)
+        if name.startswith("CROSSINGS_") and name not in names:
+            near = difflib.get_close_matches(name, names, 1)
             meant = f"; {near[0]} is one" if near else ""
             click.echo(f"warning: {name} is no setting, and has no effect{meant}", err=True)
 

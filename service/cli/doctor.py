@@ -35,18 +35,18 @@ def doctor(settings: Settings, form: str) -> int:
     from service.cli.doctor_checks import FAIL, OK, WARN, examine
 
     styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-    found, shown = [], console()
+    findings, shown = [], console()
     for finding in examine(settings):
-        found.append(finding)
+        findings.append(finding)
         if form == "lines":
             state = Text(f"{finding.state:<5}", styles[finding.state])
             remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
             shown.print(state + Text(f"{finding.check}: {finding.said}{remedy}"), soft_wrap=True)
-    states = [finding.state for finding in found]
+    states = [finding.state for finding in findings]
     worst = next((state for state in (FAIL, WARN) if state in states), OK)
     if form == "json":
-        body = {"state": worst, "findings": [asdict(finding) for finding in found]}
+        body = {"state": worst, "findings": [asdict(finding) for finding in findings]}
         click.echo(json.dumps(body, indent=2))
     else:
-        click.echo(f"{len(found)} checks: {states.count(WARN)} warn, {states.count(FAIL)} fail")
+        click.echo(f"{len(findings)} checks: {states.count(WARN)} warn, {states.count(FAIL)} fail")
     return int(worst == FAIL)

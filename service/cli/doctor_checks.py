@@ -1,4 +1,4 @@
-"""Whether everything that the service needs is there, and what to do where it is not."""
+"""Check that everything the service needs works, and suggest remedies."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _EARLIEST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # after the last of the embe
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What was looked at, how it is (``ok``, ``warn``, ``fail``), and what to do if it is not."""
+    """The result of a check: its state (``ok``, ``warn``, ``fail``), a message and a remedy."""
 
     check: str
     state: str
@@ -52,7 +52,7 @@ class Finding:
 
 
 def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
-    """Look at everything that `settings` name; nothing is written but a file that is removed."""
+    """Check everything that `settings` name; only a temporary file is written."""
     mask, at = Masker(settings.secrets()), now()
     for name, check, state, remedy in (
         ("clock", lambda: clock(at), FAIL, ""),
@@ -64,32 +64,32 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("Open-Meteo", lambda: _openmeteo(settings), WARN, "forecasts do without it"),
         ("mail", lambda: _mail(settings), FAIL, "see the settings CROSSINGS_SMTP_*; mail waits"),
     ):
-        for found in _guarded(name, check, state, remedy):
-            yield dataclasses.replace(found, said=mask(found.said))
+        for finding in _guarded(name, check, state, remedy):
+            yield dataclasses.replace(finding, said=mask(finding.said))
 
 
 def _guarded(
     name: str, check: Callable[[], Iterator[Finding]], state: str = FAIL, remedy: str = ""
 ) -> Iterator[Finding]:
-    """What a check finds; that it could not be made is a finding too, and hides no other."""
+    """Yield the findings of a check; an exception becomes a finding too."""
     try:
         yield from check()
     except _EXPECTED as error:
         yield Finding(name, state, str(error), remedy or "see the findings above")
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        yield Finding(name, FAIL, f"could not be looked at: {said}", "see the findings above")
+        message = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        yield Finding(name, FAIL, f"could not be looked at: {message}", "see the findings above")
 
 
 def clock(now: dt.datetime) -> Iterator[Finding]:
-    """Whether the clock can be right."""
-    said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
+    """Check that the clock is plausible."""
+    message = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
     remedy = "" if now >= _EARLIEST else "it is in the past: set it; run a time service"
-    yield Finding("clock", FAIL if remedy else OK, said, remedy)
+    yield Finding("clock", FAIL if remedy else OK, message, remedy)
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:
-    """Space where the service writes; places on one disk are named together."""
+    """Check free space where the service writes; folders on one disk share a finding."""
     places = {
         "CROSSINGS_VAR_DIR": settings.var_dir,
         "CROSSINGS_FITTED_DIR": settings.fitted_folder,
@@ -97,22 +97,22 @@ def _disks(settings: Settings) -> Iterator[Finding]:
     }
     disks: dict[int, tuple[list[str], int]] = {}
     for name, place in places.items():
-        there = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
-        names, _ = disks.setdefault(there.stat().st_dev, ([], shutil.disk_usage(there).free))
+        existing = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
+        names, _ = disks.setdefault(existing.stat().st_dev, ([], shutil.disk_usage(existing).free))
         names.append(name)
     yield from (space(f"disk of {', '.join(names)}", free) for names, free in disks.values())
 
 
 def space(check: str, free: int) -> Finding:
-    """What to say of so many free bytes."""
-    said = f"{free / 10**9:,.1f} GB free"
+    """Return the finding for `free` bytes."""
+    message = f"{free / 10**9:,.1f} GB free"
     if free >= _WARN_BYTES:
-        return Finding(check, OK, said)
+        return Finding(check, OK, message)
     remedy = (
         "free space, or lower CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and "
         "CROSSINGS_KEEP_ISSUES_DAYS"
     )
-    return Finding(check, FAIL if free < _FAIL_BYTES else WARN, said, remedy)
+    return Finding(check, FAIL if free < _FAIL_BYTES else WARN, message, remedy)
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
@@ -124,8 +124,8 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
     with contextlib.closing(connect(settings.database)) as opened:
         began = time.perf_counter()
         revision, head = opened.pending()
-        said = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
-        yield from _guarded("database", lambda: _state(opened, said))
+        message = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
+        yield from _guarded("database", lambda: _state(opened, message))
         yield _migrations(revision, head, "" if opened.is_known(revision) else opened.remedy())
         with opened.reading() as connection:
             has_tables = service_metrics_store.has_tables(connection)
@@ -134,21 +134,21 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             yield from _guarded("forecast", lambda: _forecast(settings, opened, now))
 
 
-def _state(database: Database, said: str) -> Iterator[Finding]:
+def _state(database: Database, message: str) -> Iterator[Finding]:
     with database.reading() as connection:
         damage = service_metrics_store.damage(connection)
         server = service_metrics_store.server_time(connection)
     where = mask_url(database.engine.url.render_as_string())
     if damage:
         remedy = "restore the last whole backup"
-        yield Finding("database", FAIL, f"{where} {said}: {damage}", remedy)
+        yield Finding("database", FAIL, f"{where} {message}: {damage}", remedy)
     else:
-        yield Finding("database", OK, f"{where} {said}")
+        yield Finding("database", OK, f"{where} {message}")
     if server is not None:
         apart = abs(utc_now() - server)
         remedy = "" if apart <= _APART else "run a time service on both machines"
-        said = f"{apart.total_seconds():.0f} s from ours"
-        yield Finding("clock of the database", FAIL if remedy else OK, said, remedy)
+        message = f"{apart.total_seconds():.0f} s from ours"
+        yield Finding("clock of the database", FAIL if remedy else OK, message, remedy)
 
 
 def _migrations(now: str | None, head: str | None, unknown: str) -> Finding:
@@ -156,11 +156,11 @@ def _migrations(now: str | None, head: str | None, unknown: str) -> Finding:
         return Finding("migrations", OK, f"at {now}, as this version wants")
     if now is None:
         return Finding("migrations", WARN, "no tables yet", "`crossings run` makes and fills them")
-    said = f"at {now}, this version wants {head}"
+    message = f"at {now}, this version wants {head}"
     if unknown:
-        return Finding("migrations", FAIL, said, unknown)
+        return Finding("migrations", FAIL, message, unknown)
     remedy = "back it up by the version before; any command of this one migrates it"
-    return Finding("migrations", WARN, said, remedy)
+    return Finding("migrations", WARN, message, remedy)
 
 
 def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
@@ -174,13 +174,13 @@ def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Fi
             if not locks.is_held(connection, run_store.lock_name(run.run_id))
         ]
     if newest is not None and newest - now > _APART:
-        said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
-        yield Finding("clock", FAIL, said, "the clock has gone back: set it right")
+        message = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
+        yield Finding("clock", FAIL, message, "the clock has gone back: set it right")
     if has_scheduler:
         yield Finding("scheduler", OK, "running")
     else:
         remedy = "start it: `crossings scheduler`, or `crossings run` for all"
-        # A new installation has none yet.
+        # A new installation has no scheduler yet.
         state = FAIL if has_run else WARN
         yield Finding("scheduler", state, "no process schedules the jobs", remedy)
     for run in dead:
@@ -189,12 +189,12 @@ def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Fi
 
 
 def _forecast(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
-    found = status(IssueLoader(Context(settings, database), lambda: now))
-    reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in found["reasons"])
-    state = {"fresh": OK, "stale": WARN}.get(found["status"], FAIL)
+    current = status(IssueLoader(Context(settings, database), lambda: now))
+    reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in current["reasons"])
+    state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
     remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"
-    said = f"{found['status']}: {reasons}" if reasons else found["status"]
-    yield Finding("forecast", state, said, "" if state == OK else remedy)
+    message = f"{current['status']}: {reasons}" if reasons else current["status"]
+    yield Finding("forecast", state, message, "" if state == OK else remedy)
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
@@ -203,7 +203,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
 
 
 def _fitted(settings: Settings) -> Iterator[Finding]:
-    """Whether fitted versions can be written, and those that are there can be read."""
+    """Check that fitted versions can be written, and existing ones can be read."""
     folder = settings.fitted_folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,35 +216,35 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
     read_aliases(folder)
     number, unsound = examine_versions(folder)
     remedy = "delete that folder: `crossings refit --force` fits the model again"
-    yield from (Finding("fitted", WARN, said, remedy) for said in unsound)
+    yield from (Finding("fitted", WARN, message, remedy) for message in unsound)
     if not unsound:
         yield Finding("fitted", OK, f"{folder} can be written, {number} versions are sound")
 
 
 def _govuk(settings: Settings) -> Iterator[Finding]:
-    said = "not read: CROSSINGS_SOURCE is figures"
+    message = "not read: CROSSINGS_SOURCE is figures"
     if settings.source == "govuk":
         site = govuk.Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
         once = dataclasses.replace(fetcher(settings), attempts=1)
-        said = f"{govuk.reach(once, site)} answers"
-    yield Finding("GOV.UK", OK, said)
+        message = f"{govuk.reach(once, site)} answers"
+    yield Finding("GOV.UK", OK, message)
 
 
 def _openmeteo(settings: Settings) -> Iterator[Finding]:
-    said = "not read: CROSSINGS_WEATHER is off"
+    message = "not read: CROSSINGS_WEATHER is off"
     if settings.weather == "openmeteo":
-        there = openmeteo.Service(settings.weather_url, settings.weather_key.get_secret_value())
+        service = openmeteo.Service(settings.weather_url, settings.weather_key.get_secret_value())
         once = dataclasses.replace(fetcher(settings), attempts=1)
-        said = f"answers, through {openmeteo.coming(once, there).dates[-1]}"
-    yield Finding("Open-Meteo", OK, said)
+        message = f"answers, through {openmeteo.coming(once, service).dates[-1]}"
+    yield Finding("Open-Meteo", OK, message)
 
 
 def _mail(settings: Settings) -> Iterator[Finding]:
-    """Whether the mail server lets us in; nothing is sent."""
-    said = "not sent: CROSSINGS_SMTP_HOST is empty"
+    """Check that the mail server accepts the login; nothing is sent."""
+    message = "not sent: CROSSINGS_SMTP_HOST is empty"
     if settings.smtp_host:
         with Session(settings) as session:
             session.greet()
         who = " and lets us in" if settings.smtp_user else ", without a login"
-        said = f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
-    yield Finding("mail", OK, said)
+        message = f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
+    yield Finding("mail", OK, message)

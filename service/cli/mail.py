@@ -109,12 +109,12 @@ def _copy(
     named = {} if through or context.settings.mail_from else {"mail_from": "digest@example.org"}
     settings = context.settings.model_copy(update=named)
     with context.database.reading() as connection:
-        known = store.find(connection, to) if to else None
-    own = known.threshold if known else _THRESHOLD
+        subscriber = store.find(connection, to) if to else None
+    default_threshold = subscriber.threshold if subscriber else _THRESHOLD
     reader = Reader(
         to or "reader@example.org",
-        own if threshold is None else threshold,
-        known.token if known else None,
+        default_threshold if threshold is None else threshold,
+        subscriber.token if subscriber else None,
     )
     try:
         desk = IssueLoader(context)
@@ -186,10 +186,10 @@ def remove(settings: Settings, address: str) -> None:
     from service.mail import subscriber_store as store
 
     with open_context(settings).database.writing() as connection:
-        found = store.find(connection, address)
-        if found is None:
+        subscriber = store.find(connection, address)
+        if subscriber is None:
             raise click.ClickException("this address is not on the list")
-        store.remove(connection, found, utc_now())
+        store.remove(connection, subscriber, utc_now())
     click.echo("removed")
 
 
@@ -231,10 +231,10 @@ def import_(settings: Settings, file: TextIO, threshold: int) -> None:
         raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
     for line, row in listed:
         try:
-            own = int(row.get("threshold") or threshold)
-            if not 0 <= own <= MOST_THRESHOLD:
+            row_threshold = int(row.get("threshold") or threshold)
+            if not 0 <= row_threshold <= MOST_THRESHOLD:
                 raise ValueError
-            rows.append((addresses.clean(row["address"] or ""), own))
+            rows.append((addresses.clean(row["address"] or ""), row_threshold))
         except AddressError as error:
             wrong.append(f"line {line}: {error}")
         except ValueError:
@@ -242,7 +242,10 @@ def import_(settings: Settings, file: TextIO, threshold: int) -> None:
     if wrong:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with open_context(settings).database.writing() as connection:
-        new = sum(store.add(connection, one, own, utc_now()) for one, own in dict(rows).items())
+        new = sum(
+            store.add(connection, address, value, utc_now())
+            for address, value in dict(rows).items()
+        )
     click.echo(f"{new} added, {len(dict(rows)) - new} were there")
 
 

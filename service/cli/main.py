@@ -123,13 +123,13 @@ def main() -> None:
         _drop_output()
         sys.exit(0)
     except Exception as error:
-        known = _expected(error)
-        if known is None:
+        status = _expected(error)
+        if status is None:
             raise
         if _is_full(error):
             _drop_output()
-        click.echo(f"Error: {_said(error)}", err=True)
-        sys.exit(known)
+        click.echo(f"Error: {_message(error)}", err=True)
+        sys.exit(status)
     sys.exit(status if isinstance(status, int) else 0)
 
 
@@ -144,7 +144,7 @@ def _is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and not error.filename and error.errno == errno.ENOSPC
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if not isinstance(error, OSError):
         return str(error)
     return f"{error.filename or 'no room to write'}: {error.strerror}"

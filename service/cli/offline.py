@@ -112,21 +112,23 @@ def forecast(
         drivers = table.at(figures[series].data_through, horizon) if table else None
     except CovariatesError as error:
         raise click.UsageError(f"{covariate_forecasts or covariates}: {error}") from error
-    drawn = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
+    simulated = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
-        _write_paths(paths_out, drawn)
-    rows = bands(Ahead.of(drawn), horizon, _LEVELS)
-    known = figures[series]
+        _write_paths(paths_out, simulated)
+    rows = bands(Ahead.of(simulated), horizon, _LEVELS)
+    history = figures[series]
     spans = [days for days in (7, 28) if days <= horizon]
-    first = as_date(drawn.start)
+    first = as_date(simulated.start)
     totals = [
-        between(known, drawn, first, as_date(drawn.start + (days - 1) * ONE_DAY), _LEVELS)[0]
+        between(
+            history, simulated, first, as_date(simulated.start + (days - 1) * ONE_DAY), _LEVELS
+        )[0]
         for days in spans
     ]
     head = {
         "series_id": series,
         "model": name,
-        "origin": str(known.data_through),
+        "origin": str(history.data_through),
         "seed": seed,
         "n_paths": paths,
     }
@@ -200,7 +202,7 @@ def backtest(
     )
     chosen = dict(inputs.models(settings, models.split(",")))
     through = figures[series].data_through
-    asked = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
+    requested = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(through)
     if not origins:
         raise click.UsageError(
@@ -209,10 +211,10 @@ def backtest(
         )
     if origins[0] < figures[series].start:
         raise click.UsageError(f"--first: expected a day from {figures[series].start} on")
-    if len(origins) < asked:
+    if len(origins) < requested:
         click.echo(
-            f"{asked - len(origins)} of {asked} origins are left out: {data} ends on {through}, "
-            f"less than {horizon} days after them",
+            f"{requested - len(origins)} of {requested} origins are left out: "
+            f"{data} ends on {through}, less than {horizon} days after them",
             err=True,
         )
     mapper = choose(workers, dask)
@@ -221,17 +223,17 @@ def backtest(
         run = backtests.rolling_origin(
             chosen, figures, protocol, progress, mapper, drivers, covariate_days
         )
-    found = backtests.summary(protocol, *run)
+    summary = backtests.summary(protocol, *run)
     if out:
-        write_out(out, (json.dumps(found, indent=2) + "\n").encode())
-    _show_backtest(found)
+        write_out(out, (json.dumps(summary, indent=2) + "\n").encode())
+    _show_backtest(summary)
 
 
-def _write_paths(file: Path, drawn: Paths) -> None:
+def _write_paths(file: Path, simulated: Paths) -> None:
     import numpy as np
 
     stream = io.BytesIO()
-    np.savez_compressed(stream, paths=drawn.values, dates=drawn.dates.astype(str))
+    np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
     named = file if file.suffix == ".npz" else file.with_name(f"{file.name}.npz")
     write_out(named, stream.getvalue())
 
@@ -271,12 +273,12 @@ def _show_forecast(
     shown.print(table)
 
 
-def _show_backtest(found: dict[str, Any]) -> None:
+def _show_backtest(summary: dict[str, Any]) -> None:
     columns = ("day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28")
     table = new_table("model", "origins", *columns, "80 % day", "80 % 7 d", "80 % 28 d", "s")
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, row in found["models"].items():
+    for name, row in summary["models"].items():
         cover = row["coverage"]
         table.add_row(
             name,
@@ -288,7 +290,7 @@ def _show_backtest(found: dict[str, Any]) -> None:
             _number(row["seconds_per_origin"], 3),
         )
     console(160).print(table)
-    for name, row in found["models"].items():
+    for name, row in summary["models"].items():
         for reason in row["declined"]:
             click.echo(f"{name} declined at {reason}", err=True)
 

@@ -198,31 +198,31 @@ def status(settings: Settings, form: str, check: bool) -> int:
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import status as answer
 
-    found = answer(IssueLoader(open_context(settings)))
-    is_wrong = found["status"] == "degraded" or bool(found["alarms"])
+    body = answer(IssueLoader(open_context(settings)))
+    is_wrong = body["status"] == "degraded" or bool(body["alarms"])
     if form == "json":
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(body, indent=2))
     elif not check:
-        _show(found)
+        _show(body)
     elif is_wrong:  # cron mails whatever is printed
-        _show_reasons(found)
+        _show_reasons(body)
     return int(check and is_wrong)
 
 
-def _show_reasons(found: dict[str, Any]) -> None:
+def _show_reasons(body: dict[str, Any]) -> None:
     shown = console()
-    shown.print(found["status"], style="bold")
-    for reason in found["reasons"]:
+    shown.print(body["status"], style="bold")
+    for reason in body["reasons"]:
         shown.print(f"  {reason['name']}: {reason['detail']}")
-    for alarm in found["alarms"]:
+    for alarm in body["alarms"]:
         shown.print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
 
 
-def _show(found: dict[str, Any]) -> None:
-    _show_reasons(found)
+def _show(body: dict[str, Any]) -> None:
+    _show_reasons(body)
     shown = console()
     table = new_table("series", "figures through", "issue", "issued at", "champion", "left out")
-    for row in found["series"]:
+    for row in body["series"]:
         left_out = [m["model"] for m in row["models"] if m["failure"]]
         table.add_row(
             row["series_id"],
@@ -234,7 +234,7 @@ def _show(found: dict[str, Any]) -> None:
         )
     shown.print(table)
     jobs = new_table("job", "last started", "outcome", "last success", "said")
-    for row in found["jobs"]:
+    for row in body["jobs"]:
         jobs.add_row(
             row["job"],
             row["last_started_at"] or "never",

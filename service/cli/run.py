@@ -88,8 +88,8 @@ def _weather(context: Context) -> None:
     if context.settings.weather == "off":
         return
     with context.database.reading() as connection:
-        told = store.newest(connection, "forecast")
-    if told is not None and utc_now() - told.seen_at < _LATELY:
+        newest = store.newest(connection, "forecast")
+    if newest is not None and utc_now() - newest.seen_at < _LATELY:
         return
     hasty = context.settings.model_copy(update={"fetch_attempts": 1})
     try:

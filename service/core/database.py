@@ -87,8 +87,8 @@ class Database:
         if self.engine.dialect.name != "sqlite":
             return None
         with _one_line(), self._lock:
-            found: int = self._listener().execute("PRAGMA data_version").fetchone()[0]
-            return found
+            data_version: int = self._listener().execute("PRAGMA data_version").fetchone()[0]
+            return data_version
 
     def not_written(self) -> tuple[str, str] | None:
         """Name and sentence of what keeps this process from writing; None when nothing does.
@@ -236,10 +236,10 @@ class Database:
             )
         with self.writing() as connection:
             self._wait_for_turn(connection)
-            there = sa.MetaData()
+            existing = sa.MetaData()
             named = set(sa.inspect(connection).get_table_names())
-            there.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
-            there.drop_all(connection)
+            existing.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
+            existing.drop_all(connection)
             _upgrade(connection, "head")
             yield connection
 

@@ -73,15 +73,17 @@ def parts(connection: sa.Connection) -> Iterator[Part]:
 
 def is_empty(connection: sa.Connection) -> bool:
     """Whether no table of ours has a row; tables may not be there at all."""
-    there = set(sa.inspect(connection).get_table_names())
+    existing = set(sa.inspect(connection).get_table_names())
     return not any(
         connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first()
         for table in metadata.sorted_tables
-        if table.name in there
+        if table.name in existing
     )
 
 
-def fill(connection: sa.Connection, made: Schema, source: Iterator[Part]) -> dict[str, int]:
+def fill(
+    connection: sa.Connection, source_schema: Schema, source: Iterator[Part]
+) -> dict[str, int]:
     """Write the rows of `source` into empty tables; return how many each table was given.
 
     Raises
@@ -102,7 +104,7 @@ def fill(connection: sa.Connection, made: Schema, source: Iterator[Part]) -> dic
         ]
         connection.execute(table.insert(), rows)
         counts[part.table] += len(rows)
-    for name, number in made.numbers.items():
+    for name, number in source_schema.numbers.items():
         _give_none_before(connection, metadata.tables[name], number)
     return counts
 

@@ -66,20 +66,20 @@ class _Json(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
-        said: dict[str, object] = {
+        fields: dict[str, object] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
             "message": self._mask(record.getMessage()),
         } | _whose(self._mask)
-        said |= getattr(record, "fields", {})
+        fields |= getattr(record, "fields", {})
         if record.exc_info:
-            said["error"] = self._mask(self.formatException(record.exc_info))
-        return json.dumps(said, default=str)
+            fields["error"] = self._mask(self.formatException(record.exc_info))
+        return json.dumps(fields, default=str)
 
 
 class _Lines(logging.Formatter):
-    """One line to read; a traceback beneath it."""
+    """One plain line, followed by any traceback."""
 
     def __init__(self, mask: Masker) -> None:
         super().__init__(
@@ -94,10 +94,10 @@ class _Lines(logging.Formatter):
 
 
 def _whose(mask: Masker) -> dict[str, object]:
-    """The request and the run that this thread is at, if it is."""
-    found: dict[str, object] = {}
-    if request_id.get():  # it may be of the reader's own making
-        found["request_id"] = mask(request_id.get())
+    """Return the ids of the current request and run, if any."""
+    context: dict[str, object] = {}
+    if request_id.get():  # the client may have chosen it
+        context["request_id"] = mask(request_id.get())
     if run_id.get() is not None:
-        found["run_id"] = run_id.get()
-    return found
+        context["run_id"] = run_id.get()
+    return context

@@ -1,4 +1,4 @@
-"""What would be said every few seconds while it lasts is said once."""
+"""Log a repeated warning once."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ __all__ = ["over", "warn"]
 
 import logging
 
-_said: dict[str, str] = {}
+_last_logged: dict[str, str] = {}
 
 
 def warn(log: logging.Logger, about: str, error: Exception | str) -> None:
-    """Warn of `error`; a second time only for those who debug, until it differs or is over."""
-    level = logging.DEBUG if _said.get(about) == str(error) else logging.WARNING
+    """Log `error` as a warning; log the same error again at debug level until `over`."""
+    level = logging.DEBUG if _last_logged.get(about) == str(error) else logging.WARNING
     log.log(level, "%s: %s", about, error)
-    _said[about] = str(error)
+    _last_logged[about] = str(error)
 
 
 def over(about: str) -> None:
-    """Say that this went well."""
-    _said.pop(about, None)
+    """Record that `about` succeeded, so that its next error is a warning again."""
+    _last_logged.pop(about, None)

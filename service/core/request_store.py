@@ -1,8 +1,18 @@
-"""Work that was asked for over HTTP: left by the web server, claimed by the scheduler."""
+"""Job requests: added by the web server, claimed by the scheduler."""
 
 from __future__ import annotations
 
-__all__ = ["JOBS", "Asked", "claim", "find", "finish", "is_waiting", "leave", "period", "prune"]
+__all__ = [
+    "JOBS",
+    "JobRequest",
+    "claim",
+    "find",
+    "finish",
+    "is_waiting",
+    "leave",
+    "period",
+    "prune",
+]
 
 import contextlib
 import datetime as dt
@@ -15,15 +25,15 @@ from service.core.database import Unavailable
 from service.core.tables import job_requests, runs
 
 JOBS = ("ingest", "refit", "compare")
-"""What can be asked for."""
+"""The jobs that can be requested."""
 _PERIOD = "request "
 _TRIES = 5
 _WITHOUT_RUN = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """A request for work.
+class JobRequest:
+    """A request to run a job.
 
     Attributes
     ----------
@@ -41,13 +51,13 @@ class Asked:
     reason: str | None
 
 
-def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> Asked:
-    """Ask for `job`; the request that waits already, if one does.
+def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> JobRequest:
+    """Request `job`; return the waiting request if there already is one.
 
     Raises
     ------
     Unavailable
-        When the one that waits is taken each time before it can be read.
+        If the scheduler claims each waiting request before it can be read.
     """
     c = job_requests.c
     row = {"job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
@@ -55,17 +65,17 @@ def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) 
     for _ in range(_TRIES):
         with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
             connection.execute(job_requests.insert().values(**row))
-        found = connection.execute(query).first()
-        if found:  # and else the scheduler took the one that waited just now
-            return Asked(**found._mapping)
+        waiting = connection.execute(query).first()
+        if waiting:  # otherwise the scheduler has just claimed it
+            return JobRequest(**waiting._mapping)
     raise Unavailable(f"database: requests for {job} come and go too fast; ask again")
 
 
-def find(connection: sa.Connection, request_id: int) -> Asked | None:
-    """The request `request_id`."""
+def find(connection: sa.Connection, request_id: int) -> JobRequest | None:
+    """Return the request `request_id`, or None."""
     query = sa.select(job_requests).where(job_requests.c.request_id == request_id)
     row = connection.execute(query).first()
-    return Asked(**row._mapping) if row else None
+    return JobRequest(**row._mapping) if row else None
 
 
 def is_waiting(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> bool:
@@ -75,7 +85,9 @@ def is_waiting(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def claim(connection: sa.Connection, now: dt.datetime, jobs: Sequence[str] = JOBS) -> Asked | None:
+def claim(
+    connection: sa.Connection, now: dt.datetime, jobs: Sequence[str] = JOBS
+) -> JobRequest | None:
     """Take the oldest request for one of `jobs`; None when none waits, or another process took it.
 
     One whose run was stopped, as when its process died, waits again, and so does one that was

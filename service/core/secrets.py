@@ -35,10 +35,10 @@ def passwords_of(url: str) -> set[str]:
     """What of a URL is secret, as it is written and as it is meant."""
     try:
         parts = urlsplit(url)
-        found = {parts.password or "", unquote(parts.password or "")}
+        passwords = {parts.password or "", unquote(parts.password or "")}
     except ValueError:
         return {url}
-    return found | {value for name, value in parse_qsl(parts.query) if "pass" in name.lower()}
+    return passwords | {value for name, value in parse_qsl(parts.query) if "pass" in name.lower()}
 
 
 class Masker:
@@ -46,12 +46,12 @@ class Masker:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         long = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, long))) if long else None
+        self._pattern = re.compile("|".join(map(re.escape, long))) if long else None
 
     def __call__(self, text: str) -> str:
         """`text` with every secret masked."""
-        if self._known:
-            text = self._known.sub(MASK, text)
+        if self._pattern:
+            text = self._pattern.sub(MASK, text)
         text = _PASSWORD.sub(rf"\1{MASK}@", text)
         text = _KEY.sub(rf"\1{MASK}", text)
         return _INTERNET.sub(MASK, _MAIL.sub(MASK, text))
@@ -123,15 +123,15 @@ class Sealed(BaseSettings):
         return "" if value is None else str(value)
 
     def secrets(self) -> set[str]:
-        """Every secret that these settings hold; for masking alone."""
+        """Return every secret in these settings; use only for masking."""
         values = [getattr(self, name) for name in self.sealed]
-        found = {_plain(value) for value in values if isinstance(value, SecretStr)}
-        found |= {value.partition("?")[0] for value in found}  # an address, as it may be told
-        return found.union(*(passwords_of(value) for value in values if isinstance(value, str)))
+        secrets = {_plain(value) for value in values if isinstance(value, SecretStr)}
+        secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
+        return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
 
 def variable(name: str) -> str:
-    """The environment variable of a setting."""
+    """Return the name of the environment variable of a setting."""
     return f"CROSSINGS_{name.upper()}"
 
 

@@ -108,5 +108,5 @@ def damage(connection: sa.Connection) -> str:
     """What is wrong with the file of SQLite; empty when nothing is, or there is none."""
     if connection.dialect.name != "sqlite":
         return ""
-    found = connection.scalar(sa.text("PRAGMA quick_check(1)"))
-    return "" if found == "ok" else " ".join(str(found).split())
+    result = connection.scalar(sa.text("PRAGMA quick_check(1)"))
+    return "" if result == "ok" else " ".join(str(result).split())

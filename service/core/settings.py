@@ -254,10 +254,10 @@ def load() -> Settings:
     except SecretsError as error:
         lines.append(str(error.__cause__ or error))
     except ValidationError as error:
-        for number, found in enumerate(error.errors()):
-            name = "_".join(map(str, found["loc"]))
-            value = "a value that is not shown" if name in SECRETS else repr(found["input"])
-            message = found["msg"].removeprefix("Value error, ")
+        for number, detail in enumerate(error.errors()):
+            name = "_".join(map(str, detail["loc"]))
+            value = "a value that is not shown" if name in SECRETS else repr(detail["input"])
+            message = detail["msg"].removeprefix("Value error, ")
             lines.insert(number, f"{variable(name)}: {message}, found {value}")
     if lines:
         raise SettingsError("\n".join(lines)) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Verdict", "judge", "wanted"]
+__all__ = ["Verdict", "choose_champion", "judge"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Verdict:
     ratios: dict[str, float]
 
 
-def wanted(specs: Mapping[str, Spec], settings: Settings) -> str:
+def choose_champion(specs: Mapping[str, Spec], settings: Settings) -> str:
     """The model that should be served: the alias while it holds, and else the declared one."""
     declared = champion(specs)
     aliases = read_aliases(settings.fitted_folder)
@@ -59,19 +59,19 @@ def judge(
     margin : float
         A challenger must be better by more than this share; baselines never become champion.
     """
-    own = record.get(now, {})
-    shared = {name: sorted(set(record.get(name, {})) & set(own)) for name in specs}
+    reference = record.get(now, {})
+    shared = {name: sorted(set(record.get(name, {})) & set(reference)) for name in specs}
     ratios = {
         name: ratio
         for name, origins in shared.items()
-        if len(origins) >= max(_FEWEST, _LEAST_SHARE * len(own))
-        and (ratio := _ratio(record[name], own, origins)) is not None
+        if len(origins) >= max(_FEWEST, _LEAST_SHARE * len(reference))
+        and (ratio := _ratio(record[name], reference, origins)) is not None
     }
     rivals = {n: r for n, r in ratios.items() if specs[n].role != "baseline" and n != now}
     best = min(rivals, key=lambda name: rivals[name], default=None)
     if best is None or rivals[best] >= 1.0 - margin:
         nearest = f"; nearest is {best} at {rivals[best]:.3f}" if best else ""
-        reason = f"{now} stays champion on {len(own)} origins{nearest}"
+        reason = f"{now} stays champion on {len(reference)} origins{nearest}"
         return Verdict(now, reason, ratios)
     reason = (
         f"{best} replaces {now}: its score is {rivals[best]:.3f} of the champion's on "
@@ -83,9 +83,9 @@ def judge(
 def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:
     logs = []
     for measure in MEASURES:
-        own = float(np.mean([scores[origin][measure] for origin in shared]))
+        score = float(np.mean([scores[origin][measure] for origin in shared]))
         other = float(np.mean([reference[origin][measure] for origin in shared]))
         if other <= 0:
             return None
-        logs.append(np.log(max(own, 1e-12) / other))
+        logs.append(np.log(max(score, 1e-12) / other))
     return float(np.exp(np.mean(logs)))

@@ -1,8 +1,8 @@
-"""What has changed since: one short query that tells whether what is in memory still holds."""
+"""Change tokens: one short query that shows whether cached answers are current."""
 
 from __future__ import annotations
 
-__all__ = ["Mark", "read"]
+__all__ = ["Mark", "read_change_token"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +15,8 @@ Mark = tuple[Any, ...]
 """The newest issue's id, or None, and the last run of each job with its outcome."""
 
 
-def read(connection: sa.Connection, series_id: str, jobs: Sequence[str]) -> Mark:
-    """Mark of a series: equal marks mean the same newest issue and the same last runs."""
+def read_change_token(connection: sa.Connection, series_id: str, jobs: Sequence[str]) -> Mark:
+    """Return the token of a series: equal tokens, the same newest issue and last runs."""
     return tuple(connection.execute(_query(tuple(jobs)), {"series_id": series_id}).one())
 
 

@@ -26,7 +26,7 @@ from service.data.covariates import drivers
 from service.data.observation_store import known_together
 from service.data.weather_store import Past
 from service.issues import model_score_store
-from service.issues.champion import judge, wanted
+from service.issues.champion import choose_champion, judge
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, within
 from service.issues.model_aliases import Aliases, write_aliases
@@ -53,7 +53,7 @@ def compare(
     progress: Callable[[], None] = lambda: None,
     period: str | None = None,
 ) -> Outcome:
-    """Score what is not scored yet, then keep or change the champion.
+    """Score missing origins, then keep or change the champion.
 
     Parameters
     ----------
@@ -78,26 +78,26 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     lead = figures[joint.leading(figures)]
     origins = _origins(lead, settings.champion_origins)
     with context.database.reading() as connection:
-        told = Past(connection)  # a key is of the weather too, whether or not its scores are kept
-        known = {
+        past = Past(connection)  # keys include the weather, so read it even for stored scores
+        weather = {
             origin: drivers(
-                connection, specs, settings, origin, assumed_known_at(as_date(origin)), told
+                connection, specs, settings, origin, assumed_known_at(as_date(origin)), past
             ).covariates
             for origin in origins
         }
     keys = {
-        (name, origin): _key(name, specs, figures, origin, _given(name, specs, known[origin]))
+        (name, origin): _key(name, specs, figures, origin, _given(name, specs, weather[origin]))
         for name in published(specs)
         for origin in origins
     }
     with context.database.reading() as connection:
-        kept = model_score_store.kept(connection, keys.values())
+        kept = model_score_store.get_scores(connection, keys.values())
     fresh, unscored = 0, set[str]()
     record: Record = {name: {} for name in specs}
     for (name, origin), key in keys.items():
         values = kept.get(key)
         if values is None and name not in unscored:
-            given = _given(name, specs, known[origin])
+            given = _given(name, specs, weather[origin])
             order = Order(name, specs, figures, given)
             values = _scored(_Trial(order, origin, settings.seed), settings)
             if values is None:
@@ -105,15 +105,15 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
             else:
                 fresh += 1
                 with context.database.writing() as connection:
-                    model_score_store.keep(connection, {key: values}, utc_now())
-        if values:  # empty: the model declined
+                    model_score_store.save_scores(connection, {key: values}, utc_now())
+        if values:  # empty if the model declined
             record[name][str(origin)] = values
         progress()
     return _decide(specs, record, settings, fresh)
 
 
 def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh: int) -> Outcome:
-    now = wanted(specs, settings)
+    now = choose_champion(specs, settings)
     verdict = judge(now, specs, record, settings.champion_margin)
     if verdict.champion != now:
         write_aliases(
@@ -143,35 +143,35 @@ def _score(trial: _Trial) -> dict[str, float]:
     )
     forecaster = build(order.name, order.specs)
     try:
-        found = score_origin(
+        result = score_origin(
             order.name, forecaster, order.figures, origin, protocol, order.covariates
         )
     except (FitError, SpecError):
         return {}
-    totals = {total: found.totals[total]["crps"] for total in ("total_7", "total_28")}
-    return {"days_1_7": float(found.crps[:7].mean())} | totals
+    totals = {total: result.totals[total]["crps"] for total in ("total_7", "total_28")}
+    return {"days_1_7": float(result.crps[:7].mean())} | totals
 
 
 def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
-    """The same within the limits of a fit; None when it passes them, or breaks.
+    """Score within the limits of a fit; None if it exceeds them or raises.
 
-    That is not kept as if the model had declined: the limit may be raised, or the machine have been
-    busy. Its other origins wait for the next run, so that a model costs each run one limit at most.
+    Such a result is not stored: the limit may be raised, or the machine may have been busy. The
+    model's other origins wait for the next run, so a model costs each run at most one limit.
     """
     name = trial.order.name
     try:
         return within(settings, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
-    except Exception:  # one model's defect must not cost the others their comparison
+    except Exception:  # one model's defect must not stop the comparison of the others
         _log.exception("%s is not scored at %s", name, trial.origin)
     return None
 
 
 def _origins(series: DailySeries, count: int) -> list[Day]:
-    """The last `count` Mondays with a whole horizon of figures after them.
+    """Return the last `count` Mondays followed by a whole horizon of figures.
 
-    Always Mondays: as days go by, origins that were scored stay among those that are asked for.
+    Always Mondays, so that stored scores are reused as days go by.
     """
     last = series.data_through - _HORIZON * ONE_DAY
     monday = last - (last - _MONDAY) // ONE_DAY % 7 * ONE_DAY
@@ -180,7 +180,7 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
 
 
 def _given(name: str, specs: Mapping[str, Spec], weather: Covariates | None) -> Covariates | None:
-    """The weather, for a model that reads it."""
+    """Return the weather if the model reads it."""
     return weather if reads_covariates(name, specs) else None
 
 

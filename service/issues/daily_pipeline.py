@@ -36,13 +36,13 @@ def renew(context: Context, period: str) -> Outcome:
         # Publishes anew when comparing has changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),
     )
-    said, failed, is_away = [], [], False
+    reasons, failed, is_away = [], [], False
     for name, work in parts:
         try:
-            said.append(f"{name}: {work().reason}")
+            reasons.append(f"{name}: {work().reason}")
         except (JobError, DatabaseError) as error:
             failed.append(f"{name}: {error}")
             is_away |= isinstance(error, Unavailable)
     if failed:
         raise (Unavailable if is_away else JobError)("; ".join(failed))
-    return Outcome("done", "; ".join(said))
+    return Outcome("done", "; ".join(reasons))

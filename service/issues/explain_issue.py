@@ -1,4 +1,4 @@
-"""What is said of an issue as it is made: what drives it, and what changed since the last one."""
+"""Explain an issue: its drivers, and the causes of change since the previous one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from service.issues.issue_store import Issue
 
 EXPLAINED_DAYS = 35
 COMPARED_DAYS = 90
-"""Days from the day of issue on: a week more than is shown, for an issue that is not renewed."""
+"""Days from the day of issue: a week more than shown, in case the next issue is late."""
 
 _PATHS, _LEAST_PATHS = 1000, 200
 _YEAR_DAYS = 365
@@ -36,12 +36,12 @@ Fit = Callable[[Mapping[str, DailySeries], Covariates | None], Joint]
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """The issues that are the newest but for the one that is being made, read in one go.
+    """The newest published issues, read in one transaction before the next is published.
 
     Attributes
     ----------
     issues, figures, paths : dict by series_id
-        The issues, what they were made of, and the paths of their champions.
+        The issues, the figures they used, and the paths of their champions.
     declaration : str or None
         Hash of the leading issue's champion.
     """
@@ -53,17 +53,19 @@ class Before:
 
 
 def read_before(connection: Connection, figures: Mapping[str, DailySeries]) -> Before | None:
-    """The newest issues of the series of `figures`; None unless each has one."""
-    newest = {name: issue_store.latest(connection, name) for name in figures}
-    found = {name: issue for name, issue in newest.items() if issue is not None}
-    if len(found) < len(figures):
+    """Read the newest issue of each series of `figures`; None unless all have one."""
+    newest = {name: issue_store.get_latest_issue(connection, name) for name in figures}
+    issues = {name: issue for name, issue in newest.items() if issue is not None}
+    if len(issues) < len(figures):
         return None
-    paths = {name: issue_store.paths(connection, one, one.champion) for name, one in found.items()}
+    paths = {
+        name: issue_store.load_paths(connection, one, one.champion) for name, one in issues.items()
+    }
     return Before(
-        found,
-        {name: issue_input_store.of(connection, one) for name, one in found.items()},
+        issues,
+        {name: issue_input_store.get_figures(connection, one) for name, one in issues.items()},
         {name: one for name, one in paths.items() if one is not None},
-        issue_input_store.declaration(connection, found[joint.leading(figures)]),
+        issue_input_store.get_declaration_hash(connection, issues[joint.leading(figures)]),
     )
 
 
@@ -74,41 +76,43 @@ def explanation(
     seed: int,
     waiting: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """Split each series' mean forecast into what drives it, in its own unit.
+    """Attribute each series' mean forecast to its drivers, in the unit of the series.
 
-    Boats follow from people, and so do their reasons: a factor's share of the boats is its share
-    of the people, at the boats that these people come in.
+    Boats are simulated from people, so each factor's contribution to boats is its contribution
+    to people, scaled by the ratio of the two means.
 
     Parameters
     ----------
     waiting : int
-        Days after the figures that come before those which are looked ahead.
+        Days between the last figure and the first day of the outlook.
 
     Returns
     -------
     dict of series_id to dict
-        ``method yearly_mean mean factors``, the latter by name a list by day.
+        ``method yearly_mean mean factors``; `factors` maps each name to a list by day.
     """
     horizon = min(waiting + EXPLAINED_DAYS, paths[fitted.series].horizon)
     lead = paths[fitted.series].upto(horizon).mean()
     level = _yearly_mean(figures[fitted.series])
-    # Figures that are a year old must not make a start ten times as long.
+    # Bounds the run time when the figures are old and the horizon is long.
     n_paths = min(max(_PATHS * EXPLAINED_DAYS // horizon, _LEAST_PATHS), _PATHS)
     shares = attribution(fitted.fitted, lead, level, n_paths, seed)
-    found = {}
-    for name, drawn in paths.items():
-        mean = drawn.upto(horizon).mean()
+    result = {}
+    for name, series_paths in paths.items():
+        mean = series_paths.upto(horizon).mean()
         ratio = mean / np.where(lead > 0, lead, 1.0)
-        own = {factor: share * ratio for factor, share in shares.items()}
+        contributions = {factor: share * ratio for factor, share in shares.items()}
         base = _yearly_mean(figures[name])
-        own["other"] = own["other"] + mean - base - sum(own.values(), np.zeros(horizon))
-        found[name] = {
+        contributions["other"] = (
+            contributions["other"] + mean - base - sum(contributions.values(), np.zeros(horizon))
+        )
+        result[name] = {
             "method": METHOD,
             "yearly_mean": round(base, _PLACES),
             "mean": _listed(mean),
-            "factors": {factor: _listed(share) for factor, share in own.items()},
+            "factors": {factor: _listed(share) for factor, share in contributions.items()},
         }
-    return found
+    return result
 
 
 def changes(
@@ -123,28 +127,28 @@ def changes(
 ) -> dict[str, dict[str, Any]]:
     """Split the change of each day's mean since the issues `before` into its causes.
 
-    The causes are let in one after the other: the model as it now is, on the figures as they were
-    then known; the revisions since; the weather as it is now foreseen; the new figures. What a
-    cause changes is the difference that it makes at its turn, so that they add up.
+    The causes are applied in turn: the current model on the figures of that time; the revisions
+    since; the current weather forecast; the new figures. Each cause is credited with the
+    difference at its step, so the causes add up to the whole change.
 
     Parameters
     ----------
     before : Before
-        As it was read: no connection is held while the champion is fitted.
+        Already read, so that no connection is held while the champion is fitted.
     fit : callable
-        (figures, covariates) -> the champion fitted to them.
+        (figures, covariates) -> the fitted champion.
     champion : (name, hash of its declaration)
-        What is served now.
+        The current champion.
     waiting : int
-        As of `explanation`.
+        As in `explanation`.
     weather : (Covariates | None, Covariates | None)
-        At the origin of the issues before: as they used it, and as it is known now.
+        At the origin of the previous issues: the version they used, and the current one.
 
     Returns
     -------
     dict of series_id to dict
-        ``since since_issued_at champion declaration from before after causes``, the latter by
-        name a list by day from ``from`` on. The weather is no cause where neither used any.
+        ``since since_issued_at champion declaration from before after causes``, `causes`
+        maps each name to a list by day from ``from``. Weather is left out if neither used any.
     """
     name, declaration = champion
     leading = joint.leading(figures)
@@ -152,9 +156,9 @@ def changes(
     then = before.figures
     now = {series_id: one.upto(lead.data_through) for series_id, one in figures.items()}
     n_paths, horizon = paths[leading].n_paths, paths[leading].horizon
-    # Drawn alike and from the same seed, or chance itself would look like a cause.
-    drawn_as = (name, declaration, seed, n_paths, joint.drawn_days(horizon))
-    same_model = drawn_as == (
+    # Same seed and draw settings; otherwise sampling noise would look like a cause.
+    draw_settings = (name, declaration, seed, n_paths, joint.drawn_days(horizon))
+    same_model = draw_settings == (
         *(lead.champion, before.declaration),
         *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
     )
@@ -163,18 +167,20 @@ def changes(
     )
     origin = then[leading].data_through
 
-    def drawn(known: Mapping[str, DailySeries], foreseen: Covariates | None) -> dict[str, Paths]:
+    def simulate(
+        history: Mapping[str, DailySeries], foreseen: Covariates | None
+    ) -> dict[str, Paths]:
         rng = joint.generator(seed, name, origin)
-        return fit(known, foreseen).draw(horizon, n_paths, rng)
+        return fit(history, foreseen).draw(horizon, n_paths, rng)
 
     before_it, after_it = weather
     moved = (before_it and before_it.fingerprint) != (after_it and after_it.fingerprint)
-    after_model = None if same_model else drawn(then, before_it)
-    after_revision = drawn(now, before_it) if revised else after_model
-    after_weather = drawn(now, after_it) if moved else after_revision
+    after_model = None if same_model else simulate(then, before_it)
+    after_revision = simulate(now, before_it) if revised else after_model
+    after_weather = simulate(now, after_it) if moved else after_revision
     causes = [c for c in note_store.CAUSES if c != "weather" or before_it or after_it]
     days = waiting + COMPARED_DAYS
-    found = {}
+    result = {}
     for series_id, issue in before.issues.items():
         if series_id not in paths:
             continue
@@ -188,18 +194,18 @@ def changes(
         }
         steps = {cause: _on(p[series_id], target, days) if (p := after[cause]) else None
                  for cause in causes}  # fmt: skip
-        found[series_id] = _split(_on(old, target, days), steps) | {
+        result[series_id] = _split(_on(old, target, days), steps) | {
             "since": issue.issue_id,
             "since_issued_at": instant(issue.issued_at),
             "champion": name,
             "declaration": declaration,
             "from": str(paths[series_id].start),
         }
-    return found
+    return result
 
 
 def _split(before: Array, steps: Mapping[str, Array | None]) -> dict[str, Any]:
-    """The means of each day `before`, after all `steps`, and what each of them changed."""
+    """Return the daily means before and after all `steps`, and the change at each step."""
     days = min(len(step) for step in (before, *steps.values()) if step is not None)
     at = before
     causes = {}
@@ -214,7 +220,7 @@ def _split(before: Array, steps: Mapping[str, Array | None]) -> dict[str, Any]:
 
 
 def _on(paths: Paths, target: Paths, most: int) -> Array:
-    """Mean of `paths` on the days of `target` that both have, at most so many."""
+    """Return the mean of `paths` on the days shared with `target`, at most `most`."""
     skip = int((target.start - paths.start).astype(int))
     return paths.mean()[skip : skip + min(most, target.horizon)]
 

@@ -53,9 +53,9 @@ def carry_out(order: Order) -> Fitting:
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = joint.fit(build(order.name, order.specs), order.figures, order.covariates)
-    said = sorted({str(warning.message)[:200] for warning in caught})
-    return Fitting(found.to_state(), round(time.perf_counter() - began, 3), said)
+        model = joint.fit(build(order.name, order.specs), order.figures, order.covariates)
+    messages = sorted({str(warning.message)[:200] for warning in caught})
+    return Fitting(model.to_state(), round(time.perf_counter() - began, 3), messages)
 
 
 def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:

@@ -168,8 +168,8 @@ def examine(root: Path) -> tuple[int, list[str]]:
                 Metadata(**values)
                 _values(folder) if at == 0 else _content(folder)
             except (RegistryError, TypeError, ValueError) as error:
-                said = str(error)
-                unsound.append(said if str(folder) in said else f"{folder}: {said}")
+                message = str(error)
+                unsound.append(message if str(folder) in message else f"{folder}: {message}")
     return number, unsound
 
 
@@ -221,15 +221,15 @@ def _put(beside: Path, place: Path) -> None:
 
 def _versions(root: Path, model: str) -> list[Version]:
     """The readable versions of `model`, the newest first."""
-    found = []
+    versions = []
     for folder in sorted((root / model).glob("[0-9]*-*"), reverse=True):
         try:
             values = read_json(folder / "metadata.json")
             values.pop("content_hash", None)
-            found.append(Version(folder.name, folder, Metadata(**values)))
+            versions.append(Version(folder.name, folder, Metadata(**values)))
         except (RegistryError, TypeError):
             continue  # whatever it is, it is no version that can be used
-    return found
+    return versions
 
 
 def _pack(arrays: dict[str, Any]) -> bytes:

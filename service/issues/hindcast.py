@@ -1,4 +1,4 @@
-"""Hindcast: the past replayed as it would have run, and marked so for ever."""
+"""Hindcast: forecast past origins with the data available at the time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.core.run_store import Claim
 from service.data import observation_store
 from service.data.covariates import drivers
 from service.issues import issue_input_store, issue_store
-from service.issues.champion import wanted
+from service.issues.champion import choose_champion
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, fitted
 from service.issues.issue_store import Entry, Issue
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
-    """The days, `every_days` apart from `since`, with a figure of theirs and one after them."""
+    """Return the days from `since`, `every_days` apart, that have a figure and one after it."""
     with context.database.reading() as connection:
         series = observation_store.series(connection, joint.PEOPLE)
     if series is None:
@@ -54,13 +54,13 @@ def hindcast(
 ) -> Outcome:
     """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
 
-    Each sees the figures, and the weather, as they were known at 14:00 UK time on the day after
-    the origin. A day whose figure was not known by then is passed over, and counted.
+    Each uses the figures and the weather available at 14:00 UK time on the day after the
+    origin. A day whose figure was not available by then is skipped and counted.
 
     Parameters
     ----------
     models : sequence of str
-        Declared models; empty: the champion and the baselines.
+        Declared models; if empty, the champion and the baselines.
 
     Raises
     ------
@@ -77,10 +77,10 @@ def hindcast(
             ends[make(context, run.run_id, day, models, horizon, n_paths)] += 1
             progress()
         detail = {"made": ends["made"], "unknown": ends["unknown"]}
-        said = f"{ends['made']} hindcasts made of {len(days)} origins"
+        message = f"{ends['made']} hindcasts made of {len(days)} origins"
         if ends["unknown"]:
-            said += f"; the figures of {ends['unknown']} were not known on the day after"
-        return Outcome("done", said, detail)
+            message += f"; the figures of {ends['unknown']} were not known on the day after"
+        return Outcome("done", message, detail)
 
     return perform(context, "hindcast", work)
 
@@ -94,27 +94,29 @@ def make(
     n_paths: int = 1000,
     assume_known: bool = False,
 ) -> str:
-    """Publish the hindcasts of one day: ``made``, ``there`` already, ``unknown`` or ``failed``.
+    """Publish the hindcasts of one day.
+
+    Returns ``made``, ``there`` if they already exist, ``unknown`` or ``failed``.
 
     Parameters
     ----------
     assume_known : bool
-        Take figures that were first read in bulk, long after their day, as if each had been known
-        at 14:00 on the day after.
+        Treat figures that were first read in bulk, long after their day, as available at 14:00 on
+        the following day.
     """
     settings, as_of = context.settings, assumed_known_at(day)
     specs = declared(settings.models_dir)
-    champion = wanted(specs, settings)
+    champion = choose_champion(specs, settings)
     chosen = list(models) or [
         name for name in specs if name == champion or specs[name].role == "baseline"
     ]
     with context.database.reading() as connection:
-        figures = _known(connection, day, as_of)
+        figures = _figures_known_at(connection, day, as_of)
         if not figures and assume_known:
-            figures = _known(connection, day, day)
+            figures = _figures_known_at(connection, day, day)
         if not figures:
             return "unknown"
-        there = {issue.inputs_hash for issue in issue_store.of_origin(connection, day, "hindcast")}
+        issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
         weather = drivers(connection, specs, settings, as_day(day), as_of)
     declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
     decides = [*declarations, settings.seed, champion, horizon, n_paths]
@@ -122,27 +124,27 @@ def make(
     if weather.covariates is not None:
         text += f" {weather.fingerprint}"
     inputs = hashlib.sha256(text.encode()).hexdigest()
-    if inputs in there:
+    if inputs in {issue.inputs_hash for issue in issues}:
         return "there"
-    drawn: dict[str, tuple[Entry, dict[str, Paths]]] = {}
+    simulated: dict[str, tuple[Entry, dict[str, Paths]]] = {}
     failures: dict[str, str] = {}
     for name in chosen:
         rng = joint.generator(settings.seed, name, as_day(day))
         try:
-            known = weather.covariates if reads_covariates(name, specs) else None
-            found, _ = fitted(Order(name, specs, figures, known), settings)
-            paths = found.draw(horizon, n_paths, rng)
+            covariates = weather.covariates if reads_covariates(name, specs) else None
+            fit, _ = fitted(Order(name, specs, figures, covariates), settings)
+            paths = fit.draw(horizon, n_paths, rng)
         except FitError as error:
             failures[name] = str(error)
             continue
-        except Exception as error:  # one model's defect must not cost the others their past
+        except Exception as error:  # one model's defect must not stop the others
             _log.exception("model %s failed", name)
             failures[name] = f"{type(error).__name__}: {error}"
             continue
         version = hashlib.sha256(f"{name} {inputs}".encode()).hexdigest()[:10]
         entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)
-        drawn[name] = entry, paths
-    if not drawn:
+        simulated[name] = entry, paths
+    if not simulated:
         return "failed"
     declared_as = declaration_hash(champion, specs)
     with context.database.writing() as connection:
@@ -156,7 +158,7 @@ def make(
                 data_through=day,
                 as_of=as_of,
                 issued_at=as_of,
-                champion=champion if champion in drawn else next(iter(drawn)),
+                champion=champion if champion in simulated else next(iter(simulated)),
                 wanted=champion,
                 seed=settings.seed,
                 n_paths=n_paths,
@@ -164,19 +166,19 @@ def make(
                 inputs_hash=inputs,
                 failures=failures,
             )
-            rows = [(entry, paths[series_id]) for entry, paths in drawn.values()]
-            issue_store.publish(connection, header, rows)
-            issue_input_store.keep(connection, header, figures[series_id], declared_as)
+            rows = [(entry, paths[series_id]) for entry, paths in simulated.values()]
+            issue_store.insert_issue(connection, header, rows)
+            issue_input_store.save_inputs(connection, header, figures[series_id], declared_as)
     return "made"
 
 
-def _known(
+def _figures_known_at(
     connection: Connection, day: dt.date, as_of: observation_store.AsOf
 ) -> dict[str, DailySeries]:
-    """The figures up to `day` as they were known at `as_of`; none where `day` was not known."""
+    """Return the figures up to `day` as of `as_of`; empty if `day` has no figure by then."""
     try:
-        known = observation_store.known_together(connection, as_of)
-        known = {name: one.upto(day) for name, one in known.items()}
-    except SeriesError:  # what was known begins later, as where all was read years after
+        history = observation_store.known_together(connection, as_of)
+        history = {name: one.upto(day) for name, one in history.items()}
+    except SeriesError:  # the figures available then start later, such as after a bulk read
         return {}
-    return known if all(one.data_through == as_day(day) for one in known.values()) else {}
+    return history if all(one.data_through == as_day(day) for one in history.values()) else {}

@@ -1,4 +1,4 @@
-"""What an issue was made of, kept with it: the figures, and the champion's declaration.
+"""The inputs of an issue, stored with it: the figures and the champion's declaration.
 
 What is read later may be dated before the issue, so that what counts as known at its moment can
 change; what the issue was made of cannot.
@@ -6,7 +6,7 @@ change; what the issue was made of cannot.
 
 from __future__ import annotations
 
-__all__ = ["declaration", "keep", "of"]
+__all__ = ["get_declaration_hash", "get_figures", "save_inputs"]
 
 import numpy as np
 import sqlalchemy as sa
@@ -17,8 +17,10 @@ from service.issues import note_store
 from service.issues.issue_store import Issue
 
 
-def keep(connection: sa.Connection, issue: Issue, figures: DailySeries, declaration: str) -> None:
-    """Store what `issue` was made of; a part of the transaction that publishes it.
+def save_inputs(
+    connection: sa.Connection, issue: Issue, figures: DailySeries, declaration: str
+) -> None:
+    """Store the inputs of `issue`, in the transaction that publishes it.
 
     Parameters
     ----------
@@ -30,18 +32,18 @@ def keep(connection: sa.Connection, issue: Issue, figures: DailySeries, declarat
         "values": figures.values.tolist(),
         "declaration": declaration,
     }
-    note_store.put(connection, issue.issue_id, note_store.GROUNDS, content)
+    note_store.save_note(connection, issue.issue_id, note_store.GROUNDS, content)
 
 
-def of(connection: sa.Connection, issue: Issue) -> DailySeries:
-    """The figures that `issue` was made of, up to its last known day.
+def get_figures(connection: sa.Connection, issue: Issue) -> DailySeries:
+    """Return the figures that `issue` used, up to its last day with figures.
 
     Raises
     ------
     LookupError
-        If they were not kept, and nothing is known of that moment.
+        If they were not stored, and there are no figures as of that moment.
     """
-    note = note_store.read(connection, issue.issue_id, note_store.GROUNDS)
+    note = note_store.get_note(connection, issue.issue_id, note_store.GROUNDS)
     if note is not None:
         values = np.asarray(note["values"], dtype=np.int64)
         return DailySeries(issue.series_id, note["start"], values)
@@ -51,7 +53,7 @@ def of(connection: sa.Connection, issue: Issue) -> DailySeries:
     return series.upto(issue.data_through)
 
 
-def declaration(connection: sa.Connection, issue: Issue) -> str | None:
-    """Hash of the declaration of the issue's champion; None if it was not kept."""
-    note = note_store.read(connection, issue.issue_id, note_store.GROUNDS)
+def get_declaration_hash(connection: sa.Connection, issue: Issue) -> str | None:
+    """Return the hash of the declaration of the champion; None if it was not stored."""
+    note = note_store.get_note(connection, issue.issue_id, note_store.GROUNDS)
     return str(note["declaration"]) if note else None

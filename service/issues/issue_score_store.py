@@ -6,12 +6,12 @@ __all__ = [
     "MOST_DAYS",
     "Pending",
     "Scored",
-    "current",
-    "last_day",
-    "of_champion",
-    "pending",
-    "put",
-    "served",
+    "get_last_scored_day",
+    "list_champion_scores",
+    "list_current_scores",
+    "list_pending_scores",
+    "save_score",
+    "select_champion_scores",
 ]
 
 import datetime as dt
@@ -60,8 +60,8 @@ class Pending:
     truth_hash: str
 
 
-def pending(connection: sa.Connection, series_id: str, since: dt.date) -> list[Pending]:
-    """Every model of every issue of a series from an origin of `since` on, by origin."""
+def list_pending_scores(connection: sa.Connection, series_id: str, since: dt.date) -> list[Pending]:
+    """Return each model of each issue of a series, for origins from `since`, by origin."""
     i, p, s = issues.c, issue_paths.c, issue_scores.c
     rows = connection.execute(
         sa.select(issues, p.model, s.score_id, s.days_known, s.truth_hash)
@@ -73,18 +73,18 @@ def pending(connection: sa.Connection, series_id: str, since: dt.date) -> list[P
         .where(i.series_id == series_id, i.origin >= since)
         .order_by(i.origin, i.issued_at, p.model)
     )
-    found = []
+    items = []
     for row in rows:
         header = {column.name: getattr(row, column.name) for column in issues.columns}
-        found.append(
+        items.append(
             Pending(
                 Issue(**header), row.model, row.score_id, row.days_known or 0, row.truth_hash or ""
             )
         )
-    return found
+    return items
 
 
-def put(
+def save_score(
     connection: sa.Connection,
     item: Pending,
     days_known: int,
@@ -93,7 +93,7 @@ def put(
     revised: bool,
     now: dt.datetime,
 ) -> None:
-    """Store a score; one that a revision made obsolete is kept, a shorter one is replaced."""
+    """Store a score; replace a shorter one, but keep one superseded by a revision."""
     s = issue_scores.c
     if item.score_id is not None:
         old = issue_scores.update().where(s.score_id == item.score_id)
@@ -118,19 +118,19 @@ def put(
     )
 
 
-def current(
+def list_current_scores(
     connection: sa.Connection, series_id: str, kind: str, since: dt.date, models: Sequence[str] = ()
 ) -> list[Scored]:
-    """The current scores of a series' issues of a kind, from an origin of `since` on, by origin.
+    """Return the current scores of a series and kind, for origins from `since`, by origin.
 
-    With several issues of one origin, the last one made counts.
+    If an origin has several issues, the last one counts.
     """
     i, s = issues.c, issue_scores.c
-    # A hindcast of some models alone has one of them stand for the champion that it lacks.
-    is_own = sa.or_(i.kind == "live", i.champion == i.wanted)
+    # A hindcast without the champion names another of its models in its place.
+    is_actual_champion = sa.or_(i.kind == "live", i.champion == i.wanted)
     query = (
         sa.select(i.issue_id, s.model, i.origin, i.issued_at, s.days_known, s.content)
-        .add_columns(sa.and_(i.champion == s.model, is_own).label("is_champion"))
+        .add_columns(sa.and_(i.champion == s.model, is_actual_champion).label("is_champion"))
         .join(issue_scores, s.issue_id == i.issue_id)
         .where(
             i.series_id == series_id,
@@ -157,8 +157,8 @@ def current(
     return list(last.values())
 
 
-def last_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:
-    """The last day that is scored of any issue of a kind; None when none is."""
+def get_last_scored_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:
+    """Return the last scored day of the issues of a kind, or None."""
     i, s = issues.c, issue_scores.c
     row = connection.execute(
         sa.select(i.origin, s.days_known)
@@ -170,19 +170,21 @@ def last_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | 
     return row.origin + dt.timedelta(days=row.days_known) if row else None
 
 
-def served(connection: sa.Connection, series_id: str, kind: str, since: dt.date) -> list[Scored]:
-    """The current scores of what was served, one for each origin of `since` on, by origin."""
+def list_champion_scores(
+    connection: sa.Connection, series_id: str, kind: str, since: dt.date
+) -> list[Scored]:
+    """Return the current score of the champion for each origin from `since`, by origin."""
     models = sa.select(issues.c.champion).where(
         issues.c.series_id == series_id, issues.c.kind == kind, issues.c.origin >= since
     )
     names = [str(row.champion) for row in connection.execute(models.distinct())]
-    found = current(connection, series_id, kind, since, names) if names else []
-    return of_champion(found)
+    scores = list_current_scores(connection, series_id, kind, since, names) if names else []
+    return select_champion_scores(scores)
 
 
-def of_champion(found: Sequence[Scored]) -> list[Scored]:
-    """What was served, one for each origin: of `found` as `current` gives it, the last made.
+def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
+    """Select the last score of a champion for each origin from those of `list_current_scores`.
 
-    Issues of one origin may have different champions, as when the fit of one has failed.
+    Issues of one origin may have different champions, such as when a fit failed.
     """
-    return list({row.origin: row for row in found if row.is_champion}.values())
+    return list({row.origin: row for row in scores if row.is_champion}.values())

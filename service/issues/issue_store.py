@@ -6,16 +6,16 @@ __all__ = [
     "MOST_HORIZON",
     "Entry",
     "Issue",
-    "beside",
-    "entries",
-    "find",
-    "first",
-    "latest",
+    "get_first_issue",
+    "get_issue",
+    "get_latest_issue",
+    "get_sibling_issue",
+    "insert_issue",
+    "list_entries",
+    "list_issues",
+    "list_issues_by_origin",
+    "load_paths",
     "make_id",
-    "of_origin",
-    "page",
-    "paths",
-    "publish",
 ]
 
 import datetime as dt
@@ -86,11 +86,13 @@ def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash
     return f"{series_id}-{origin:%Y%m%d}-{digest[:10]}"
 
 
-def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry, Paths]]) -> None:
+def insert_issue(
+    connection: sa.Connection, issue: Issue, models: Sequence[tuple[Entry, Paths]]
+) -> None:
     """Store `issue` with the paths of its models; a part of the caller's transaction."""
     connection.execute(issues.insert().values(**asdict(issue)))
     rows: list[dict[str, Any]] = []
-    for entry, paths_ in drawn:
+    for entry, paths_ in models:
         encoding, content = encode(paths_.values)
         rows.append(
             {"issue_id": issue.issue_id, "encoding": encoding, "content": content} | asdict(entry)
@@ -98,10 +100,10 @@ def publish(connection: sa.Connection, issue: Issue, drawn: Sequence[tuple[Entry
     connection.execute(issue_paths.insert(), rows)
 
 
-def latest(
+def get_latest_issue(
     connection: sa.Connection, series_id: str, by: dt.datetime | None = None
 ) -> Issue | None:
-    """The newest live issue of a series; with `by`, the one that stood at that moment."""
+    """Return the newest live issue of a series; with `by`, the one current at that moment."""
     query = (
         sa.select(issues)
         .where(issues.c.series_id == series_id, issues.c.kind == "live")
@@ -114,8 +116,8 @@ def latest(
     return Issue(**row._mapping) if row else None
 
 
-def first(connection: sa.Connection, series_id: str) -> Issue | None:
-    """The oldest live issue of a series."""
+def get_first_issue(connection: sa.Connection, series_id: str) -> Issue | None:
+    """Return the oldest live issue of a series."""
     row = connection.execute(
         sa.select(issues)
         .where(issues.c.series_id == series_id, issues.c.kind == "live")
@@ -125,32 +127,32 @@ def first(connection: sa.Connection, series_id: str) -> Issue | None:
     return Issue(**row._mapping) if row else None
 
 
-def page(
+def list_issues(
     connection: sa.Connection,
     series_id: str,
     limit: int,
     after: tuple[dt.datetime, int] | None = None,
 ) -> list[Issue]:
-    """The live issues of a series, newest first.
+    """Return the live issues of a series, newest first.
 
     Parameters
     ----------
     after : (issued_at, run_id) | None
-        Of the last issue of the page before.
+        Of the last issue on the previous page.
     """
     c = issues.c
     query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
     if after is not None:
         query = query.where(
-            c.issued_at <= after[0],  # said by itself, so that the index begins there
+            c.issued_at <= after[0],  # a condition of its own, so that the index is used
             sa.or_(c.issued_at < after[0], c.run_id < after[1]),
         )
     rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
     return [Issue(**row._mapping) for row in rows]
 
 
-def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
-    """The issue of another series that the same run published for the same origin."""
+def get_sibling_issue(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
+    """Return the issue of another series from the same run and origin."""
     row = connection.execute(
         sa.select(issues).where(
             issues.c.run_id == issue.run_id,
@@ -161,22 +163,22 @@ def beside(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | N
     return Issue(**row._mapping) if row else None
 
 
-def find(connection: sa.Connection, issue_id: str) -> Issue | None:
-    """The issue `issue_id`, of any kind."""
+def get_issue(connection: sa.Connection, issue_id: str) -> Issue | None:
+    """Return the issue `issue_id`, of any kind, or None."""
     row = connection.execute(sa.select(issues).where(issues.c.issue_id == issue_id)).first()
     return Issue(**row._mapping) if row else None
 
 
-def of_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
-    """Issues of a kind with that origin, of any series."""
+def list_issues_by_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
+    """Return the issues of a kind and origin, of all series."""
     rows = connection.execute(
         sa.select(issues).where(issues.c.origin == origin, issues.c.kind == kind)
     )
     return [Issue(**row._mapping) for row in rows]
 
 
-def entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
-    """The models of an issue, in the order of their names."""
+def list_entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
+    """Return the models of an issue, ordered by name."""
     c = issue_paths.c
     rows = connection.execute(
         sa.select(c.model, c.version, c.role, c.title)
@@ -186,8 +188,8 @@ def entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
     return [Entry(**row._mapping) for row in rows]
 
 
-def paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | None:
-    """The paths of one model of an issue; None when it is not in it."""
+def load_paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | None:
+    """Return the paths of one model of an issue; None if the issue lacks the model."""
     c = issue_paths.c
     row = connection.execute(
         sa.select(c.encoding, c.content).where(c.issue_id == issue.issue_id, c.model == model)

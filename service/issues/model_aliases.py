@@ -47,10 +47,10 @@ def read_aliases(root: Path) -> Aliases | None:
     file = root / _FILE
     if not file.exists():
         return None
-    found, expected = read_json(file), {field.name for field in fields(Aliases)}
-    if set(found) != expected:
-        raise RegistryError(f"{file}: expected {sorted(expected)}, found {sorted(found)}")
-    return Aliases(**found)
+    values, expected = read_json(file), {field.name for field in fields(Aliases)}
+    if set(values) != expected:
+        raise RegistryError(f"{file}: expected {sorted(expected)}, found {sorted(values)}")
+    return Aliases(**values)
 
 
 def write_aliases(root: Path, aliases: Aliases) -> None:

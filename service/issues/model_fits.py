@@ -79,12 +79,12 @@ def fit_all(
     fits = Fits()
     for name in published(specs):
         progress(name)
-        known = weather.covariates if weather and reads_covariates(name, specs) else None
-        reason = _stand(fits, name, specs, figures, settings, horizon, known)
-        if reason and known is not None:
+        weather_given = weather.covariates if weather and reads_covariates(name, specs) else None
+        reason = _stand(fits, name, specs, figures, settings, horizon, weather_given)
+        if reason and weather_given is not None:
             fits.without_weather[name] = reason
             reason = _stand(fits, name, specs, figures, settings, horizon, None)
-        elif known is not None:
+        elif weather_given is not None:
             fits.with_weather.append(name)
         if reason:
             fits.failures[name] = reason
@@ -103,10 +103,10 @@ def _stand(
 ) -> str:
     """Put a model among those that stand; or else the reason why it does not."""
     try:
-        version, found, is_kept = _one(name, specs, figures, settings, covariates)
+        version, joint_fit, is_kept = _one(name, specs, figures, settings, covariates)
         rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
         with step(f"draw {name}"):
-            drawn = found.draw(horizon, settings.paths, rng)
+            paths = joint_fit.draw(horizon, settings.paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     except Exception as error:  # one model's defect must not cost the others their issue
@@ -114,7 +114,7 @@ def _stand(
         return without_folders(f"{type(error).__name__}: {error}")
     if not is_kept:
         fits.unkept.append(name)
-    fits.standing[name] = Fit(version, found, drawn)
+    fits.standing[name] = Fit(version, joint_fit, paths)
     return ""
 
 
@@ -138,10 +138,10 @@ def _one(
     if before is not None and before.metadata.declaration != declaration:
         _log.info("the declaration or the code of %s changed: it is fitted anew", name)
     now = utc_now()
-    found, fitting = fitted(Order(name, specs, figures, covariates), settings)
+    joint_fit, fitting = fitted(Order(name, specs, figures, covariates), settings)
     metadata = Metadata(
         model=name,
-        data_through=str(figures[found.series].data_through),
+        data_through=str(figures[joint_fit.series].data_through),
         as_of=instant(now),
         fitted_at=instant(now),
         training_hash=training,
@@ -152,14 +152,14 @@ def _one(
         warnings=fitting.warnings,
     )
     try:
-        version = save(root, found, metadata)
+        version = save(root, joint_fit, metadata)
     except OSError as error:
         # As on a full disk: the fit is good all the same, and made again next time.
         reason = f"{error.filename or root}: {error.strerror or error}"
         _log.error("the fit of %s could not be kept: %s", name, reason)
-        return Version(f"unkept-{training[:10]}", root, metadata), found, False
+        return Version(f"unkept-{training[:10]}", root, metadata), joint_fit, False
     prune(root, name, settings.keep_versions, {version.name})
-    return version, found, True
+    return version, joint_fit, True
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Key", "keep", "kept", "newest", "prune"]
+__all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_scores"]
 
 import contextlib
 import datetime as dt
@@ -16,12 +16,12 @@ from service.core.tables import model_scores
 
 @dataclass(frozen=True)
 class Key:
-    """What a score is of; another declaration or revised figures make another key.
+    """The key of a score; it changes with the declaration and with revised figures.
 
     Attributes
     ----------
     figures_hash : str
-        Of the figures that the model saw, and of those it was scored against.
+        Hash of the figures used for fitting and for scoring.
     """
 
     series_id: str
@@ -31,25 +31,26 @@ class Key:
     figures_hash: str
 
 
-def kept(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
-    """Those of `keys` that have scores, with them."""
-    wanted = set(keys)
+def get_scores(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
+    """Return the stored scores of `keys`; keys without scores are left out."""
+    requested = set(keys)
     c = model_scores.c
     rows = connection.execute(
         sa.select(model_scores).where(
-            c.origin.in_({key.origin for key in wanted}), c.model.in_({k.model for k in wanted})
+            c.origin.in_({key.origin for key in requested}),
+            c.model.in_({k.model for k in requested}),
         )
     )
-    found = {
+    scores = {
         Key(r.series_id, r.model, r.spec_hash, r.origin, r.figures_hash): r.scores for r in rows
     }
-    return {key: found[key] for key in wanted if key in found}
+    return {key: scores[key] for key in requested if key in scores}
 
 
-def keep(
+def save_scores(
     connection: sa.Connection, scores: Mapping[Key, Mapping[str, float]], now: dt.datetime
 ) -> None:
-    """Store scores; those that another process has stored meanwhile are the same."""
+    """Store scores; skip those that another process stored meanwhile, which are equal."""
     rows = [
         {
             "series_id": key.series_id,
@@ -67,13 +68,13 @@ def keep(
             connection.execute(model_scores.insert().values(row))
 
 
-def newest(connection: sa.Connection) -> dt.date | None:
-    """The newest origin of which there are scores."""
+def get_newest_origin(connection: sa.Connection) -> dt.date | None:
+    """Return the newest scored origin, or None."""
     query = sa.select(model_scores.c.origin).order_by(model_scores.c.origin.desc()).limit(1)
     return connection.scalar(query)
 
 
-def prune(connection: sa.Connection, before: dt.date) -> int:
-    """Delete the scores at origins before that day."""
+def prune_scores(connection: sa.Connection, before: dt.date) -> int:
+    """Delete the scores at origins before `before`; return how many."""
     old = model_scores.c.origin < before
     return int(connection.execute(model_scores.delete().where(old)).rowcount)

@@ -1,8 +1,8 @@
-"""What is said of an issue when it is made; as frozen as the issue itself."""
+"""Notes stored with an issue when it is published; immutable like the issue."""
 
 from __future__ import annotations
 
-__all__ = ["CAUSES", "CHANGES", "EXPLANATION", "GROUNDS", "WEATHER", "put", "read"]
+__all__ = ["CAUSES", "CHANGES", "EXPLANATION", "GROUNDS", "WEATHER", "get_note", "save_note"]
 
 from typing import Any
 
@@ -12,16 +12,16 @@ from service.core.tables import issue_notes
 
 EXPLANATION, CHANGES, WEATHER, GROUNDS = "explanation", "changes", "weather", "grounds"
 CAUSES = ("model", "revision", "weather", "new_figures")
-"""Of changes, in the order in which they are let in, one after the other."""
+"""Causes of change, in the order in which they are applied."""
 
 
-def put(connection: sa.Connection, issue_id: str, kind: str, content: dict[str, Any]) -> None:
-    """Store a note beside its issue; a part of the transaction that publishes it."""
+def save_note(connection: sa.Connection, issue_id: str, kind: str, content: dict[str, Any]) -> None:
+    """Store a note of an issue, in the transaction that publishes the issue."""
     connection.execute(issue_notes.insert().values(issue_id=issue_id, kind=kind, content=content))
 
 
-def read(connection: sa.Connection, issue_id: str, kind: str) -> dict[str, Any] | None:
-    """The note of that kind; None when there is none."""
+def get_note(connection: sa.Connection, issue_id: str, kind: str) -> dict[str, Any] | None:
+    """Return the note of a kind, or None."""
     row = connection.execute(
         sa.select(issue_notes.c.content).where(
             issue_notes.c.issue_id == issue_id, issue_notes.c.kind == kind

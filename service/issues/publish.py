@@ -37,7 +37,7 @@ class Draft:
 
     Attributes
     ----------
-    champion, wanted : str
+    champion, preferred : str
         The model that is served, and the one that should be.
     inputs : str
         Hash of all that decides the paths.
@@ -52,7 +52,7 @@ class Draft:
     figures: Mapping[str, DailySeries]
     fits: Fits
     champion: str
-    wanted: str
+    preferred: str
     inputs: str
     now: dt.datetime
     weather: Drivers
@@ -79,7 +79,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
         The ids, one for each series.
     """
     declared_as = declaration_hash(draft.champion, draft.specs)
-    said = _say(context, draft, declared_as)
+    notes = _say(context, draft, declared_as)
     entries = {
         name: Entry(name, fit.version.name, draft.specs[name].role, draft.specs[name].title)
         for name, fit in draft.fits.standing.items()
@@ -88,7 +88,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     with context.database.writing() as connection:
         if not run_store.is_current(connection, draft.run):
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
-        newest = issue_store.latest(connection, joint.leading(draft.figures))
+        newest = issue_store.get_latest_issue(connection, joint.leading(draft.figures))
         if newest and newest.inputs_hash == draft.inputs:
             # Equal inputs, equal paths: by another run meanwhile, or in this very second.
             if newest.issue_id != before or newest.issued_at == draft.now:
@@ -98,11 +98,11 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
             rows = [
                 (entries[name], fit.paths[series_id]) for name, fit in draft.fits.standing.items()
             ]
-            issue_store.publish(connection, issue, rows)
-            issue_input_store.keep(connection, issue, draft.figures[series_id], declared_as)
-            for kind, content in said.items():
+            issue_store.insert_issue(connection, issue, rows)
+            issue_input_store.save_inputs(connection, issue, draft.figures[series_id], declared_as)
+            for kind, content in notes.items():
                 if series_id in content:
-                    note_store.put(connection, issue.issue_id, kind, content[series_id])
+                    note_store.save_note(connection, issue.issue_id, kind, content[series_id])
             published.append(issue.issue_id)
     return published
 
@@ -110,20 +110,20 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
 def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str, dict[str, Any]]]:
     """What drives the issue, and what changed; a forecast is published even if neither is known."""
 
-    def again(known: Mapping[str, DailySeries], weather: Covariates | None) -> Joint:
-        order = Order(champion, draft.specs, known, weather)
+    def again(history: Mapping[str, DailySeries], weather: Covariates | None) -> Joint:
+        order = Order(champion, draft.specs, history, weather)
         return fitted(order, context.settings)[0]
 
     seed, champion, figures = context.settings.seed, draft.champion, draft.figures
     fit = draft.fits.standing[champion]
-    said: dict[str, dict[str, dict[str, Any]]] = {}
+    notes: dict[str, dict[str, dict[str, Any]]] = {}
     if draft.weather.status != "off":
         used = draft.weather.said(
             draft.champion, draft.fits.with_weather, draft.fits.without_weather
         )
-        said[note_store.WEATHER] = dict.fromkeys(figures, used)
+        notes[note_store.WEATHER] = dict.fromkeys(figures, used)
     try:
-        said[note_store.EXPLANATION] = explanation(
+        notes[note_store.EXPLANATION] = explanation(
             fit.fitted, fit.paths, figures, seed, draft.waiting
         )
         with context.database.reading() as connection:
@@ -132,14 +132,14 @@ def _say(context: Context, draft: Draft, declared_as: str) -> dict[str, dict[str
             weather = _weather(connection, draft, lead) if lead else (None, None)
         if before:
             model = champion, declared_as
-            said[note_store.CHANGES] = changes(
+            notes[note_store.CHANGES] = changes(
                 before, again, model, fit.paths, figures, seed, draft.waiting, weather
             )
     except DatabaseError:
         raise
     except Exception:  # a defect here must not cost anybody the forecast
         _log.exception("the issue is published without its reasons")
-    return said
+    return notes
 
 
 def _weather(
@@ -147,7 +147,7 @@ def _weather(
 ) -> tuple[Covariates | None, Covariates | None]:
     """The weather at the origin of the issue `before`: as it used it, and as it is known now."""
     origin, horizon = as_day(before.data_through), before.horizon_days
-    note = note_store.read(connection, before.issue_id, note_store.WEATHER) or {}
+    note = note_store.get_note(connection, before.issue_id, note_store.WEATHER) or {}
     then = now = None
     if note.get("models") and reads_covariates(draft.champion, draft.specs):
         then = as_known(connection, origin, before.as_of, horizon).covariates
@@ -169,7 +169,7 @@ def _issue(context: Context, draft: Draft, series_id: str) -> Issue:
         as_of=draft.now,
         issued_at=draft.now,
         champion=draft.champion,
-        wanted=draft.wanted,
+        wanted=draft.preferred,
         seed=settings.seed,
         n_paths=settings.paths,
         horizon_days=draft.horizon,

@@ -23,7 +23,7 @@ from service.core.timings import step
 from service.data import observation_store
 from service.data.covariates import Drivers, drivers
 from service.issues import issue_store
-from service.issues.champion import wanted
+from service.issues.champion import choose_champion
 from service.issues.declared_models import declared
 from service.issues.issue_store import MOST_HORIZON, Issue
 from service.issues.model_fits import Fits, declaration_hash, fit_all
@@ -69,7 +69,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
         weather = drivers(connection, specs, settings, origin, now)
-    first = wanted(specs, settings)
+    first = choose_champion(specs, settings)
     inputs = _inputs_hash(figures, specs, first, settings, weather)
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current")
@@ -82,25 +82,25 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    said = weather.said(champion, fits.with_weather, fits.without_weather)
+    weather_note = weather.said(champion, fits.with_weather, fits.without_weather)
     reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
-    if said["status"] == "missing":
-        reason += f"; without the weather: {said['reason']}"
+    if weather_note["status"] == "missing":
+        reason += f"; without the weather: {weather_note['reason']}"
     detail = {
         "issues": issued,
         "failures": fits.failures,
         "unkept": fits.unkept,
         "champion": champion,
-        "weather": said["status"],
-        "weather_reason": said["reason"],
+        "weather": weather_note["status"],
+        "weather_reason": weather_note["reason"],
     }
     return Outcome("done", reason, detail)
 
 
 def _newest(connection: Connection) -> Issue | None:
     """The newest issue of the series that leads."""
-    found = (issue_store.latest(connection, series_id) for series_id in joint.SERIES)
-    return next((issue for issue in found if issue), None)
+    candidates = (issue_store.get_latest_issue(connection, series_id) for series_id in joint.SERIES)
+    return next((issue for issue in candidates if issue), None)
 
 
 def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:

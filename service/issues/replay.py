@@ -37,10 +37,10 @@ def replay(context: Context) -> Outcome:
     with context.database.reading() as connection:
         days = _days(context, connection)
         left = [day for day in days if _is_open(connection, day)]
-    made = sum(_one(context, day, len(days) - place) for day, place in _counted(left))
+    replayed = sum(_one(context, day, len(days) - place) for day, place in _counted(left))
     if not left:
         return _NOTHING
-    return Outcome("done", f"{made} of {len(left)} weeks before the first start replayed")
+    return Outcome("done", f"{replayed} of {len(left)} weeks before the first start replayed")
 
 
 def _counted(left: list[dt.date]) -> list[tuple[dt.date, int]]:
@@ -54,11 +54,11 @@ def _one(context: Context, day: dt.date, place: int) -> bool:
     def work(run: Claim) -> Outcome:
         end = hindcast.make(context, run.run_id, day, assume_known=True)
         score_issues(context, day)
-        said = f"week {place} of {ORIGINS} before the first start, from {day}"
+        prefix = f"week {place} of {ORIGINS} before the first start, from {day}"
         if end in ("made", "there"):
-            return Outcome("done", f"{said}, replayed", {"made": int(end == "made")})
+            return Outcome("done", f"{prefix}, replayed", {"made": int(end == "made")})
         reason = "its figures were not known" if end == "unknown" else "no model could be fitted"
-        return Outcome("skipped", f"{said}, not replayed: {reason}")
+        return Outcome("skipped", f"{prefix}, not replayed: {reason}")
 
     try:
         return perform(context, "hindcast", work, _period(day)).outcome == "done"
@@ -68,7 +68,7 @@ def _one(context: Context, day: dt.date, place: int) -> bool:
 
 def _days(context: Context, connection: Connection) -> list[dt.date]:
     """The origins, Sundays a whole week before the last figure or the first start, last first."""
-    first = issue_store.first(connection, PEOPLE)
+    first = issue_store.get_first_issue(connection, PEOPLE)
     if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
         return []
     if not run_store.ended(connection, "ingest", context.settings.source):

@@ -48,16 +48,19 @@ def repeat(
 def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], None]) -> Outcome:
     specs = declared(context.settings.models_dir)
     with context.database.reading() as connection:
-        lead = issue_store.latest(connection, joint.PEOPLE, moment)
+        lead = issue_store.get_latest_issue(connection, joint.PEOPLE, moment)
         if lead is None:
             raise JobError(f"no issue of {joint.PEOPLE} stood at {instant(moment)}")
-        beside = {name: issue_store.beside(connection, lead, name) for name in joint.SERIES}
+        beside = {
+            name: issue_store.get_sibling_issue(connection, lead, name) for name in joint.SERIES
+        }
         together = {name: issue for name, issue in beside.items() if issue is not None}
         figures = {
-            name: issue_input_store.of(connection, issue) for name, issue in together.items()
+            name: issue_input_store.get_figures(connection, issue)
+            for name, issue in together.items()
         }
-        models = [entry.model for entry in issue_store.entries(connection, lead.issue_id)]
-        note = note_store.read(connection, lead.issue_id, note_store.WEATHER) or {}
+        models = [entry.model for entry in issue_store.list_entries(connection, lead.issue_id)]
+        note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
         weather = _weather(connection, lead) if note.get("models") else None
     others = {}
     for name in models:
@@ -68,10 +71,10 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
             others[name] = reason
     progress("")
     if others:
-        said = "; ".join(f"{name}: {reason}" for name, reason in others.items())
-        raise JobError(f"issue {lead.issue_id} is not repeated: {said}")
-    said = f"issue {lead.issue_id} is repeated bit for bit by all of its {len(models)} models"
-    return Outcome("done", said, {"issue": lead.issue_id, "models": models})
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in others.items())
+        raise JobError(f"issue {lead.issue_id} is not repeated: {reasons}")
+    reason = f"issue {lead.issue_id} is repeated bit for bit by all of its {len(models)} models"
+    return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
 def _weather(connection: Connection, issue: Issue) -> Covariates | None:
@@ -92,12 +95,12 @@ def _other(
     rng = joint.generator(issue.seed, name, as_day(issue.origin))
     try:
         fit = joint.fit(build(name, specs), figures, weather)
-        drawn = fit.draw(issue.horizon_days, issue.n_paths, rng)
+        simulated = fit.draw(issue.horizon_days, issue.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     for series_id, one in together.items():
         with context.database.reading() as connection:
-            stored = issue_store.paths(connection, one, name)
-        if stored is None or not np.array_equal(stored.values, drawn[series_id].values):
+            stored = issue_store.load_paths(connection, one, name)
+        if stored is None or not np.array_equal(stored.values, simulated[series_id].values):
             return "it draws other paths: its declaration or a package is another than then"
     return ""

@@ -51,19 +51,19 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
     LimitError
         When it took longer, used more, or was killed.
     """
-    here, there = _FORKS.Pipe(duplex=False)
-    child = _FORKS.Process(target=_child, args=(there, work, argument, megabytes), daemon=True)
+    receiver, sender = _FORKS.Pipe(duplex=False)
+    child = _FORKS.Process(target=_child, args=(sender, work, argument, megabytes), daemon=True)
     began = time.perf_counter()
     child.start()
-    there.close()
+    sender.close()
     assert child.pid is not None
     try:
         # Its start counts: what was done late is late, though it is there when we look.
         left = seconds - (time.perf_counter() - began)
-        if left <= 0 or not here.poll(left):
+        if left <= 0 or not receiver.poll(left):
             raise LimitError(f"it was not done within {seconds:g} s, the limit of a fit")
         try:
-            is_done, result = here.recv()
+            is_done, result = receiver.recv()
         except EOFError:
             child.join(5)
             raise LimitError(
@@ -72,7 +72,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
             ) from None
     finally:
         _end(child)
-        here.close()
+        receiver.close()
     note(name, time.perf_counter() - began)
     if not is_done:
         raise result

@@ -44,8 +44,8 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
         )
         .where(c.kind == "live")
     )
-    made_before = sa.select(runs.c.run_id).where(runs.c.started_at < before)
-    old = sa.select(c.issue_id).where(c.run_id.in_(made_before), c.issue_id.not_in(newest))
+    old_runs = sa.select(runs.c.run_id).where(runs.c.started_at < before)
+    old = sa.select(c.issue_id).where(c.run_id.in_(old_runs), c.issue_id.not_in(newest))
     weeks = sa.select(editions.c.week).where(editions.c.issue_id.in_(old))
     connection.execute(deliveries.delete().where(deliveries.c.week.in_(weeks)))
     for table in (editions, issue_scores, issue_notes, issue_paths):

@@ -43,7 +43,7 @@ def score_issues(context: Context, since: dt.date) -> Outcome:
     for series_id in SERIES:
         with context.database.reading() as connection:
             figures = observation_store.series(connection, series_id, utc_now())
-            items = issue_score_store.pending(connection, series_id, since)
+            items = issue_score_store.list_pending_scores(connection, series_id, since)
         if figures is None:
             continue
         for item in items:
@@ -59,13 +59,13 @@ def score_issues(context: Context, since: dt.date) -> Outcome:
 
 def _one(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
     with context.database.writing() as connection:
-        paths = issue_store.paths(connection, item.issue, item.model)
+        paths = issue_store.load_paths(connection, item.issue, item.model)
         if paths is None:
             return
         name = f"{item.issue.issue_id}/{item.model}"
         rng = np.random.default_rng(zlib.crc32(name.encode()))  # the PIT, the same each time
         content = _content(judge(paths, truth, rng))
-        issue_score_store.put(
+        issue_score_store.save_score(
             connection, item, len(truth), _hash(truth), content, revised, utc_now()
         )
 
@@ -87,7 +87,7 @@ def _content(judged: Judged) -> dict[str, Any]:
         for name in ("crps", "wis", "pit", "error", "p_zero", "truth")
     }
     totals = {
-        name: {key: round(float(value), _PLACES) for key, value in found.items()}
-        for name, found in judged.totals.items()
+        name: {key: round(float(value), _PLACES) for key, value in values.items()}
+        for name, values in judged.totals.items()
     }
     return {"days": days, "totals": totals}

@@ -89,8 +89,8 @@ def edition_for(desk: IssueLoader, week: str) -> Edition:
     with desk.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
         previous = delivery_store.before(connection, week)
-        then = issue_store.latest(connection, PEOPLE, moment)
-        nearest = issue_store.first(connection, PEOPLE)
+        then = issue_store.get_latest_issue(connection, PEOPLE, moment)
+        nearest = issue_store.get_first_issue(connection, PEOPLE)
     if frozen:
         return frozen
     now = desk.clock()
@@ -136,7 +136,7 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
             return False
         frozen = delivery_store.edition(connection, week)
         if frozen is None:
-            is_published = issue_store.latest(connection, PEOPLE) is not None
+            is_published = issue_store.get_latest_issue(connection, PEOPLE) is not None
             return is_published and now - moment < _BEGIN_WITHIN
         return now - moment < _GIVE_UP and bool(delivery_store.due(connection, frozen, now))
 

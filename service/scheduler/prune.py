@@ -16,7 +16,7 @@ from service.data import collect, weather_store
 from service.issues import model_score_store, retention_store
 
 _WEEK = dt.timedelta(weeks=1)
-_SAID = {
+_LABELS = {
     "issues": "issues",
     "weather": "forecasts of the weather",
     "scores": "scores of models",
@@ -44,18 +44,18 @@ def _prune(context: Context) -> Outcome:
         )
         detail |= {
             "weather": weather_store.prune(connection, foreseen),
-            "scores": model_score_store.prune(connection, compared.date()),
+            "scores": model_score_store.prune_scores(connection, compared.date()),
             "runs": run_store.prune(connection, ran),
             "requests": request_store.prune(connection, ran),
         }
     collect.prune(settings)
-    said = ", ".join(f"{detail[name]} {what}" for name, what in _SAID.items())
-    return Outcome("done", f"{said} deleted", detail)
+    deleted = ", ".join(f"{detail[name]} {what}" for name, what in _LABELS.items())
+    return Outcome("done", f"{deleted} deleted", detail)
 
 
 def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:
     """A moment before any that a comparison asks about; figures that are late put it off."""
-    newest = model_score_store.newest(connection)
+    newest = model_score_store.get_newest_origin(connection)
     if newest is None:
         return issued
     first = newest - (settings.champion_origins + 1) * _WEEK

@@ -39,16 +39,16 @@ def take(context: Context, jobs: Sequence[str]) -> None:
         if not is_waiting:
             return
         with context.database.writing() as connection:
-            found = request_store.claim(connection, utc_now(), jobs)
-        if found is None:
+            request = request_store.claim(connection, utc_now(), jobs)
+        if request is None:
             return
-        _log.info("%s was asked for by %s", found.job, found.asked_by)
+        _log.info("%s was asked for by %s", request.job, request.asked_by)
         try:
-            done = _WORK[found.job](context, request_store.period(found.request_id))
+            done = _WORK[request.job](context, request_store.period(request.request_id))
             outcome, reason = done.outcome, done.reason
         except JobError as error:
             outcome, reason = "failed", str(error)
         with context.database.writing() as connection:
-            request_store.finish(connection, found.request_id, outcome, reason, utc_now())
+            request_store.finish(connection, request.request_id, outcome, reason, utc_now())
     except DatabaseError as error:
         repeated_warnings.warn(_log, _UNTAKEN, error)

@@ -164,7 +164,7 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
     if context.settings.source == "figures":
         return True
     with context.database.reading() as connection:
-        issue = issue_store.latest(connection, PEOPLE)
+        issue = issue_store.get_latest_issue(connection, PEOPLE)
         readings = run_store.ended(connection, "ingest", context.settings.source)
     is_unread = not readings or readings[0].outcome == "failed"
     return not (is_unread and issue is not None and issue.issued_at >= due)

@@ -179,9 +179,9 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
             item.work(context, period)
             return
         with context.database.reading() as connection:
-            there = run_store.find(connection, item.name, period)
+            run = run_store.find(connection, item.name, period)
         # What was stopped is claimed again; what runs, or ended, is somebody's.
-        is_open = there.outcome == "stopped" if there else not item.is_over(due, now)
+        is_open = run.outcome == "stopped" if run else not item.is_over(due, now)
         if is_open and item.is_needed(context, due):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:

@@ -13,7 +13,7 @@ from service.issues.issue_store import Issue
 
 def latest(context: Context, series_id: str = "people") -> Issue:
     with context.database.reading() as connection:
-        issue = issue_store.latest(connection, series_id)
+        issue = issue_store.get_latest_issue(connection, series_id)
     assert issue is not None
     return issue
 

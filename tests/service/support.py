@@ -141,7 +141,7 @@ def publish(
     )
     rows = [(Entry(m, "v1", "champion", f"The {m}"), p) for m, p in paths.items()]
     with database.writing() as connection:
-        issue_store.publish(connection, issue, rows)
+        issue_store.insert_issue(connection, issue, rows)
     return issue
 
 

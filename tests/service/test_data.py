@@ -99,16 +99,17 @@ def test_a_refit_repeated_as_of_a_past_day_is_the_same(
         observation_store.record(connection, [revised, other], utc(2025, 12, 30, 13))
     models = ["climatology", "seasonal_naive"]
     with reader.database.reading() as connection:
-        (then,) = issue_store.of_origin(connection, origin, "live")
+        (then,) = issue_store.list_issues_by_origin(connection, origin, "live")
     hindcast(reader, [origin], models, then.horizon_days, reader.settings.paths)
     with reader.database.reading() as connection:
         again = {
             issue.series_id: issue
-            for issue in issue_store.of_origin(connection, origin, "hindcast")
+            for issue in issue_store.list_issues_by_origin(connection, origin, "hindcast")
         }
         for model in models:
             one, two = (
-                issue_store.paths(connection, issue, model) for issue in (then, again["people"])
+                issue_store.load_paths(connection, issue, model)
+                for issue in (then, again["people"])
             )
             assert one is not None
             assert two is not None

@@ -51,7 +51,7 @@ def note(
         "causes": {name: [value] * 28 for name, value in causes.items()},
     }
     with context.database.writing() as connection:
-        note_store.put(connection, issue.issue_id, note_store.CHANGES, content)
+        note_store.save_note(connection, issue.issue_id, note_store.CHANGES, content)
 
 
 def test_an_issue_without_the_weather_stands_among_those_with_it(

@@ -35,7 +35,7 @@ def issued(context: Context, explained: bool = True) -> IssueView:
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
     if explained:
         with context.database.writing() as connection:
-            note_store.put(connection, issue.issue_id, note_store.EXPLANATION, note)
+            note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, note)
     return replace(view(paths.values), issue=issue)
 
 

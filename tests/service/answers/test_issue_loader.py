@@ -136,14 +136,14 @@ def test_many_who_ask_at_once_wait_for_one_who_reads(
     desk: IssueLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[str] = []
-    read = issue_store.paths
+    read = issue_store.load_paths
 
     def slowly(*arguments):  # type: ignore[no-untyped-def]
         decoded.append(arguments[2])
         threading.Event().wait(0.1)
         return read(*arguments)
 
-    monkeypatch.setattr(issue_store, "paths", slowly)
+    monkeypatch.setattr(issue_store, "load_paths", slowly)
     threads = [threading.Thread(target=desk.view, args=("people",)) for _ in range(6)]
     for thread in threads:
         thread.start()

@@ -100,7 +100,7 @@ def test_all_that_is_frozen_of_an_issue(empty: Context) -> None:
         "failures": [{"model": "pool", "reason": "too slow"}],
     }
     with empty.database.writing() as connection:
-        note_store.put(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
+        note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
     assert one(IssueLoader(empty), "people", issue.issue_id) == answer | {
         "weather": {"status": "used"}
     }

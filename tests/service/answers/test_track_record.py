@@ -77,9 +77,9 @@ def stored(empty: Context) -> Store:
             champion="pool",
         )
         with empty.database.writing() as connection:
-            for item in issue_score_store.pending(connection, "people", origin):
+            for item in issue_score_store.list_pending_scores(connection, "people", origin):
                 scores = content(len(made), models[item.model], known)
-                issue_score_store.put(connection, item, known, "x", scores, False, NOW)
+                issue_score_store.save_score(connection, item, known, "x", scores, False, NOW)
                 made[item.model, origin] = known, scores
     return made
 

@@ -55,9 +55,9 @@ def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context:
     rows = get(client, f"{PEOPLE}/forecast?horizon=28")["rows"]
     (week,) = get(client, f"{PEOPLE}/totals?periods=next_7_days")["rows"]
     with context.database.reading() as connection:
-        issue = issue_store.latest(connection, "people")
+        issue = issue_store.get_latest_issue(connection, "people")
         assert issue is not None
-        paths = issue_store.paths(connection, issue, "calibrated_pool")
+        paths = issue_store.load_paths(connection, issue, "calibrated_pool")
     assert paths is not None
     for ahead, row in enumerate(rows, start=1):
         day = sorted(paths.values[:, ahead].tolist())

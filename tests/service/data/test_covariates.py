@@ -48,14 +48,14 @@ def reader(filled: Context) -> Context:
 
 def latest(context: Context, series_id: str = "people") -> Issue:
     with context.database.reading() as connection:
-        found = issue_store.latest(connection, series_id)
+        found = issue_store.get_latest_issue(connection, series_id)
     assert found is not None
     return found
 
 
 def note(context: Context, kind: str = note_store.WEATHER) -> dict[str, Any] | None:
     with context.database.reading() as connection:
-        return note_store.read(connection, latest(context).issue_id, kind)
+        return note_store.get_note(connection, latest(context).issue_id, kind)
 
 
 def fitted(context: Context, model: str) -> list[Path]:
@@ -65,7 +65,7 @@ def fitted(context: Context, model: str) -> list[Path]:
 def mean(context: Context, model: str = "champion") -> np.ndarray[Any, Any]:
     issue = latest(context)
     with context.database.reading() as connection:
-        paths = issue_store.paths(
+        paths = issue_store.load_paths(
             connection, issue, issue.champion if model == "champion" else model
         )
     assert paths is not None
@@ -305,8 +305,8 @@ def test_hindcasts_and_comparisons_know_what_was_known(
     assert hindcast(reader, days).detail["made"] == 2
     assert asked == [("2025-11-10", "missing"), ("2025-11-23", "used")]
     with reader.database.reading() as connection:
-        (found, _) = issue_store.of_origin(connection, days[1], "hindcast")
-        with_weather = issue_store.paths(connection, found, "swell")
+        (found, _) = issue_store.list_issues_by_origin(connection, days[1], "hindcast")
+        with_weather = issue_store.load_paths(connection, found, "swell")
     assert with_weather is not None
     assert hindcast(reader, days).detail["made"] == 0
     off = Context(skies.off(reader.settings), reader.database)

@@ -164,9 +164,9 @@ def test_from_the_site_into_the_forecast(
     again = refit(context)
     assert (again.outcome, again.detail["weather"]) == ("done", "used")
     with context.database.reading() as connection:
-        newest = issue_store.latest(connection, "people")
+        newest = issue_store.get_latest_issue(connection, "people")
         assert newest is not None
-        note = note_store.read(connection, newest.issue_id, note_store.WEATHER)
+        note = note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
     assert note is not None
     # The days since are told in one version; the horizon ends before the ensemble begins.
     assert (note["days_ahead"], note["members"], note["models"]) == (28, 1, ["swell"])

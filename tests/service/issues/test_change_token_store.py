@@ -9,7 +9,7 @@ from tests.service.support import NOW, publish, random_paths
 def test_a_mark_changes_with_what_answers_depend_on(database: Database) -> None:
     def read() -> change_token_store.Mark:
         with database.glancing() as connection:
-            return change_token_store.read(connection, "people", ["ingest", "refit"])
+            return change_token_store.read_change_token(connection, "people", ["ingest", "refit"])
 
     seen = [read()]
     with database.writing() as connection:

@@ -35,7 +35,7 @@ def test_each_part_has_a_run_and_is_done_once(quick: Context) -> None:
     again = renew(quick, "monday").reason
     assert "refit for monday was already claimed" in again
     with quick.database.reading() as connection:
-        assert len(issue_store.page(connection, "people", 10)) == 1
+        assert len(issue_store.list_issues(connection, "people", 10)) == 1
 
 
 def test_a_source_that_is_down_does_not_cost_the_forecast(quick: Context) -> None:

@@ -37,7 +37,7 @@ def state(context: Context, day: dt.date, people: int, published: dt.datetime) -
 
 def causes(context: Context) -> dict[str, list[float]]:
     with context.database.reading() as connection:
-        note = note_store.read(connection, latest(context).issue_id, note_store.CHANGES)
+        note = note_store.get_note(connection, latest(context).issue_id, note_store.CHANGES)
     assert note is not None
     found: dict[str, list[float]] = note["causes"]
     return found
@@ -93,4 +93,6 @@ def test_an_issue_is_published_though_its_reasons_cannot_be_had(
     assert refit(filled).outcome == "done"
     assert "published without its reasons" in caplog.text
     with filled.database.reading() as connection:
-        assert note_store.read(connection, latest(filled).issue_id, note_store.EXPLANATION) is None
+        assert (
+            note_store.get_note(connection, latest(filled).issue_id, note_store.EXPLANATION) is None
+        )

@@ -36,8 +36,8 @@ def test_each_origin_is_replayed_once_and_is_never_served(filled: Context) -> No
     assert hindcast(filled, days).detail["made"] == 2
     assert hindcast(filled, days).detail["made"] == 0
     with filled.database.reading() as connection:
-        assert issue_store.latest(connection, "people") is None
-        found = issue_store.of_origin(connection, days[0], "hindcast")
+        assert issue_store.get_latest_issue(connection, "people") is None
+        found = issue_store.list_issues_by_origin(connection, days[0], "hindcast")
     assert {issue.data_through for issue in found} == {days[0]}
 
 
@@ -88,7 +88,7 @@ def test_days_before_the_first_known_one_do_not_cost_the_others_their_hindcasts(
     found = hindcast(empty, [early, late])
     assert found.detail == {"made": 1, "unknown": 1}
     with empty.database.reading() as connection:
-        assert len(issue_store.of_origin(connection, late, "hindcast")) == 1
+        assert len(issue_store.list_issues_by_origin(connection, late, "hindcast")) == 1
 
 
 def test_a_hindcast_without_the_champion_is_none_of_its_record(filled: Context) -> None:
@@ -97,5 +97,5 @@ def test_a_hindcast_without_the_champion_is_none_of_its_record(filled: Context) 
     hindcast(filled, days, ["seasonal_naive"])
     score(filled)
     with filled.database.reading() as connection:
-        found = issue_score_store.served(connection, "people", "hindcast", days[0])
+        found = issue_score_store.list_champion_scores(connection, "people", "hindcast", days[0])
     assert [(row.origin, row.model) for row in found] == [(day, "climatology") for day in days]

@@ -30,9 +30,9 @@ def issue(
     paths = {model: random_paths("2026-01-01", 28) for model in models}
     made = publish(database, paths, run_id, moment, champion=champion).issue_id
     with database.writing() as connection:
-        for item in issue_score_store.pending(connection, "people", LONG_AGO):
+        for item in issue_score_store.list_pending_scores(connection, "people", LONG_AGO):
             if item.issue.issue_id == made:
-                issue_score_store.put(connection, item, 1, "x", {}, False, moment)
+                issue_score_store.save_score(connection, item, 1, "x", {}, False, moment)
     return made
 
 
@@ -42,7 +42,7 @@ def test_of_an_origin_what_was_served_last_counts_though_the_champion_differs(
     issue(database, ["a", "b"], "a", NOW)
     last = issue(database, ["b"], "b", NOW + HOUR)  # the fit of the other failed
     with database.reading() as connection:
-        found = issue_score_store.served(connection, "people", "live", LONG_AGO)
+        found = issue_score_store.list_champion_scores(connection, "people", "live", LONG_AGO)
     assert [(row.issue_id, row.model) for row in found] == [(last, "b")]
 
 
@@ -52,5 +52,5 @@ def test_of_two_issues_of_one_moment_the_later_run_counts(database: Database) ->
     last = issue(database, ["a", "b"], "b", NOW, late)
     issue(database, ["a"], "a", NOW, early)
     with database.reading() as connection:
-        found = issue_score_store.current(connection, "people", "live", LONG_AGO)
+        found = issue_score_store.list_current_scores(connection, "people", "live", LONG_AGO)
     assert {row.issue_id for row in found} == {last}

@@ -29,17 +29,17 @@ def test_an_issue_is_read_as_it_was_published(database: Database, run_id: int) -
     drawn = {"climatology": random_paths("2026-01-01", 30), "hurdle": random_paths("2026-01-01", 9)}
     issue = publish(database, drawn, run_id, failures={"prophet": "did not converge"})
     with database.reading() as connection:
-        assert issue_store.latest(connection, "people") == issue
-        assert issue_store.find(connection, issue.issue_id) == issue
-        assert [e.model for e in issue_store.entries(connection, issue.issue_id)] == [*drawn]
+        assert issue_store.get_latest_issue(connection, "people") == issue
+        assert issue_store.get_issue(connection, issue.issue_id) == issue
+        assert [e.model for e in issue_store.list_entries(connection, issue.issue_id)] == [*drawn]
         for model, paths in drawn.items():
-            again = issue_store.paths(connection, issue, model)
+            again = issue_store.load_paths(connection, issue, model)
             assert again is not None
             assert again.start == paths.start
             np.testing.assert_array_equal(again.values, paths.values)
-        assert issue_store.paths(connection, issue, "pool") is None
-        assert issue_store.find(connection, "people-nothing") is None
-        assert issue_store.latest(connection, "boats") is None
+        assert issue_store.load_paths(connection, issue, "pool") is None
+        assert issue_store.get_issue(connection, "people-nothing") is None
+        assert issue_store.get_latest_issue(connection, "boats") is None
 
 
 def test_the_newest_is_the_one_issued_last(database: Database, run_id: int) -> None:
@@ -47,10 +47,10 @@ def test_the_newest_is_the_one_issued_last(database: Database, run_id: int) -> N
     late = publish(database, paths, run_id, NOW + dt.timedelta(hours=1))
     publish(database, paths, run(database, "second"), NOW)
     with database.reading() as connection:
-        assert issue_store.latest(connection, "people") == late
+        assert issue_store.get_latest_issue(connection, "people") == late
     also = publish(database, paths, run(database, "third"), NOW + dt.timedelta(hours=1))
     with database.reading() as connection:
-        assert issue_store.latest(connection, "people") == also
+        assert issue_store.get_latest_issue(connection, "people") == also
 
 
 def test_at_a_moment_the_one_stands_that_was_issued_last_by_then(
@@ -62,7 +62,7 @@ def test_at_a_moment_the_one_stands_that_was_issued_last_by_then(
     second = publish(database, paths, run(database, "second"), NOW + hour)
     moments = [NOW - hour, NOW, NOW + hour / 2, NOW + hour, NOW + 2 * hour]
     with database.reading() as connection:
-        found = [issue_store.latest(connection, "people", moment) for moment in moments]
+        found = [issue_store.get_latest_issue(connection, "people", moment) for moment in moments]
     assert found == [None, first, first, second, second]
 
 
@@ -71,8 +71,8 @@ def test_only_live_issues_are_the_latest(database: Database, run_id: int) -> Non
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE issues SET kind = 'retro'"))
     with database.reading() as connection:
-        assert issue_store.latest(connection, "people") is None
-        assert issue_store.find(connection, issue.issue_id) == replace(issue, kind="retro")
+        assert issue_store.get_latest_issue(connection, "people") is None
+        assert issue_store.get_issue(connection, issue.issue_id) == replace(issue, kind="retro")
 
 
 def test_a_run_publishes_a_series_once(database: Database, run_id: int) -> None:
@@ -94,8 +94,8 @@ def test_beside_an_issue_is_that_of_its_run_and_origin(database: Database, run_i
     with database.reading() as connection:
         for (series_id, day), issue in made.items():
             other = "boats" if series_id == "people" else "people"
-            assert issue_store.beside(connection, issue, other) == made[other, day]
-        assert issue_store.beside(connection, alone, "boats") is None
+            assert issue_store.get_sibling_issue(connection, issue, other) == made[other, day]
+        assert issue_store.get_sibling_issue(connection, alone, "boats") is None
 
 
 def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None:
@@ -103,9 +103,9 @@ def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None
     second = replace(issue, issue_id="second", run_id=run(database, "second"))
     twice = (issue_store.Entry("m", "v", "champion", "M"), random_paths("2026-01-01", 3))
     with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
-        issue_store.publish(connection, second, [twice, twice])
+        issue_store.insert_issue(connection, second, [twice, twice])
     with database.reading() as connection:
-        assert issue_store.find(connection, "second") is None
+        assert issue_store.get_issue(connection, "second") is None
 
 
 def test_an_id_tells_series_and_origin() -> None:

@@ -12,16 +12,18 @@ def test_what_two_processes_score_at_once_is_kept_once(database: Database) -> No
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13)]
     for some in (keys[:1], keys):
         with database.writing() as connection:
-            model_score_store.keep(connection, {key: {"total_7": 1.5} for key in some}, NOW)
+            model_score_store.save_scores(connection, {key: {"total_7": 1.5} for key in some}, NOW)
     with database.reading() as connection:
-        assert model_score_store.kept(connection, keys) == {key: {"total_7": 1.5} for key in keys}
+        assert model_score_store.get_scores(connection, keys) == {
+            key: {"total_7": 1.5} for key in keys
+        }
 
 
 def test_scores_at_old_origins_are_deleted(database: Database) -> None:
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13, 20)]
     with database.writing() as connection:
-        assert model_score_store.newest(connection) is None
-        model_score_store.keep(connection, {key: {"total_7": 1.5} for key in keys}, NOW)
-        assert model_score_store.newest(connection) == dt.date(2025, 1, 20)
-        assert model_score_store.prune(connection, dt.date(2025, 1, 13)) == 1
-        assert model_score_store.kept(connection, keys).keys() == set(keys[1:])
+        assert model_score_store.get_newest_origin(connection) is None
+        model_score_store.save_scores(connection, {key: {"total_7": 1.5} for key in keys}, NOW)
+        assert model_score_store.get_newest_origin(connection) == dt.date(2025, 1, 20)
+        assert model_score_store.prune_scores(connection, dt.date(2025, 1, 13)) == 1
+        assert model_score_store.get_scores(connection, keys).keys() == set(keys[1:])

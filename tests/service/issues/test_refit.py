@@ -111,7 +111,7 @@ def test_an_issue_that_was_published_never_changes(
     refit(filled, force=True)
     assert latest(filled).issue_id != before.issue_id
     with filled.database.reading() as connection:
-        assert issue_store.find(connection, before.issue_id) == before
+        assert issue_store.get_issue(connection, before.issue_id) == before
     assert contents(filled) == paths  # the same inputs, the same futures
 
 
@@ -288,8 +288,8 @@ def test_paths_are_as_they_were_drawn(filled: Context) -> None:
     refit(filled)
     people, boats = (latest(filled, name) for name in ("people", "boats"))
     with filled.database.reading() as connection:
-        a = issue_store.paths(connection, people, "climatology")
-        b = issue_store.paths(connection, boats, "climatology")
+        a = issue_store.load_paths(connection, people, "climatology")
+        b = issue_store.load_paths(connection, boats, "climatology")
     assert a is not None
     assert b is not None
     assert a.values.shape == b.values.shape == (100, people.horizon_days)

@@ -46,7 +46,7 @@ def test_what_came_since_does_not_reach_back(
         skies.tell(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)
     with context.database.reading() as connection:
-        first = issue_store.latest(connection, "people")
+        first = issue_store.get_latest_issue(connection, "people")
     assert first is not None
     revise(context, NOON + dt.timedelta(hours=1))
     file = tmp_path / "new.csv"
@@ -62,7 +62,7 @@ def test_what_came_since_does_not_reach_back(
     newest = repeat(context, hand.now)
     assert newest.detail["issue"] != first.issue_id
     with context.database.reading() as connection:
-        assert len(issue_store.page(connection, "people", 10)) == 2, "nothing is published"
+        assert len(issue_store.list_issues(connection, "people", 10)) == 2, "nothing is published"
 
 
 def test_another_declaration_is_said(filled: Context, hand: Hand) -> None:

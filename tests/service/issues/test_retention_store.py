@@ -34,7 +34,7 @@ def test_an_issue_goes_with_all_that_hangs_on_it(database: Database) -> None:
         issue = publish(database, paths, begin(database, moment), moment)
         made.append(issue.issue_id)
         with database.writing() as connection:
-            note_store.put(connection, issue.issue_id, note_store.EXPLANATION, {})
+            note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, {})
             connection.execute(
                 editions.insert().values(
                     week=f"2026-W{age:02}", issue_id=issue.issue_id, made_at=moment, content={}
@@ -53,9 +53,9 @@ def test_an_issue_goes_with_all_that_hangs_on_it(database: Database) -> None:
     with database.writing() as connection:
         assert prune_issues(connection, NOW - 7 * DAY) == 1
         assert count(connection, table, issue_paths, issue_notes, issue_scores, editions) == [2] * 5
-        assert issue_store.find(connection, made[0]) is None
+        assert issue_store.get_issue(connection, made[0]) is None
         assert prune_issues(connection, NOW + DAY) == 1
-        newest = issue_store.latest(connection, "people")
+        newest = issue_store.get_latest_issue(connection, "people")
     assert newest is not None
     assert newest.issue_id == made[2]
 

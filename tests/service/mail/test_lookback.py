@@ -75,7 +75,7 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
         },
     }
     with mailing.database.writing() as connection:
-        note_store.put(connection, view.issue.issue_id, note_store.CHANGES, note)
+        note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
     figures_said, causes_said = lookback.changes(desk, view, previous)
     assert figures_said == "Figures for 8 more days are available."
     assert causes_said == (

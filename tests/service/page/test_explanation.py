@@ -23,7 +23,7 @@ def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
     issue = desk.view("people").issue
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
-        note_store.put(connection, issue.issue_id, note_store.CHANGES, note)
+        note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
     changed = reasons(read_page_params(desk, {}))["changed"]
     assert changed["spans"] == [7, 28]
     assert [row["name"] for row in changed["rows"]] == ["revised figures", "new figures"]

@@ -33,9 +33,9 @@ def test_issues_go_after_their_days_and_the_newest_never(
     outcome = prune(filled)
     assert outcome.detail["issues"] == 2 * (2 - left), "of both series"
     with filled.database.reading() as connection:
-        found = issue_store.page(connection, "people", 10)
+        found = issue_store.list_issues(connection, "people", 10)
         assert len(found) == left
-        assert issue_store.paths(connection, found[0], found[0].champion) is not None
+        assert issue_store.load_paths(connection, found[0], found[0].champion) is not None
 
 
 def test_what_only_issues_and_comparisons_need_goes_with_them(
@@ -51,7 +51,7 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
         for seen in told:
             one = Told("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen, seen)
             weather_store.put(connection, one)
-        model_score_store.keep(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
+        model_score_store.save_scores(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
         for _ in range(2):
             asked = request_store.leave(connection, "refit", "a", NOW)
             request_store.finish(connection, asked.request_id, "done", None, NOW)
@@ -62,5 +62,5 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
     assert counts == dict.fromkeys(counts, 1)
     with filled.database.reading() as connection:
         seen = [weather_store.newest(connection, "ensemble", moment) for moment in told]
-        assert model_score_store.kept(connection, keys).keys() == {keys[1]}
+        assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
     assert [one and one.seen_at for one in seen] == [None, *told[1:]]
