@@ -68,7 +68,7 @@ class Ahead:
         Raises
         ------
         BadQuestion
-            If that is beyond the last simulated day.
+            If that is after the last day of the forecast.
         """
         if not 1 <= horizon <= self.most:
             raise BadQuestion(

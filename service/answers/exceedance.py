@@ -23,7 +23,7 @@ def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[
     Raises
     ------
     BadQuestion
-        If a number lies outside what can be asked.
+        If a number is out of range.
     """
     near = ahead.upto(horizon)
     check_whole("window", window, 1, horizon)

@@ -25,7 +25,7 @@ def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[s
     Raises
     ------
     BadQuestion
-        If a number lies outside what can be asked.
+        If a number is out of range.
     """
     answer = exceedance(view.ahead, threshold, window, horizon)
     parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}

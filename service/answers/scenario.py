@@ -66,7 +66,7 @@ def scenario(
     Raises
     ------
     BadQuestion
-        If nothing is assumed, or a number lies outside what can be.
+        If nothing is assumed, or a number is out of range.
     NotPossible
         If the model of this issue does not use what is assumed.
     """

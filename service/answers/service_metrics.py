@@ -85,7 +85,7 @@ class Watch:
         Raises
         ------
         Unavailable
-            When the database does not answer.
+            If the database is not available.
         """
         current = status(self._desk)
         with self._desk.context.database.reading() as connection:

@@ -140,7 +140,7 @@ def _weather(desk: IssueLoader, connection: Connection) -> dict[str, Any]:
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
     weather = weather_store.newest(connection, "forecast")
     if weather is None:
-        detail = "no weather could be read yet; forecasts do without"
+        detail = "no weather forecast has been read yet; forecasts do not use the weather"
         return {"status": "missing", "detail": detail, "read_at": None, "through": None}
     return {
         "status": "read",

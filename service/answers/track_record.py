@@ -52,7 +52,7 @@ def track_record(
     Raises
     ------
     BadQuestion
-        If a parameter lies outside what can be asked.
+        If a parameter is out of range.
     """
     desk.check_series(series_id)
     check_whole("window", weeks, 1, 520)

@@ -117,7 +117,7 @@ def test_every_answer_says_how_old_the_figures_are(
     stale = get(client, path)
     assert stale["status"] == "stale"
     assert stale["reasons"] == [
-        {"name": "figures_old", "detail": "the newest figure is of 2025-12-31, 4 days ago"}
+        {"name": "figures_old", "detail": "the latest figures are for 2025-12-31, 4 days ago"}
     ]
 
 

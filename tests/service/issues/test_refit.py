@@ -159,7 +159,7 @@ def test_a_champion_that_fails_falls_back(
     body = create_app(filled, clock).test_client().get("/v1/series/people/forecast").json
     assert (body["model"], body["status"]) == ("seasonal_naive", "degraded")
     assert str(error) in body["reasons"][0]["detail"]
-    assert "seasonal_naive is served" in body["reasons"][0]["detail"]
+    assert "so seasonal_naive is used" in body["reasons"][0]["detail"]
 
 
 def test_when_no_model_stands_the_old_issue_is_served(

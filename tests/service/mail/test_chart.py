@@ -41,4 +41,4 @@ def test_the_words_say_what_the_picture_shows() -> None:
     said = alt_text(content([0, 250, 0], 90))
     assert "highest 250 on 5 December 2025, 2 days with no arrivals" in said
     assert "a median of 0 on each day" in said
-    assert "between 0 and 90" in said
+    assert "80% range is 0 to 90" in said

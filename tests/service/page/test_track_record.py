@@ -48,7 +48,7 @@ def test_nothing_scored_is_said_and_then_what_is(
     assert found.violations_count == 0, found.generate_report()
     shoot(page, "record-scored")
     live.locator("ol.worst a").first.click()
-    assert "A past forecast" in page.locator(".notice.past").inner_text()
+    assert "This is a past forecast" in page.locator(".notice.past").inner_text()
     assert page.locator("table.days th", has_text="Came").count() == 2
     shoot(page, "past")
 
