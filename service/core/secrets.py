@@ -21,7 +21,12 @@ FOLDER = Path("/run/secrets")
 _SHORTEST = 4  # anything shorter would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _PASSWORD = re.compile(r"(://[^:/@\s'\"]*:)[^/\s'\"]*@")
-_MAIL = re.compile(r"[\w.!#$%&*+=?^`{|}~-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+# Each run of characters of a local part is read once, whether a domain follows or not: a search for
+# the whole address would begin anew at every character of a long text.
+_MAIL = re.compile(
+    r"((?:(?!%40)[\w.!#$%&*+=?^`{|}~-])++)"
+    r"((?:(?:@|%40)[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+)++)?"
+)
 _INTERNET = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 
@@ -54,7 +59,9 @@ class Masker:
             text = self._pattern.sub(MASK, text)
         text = _PASSWORD.sub(rf"\1{MASK}@", text)
         text = _KEY.sub(rf"\1{MASK}", text)
-        return _INTERNET.sub(MASK, _MAIL.sub(MASK, text))
+        if "@" in text or "%40" in text:
+            text = _MAIL.sub(lambda run: MASK if run[2] else run[1], text)
+        return _INTERNET.sub(MASK, text)
 
 
 class _SecretFiles(SecretsSettingsSource):

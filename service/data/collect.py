@@ -6,14 +6,22 @@ __all__ = ["SOURCES", "Gathered", "fetcher", "gather", "prune"]
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.core.clock import utc_now
 from service.core.settings import Settings
-from service.data import embedded, figures_csv, govuk, govuk_page, govuk_workbook, raw_documents
+from service.data import (
+    embedded,
+    figures_csv,
+    govuk,
+    govuk_page,
+    govuk_workbook,
+    raw_documents,
+    rules,
+)
 from service.data.fetcher import Fetcher
 from service.data.govuk import Site, Validators
 from service.data.size_limits import LARGEST_WORKBOOK, read_file
@@ -101,15 +109,15 @@ def _one(
         return _document("figures", "embedded figures", embedded.read())
     assert file is not None  # the command asks for it
     if source == "csv":
-        return _document("csv", str(file), _from_csv(file, today))
+        return _from_csv(file, today)
     content = read_file(file, LARGEST_WORKBOOK)  # the larger of the two kinds of files
     if is_kept:
         raw_documents.keep(_raw_folder(settings), content, _SUFFIXES[source])
     return _PARSERS[source](content, str(file), today)
 
 
-def _from_csv(file: Path, today: dt.date) -> dict[str, DailySeries]:
-    """The series of a CSV file, which may hold anything that somebody wrote."""
+def _from_csv(file: Path, today: dt.date) -> Document:
+    """Read a CSV file that a person wrote, and hold it to the rules of every source."""
     series = figures_csv.read(file, SERIES[:1])
     if not set(series) <= set(SERIES):
         allowed = ", ".join(("date", *SERIES))
@@ -117,7 +125,26 @@ def _from_csv(file: Path, today: dt.date) -> dict[str, DailySeries]:
     last = as_date(series[SERIES[0]].data_through)
     if last > today:
         raise SourceError(str(file), f"days up to {today}", str(last))
-    return series
+    document = _document("csv", str(file), series)
+    notes = _check_counts(document, today)
+    _, more = rules.check_stamp(None, last, today, document.name)
+    return replace(document, notes=(*notes, *more))
+
+
+def _check_counts(document: Document, today: dt.date) -> list[str]:
+    people, boats = document.figures["people"], document.figures.get("boats")
+    for series_id, counts in document.figures.items():
+        for day, value in counts.items():
+            if value > rules.LARGEST_COUNT:
+                where = f"{document.name}, {series_id} on {day}"
+                raise SourceError(where, f"at most {rules.LARGEST_COUNT}", str(value))
+    if boats is None:
+        return []
+    rows = [
+        rules.Row(f"{document.name}, {day}", day, count, boats[day])
+        for day, count in people.items()
+    ]
+    return rules.check_rows(rows, today)
 
 
 def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:

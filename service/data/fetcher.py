@@ -1,12 +1,15 @@
-"""One polite fetcher: patient with passing faults, strict with everything else."""
+"""Fetches documents: retries passing faults, refuses everything else that is unexpected."""
 
 from __future__ import annotations
 
 __all__ = ["Fetcher", "Response"]
 
+import contextlib
 import datetime as dt
+import json
 import logging
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -17,12 +20,16 @@ import httpx
 import stamina
 
 from service.core.clock import utc_now
-from service.data.network import client, plain
-from service.data.source import NotReached, Rejected, Unfit
+from service.data.network import Bound, TooLarge, client, plain
+from service.data.source import FetchError, NotReached, Rejected, Unfit
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _PROJECT = "channel-crossings-forecast"
+_HEADS_BYTES = 200_000
+"""Allowance for everything beside the body: status lines, headers, redirects."""
+_REASON_BYTES = 2_000
+_LONGEST_VALIDATOR = 200
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,7 @@ class Fetcher:
     attempts : int
         How often, the first time included.
     attempt_seconds : float
-        Bound of one attempt, from the first byte sent to the last received.
+        Bound of one attempt, from the first byte sent to the last received, with all redirects.
     all_seconds : float
         Bound of all attempts and the pauses between them.
     longest_wait_seconds : float
@@ -99,7 +106,8 @@ class Fetcher:
         kinds : tuple of str
             Media types that are welcome.
         largest_bytes : int
-            Bound of the body, checked before it is read and while it is.
+            Bound of the body, packed and unpacked; redirects and headers have an allowance of
+            their own.
         params : mapping | None
             The query; it may hold a key, and is never shown.
         etag, last_modified : str | None
@@ -109,87 +117,98 @@ class Fetcher:
         ------
         FetchError
         """
-        headers = {"User-Agent": self.user_agent, "Accept": ", ".join(kinds)}
+        headers = {
+            "User-Agent": self.user_agent,
+            "Accept": ", ".join(kinds),
+            "Accept-Encoding": "gzip",
+        }
         if etag:
             headers["If-None-Match"] = etag
         if last_modified:
             headers["If-Modified-Since"] = last_modified
-        timeout = httpx.Timeout(self.read_seconds, connect=self.connect_seconds)
         try:
-            with client(
-                headers=headers,
-                timeout=timeout,
-                follow_redirects=True,
-                max_redirects=self.most_redirects,
-                event_hooks={"request": [self._check_host]},
-            ) as session:
-                for attempt in stamina.retry_context(
-                    on=self._pause_after,
-                    attempts=self.attempts,
-                    timeout=self.all_seconds,
-                    wait_initial=self.first_pause_seconds,
-                    wait_max=30.0,
-                    wait_jitter=self.first_pause_seconds,
-                ):
-                    with attempt:
-                        return self._ask(session, url, kinds, largest_bytes, params)
-        except httpx.TooManyRedirects as error:
-            found = f"more than {self.most_redirects} redirects"
-            raise Unfit(_bare(url), "an answer", found) from error
+            for attempt in stamina.retry_context(
+                on=self._pause_after,
+                attempts=self.attempts,
+                timeout=self.all_seconds,
+                wait_initial=self.first_pause_seconds,
+                wait_max=30.0,
+                wait_jitter=self.first_pause_seconds,
+            ):
+                with attempt:
+                    return self._attempt(url, headers, kinds, largest_bytes, params)
+        except FetchError:
+            raise
+        except TooLarge as error:
+            raise Unfit(_bare(url), f"at most {largest_bytes:,} bytes", "more") from error
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            found = f"{plain(error, url)}, asked up to {self.attempts} times"
-            raise NotReached(_bare(url), "an answer", found) from error
+            reason = f"{plain(error, url)}, asked up to {self.attempts} times"
+            raise NotReached(_bare(url), "an answer", reason) from error
+        except (ValueError, OverflowError) as error:  # a host or a URL that cannot be encoded
+            raise Unfit(_bare(url), "an address that can be asked", plain(error)) from error
         raise AssertionError("unreachable: the loop returns or raises")
 
-    def _ask(
+    def _attempt(
         self,
-        session: httpx.Client,
         url: str,
+        headers: Mapping[str, str],
         kinds: tuple[str, ...],
         largest_bytes: int,
         params: Mapping[str, str] | None,
     ) -> Response:
-        deadline = self.clock() + self.attempt_seconds
-        with session.stream("GET", url, params=params) as answer:
-            where = _bare(str(answer.url))
-            if answer.status_code == 304:
-                content = b""
-            else:
-                self._check_status(answer, where)
-                _check_kind(answer, kinds, where)
-                content = self._body(answer, largest_bytes, deadline, where)
-            return Response(
-                where,
-                content,
-                answer.headers.get("etag"),
-                answer.headers.get("last-modified"),
-                utc_now(),
-                answer.status_code == 304,
-            )
+        """Ask once, and follow redirects, whose bodies are not read."""
+        bound = Bound(
+            largest_bytes + _HEADS_BYTES,
+            self.clock() + self.attempt_seconds,
+            self.clock,
+            self.attempt_seconds,
+        )
+        with client(headers=headers) as session:
+            request = session.build_request("GET", url, params=params)
+            for _ in range(self.most_redirects + 1):
+                self._check_host(request)
+                remaining = bound.remaining_seconds()
+                request.extensions = {
+                    "trace": bound.trace,
+                    "timeout": httpx.Timeout(
+                        min(self.read_seconds, remaining),
+                        connect=min(self.connect_seconds, remaining),
+                    ).as_dict(),
+                }
+                answer = session.send(request, stream=True)
+                with contextlib.closing(answer):
+                    if answer.next_request is None:
+                        return self._response(answer, kinds, largest_bytes)
+                request = answer.next_request
+        raise Unfit(_bare(url), "an answer", f"more than {self.most_redirects} redirects")
 
-    def _body(
-        self, answer: httpx.Response, largest_bytes: int, deadline: float, where: str
-    ) -> bytes:
-        wanted = f"at most {largest_bytes:,} bytes"
-        stated = answer.headers.get("content-length", "")
-        if stated.isascii() and stated.isdigit() and int(stated[:20]) > largest_bytes:
-            raise Unfit(where, wanted, f"{int(stated[:20]):,}")
-        content = bytearray()
-        for part in answer.iter_bytes():
-            content += part
-            if len(content) > largest_bytes:
-                raise Unfit(where, wanted, "more")
-            if self.clock() > deadline:
-                raise httpx.ReadTimeout(f"no end after {self.attempt_seconds:g} s")
-        return bytes(content)
+    def _response(
+        self, answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
+    ) -> Response:
+        where = _bare(str(answer.url))
+        if answer.status_code == 304:
+            content = b""
+        else:
+            self._check_status(answer, where)
+            _check_kind(answer, kinds, where)
+            content = _body(answer, largest_bytes, where)
+        return Response(
+            where,
+            content,
+            _validator(answer, "etag"),
+            _validator(answer, "last-modified"),
+            utc_now(),
+            answer.status_code == 304,
+        )
 
     def _check_status(self, answer: httpx.Response, where: str) -> None:
         if answer.status_code == 200:
             return
         wait = _retry_after(answer.headers.get("retry-after"))
         asks = f", which asks to wait {wait:.0f} s" if wait is not None else ""
-        found = f"{answer.status_code} {answer.reason_phrase}{_reason(answer)}{asks}"
-        raise Rejected(where, "200 OK", found, answer.status_code, wait)
+        status = f"{answer.status_code} {answer.reason_phrase[:80]}"
+        refusal = f"{status}{_reason(answer, where)}{asks}"
+        raise Rejected(where, "200 OK", refusal, answer.status_code, wait)
 
     def _check_host(self, request: httpx.Request) -> None:
         host = request.url.netloc.decode("ascii", "replace")
@@ -222,6 +241,41 @@ def _check_kind(answer: httpx.Response, kinds: tuple[str, ...], where: str) -> N
         raise Unfit(where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type")
 
 
+def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
+    """The body, unpacked here: httpx unpacks without a bound on what comes out."""
+    expected = f"at most {largest_bytes:,} bytes"
+    stated = answer.headers.get("content-length", "")
+    if stated.isascii() and stated.isdigit() and int(stated[:20]) > largest_bytes:
+        raise Unfit(where, expected, f"{int(stated[:20]):,}")
+    content = bytearray()
+    for part in answer.iter_raw():
+        content += part
+        if len(content) > largest_bytes:
+            raise Unfit(where, expected, "more")
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding == "identity" or not content:
+        return bytes(content)
+    if encoding not in ("gzip", "x-gzip"):
+        raise Unfit(where, "a body packed with gzip or not at all", repr(encoding[:80]))
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        unpacked = unpacker.decompress(bytes(content), largest_bytes + 1)
+    except zlib.error as error:
+        raise httpx.DecodingError(str(error)) from error
+    if len(unpacked) > largest_bytes:
+        raise Unfit(where, expected, "more")
+    if not unpacker.eof or unpacker.unused_data:
+        raise httpx.DecodingError("a gzip body that is not complete")
+    return unpacked
+
+
+def _validator(answer: httpx.Response, name: str) -> str | None:
+    """A header to be sent back with the next request, if it can be."""
+    value = answer.headers.get(name, "")
+    is_sendable = value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR
+    return value if value and is_sendable else None
+
+
 def _retry_after(text: str | None) -> float | None:
     """Seconds to wait: stated as such, or as the time to wait for."""
     if not text:
@@ -229,25 +283,22 @@ def _retry_after(text: str | None) -> float | None:
     if text.isascii() and text.strip().isdigit():
         return float(text.strip()[:9])
     try:
-        until = parsedate_to_datetime(text)
-    except ValueError:
+        until = parsedate_to_datetime(text[:80])
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return max(0.0, (until.astimezone(dt.UTC) - utc_now()).total_seconds())
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=dt.UTC)
+    return max(0.0, (until - utc_now()).total_seconds())
 
 
-def _reason(answer: httpx.Response) -> str:
-    """The first words of an answer that says no, where it gives any as JSON."""
+def _reason(answer: httpx.Response, where: str) -> str:
+    """The first words of an answer that refuses, where it gives any as JSON."""
     if answer.headers.get("content-type", "").partition(";")[0] != "application/json":
         return ""
-    start = bytearray()
-    for part in answer.iter_bytes():
-        start += part
-        if len(start) > 2000:
-            return ""
     try:
-        said = httpx.Response(200, content=bytes(start)).json()
-        return f" ({str(said['reason'])[:200]})"
-    except (ValueError, KeyError, TypeError):
+        stated = json.loads(_body(answer, _REASON_BYTES, where))
+        return f" ({str(stated['reason'])[:200]})"
+    except (Unfit, httpx.DecodingError, ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

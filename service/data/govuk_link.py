@@ -1,4 +1,4 @@
-"""The link to the newest workbook: found on the publication, never built."""
+"""The link to the newest workbook, read from the publication; its address is not constructed."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def _listed(answer: Response) -> list[tuple[str, str]]:
             (str(one.get("title", "")), str(one["url"])) for one in attachments if one.get("url")
         ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        wanted = "a publication with details.attachments"
-        raise SourceError(answer.url, wanted, f"{type(error).__name__}: {error}"[:200]) from error
+        expected = "a publication with details.attachments"
+        raise SourceError(answer.url, expected, f"{type(error).__name__}: {error}"[:200]) from error
 
 
 def _linked(answer: Response) -> list[tuple[str, str]]:
@@ -64,7 +64,7 @@ def _linked(answer: Response) -> list[tuple[str, str]]:
 
 
 def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
-    found = {}
+    names = {}
     for title, href in links:
         try:
             url = urljoin(www + "/", href)
@@ -73,11 +73,11 @@ def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
             continue
         name = " ".join(re.split(r"[\s_%./+-]+", f"{title} {path.rpartition('/')[2]}".casefold()))
         if path.casefold().endswith(".ods") and "time series" in name:
-            found[url] = name
-    ranked = sorted(found, key=lambda url: _age(found[url]), reverse=True)
+            names[url] = name
+    ranked = sorted(names, key=lambda url: _age(names[url]), reverse=True)
     if not ranked:
         raise SourceError(where, "a link to a time-series workbook (.ods)", "none")
-    if len(ranked) > 1 and _age(found[ranked[0]]) == _age(found[ranked[1]]):
+    if len(ranked) > 1 and _age(names[ranked[0]]) == _age(names[ranked[1]]):
         both = f"{ranked[0]} and {ranked[1]}"
         raise SourceError(where, "one newest time-series workbook, told by its name", both)
     return ranked[0]

@@ -6,7 +6,8 @@ __all__ = ["MEDIA_TYPES", "read"]
 
 import datetime as dt
 import re
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -29,15 +30,34 @@ _HEADER = (
 _USUAL_ROWS, _MOST_ROWS = 7, 31
 _DAY = re.compile(r"(\d{1,2}) (" + "|".join(MONTHS) + r") (\d{4})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
+_WRAPPERS = frozenset({"p", "span", "strong", "b", "em"})
+"""Elements that may stand around the whole text of a cell without changing it."""
+_LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight", "white-space"})
+"""Style properties that cannot hide a text."""
 _STAMPS = ("govuk:updated-at", "govuk:public-updated-at")
 _ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class _Cell:
+    text: str
+    node: LexborNode
+
+    @property
+    def markup(self) -> str:
+        """The HTML where the text differs from what a reader sees; empty otherwise."""
+        row = [self.node, *_ancestors(self.node, "table")]
+        if _is_plain(self.node) and not any(_is_hidden(node) for node in row):
+            return ""
+        return self.node.html or "hidden text"
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
     """Read the page `content`, called `name` in errors.
 
-    A wrong year in one row between two right neighbours is repaired, and said in the notes.
-    Any number of consecutive days is taken; another number than seven is said in the notes.
+    A wrong year in one row between two right neighbours is repaired and noted. Any number of
+    consecutive days is accepted; a number other than seven is noted. Dates and numbers must be
+    plain text: a footnote mark or hidden text inside a cell would change the figure.
 
     Parameters
     ----------
@@ -73,60 +93,105 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
 
 def _text(content: bytes, name: str) -> str:
     if len(content) > LARGEST_PAGE:
-        wanted = f"a page of at most {LARGEST_PAGE:,} bytes"
-        raise SourceError(name, wanted, f"{len(content):,}")
+        raise SourceError(name, f"a page of at most {LARGEST_PAGE:,} bytes", f"{len(content):,}")
     if content.count(b"<") > MOST_TAGS:
         raise SourceError(name, f"at most {MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{content[error.start]:02x}"
-        raise SourceError(f"{name}, line {line}", "text in UTF-8", found) from error
+        byte = f"the byte 0x{content[error.start]:02x}"
+        raise SourceError(f"{name}, line {line}", "text in UTF-8", byte) from error
 
 
-def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[str], str]]:
-    """The cells of each row below the header, of the one table that has it."""
+def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[_Cell], str]]:
+    """Cells of each row below the header of the one table that has this header."""
     innermost = [node for node in tree.css("table") if len(node.css("table")) == 1]
     tables = [_cells(node) for node in innermost]
     headed = [rows for rows in tables if rows and _is_header(rows[0])]
-    wanted = f"one table headed {' | '.join(_HEADER)}"
+    for rows in headed:
+        if any(_is_hidden(node) for node in _ancestors(rows[0][0].node, "html")):
+            raise SourceError(name, "a table that is shown", "one that is hidden")
+    expected = f"one table headed {' | '.join(_HEADER)}"
     if len(headed) > 1:
-        raise SourceError(name, wanted, f"{len(headed)}")
+        raise SourceError(name, expected, f"{len(headed)}")
     if not headed:
         first = next((rows[0] for rows in tables if rows), None)
         if first is not None:
-            found = f"a table that begins {' | '.join(first)}"[:200]
+            other = f"a table that begins {_joined(first)}"[:200]
         else:
-            found = f"no table on {_title(tree)}"
-        raise SourceError(name, wanted, found)
+            other = f"no table on {_title(tree)}"
+        raise SourceError(name, expected, other)
     body = [(cells, f"{name}, row {number}") for number, cells in enumerate(headed[0][1:], start=2)]
     if not 1 <= len(body) <= _MOST_ROWS:
         raise SourceError(f"{name}, row 2", f"1 to {_MOST_ROWS} rows of figures", str(len(body)))
     for cells, where in body:
         if len(cells) != len(_HEADER):
-            found = f"{len(cells)}: {' | '.join(cells)}"[:200]
-            raise SourceError(where, f"{len(_HEADER)} cells", found)
+            row = f"{len(cells)}: {_joined(cells)}"[:200]
+            raise SourceError(where, f"{len(_HEADER)} cells", row)
     return body
 
 
-def _cells(table: LexborNode) -> list[list[str]]:
+def _joined(cells: list[_Cell]) -> str:
+    return " | ".join(cell.text for cell in cells)
+
+
+def _cells(table: LexborNode) -> list[list[_Cell]]:
     rows = []
     for row in table.css("tr"):
         cells = row.css("th, td")
         # A cell that spans several would put its neighbours under the wrong header.
         spans = any(_spans(cell) for cell in cells)
-        rows.append([] if spans else [_plain(cell.text()) for cell in cells])
+        rows.append([] if spans else [_Cell(_plain(cell.text()), cell) for cell in cells])
     return rows
 
 
+def _is_plain(node: LexborNode) -> bool:
+    """Whether `node` holds one visible text, at most with wrappers around the whole of it."""
+    while True:
+        children = [
+            child
+            for child in node.iter(include_text=True)
+            if child.tag != "-text" or child.text().strip()
+        ]
+        if not children or (len(children) == 1 and children[0].tag == "-text"):
+            return True
+        if len(children) > 1 or children[0].tag not in _WRAPPERS or _is_hidden(children[0]):
+            return False
+        node = children[0]
+
+
+def _ancestors(node: LexborNode, last: str) -> Iterator[LexborNode]:
+    """Each element around `node`, from the inside, until one with the tag `last`."""
+    parent = node.parent
+    while parent is not None:
+        yield parent
+        if parent.tag == last:
+            return
+        parent = parent.parent
+
+
+def _is_hidden(node: LexborNode) -> bool:
+    attributes = node.attributes
+    properties = [
+        declaration.partition(":")[0].strip().lower()
+        for declaration in (attributes.get("style") or "").split(";")
+    ]
+    return (
+        "hidden" in attributes
+        or attributes.get("aria-hidden") == "true"
+        or "hidden" in (attributes.get("class") or "").lower()
+        or not _LAYOUT.issuperset(properties)
+    )
+
+
 def _spans(cell: LexborNode) -> bool:
-    given = cell.attributes
-    return any((given.get(key) or "1").strip() != "1" for key in ("colspan", "rowspan"))
+    attributes = cell.attributes
+    return any((attributes.get(key) or "1").strip() != "1" for key in ("colspan", "rowspan"))
 
 
-def _is_header(cells: list[str]) -> bool:
-    return [cell.casefold() for cell in cells] == [cell.casefold() for cell in _HEADER]
+def _is_header(cells: list[_Cell]) -> bool:
+    return [cell.text.casefold() for cell in cells] == [cell.casefold() for cell in _HEADER]
 
 
 def _title(tree: LexborHTMLParser) -> str:
@@ -139,24 +204,28 @@ def _plain(text: str) -> str:
     return " ".join(text.split())  # no-break spaces as well
 
 
-def _row(cells: list[str], where: str) -> Row:
+def _row(cells: list[_Cell], where: str) -> Row:
+    for cell, column in zip(cells[:-1], _HEADER, strict=False):
+        if cell.markup:
+            expected = "a date or a number as plain text"
+            raise SourceError(f"{where}, {column}", expected, repr(cell.markup[:100]))
     day, people, boats, uncontrolled, note = cells
     return Row(
         where,
-        _day(day, where),
-        _count(people, where),
-        _count(boats, where),
-        None if uncontrolled == "-" else _count(uncontrolled, where),
-        note,
+        _day(day.text, where),
+        _count(people.text, where),
+        _count(boats.text, where),
+        None if uncontrolled.text == "-" else _count(uncontrolled.text, where),
+        "" if note.markup else note.text,  # a struck-out "Revised" allows no jump
     )
 
 
 def _day(text: str, where: str) -> dt.date:
-    found = _DAY.fullmatch(text)
+    match = _DAY.fullmatch(text)
     try:
-        if not found:
+        if not match:
             raise ValueError
-        day = dt.date(int(found[3]), MONTHS.index(found[2]) + 1, int(found[1]))
+        day = dt.date(int(match[3]), MONTHS.index(match[2]) + 1, int(match[1]))
         if not rules.is_possible(day):
             raise ValueError
         return day
@@ -172,7 +241,7 @@ def _count(text: str, where: str) -> int:
 
 
 def _with_right_years(rows: list[Row]) -> tuple[list[Row], list[str]]:
-    """Put right the one year that two neighbours prove wrong, and say so."""
+    """Repair the one year that both neighbours prove wrong, and note it."""
     wrong = [
         at
         for at in range(1, len(rows) - 1)

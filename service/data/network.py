@@ -1,12 +1,15 @@
-"""The network as the machine has it: its proxies, its certificates, and their faults in words."""
+"""HTTP with the machine's proxies and certificates, within one bound; faults in words."""
 
 from __future__ import annotations
 
-__all__ = ["client", "plain"]
+__all__ = ["Bound", "TooLarge", "client", "plain"]
 
 import os
 import socket
 import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -17,6 +20,65 @@ from service.data.source import NotReached
 
 _PROXY = "the address of a proxy, such as http://proxy.example.org:3128"
 _SCHEMES = ("http", "https", "all")
+
+
+@dataclass
+class Bound:
+    """What one attempt may still read, over all of its connections and redirects.
+
+    Attributes
+    ----------
+    remaining_bytes : int
+        Heads, bodies and what a proxy says included.
+    deadline : float
+        By `clock`, in seconds.
+    """
+
+    remaining_bytes: int
+    deadline: float
+    clock: Callable[[], float]
+    seconds: float
+
+    def remaining_seconds(self) -> float:
+        """Time until the deadline.
+
+        Raises
+        ------
+        httpx.ReadTimeout
+            When it has passed.
+        """
+        remaining = self.deadline - self.clock()
+        if remaining <= 0:
+            raise httpx.ReadTimeout(f"no end after {self.seconds:g} s")
+        return remaining
+
+    def trace(self, event: str, details: dict[str, Any]) -> None:
+        """Hold each new connection to the bound; for the extension "trace" of a request.
+
+        The time limits of httpx are for one read each, and heads have no limit on their number:
+        only the connection itself sees everything that arrives.
+        """
+        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
+            stream = details["return_value"]
+            stream.read = partial(self._read, stream.read)
+
+    def _read(
+        self, read: Callable[..., bytes], max_bytes: int, timeout: float | None = None
+    ) -> bytes:
+        remaining = self.remaining_seconds()
+        try:
+            content = read(max_bytes, min(remaining, timeout if timeout is not None else remaining))
+        except Exception:
+            self.remaining_seconds()  # the deadline is the reason once it has passed
+            raise
+        self.remaining_bytes -= len(content)
+        if self.remaining_bytes < 0:
+            raise TooLarge
+        return content
+
+
+class TooLarge(Exception):
+    """More bytes than the bound allows."""
 
 
 def client(**options: Any) -> httpx.Client:

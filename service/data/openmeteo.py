@@ -19,6 +19,7 @@ import numpy.typing as npt
 from service.data import daily_weather
 from service.data.daily_weather import VARIABLES, Weather
 from service.data.fetcher import Fetcher
+from service.data.rules import is_possible
 from service.data.source import FetchError, SourceError
 
 POINTS = ((51.05, 1.65), (50.85, 1.30))
@@ -98,13 +99,20 @@ def _past(
     sea_span = span | ({"models": "era5_ocean"} if kind == "archive" else {})
     sea, began, _ = _hours(fetcher, service, ("marine-api", "/v1/marine"), _SEA, sea_span)
     air, began_too, at = _hours(fetcher, service, where, _AIR, span)
-    return _weather(kind, [(sea, began), (air, began_too)], at, at)
+    weather = _weather(kind, [(sea, began), (air, began_too)], at, at)
+    if weather.dates[0] < first or weather.dates[-1] > last:
+        span_stated = f"{weather.dates[0]} to {weather.dates[-1]}"
+        raise SourceError(f"Open-Meteo, {kind}", f"days from {first} to {last}", span_stated)
+    return weather
 
 
 def _weather(
     kind: str, parts: list[tuple[Hours, dt.date]], made_at: dt.datetime, at: dt.datetime
 ) -> Weather:
     """Put sea and air side by side on the days that both have."""
+    members = [len(hours) for hours, _ in parts]
+    if members != [1, 1]:
+        raise SourceError(f"Open-Meteo, {kind}", "one member for sea and air", f"{members}")
     first = max(began for _, began in parts)
     cut = [hours[:, :, 24 * (first - began).days :] for hours, began in parts]
     length = min(hours.shape[2] for hours in cut)
@@ -147,12 +155,12 @@ def _hours(
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         if isinstance(error, SourceError):
             raise
-        found = f"{type(error).__name__}: {error}"[:200]
-        raise SourceError(answer.url, "hours for each of two points", found) from error
+        fault = f"{type(error).__name__}: {error}"[:200]
+        raise SourceError(answer.url, "hours for each of two points", fault) from error
     shapes = {(hours.shape, began) for hours, began in points}
     if len(points) != len(POINTS) or len(shapes) != 1:
-        wanted = f"the same hours for each of {len(POINTS)} points"
-        raise SourceError(answer.url, wanted, f"{len(points)} points, {len(shapes)} shapes")
+        expected = f"the same hours for each of {len(POINTS)} points"
+        raise SourceError(answer.url, expected, f"{len(points)} points, {len(shapes)} shapes")
     return np.stack([hours for hours, _ in points], axis=1), points[0][1], answer.fetched_at
 
 
@@ -163,6 +171,7 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Hours, 
     hour = dt.timedelta(hours=1)
     if (
         not times
+        or not is_possible(times[0])
         or len(times) % 24
         or times[0].tzinfo is not None
         or any(time != times[0] + at * hour for at, time in enumerate(times))
@@ -182,20 +191,29 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Hours, 
         numbers = np.array([hourly[variable + suffix] for suffix in suffixes], dtype=np.float64)
         if numbers.shape != (len(suffixes), len(times)):
             raise SourceError(f"{where}, {variable}", f"{len(times)} hours", f"{numbers.shape}")
-        known = numbers[np.isfinite(numbers)]
-        if ((known < 0) | (known > _LARGEST[unit])).any():
-            found = f"{known.min():g} to {known.max():g}"
-            raise SourceError(f"{where}, {variable}", f"0 to {_LARGEST[unit]:g} {unit}", found)
+        finite = numbers[np.isfinite(numbers)]
+        if ((finite < 0) | (finite > _LARGEST[unit])).any():
+            extent = f"{finite.min():g} to {finite.max():g}"
+            raise SourceError(f"{where}, {variable}", f"0 to {_LARGEST[unit]:g} {unit}", extent)
         columns.append(numbers)
     return np.stack(columns, axis=-1), times[0].date()
 
 
 def _run_began(fetcher: Fetcher, service: Service) -> dt.datetime | None:
-    """When the ensemble's newest run began; None when the service does not tell."""
+    """Start of the ensemble's newest run; None when the service does not state it."""
     address = service.address("ensemble-api", f"/data/{_ENSEMBLE_MODEL}/static/meta.json")
     params = {"apikey": service.key} if service.key else None
     try:
-        told = json.loads(fetcher.get(address, ("application/json",), 100_000, params).content)
-        return dt.datetime.fromtimestamp(told["last_run_initialisation_time"], dt.UTC)
-    except (FetchError, ValueError, KeyError, TypeError, OverflowError, OSError):
+        stated = json.loads(fetcher.get(address, ("application/json",), 100_000, params).content)
+        began = dt.datetime.fromtimestamp(stated["last_run_initialisation_time"], dt.UTC)
+        return began if is_possible(began) else None
+    except (
+        FetchError,
+        ValueError,
+        KeyError,
+        TypeError,
+        OverflowError,
+        OSError,
+        RecursionError,
+    ):
         return None

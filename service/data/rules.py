@@ -1,6 +1,6 @@
-"""The rules that published figures must keep; what breaks one is refused whole.
+"""Rules for published figures; a document that breaks one is refused whole.
 
-A figure that is unlikely yet possible is not refused: the functions return a sentence on it.
+A figure that is unlikely but possible is not refused: the functions return a note about it.
 """
 
 from __future__ import annotations
@@ -25,12 +25,14 @@ from service.core.clock import uk_day
 from service.data.source import Counts, Document, SourceError
 
 LARGEST_COUNT = 99_999
-"""Beyond any day or week there was, by far; a larger number is a slip of the hand."""
+"""Far beyond any day or week so far; a larger number is a typing error."""
 
-_LIKELY_PEOPLE_PER_BOAT = (1, 120)
+_MOST_LIKELY_PER_BOAT = 120
 # A day already published moves by more than both of these only with a "Revised" beside it.
 _FREE_SHARE = 0.2
 _FREE_COUNT = {"people": 50, "boats": 2, "preventions": 100}
+_LONGEST_DELAY = dt.timedelta(days=180)
+"""A document is published within weeks of its last day; beyond this the year is wrong."""
 _ONE_DAY = dt.timedelta(days=1)
 _ONE_WEEK = dt.timedelta(days=7)
 
@@ -86,26 +88,28 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
     """
     for before, row in zip(rows, rows[1:], strict=False):
         if row.date != before.date + _ONE_DAY:
-            wanted = f"{before.date + _ONE_DAY}, the day after {before.date}"
-            raise SourceError(row.where, wanted, str(row.date))
+            expected = f"{before.date + _ONE_DAY}, the day after {before.date}"
+            raise SourceError(row.where, expected, str(row.date))
     notes = []
     for row in rows:
         if row.date > today:
             raise SourceError(row.where, f"a day up to today, {today}", str(row.date))
         _check_boats(row)
-        least, most = _LIKELY_PEOPLE_PER_BOAT
-        if row.boats and not least <= row.people / row.boats <= most:
+        if row.people > _MOST_LIKELY_PER_BOAT * row.boats:
             notes.append(
                 f"{row.where}: {row.people} people in {row.boats} boats on {row.date} are unlikely "
-                f"(expected {least} to {most} in each); taken as stated"
+                f"(expected at most {_MOST_LIKELY_PER_BOAT} in each); taken as stated"
             )
     return notes
 
 
 def _check_boats(row: Row | Week) -> None:
     if (row.people == 0) != (row.boats == 0):
-        found = f"{row.people} people and {row.boats} boats"
-        raise SourceError(row.where, "boats exactly when there are people", found)
+        counts = f"{row.people} people and {row.boats} boats"
+        raise SourceError(row.where, "boats exactly when there are people", counts)
+    if row.people < row.boats:
+        counts = f"{row.people} people in {row.boats} boats"
+        raise SourceError(row.where, "at least as many people as boats", counts)
     if row.uncontrolled is not None and row.uncontrolled > row.boats:
         raise SourceError(
             row.where,
@@ -126,15 +130,15 @@ def check_weeks(weeks: Sequence[Week], rows: Sequence[Row]) -> None:
     days = {row.date: row for row in rows}
     for before, week in zip(weeks, weeks[1:], strict=False):
         if week.ending != before.ending + _ONE_WEEK:
-            wanted = f"{before.ending + _ONE_WEEK}, a week after {before.ending}"
-            raise SourceError(week.where, wanted, str(week.ending))
+            expected = f"{before.ending + _ONE_WEEK}, a week after {before.ending}"
+            raise SourceError(week.where, expected, str(week.ending))
     for week in weeks:
         if week.ending.weekday() != 6:
-            found = f"{week.ending:%A} {week.ending}"
-            raise SourceError(week.where, "a week that ends on a Sunday", found)
+            ending = f"{week.ending:%A} {week.ending}"
+            raise SourceError(week.where, "a week that ends on a Sunday", ending)
         if week.ending not in days:
-            wanted = f"a week of the days {rows[0].date} to {rows[-1].date}"
-            raise SourceError(week.where, wanted, f"the week ending {week.ending}")
+            expected = f"a week of the days {rows[0].date} to {rows[-1].date}"
+            raise SourceError(week.where, expected, f"the week ending {week.ending}")
         _check_boats(week)
         _check_sums(week, days)
 
@@ -156,22 +160,39 @@ def _check_sums(week: Week, days: Mapping[dt.date, Row]) -> None:
 def check_stamp(
     published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str
 ) -> tuple[dt.datetime | None, list[str]]:
-    """Believe the time of publication that a document states, or say why not.
+    """Check the time of publication that a document states against its `last` day.
 
     A page was seen to carry a time on the very day whose whole count it gives: that is the time
-    of an earlier version, and is not used.
+    of an earlier version, and is not used. Days that end long before the publication have a wrong
+    year. Without a time of publication, the delay is measured up to `today` and only noted, as an
+    old document may be read on purpose.
+
+    Returns
+    -------
+    published_at : datetime | None
+        None when the document does not say, or not credibly.
+    notes : list of str
 
     Raises
     ------
     SourceError
-        If it lies in the future.
+        If the time lies in the future, or the last day too long before it.
     """
     if published_at is None:
-        return None, []
+        if today - last <= _LONGEST_DELAY:
+            return None, []
+        age = f"its last day, {last}, lies {(today - last).days} days before today"
+        return None, [f"{name}: {age}; taken as stated"]
     if not is_possible(published_at) or uk_day(published_at) > today:
-        wanted = f"a time of publication up to today, {today}"
-        raise SourceError(name, wanted, f"{published_at:%Y-%m-%dT%H:%M:%SZ}")
-    if uk_day(published_at) <= last:
+        expected = f"a time of publication up to today, {today}"
+        raise SourceError(name, expected, f"{published_at:%Y-%m-%dT%H:%M:%SZ}")
+    published_on = uk_day(published_at)
+    if published_on - last > _LONGEST_DELAY:
+        expected = (
+            f"a last day within {_LONGEST_DELAY.days} days of the publication on {published_on}"
+        )
+        raise SourceError(name, expected, str(last))
+    if published_on <= last:
         note = f"{name}: its time of publication {published_at:%Y-%m-%dT%H:%M:%SZ} lies before the "
         return None, [note + f"end of {last}, which it covers; not used"]
     return published_at, []

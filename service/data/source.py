@@ -24,9 +24,9 @@ Counts = Mapping[dt.date, int]
 
 
 class SourceError(ValueError):
-    """Figures that break a rule: which, where, what was expected and what was found.
+    """Figures that break a rule: where, what was expected and what was found.
 
-    Nothing of such a source is taken over.
+    Nothing of such a document is stored.
 
     ::
 
@@ -38,10 +38,15 @@ class SourceError(ValueError):
     """
 
     def __init__(self, where: str, expected: str, found: str) -> None:
-        self.where = where
+        self.where = _printable(where)
         self.expected = expected
-        self.found = found
-        super().__init__(f"{where}: expected {expected}, found {found}")
+        self.found = _printable(found)
+        super().__init__(f"{self.where}: expected {expected}, found {self.found}")
+
+
+def _printable(text: str) -> str:
+    """`text` in one line that any database and terminal takes, whatever a site wrote in it."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 class FetchError(SourceError):

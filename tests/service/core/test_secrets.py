@@ -53,6 +53,8 @@ def test_what_is_known_to_be_secret_is_masked() -> None:
     "text",
     [
         "refused reader@example.org twice",
+        "refused <x.reader+tag@mail.example.org>, who=%40reader%40example.org",
+        f"refused {'example.' * 20}reader@example.org",
         "at /x?who=reader%40example.org",
         "from 203.0.113.7",
         "connecting to postgresql://user:example@host/db",
@@ -63,6 +65,29 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:
     said = Masker()(text)
     assert MASK in said
     assert not any(word in said for word in ("example", "203.0"))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        ".",
+        "%40",
+        "1.",
+        "://",
+        "://a:",
+        "://a:b",
+        "crossings_a",
+        "crossings_a-",
+        "a@",
+        "1",
+        "/a:",
+    ],
+)
+def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
+    """In quadratic time, a text of this size would take hours."""
+    text = unit * (1_000_000 // len(unit))
+    assert "reader" not in Masker({"open sesame"})(f"{text} reader@example.org")
 
 
 @pytest.mark.parametrize(

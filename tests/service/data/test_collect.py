@@ -234,6 +234,31 @@ def test_a_file_that_cannot_be_read_is_refused(
     assert "expected a readable file, found" in failed(reader, source, tmp_path / file)
 
 
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("2024-01-02,10,437", "2024-01-02: expected at least as many people as boats, found 10"),
+        ("2024-01-02,0,1", "2024-01-02: expected boats exactly when there are people"),
+        ("2024-01-02,100000,1", "people on 2024-01-02: expected at most 99999, found 100000"),
+    ],
+)
+def test_a_csv_file_is_held_to_the_rules_for_counts(
+    reader: Context, tmp_path: Path, row: str, message: str
+) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text(f"date,people,boats\n2024-01-01,50,1\n{row}\n")
+    assert message in failed(reader, "csv", file)
+
+
+def test_unlikely_and_old_days_of_a_csv_file_are_noted(reader: Context, tmp_path: Path) -> None:
+    file = tmp_path / "mine.csv"
+    file.write_text("date,people,boats\n2023-01-01,900,1\n")
+    gathered = gather(reader.settings, "csv", file, dt.date(2024, 1, 1), {})
+    ((unlikely, old),) = (document.notes for document in gathered.documents)
+    assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
+    assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
+
+
 def test_a_file_without_end_is_refused(reader: Context) -> None:
     assert "at most 10,000,000 bytes, found more" in failed(reader, "page", Path("/dev/zero"))
 

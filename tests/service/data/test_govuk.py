@@ -135,6 +135,18 @@ def test_a_workbook_elsewhere_is_not_fetched(reading: Reading) -> None:
     assert "expected a host of 127.0.0.1" in refusal(reading.read())
 
 
+@pytest.mark.parametrize("name", ["\ud800", "\x00", "x" * 5000])
+def test_a_workbook_at_an_odd_address_is_refused_and_the_page_read(
+    reading: Reading, name: str
+) -> None:
+    url = f"{reading.sites.url}/media/1/{name}_time_series.ods"
+    listing(reading.sites, {"title": "time series", "url": url})
+    published = reading.read()
+    assert refusal(published).isprintable()
+    assert "/media/1/" in refusal(published)
+    assert [d.source for d in published.documents] == ["page"]
+
+
 def test_html_where_a_workbook_was_expected_is_refused(reading: Reading) -> None:
     path = publish(reading.sites, b"<!DOCTYPE html><h1>Sorry</h1>", PAGE_BYTES)
     assert "an OpenDocument spreadsheet, which begins with b'PK'" in refusal(reading.read())

@@ -166,11 +166,105 @@ def test_two_tables_are_refused() -> None:
         (lambda t: t[2].__setitem__(1, "7,4"), "row 4: expected a whole number such as 437"),
         (lambda t: t[2].__setitem__(1, "999999"), "row 4: expected a whole number such as 437"),
         (lambda t: t[2].__setitem__(1, "0"), "row 4: expected boats exactly when there are people"),
+        (lambda t: t[2].__setitem__(2, "437"), "row 4: expected at least as many people as boats"),
         (lambda t: t[2].__setitem__(3, "2"), "row 4: expected at most 1 boats in uncontrolled"),
     ],
 )
 def test_what_breaks_a_rule_is_refused(change: Callable[[Rows], object], said: str) -> None:
     assert said in refused(changed(change))
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "43<sup>1</sup>",
+        "<p>43<sup>1</sup></p>",
+        "4<span>97</span>",
+        "<span>4</span><span>97</span>",
+        "<del>49</del>7",
+        "<s>497</s>",
+        "49<!-- -->7",
+        "497<br>",
+        "<span hidden>497</span>",
+        '<span style="Display: none">497</span>',
+        '<span class="govuk-visually-hidden">497</span>',
+        '<span aria-hidden="true">497</span>',
+        "<ins>497</ins>",
+        "<template>497</template>497",
+        "<p>49</p><p>7</p>",
+    ],
+)
+@pytest.mark.parametrize(("column", "title"), [(1, "Migrants arrived"), (2, "Boats arrived")])
+def test_markup_that_changes_a_number_is_refused(cell: str, column: int, title: str) -> None:
+    message = refused(changed(lambda t: t[3].__setitem__(column, cell)))
+    assert message.startswith(f"p.html, row 5, {title}: expected a date or a number as plain text")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1<sup>7</sup> December 2025",
+        "17 December 2025<sup>1</sup>",
+        "<del>1</del>17 December 2025",
+        "17 December 2025<span hidden>x</span>",
+        "17 <!-- -->December 2025",
+    ],
+)
+def test_markup_that_changes_a_date_is_refused(cell: str) -> None:
+    message = refused(changed(lambda t: t[3].__setitem__(0, cell)))
+    assert message.startswith("p.html, row 5, Date: expected a date or a number as plain text")
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        "<p>497</p>",
+        "<span>497</span>",
+        " <strong>497</strong>\n",
+        '<p class="govuk-body"><strong>497</strong></p>',
+        '<span style="text-align: right;">497</span>',
+    ],
+)
+def test_one_element_around_the_whole_number_is_harmless(wrapped: str) -> None:
+    document = govuk_page.read(changed(lambda t: t[3].__setitem__(1, wrapped)), "p.html", TODAY)
+    assert document.figures["people"][dt.date(2025, 12, 17)] == 497
+
+
+@pytest.mark.parametrize("attribute", ["hidden", 'style="display:none"', 'aria-hidden="true"'])
+@pytest.mark.parametrize("tag", ["<td>497", '<tr><th scope="row">17 Dec', "<tbody", "<main"])
+def test_hidden_cells_rows_and_tables_are_refused(tag: str, attribute: str) -> None:
+    text = pages.page(pages.table(rows())).decode()
+    assert tag in text
+    name = tag.partition(">")[0]
+    message = refused(text.replace(tag, f"{name} {attribute}{tag[len(name) :]}", 1).encode())
+    assert "as plain text" in message or "expected a table that is shown" in message
+
+
+def test_a_revision_that_is_struck_out_does_not_count() -> None:
+    document = govuk_page.read(
+        changed(lambda t: t[3].__setitem__(4, "<del>Revised</del>")), "p.html", TODAY
+    )
+    assert document.revised == frozenset()
+
+
+def test_deeply_wrapped_numbers_do_not_exhaust_the_stack() -> None:
+    deep = "<span>" * 4000 + "497" + "</span>" * 4000
+    document = govuk_page.read(changed(lambda t: t[3].__setitem__(1, deep)), "p.html", TODAY)
+    assert document.figures["people"][dt.date(2025, 12, 17)] == 497
+
+
+def test_days_of_the_wrong_year_are_refused_by_the_time_of_publication() -> None:
+    table = pages.week(LAST.replace(year=2024), COUNTS)
+    content = pages.page(pages.table(table), "2025-12-21T09:17:35+00:00")
+    expected = "p.html: expected a last day within 180 days of the publication on 2025-12-21"
+    assert refused(content) == f"{expected}, found 2024-12-20"
+
+
+def test_days_of_the_wrong_year_without_a_time_of_publication_are_noted() -> None:
+    table = pages.week(LAST.replace(year=2024), COUNTS)
+    document = govuk_page.read(pages.page(pages.table(table)), "p.html", TODAY)
+    note = "p.html: its last day, 2024-12-20, lies 376 days before today; taken as stated"
+    assert document.notes == (note,)
 
 
 def test_a_thousand_may_have_its_comma() -> None:

@@ -121,6 +121,7 @@ def test_a_dash_is_not_collected() -> None:
         (setting("SB_01", 3, 1, float("nan")), "SB_01, row 3: expected a whole number"),
         (setting("SB_01", 3, 1, 40), "expected boats exactly when there are people, found 40 peop"),
         (setting("SB_01", 3, 2, 1), "expected boats exactly when there are people, found 0 people"),
+        (setting("SB_01", 5, 2, 437), "at least as many people as boats, found"),
         (setting("SB_01", 5, 3, 9), "SB_01, row 5: expected at most 1 boats in uncontrolled"),
         (setting("SB_02", 3, 0, dt.date(2024, 1, 13)), "SB_02, row 3: expected 2024-01-14, a week"),
         (setting("SB_02", 3, 1, 8), "SB_02, row 3: expected 350 people, the sum of the days"),
@@ -153,6 +154,11 @@ def test_what_is_unlikely_is_said_and_taken() -> None:
     assert document.figures["people"][dt.date(2024, 1, 29)] == 900
     (note,) = document.notes
     assert note.startswith("w.ods, SB_01, row 30: 900 people in 3 boats on 2024-01-29 are unlikely")
+
+
+def test_days_of_the_wrong_year_are_refused() -> None:
+    message = refused(ods.workbook(DAYS, "2025-01-27T13:00:00Z"), TODAY.replace(year=2025))
+    assert "expected a last day within 180 days of the publication on 2025-01-27" in message
 
 
 @pytest.mark.parametrize("saved", [None, "soon", "2024-13-01T00:00:00Z"])

@@ -16,7 +16,7 @@ from service.data import daily_weather, openmeteo
 from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
 from service.data.source import SourceError
-from tests.support.sites import Answer, Sites, forecast_weather, hourly, running
+from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly, running
 
 TODAY = dt.date(2025, 12, 28)
 SPAN = (dt.date(2025, 12, 1), dt.date(2025, 12, 3))
@@ -72,14 +72,61 @@ def test_the_ensemble(fetcher: Fetcher, sites: Sites, service: Service) -> None:
     assert sites.asked[0].query["models"] == ["ecmwf_ifs025_ensemble"]
 
 
-@pytest.mark.parametrize("told", [b"{}", b"[", b'{"last_run_initialisation_time": 1e99}', b"null"])
-def test_an_ensemble_need_not_say_when_it_was_made(
-    fetcher: Fetcher, sites: Sites, service: Service, told: bytes
+@pytest.mark.parametrize(
+    "stated",
+    [
+        b"{}",
+        b"[",
+        b'{"last_run_initialisation_time": 1e99}',
+        b'{"last_run_initialisation_time": -60000000000}',
+        b"null",
+        b"[" * 50_000,
+    ],
+)
+def test_an_ensemble_need_not_state_when_its_run_began(
+    fetcher: Fetcher, sites: Sites, service: Service, stated: bytes
 ) -> None:
     path = "/ensemble-api/data/ecmwf_ifs025_ensemble/static/meta.json"
-    sites.replies[path] = Answer(told, "application/json")
+    sites.replies[path] = Answer(stated, "application/json")
     found = openmeteo.ensemble(fetcher, service)
     assert found.made_at == found.fetched_at
+
+
+def test_days_that_were_not_requested_are_refused(
+    fetcher: Fetcher, sites: Sites, service: Service
+) -> None:
+    def reply(asked: Asked) -> Answer:
+        return Answer(hourly(asked, dt.date(2026, 12, 1), 3), "application/json")
+
+    for path in ("/marine-api/v1/marine", "/archive-api/v1/archive"):
+        sites.replies[path] = reply
+    message = "archive: expected days from 2025-12-01 to 2025-12-03, found 2026-12-01 to 2026-12-03"
+    with pytest.raises(SourceError, match=message):
+        openmeteo.archive(fetcher, service, *SPAN)
+
+
+def test_members_where_one_forecast_is_expected_are_refused(
+    fetcher: Fetcher, sites: Sites, service: Service
+) -> None:
+    def reply(asked: Asked) -> Answer:
+        return Answer(hourly(asked, TODAY, 7, members=2), "application/json")
+
+    sites.replies["/api/v1/forecast"] = reply
+    with pytest.raises(SourceError, match="expected one member for sea and air"):
+        openmeteo.coming(fetcher, service)
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_days_at_the_ends_of_the_calendar_are_refused(
+    fetcher: Fetcher, sites: Sites, service: Service, year: int
+) -> None:
+    def reply(asked: Asked) -> Answer:
+        return Answer(hourly(asked, dt.date(year, 12, 25), 7), "application/json")
+
+    for path in ("/marine-api/v1/marine", "/api/v1/forecast"):
+        sites.replies[path] = reply
+    with pytest.raises(SourceError):
+        openmeteo.coming(fetcher, service)
 
 
 def test_customers_have_hosts_of_their_own(fetcher: Fetcher, sites: Sites) -> None:

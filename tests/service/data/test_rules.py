@@ -47,3 +47,33 @@ def test_a_day_that_was_not_published_is_free() -> None:
 )
 def test_revised_is_what_says_so(note: str, is_it: bool) -> None:
     assert rules.is_revised(note) is is_it
+
+
+def test_fewer_people_than_boats_are_refused_by_day_and_week() -> None:
+    message = "at least as many people as boats, found 10 people in 437 boats"
+    with pytest.raises(SourceError, match=message):
+        rules.check_rows([rules.Row("row 2", DAY, 10, 437)], DAY)
+    rows = [rules.Row("row 2", DAY, 437, 10)]
+    week = rules.Week("row 3", DAY + dt.timedelta(days=4), 10, 437, None, None)
+    with pytest.raises(SourceError, match="expected a week of the days"):
+        rules.check_weeks([week], rows)
+    sunday = rules.Row("row 2", week.ending, 437, 10)
+    with pytest.raises(SourceError, match=message):
+        rules.check_weeks([week], [sunday])
+
+
+def test_as_many_people_as_boats_are_possible() -> None:
+    assert rules.check_rows([rules.Row("row 2", DAY, 3, 3)], DAY) == []
+
+
+@pytest.mark.parametrize("days", [0, 180, 181, 366])
+def test_a_last_day_long_before_the_publication_has_a_wrong_year(days: int) -> None:
+    published_at = dt.datetime(2025, 12, 21, 9, tzinfo=dt.UTC)
+    last = published_at.date() - dt.timedelta(days=days)
+    today = published_at.date()
+    if days > 180:
+        with pytest.raises(SourceError, match="expected a last day within 180 days"):
+            rules.check_stamp(published_at, last, today, "p.html")
+    else:
+        rules.check_stamp(published_at, last, today, "p.html")
+    assert bool(rules.check_stamp(None, last, today, "p.html")[1]) is (days > 180)
