@@ -95,7 +95,7 @@ def _problem(error: Exception) -> Problem:
         return Problem(status, str(error), headers=again if status == 503 else None)
     if isinstance(error, Unavailable):
         _log.error("no answer from the %s", error)
-        return Problem(503, "the database does not answer", headers=again)
+        return Problem(503, "the database is not available", headers=again)
     if isinstance(error, HTTPError):
         return _bad_parameters(error)
     if isinstance(error, HTTPException):

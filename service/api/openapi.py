@@ -25,7 +25,7 @@ _SAID = {
     415: "A body that is not JSON",
     429: "Too many requests; Retry-After says when to come again",
     500: "An unexpected error, which is logged",
-    503: "Nothing is published yet, or the database does not answer",
+    503: "Nothing is published yet, or the database is not available",
 }
 _ALWAYS = (400, 405, 413, 429, 500, 503)
 _SCHEMES = {

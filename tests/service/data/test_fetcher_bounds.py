@@ -1,0 +1,231 @@
+"""The fetcher, against a site that drips, floods, or says what cannot be: bounds and refusals."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import itertools
+import socketserver
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from service.data.fetcher import Fetcher
+from service.data.source import FetchError, NotReached, Rejected, Unfit
+from tests.support.sites import Answer, Sites
+
+HTML = ("text/html",)
+
+
+class Raw:
+    """A server that sends bytes as they are, head included, until the client leaves."""
+
+    def __init__(self) -> None:
+        self.parts: Iterator[bytes] = iter(())
+        self.pause = 0.0
+        self.sent = 0
+        self.stop = threading.Event()
+        raw = self
+
+        class Handler(socketserver.BaseRequestHandler):
+            def handle(self) -> None:
+                self.request.recv(65_536)
+                with contextlib.suppress(OSError):
+                    for part in raw.parts:
+                        self.request.sendall(part)
+                        raw.sent += len(part)
+                        if raw.stop.wait(raw.pause):
+                            return
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/a"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    def close(self) -> None:
+        self.stop.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def raw() -> Iterator[Raw]:
+    server = Raw()
+    yield server
+    server.close()
+
+
+def get(fetcher: Fetcher, sites: Sites, path: str = "/a", **more: object) -> bytes:
+    return fetcher.get(sites.url + path, HTML, 1000, **more).content  # type: ignore[arg-type]
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+REDIRECT = b"HTTP/1.1 302 Found\r\nLocation: /b\r\n"
+GZIP_NAME = b"\x1f\x8b\x08\x08\0\0\0\0\0\x03"  # a file name follows, up to a zero byte
+
+
+@pytest.mark.parametrize(
+    ("start", "drip"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X: x\r\n"),
+        (b"HTTP/1.1 200 ", b"x"),
+        (REDIRECT, b"X: x\r\n"),
+        (OK + b"\r\n", b"x"),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + GZIP_NAME, b"x"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1;x=x\r\nx\r\n"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n"),
+        (b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n", b" "),
+    ],
+)
+def test_whatever_drips_ends_at_the_deadline(
+    hurried: Fetcher, raw: Raw, start: bytes, drip: bytes
+) -> None:
+    raw.parts, raw.pause = itertools.chain([start], itertools.repeat(drip)), 0.02
+    once = replace(hurried, attempts=1, hosts=frozenset())
+    with pytest.raises(NotReached, match=r"no end after 0\.5 s"):
+        once.get(raw.url, HTML, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("start", "flood"),
+    [
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
+        (b"HTTP/1.1 200 OK\r\n", b"X: x\r\n" * 1000),
+        (OK + b"\r\n", b"x" * 10_000),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + GZIP_NAME, b"x" * 10_000),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"1;x=x\r\nx\r\n" * 1000),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n" * 1000),
+        (b"HTTP/1.1 500 No\r\nContent-Type: application/json\r\n\r\n", b" " * 10_000),
+    ],
+)
+def test_whatever_floods_ends_at_the_bound(
+    fetcher: Fetcher, raw: Raw, start: bytes, flood: bytes
+) -> None:
+    """The buffers of both sockets take some megabytes that nobody reads."""
+    raw.parts = itertools.chain([start], itertools.repeat(flood))
+    once = replace(fetcher, attempts=1, hosts=frozenset())
+    with pytest.raises(FetchError):
+        once.get(raw.url, HTML, 1000)
+    assert raw.sent < 20_000_000
+
+
+def test_the_body_of_a_redirect_is_not_read(fetcher: Fetcher, raw: Raw, sites: Sites) -> None:
+    sites.replies["/b"] = Answer(b"hello")
+    head = f"HTTP/1.1 302 Found\r\nLocation: {sites.url}/b\r\n\r\n".encode()
+    raw.parts = itertools.chain([head], itertools.repeat(b"x" * 10_000))
+    answer = replace(fetcher, hosts=frozenset()).get(raw.url, HTML, 1000)
+    assert answer.content == b"hello"
+    assert raw.sent < 20_000_000
+
+
+def test_the_deadline_is_one_over_all_redirects(hurried: Fetcher, sites: Sites) -> None:
+    ticks = itertools.count(0.0, 0.11)
+    sites.replies["/a"] = Answer(status=302, headers={"Location": "/a"})
+    slow = replace(hurried, attempts=1, most_redirects=1000, clock=lambda: next(ticks))
+    with pytest.raises(NotReached, match=r"no end after 0\.5 s"):
+        get(slow, sites)
+    assert sites.times("/a") < 6
+
+
+def test_packing_twice_is_refused(fetcher: Fetcher, sites: Sites) -> None:
+    packed = gzip.compress(gzip.compress(b"x" * 100_000_000))
+    assert len(packed) < 1000
+    sites.replies["/a"] = Answer(packed, headers={"Content-Encoding": "gzip, gzip"})
+    with pytest.raises(Unfit, match="expected a body packed with gzip or not at all"):
+        get(fetcher, sites)
+
+
+def test_a_packed_body_is_unpacked_and_must_be_whole(fetcher: Fetcher, sites: Sites) -> None:
+    packed = gzip.compress(b"hello")
+    sites.replies["/a"] = Answer(packed, headers={"Content-Encoding": "gzip"})
+    assert get(fetcher, sites) == b"hello"
+    for broken in (packed[:-4], packed + b"x"):
+        sites.replies["/a"] = Answer(broken, headers={"Content-Encoding": "gzip"})
+        with pytest.raises(NotReached, match="a gzip body that is not complete"):
+            get(fetcher, sites)
+
+
+@pytest.mark.parametrize(
+    "wait", ["Fri, 31 Dec 9999 23:59:59 -2359", "Fri, 31 Dec 9999 23:59:59 GMT"]
+)
+def test_a_wait_until_the_end_of_the_calendar_is_given_up(
+    fetcher: Fetcher, sites: Sites, wait: str
+) -> None:
+    sites.replies["/a"] = Answer(status=503, headers={"Retry-After": wait})
+    with pytest.raises(Rejected) as caught:
+        get(fetcher, sites)
+    assert caught.value.wait_seconds is not None and caught.value.wait_seconds > 1e9
+    assert sites.times("/a") == 1
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "Mon, 01 Jan 0001 00:00:00 +2359",
+        "Mon, 01 Jan 0001 00:00:00 -0000",
+        "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2025 00:00:00 +99999999999",
+        ", , , ,",
+        "x" * 50_000,
+    ],
+)
+def test_a_wait_that_no_calendar_knows_is_ours(fetcher: Fetcher, sites: Sites, wait: str) -> None:
+    sites.replies["/a"] = [Answer(status=429, headers={"Retry-After": wait}), Answer(b"hello")]
+    assert get(fetcher, sites) == b"hello"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        b'{"reason": "\\ud800\\u0000\\nsecond line"}',
+        b"[" * 2000,
+        b"1" * 2000,
+        b'["reason"]',
+        b"\xff",
+        b"{" + b" " * 3000,
+    ],
+)
+def test_any_reason_is_one_line_that_can_be_stored(
+    fetcher: Fetcher, sites: Sites, reason: bytes
+) -> None:
+    sites.replies["/a"] = Answer(reason, "application/json", 400)
+    with pytest.raises(Rejected, match="found 400 Bad Request") as caught:
+        get(fetcher, sites)
+    assert str(caught.value).isprintable()
+    assert str(caught.value).encode()
+
+
+@pytest.mark.parametrize("validator", ["é", '"' + "x" * 10_000 + '"'])
+def test_a_validator_that_cannot_be_sent_back_is_not_kept(
+    fetcher: Fetcher, raw: Raw, validator: str
+) -> None:
+    head = f"Content-Length: 5\r\nETag: {validator}\r\nLast-Modified: {validator}\r\n\r\n"
+    raw.parts = iter([OK + head.encode() + b"hello"])
+    answer = replace(fetcher, hosts=frozenset()).get(raw.url, HTML, 1000)
+    assert (answer.content, answer.etag, answer.last_modified) == (b"hello", None, None)
+
+
+@pytest.mark.parametrize(
+    "address", ["/\ud800", "http://\ud800/", f"http://{'x' * 64}.example/", "http://a..b/"]
+)
+def test_an_address_that_cannot_be_encoded_is_refused(
+    fetcher: Fetcher, sites: Sites, address: str
+) -> None:
+    url = sites.url + address if address.startswith("/") else address
+    with pytest.raises(FetchError) as caught:
+        replace(fetcher, attempts=1, hosts=frozenset()).get(url, HTML, 1000)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "target", [f"http://{'x' * 64}.example/", "http://a..b/", "http://127.0.0.1:99999/", "//"]
+)
+def test_a_redirect_to_an_impossible_host_is_refused(
+    fetcher: Fetcher, sites: Sites, target: str
+) -> None:
+    sites.replies["/a"] = Answer(status=302, headers={"Location": target})
+    with pytest.raises(FetchError):
+        get(replace(fetcher, hosts=frozenset(), attempts=1), sites)
