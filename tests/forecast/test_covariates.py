@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from forecast.covariates import Covariates, CovariatesError, CovariateTable, ForecastArchive
+from forecast.series import ONE_DAY
 
 NAMES = ("wave_height_m", "wind_kmh")
 
@@ -43,7 +44,7 @@ def test_what_does_not_fit_is_refused(given: dict[str, Any], words: str) -> None
 
 
 ORIGIN = np.datetime64("2024-03-01")
-ORIGINS = ORIGIN + np.arange(0, 21, 7) * np.timedelta64(1, "D")
+ORIGINS = ORIGIN + np.arange(0, 21, 7) * ONE_DAY
 ISSUED = np.arange(3 * 4 * 5 * 2, dtype=float).reshape(3, 4, 5, 2)
 
 
@@ -59,7 +60,7 @@ def test_an_archive_is_read_by_origin() -> None:
     archive = ForecastArchive(NAMES, ORIGINS, ISSUED)
     np.testing.assert_array_equal(archive.issued_at(ORIGINS[1]), ISSUED[1])
     assert archive.before(ORIGINS[1]).origins.tolist() == ORIGINS[:1].tolist()
-    for odd in (ORIGINS[1] + 1, ORIGINS[0] - 1, ORIGINS[2] + 1):
+    for odd in (ORIGINS[1] + ONE_DAY, ORIGINS[0] - ONE_DAY, ORIGINS[2] + ONE_DAY):
         with pytest.raises(CovariatesError, match="expected a forecast issued at"):
             archive.issued_at(odd)
     np.testing.assert_array_equal(archive.select(NAMES[::-1]).values, ISSUED[..., ::-1])
@@ -71,14 +72,14 @@ def test_a_table_at_an_origin_is_the_days_up_to_it_and_what_follows() -> None:
     values[:, 7:] += np.arange(4)[:, None, None] / 10
     table = CovariateTable(NAMES, ORIGIN, values, 7)
     for day in range(7):
-        found = table.at(ORIGIN + day, 3)
+        found = table.at(ORIGIN + day * ONE_DAY, 3)
         np.testing.assert_array_equal(found.history, values[0, : day + 1])
         future = values[:, day + 1 : day + 4]
         # Days known in one version are the same in every member: one is enough.
         np.testing.assert_array_equal(found.future, future[:1] if day + 3 < 7 else future)
     for day in (-1, 7, 9):
         with pytest.raises(CovariatesError, match="found days from 2024-03-01 to 2024-03-07"):
-            table.at(ORIGIN + day, 3)
+            table.at(ORIGIN + day * ONE_DAY, 3)
     archived = CovariateTable(NAMES, ORIGIN, values, 7, ForecastArchive(NAMES, ORIGINS, ISSUED))
     found = archived.at(ORIGIN, 2)
     np.testing.assert_array_equal(found.future, ISSUED[0][:, :2])
@@ -89,10 +90,10 @@ def test_a_table_at_an_origin_is_the_days_up_to_it_and_what_follows() -> None:
 def test_covariates_as_if_an_earlier_day_were_today() -> None:
     history = np.arange(20.0).reshape(10, 2)
     now = covariates(history=history)
-    past = now.as_at(now.start + 4, 3)
+    past = now.as_at(now.start + 4 * ONE_DAY, 3)
     np.testing.assert_array_equal(past.history, history[:5])
     np.testing.assert_array_equal(past.future, history[None, 5:8])
-    assert now.as_at(now.start + 9, 3).future.shape == (1, 0, 2)
+    assert now.as_at(now.start + 9 * ONE_DAY, 3).future.shape == (1, 0, 2)
     for day in (-1, 10):
         with pytest.raises(CovariatesError, match="expected a history up to"):
-            now.as_at(now.start + day, 3)
+            now.as_at(now.start + day * ONE_DAY, 3)
