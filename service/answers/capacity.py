@@ -33,14 +33,14 @@ def capacity(
         The figures before the paths: who arrived less than `stay_days` ago is still there. So
         is, as simulated, who arrived on the days since.
     share : float
-        Probability with which the places suffice.
+        Probability with which the places are enough.
 
     Returns
     -------
     dict
-        ``stay_days share horizon``; ``places_peak``, which suffices on every day of the horizon
+        ``stay_days share horizon``; ``places_peak``, which are enough on every day of the horizon
         at once with probability `share`; and ``rows`` of ``time date horizon_days median mean
-        places lo50 hi50 … note``, where ``places`` suffices on that day with probability `share`.
+        places lo50 hi50 … note``, where ``places`` are enough on that day with probability `share`.
 
     Raises
     ------

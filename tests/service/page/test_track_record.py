@@ -49,7 +49,7 @@ def test_nothing_scored_is_said_and_then_what_is(
     shoot(page, "record-scored")
     live.locator("ol.worst a").first.click()
     assert "This is a past forecast" in page.locator(".notice.past").inner_text()
-    assert page.locator("table.days th", has_text="Came").count() == 2
+    assert page.locator("table.days th", has_text="Arrived").count() == 2
     shoot(page, "past")
 
 
