@@ -82,13 +82,17 @@ class TooLarge(Exception):
 
 
 def client(**options: Any) -> httpx.Client:
-    """A client that heeds the machine's proxies and certificates.
+    """A client that uses the machine's proxies and certificates.
 
     Raises
     ------
     NotReached
-        Naming the variable that does not hold.
+        Naming the environment variable that cannot be used.
     """
+    for scheme, value in getproxies().items():
+        # httpx takes a proxy without a host, and fails at the first request.
+        if scheme in _SCHEMES and not _is_proxy(value):
+            raise NotReached(_variable(scheme), _PROXY, _bare(value))
     try:
         return httpx.Client(trust_env=True, **options)
     except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
@@ -96,44 +100,61 @@ def client(**options: Any) -> httpx.Client:
 
 
 def plain(error: Exception, url: str = "") -> str:
-    """What went wrong on the way to `url`, in words that a person can act on."""
+    """The fault on the way to `url`, in words that a person can act on."""
     text = str(error).strip()
     if _is_caused_by(error, socket.gaierror):
-        said = "the name of the host could not be resolved"
+        reason = "the name of the host could not be resolved"
     elif "CERTIFICATE_VERIFY_FAILED" in text:
-        reason = text.rpartition(": ")[2].partition(" (_ssl")[0]
-        said = f"the certificate is not trusted ({reason})"
-        named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ), "")
-        said += f"; {named} is {os.environ[named]}" if named else "; SSL_CERT_FILE may name another"
+        cause = text.rpartition(": ")[2].partition(" (_ssl")[0]
+        reason = f"the certificate is not trusted ({cause})"
+        variable = next(
+            (name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ), ""
+        )
+        reason += (
+            f"; {variable} is {os.environ[variable]}"
+            if variable
+            else "; SSL_CERT_FILE may name another"
+        )
     elif isinstance(error, httpx.ConnectTimeout):
-        said = "no connection in time"
+        reason = "no connection in time"
     elif isinstance(error, httpx.ProxyError):
-        said = f"the proxy said {text}"
+        reason = f"the proxy answered {text}"
     elif isinstance(error, httpx.TimeoutException) and not text.startswith("no end"):
-        said = "no answer in time"
+        reason = "no answer in time"
     else:
-        said = text.partition("] ")[2] if text.startswith("[Errno") else text
-    said = said or type(error).__name__
+        reason = text.partition("] ")[2] if text.startswith("[Errno") else text
+    reason = reason or type(error).__name__
     proxy = _proxy_of(url) if isinstance(error, httpx.TransportError) else None
-    return f"{said}, through the proxy that {proxy} names" if proxy else said
+    return f"{reason}, through the proxy that {proxy} names" if proxy else reason
 
 
 def _unfit(error: Exception) -> NotReached:
-    """Which variable keeps a client from being made."""
+    """The fault of the environment variable that keeps a client from being created."""
     if isinstance(error, OSError):
         reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
         path = os.environ.get("SSL_CERT_FILE", "")
-        return NotReached("SSL_CERT_FILE", "a file of certificates (PEM)", f"{path} ({reason})")
-    for scheme, value in getproxies().items():
-        if scheme in _SCHEMES and not _is_proxy(value):
-            return NotReached(_variable(scheme), _PROXY, _bare(value))
-    return NotReached("NO_PROXY", "names of hosts, with commas between", str(error))
+        if path and not _holds_certificates(path):
+            expected = "a file of certificates (PEM)"
+            return NotReached("SSL_CERT_FILE", expected, f"{path} ({reason})")
+        path = os.environ.get("SSLKEYLOGFILE", "")
+        return NotReached("SSLKEYLOGFILE", "a file that can be written", f"{path} ({reason})")
+    hosts = getproxies().get("no", "")
+    return NotReached(_variable("no"), "names of hosts, with commas between", hosts[:200])
+
+
+def _holds_certificates(path: str) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+        return True
+    except OSError:
+        return False
 
 
 def _is_proxy(value: str) -> bool:
     try:
-        return httpx.URL(value if "://" in value else f"http://{value}").scheme in _SCHEMES[:2]
-    except httpx.InvalidURL:
+        url = httpx.URL(value if "://" in value else f"http://{value}")
+        return url.scheme in _SCHEMES[:2] and bool(url.host) and (url.port or 1) < 65_536
+    except (httpx.InvalidURL, ValueError):
         return False
 
 

@@ -204,6 +204,34 @@ def test_sites(well: Settings, sites: Sites) -> None:
     assert len([asked for asked in sites.asked if asked.path == path]) == 2, "once each"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:1080"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+        ("NO_PROXY", "[::1]"),
+    ],
+)
+def test_a_variable_that_keeps_every_site_away_is_named(
+    well: Settings, sites: Sites, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    settings = well.model_copy(
+        update={
+            "source": "govuk",
+            "govuk_url": sites.url,
+            "weather": "openmeteo",
+            "weather_url": f"{sites.url}/{{service}}",
+        }
+    )
+    findings = found(settings)
+    for check in ("GOV.UK", "Open-Meteo"):
+        assert findings[check].state != "ok"
+        assert findings[check].said.startswith(f"{name}: expected ")
+        assert value in findings[check].said
+    assert sites.asked == []
+
+
 def test_mail(well: Settings, mailbox: Mailbox, ca_file: Path, authority: trustme.CA) -> None:
     mailing = mail_settings(well.var_dir, mailbox.port, ca_file)
     names = [name for name in mailing.model_fields_set if name.startswith(("smtp", "mail"))]

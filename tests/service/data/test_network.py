@@ -40,6 +40,11 @@ def fault(fetcher: Fetcher, url: str) -> str:
         ("all_proxy", "socks5://127.0.0.1:1080", "socks5://127.0.0.1:1080"),
         ("HTTPS_PROXY", "ftp://user:secret@127.0.0.1:1", "ftp://127.0.0.1:1"),
         ("http_proxy", "http://127.0.0.1:port", "http://127.0.0.1:port"),
+        ("HTTP_PROXY", "http://user:secret@127.0.0.1:99999", "http://127.0.0.1:99999"),
+        ("HTTPS_PROXY", "http://[::1", "http://[::1"),
+        ("HTTP_PROXY", "http://", "http://"),
+        ("HTTP_PROXY", "http://\udcff", "http://\\udcff"),
+        ("ALL_PROXY", "socks5h://user:secret@127.0.0.1:1", "socks5h://127.0.0.1:1"),
     ],
 )
 def test_a_proxy_that_is_none_is_named_without_its_password(
@@ -69,12 +74,24 @@ def test_certificates_that_are_not_there_or_none_are_named(
     assert said == f"{start}{tmp_path / 'ca.pem'} (no certificate in it)"
 
 
-def test_hosts_without_a_proxy_that_are_none_are_named(
-    fetcher: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch
+def test_a_key_log_that_cannot_be_written_is_named(
+    fetcher: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("NO_PROXY", "http://[::")
-    monkeypatch.setenv("HTTP_PROXY", sites.url)
-    assert fault(fetcher, f"{sites.url}/a").startswith("NO_PROXY: expected names of hosts")
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "none" / "keys"))
+    message = fault(fetcher, f"{sites.url}/a")
+    assert message.startswith("SSLKEYLOGFILE: expected a file that can be written, found ")
+    assert message.endswith("(No such file or directory)")
+
+
+@pytest.mark.parametrize("name", ["NO_PROXY", "no_proxy"])
+@pytest.mark.parametrize("value", ["http://[::", "[::1]", "localhost,[::1]:80", "\udcff"])
+def test_hosts_without_a_proxy_that_are_none_are_named(
+    fetcher: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    message = fault(fetcher, f"{sites.url}/a")
+    assert message.startswith(f"{name}: expected names of hosts, with commas between, found ")
+    assert message.endswith(value.replace("\udcff", "\\udcff"))
 
 
 def test_a_proxy_that_does_not_answer_is_named(
