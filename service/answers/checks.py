@@ -21,7 +21,7 @@ MOST_THRESHOLD = 1_000_000
 """The largest count of people or boats that can be asked, or noted of a subscriber."""
 MOST_STAY_DAYS = 400
 SHARES = (0.5, 0.999)
-"""Between which the probability lies that places suffice."""
+"""Least and greatest probability that the places are enough."""
 MOST_ISSUES = 500
 """Issues on a page of their list."""
 
