@@ -177,8 +177,7 @@ def test_the_dashboard_is_of_grafanas_own_type(tools: Path) -> None:
         source.write_text(text.replace('"drawStyle": "line"', f'"drawStyle": "{drawn}"'))
     with pytest.raises(AssertionError, match="wavy") as caught:
         tool(tools, "tsc", *options, *map(str, sources))
-    assert "dashboard.slip.ts" in str(caught.value)
-    assert "dashboard.check.ts" not in str(caught.value)
+    assert set(re.findall(r"dashboard\.(\w+)\.ts\(\d", str(caught.value))) == {"slip"}
 
 
 def test_panels_draw_in_grafanas_own_components(
