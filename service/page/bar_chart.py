@@ -71,7 +71,7 @@ def _top(chances: Sequence[float]) -> float:
 
 
 def _frame(sheet: Sheet) -> list[str]:
-    return [sheet.axis(2, "\N{NO-BREAK SPACE}%")]
+    return [sheet.axis(2, "%")]
 
 
 def _bars(sheet: Sheet, chances: Sequence[float]) -> list[str]:
