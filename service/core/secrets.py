@@ -24,8 +24,8 @@ _PASSWORD = re.compile(r"(://[^:/@\s'\"]*:)[^/\s'\"]*@")
 # Each run of characters of a local part is read once, whether a domain follows or not: a search for
 # the whole address would begin anew at every character of a long text.
 _MAIL = re.compile(
-    r"((?:(?!%40)[\w.!#$%&*+=?^`{|}~-])++)"
-    r"((?:(?:@|%40)[A-Za-z0-9-]++(?:\.[A-Za-z0-9-]++)*+)++)?"
+    r"((?:(?!%40)[\w.!#$%&*+=?^`{|}~-])+)"
+    r"((?:(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)+)?"
 )
 _INTERNET = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
