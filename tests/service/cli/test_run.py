@@ -28,6 +28,12 @@ from tests.support.waiting import BOUND, wait_until
 Start = Callable[..., "Service"]
 
 
+def _heed_signals() -> None:
+    """Undo what a shell in the background, or nohup, has all its children ignore."""
+    for number in (signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Service:
     """A real ``crossings`` process, and what it says."""
 
@@ -40,8 +46,7 @@ class Service:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            # A shell that starts tests in the background has it ignored, which a child inherits.
-            preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_DFL),
+            preexec_fn=_heed_signals,
         )
         self.said: list[str] = []
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
