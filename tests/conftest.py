@@ -8,6 +8,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CROSSINGS_SOURCE"] = "figures"  # for the processes of fixtures too
 
+import logging
 from collections.abc import Iterator
 
 import pytest
@@ -38,6 +39,16 @@ def _loopback_alone() -> Iterator[None]:
     yield
     said = _REFUSED.read_text()[before:]
     assert not said, f"tests do not leave loopback:\n{said}"
+
+
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """Undo what a command that ran within a test did to the root logger."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def pytest_sessionfinish() -> None:

@@ -4,20 +4,10 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator
 
 import pytest
 
 from service.core.logs import configure, request_id, run_id
-
-
-@pytest.fixture(autouse=True)
-def _restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 def test_what_is_logged_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,7 +12,6 @@ _log = logging.getLogger("service.test")
 def test_what_lasts_is_said_once_and_again_when_it_comes_back(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level(logging.DEBUG, _log.name)
     gone, full = OSError("gone"), OSError("full")
     for error in (gone, gone, full, full, gone):
         repeated_warnings.warn(_log, "x did not succeed", error)
