@@ -12,6 +12,8 @@ from service.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(chain(ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md")))
+# Decisions and the changelog speak of the code of their time.
+PRESENT = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 SETTING = re.compile(r"CROSSINGS_[A-Z_]*[A-Z]")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TITLE = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -54,6 +56,22 @@ def test_settings_that_are_named_exist(path: Path) -> None:
 @pytest.mark.parametrize("name", ["Dockerfile", "Makefile"])
 def test_settings_of_the_ways_to_start_exist(name: str) -> None:
     assert set(SETTING.findall((ROOT / name).read_text("utf-8"))) <= set(SETTINGS)
+
+
+@pytest.mark.parametrize("path", PRESENT, ids=lambda path: path.name)
+def test_code_that_is_named_exists(path: Path) -> None:
+    """Files by their path, and names in the forms "`NAME` of `file`" and "`file` (`NAME`)"."""
+    text = path.read_text("utf-8")
+    file = r"`((?:forecast|service|bench|tests)/[a-z_/]+\.py)`"
+    named = [(place, name) for name, place in re.findall(rf"`(\w+)` (?:in|of)\s{file}", text)]
+    named += re.findall(rf"{file} \(`(\w+)`", text)
+    missing = [place for place in re.findall(file, text) if not (ROOT / place).is_file()]
+    missing += [
+        f"{name} in {place}"
+        for place, name in named
+        if not re.search(rf"\b{name}\b", (ROOT / place).read_text("utf-8"))
+    ]
+    assert not missing
 
 
 def test_every_setting_is_documented() -> None:
