@@ -59,6 +59,7 @@ def all_runs(context: Context) -> list[Run]:
 
 def is_cycle_done(context: Context) -> bool:
     found = {run.job: run.outcome for run in all_runs(context)}
+    assert "failed" not in found.values(), all_runs(context)
     return found.get("renew") == found.get("tidy") == "done"  # both are always due, nothing else
 
 
@@ -190,8 +191,7 @@ def kill_often(
     for number in range(times + 1):
         if number and "sqlite" not in database_url:
             empty_again(database_url)
-        home = folder / str(number)
-        home.mkdir()
+        (home := folder / str(number)).mkdir()
         url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
         # One in three with fits in processes of their own, as they are by default.
         limits = {"fit_seconds": 300} if number and number % 3 == 0 else {}
