@@ -59,8 +59,8 @@ def all_runs(context: Context) -> list[Run]:
 
 def is_cycle_done(context: Context) -> bool:
     found = {run.job: run.outcome for run in all_runs(context)}
-    assert "failed" not in found.values(), all_runs(context)
-    return found.get("renew") == found.get("tidy") == "done"  # both are always due, nothing else
+    # Both are always due. A kill between the end of tidying and its row leaves nothing to do again.
+    return found.get("renew") == "done" and found.get("tidy") in ("done", "skipped")
 
 
 def has_scheduler(context: Context) -> bool:
