@@ -39,7 +39,7 @@ from tests.support.waiting import BOUND, wait_until
 
 PARTS = ("renew", "ingest", "refit", "score", "compare")
 # Part of a cycle, and from which share of it on: the second half of a refit is the publishing.
-KILLED = (("compare", 0.0), ("ingest", 0.0), ("refit", 0.0), ("refit", 0.5))
+KILLED = (("compare", 0.0), ("hindcast", 0.0), ("ingest", 0.0), ("refit", 0.0), ("refit", 0.5))
 
 
 def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
@@ -75,6 +75,8 @@ def check_all_is_whole(context: Context) -> None:
     counted = Counter(run.job for run in found if run not in again)
     assert counted == dict.fromkeys(PARTS, 1), counted
     assert {run.outcome for run in found} <= {"done", "skipped"}
+    replayed = [run for run in all_runs(context) if run.job == "hindcast"]
+    assert [run.outcome for run in replayed] == ["done", "done"], "each week is replayed once"
     with context.database.reading() as connection:
         known = observation_store.known_together(connection, max(run.started_at for run in found))
         for name, series in embedded.read().items():
@@ -169,7 +171,7 @@ def seconds_of_each_part(scheduler: Scheduler, settings: Settings) -> dict[str, 
     scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
     # The first of each: a second refit, after comparing, has nothing to do.
-    ended = [run for run in reversed(all_runs(context)) if run.job in PARTS]
+    ended = [run for run in reversed(all_runs(context)) if run.job in (*PARTS, "hindcast")]
     found = {run.job: float(run.detail["seconds"]) for run in ended}
     context.database.close()
     return found
@@ -208,7 +210,7 @@ def kill_often(
 def test_a_scheduler_that_is_killed_anywhere_is_caught_up(
     scheduler: Scheduler, tmp_path: Path, database_url: str
 ) -> None:
-    kill_often(scheduler, tmp_path, database_url, 4, seed=1)
+    kill_often(scheduler, tmp_path, database_url, len(KILLED), seed=1)
 
 
 @pytest.mark.long

@@ -1,4 +1,4 @@
-"""The day's cycle: read the figures, refit and publish, score, compare."""
+"""The day's cycle: read the figures, refit and publish, score, compare; replay at a first start."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from service.core.job_runner import JobError, Outcome
 from service.data.ingest import ingest
 from service.issues.compare import compare
 from service.issues.refit import refit
+from service.issues.replay import replay
 from service.issues.score import score
 
 
@@ -32,6 +33,8 @@ def renew(context: Context, period: str) -> Outcome:
         ("ingest", lambda: ingest(context, period=period)),
         ("refit", lambda: refit(context, period=period)),
         ("score", lambda: score(context, period=period)),
+        # Before comparing, which takes as long: a new copy soon has a track record.
+        ("replay", lambda: replay(context)),
         ("compare", lambda: compare(context, period=period)),
         # Publishes anew when comparing has changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),

@@ -68,7 +68,6 @@ def build(context: Context) -> BlockingScheduler:
             add(run_due, trigger, executor, item, id=f"{item.name}-{number}")
     now = {"next_run_time": dt.datetime.now(dt.UTC)}
     every = {"seconds": _LOOK_SECONDS}
-    add(close_dead, "interval", LIGHT, id="close-dead", **every, **now)
     add(catch_up, "interval", LIGHT, False, id="catch-up", **every, **now)
     add(catch_up, "interval", HEAVY, True, id="catch-up-fits", **every, **now)
     add(reread, "interval", HEAVY, utc_now(), id="reread", **every, **now)
@@ -147,6 +146,7 @@ def close_dead(context: Context) -> None:
 
 def catch_up(context: Context, fits: bool) -> None:
     """Do what was due and is not done: the jobs that fit models, or the others."""
+    close_dead(context)  # first: what its process left undone is open again
     for item in schedule(context.settings):
         if item.is_recorded and item.fits == fits:
             run_due(context, item)

@@ -21,8 +21,10 @@ def main() -> None:
     from service.core.context import open_context
     from service.core.settings import Settings
     from service.data.ingest import ingest
+    from service.issues import replay
     from service.scheduler import scheduler  # the latter for what it loads
 
+    replay.ORIGINS = 2
     logging.disable(logging.CRITICAL)
     say("ready")
     for line in sys.stdin:
