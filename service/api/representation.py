@@ -94,7 +94,6 @@ def render(
 
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
     """Send the bytes, or 304 when the reader has them already."""
-    etag = _held(rendered.etag)
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
     # What starts today must not be taken for tomorrow's.
@@ -102,28 +101,13 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     headers = [
         *rendered.headers,
-        ("ETag", f'"{etag or rendered.etag}"'),
         ("Cache-Control", f"{age}, immutable" if immutable else age),
         ("Vary", "Accept"),
     ]
-    if etag is None:
-        return Response(rendered.content, 200, headers, content_type=rendered.content_type)
-    answer = Response(None, 304, headers)
-    del answer.headers["Content-Type"]
+    answer = Response(rendered.content, 200, headers, content_type=rendered.content_type)
+    answer.set_etag(rendered.etag)
+    answer.make_conditional(request)
     return answer
-
-
-def _held(etag: str) -> str | None:
-    """The tag under which the reader has this answer already, plain or packed."""
-    said = request.headers.get("If-None-Match")
-    if said is None:
-        return None
-    packed = f"{etag}-gzip"
-    for one in (etag, packed):
-        if said == f'"{one}"':  # as nearly all say it
-            return one
-    has = request.if_none_match
-    return next((one for one in (etag, packed) if has.contains_weak(one)), None)
 
 
 def tag(content: bytes) -> str:

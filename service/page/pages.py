@@ -63,6 +63,8 @@ def _static(filename: str) -> str:
 def static(filename: str) -> Response:
     """Send a static file."""
     answer = send_from_directory(_STATIC, filename)
+    answer.direct_passthrough = False
+    answer.make_sequence()  # a file that is streamed is not compressed
     asked_for = request.args.get("v")
     if asked_for and asked_for == _marks.get(filename, asked_for):
         answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -32,3 +34,26 @@ def test_nothing_is_asked_of_another_host(client: FlaskClient) -> None:
         page = client.get("/").text + style.text
     for outside in ("http://", "https://", "//cdn", "@import", "url("):
         assert outside not in page.replace("http://www.w3.org", ""), outside
+
+
+def test_answers_are_compressed_under_a_tag_of_their_own(client: FlaskClient) -> None:
+    path = "/v1/series/people/forecast"
+    plain = client.get(path)
+    packed = client.get(path, headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in plain.headers
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    assert {"Accept", "Accept-Encoding"} <= {*packed.headers["Vary"].split(", ")}
+    for coding, held, status in (
+        ("gzip", packed, 304),
+        ("gzip", plain, 304),
+        ("identity", plain, 304),
+        ("identity", packed, 200),
+    ):
+        headers = {"Accept-Encoding": coding, "If-None-Match": held.headers["ETag"]}
+        assert client.get(path, headers=headers).status_code == status
+
+
+def test_what_is_short_is_sent_as_it_is(client: FlaskClient) -> None:
+    answer = client.get("/livez", headers={"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer.headers
