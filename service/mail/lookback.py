@@ -30,8 +30,7 @@ def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
         whose figure is not published.
     """
     if previous is None:
-        text = "This is the first email: there is no earlier forecast to check yet."
-        return {"sentence": text, "rows": []}
+        return {"sentence": _last_hindcast(desk), "rows": []}
     days = previous.content["days"][:_DAYS]
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
     came = {row["date"]: row["value"] for row in figures(desk, PEOPLE, first, last)}
@@ -107,6 +106,26 @@ def _share(number: float) -> str:
     return f"{100 * number:.0f}%"
 
 
+def _last_hindcast(desk: IssueLoader) -> str:
+    """Return the sentence of a first email: how the last hindcast of a week compared."""
+    first = "This is the first email, so there is no earlier forecast to check."
+    record_of = record.track_record(desk, PEOPLE, _RECORD_WEEKS, kind="hindcast")
+    if not record_of["weeks"]:
+        return first
+    week = record_of["weeks"][-1]
+    median, lo80, hi80 = approximate_headline(week)
+    return (
+        f"{first} The hindcast for {long_day(week['from'])} to {long_day(week['to'])} was about "
+        f"{median} {record_of['unit']}, with an 80% chance of between {lo80} and {hi80}. "
+        f"{week['truth']:,} arrived, {_place(week['truth'], week)} that range."
+    )
+
+
+def _place(total: int, numbers: dict[str, Any]) -> str:
+    """Say where `total` lies: above, below or within ``lo80`` to ``hi80``."""
+    return "above" if total > numbers["hi80"] else "below" if total < numbers["lo80"] else "within"
+
+
 def _sentence(previous: Edition, came: dict[str, int]) -> str:
     headline = previous.content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
@@ -120,7 +139,4 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
         return f"{forecast}. The figures for these days are not published yet."
     if len(came) < _DAYS:
         return f"{forecast}. {total:,} arrived on the {len(came)} of 7 days with published figures."
-    place = (
-        "above" if total > headline["hi80"] else "below" if total < headline["lo80"] else "within"
-    )
-    return f"{forecast}. {total:,} arrived, {place} that range."
+    return f"{forecast}. {total:,} arrived, {_place(total, headline)} that range."

@@ -36,6 +36,29 @@ def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
     assert "first email" in said
 
 
+@pytest.mark.parametrize(
+    ("truth", "place"), [(1374, "above"), (1237, "within"), (300, "within"), (299, "below")]
+)
+def test_a_first_email_looks_back_on_the_last_hindcast(
+    mailing: Context, monkeypatch: pytest.MonkeyPatch, truth: int, place: str
+) -> None:
+    def record(desk: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+        assert kind == "hindcast"
+        earlier = {"from": "2025-12-08", "to": "2025-12-14", "truth": 0}
+        week = {"from": "2025-12-15", "to": "2025-12-21", "truth": truth}
+        numbers = {"median": 387, "lo80": 300, "hi80": 1237}
+        return {"unit": "people", "weeks": [earlier | numbers, week | numbers]}
+
+    monkeypatch.setattr("service.answers.track_record.track_record", record)
+    found = lookback.last_week(desk_of(mailing), None)
+    assert found["rows"] == []
+    assert found["sentence"] == (
+        "This is the first email, so there is no earlier forecast to check. The hindcast for 15 "
+        "December 2025 to 21 December 2025 was about 380 people, with an 80% chance of between 300 "
+        f"and 1,240. {truth:,} arrived, {place} that range."
+    )
+
+
 def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous: Edition) -> None:
     found = lookback.last_week(desk_of(mailing), previous)
     came = figures(desk_of(mailing), "people", dt.date(2025, 12, 25), LAST)
