@@ -101,6 +101,7 @@ class Exceedance(Headed):
     threshold: int
     window: int
     horizon: int
+    our_share: float
     p_any: float
     rows: list[ExceedanceRow]
 
@@ -121,6 +122,7 @@ class Capacity(Headed):
     stay_days: int
     share: float
     horizon: int
+    our_share: float
     places_peak: int
     levels: list[int]
     rows: list[CapacityRow]

@@ -34,6 +34,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from service.answers.ahead import MOST_HORIZON
 from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
+from service.answers.our_share import LEAST_SHARE
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
 from service.core.clock import uk_day
@@ -41,8 +42,7 @@ from service.data.observation_store import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
 _ANY_PERIOD = "|".join(PERIODS)
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-"""A day as it is written in questions; ISO 8601 knows other ways."""
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # ISO 8601 has other forms
 
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
@@ -71,22 +71,20 @@ def _as_of(value: Any) -> Any:
         # Some moments at the ends of the calendar have no counterpart in UTC.
         return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
     except (ValueError, OverflowError):
-        raise ValueError(
-            f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
-        ) from None
+        raise _no_moment(value) from None
+
+
+def _no_moment(value: str) -> ValueError:
+    return ValueError(f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}")
 
 
 def _day_of(value: Any) -> Any:
     """A date, or the UK day of an instant: charts ask with instants."""
     found = _as_of(value)
-    if not isinstance(found, dt.datetime):
-        return found
     try:
-        return uk_day(found)
+        return uk_day(found) if isinstance(found, dt.datetime) else found
     except OverflowError:  # the first minute of the calendar is of no UK day
-        raise ValueError(
-            f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}"
-        ) from None
+        raise _no_moment(value) from None
 
 
 def _numbers(value: Any) -> Any:
@@ -125,18 +123,19 @@ def _as_text(example: str, **schema: Any) -> WithJsonSchema:
     return WithJsonSchema({"type": "string", "examples": [example]} | schema)
 
 
-# The answers themselves say what is allowed; here it stands for the document alone.
+def _from_to(least: float, most: float) -> WithJsonSchema:
+    return WithJsonSchema({"type": "number", "minimum": least, "maximum": most})
+
+
+# For the document alone: the answers check what is allowed.
 Horizon = Annotated[
     int,
     BeforeValidator(_whole),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_HORIZON}),
 ]
 Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
-Share = Annotated[
-    float,
-    BeforeValidator(_number),
-    WithJsonSchema({"type": "number", "minimum": SHARES[0], "maximum": SHARES[1]}),
-]
+Share = Annotated[float, BeforeValidator(_number), _from_to(*SHARES)]
+OurShare = Annotated[float, BeforeValidator(_number), _from_to(LEAST_SHARE, 100)]
 Weeks = Annotated[
     int,
     BeforeValidator(_weeks),
@@ -162,6 +161,7 @@ _LEVELS = Field(
 )
 _THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}."
 _SHARE = f"Probability that the places suffice, {SHARES[0]} to {SHARES[1]}."
+_OUR_SHARE = Field(100, description="Per cent of the arrivals to plan for; counts are rounded up.")
 _HORIZON = "Days from `from` on, as far as the issue reaches: 400 on the day on which it is made."
 _AS_OF = Field(None, description="A date: days up to it. An instant: what was known then.")
 _FROM = Field(
@@ -261,16 +261,16 @@ class ExceedanceQuery(AheadQuery):
     threshold: Whole = Field(500, description=_THRESHOLD)
     window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(28, description=_HORIZON)
+    our_share: OurShare = _OUR_SHARE
 
 
 class CapacityQuery(AheadQuery):
     """How long a stay, how sure, how far."""
 
     stay_days: Whole = Field(4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}.")
-    share: Share = Field(
-        0.9, description="Probability that the places suffice, {} to {}.".format(*SHARES)
-    )
+    share: Share = Field(0.9, description=_SHARE)
     horizon: Horizon = Field(28, description=_HORIZON)
+    our_share: OurShare = _OUR_SHARE
     levels: Levels = _LEVELS
 
 

@@ -26,6 +26,7 @@ from service.answers import (
 )
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import UNITS
+from service.answers.our_share import scale_to_share
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
 from service.api.responses import about, desk, head, view_of
@@ -110,9 +111,13 @@ def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Respo
     """Return how likely each day, or run of days, brings more than a threshold."""
     q = query_data
     view = view_of(series_id, q)
-    return about(
-        view, q, lambda: exceedance.exceedance(view.ahead, q.threshold, q.window, q.horizon)
-    )
+
+    def answer() -> dict[str, Any]:
+        ours = scale_to_share(view, q.our_share)
+        found = exceedance.exceedance(ours.ahead, q.threshold, q.window, q.horizon)
+        return {"our_share": q.our_share} | found
+
+    return about(view, q, answer)
 
 
 @blueprint.get("/<series_id>/capacity", endpoint="capacity")
@@ -122,13 +127,15 @@ def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
     """Return how many people are present at once, and how many places suffice."""
     q = query_data
     view = view_of(series_id, q)
-    return about(
-        view,
-        q,
-        lambda: capacity.capacity(
-            view.observed, view.ahead, q.stay_days, q.share, q.horizon, q.levels
-        ),
-    )
+
+    def answer() -> dict[str, Any]:
+        ours = scale_to_share(view, q.our_share)
+        found = capacity.capacity(
+            ours.observed, ours.ahead, q.stay_days, q.share, q.horizon, q.levels
+        )
+        return {"our_share": q.our_share} | found
+
+    return about(view, q, answer)
 
 
 @blueprint.get("/<series_id>/quiet", endpoint="quiet")

@@ -16,9 +16,11 @@ from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
+from service.answers.our_share import LEAST_SHARE
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_WHOLE = re.compile(r"\d{1,9}")
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_DECIMAL = re.compile(r"[0-9]{1,3}[.][0-9]{1,2}")
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,9 @@ class Field:
     label: str
     hint: str
     default: int
-    least: int
+    least: float
     most: int
+    step: float = 1
 
 
 FIELDS = (
@@ -93,7 +96,15 @@ FIELDS = (
     Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
     Field("horizon", "Number of days ahead", "7 to 90", 28, 7, 90),
+    Field("our_share", "Our share", "per cent of UK arrivals", 100, LEAST_SHARE, 100, LEAST_SHARE),
 )
+
+
+def _number(text: str, step: float) -> float | None:
+    """Return the number in `text`, or None where it does not suit `step`."""
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text) if step < 1 and _DECIMAL.fullmatch(text) else None
 
 
 @dataclass(frozen=True)
@@ -101,23 +112,24 @@ class Plan:
     """The inputs as text, their values, and error messages by field."""
 
     texts: dict[str, str]
-    numbers: dict[str, int]
+    numbers: dict[str, Any]
     wrong: dict[str, str]
 
     @classmethod
     def read(cls, args: Mapping[str, str], series_id: str) -> Plan:
         """Read the inputs, with defaults for missing ones."""
         texts: dict[str, str] = {}
-        numbers: dict[str, int] = {}
+        numbers: dict[str, Any] = {}
         wrong: dict[str, str] = {}
         for field in FIELDS:
             usual = DAY_THRESHOLD[series_id] if field.name == "threshold" else field.default
             text = args.get(field.name, str(usual)).strip().replace(",", "")[:40]
             texts[field.name] = text
-            number = int(text) if _WHOLE.fullmatch(text) else None
+            number = _number(text, field.step)
             if number is None or not field.least <= number <= field.most:
+                kind = "whole number" if field.step == 1 else "number with at most two decimals"
                 wrong[field.name] = (
-                    f"{field.label.lower()} must be a whole number from {field.least:,} to "
+                    f"{field.label.lower()} must be a {kind} from {field.least:,} to "
                     f"{field.most:,}, like {usual:,}"
                 )
             else:

@@ -11,6 +11,7 @@ from service.answers.capacity import capacity
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
+from service.answers.our_share import scale_to_share
 from service.answers.quiet import quiet
 from service.page.bar_chart import chance_bars, count_bars
 from service.page.fan_chart import Line, fan_chart
@@ -18,15 +19,16 @@ from service.page.fan_chart import Line, fan_chart
 _LEVELS = (50, 80, 95)
 
 
-def answer_plan(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
-    """Return the answers and their charts; places only for people."""
+def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
+    """Return the answers and their charts; places only for people, quiet days of all arrivals."""
     horizon, unit = numbers["horizon"], view.observed.unit
-    above = exceedance(view.ahead, numbers["threshold"], numbers["window"], horizon)
+    ours = scale_to_share(view, numbers["our_share"])
+    above = exceedance(ours.ahead, numbers["threshold"], numbers["window"], horizon)
     calm = quiet(view.ahead, horizon)
-    places = _places(view, numbers) if unit == "people" else None
+    places = _places(ours, numbers) if unit == "people" else None
     return {
         "above": above,
-        "others": _others(view, numbers),
+        "others": _others(ours, numbers),
         "quiet": calm,
         "places": places,
         "above_chart": chance_bars(
@@ -53,8 +55,9 @@ def answer_plan(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def plan_table(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
+def plan_table(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row a day: intervals, chance above the threshold, people present and places."""
+    view = scale_to_share(view, numbers["our_share"])
     rows = bands(view.ahead, numbers["horizon"], _LEVELS)
     above = exceedance(view.ahead, numbers["threshold"], numbers["window"], numbers["horizon"])[
         "rows"
@@ -62,6 +65,7 @@ def plan_table(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]
     places = _places(view, numbers)["rows"] if view.observed.unit == "people" else []
     for at, row in enumerate(rows):
         del row["time"]
+        row["our_share"] = numbers["our_share"]
         row["threshold"], row["window"] = numbers["threshold"], numbers["window"]
         row["p_above"] = above[at]["p_above"] if at < len(above) else None
         if places:
@@ -70,7 +74,7 @@ def plan_table(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]
     return rows
 
 
-def _others(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
+def _others(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the chances for other thresholds, up to the largest allowed."""
     threshold = numbers["threshold"] or 100
     parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
@@ -81,7 +85,7 @@ def _others(view: IssueView, numbers: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _places(view: IssueView, numbers: dict[str, int]) -> dict[str, Any]:
+def _places(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     return capacity(
         view.observed,
         view.ahead,

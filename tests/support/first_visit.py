@@ -1,4 +1,4 @@
-"""What a first visit to the page costs: bytes over the wire, requests, time until it is usable."""
+"""What a first visit to the page costs: bytes over the wire and requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser
 
 MOST_BYTES = 200_000
-MOST_MILLISECONDS = 1000
 PATHS = ("/", "/plan", "/record", "/about")
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -25,13 +24,10 @@ class Cost:
     ----------
     wire_bytes : int
         Heads and bodies of all answers, as sent.
-    interactive_ms : float
-        From the start of the navigation until every script has run.
     """
 
     wire_bytes: int
     requests: list[str]
-    interactive_ms: float
 
     def strangers(self, url: str) -> list[str]:
         """Requests that went elsewhere than to the page's own server."""
@@ -54,6 +50,5 @@ def measure(browser: Browser, url: str) -> Cost:
     session.on("Network.loadingFinished", finished)
     page.on("request", lambda request: requests.append(request.url))
     page.goto(url, wait_until="load")
-    ready = page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
     context.close()
-    return Cost(sum(sizes), requests, ready)
+    return Cost(sum(sizes), requests)

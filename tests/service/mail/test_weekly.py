@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -321,25 +320,3 @@ def test_fifty_kills_in_a_thousand_mails(
     tmp_path: Path, ca_file: Path, authority: trustme.CA
 ) -> None:
     crash_again_and_again(tmp_path, ca_file, authority, readers=1000, kills=50, seed=2)
-
-
-def test_a_mail_costs_little(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
-    """A thousand in two minutes leaves 120 ms for each, for this process and the server's part."""
-    join(mailing, *(f"r{at}" for at in range(50)))
-    began = time.process_time()
-    digest(mailing, clock=hand)
-    assert len(mailbox.taken) == 50
-    assert time.process_time() - began < 50 * 0.08
-
-
-@pytest.mark.long
-def test_a_thousand_mails_take_less_than_two_minutes(
-    mailing: Context, mailbox: Mailbox, hand: Hand, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.undo()  # the chart as it is
-    join(mailing, *(f"r{at}" for at in range(1000)))
-    usual = Settings(**(mailing.settings.model_dump() | {"mail_per_minute": 1200}))
-    began = time.monotonic()
-    digest(Context(usual, mailing.database), clock=hand)
-    assert len(mailbox.taken) == 1000
-    assert time.monotonic() - began < 120

@@ -15,6 +15,7 @@ from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader
+from service.answers.our_share import scale_to_share
 from service.app import create_app
 from service.core.context import Context
 from service.core.database import Unavailable
@@ -101,12 +102,34 @@ def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
     assert "places" not in site.client.get("/plan.csv?series=boats").get_data(as_text=True)
 
 
+def test_a_share_has_its_own_places_and_chances_and_says_so(site: Any) -> None:
+    view = site.client.application.extensions["desk"].view("people")
+    ours = scale_to_share(view, 2.5)
+    query = "our_share=2.5&threshold=10&share=80&stay_days=3"
+    answer = site.client.get(f"/plan?{query}")
+    said = text(answer)
+    places = capacity(ours.observed, ours.ahead, 3, 0.8, 28, (80,))["places_peak"]
+    above = exceedance(ours.ahead, 10, 1, 28)["p_any"]
+    assert f"{places:,} places give a 80% chance" in said
+    assert f"{above:.0%} for at least one day with more than 10 people" in said
+    assert "We assume that your share of every day’s arrivals is 2.5%" in said
+    assert "How many places are needed, for 2.5% of UK arrivals?" in said
+    assert "How long could it be quiet, in the whole UK?" in said
+    assert "our_share=2.5" in answer.get_data(as_text=True).split('class="download"')[1]
+    assert "We assume" not in text(site.client.get("/plan"))
+    rows = list(csv.DictReader(io.StringIO(site.client.get(f"/plan.csv?{query}").text)))
+    assert {row["our_share"] for row in rows} == {"2.5"}
+    assert [int(row["hi95"]) for row in rows] == ours.ahead.upto(28).quantiles([0.975])[0].tolist()
+
+
 def test_wrong_inputs_are_named_beside_the_form(site: Any) -> None:
     for query, words in {
         "threshold=many": "threshold must be a whole number from 0 to 1,000,000, like 500",
         "share=100": "how certain you need to be must be a whole number from 50 to 99, like 90",
         "stay_days=": "length of stay must be a whole number from 1 to 90, like 4",
         "window=20&horizon=10": "must be at most 10, the number of days ahead",
+        "our_share=0": "our share must be a number with at most two decimals from 0.01 to 100",
+        "our_share=3.333": "our share must be a number with at most two decimals",
     }.items():
         answer = site.client.get(f"/plan?{query}")
         assert answer.status_code == 400
