@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 from service.answers.totals import PERIODS, between, periods
@@ -21,7 +21,7 @@ DAY = dt.timedelta(days=1)
 
 def known_until(last: D, days: int = 800) -> DailySeries:
     values = np.random.default_rng(7).integers(0, 500, days)
-    return DailySeries("people", np.datetime64(last) - (days - 1), values)
+    return DailySeries("people", np.datetime64(last) - (days - 1) * ONE_DAY, values)
 
 
 def table(
