@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "listing", "of_day", "one"]
+__all__ = ["COLUMNS", "first_day", "listing", "of_day", "one"]
 
 import base64
 import binascii
@@ -12,7 +12,7 @@ from typing import Any
 from service.answers.checks import MOST_ISSUES, check_whole
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import end_of_day, instant
+from service.core.clock import end_of_day, instant, uk_day
 from service.issues import issue_store, note_store
 from service.issues.issue_store import Issue
 
@@ -56,22 +56,36 @@ def listing(
 def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
     """Return the id of the newest issue at the end of a UK day; ``latest`` if it still is.
 
+    Before the first issue it is the last hindcast from figures up to that day.
+
     Raises
     ------
     NotFound
-        If the first issue was published later.
+        If the first issue and the first hindcast are of a later day.
     NotReady
         If nothing is published yet.
     """
     desk.check_series(series_id)
     with desk.context.database.reading() as connection:
         newest = issue_store.get_latest_issue(connection, series_id)
-        issue = issue_store.get_latest_issue(connection, series_id, end_of_day(day))
+        issue = issue_store.get_latest_issue(
+            connection, series_id, end_of_day(day)
+        ) or issue_store.get_latest_hindcast(connection, series_id, day)
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
     if issue is None:
-        raise NotFound(f"no forecast of {series_id} had been issued by the end of {day}")
+        first = first_day(desk, series_id)
+        raise NotFound(f"there is no forecast from {day}; the first is from {first}")
     return "latest" if issue.issue_id == newest.issue_id else issue.issue_id
+
+
+def first_day(desk: IssueLoader, series_id: str) -> dt.date | None:
+    """Return the first day that `of_day` has an issue or a hindcast for."""
+    with desk.context.database.reading() as connection:
+        issue = issue_store.get_first_issue(connection, series_id)
+        hindcast = issue_store.get_first_hindcast(connection, series_id)
+    days = [uk_day(issue.issued_at)] if issue else []
+    return min([*days, hindcast.origin] if hindcast else days, default=None)
 
 
 def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from service.core.database import Unavailable
 
 _PROBLEM = "application/problem+json"
 _PAGES = ("page", "subscriptions")
+_OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs")
 _STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
 _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ def answer(error: Exception) -> Response:
     }
     if problem.errors:
         content["errors"] = problem.errors
-    is_page = request.blueprint in _PAGES
+    is_page = request.blueprint in _PAGES or _is_mistyped_page()
     if is_page and request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
         page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
         response = make_response(page, problem.status)
@@ -82,6 +83,11 @@ def answer(error: Exception) -> Response:
     response.headers["Cache-Control"] = "no-store"
     response.headers.update(problem.headers)
     return response
+
+
+def _is_mistyped_page() -> bool:
+    """Tell whether the address is of no route, and not of those that programs use."""
+    return request.url_rule is None and not request.path.startswith(_OF_PROGRAMS)
 
 
 def _problem(error: Exception) -> Problem:

@@ -6,8 +6,10 @@ __all__ = [
     "MOST_HORIZON",
     "Entry",
     "Issue",
+    "get_first_hindcast",
     "get_first_issue",
     "get_issue",
+    "get_latest_hindcast",
     "get_latest_issue",
     "get_sibling_issue",
     "insert_issue",
@@ -125,6 +127,24 @@ def get_first_issue(connection: sa.Connection, series_id: str) -> Issue | None:
         .limit(1)
     ).first()
     return Issue(**row._mapping) if row else None
+
+
+def get_latest_hindcast(connection: sa.Connection, series_id: str, by: dt.date) -> Issue | None:
+    """Return the hindcast with the last origin up to a day."""
+    query = _hindcasts(series_id).where(issues.c.origin <= by)
+    row = connection.execute(query.order_by(issues.c.origin.desc()).limit(1)).first()
+    return Issue(**row._mapping) if row else None
+
+
+def get_first_hindcast(connection: sa.Connection, series_id: str) -> Issue | None:
+    """Return the hindcast with the first origin."""
+    query = _hindcasts(series_id).order_by(issues.c.origin)
+    row = connection.execute(query.limit(1)).first()
+    return Issue(**row._mapping) if row else None
+
+
+def _hindcasts(series_id: str) -> sa.Select[Any]:
+    return sa.select(issues).where(issues.c.series_id == series_id, issues.c.kind == "hindcast")
 
 
 def list_issues(

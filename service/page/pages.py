@@ -24,7 +24,7 @@ from flask import (
 from forecast.joint import SERIES
 from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
-from service.answers.issues import listing
+from service.answers.issues import first_day, listing
 from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS
 from service.core.clock import uk_day
@@ -154,6 +154,7 @@ def _page(template: str, params: PageParams, status: int = 200, **more: Any) -> 
         "unit": view.observed.unit,
         "issued_on": uk_day(view.issue.issued_at),
         "today": uk_day(desk.clock()),
+        "first_day": first_day(desk, params.series_id),
         "issues": listing(desk, params.series_id, _RECENT)[0],
         "reasons": _reasons(params),
         "alarms": [] if params.is_past else record_alarms(desk, params.series_id),

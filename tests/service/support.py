@@ -118,6 +118,7 @@ def publish(
     champion: str = "climatology",
     failures: Mapping[str, str] | None = None,
     wanted: str = "",
+    kind: str = "live",
 ) -> Issue:
     """Store an issue made of `paths` by model."""
     first = next(iter(paths.values()))
@@ -126,7 +127,7 @@ def publish(
         issue_id=issue_store.make_id(series_id, origin, issued_at, f"{run_id}"),
         series_id=series_id,
         run_id=run_id,
-        kind="live",
+        kind=kind,
         origin=origin,
         data_through=origin,
         as_of=issued_at,

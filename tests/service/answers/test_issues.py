@@ -6,7 +6,7 @@ import pytest
 
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.answers.issues import COLUMNS, listing, of_day, one
+from service.answers.issues import COLUMNS, first_day, listing, of_day, one
 from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
@@ -24,8 +24,31 @@ def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
     assert of_day(desk, "people", D(2025, 7, 11)) == issue.issue_id
     assert of_day(desk, "people", D(2025, 8, 1)) == issue.issue_id
     assert of_day(desk, "people", D(9998, 1, 1)) == "latest"
-    with pytest.raises(NotFound, match="by the end of 2025-07-10"):
+    assert first_day(desk, "people") == D(2025, 7, 11)
+    with pytest.raises(NotFound, match="from 2025-07-10; the first is from 2025-07-11"):
         of_day(desk, "people", D(2025, 7, 10))
+
+
+def test_before_the_first_issue_a_day_has_its_last_hindcast(context: Context) -> None:
+    desk = IssueLoader(context)
+    older, newer = (
+        publish(
+            context.database,
+            {"climatology": random_paths(start, 28)},
+            1,
+            NOW + dt.timedelta(minutes=minute),
+            kind="hindcast",
+        ).issue_id
+        for minute, start in enumerate(("2025-06-09", "2025-06-16"))
+    )
+    assert first_day(desk, "people") == D(2025, 6, 8)
+    assert of_day(desk, "people", D(2025, 6, 8)) == older
+    assert of_day(desk, "people", D(2025, 6, 14)) == older
+    assert of_day(desk, "people", D(2025, 6, 15)) == newer
+    with pytest.raises(NotFound, match="from 2025-06-07; the first is from 2025-06-08"):
+        of_day(desk, "people", D(2025, 6, 7))
+    with pytest.raises(NotFound):
+        of_day(desk, "boats", D(2025, 6, 15))
 
 
 def test_nothing_published_is_not_ready(empty: Context) -> None:

@@ -35,6 +35,18 @@ def test_404(client: FlaskClient, path: str) -> None:
     assert check(client.get(path), 404, "Not Found")["instance"] == path
 
 
+@pytest.mark.parametrize("path", ["/nope", "/plan/", "/records"])
+def test_a_mistyped_page_is_a_page_for_a_browser(client: FlaskClient, path: str) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = client.get(path, headers=browser)
+    assert answer.status_code == 404
+    assert answer.mimetype == "text/html"
+    assert "Page not found" in answer.text
+    assert 'href="/"' in answer.text
+    check(client.get(path), 404, "Not Found")
+    check(client.get(f"/v1{path}", headers=browser), 404, "Not Found")
+
+
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/pages.py", "/static//etc"])
 def test_no_file_outside_the_page_is_served(client: FlaskClient, path: str) -> None:
     check(client.get(path), 404, "Not Found")

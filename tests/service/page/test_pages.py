@@ -167,7 +167,7 @@ def test_the_newest_issue_by_its_day_is_the_newest(site: Any) -> None:
     [
         ("/?series=cats", 404, "expected a series of people, boats"),
         ("/?issue=nothing", 404, "found 'nothing'"),
-        ("/?on=2019-01-01", 404, "had been issued by the end of 1 January 2019"),
+        ("/?on=2019-01-01", 404, "There is no forecast from 1 January 2019; the first is from"),
         ("/?on=yesterday", 400, "expected a day such as"),
         ("/record?window=7", 400, "one of 13, 26, 52, 104 weeks"),
         ("/?series=people&series=boats", 400, "once"),
