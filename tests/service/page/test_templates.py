@@ -69,13 +69,25 @@ def test_without_script_the_form_answers(visit: Any) -> None:
     assert "more than 250 people" in page.locator("#answers").inner_text()
 
 
-def test_a_small_phone_shows_the_important_columns(visit: Any) -> None:
-    page = visit("/", width=320)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    for heading in ("Median", "80% range", "Chance of no arrivals"):
-        box = page.locator("table.days th", has_text=heading).first.bounding_box()
-        assert box and box["x"] + box["width"] <= 320
+CELLS = """() => [...document.querySelectorAll("table")].map(table =>
+    [...table.querySelectorAll("th, td")].filter(cell => cell.checkVisibility())
+    .map(cell => cell.innerText.replace(/\\s+/g, " ").trim()))"""
+
+
+@pytest.mark.parametrize("path", ["/", "/plan"])
+def test_no_cell_vanishes_on_a_narrow_page_or_when_enlarged(
+    visit: Any, shoot: Callable[..., None], path: str
+) -> None:
+    page = visit(path, width=1280)
+    wide = page.evaluate(CELLS)
+    assert sum(map(len, wide)) > 50
+    for width in (640, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate(CELLS) == wide
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert not violations(page)
     assert page.locator("svg.chart.small").first.is_visible()
+    shoot(page, f"{path.strip('/') or 'now'}-320")
 
 
 @pytest.mark.parametrize(
