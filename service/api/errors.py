@@ -7,12 +7,12 @@ __all__ = ["Problem", "answer", "register_errors"]
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
 from service.core.database import Unavailable
@@ -65,7 +65,7 @@ def answer(error: Exception) -> Response:
     problem = _problem(error)
     content: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
+        "title": HTTP_STATUS_CODES[problem.status],
         "status": problem.status,
         "detail": problem.detail,
         "instance": request.path,

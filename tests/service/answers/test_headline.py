@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from service.answers.errors import NotPossible
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
@@ -18,7 +18,7 @@ from tests.service.support import NOW, Hand, utc
 
 def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
     first = np.datetime64(start)
-    day = (first - 1).item()
+    day = (first - ONE_DAY).item()
     issue = Issue(
         *("i", "people", 1, "live", day, day, NOW, NOW, "pool", "pool", 1, 100, 28, "h"),
     )
