@@ -66,6 +66,9 @@ def test_the_declaration_of_the_project_holds() -> None:
         "preventions": "people",
     }
     assert [route.series[name].day_threshold for name in route.forecast] == [500, 10]
+    assert "Open Government Licence v3.0" in route.attribution
+    assert "Home Office" in route.attribution
+    assert "Provisional, subject to revision" in route.attribution
 
 
 @pytest.mark.parametrize(
