@@ -12,8 +12,9 @@ __all__ = [
 ]
 
 from service.answers.errors import BadQuestion
-from service.core.declared_series import MOST_THRESHOLD
 
+MOST_THRESHOLD = 1_000_000
+"""The largest count that can be asked, or noted of a subscriber."""
 MOST_STAY_DAYS = 400
 SHARES = (0.5, 0.999)
 """Least and greatest probability that the places are enough."""

@@ -23,7 +23,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST_THRESHOLD", "Route", "Series", "read_route"]
+__all__ = ["Route", "Series", "read_route"]
 
 import re
 import tomllib
@@ -35,15 +35,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from service.core.files import RegistryError
 
-MOST_THRESHOLD = 1_000_000
-"""The largest count that can be declared or asked, or noted of a subscriber."""
-
+_MOST_THRESHOLD = 1_000_000  # as large as `service.answers.checks` lets it be asked
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
 _PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?")
 _FORECAST_ONLY = ("day_threshold", "week_threshold")
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
-_Threshold = Annotated[int, Field(ge=0, le=MOST_THRESHOLD)]
+_Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
 
 
 class _Declared(BaseModel):

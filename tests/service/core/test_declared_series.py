@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from service.answers.checks import MOST_THRESHOLD
 from service.core.context import open_context
 from service.core.declared_series import Route, read_route
 from service.core.files import RegistryError
@@ -109,6 +110,16 @@ def test_a_fault_names_file_key_expected_and_found(
     assert old in ROUTE
     (line, *_) = faults(declare(tmp_path, ROUTE.replace(old, new, 1)))
     assert line.startswith("strait.toml") and fault in line
+
+
+def test_a_threshold_that_can_be_asked_can_be_declared(tmp_path: Path) -> None:
+    for more, end in ((0, "read"), (1, "refused")):
+        text = ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + more}")
+        declare(tmp_path, text)
+        if end == "read":
+            assert read_route(tmp_path).series["vessels"].week_threshold == MOST_THRESHOLD
+        else:
+            assert "less than or equal to 1000000, found 1000001" in faults(tmp_path)[0]
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
