@@ -16,6 +16,7 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
 COPY pyproject.toml README.md LICENSE ./
 COPY forecast forecast
 COPY service service
+COPY series series
 RUN /opt/installer/bin/pip --python /opt/crossings/bin/python install \
         --no-index --no-build-isolation --no-deps . \
     && /opt/installer/bin/pip --python /opt/crossings/bin/python uninstall --yes setuptools \

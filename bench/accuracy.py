@@ -21,6 +21,7 @@ from bench.runs import Entry, Run, run_all
 from forecast import specs
 from forecast.backtest import BacktestConfig
 from forecast.series import DailySeries, as_day
+from service.core.declared_series import read_route
 from service.core.files import RegistryError
 from service.core.settings import PROJECT
 from service.data import embedded, figures_csv
@@ -29,6 +30,7 @@ from service.issues.declared_models import declared
 
 _SLOW = ("monks_2023", "auto_arima", "auto_ets")
 _DAY = click.DateTime(["%Y-%m-%d"])
+_ROUTE = read_route(PROJECT / "series")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -81,14 +83,17 @@ def main(
       python -m bench.accuracy --data longer.csv --first 2026-01-01 --last 2026-12-31
     """
     began = time.monotonic()
-    protocol = BacktestConfig(str(first.date()), str(last.date()), every, 28, paths, seed)
+    protocol = BacktestConfig(
+        str(first.date()), str(last.date()), every, 28, paths, seed, series=_ROUTE.leading
+    )
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
         protocol = _quick(protocol)
     try:
-        known = figures_csv.read(data, ("people",)) if data else embedded.read()
+        columns = figures_csv.read(data, (_ROUTE.leading,)) if data else embedded.read()
     except SourceError as error:
         raise click.UsageError(str(error)) from error
+    known = {name: columns[name] for name in _ROUTE.forecast if name in columns}
     entries = _entries(models, models_dir)
     try:
         sets = [weather.read(history, forecasts) for history, forecasts in weather_files]
@@ -102,7 +107,7 @@ def main(
     result = report.evaluate(protocol, entries, _run(entries, known, protocol, processes))
     print(report.as_text(result), flush=True)
     if sets and result.champion is not None:
-        judged = weather.protocol_of(sets[0], paths, seed)
+        judged = weather.protocol_of(sets[0], _ROUTE.leading, paths, seed)
         judged = _quick(judged) if quick else judged
         ours = weather.entries(result.champion, sets, judged.horizon)
         runs = _run(ours, known, judged, processes)

@@ -37,7 +37,7 @@ def read(history: Path, forecasts: Path) -> Drivers:
     return Drivers(history.name.split(".")[0], replace(table, archive=archive))
 
 
-def protocol_of(drivers: Drivers, paths: int, seed: int) -> BacktestConfig:
+def protocol_of(drivers: Drivers, series: str, paths: int, seed: int) -> BacktestConfig:
     """The origins of the archive, 28 days ahead.
 
     Raises
@@ -50,7 +50,9 @@ def protocol_of(drivers: Drivers, paths: int, seed: int) -> BacktestConfig:
     steps = np.diff(origins) // ONE_DAY
     if not len(steps) or (steps != steps[0]).any():
         raise ValueError("expected forecasts issued at origins equally far apart")
-    return BacktestConfig(str(origins[0]), str(origins[-1]), int(steps[0]), 28, paths, seed)
+    return BacktestConfig(
+        str(origins[0]), str(origins[-1]), int(steps[0]), 28, paths, seed, series=series
+    )
 
 
 def entries(champion: Entry, sets: Sequence[Drivers], horizon: int) -> list[Entry]:

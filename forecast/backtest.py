@@ -21,7 +21,7 @@ __all__ = [
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -59,7 +59,7 @@ class BacktestConfig:
     horizon: int = 28
     paths: int = 1000
     seed: int = 1
-    series: str = "people"
+    series: str = field(kw_only=True)
 
     def origins(self, data_through: Day) -> list[Day]:
         """Origins whose whole horizon lies within the figures."""

@@ -1,8 +1,11 @@
-"""People and boats drawn together, so that one path has both."""
+"""A leading series and those that follow it, drawn together: one path has them all.
+
+People lead, say, and their boats follow. The first of the figures that are given leads.
+"""
 
 from __future__ import annotations
 
-__all__ = ["BOATS", "PEOPLE", "SERIES", "Joint", "drawn_days", "fit", "generator", "leading"]
+__all__ = ["Joint", "drawn_days", "fit", "generator", "leading"]
 
 import zlib
 from collections.abc import Mapping
@@ -18,10 +21,6 @@ from forecast.paths import Paths
 from forecast.people_per_boat import PeoplePerBoat
 from forecast.series import DailySeries, Day
 
-PEOPLE, BOATS = "people", "boats"
-SERIES = (PEOPLE, BOATS)
-"""What is forecast: the first leads, and the other follows from it."""
-
 _AS_ASKED, _STEP = 400, 50
 
 
@@ -32,14 +31,14 @@ class Joint:
     Attributes
     ----------
     series : str
-        The leading series: ``people`` where it is there, and else the only one.
-    occupancy : Occupancy | None
-        People per boat, when boats are drawn too.
+        The leading series.
+    followers : mapping of series_id to PeoplePerBoat
+        The ratio from which each other series is drawn.
     """
 
     series: str
     fitted: Fitted
-    occupancy: PeoplePerBoat | None
+    followers: Mapping[str, PeoplePerBoat]
 
     @property
     def covered_days(self) -> int:
@@ -57,10 +56,11 @@ class Joint:
 
         Those of a horizon begin as those of any other with the same `drawn_days`.
         """
-        lead_rng, boats_rng = rng.spawn(2)
-        paths = {self.series: self.fitted.simulate(drawn_days(horizon), n_paths, lead_rng)}
-        if self.occupancy is not None:
-            paths[BOATS] = self.occupancy.boats(paths[PEOPLE], boats_rng)
+        lead_rng, *others = rng.spawn(1 + max(len(self.followers), 1))
+        lead = self.fitted.simulate(drawn_days(horizon), n_paths, lead_rng)
+        paths = {self.series: lead}
+        for (name, ratio), ratio_rng in zip(self.followers.items(), others, strict=False):
+            paths[name] = ratio.boats(lead, ratio_rng)
         if drawn_days(horizon) == horizon:
             return paths
         return {series_id: drawn.upto(horizon) for series_id, drawn in paths.items()}
@@ -68,11 +68,11 @@ class Joint:
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""
         lead, arrays = serialize.dump(self.fitted)
-        values: dict[str, Any] = {"series": self.series, "lead": lead, "occupancy": None}
+        values: dict[str, Any] = {"series": self.series, "lead": lead, "followers": {}}
         together = {f"lead/{name}": array for name, array in arrays.items()}
-        if self.occupancy is not None:
-            values["occupancy"], own = self.occupancy.to_state()
-            together |= {f"occupancy/{name}": array for name, array in own.items()}
+        for series_id, ratio in self.followers.items():
+            values["followers"][series_id], arrays = ratio.to_state()
+            together |= {f"followers/{series_id}/{name}": a for name, a in arrays.items()}
         return values, together
 
     @classmethod
@@ -86,11 +86,14 @@ class Joint:
         """
         try:
             lead = serialize.restore(values["lead"], serialize.under("lead", arrays))
-            occupancy = values["occupancy"] and PeoplePerBoat.from_state(
-                values["occupancy"], serialize.under("occupancy", arrays)
-            )
-            return cls(values["series"], lead, occupancy)
-        except (KeyError, TypeError) as error:
+            followers = {
+                series_id: PeoplePerBoat.from_state(
+                    state, serialize.under(f"followers/{series_id}", arrays)
+                )
+                for series_id, state in values["followers"].items()
+            }
+            return cls(values["series"], lead, followers)
+        except (AttributeError, KeyError, TypeError) as error:
             raise serialize.StateError(f"a joint state without {error}") from error
 
 
@@ -99,18 +102,19 @@ def fit(
     figures: Mapping[str, DailySeries],
     covariates: Covariates | None = None,
 ) -> Joint:
-    """Fit `forecaster` to the leading series of `figures`, and occupancy where there are boats.
+    """Fit `forecaster` to the first of `figures`, which leads, and the ratio of each other to it.
 
     Raises
     ------
     FitError
-        If the forecaster declines, or the boats cannot be told from the people.
+        If the forecaster declines, or a ratio cannot be told.
     """
     lead = leading(figures)
     fitted = forecaster.fit(figures[lead], covariates)
-    both = lead == PEOPLE and BOATS in figures
-    occupancy = PeoplePerBoat.fit(figures[PEOPLE], figures[BOATS]) if both else None
-    return Joint(lead, fitted, occupancy)
+    followers = {
+        name: PeoplePerBoat.fit(figures[lead], one) for name, one in figures.items() if name != lead
+    }
+    return Joint(lead, fitted, followers)
 
 
 def generator(seed: int, model: str, origin: Day) -> np.random.Generator:
@@ -129,5 +133,5 @@ def drawn_days(horizon: int) -> int:
 
 
 def leading(figures: Mapping[str, DailySeries]) -> str:
-    """Return ``people`` where it is among `figures`, and else the first of them."""
-    return PEOPLE if PEOPLE in figures else next(iter(figures))
+    """Return the first of `figures`, which the others follow."""
+    return next(iter(figures))

@@ -57,7 +57,7 @@ class PeoplePerBoat:
             If the series do not share their days, or fewer than five of them had arrivals.
         """
         if people.start != boats.start or len(people) != len(boats):
-            raise FitError("people and boats must cover the same days")
+            raise FitError(f"{people.name} and {boats.name} must cover the same days")
         busy = np.flatnonzero((people.values > 0) & (boats.values > 0))
         if len(busy) < _FEWEST_BUSY_DAYS:
             raise FitError(f"occupancy needs {_FEWEST_BUSY_DAYS} days with arrivals of both")

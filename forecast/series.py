@@ -55,9 +55,7 @@ class DailySeries:
     start : datetime64[D]
         The first day.
     values : ndarray of int64, shape (n_days,)
-        One count a day, in `unit`; read-only.
-    unit : str
-        What is counted; `name` unless said otherwise.
+        One count a day; read-only.
 
     Raises
     ------
@@ -69,14 +67,12 @@ class DailySeries:
     name: str
     start: Day
     values: npt.NDArray[np.int64]
-    unit: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", as_day(self.start))
         if np.isnat(self.start):
             raise SeriesError(None, "a first day such as 2018-01-01", "none")
         object.__setattr__(self, "values", _whole_counts(np.asarray(self.values)))
-        object.__setattr__(self, "unit", self.unit or self.name)
 
     @classmethod
     def from_days(
@@ -144,9 +140,7 @@ class DailySeries:
         """
         begin = max(self.index(first), 0)
         end = max(self.index(last) + 1, begin)
-        return DailySeries(
-            self.name, self.start + begin * ONE_DAY, self.values[begin:end], self.unit
-        )
+        return DailySeries(self.name, self.start + begin * ONE_DAY, self.values[begin:end])
 
     def total(self, first: DayLike, last: DayLike) -> int:
         """Sum of the known days from `first` to `last`; 0 when none of them is known."""

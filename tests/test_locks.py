@@ -78,6 +78,13 @@ def test_files_beside_the_code_are_packaged() -> None:
         and "node_modules" not in path.parts
     }
     assert beside <= packaged
+    declared = {
+        path
+        for glob in package_data["package-data"]["series"]
+        for path in (ROOT / "series").glob(glob)
+    }
+    assert declared == {path for path in (ROOT / "series").iterdir() if path.is_file()}
+    assert "series" in package_data["packages"]["find"]["include"]
 
 
 def test_the_lock_is_not_old() -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 from forecast.calibration_tests import coverage_p, pit_moments
 from forecast.evaluation import DAY_LEVELS
-from forecast.joint import SERIES
 from forecast.paths import bound_names, summary
 from forecast.scores import held_by_pit
 from forecast.series import as_date
@@ -139,7 +138,7 @@ def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, 
     today = uk_day(desk.clock())
     monday = today - today.weekday() * _DAY
     rows: list[dict[str, Any]] = []
-    for series_id in SERIES if only is None else [only]:
+    for series_id in desk.route.forecast if only is None else [only]:
         key = ("alarms", series_id, scored and scored.run_id, monday, desk.figures_version())
         raised = desk.once(key, partial(_of_series, desk, series_id, monday))
         rows += [alarm.to_dict() for alarm in raised]
@@ -274,7 +273,7 @@ def _late(desk: IssueLoader) -> list[Alarm]:
     """Check whether issues or figures are overdue, using the details of the state."""
     settings, now = desk.context.settings, desk.clock()
     with desk.context.database.reading() as connection:
-        newest = issue_store.get_latest_issue(connection, SERIES[0])
+        newest = issue_store.get_latest_issue(connection, desk.route.leading)
     if newest is None:
         return []
     details = {r.name: r.detail for r in state_of(newest, Facts(), now, settings).reasons}

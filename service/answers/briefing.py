@@ -8,11 +8,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.answers.errors import BadQuestion, NotReady
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import in_words, instant, span_before
+from service.core.declared_series import Route
 from service.data import observation_store
 from service.data.observation_store import AsOf
 
@@ -41,28 +41,30 @@ def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> di
     with desk.context.database.reading() as connection:
         series = observation_store.series(connection, series_id, as_of)
         beside = {
-            name: observation_store.series(connection, name, as_of) for name in _others(series_id)
+            name: observation_store.series(connection, name, as_of)
+            for name in _others(desk, series_id)
         }
         if series is None:
             everything = observation_store.series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
-    return _brief(series, beside, as_of, desk.today())
+    return _brief(desk.route, series, beside, as_of, desk.today())
 
 
 def briefing_of(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Return the briefing for the input figures of an issue, ignoring later revisions."""
     issue = view.issue
-    beside = {name: desk.observed_beside(issue, name) for name in _others(issue.series_id)}
-    return _brief(view.observed, beside, issue.as_of, desk.today())
+    beside = {name: desk.observed_beside(issue, name) for name in _others(desk, issue.series_id)}
+    return _brief(desk.route, view.observed, beside, issue.as_of, desk.today())
 
 
-def _others(series_id: str) -> list[str]:
-    return [name for name in SERIES if name != series_id]
+def _others(desk: IssueLoader, series_id: str) -> list[str]:
+    return [name for name in desk.route.forecast if name != series_id]
 
 
 def _brief(
+    route: Route,
     series: DailySeries,
     beside: Mapping[str, DailySeries | None],
     as_of: AsOf | None,
@@ -70,8 +72,8 @@ def _brief(
 ) -> dict[str, Any]:
     last = as_date(series.data_through)
     answer: dict[str, Any] = {
-        "series_id": series.unit,
-        "unit": series.unit,
+        "series_id": series.name,
+        "unit": route.series[series.name].unit,
         "as_of": _as_of(as_of, last),
         "data_through": last.isoformat(),
         "last_day": _against(series, last, last),
@@ -81,7 +83,7 @@ def _brief(
     answer["last_day"]["beside"] = {
         name: one.on(last) for name, one in beside.items() if one is not None and last in one
     }
-    answer["sentence"] = _sentence(answer, last, today)
+    answer["sentence"] = _sentence(route, answer, last, today)
     return answer
 
 
@@ -116,10 +118,12 @@ def _as_of(as_of: AsOf | None, last: dt.date) -> str:
     return instant(as_of) if isinstance(as_of, dt.datetime) else as_of.isoformat()
 
 
-def _sentence(answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
+def _sentence(route: Route, answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
     unit, day, year = answer["unit"], answer["last_day"], answer["year_to_date"]
-    link = "in" if unit == "people" else "with"
-    others = "".join(f" {link} {count:,} {name}" for name, count in day["beside"].items())
+    link = "in" if answer["series_id"] == route.leading else "with"
+    others = "".join(
+        f" {link} {count:,} {route.series[name].unit}" for name, count in day["beside"].items()
+    )
     span = f"in {last.year} so far" if last.year == today.year else f"in {last.year} to that day"
     if (last.month, last.day) == (12, 31):
         span = f"in the whole of {last.year}"

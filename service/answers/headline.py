@@ -7,7 +7,6 @@ __all__ = ["headline"]
 import datetime as dt
 from typing import Any
 
-from service.answers.checks import DAY_THRESHOLD
 from service.answers.errors import NotPossible
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
@@ -33,14 +32,14 @@ def headline(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     NotPossible
         If the issue does not reach the end of the week.
     """
-    ahead, unit = view.ahead, view.observed.unit
+    ahead, unit = view.ahead, view.declared.unit
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
     if week["note"]:
         raise NotPossible(
             f"issue {view.issue.issue_id} ends on {view.paths.end}, before the end of the week to "
             f"{week['to']}: publish a newer forecast (`crossings refit`)"
         )
-    threshold = DAY_THRESHOLD[view.issue.series_id]
+    threshold = view.declared.day_threshold
     p_above = round(ahead.upto(_DAYS).any_exceedance(threshold), 4)
     numbers = {name: week[name] for name in ("from", "to", "median", "lo80", "hi80")}
     first, last = dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"])

@@ -6,7 +6,7 @@ Each request checks which issue is the newest and what state the service is in.
 
 from __future__ import annotations
 
-__all__ = ["STORED", "UNITS", "IssueLoader", "IssueView"]
+__all__ = ["IssueLoader", "IssueView"]
 
 import datetime as dt
 import threading
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from forecast.joint import SERIES, Joint
+from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
@@ -29,16 +29,10 @@ from service.core.files import RegistryError
 from service.core.run_store import Run
 from service.data import observation_store, weather_store
 from service.data.observation_store import AsOf
-from service.data.source import PREVENTIONS
 from service.issues import change_token_store, issue_input_store, issue_store, note_store
 from service.issues.change_token_store import Mark
 from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
-
-STORED = (*SERIES, PREVENTIONS)
-"""The series whose figures are served; forecast series come first."""
-
-UNITS = {series_id: series_id for series_id in SERIES} | {PREVENTIONS: "people"}
 
 _KEPT = 24
 T = TypeVar("T")
@@ -61,6 +55,7 @@ class IssueLoader:
 
     def __init__(self, context: Context, clock: Callable[[], dt.datetime] = utc_now) -> None:
         self.context = context
+        self.route = context.route
         self.clock = clock
         self._kept: OrderedDict[object, object] = OrderedDict()
         self._newest: dict[tuple[str, str], _Newest] = {}
@@ -116,7 +111,10 @@ class IssueLoader:
             observed = self._observed(connection, issue)
             today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
         over = (first or today) < uk_day(now)
-        return IssueView(issue, entry, paths, observed, state, moment, today, first or today, over)
+        return IssueView(
+            *(self.route.series[series_id], issue, entry, paths, observed),
+            *(state, moment, today, first or today, over),
+        )
 
     def _laid_out(
         self, series_id: str, model: str, now: dt.datetime, first: dt.date | None
@@ -138,18 +136,22 @@ class IssueLoader:
         issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
         over = (first or today) < uk_day(now)
         return IssueView(
-            issue, kept.entry, kept.paths, kept.observed, state, now, today, first or today, over
+            *(self.route.series[series_id], issue, kept.entry, kept.paths, kept.observed),
+            *(state, now, today, first or today, over),
         )
 
     def check_series(self, series_id: str) -> None:
         """Raise `NotFound` unless the series is served."""
-        if series_id not in SERIES:
-            raise NotFound(f"expected a series of {', '.join(SERIES)}, found {series_id!r}")
+        self._check(series_id, self.route.forecast)
 
     def check_stored(self, series_id: str) -> None:
         """Raise `NotFound` unless the figures of the series are served."""
-        if series_id not in STORED:
-            raise NotFound(f"expected a series of {', '.join(STORED)}, found {series_id!r}")
+        self._check(series_id, self.route.stored)
+
+    @staticmethod
+    def _check(series_id: str, served: tuple[str, ...]) -> None:
+        if series_id not in served:
+            raise NotFound(f"expected a series of {', '.join(served)}, found {series_id!r}")
 
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Return the state of `issue` at `now`."""
@@ -162,9 +164,9 @@ class IssueLoader:
     def standing(self, series_id: str) -> State:
         """Return the state of the newest issue of a series.
 
-        A series that is not forecast has the state of the first forecast series.
+        A series that is not forecast has the state of the leading one.
         """
-        series_id = series_id if series_id in SERIES else SERIES[0]
+        series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
             issue = issue_store.get_latest_issue(connection, series_id)
             if issue is None:

@@ -109,7 +109,7 @@ def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     failures = [{"model": name, "reason": why} for name, why in issue.failures.items()]
     frozen = {"kind": issue.kind, "seed": issue.seed, "inputs_hash": issue.inputs_hash}
     frozen |= {"weather": weather} if weather else {}
-    head = {"series_id": series_id, "unit": series_id}
+    head = {"series_id": series_id, "unit": desk.route.series[series_id].unit}
     return head | _row(issue) | frozen | {"models": models, "failures": failures}
 
 

@@ -73,12 +73,15 @@ def scenario(
     _check(assumed)
     base = _under(desk, view, assumed.weather, horizon) if assumed.weather else view.paths
     plain = _answered(view, view.paths, horizon, levels)
-    people, boats = (_paths(desk, view, name) for name in (joint.PEOPLE, joint.BOATS))
-    load = people_per_boat(people, boats) if people and boats else None
+    load = _load(desk, view)
     factor = 1 + assumed.level_percent / 100
-    if assumed.people_per_boat is not None and view.issue.series_id == joint.PEOPLE:
+    if assumed.people_per_boat is not None and view.issue.series_id == desk.route.leading:
         if not load:
-            raise NotPossible("people_per_boat: no boats are drawn with the people of this issue")
+            units = [desk.route.series[name].unit for name in desk.route.followers] or ["others"]
+            raise NotPossible(
+                f"people_per_boat: no {units[0]} are drawn with the {view.declared.unit} "
+                "of this issue"
+            )
         factor *= assumed.people_per_boat / load
     rng = joint.generator(view.issue.seed, "scenario", view.paths.start)
     changed = base if math.isclose(factor, 1) else scaled(base, factor, rng)
@@ -128,6 +131,13 @@ def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]
         "rows": bands(ahead, horizon, levels),
         "totals": periods(view.observed, ahead, _PERIODS, levels),
     }
+
+
+def _load(desk: IssueLoader, view: IssueView) -> float | None:
+    """The mean of the leading series for each one of the series that follows it."""
+    both = [_paths(desk, view, name) for name in desk.route.forecast[:2]]
+    paths = [one for one in both if one is not None]
+    return people_per_boat(*paths) if len(paths) == 2 else None
 
 
 def _paths(desk: IssueLoader, view: IssueView, series_id: str) -> Paths | None:

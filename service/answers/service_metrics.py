@@ -10,7 +10,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from forecast.evaluation import DAY_LEVELS
-from forecast.joint import SERIES
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import STATUS_JOBS, status
 from service.answers.track_record import track_record
@@ -87,11 +86,10 @@ class Watch:
         Unavailable
             If the database is not available.
         """
-        current = status(self._desk)
+        current, forecast = status(self._desk), self._desk.route.forecast
         with self._desk.context.database.reading() as connection:
-            newest = [
-                i for s in SERIES if (i := issue_store.get_latest_issue(connection, s)) is not None
-            ]
+            issues = (issue_store.get_latest_issue(connection, name) for name in forecast)
+            newest = [issue for issue in issues if issue is not None]
             last_done = service_metrics_store.last_done(connection)
             runs_ended = _NONE_ENDED | service_metrics_store.runs_ended(connection)
             has_scheduler = locks.is_held(connection, locks.SCHEDULER)
@@ -112,7 +110,8 @@ class Watch:
     def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:
         with self._lock:
             if mark != self._mark:
-                records = {series_id: track_record(self._desk, series_id) for series_id in SERIES}
+                forecast = self._desk.route.forecast
+                records = {series_id: track_record(self._desk, series_id) for series_id in forecast}
                 self._record = (
                     {series_id: record["issues"] for series_id, record in records.items()},
                     [

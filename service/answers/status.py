@@ -8,10 +8,9 @@ import datetime as dt
 from dataclasses import asdict
 from typing import Any
 
-from forecast.joint import SERIES
 from forecast.series import as_date
 from service.answers.alarms import alarms
-from service.answers.issue_loader import STORED, UNITS, IssueLoader
+from service.answers.issue_loader import IssueLoader
 from service.answers.state import Reason, State
 from service.core import locks, run_store
 from service.core.clock import instant, uk_day
@@ -21,11 +20,6 @@ from service.data.daily_weather import ATTRIBUTION
 from service.issues import issue_store
 from service.issues.issue_store import Issue
 
-_TITLES = {
-    "people": "People arriving by small boat across the English Channel",
-    "boats": "Boats arriving across the English Channel",
-    "preventions": "People prevented from leaving France by small boat, weeks to Sunday",
-}
 _SEVERITY = ("fresh", "stale", "degraded")
 STATUS_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hindcast")
 """Jobs whose last runs are part of the status."""
@@ -34,7 +28,7 @@ STATUS_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "prun
 def catalogue(desk: IssueLoader) -> list[dict[str, Any]]:
     """Return one row per series."""
     with desk.context.database.reading() as connection:
-        rows = [_series(connection, series_id) for series_id in STORED]
+        rows = [_series(desk, connection, series_id) for series_id in desk.route.stored]
     return [row | desk.standing(row["series_id"]).to_dict() for row in rows]
 
 
@@ -43,7 +37,7 @@ def status(desk: IssueLoader) -> dict[str, Any]:
     now = desk.clock()
     with desk.context.database.reading() as connection:
         rows, states = [], []
-        for series_id in SERIES:
+        for series_id in desk.route.forecast:
             issue = issue_store.get_latest_issue(connection, series_id)
             if issue is None:
                 continue
@@ -75,11 +69,11 @@ def status(desk: IssueLoader) -> dict[str, Any]:
 def is_ready(desk: IssueLoader) -> bool:
     """Check that the database is readable and an issue exists, of any age."""
     with desk.context.database.reading() as connection:
-        return any(issue_store.get_latest_issue(connection, series_id) for series_id in SERIES)
+        return any(issue_store.get_latest_issue(connection, name) for name in desk.route.forecast)
 
 
-def _series(connection: Connection, series_id: str) -> dict[str, Any]:
-    is_forecast = series_id in SERIES
+def _series(desk: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:
+    declared, is_forecast = desk.route.series[series_id], series_id in desk.route.forecast
     figures = observation_store.series(connection, series_id) if is_forecast else None
     first, last = observation_store.span(connection, series_id) or (None, None)
     if figures is not None:  # the days after a gap are stored, and wait
@@ -87,9 +81,9 @@ def _series(connection: Connection, series_id: str) -> dict[str, Any]:
     issue = issue_store.get_latest_issue(connection, series_id)
     return {
         "series_id": series_id,
-        "title": _TITLES[series_id],
-        "unit": UNITS[series_id],
-        "frequency": "daily" if is_forecast else "weekly",
+        "title": declared.title,
+        "unit": declared.unit,
+        "frequency": declared.frequency,
         "is_forecast": is_forecast,
         "data_from": str(first) if first else None,
         "data_through": str(last) if last else None,

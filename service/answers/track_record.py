@@ -72,7 +72,7 @@ def track_record(
     ranked = sorted(past_weeks, key=lambda week: -week["crps"])
     return {
         "series_id": series_id,
-        "unit": series_id,
+        "unit": desk.route.series[series_id].unit,
         "kind": kind,
         "model": model,
         "window_weeks": weeks,

@@ -13,6 +13,7 @@ from service.answers.ahead import Ahead
 from service.answers.errors import NotPossible
 from service.answers.state import State
 from service.core.clock import uk_day
+from service.core.declared_series import Series
 from service.data.observation_store import AsOf
 from service.issues.issue_store import Entry, Issue
 
@@ -23,7 +24,9 @@ class IssueView:
 
     Attributes
     ----------
-    known : DailySeries
+    declared : Series
+        What the series counts, as it is declared.
+    observed : DailySeries
         The figures as they were known when the issue was made, up to its `data_through`.
     moment : datetime
         The moment at which it is looked at: now for the latest issue; for one that is asked for
@@ -38,6 +41,7 @@ class IssueView:
         Whether that day is over, whatever was known of it when the issue was made.
     """
 
+    declared: Series
     issue: Issue
     entry: Entry
     paths: Paths

@@ -10,7 +10,6 @@ from typing import Any
 from apiflask import APIBlueprint
 from flask import Response, jsonify
 
-from forecast.joint import SERIES
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
 from service.api import request_bodies
@@ -20,7 +19,6 @@ from service.core.clock import uk_day
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
 _FIELDS = COLUMNS[2:]
-_TARGETS = [f"{series_id}.{field}" for series_id in SERIES for field in _FIELDS]
 
 
 @blueprint.get("/")
@@ -32,7 +30,7 @@ def root() -> Response:
 @blueprint.post("/metrics")
 def metrics() -> Response:
     """List what can be drawn."""
-    return jsonify([{"label": name, "value": name} for name in _TARGETS])
+    return jsonify([{"label": name, "value": name} for name in _targets()])
 
 
 @blueprint.post("/metric-payload-options")
@@ -56,7 +54,7 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
 @blueprint.post("/variable")
 def variable() -> Response:
     """List the series, for a variable of a dashboard."""
-    return jsonify([{"__text": name, "__value": name} for name in SERIES])
+    return jsonify([{"__text": name, "__value": name} for name in desk().route.forecast])
 
 
 @blueprint.post("/tag-keys")
@@ -85,10 +83,15 @@ def _day(name: str, moment: dt.datetime) -> dt.date:
         raise BadQuestion(name, "a moment such as 2024-10-18T14:00:00Z", moment) from None
 
 
+def _targets() -> list[str]:
+    """What can be drawn: ``SERIES.FIELD``."""
+    return [f"{series_id}.{field}" for series_id in desk().route.forecast for field in _FIELDS]
+
+
 def _parts(target: str) -> tuple[str, str]:
     series_id, _, field = target.partition(".")
-    if target not in _TARGETS:
-        raise BadQuestion("target", f"one of {', '.join(_TARGETS)}", repr(target[:40]))
+    if target not in _targets():
+        raise BadQuestion("target", f"one of {', '.join(_targets())}", repr(target[:40]))
     return series_id, field
 
 

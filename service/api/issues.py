@@ -14,8 +14,7 @@ from service.answers import issues as issue_answers
 from service.answers import panel as panels
 from service.api import answer_schemas, queries, request_bodies, schemas
 from service.api.representation import JSON, chosen, render, reply, represent
-from service.api.responses import about, desk, head, view_of
-from service.data.embedded import ATTRIBUTION
+from service.api.responses import about, attribution, desk, head, view_of
 
 blueprint = APIBlueprint(
     "published",
@@ -32,7 +31,8 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
     """List the issues of a series, newest first, a page at a time."""
     q = query_data
     rows, after = issue_answers.listing(desk(), series_id, q.limit, q.after)
-    body = {"series_id": series_id, "unit": series_id, "attribution": ATTRIBUTION}
+    unit = desk().route.series[series_id].unit
+    body = {"series_id": series_id, "unit": unit} | attribution()
     answer = represent(body | {"next": after, "rows": rows}, columns=issue_answers.COLUMNS)
     if after:
         asked = request.args.to_dict() | {"after": after}
@@ -46,7 +46,7 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
 def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Return all that is frozen of one issue save its paths; it never changes."""
     kind = chosen(table=False)
-    body = issue_answers.one(desk(), series_id, issue_id) | {"attribution": ATTRIBUTION}
+    body = issue_answers.one(desk(), series_id, issue_id) | attribution()
     return reply(render(body, kind, None), immutable=True)
 
 
@@ -73,7 +73,8 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
     """Return one probability in one row, for alerts: some run of days sums to more than that."""
     q = query_data
     view = view_of(series_id, q)
-    return about(view, q, lambda: {"rows": [gauges.chance(view, q.threshold, q.window, q.horizon)]})
+    threshold = view.declared.week_threshold if q.threshold is None else q.threshold
+    return about(view, q, lambda: {"rows": [gauges.chance(view, threshold, q.window, q.horizon)]})
 
 
 @blueprint.get("/<series_id>/gauges/age")

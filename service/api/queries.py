@@ -159,7 +159,7 @@ _LEVELS = Field(
     description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
     json_schema_extra={"default": "50,80,95"},
 )
-_THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}."
+_THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}; the declared one unless given."
 _SHARE = f"Probability that the places suffice, {SHARES[0]} to {SHARES[1]}."
 _OUR_SHARE = Field(100, description="Per cent of the arrivals to plan for; counts are rounded up.")
 _HORIZON = "Days from `from` on, as far as the issue reaches: 400 on the day on which it is made."
@@ -258,7 +258,7 @@ class TotalsQuery(AheadQuery):
 class ExceedanceQuery(AheadQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Whole = Field(500, description=_THRESHOLD)
+    threshold: Whole | None = Field(None, description=_THRESHOLD)
     window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(28, description=_HORIZON)
     our_share: OurShare = _OUR_SHARE
@@ -341,7 +341,7 @@ class PanelQuery(IssueQuery):
 class ChanceQuery(AheadQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Whole = Field(2000, description=_THRESHOLD)
+    threshold: Whole | None = Field(None, description=_THRESHOLD)
     window: Whole = Field(7, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(7, description=_HORIZON)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "desk", "head", "view_of"]
+__all__ = ["about", "attribution", "desk", "head", "view_of"]
 
 import threading
 from collections import OrderedDict
@@ -15,7 +15,6 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, WhichQuery
 from service.api.representation import Rendered, chosen, render, reply
 from service.core.clock import instant
-from service.data.embedded import ATTRIBUTION
 
 _MOST_BYTES = 32 * 1024 * 1024
 
@@ -24,6 +23,11 @@ def desk() -> IssueLoader:
     """The desk of this application."""
     found: IssueLoader = current_app.extensions["desk"]
     return found
+
+
+def attribution() -> dict[str, str]:
+    """Whose figures these are, as every answer must say."""
+    return {"attribution": desk().route.attribution}
 
 
 def view_of(series_id: str, asked: WhichQuery) -> IssueView:
@@ -38,7 +42,7 @@ def head(view: IssueView) -> dict[str, Any]:
     issue = view.issue
     return {
         "series_id": issue.series_id,
-        "unit": issue.series_id,
+        "unit": view.declared.unit,
         "issue_id": issue.issue_id,
         "model": view.entry.model,
         "model_version": view.entry.version,
@@ -48,7 +52,7 @@ def head(view: IssueView) -> dict[str, Any]:
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
         **view.state.to_dict(),
-        "attribution": ATTRIBUTION,
+        **attribution(),
     }
 
 

@@ -25,12 +25,10 @@ from service.answers import (
     track_record,
 )
 from service.answers.errors import BadQuestion
-from service.answers.issue_loader import UNITS
 from service.answers.our_share import scale_to_share
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
-from service.api.responses import about, desk, head, view_of
-from service.data.embedded import ATTRIBUTION
+from service.api.responses import about, attribution, desk, head, view_of
 
 blueprint = APIBlueprint(
     "series",
@@ -46,7 +44,7 @@ blueprint = APIBlueprint(
 def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
     rows = status.catalogue(desk())
-    return represent({"attribution": ATTRIBUTION, "rows": rows})
+    return represent(attribution() | {"rows": rows})
 
 
 @blueprint.get("/<series_id>/observations", endpoint="observations")
@@ -111,10 +109,11 @@ def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Respo
     """Return how likely each day, or run of days, brings more than a threshold."""
     q = query_data
     view = view_of(series_id, q)
+    threshold = view.declared.day_threshold if q.threshold is None else q.threshold
 
     def answer() -> dict[str, Any]:
         ours = scale_to_share(view, q.our_share)
-        found = exceedance.exceedance(ours.ahead, q.threshold, q.window, q.horizon)
+        found = exceedance.exceedance(ours.ahead, threshold, q.window, q.horizon)
         return {"our_share": q.our_share} | found
 
     return about(view, q, answer)
@@ -174,7 +173,7 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
     """Return how good the published forecasts were."""
     q = query_data
     answer = track_record.track_record(desk(), series_id, q.window, q.model, q.kind)
-    return represent(answer | {"attribution": ATTRIBUTION})
+    return represent(answer | attribution())
 
 
 @blueprint.get("/<series_id>/briefing", endpoint="briefing")
@@ -183,11 +182,11 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
 def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(desk(), series_id, query_data.as_of)
-    answer |= desk().standing(series_id).to_dict() | {"attribution": ATTRIBUTION}
+    answer |= desk().standing(series_id).to_dict() | attribution()
     return represent(answer, rows=None)
 
 
 def _stored(series_id: str) -> dict[str, Any]:
     """What every answer about figures says first."""
-    told = {"series_id": series_id, "unit": UNITS[series_id]} | desk().standing(series_id).to_dict()
-    return told | {"attribution": ATTRIBUTION}
+    first = {"series_id": series_id, "unit": desk().route.series[series_id].unit}
+    return first | desk().standing(series_id).to_dict() | attribution()

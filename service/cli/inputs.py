@@ -9,10 +9,11 @@ from pathlib import Path
 
 import click
 
-from forecast import joint, specs
+from forecast import specs
 from forecast.covariates import CovariateTable
 from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
+from service.core.declared_series import read_route
 from service.core.settings import Settings
 from service.data.figures_csv import read
 from service.issues.declared_models import declared
@@ -33,13 +34,19 @@ def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable |
     return replace(table, archive=read_forecasts(forecasts, table.names))
 
 
-def figures(data: Path, series: str) -> dict[str, DailySeries]:
-    """The column `series` of the file `data`, and the one that goes with it."""
+def figures(
+    settings: Settings, data: Path, series: str | None
+) -> tuple[str, dict[str, DailySeries]]:
+    """The column `series` of the file `data`, and those that are drawn with it.
+
+    None is the leading series of the route.
+    """
+    route = read_route(settings.series_dir)
+    series = series or route.leading
     columns = read(data, (series,))
-    chosen = (joint.PEOPLE, joint.BOATS)
-    if series in chosen and joint.PEOPLE in columns:
-        return {name: columns[name] for name in chosen if name in columns}
-    return {series: columns[series]}
+    if series in route.forecast and route.leading in columns:
+        return series, {name: columns[name] for name in route.forecast if name in columns}
+    return series, {series: columns[series]}
 
 
 def upto(columns: dict[str, DailySeries], day: str, data: Path) -> dict[str, DailySeries]:

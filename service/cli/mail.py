@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import NoAnswer
 from service.cli.output import console, new_table, write_out
 from service.cli.settings import pass_settings
@@ -23,8 +23,6 @@ from service.core.context import Context, open_context
 if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.mail.subscriber_store import Subscriber
-
-_THRESHOLD = DAY_THRESHOLD["people"]
 
 
 class _Address(click.ParamType[str]):
@@ -40,9 +38,7 @@ class _Address(click.ParamType[str]):
 _threshold = click.option(
     "--threshold",
     type=click.IntRange(0, MOST_THRESHOLD),
-    default=_THRESHOLD,
-    show_default=True,
-    help="People; the mail gives the chances of passing it.",
+    help="A count; the mail gives the chances of passing it. Unless given, the declared one.",
 )
 
 
@@ -97,7 +93,6 @@ def _copy(
     out: Path | None,
 ) -> None:
     """Print one mail, and send it through the server of `through` unless that is None."""
-    from forecast.joint import PEOPLE
     from service.answers.issue_loader import IssueLoader
     from service.mail import subscriber_store as store
     from service.mail.edition import iso_week
@@ -110,7 +105,7 @@ def _copy(
     settings = context.settings.model_copy(update=named)
     with context.database.reading() as connection:
         subscriber = store.find(connection, to) if to else None
-    default_threshold = subscriber.threshold if subscriber else _THRESHOLD
+    default_threshold = subscriber.threshold if subscriber else _declared(context)
     reader = Reader(
         to or "reader@example.org",
         default_threshold if threshold is None else threshold,
@@ -119,7 +114,8 @@ def _copy(
     try:
         desk = IssueLoader(context)
         edition = edition_for(desk, week or iso_week(utc_now()))
-        press = MailRenderer(edition, desk.view(PEOPLE, edition.issue_id).paths, settings)
+        paths = desk.view(desk.route.leading, edition.issue_id).paths
+        press = MailRenderer(edition, paths, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""
         if out or through is None:
             _write(out or Path(), edition.week, press, reader, content)
@@ -169,11 +165,13 @@ def subscribers() -> None:
 @click.argument("address", type=_Address())
 @_threshold
 @pass_settings
-def add(settings: Settings, address: str, threshold: int) -> None:
+def add(settings: Settings, address: str, threshold: int | None) -> None:
     """Put ADDRESS on the list; for one that is on it, set the threshold."""
     from service.mail import subscriber_store as store
 
-    with open_context(settings).database.writing() as connection:
+    context = open_context(settings)
+    threshold = _declared(context) if threshold is None else threshold
+    with context.database.writing() as connection:
         new = store.add(connection, address, threshold, utc_now())
     click.echo(f"added, threshold {threshold:,}" if new else f"was there; threshold {threshold:,}")
 
@@ -216,11 +214,13 @@ def list_(settings: Settings, form: str) -> None:
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @_threshold
 @pass_settings
-def import_(settings: Settings, file: TextIO, threshold: int) -> None:
+def import_(settings: Settings, file: TextIO, threshold: int | None) -> None:
     """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
     from service.mail import subscriber_store as store
 
     rows, wrong = [], []
+    context = open_context(settings)
+    default = _declared(context) if threshold is None else threshold
     reader = csv.DictReader(file, strict=True)
     try:
         listed = [(reader.line_num, row) for row in reader]
@@ -231,7 +231,7 @@ def import_(settings: Settings, file: TextIO, threshold: int) -> None:
         raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
     for line, row in listed:
         try:
-            row_threshold = int(row.get("threshold") or threshold)
+            row_threshold = int(row.get("threshold") or default)
             if not 0 <= row_threshold <= MOST_THRESHOLD:
                 raise ValueError
             rows.append((addresses.clean(row["address"] or ""), row_threshold))
@@ -241,12 +241,17 @@ def import_(settings: Settings, file: TextIO, threshold: int) -> None:
             wrong.append(f"line {line}: expected a threshold from 0 to {MOST_THRESHOLD:,}")
     if wrong:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
-    with open_context(settings).database.writing() as connection:
+    with context.database.writing() as connection:
         new = sum(
             store.add(connection, address, value, utc_now())
             for address, value in dict(rows).items()
         )
     click.echo(f"{new} added, {len(dict(rows)) - new} were there")
+
+
+def _declared(context: Context) -> int:
+    """The threshold of who chooses none."""
+    return context.route.series[context.route.leading].day_threshold
 
 
 def _row(one: Subscriber) -> dict[str, object]:

@@ -29,9 +29,9 @@ _DATA = click.option(
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="CSV with the columns date,people[,boats].",
+    help="CSV with the column date and one for each series.",
 )
-_SERIES = click.option("--series", default="people", show_default=True, help="Column to forecast.")
+_SERIES = click.option("--series", help="Column to forecast; unless given, the leading series.")
 _SEED = click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
 _COVARIATES = click.option(
     "--covariates",
@@ -74,7 +74,7 @@ def _horizon(default: int) -> Callable[[F], F]:
 def forecast(
     settings: Settings,
     data: Path,
-    series: str,
+    series: str | None,
     as_of: Any,
     horizon: int,
     model: str,
@@ -102,7 +102,7 @@ def forecast(
     from service.answers.totals import between
     from service.cli import inputs
 
-    figures = inputs.figures(data, series)
+    series, figures = inputs.figures(settings, data, series)
     if as_of is not None:
         figures = inputs.upto(figures, str(as_of.date()), data)
     name, forecaster = inputs.models(settings, [model])[0]
@@ -164,7 +164,7 @@ def forecast(
 def backtest(
     settings: Settings,
     data: Path,
-    series: str,
+    series: str | None,
     first: Any,
     last: Any,
     every: int,
@@ -196,9 +196,9 @@ def backtest(
     from service.cli import inputs
     from service.cli.workers import choose
 
-    figures = inputs.figures(data, series)
+    series, figures = inputs.figures(settings, data, series)
     protocol = backtests.BacktestConfig(
-        str(first.date()), str(last.date()), every, horizon, paths, seed, series
+        str(first.date()), str(last.date()), every, horizon, paths, seed, series=series
     )
     chosen = dict(inputs.models(settings, models.split(",")))
     through = figures[series].data_through

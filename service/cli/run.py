@@ -54,7 +54,7 @@ def run(settings: Settings) -> int:
         context = open_context(settings)
         _prepare(context)
         context.database.close()
-        return _serve(settings)
+        return _serve(settings, context.route.leading)
     return 0
 
 
@@ -98,7 +98,7 @@ def _weather(context: Context) -> None:
         click.echo(f"weather   not read: {error}", err=True)
 
 
-def _serve(settings: Settings) -> int:
+def _serve(settings: Settings, leading: str) -> int:
     """Start the server and the scheduler as processes; stop both when one ends."""
     children: dict[str, subprocess.Popen[bytes]] = {}
     # Never written to. However this process dies, its end of the pipe is closed, and they end.
@@ -116,7 +116,7 @@ def _serve(settings: Settings) -> int:
         click.echo(
             f"ready     {settings.address}/                 the page\n"
             f"          {settings.address}/v1/status        how it is\n"
-            f"          {settings.address}/v1/series/people/forecast\n"
+            f"          {settings.address}/v1/series/{leading}/forecast\n"
             "stop with Ctrl-C"
         )
         sys.stdout.flush()

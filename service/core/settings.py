@@ -48,6 +48,9 @@ class Settings(WebSettings):
     models_dir: Path = Field(
         PROJECT / "models", description="Folder of the declared models (TOML)."
     )
+    series_dir: Path = Field(
+        PROJECT / "series", description="Folder of the declared series (TOML)."
+    )
     fitted_dir: Path | None = Field(
         None, description="Folder of the fitted versions; empty: `fitted` in the models' folder."
     )

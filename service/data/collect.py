@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from forecast.joint import SERIES
 from forecast.series import DailySeries, as_date
 from service.core.clock import utc_now
+from service.core.context import Context
+from service.core.declared_series import Route
 from service.core.settings import Settings
 from service.data import (
     embedded,
@@ -48,7 +49,7 @@ class Gathered:
 
 
 def gather(
-    settings: Settings,
+    context: Context,
     source: str,
     file: Path | None,
     today: dt.date,
@@ -68,6 +69,7 @@ def gather(
     is_kept : bool
         Whether the bytes are kept as they came.
     """
+    settings = context.settings
     if source == "govuk":
         site = Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
 
@@ -78,7 +80,7 @@ def gather(
         found = govuk.read(fetcher(settings), site, today, keep, known)
         return Gathered(found.documents, found.refusals, found.validators, found.unchanged)
     try:
-        return Gathered((_one(settings, source, file, today, is_kept),))
+        return Gathered((_one(context, source, file, today, is_kept),))
     except SourceError as error:
         return Gathered((), (error,))
 
@@ -103,48 +105,51 @@ def _raw_folder(settings: Settings) -> Path:
 
 
 def _one(
-    settings: Settings, source: str, file: Path | None, today: dt.date, is_kept: bool
+    context: Context, source: str, file: Path | None, today: dt.date, is_kept: bool
 ) -> Document:
     if source == "figures":
         return _document("figures", "embedded figures", embedded.read())
     assert file is not None  # the command asks for it
     if source == "csv":
-        return _from_csv(file, today)
+        return _from_csv(context.route, file, today)
     content = read_file(file, LARGEST_WORKBOOK)  # the larger of the two kinds of files
     if is_kept:
-        raw_documents.keep(_raw_folder(settings), content, _SUFFIXES[source])
+        raw_documents.keep(_raw_folder(context.settings), content, _SUFFIXES[source])
     return _PARSERS[source](content, str(file), today)
 
 
-def _from_csv(file: Path, today: dt.date) -> Document:
+def _from_csv(route: Route, file: Path, today: dt.date) -> Document:
     """Read a CSV file that a person wrote, and hold it to the rules of every source."""
-    series = figures_csv.read(file, SERIES[:1])
-    if not set(series) <= set(SERIES):
-        allowed = ", ".join(("date", *SERIES))
+    series = figures_csv.read(file, (route.leading,))
+    if not set(series) <= set(route.forecast):
+        allowed = ", ".join(("date", *route.forecast))
         raise SourceError(f"{file}, row 1", f"only the columns {allowed}", ", ".join(series))
-    last = as_date(series[SERIES[0]].data_through)
+    last = as_date(series[route.leading].data_through)
     if last > today:
         raise SourceError(str(file), f"days up to {today}", str(last))
     document = _document("csv", str(file), series)
-    notes = _check_counts(document, today)
+    notes = _check_counts(route, document, today)
     _, more = rules.check_stamp(None, last, today, document.name)
     return replace(document, notes=(*notes, *more))
 
 
-def _check_counts(document: Document, today: dt.date) -> list[str]:
-    people, boats = document.figures["people"], document.figures.get("boats")
+def _check_counts(route: Route, document: Document, today: dt.date) -> list[str]:
+    """Hold the counts to the rules, each series that follows to the leading one."""
     for series_id, counts in document.figures.items():
         for day, value in counts.items():
             if value > rules.LARGEST_COUNT:
                 where = f"{document.name}, {series_id} on {day}"
                 raise SourceError(where, f"at most {rules.LARGEST_COUNT}", str(value))
-    if boats is None:
-        return []
-    rows = [
-        rules.Row(f"{document.name}, {day}", day, count, boats[day])
-        for day, count in people.items()
-    ]
-    return rules.check_rows(rows, today)
+    notes = []
+    for follower in route.followers:
+        if follower in document.figures:
+            counts = document.figures[follower]
+            rows = [
+                rules.Row(f"{document.name}, {day}", day, count, counts[day])
+                for day, count in document.figures[route.leading].items()
+            ]
+            notes += rules.check_rows(rows, today)
+    return notes
 
 
 def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:

@@ -6,22 +6,15 @@ Office, small boat activity in the English Channel. Provisional, subject to revi
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTION", "read"]
+__all__ = ["read"]
 
 from importlib import resources
 
-from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.data import figures_csv
 
-ATTRIBUTION = (
-    "Contains public sector information licensed under the Open Government Licence v3.0. "
-    "Source: Home Office, small boat activity in the English Channel. "
-    "Provisional, subject to revision."
-)
-
 
 def read() -> dict[str, DailySeries]:
-    """Return ``people`` and ``boats``, every day from 2018-01-01 to 2025-12-31."""
+    """Return people and boats, every day from 2018-01-01 to 2025-12-31."""
     content = resources.files("service.data").joinpath("figures.csv").read_bytes()
-    return figures_csv.read_bytes(content, "embedded figures", SERIES)
+    return figures_csv.read_bytes(content, "embedded figures")

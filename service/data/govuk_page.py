@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from forecast.joint import SERIES
 from service.core.clock import MONTHS
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
@@ -75,18 +74,14 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     notes += rules.check_rows(rows, today)
     if len(rows) != _USUAL_ROWS:
         notes.append(f"{name}: {len(rows)} days instead of {_USUAL_ROWS}; taken as stated")
+    figures, revised = rules.daily_figures(rows)
     published_at, more = rules.check_stamp(_published_at(tree), rows[-1].date, today, name)
     return Document(
         source="page",
         name=name,
         published_at=published_at,
-        figures={
-            "people": {row.date: row.people for row in rows},
-            "boats": {row.date: row.boats for row in rows},
-        },
-        revised=frozenset(
-            (series, row.date) for row in rows if rules.is_revised(row.note) for series in SERIES
-        ),
+        figures=figures,
+        revised=frozenset(revised),
         notes=(*notes, *more),
     )
 

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
-from forecast.joint import SERIES
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row, Week, is_possible
 from service.data.source import PREVENTIONS, Document, SourceError
@@ -69,19 +68,16 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     weeks = [_week(cells, where) for cells, where in _body(weekly, _WEEKLY, name)]
     notes = rules.check_rows(rows, today)
     rules.check_weeks(weeks, rows)
+    figures, revised = rules.daily_figures(rows)
+    prevented = {w.ending: w.preventions for w in weeks if w.preventions is not None}
     published_at, more = rules.check_stamp(_saved_at(meta), rows[-1].date, today, name)
     return Document(
         source="workbook",
         name=name,
         published_at=published_at,
-        figures={
-            "people": {row.date: row.people for row in rows},
-            "boats": {row.date: row.boats for row in rows},
-            PREVENTIONS: {w.ending: w.preventions for w in weeks if w.preventions is not None},
-        },
+        figures=figures | {PREVENTIONS: prevented},
         revised=frozenset(
-            [(s, row.date) for row in rows if rules.is_revised(row.note) for s in SERIES]
-            + [(PREVENTIONS, w.ending) for w in weeks if rules.is_revised(w.note)]
+            revised + [(PREVENTIONS, w.ending) for w in weeks if rules.is_revised(w.note)]
         ),
         notes=(*notes, *more),
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from service.core.clock import assumed_known_at, instant, uk_day, utc_now
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.data import fetch_store, observation_store, rules
 from service.data.collect import Gathered, gather, prune
@@ -118,7 +119,7 @@ def preview(
     gathered = _gather(context, name, file, is_kept=False)
     try:
         with context.database.writing() as connection:
-            reading = _take(connection, gathered, accept_jumps)
+            reading = _take(connection, context.route, gathered, accept_jumps)
             raise _Previewed
     except _Previewed:
         return reading
@@ -127,7 +128,7 @@ def preview(
 def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool) -> Outcome:
     gathered = _gather(context, source, file, is_kept=True)
     with context.database.writing() as connection:
-        reading = _take(connection, gathered, accept_jumps)
+        reading = _take(connection, context.route, gathered, accept_jumps)
     prune(context.settings)
     counted = reading.counted(source)
     detail = {
@@ -161,17 +162,18 @@ def _refused(refusals: Sequence[SourceError]) -> str:
 def _gather(context: Context, source: str, file: Path | None, is_kept: bool) -> Gathered:
     with context.database.reading() as connection:
         known = fetch_store.known(connection)
-    return gather(context.settings, source, file, uk_day(utc_now()), known, is_kept)
+    return gather(context, source, file, uk_day(utc_now()), known, is_kept)
 
 
-def _take(connection: Connection, gathered: Gathered, accept_jumps: bool) -> Reading:
+def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps: bool) -> Reading:
     """Store each document unless it contradicts what was published before it."""
     now = utc_now()
     taken, refusals = [], list(gathered.refusals)
     for document in sorted(gathered.documents, key=lambda d: _known_at(d, now)):
         try:
+            _check_declared(route, document)
             if document.source not in _UNDATED and not accept_jumps:
-                _check_changes(connection, document, now)
+                _check_changes(connection, route, document, now)
             figures = _figures(document, now)
             stored = observation_store.record(connection, figures, now, assume_known=True)
             taken.append((document, stored))
@@ -184,7 +186,15 @@ def _take(connection: Connection, gathered: Gathered, accept_jumps: bool) -> Rea
     return Reading(tuple(taken), tuple(refusals), gathered.unchanged)
 
 
-def _check_changes(connection: Connection, document: Document, now: dt.datetime) -> None:
+def _check_declared(route: Route, document: Document) -> None:
+    if not set(document.figures) <= set(route.stored):
+        found = ", ".join(document.figures)
+        raise SourceError(document.name, f"the declared series {', '.join(route.stored)}", found)
+
+
+def _check_changes(
+    connection: Connection, route: Route, document: Document, now: dt.datetime
+) -> None:
     just_before = min(_known_at(document, now), now) - dt.timedelta(microseconds=1)
     published = {}
     for series_id, counts in document.figures.items():
@@ -193,7 +203,7 @@ def _check_changes(connection: Connection, document: Document, now: dt.datetime)
                 connection, series_id, just_before, min(counts), max(counts)
             )
             published[series_id] = {row.date: row.value for row in rows}
-    rules.check_changes(document, published)
+    rules.check_changes(document, published, route)
 
 
 def _known_at(document: Document, now: dt.datetime) -> dt.datetime:

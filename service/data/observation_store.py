@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 
-from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.core.tables import documents, observations
 from service.data.document_store import Figure
@@ -112,9 +111,11 @@ def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Sele
     return query if as_of is None else query.where(table.date <= as_of)
 
 
-def known_together(connection: sa.Connection, as_of: AsOf) -> dict[str, DailySeries]:
-    """Every series that is forecast, cut to the days that all of them have, as of `as_of`."""
-    found = {name: series(connection, name, as_of) for name in SERIES}
+def known_together(
+    connection: sa.Connection, series_ids: Iterable[str], as_of: AsOf
+) -> dict[str, DailySeries]:
+    """The series in their order, cut to the days that all of them have, as of `as_of`."""
+    found = {name: series(connection, name, as_of) for name in series_ids}
     there = {name: one for name, one in found.items() if one is not None}
     if not there:
         return {}

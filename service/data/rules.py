@@ -13,6 +13,7 @@ __all__ = [
     "check_rows",
     "check_stamp",
     "check_weeks",
+    "daily_figures",
     "is_possible",
     "is_revised",
 ]
@@ -22,15 +23,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from service.core.clock import uk_day
-from service.data.source import Counts, Document, SourceError
+from service.core.declared_series import Route
+from service.data.source import BOATS, PEOPLE, Counts, Document, SourceError
 
 LARGEST_COUNT = 99_999
 """Far beyond any day or week so far; a larger number is a typing error."""
 
+_DAILY = (PEOPLE, BOATS)
+"""Series and fields of `Row`."""
+
 _MOST_LIKELY_PER_BOAT = 120
-# A day already published moves by more than both of these only with a "Revised" beside it.
+# Without a "Revised" beside it a published figure changes by this share, or as its series declares.
 _FREE_SHARE = 0.2
-_FREE_COUNT = {"people": 50, "boats": 2, "preventions": 100}
 _LONGEST_DELAY = dt.timedelta(days=180)
 """A document is published within weeks of its last day; beyond this the year is wrong."""
 _ONE_DAY = dt.timedelta(days=1)
@@ -70,6 +74,16 @@ def is_possible(day: dt.date) -> bool:
 def is_revised(note: str) -> bool:
     """Whether the note beside a figure says that it was revised."""
     return note.strip().casefold().startswith("revised")
+
+
+def daily_figures(
+    rows: Sequence[Row],
+) -> tuple[dict[str, Counts], list[tuple[str, dt.date]]]:
+    """The figures of `rows` by series, and those of them that are marked as revised."""
+    figures: dict[str, Counts] = {
+        name: {row.date: getattr(row, name) for row in rows} for name in _DAILY
+    }
+    return figures, [(s, row.date) for row in rows if is_revised(row.note) for s in _DAILY]
 
 
 def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
@@ -147,7 +161,7 @@ def _check_sums(week: Week, days: Mapping[dt.date, Row]) -> None:
     of_week = [days[day] for day in (week.ending - n * _ONE_DAY for n in range(7)) if day in days]
     if len(of_week) < 7:  # the first week may have begun before the first day
         return
-    for name in ("people", "boats", "uncontrolled"):
+    for name in (*_DAILY, "uncontrolled"):
         stated, parts = getattr(week, name), [getattr(row, name) for row in of_week]
         if stated is None or None in parts:
             continue
@@ -198,7 +212,7 @@ def check_stamp(
     return published_at, []
 
 
-def check_changes(document: Document, published: Mapping[str, Counts]) -> None:
+def check_changes(document: Document, published: Mapping[str, Counts], route: Route) -> None:
     """Hold the `document` to what was `published` before it.
 
     Raises
@@ -211,7 +225,7 @@ def check_changes(document: Document, published: Mapping[str, Counts]) -> None:
         for day, value in counts.items():
             if day not in before or (series_id, day) in document.revised:
                 continue
-            free = max(_FREE_COUNT.get(series_id, 0), _FREE_SHARE * before[day])
+            free = max(route.series[series_id].change_without_note, _FREE_SHARE * before[day])
             if abs(value - before[day]) > free:
                 raise SourceError(
                     f"{document.name}, {series_id} on {day}",

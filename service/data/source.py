@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 __all__ = [
-    "PREVENTIONS",
+    "BOATS",
     "Counts",
     "Document",
     "FetchError",
     "NotReached",
+    "PEOPLE",
+    "PREVENTIONS",
     "Rejected",
     "SourceError",
     "Unfit",
@@ -17,8 +19,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-PREVENTIONS = "preventions"
-"""People prevented from leaving France, a week; stated under the day that ends it, a Sunday."""
+PEOPLE, BOATS, PREVENTIONS = "people", "boats", "preventions"
+"""The series that GOV.UK publishes: arrivals and their boats each day, and people prevented from
+leaving France each week, under the Sunday that ends it. Other modules read the declared series."""
 
 Counts = Mapping[dt.date, int]
 

@@ -72,7 +72,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     settings = context.settings
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
-        figures = known_together(connection, utc_now())
+        figures = known_together(connection, context.route.forecast, utc_now())
     if not figures:
         raise JobError("no figures are stored: run `crossings ingest` first")
     lead = figures[joint.leading(figures)]

@@ -18,6 +18,7 @@ from forecast.specs import reads_covariates
 from service.core.clock import assumed_known_at
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
 from service.data import observation_store
@@ -35,7 +36,7 @@ _log = logging.getLogger(__name__)
 def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
     """Return the days from `since`, `every_days` apart, that have a figure and one after it."""
     with context.database.reading() as connection:
-        series = observation_store.series(connection, joint.PEOPLE)
+        series = observation_store.series(connection, context.route.leading)
     if series is None:
         return []
     last = as_date(series.data_through) - dt.timedelta(days=1)
@@ -111,9 +112,9 @@ def make(
         name for name in specs if name == champion or specs[name].role == "baseline"
     ]
     with context.database.reading() as connection:
-        figures = _figures_known_at(connection, day, as_of)
+        figures = _figures_known_at(connection, context.route, day, as_of)
         if not figures and assume_known:
-            figures = _figures_known_at(connection, day, day)
+            figures = _figures_known_at(connection, context.route, day, day)
         if not figures:
             return "unknown"
         issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
@@ -173,11 +174,11 @@ def make(
 
 
 def _figures_known_at(
-    connection: Connection, day: dt.date, as_of: observation_store.AsOf
+    connection: Connection, route: Route, day: dt.date, as_of: observation_store.AsOf
 ) -> dict[str, DailySeries]:
     """Return the figures up to `day` as of `as_of`; empty if `day` has no figure by then."""
     try:
-        history = observation_store.known_together(connection, as_of)
+        history = observation_store.known_together(connection, route.forecast, as_of)
         history = {name: one.upto(day) for name, one in history.items()}
     except SeriesError:  # the figures available then start later, such as after a bulk read
         return {}

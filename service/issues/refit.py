@@ -16,6 +16,7 @@ from forecast.specs import ROLES, Spec
 from service.core.clock import uk_day, utc_now
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
 from service.core.settings import Settings
@@ -62,9 +63,9 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     settings = context.settings
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
-        newest = _newest(connection)
+        newest = _newest(connection, context.route)
         now = _moment(newest)
-        figures = observation_store.known_together(connection, now)
+        figures = observation_store.known_together(connection, context.route.forecast, now)
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
@@ -97,9 +98,11 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     return Outcome("done", reason, detail)
 
 
-def _newest(connection: Connection) -> Issue | None:
+def _newest(connection: Connection, route: Route) -> Issue | None:
     """The newest issue of the series that leads."""
-    candidates = (issue_store.get_latest_issue(connection, series_id) for series_id in joint.SERIES)
+    candidates = (
+        issue_store.get_latest_issue(connection, series_id) for series_id in route.forecast
+    )
     return next((issue for issue in candidates if issue), None)
 
 

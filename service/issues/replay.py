@@ -6,7 +6,6 @@ __all__ = ["ORIGINS", "replay"]
 
 import datetime as dt
 
-from forecast.joint import PEOPLE
 from forecast.series import as_date
 from service.core import run_store
 from service.core.clock import uk_day, utc_now
@@ -68,12 +67,12 @@ def _one(context: Context, day: dt.date, place: int) -> bool:
 
 def _days(context: Context, connection: Connection) -> list[dt.date]:
     """The origins, Sundays a whole week before the last figure or the first start, last first."""
-    first = issue_store.get_first_issue(connection, PEOPLE)
+    first = issue_store.get_first_issue(connection, context.route.leading)
     if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
         return []
     if not run_store.ended(connection, "ingest", context.settings.source):
         return []
-    figures = observation_store.series(connection, PEOPLE)
+    figures = observation_store.series(connection, context.route.leading)
     assert figures is not None  # the issue was made of them
     last = min(as_date(figures.data_through), uk_day(first.issued_at)) - _WEEK
     sunday = last - dt.timedelta(days=(last.weekday() + 1) % 7)

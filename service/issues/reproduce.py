@@ -46,13 +46,13 @@ def repeat(
 
 
 def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], None]) -> Outcome:
-    specs = declared(context.settings.models_dir)
+    specs, route = declared(context.settings.models_dir), context.route
     with context.database.reading() as connection:
-        lead = issue_store.get_latest_issue(connection, joint.PEOPLE, moment)
+        lead = issue_store.get_latest_issue(connection, route.leading, moment)
         if lead is None:
-            raise JobError(f"no issue of {joint.PEOPLE} stood at {instant(moment)}")
+            raise JobError(f"no issue of {route.leading} stood at {instant(moment)}")
         beside = {
-            name: issue_store.get_sibling_issue(connection, lead, name) for name in joint.SERIES
+            name: issue_store.get_sibling_issue(connection, lead, name) for name in route.forecast
         }
         together = {name: issue for name, issue in beside.items() if issue is not None}
         figures = {
@@ -91,7 +91,7 @@ def _other(
     weather: Covariates | None,
 ) -> str:
     """Why a model does not draw the paths of its issues; empty when it does."""
-    issue = together[joint.PEOPLE]
+    issue = together[context.route.leading]
     rng = joint.generator(issue.seed, name, as_day(issue.origin))
     try:
         fit = joint.fit(build(name, specs), figures, weather)

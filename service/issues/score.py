@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from forecast.evaluation import Judged, judge
-from forecast.joint import SERIES
 from forecast.series import DailySeries
 from service.core.clock import utc_now
 from service.core.context import Context
@@ -40,7 +39,7 @@ def score(context: Context, period: str | None = None, since: dt.date | None = N
 def score_issues(context: Context, since: dt.date) -> Outcome:
     """The work itself, for a run that has a row of its own."""
     done = revised = 0
-    for series_id in SERIES:
+    for series_id in context.route.forecast:
         with context.database.reading() as connection:
             figures = observation_store.series(connection, series_id, utc_now())
             items = issue_score_store.list_pending_scores(connection, series_id, since)

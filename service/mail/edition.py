@@ -8,7 +8,6 @@ import datetime as dt
 import re
 from typing import Any
 
-from forecast.joint import BOATS, PEOPLE
 from service.answers.alarms import record_alarms
 from service.answers.bands import bands
 from service.answers.briefing import briefing_of
@@ -18,7 +17,6 @@ from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.core.clock import instant, uk_day
-from service.data.embedded import ATTRIBUTION
 from service.mail.delivery_store import Edition
 from service.mail.lookback import changes, last_week, track_record
 
@@ -68,7 +66,7 @@ def gather(
     """
     monday(week)
     now = desk.clock()
-    view = desk.view(PEOPLE, as_of=as_of)
+    view = desk.view(desk.route.leading, as_of=as_of)
     last = view.issue.data_through
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
@@ -77,7 +75,7 @@ def gather(
     content: dict[str, Any] = {
         "week": week,
         "made_at": instant(now),
-        "unit": view.observed.unit,
+        "unit": view.declared.unit,
         "issue_id": view.issue.issue_id,
         "issued_at": instant(view.issue.issued_at),
         "data_through": last.isoformat(),
@@ -86,7 +84,7 @@ def gather(
         "reasons": [reason.detail for reason in view.state.reasons],
         "alarms": [alarm["detail"] for alarm in record_alarms(desk)],
         "headline": headline(desk, view),
-        "boats": _boats(desk, view),
+        "followers": _followers(desk, view),
         "briefing": briefing_of(desk, view)["sentence"],
         "past": last_of(view, _PAST_DAYS),
         "waiting": days[:waiting],
@@ -95,15 +93,19 @@ def gather(
         "last_week": last_week(desk, previous),
         "changes": changes(desk, view, previous),
         "track_record": track_record(desk),
-        "attribution": ATTRIBUTION,
+        "attribution": desk.route.attribution,
     }
     return Edition(week, view.issue.issue_id, now, content)
 
 
-def _boats(desk: IssueLoader, view: IssueView) -> str | None:
-    """Return the headline of the joint forecast of boats, if any."""
-    issue_id = desk.beside(view.issue, BOATS)
-    if issue_id is None:
-        return None
-    # From the same day on: by its id alone it would begin on the day after the figures.
-    return str(headline(desk, desk.view(BOATS, issue_id, first=view.first))["sentence"])
+def _followers(desk: IssueLoader, view: IssueView) -> list[str]:
+    """Return the unit and headline of each series drawn with the leading one."""
+    sentences = []
+    for series_id in desk.route.followers:
+        issue_id = desk.beside(view.issue, series_id)
+        if issue_id is not None:
+            # From the same day on: by its id alone it would begin on the day after the figures.
+            other = desk.view(series_id, issue_id, first=view.first)
+            unit = other.declared.unit.capitalize()
+            sentences.append(f"{unit}. {headline(desk, other)['sentence']}")
+    return sentences

@@ -7,7 +7,6 @@ __all__ = ["changes", "last_week", "track_record"]
 import datetime as dt
 from typing import Any
 
-from forecast.joint import PEOPLE
 from service.answers import changes as compared
 from service.answers import track_record as record
 from service.answers.errors import NoAnswer
@@ -33,7 +32,7 @@ def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
         return {"sentence": _last_hindcast(desk), "rows": []}
     days = previous.content["days"][:_DAYS]
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    came = {row["date"]: row["value"] for row in figures(desk, PEOPLE, first, last)}
+    came = {row["date"]: row["value"] for row in figures(desk, desk.route.leading, first, last)}
     rows = [
         {name: day[name] for name in ("date", "median", "lo80", "hi80")}
         | {"came": came.get(day["date"])}
@@ -49,7 +48,7 @@ def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> lis
     then = previous.content
     if then["issue_id"] == view.issue.issue_id:
         return ["There has been no new forecast since the last email."]
-    unit = view.observed.unit
+    unit = view.declared.unit
     before = dt.date.fromisoformat(then["data_through"])
     days = (view.issue.data_through - before).days
     plural = "day" if days == 1 else "days"
@@ -86,7 +85,7 @@ def track_record(desk: IssueLoader) -> str:
 
 
 def _record(desk: IssueLoader, kind: str, name: str) -> str | None:
-    scores = record.track_record(desk, PEOPLE, _RECORD_WEEKS, kind=kind)
+    scores = record.track_record(desk, desk.route.leading, _RECORD_WEEKS, kind=kind)
     week = next(row for row in scores["rows"] if row["measure"] == "total_7")
     if not week["n"] or week["coverage80"] is None:
         return None
@@ -109,7 +108,7 @@ def _share(number: float) -> str:
 def _last_hindcast(desk: IssueLoader) -> str:
     """Return the sentence of a first email: how the last hindcast of a week compared."""
     first = "This is the first email, so there is no earlier forecast to check."
-    record_of = record.track_record(desk, PEOPLE, _RECORD_WEEKS, kind="hindcast")
+    record_of = record.track_record(desk, desk.route.leading, _RECORD_WEEKS, kind="hindcast")
     if not record_of["weeks"]:
         return first
     week = record_of["weeks"][-1]

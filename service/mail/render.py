@@ -26,6 +26,7 @@ from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
 from service.answers.wording import FILTERS, NO_BREAK, approximate_headline, week_name
 from service.core import addresses
+from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
 from service.mail.chart import Charts
@@ -182,14 +183,21 @@ class MailRenderer:
 
 
 def confirmation(
-    settings: Settings, address: str, threshold: int, token: str, now: dt.datetime
+    context: Context, address: str, threshold: int, token: str, now: dt.datetime
 ) -> EmailMessage:
     """Return the email that asks the owner of `address` to confirm."""
+    settings, route = context.settings, context.route
     message = _begin(settings, address, "Confirm your weekly crossings forecast", now)
     digest = hashlib.sha256(token.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
     link = f"{settings.address}/subscribe/confirm/{token}"
-    text = _rendered("confirm.txt", threshold=threshold, link=link, hours=CONFIRM_HOURS)
+    text = _rendered(
+        "confirm.txt",
+        threshold=threshold,
+        unit=route.series[route.leading].unit,
+        link=link,
+        hours=CONFIRM_HOURS,
+    )
     message.set_content(text, cte="quoted-printable")
     return message
 

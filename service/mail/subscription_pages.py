@@ -12,10 +12,11 @@ __all__ = ["subscriptions"]
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
-from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
+from service.core.declared_series import Series
 from service.core.settings import Settings
 from service.mail import signup_limit_store
 from service.mail import subscriber_store as store
@@ -44,6 +45,12 @@ def _settings() -> Settings:
     return _desk().context.settings
 
 
+def _leading() -> Series:
+    """The series whose threshold a subscriber chooses."""
+    route = _desk().route
+    return route.series[route.leading]
+
+
 @subscriptions.get("/subscribe")
 def form() -> Response:
     """Show the form."""
@@ -63,7 +70,8 @@ def ask() -> Response:
     if threshold is None:
         return _form(
             400,
-            f"Number of people must be a whole number from 0 to {MOST_THRESHOLD:,}, like 500.",
+            f"Number of {_leading().unit} must be a whole number from 0 to {MOST_THRESHOLD:,}, "
+            f"like {_leading().day_threshold:,}.",
         )
     network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
@@ -98,8 +106,8 @@ def show_confirmation(token: str) -> Response:
     return _say(
         200,
         "Confirm your subscription",
-        f"You will get one email a week, with the chances of more than {opt_in.threshold:,} people "
-        "arriving. Every email has an unsubscribe link.",
+        f"You will get one email a week, with the chances of more than {opt_in.threshold:,} "
+        f"{_leading().unit} arriving. Every email has an unsubscribe link.",
         button="Confirm",
     )
 
@@ -145,7 +153,7 @@ def leave(token: str) -> Response:
 
 
 def _threshold(text: str) -> int | None:
-    text = text.strip() or str(DAY_THRESHOLD["people"])
+    text = text.strip() or str(_leading().day_threshold)
     if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_THRESHOLD))):
         return None
     return int(text) if int(text) <= MOST_THRESHOLD else None
@@ -157,7 +165,8 @@ def _form(status: int = 200, problem: str = "") -> Response:
         offered=bool(_settings().smtp_host),
         problem=problem,
         address=request.form.get("address", "")[:254],
-        threshold=request.form.get("threshold", "")[:8] or DAY_THRESHOLD["people"],
+        threshold=request.form.get("threshold", "")[:8] or _leading().day_threshold,
+        unit=_leading().unit,
         largest=MOST_THRESHOLD,
     )
     return _answer(page, status)

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 
-from forecast.joint import PEOPLE
 from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core import run_store
@@ -85,12 +84,12 @@ def edition_for(desk: IssueLoader, week: str) -> Edition:
     NoAnswer
         If there is no such week, or nothing was published at its time.
     """
-    moment = _moment(desk.context.settings, monday(week))
+    moment, leading = _moment(desk.context.settings, monday(week)), desk.route.leading
     with desk.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
         previous = delivery_store.before(connection, week)
-        then = issue_store.get_latest_issue(connection, PEOPLE, moment)
-        nearest = issue_store.get_first_issue(connection, PEOPLE)
+        then = issue_store.get_latest_issue(connection, leading, moment)
+        nearest = issue_store.get_first_issue(connection, leading)
     if frozen:
         return frozen
     now = desk.clock()
@@ -136,8 +135,8 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
             return False
         frozen = delivery_store.edition(connection, week)
         if frozen is None:
-            is_published = issue_store.get_latest_issue(connection, PEOPLE) is not None
-            return is_published and now - moment < _BEGIN_WITHIN
+            newest = issue_store.get_latest_issue(connection, context.route.leading)
+            return newest is not None and now - moment < _BEGIN_WITHIN
         return now - moment < _GIVE_UP and bool(delivery_store.due(connection, frozen, now))
 
 
@@ -145,7 +144,8 @@ def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outc
     require_settings(context.settings)
     desk = IssueLoader(context, clock)
     edition = _frozen(desk, week)
-    press = MailRenderer(edition, desk.view(PEOPLE, edition.issue_id).paths, context.settings)
+    paths = desk.view(desk.route.leading, edition.issue_id).paths
+    press = MailRenderer(edition, paths, context.settings)
     with context.database.reading() as connection:
         waiting = delivery_store.due(connection, edition, clock())
     done: Counter[str] = Counter()

@@ -30,7 +30,7 @@ _TILES = ("next_7_days", "this_month", "calendar_year")
 def what_is_coming(params: PageParams) -> dict[str, Any]:
     """Return the template context of the page Now."""
     view = params.view
-    unit = view.observed.unit
+    unit = view.declared.unit
     says = headline(params.desk, view)
     past = last_of(view, _PAST_DAYS)
     ahead = view.ahead

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from forecast.joint import SERIES
-from service.answers.checks import DAY_THRESHOLD, MOST_THRESHOLD
+from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
 from service.answers.our_share import LEAST_SHARE
+from service.core.declared_series import Series
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
@@ -43,19 +43,25 @@ class PageParams:
         return self.desk.view(self.series_id, self.issue_id)
 
     @property
+    def declared(self) -> Series:
+        """The declaration of the requested series."""
+        return self.desk.route.series[self.series_id]
+
+    @property
     def is_past(self) -> bool:
         """Whether a newer issue exists."""
         return self.issue_id != "latest"
 
     def link(self, **more: Any) -> dict[str, Any]:
         """Return the query parameters of a link to the same series and issue."""
-        series = {} if self.series_id == SERIES[0] else {"series": self.series_id}
+        is_leading = self.series_id == self.desk.route.leading
+        series = {} if is_leading else {"series": self.series_id}
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
 
 def read_page_params(desk: IssueLoader, args: Mapping[str, str]) -> PageParams:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
-    series_id = args.get("series") or SERIES[0]
+    series_id = args.get("series") or desk.route.leading
     desk.check_series(series_id)
     issue_id = args.get("issue") or "latest"
     on = args.get("on", "")
@@ -116,13 +122,13 @@ class Plan:
     wrong: dict[str, str]
 
     @classmethod
-    def read(cls, args: Mapping[str, str], series_id: str) -> Plan:
+    def read(cls, args: Mapping[str, str], declared: Series) -> Plan:
         """Read the inputs, with defaults for missing ones."""
         texts: dict[str, str] = {}
         numbers: dict[str, Any] = {}
         wrong: dict[str, str] = {}
         for field in FIELDS:
-            usual = DAY_THRESHOLD[series_id] if field.name == "threshold" else field.default
+            usual = declared.day_threshold if field.name == "threshold" else field.default
             text = args.get(field.name, str(usual)).strip().replace(",", "")[:40]
             texts[field.name] = text
             number = _number(text, field.step)

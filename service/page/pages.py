@@ -21,18 +21,16 @@ from flask import (
     url_for,
 )
 
-from forecast.joint import SERIES
 from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, listing
 from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS
 from service.core.clock import uk_day
-from service.data.embedded import ATTRIBUTION
 from service.page.explanation import reasons
 from service.page.now import what_is_coming
 from service.page.page_params import FIELDS, PageParams, Plan, read_page_params
-from service.page.plan import answer_plan, plan_table
+from service.page.plan import answer_plan, has_places, plan_table
 from service.page.track_record import past_forecasts
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
@@ -82,7 +80,7 @@ def now() -> Response:
 def plan() -> Response:
     """Answer a planner's own question."""
     params = _page_params()
-    question = Plan.read(request.args, params.series_id)
+    question = Plan.read(request.args, params.declared)
     answers = {} if question.wrong else answer_plan(params.view, question.numbers)
     status = 400 if question.wrong else 200
     return _page("plan.html", params, status, fields=FIELDS, plan=question, **answers)
@@ -92,7 +90,7 @@ def plan() -> Response:
 def plan_csv() -> Response:
     """Send the plan as CSV, one row a day."""
     params = _page_params()
-    question = Plan.read(request.args, params.series_id)
+    question = Plan.read(request.args, params.declared)
     if question.wrong:
         return _page("plan.html", params, fields=FIELDS, plan=question, status=400)
     rows = plan_table(params.view, question.numbers)
@@ -139,8 +137,7 @@ def _frame(params: PageParams | None = None) -> dict[str, Any]:
     """Return the template context that all pages share."""
     return {
         "params": params,
-        "series": SERIES,
-        "attribution": ATTRIBUTION,
+        "route": _desk().route,
         "here": (request.endpoint or "").removeprefix("page.").removesuffix("_csv"),
         "kept": params.link() if params else {},
     }
@@ -151,7 +148,8 @@ def _page(template: str, params: PageParams, status: int = 200, **more: Any) -> 
     frame = _frame(params) | {
         "view": view,
         "issue": view.issue,
-        "unit": view.observed.unit,
+        "unit": view.declared.unit,
+        "has_places": has_places(view),
         "issued_on": uk_day(view.issue.issued_at),
         "today": uk_day(desk.clock()),
         "first_day": first_day(desk, params.series_id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["answer_plan", "plan_table"]
+__all__ = ["answer_plan", "has_places", "plan_table"]
 
 from typing import Any
 
@@ -20,12 +20,15 @@ _LEVELS = (50, 80, 95)
 
 
 def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
-    """Return the answers and their charts; places only for people, quiet days of all arrivals."""
-    horizon, unit = numbers["horizon"], view.observed.unit
+    """Return the answers and their charts; places only for the leading series.
+
+    Quiet days are those of all arrivals.
+    """
+    horizon, unit = numbers["horizon"], view.declared.unit
     ours = scale_to_share(view, numbers["our_share"])
     above = exceedance(ours.ahead, numbers["threshold"], numbers["window"], horizon)
     calm = quiet(view.ahead, horizon)
-    places = _places(ours, numbers) if unit == "people" else None
+    places = _places(ours, numbers) if has_places(view) else None
     return {
         "above": above,
         "others": _others(ours, numbers),
@@ -48,7 +51,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         and fan_chart(
             [],
             places["rows"],
-            f"People present on each of {horizon} days, and the "
+            f"{unit.capitalize()} present on each of {horizon} days, and the "
             f"{places['places_peak']:,} places needed",
             line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
         ),
@@ -62,7 +65,7 @@ def plan_table(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]
     above = exceedance(view.ahead, numbers["threshold"], numbers["window"], numbers["horizon"])[
         "rows"
     ]
-    places = _places(view, numbers)["rows"] if view.observed.unit == "people" else []
+    places = _places(view, numbers)["rows"] if has_places(view) else []
     for at, row in enumerate(rows):
         del row["time"]
         row["our_share"] = numbers["our_share"]
@@ -83,6 +86,11 @@ def _others(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         exceedance(view.ahead, one, numbers["window"], numbers["horizon"]) for one in thresholds
     ]
+
+
+def has_places(view: IssueView) -> bool:
+    """Whether places are needed for what is counted: for people, and not for their boats."""
+    return view.declared.follows is None
 
 
 def _places(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from apscheduler.triggers.cron import CronTrigger
 
-from forecast.joint import PEOPLE
 from service.core import run_store
 from service.core.clock import LONDON, uk_day
 from service.core.context import Context
@@ -164,7 +163,7 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
     if context.settings.source == "figures":
         return True
     with context.database.reading() as connection:
-        issue = issue_store.get_latest_issue(connection, PEOPLE)
+        issue = issue_store.get_latest_issue(connection, context.route.leading)
         readings = run_store.ended(connection, "ingest", context.settings.source)
     is_unread = not readings or readings[0].outcome == "failed"
     return not (is_unread and issue is not None and issue.issued_at >= due)
@@ -176,7 +175,7 @@ def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
     One that does not answer is asked again ever more rarely; see `service.scheduler.reread`.
     """
     with context.database.reading() as connection:
-        span = observation_store.span(connection, PEOPLE)
+        span = observation_store.span(connection, context.route.leading)
         readings = run_store.ended(connection, "ingest", context.settings.source)
     if readings and readings[0].outcome == "failed":
         return False

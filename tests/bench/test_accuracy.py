@@ -100,7 +100,7 @@ def test_a_package_that_is_not_there_is_named(models: Path) -> None:
 
 
 def test_a_process_of_its_own_changes_no_score(figures: dict[str, DailySeries]) -> None:
-    protocol = BacktestConfig("2024-01-01", "2024-01-31", paths=50)
+    protocol = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")
     entries = [
         Entry("one", "", "ours", Climatology(), "climatology"),
         Entry("broken", "", "ours", None, "broken"),  # type: ignore[arg-type]
@@ -121,7 +121,9 @@ def test_failures_and_declined_origins_are_said() -> None:
     shy = Entry("shy", "Shy", "ours", Climatology(), "shy")
     runs = {"broken": Run(failure="its process died"), "shy": Run(declined=["2024-01-01: too few"])}
     text = report.as_text(
-        report.evaluate(BacktestConfig("2024-01-01", "2024-02-01"), [entry, shy], runs)
+        report.evaluate(
+            BacktestConfig("2024-01-01", "2024-02-01", series="people"), [entry, shy], runs
+        )
     )
     assert "broken failed: its process died" in text
     assert "shy declined 1 origins; 2024-01-01: too few" in text

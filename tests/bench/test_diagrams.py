@@ -16,7 +16,7 @@ from forecast.series import DailySeries
 
 
 def test_every_diagram_is_a_picture(figures: dict[str, DailySeries], tmp_path: Path) -> None:
-    protocol = BacktestConfig("2024-01-01", "2024-04-30", paths=50)
+    protocol = BacktestConfig("2024-01-01", "2024-04-30", paths=50, series="people")
     scores = rolling_origin({"c": Climatology()}, figures, protocol)[0]["c"]
     entries = [
         Entry("c", "Climatology", "champion", Climatology(), "c"),

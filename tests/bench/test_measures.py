@@ -13,7 +13,7 @@ from forecast.series import DailySeries
 
 @pytest.fixture(scope="module")
 def scores(figures: dict[str, DailySeries]) -> list[OriginScore]:
-    protocol = BacktestConfig("2024-01-01", "2024-03-31", paths=60)
+    protocol = BacktestConfig("2024-01-01", "2024-03-31", paths=60, series="people")
     return rolling_origin({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
 
 
@@ -31,7 +31,7 @@ def test_columns_are_averages_over_their_days(scores: list[OriginScore]) -> None
 
 
 def test_columns_beyond_the_horizon_are_left_out(figures: dict[str, DailySeries]) -> None:
-    protocol = BacktestConfig("2024-01-01", "2024-01-31", horizon=14, paths=60)
+    protocol = BacktestConfig("2024-01-01", "2024-01-31", horizon=14, paths=60, series="people")
     found = measure(rolling_origin({"c": Climatology()}, figures, protocol)[0]["c"])
     assert "days_8_14" in found.columns
     assert "total_7" in found.columns

@@ -38,7 +38,7 @@ def test_paths_answer_like_ours() -> None:
 
 
 def test_peers_are_scored_as_drawn_and_cut_at_zero(people: DailySeries) -> None:
-    protocol = BacktestConfig(str(ORIGIN), str(ORIGIN), paths=10)
+    protocol = BacktestConfig(str(ORIGIN), str(ORIGIN), paths=10, series="people")
     entry = Entry("x", "", "peer", of(np.full((10, 28), -100.5)), "x")  # type: ignore[arg-type]
     found = runs._score_peer(entry, {"people": people}, ORIGIN, protocol)
     low, cut = found["x"], found["x_cut"]

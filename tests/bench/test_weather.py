@@ -41,16 +41,16 @@ def test_each_run_is_given_what_its_name_says() -> None:
 
 
 def test_origins_are_those_of_the_archive() -> None:
-    protocol = weather.protocol_of(DRIVERS, 40, 2)
-    assert protocol == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2)
+    protocol = weather.protocol_of(DRIVERS, "people", 40, 2)
+    assert protocol == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2, series="people")
     apart = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2 * ONE_DAY)
     uneven = weather.Drivers("sea", replace(DRIVERS.table, archive=apart))
     with pytest.raises(ValueError, match="equally far apart"):
-        weather.protocol_of(uneven, 40, 2)
+        weather.protocol_of(uneven, "people", 40, 2)
 
 
 def test_a_champion_without_covariates_is_not_judged(figures: dict[str, DailySeries]) -> None:
-    protocol = weather.protocol_of(DRIVERS, 40, 1)
+    protocol = weather.protocol_of(DRIVERS, "people", 40, 1)
     scores = rolling_origin({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
     found, remark = weather.judge(
         {entry.name: Run(scores) for entry in weather.entries(CHAMPION, [DRIVERS], 28)}

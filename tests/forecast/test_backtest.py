@@ -25,7 +25,9 @@ from forecast.paths import Paths
 from forecast.scores import crps
 from forecast.series import ONE_DAY, DailySeries, Day
 
-PROTOCOL = BacktestConfig("2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3)
+PROTOCOL = BacktestConfig(
+    "2023-01-01", "2023-03-05", every=14, horizon=28, paths=40, seed=3, series="people"
+)
 
 
 @dataclass
@@ -65,12 +67,12 @@ class Declines(Spy):
 def test_origins_keep_their_whole_horizon_within_the_figures(
     first: str, last: str, every: int, horizon: int, expected: list[str]
 ) -> None:
-    protocol = BacktestConfig(first, last, every, horizon)
+    protocol = BacktestConfig(first, last, every, horizon, series="people")
     assert [str(o) for o in protocol.origins(np.datetime64("2025-12-31"))] == expected
 
 
 def test_the_protocol_of_the_benchmark_has_77_origins() -> None:
-    protocol = BacktestConfig("2023-01-01", "2025-12-01")
+    protocol = BacktestConfig("2023-01-01", "2025-12-01", series="people")
     origins = protocol.origins(np.datetime64("2025-12-31"))
     assert (len(origins), str(origins[0]), str(origins[-1])) == (77, "2023-01-01", "2025-11-30")
 
@@ -209,7 +211,7 @@ def test_the_same_seed_gives_the_same_scores(figures: dict[str, DailySeries]) ->
 @pytest.mark.parametrize(("foreseen", "ahead"), [(None, 5), (3, 3), (9, 5)])
 def test_the_covariates_reach_as_far_as_is_said(foreseen: int | None, ahead: int) -> None:
     table = CovariateTable(("a",), np.datetime64("2024-01-01"), np.ones((1, 60, 1)), 60)
-    protocol = BacktestConfig("2024-02-01", "2024-02-01", horizon=5)
+    protocol = BacktestConfig("2024-02-01", "2024-02-01", horizon=5, series="people")
     work = Work({}, {}, protocol, table, foreseen)
     known = work.covariates(np.datetime64("2024-02-01"))
     assert known is not None

@@ -65,8 +65,29 @@ def test_boats_alone_lead_themselves(figures: dict[str, DailySeries]) -> None:
 
 def test_boats_that_do_not_match_are_declined(figures: dict[str, DailySeries]) -> None:
     uneven = {"people": figures["people"].upto(ORIGIN), "boats": figures["boats"]}
-    with pytest.raises(FitError, match="same days"):
+    with pytest.raises(FitError, match="people and boats must cover the same days"):
         joint.fit(Climatology(), uneven)
+
+
+def test_each_other_series_follows_the_first(figures: dict[str, DailySeries]) -> None:
+    """Whatever their names; a second follower changes neither the leading one nor the first."""
+    people, boats = (figures[name].upto(ORIGIN) for name in ("people", "boats"))
+    half = DailySeries("lorries", boats.start, boats.values // 2)
+    two = joint.fit(Climatology(), {"arrivals": people, "vessels": boats})
+    three = joint.fit(Climatology(), {"arrivals": people, "vessels": boats, "lorries": half})
+    named = joint.fit(Climatology(), {"people": people, "boats": boats})
+    drawn = [f.draw(7, 50, joint.generator(1, "x", ORIGIN)) for f in (named, two, three)]
+    assert [list(each) for each in drawn[1:]] == [
+        ["arrivals", "vessels"],
+        ["arrivals", "vessels", "lorries"],
+    ]
+    for each in drawn[1:]:
+        np.testing.assert_array_equal(each["arrivals"].values, drawn[0]["people"].values)
+        np.testing.assert_array_equal(each["vessels"].values, drawn[0]["boats"].values)
+    restored = joint.Joint.from_state(*three.to_state())
+    again = restored.draw(7, 50, joint.generator(1, "x", ORIGIN))
+    np.testing.assert_array_equal(again["lorries"].values, drawn[2]["lorries"].values)
+    assert not np.array_equal(again["lorries"].values, again["vessels"].values)
 
 
 @pytest.mark.parametrize("names", [["people", "boats"], ["boats"]])

@@ -37,7 +37,7 @@ def test_days_cross_the_leap_day() -> None:
     ]
     assert str(one.data_through) == "2024-03-01"
     assert one.on("2024-02-29") == 3
-    assert (len(one), one.unit) == (4, "people")
+    assert (len(one), one.name) == (4, "people")
 
 
 @pytest.mark.parametrize(

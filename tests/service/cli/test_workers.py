@@ -29,7 +29,9 @@ from service.cli.workers import WorkersError, on_cluster, on_processes
 
 ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is under way for a while, and can be caught at it.
-SLOW = BacktestConfig("2024-01-01", "2024-02-15", every=14, horizon=28, paths=10_000, seed=3)
+SLOW = BacktestConfig(
+    "2024-01-01", "2024-02-15", every=14, horizon=28, paths=10_000, seed=3, series="people"
+)
 MODELS: dict[str, Forecaster] = {"hurdle": Hurdle(), "climatology": Climatology()}
 
 
@@ -75,7 +77,9 @@ def test_processes_change_nothing(work: Work, here: Any, count: int) -> None:
 
 
 def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeries]) -> None:
-    early = BacktestConfig("2018-02-01", "2018-04-01", every=14, horizon=7, paths=20)
+    early = BacktestConfig(
+        "2018-02-01", "2018-04-01", every=14, horizon=7, paths=20, series="people"
+    )
     people = {"people": figures["people"]}
     scores, declined = run(Work(MODELS, people, early), on_processes(2))
     assert len(scores["climatology"]) == 3
@@ -140,7 +144,7 @@ def deadly(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     import deadly_model  # type: ignore[import-not-found]
 
-    protocol = BacktestConfig("2024-01-01", "2024-01-01", paths=20)
+    protocol = BacktestConfig("2024-01-01", "2024-01-01", paths=20, series="people")
     return Work({"deadly": deadly_model.Deadly()}, figures, protocol)
 
 

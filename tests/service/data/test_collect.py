@@ -253,7 +253,7 @@ def test_a_csv_file_is_held_to_the_rules_for_counts(
 def test_unlikely_and_old_days_of_a_csv_file_are_noted(reader: Context, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("date,people,boats\n2023-01-01,900,1\n")
-    gathered = gather(reader.settings, "csv", file, dt.date(2024, 1, 1), {})
+    gathered = gather(reader, "csv", file, dt.date(2024, 1, 1), {})
     ((unlikely, old),) = (document.notes for document in gathered.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
     assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
@@ -265,7 +265,7 @@ def test_a_file_without_end_is_refused(reader: Context) -> None:
 
 def test_a_reading_needs_no_store(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
-    found = gather(reader.settings, "govuk", None, dt.date(2024, 2, 1), {}, is_kept=False)
+    found = gather(reader, "govuk", None, dt.date(2024, 2, 1), {}, is_kept=False)
     assert [document.source for document in found.documents] == ["workbook", "page"]
     assert kept(reader) == []
 

@@ -14,9 +14,3 @@ def test_the_embedded_figures_are_the_published_ones() -> None:
     assert (people.values.sum(), boats.values.sum()) == (192_610, 4_961)
     assert people.values.max() == people.on("2022-09-03") == 1305
     assert ((people.values > 0) == (boats.values > 0)).mean() > 0.99
-
-
-def test_the_licence_is_said() -> None:
-    assert "Open Government Licence v3.0" in embedded.ATTRIBUTION
-    assert "Home Office" in embedded.ATTRIBUTION
-    assert "Provisional, subject to revision" in embedded.ATTRIBUTION

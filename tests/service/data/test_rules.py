@@ -6,10 +6,13 @@ import datetime as dt
 
 import pytest
 
+from service.core.declared_series import read_route
+from service.core.settings import Settings
 from service.data import rules
 from service.data.source import Document, SourceError
 
 DAY = dt.date(2025, 12, 17)
+ROUTE = read_route(Settings().series_dir)
 
 
 def document(series_id: str, value: int, revised: bool = False) -> Document:
@@ -22,7 +25,7 @@ def document(series_id: str, value: int, revised: bool = False) -> Document:
     [("people", 225, 255), ("people", 0, 50), ("people", 1000, 1200), ("boats", 9, 11)],
 )
 def test_a_small_change_needs_no_note(series_id: str, before: int, value: int) -> None:
-    rules.check_changes(document(series_id, value), {series_id: {DAY: before}})
+    rules.check_changes(document(series_id, value), {series_id: {DAY: before}}, ROUTE)
 
 
 @pytest.mark.parametrize(
@@ -30,16 +33,16 @@ def test_a_small_change_needs_no_note(series_id: str, before: int, value: int) -
     [("people", 225, 276), ("people", 497, 0), ("people", 0, 497), ("boats", 9, 12)],
 )
 def test_a_jump_needs_one(series_id: str, before: int, value: int) -> None:
-    rules.check_changes(document(series_id, value, revised=True), {series_id: {DAY: before}})
+    rules.check_changes(document(series_id, value, revised=True), {series_id: {DAY: before}}, ROUTE)
     with pytest.raises(SourceError) as caught:
-        rules.check_changes(document(series_id, value), {series_id: {DAY: before}})
+        rules.check_changes(document(series_id, value), {series_id: {DAY: before}}, ROUTE)
     said = str(caught.value)
     assert said.startswith(f"p.html, {series_id} on 2025-12-17: expected {before} as published")
     assert said.endswith(f'or a note "Revised", found {value}')
 
 
 def test_a_day_that_was_not_published_is_free() -> None:
-    rules.check_changes(document("people", 900), {"people": {}, "boats": {DAY: 1}})
+    rules.check_changes(document("people", 900), {"people": {}, "boats": {DAY: 1}}, ROUTE)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,9 @@ def test_figures_first_read_in_bulk_count_as_known_on_the_day_after(
     monkeypatch.setattr(replay, "ORIGINS", WEEKS)
     ingest.ingest(empty)
     with empty.database.reading() as connection:
-        known = observation_store.known_together(connection, dt.date(2025, 12, 31))
+        known = observation_store.known_together(
+            connection, ("people", "boats"), dt.date(2025, 12, 31)
+        )
     refit.refit(empty, period="first")
     late = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
     bulk = [

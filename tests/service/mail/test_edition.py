@@ -43,7 +43,8 @@ def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
     edition = gather(IssueLoader(mailing, Hand(NOW)), "2026-W01")
     assert json.loads(json.dumps(edition.content)) == edition.content
     assert edition.content["status"] == "fresh"
-    assert edition.content["boats"].startswith("Next 7 days: about")
+    (boats,) = edition.content["followers"]
+    assert boats.startswith("Boats. Next 7 days: about")
     assert [row["date"] for row in edition.content["past"]][-1] == "2025-12-31"
     assert edition.content["days"][0]["date"] == "2026-01-02"
     assert [row["note"] for row in edition.content["waiting"]] == ["not yet published"]
@@ -68,20 +69,22 @@ def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
     issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
     newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", as_of=NOW)
     assert newer.content["days"] != first.content["days"] == older.content["days"]
-    assert newer.content["boats"] != first.content["boats"] == older.content["boats"]
+    assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
 
 
 def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> None:
     issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
     then, desk = utc(2025, 12, 23), IssueLoader(mailing, Hand(NOW))
     past = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then)
-    assert past.content["boats"].startswith("Next 7 days: about")
-    assert past.content["boats"] != gather(desk, "2026-W01").content["boats"]
+    (boats,) = past.content["followers"]
+    assert boats.startswith("Boats. Next 7 days: about")
+    assert past.content["followers"] != gather(desk, "2026-W01").content["followers"]
 
 
 def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: Context) -> None:
     content = gather(IssueLoader(mailing, Hand(utc(2026, 1, 9, 15))), "2026-W02").content
-    for sentence in (content["headline"]["sentence"], content["boats"]):
+    (boats,) = content["followers"]
+    for sentence in (content["headline"]["sentence"], boats.removeprefix("Boats. ")):
         assert sentence.startswith("Next 7 days: about")
     assert content["headline"]["from"] == content["days"][0]["date"] == "2026-01-09"
     assert [row["date"] for row in content["waiting"]] == [f"2026-01-0{d}" for d in range(1, 9)]
@@ -92,4 +95,4 @@ def test_without_boats_nothing_is_said_of_them(mailing: Context) -> None:
     publish(mailing.database, paths, 1, utc(2025, 12, 22))
     then = utc(2025, 12, 23)
     content = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then).content
-    assert content["boats"] is None
+    assert content["followers"] == []

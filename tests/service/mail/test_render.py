@@ -304,7 +304,7 @@ def test_what_is_written_is_not_taken_for_markup(mailing: Context) -> None:
 
 
 def test_the_link_to_confirm_is_whole(mailing: Context) -> None:
-    content = serialise(confirmation(mailing.settings, "new@example.org", 400, TOKEN, NOW))
+    content = serialise(confirmation(mailing, "new@example.org", 400, TOKEN, NOW))
     found = headers(content)
     assert found["To"] == "new@example.org"
     assert found["Auto-Submitted"] == "auto-generated"

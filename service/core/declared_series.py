@@ -1,0 +1,178 @@
+"""The declared series on disk: one file ``ROUTE.toml`` for each route.
+
+::
+
+    time_zone = "Europe/London"
+    attribution = "Source: …"           # shown with every answer
+
+    [series.people]                     # the `series_id`, unique over all routes
+    title = "People arriving …"
+    unit = "people"
+    day_threshold = 500                 # shown where no other threshold is asked for
+    week_threshold = 2000
+    change_without_note = 50            # of a published figure; 0 when left out
+
+    [series.boats]
+    follows = "people"                  # the series whose paths it is drawn from
+    …
+
+    [series.preventions]
+    frequency = "weekly"                # or "daily", which is forecast
+    …
+"""
+
+from __future__ import annotations
+
+__all__ = ["Route", "Series", "read_route"]
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from service.core.files import RegistryError
+
+_MOST_THRESHOLD = 1_000_000  # as large as `service.answers.checks` lets it be asked
+_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
+_PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?")
+_FORECAST_ONLY = ("day_threshold", "week_threshold")
+
+_Text = Annotated[str, Field(min_length=1, max_length=500)]
+_Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
+
+
+class _Declared(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Series(_Declared):
+    """One series of a route.
+
+    Attributes
+    ----------
+    title, unit : str
+        What it counts, in a line; and in a word, as sentences about it say.
+    frequency : str
+        ``daily`` series are forecast; ``weekly`` ones are kept and served.
+    follows : str | None
+        The series whose paths this one is drawn from; None for the one that leads.
+    day_threshold, week_threshold : int
+        The count whose chance of being exceeded is given unless another is asked for.
+    change_without_note : int
+        How far a published figure may change without a note beside it.
+    """
+
+    title: _Text
+    unit: _Text
+    frequency: Literal["daily", "weekly"] = "daily"
+    follows: str | None = None
+    day_threshold: _Threshold = 0
+    week_threshold: _Threshold = 0
+    change_without_note: Annotated[int, Field(ge=0)] = 0
+
+
+class Route(_Declared):
+    """The series of one route, by `series_id`, and what they share."""
+
+    # Days are counted in this zone throughout; another one would be declared and not used.
+    time_zone: Literal["Europe/London"]
+    attribution: _Text
+    series: Annotated[dict[str, Series], Field(min_length=1)]
+
+    @property
+    def leading(self) -> str:
+        """The forecast series that the others follow."""
+        return next(name for name, one in self.series.items() if _leads(one))
+
+    @property
+    def followers(self) -> tuple[str, ...]:
+        """The series that follow the leading one."""
+        return tuple(name for name, one in self.series.items() if one.follows)
+
+    @property
+    def forecast(self) -> tuple[str, ...]:
+        """The series that are forecast; the first leads."""
+        return (self.leading, *self.followers)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The series whose figures are served; those that are forecast come first."""
+        rest = (name for name in self.series if name not in self.forecast)
+        return (*self.forecast, *rest)
+
+
+def read_route(folder: Path) -> Route:
+    """Read every declaration ``ROUTE.toml`` in `folder`, and return the route that is served.
+
+    Raises
+    ------
+    RegistryError
+        With a line for every fault: the file and key, what was expected and what was found.
+    """
+    files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    faults: list[str] = []
+    routes: dict[str, Route] = {}
+    homes: dict[str, Path] = {}
+    for file in files:
+        try:
+            table = tomllib.loads(file.read_text("utf-8"))
+            route = Route.model_validate(table)
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            faults.append(f"{file}: expected TOML, found {error}")
+            continue
+        except ValidationError as error:
+            faults += [f"{file}, {_fault(detail)}" for detail in error.errors()]
+            continue
+        faults += [f"{file}, {fault}" for fault in _contradictions(route)]
+        for name in route.series:
+            if name in homes:
+                faults.append(
+                    f"{file}, series.{name}: expected a series_id unique over all routes, "
+                    f"found it in {homes[name]} too"
+                )
+            homes[name] = file
+        routes[file.stem] = route
+    if not faults and len(routes) != 1:
+        found = " and ".join(file.name for file in files) or "none"
+        faults.append(f"{folder}: expected one declared route (*.toml), found {found}")
+    if faults:
+        raise RegistryError("\n".join(faults))
+    return next(iter(routes.values()))
+
+
+def _leads(series: Series) -> bool:
+    return series.frequency == "daily" and series.follows is None
+
+
+def _contradictions(route: Route) -> Iterator[str]:
+    """Faults of keys that are right each by itself."""
+    leading = [name for name, one in route.series.items() if _leads(one)]
+    if len(leading) != 1:
+        found = ", ".join(leading) or "none"
+        yield f"series: expected one daily series that follows no other, found {found}"
+    for name, one in route.series.items():
+        key = f"series.{name}"
+        if not _ID.fullmatch(name):
+            yield f"{key}: expected a series_id of small letters, digits and _, found {name!r}"
+        if one.frequency == "daily":
+            for missing in _FORECAST_ONLY:
+                if missing not in one.model_fields_set:
+                    yield f"{key}.{missing}: expected a number, found none"
+        elif stray := sorted({*_FORECAST_ONLY, "follows"} & one.model_fields_set):
+            yield f"{key}.{stray[0]}: expected in daily series alone, found in a weekly one"
+        if one.frequency == "daily" and one.follows is not None and one.follows not in leading:
+            expected = ", ".join(leading) or "a series that follows no other"
+            yield f"{key}.follows: expected {expected}, found {one.follows!r}"
+
+
+def _fault(detail: Mapping[str, Any]) -> str:
+    key = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "missing":
+        return f"{key}: expected a value, found none"
+    if detail["type"] == "extra_forbidden":
+        known = Series if key.startswith("series.") else Route
+        return f"{key}: expected one of {', '.join(known.model_fields)}, found another key"
+    return f"{key}: expected {_PYDANTIC.sub('', detail['msg'])}, found {detail['input']!r:.60}"

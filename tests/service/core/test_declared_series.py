@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.answers.checks import MOST_THRESHOLD
+from service.core.context import open_context
+from service.core.declared_series import Route, read_route
+from service.core.files import RegistryError
+from service.core.settings import Settings
+
+ROUTE = """
+time_zone = "Europe/London"
+attribution = "Source: the harbour office"
+
+[series.vessels]
+title = "Vessels seen"
+unit = "vessels"
+day_threshold = 7
+week_threshold = 30
+follows = "landings"
+
+[series.returns]
+title = "Returns by week"
+unit = "returns"
+frequency = "weekly"
+
+[series.landings]
+title = "Landings seen"
+unit = "arrivals"
+day_threshold = 90
+week_threshold = 400
+"""
+
+
+def declare(folder: Path, text: str = ROUTE, name: str = "strait.toml") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def faults(folder: Path) -> list[str]:
+    with pytest.raises(RegistryError) as caught:
+        read_route(folder)
+    return str(caught.value).replace(f"{folder}/", "").splitlines()
+
+
+def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) -> None:
+    route = read_route(declare(tmp_path))
+    assert (route.leading, route.followers) == ("landings", ("vessels",))
+    assert route.forecast == ("landings", "vessels")
+    assert route.stored == ("landings", "vessels", "returns")
+    vessels = route.series["vessels"]
+    assert (vessels.unit, vessels.title) == ("vessels", "Vessels seen")
+    assert (vessels.day_threshold, vessels.week_threshold) == (7, 30)
+    assert route.series["landings"].change_without_note == 0
+    assert route.attribution == "Source: the harbour office"
+
+
+def test_the_declaration_of_the_project_holds() -> None:
+    route = read_route(Settings().series_dir)
+    assert route.stored == ("people", "boats", "preventions")
+    assert {name: one.unit for name, one in route.series.items()} == {
+        "people": "people",
+        "boats": "boats",
+        "preventions": "people",
+    }
+    assert [route.series[name].day_threshold for name in route.forecast] == [500, 10]
+    assert "Open Government Licence v3.0" in route.attribution
+    assert "Home Office" in route.attribution
+    assert "Provisional, subject to revision" in route.attribution
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('unit = "vessels"\n', "", "series.vessels.unit: expected a value, found none"),
+        ('unit = "vessels"', "unit = 3", "series.vessels.unit: expected a valid string, found 3"),
+        ('unit = "vessels"', 'unit = ""', "series.vessels.unit: expected at least 1 character"),
+        ("threshold = 7", 'threshold = "7"', "vessels.day_threshold: expected a valid integer"),
+        ("threshold = 7", "threshold = -7", "expected greater than or equal to 0, found -7"),
+        ("day_threshold = 7\n", "", "vessels.day_threshold: expected a number, found none"),
+        ("week_threshold = 30", "weekly = 30", "vessels.weekly: expected one of title, unit,"),
+        ('attribution = "Source: the harbour office"', "", "attribution: expected a value"),
+        ("Europe/London", "Mars/Dover", "time_zone: expected 'Europe/London', found 'Mars/Dover'"),
+        ('"weekly"', '"hourly"', "returns.frequency: expected 'daily' or 'weekly', found 'hourly'"),
+        (
+            'follows = "landings"',
+            'follows = "vessels"',
+            "series.vessels.follows: expected landings, found 'vessels'",
+        ),
+        (
+            'follows = "landings"\n',
+            "",
+            "series: expected one daily series that follows no other, found vessels, landings",
+        ),
+        (
+            'unit = "returns"',
+            'unit = "returns"\nfollows = "landings"',
+            "returns.follows: expected in daily series alone, found in a weekly one",
+        ),
+        ("series.vessels]", 'series."Two words"]', "expected a series_id of small letters, digits"),
+        ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
+    ],
+)
+def test_a_fault_names_file_key_expected_and_found(
+    tmp_path: Path, old: str, new: str, fault: str
+) -> None:
+    assert old in ROUTE
+    (line, *_) = faults(declare(tmp_path, ROUTE.replace(old, new, 1)))
+    assert line.startswith("strait.toml") and fault in line
+
+
+def test_a_threshold_that_can_be_asked_can_be_declared(tmp_path: Path) -> None:
+    for more, end in ((0, "read"), (1, "refused")):
+        text = ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + more}")
+        declare(tmp_path, text)
+        if end == "read":
+            assert read_route(tmp_path).series["vessels"].week_threshold == MOST_THRESHOLD
+        else:
+            assert "less than or equal to 1000000, found 1000001" in faults(tmp_path)[0]
+
+
+def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+    declare(
+        tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3").replace('"Returns by week"', "")
+    )
+    declare(tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3"), "other.toml")
+    lines = faults(tmp_path)
+    assert [line.split(":")[0].split(",")[0] for line in lines] == ["other.toml", "strait.toml"]
+
+
+def test_an_id_is_unique_over_all_routes(tmp_path: Path) -> None:
+    declare(declare(tmp_path), ROUTE.replace("landings", "entries"), "coast.toml")
+    lines = faults(tmp_path)
+    assert [line.partition(":")[0] for line in lines] == [
+        "strait.toml, series.vessels",
+        "strait.toml, series.returns",
+    ]
+    assert all("unique over all routes" in line and "coast.toml" in line for line in lines)
+
+
+def test_one_route_is_served(tmp_path: Path) -> None:
+    assert faults(tmp_path / "none")[0].endswith("expected one declared route (*.toml), found none")
+    other = ROUTE.replace("landings", "a").replace("vessels", "b").replace("returns", "c")
+    declare(declare(tmp_path), other, "coast.toml")
+    assert faults(tmp_path)[0].endswith("found coast.toml and strait.toml")
+
+
+def test_a_fault_ends_the_start(tmp_path: Path) -> None:
+    settings = Settings(var_dir=tmp_path / "var", series_dir=declare(tmp_path / "s", "series = 1"))
+    with pytest.raises(RegistryError, match="series: expected a valid dictionary, found 1"):
+        open_context(settings)
+    assert not (tmp_path / "var" / "crossings.sqlite").exists()
+
+
+def test_a_route_does_not_change(tmp_path: Path) -> None:
+    route: Route = read_route(declare(tmp_path))
+    with pytest.raises(ValueError, match="frozen"):
+        route.series["vessels"].unit = "boats"  # type: ignore[misc]
