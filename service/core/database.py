@@ -49,7 +49,7 @@ class Database:
         self._glancing = engine.execution_options(one_statement=True)
         self._watching: sa.Connection | None = None
         self._lock = threading.Lock()
-        self._looked: tuple[float, bool] | None = None
+        self._looked: tuple[float, tuple[str, str] | None] | None = None
         self._failed: tuple[float, str] | None = None
 
     @contextmanager
@@ -100,22 +100,23 @@ class Database:
         """
         now = time.monotonic()
         if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
-            self._looked = now, self._is_read_only()
+            self._looked = now, self._look()
         if self._looked[1]:
-            return "database_read_only", "the database can be read and not written"
+            return self._looked[1]
         failed = self._failed
         if failed and now - failed[0] < _FAILED_SECONDS:
             return "database_not_written", f"the last write failed: {failed[1]}"
         return None
 
-    def _is_read_only(self) -> bool:
-        """Whether a transaction that writes would be refused; a busy database is not."""
+    def _look(self) -> tuple[str, str] | None:
+        """What would refuse a transaction that writes; a busy database does not."""
         if self.engine.dialect.name == "postgresql":
             with self.glancing() as connection:
                 setting = sa.func.current_setting("transaction_read_only")
-                return bool(connection.scalar(sa.select(setting)) == "on")
+                is_read_only = connection.scalar(sa.select(setting)) == "on"
+                return sqlite.READ_ONLY if is_read_only else None
         with _one_line(), self._lock:
-            return sqlite.is_read_only(self._listener())
+            return sqlite.not_written(self._listener(), self.engine)
 
     def _listener(self) -> Any:
         """SQLite's own connection that stores nothing, kept open unless it is a stand-in."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["BUSY_MILLISECONDS", "StandIn", "compact", "engine", "is_read_only"]
+__all__ = ["BUSY_MILLISECONDS", "READ_ONLY", "StandIn", "compact", "engine", "not_written"]
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +17,11 @@ import sqlalchemy as sa
 BUSY_MILLISECONDS = 30_000
 """How long one who writes waits for another."""
 
+READ_ONLY = "database_read_only", "the database can be read and not written"
+"""Name and sentence of a database that refuses to be written."""
+
+_LEAST_BYTES = 1_000_000
+_FULL = "database_not_written", "the disk of the database is full"
 _READ_ONLY = "readonly database"
 _NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open database file")
 
@@ -81,8 +87,29 @@ def compact(opened: sa.Engine) -> int:
     return before - file.stat().st_size
 
 
-def is_read_only(connection: Any) -> bool:
-    """Whether a transaction that writes would be refused; a busy database is not."""
+def not_written(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
+    """Name and sentence of what would refuse a transaction that writes; None when nothing does.
+
+    A busy database does not.
+    """
+    if _is_full(opened.url.database or ":memory:"):
+        return _FULL
+    return READ_ONLY if _is_read_only(connection) else None
+
+
+def _is_full(file: str) -> bool:
+    """Whether the disk has no room for another row, which nobody who only reads would notice."""
+    if file == ":memory:":
+        return False
+    try:
+        disk = os.statvfs(Path(file).parent)
+    except OSError:  # whoever asks the database next is told
+        return False
+    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # some is kept for root
+    return disk.f_blocks > 0 and free * disk.f_frsize < _LEAST_BYTES
+
+
+def _is_read_only(connection: Any) -> bool:
     with _impatient(connection):
         try:
             connection.execute("BEGIN IMMEDIATE")

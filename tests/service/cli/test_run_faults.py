@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +17,7 @@ from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.cli.test_run import Service, Start, start  # noqa: F401
 from tests.service.support import quick_models
+from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
 
@@ -60,30 +59,10 @@ def end(service: Service) -> None:
     assert "Traceback" not in "".join(service.said)
 
 
-def mount(*arguments: str) -> None:
-    if shutil.which("mount") is None or os.getuid() != 0:
-        pytest.skip("only root can mount")
-    done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Iterator[Path]:
-    """A disk of its own that a test can fill."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount("-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder))
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path) -> Path:
-    ballast = folder / "ballast"
-    with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 4096)
-    return ballast
+    with small_disk(tmp_path / "small") as folder:
+        yield folder
 
 
 def test_a_full_disk(start: Start, small: Path, home: Settings) -> None:  # noqa: F811
@@ -93,7 +72,7 @@ def test_a_full_disk(start: Start, small: Path, home: Settings) -> None:  # noqa
     service = start(var_dir=settings.var_dir, refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
     assert "forecast  not renewed, the last forecast is served: " in "".join(service.said)
-    assert "database_read_only" in names_of_reasons(service, issue_id)
+    assert "database_not_written" in names_of_reasons(service, issue_id)
     assert service.get("/readyz")[0] == 200
     ballast.unlink()
 
