@@ -75,6 +75,7 @@ def test_who_only_reads_a_full_disk_says_so(small: Path, monkeypatch: pytest.Mon
 def test_a_log_that_holds_something_is_never_passed_over(small: Path) -> None:
     database = connect(f"sqlite:///{small}/x.sqlite")
     database.migrate()
+    database.close()  # which puts the tables into the file
     begin(database, "1")
     for file in small.glob("x.sqlite*"):
         if not file.name.endswith("-shm"):  # as after a kill, but for what SQLite makes again
