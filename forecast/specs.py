@@ -56,6 +56,7 @@ _READERS = ("level_hurdle",)
 ROLES = ("champion", "challenger", "baseline", "member")
 """From the best down; a member is fitted within its pools alone, and not published itself."""
 _NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")  # a folder anywhere, and a word in a URL
+_LONGEST_NAME, _LONGEST_TITLE = 64, 200
 _KEYS = {"title", "family", "role", "parameters", "members"}
 
 
@@ -86,8 +87,7 @@ def parse(name: str, text: str) -> Spec:
     table = _load(name, text)
     title, family = table.get("title", name), table.get("family")
     role = table.get("role", "challenger")
-    if not isinstance(title, str):
-        raise SpecError(f"model {name}: expected a title in quotes, found {title!r}")
+    _check_title(name, title)
     if family not in list(FAMILIES):
         raise SpecError(f"model {name}: expected a family of {sorted(FAMILIES)}, found {family!r}")
     if role not in ROLES:
@@ -99,6 +99,7 @@ def parse(name: str, text: str) -> Spec:
         )
     if family == "calibrated" and len(members) != 1:
         raise SpecError(f"model {name}: expected one member to calibrate, found {sorted(members)}")
+    _check_plain(name, parameters)
     for member, weight in members.items():
         if not _alike(weight, 1.0):
             raise SpecError(
@@ -107,13 +108,31 @@ def parse(name: str, text: str) -> Spec:
     return Spec(name, title, family, role, parameters, members)
 
 
+def _check_title(name: str, title: Any) -> None:
+    if not isinstance(title, str):
+        raise SpecError(f"model {name}: expected a title in quotes, found {title!r}")
+    if not title.isprintable() or len(title) > _LONGEST_TITLE:
+        expected = f"a title of at most {_LONGEST_TITLE} printable characters"
+        raise SpecError(f"model {name}: expected {expected}, found {title!r}")
+
+
+def _check_plain(name: str, parameters: Mapping[str, Any]) -> None:
+    for key, value in parameters.items():
+        if not _is_plain(value):
+            expected = f"{key} to be a number, a word, true or false, or a list of these"
+            raise SpecError(f"model {name}: expected {expected}, found {value!r}")
+
+
 def _load(name: str, text: str) -> dict[str, Any]:
-    if not _NAME.fullmatch(name):
-        expected = "a name of letters, digits and _, with single . or - between"
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        expected = "a name of letters, digits and _, with single . or - between, "
+        expected += f"of at most {_LONGEST_NAME} characters"
         raise SpecError(f"model {name!r}: expected {expected}")
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise SpecError(f"model {name}: expected TOML, found tables nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, and what int() refuses
         raise SpecError(f"model {name}: expected TOML, found {error}") from error
     unknown = set(table) - _KEYS
     if unknown:
@@ -135,10 +154,16 @@ def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
 
 def closure(name: str, specs: Mapping[str, Spec]) -> list[Spec]:
     """The declarations that decide the model `name`: its own, its members', theirs."""
-    found = {name: specs[name]}
-    for member in specs[name].members:
-        if member in specs and member != name:
-            found |= {spec.name: spec for spec in closure(member, specs)}
+    found: dict[str, Spec] = {}
+
+    def take(spec: Spec) -> None:
+        if spec.name not in found:  # pools may be members of each other, which `build` refuses
+            found[spec.name] = spec
+            for member in spec.members:
+                if member in specs:
+                    take(specs[member])
+
+    take(specs[name])
     return list(found.values())
 
 
@@ -201,6 +226,13 @@ def _values(spec: Spec, known: Mapping[str, Any], of_any_length: set[str]) -> di
                 f"model {spec.name}: expected {key} to be like {known[key]!r}, found {value!r}"
             )
     return values
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether JSON can hold `value`, as the hash of a declaration needs it."""
+    if isinstance(value, list):
+        return all(_is_plain(one) for one in value)
+    return isinstance(value, str | bool | int | float)
 
 
 def _alike(value: Any, default: Any, any_length: bool = False) -> bool:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
@@ -192,7 +193,10 @@ def _environ(scope: Any) -> dict[str, Any]:
 def _shared_metrics() -> Iterator[None]:
     """A private folder in which the workers count requests, so that each can give the sum."""
     parent = os.getpid()
-    folder = tempfile.mkdtemp(prefix="crossings-metrics-")
+    # In memory where that can be: pages of a file that a full disk has no room for end the process.
+    memory = Path("/dev/shm")
+    where = memory if os.access(memory, os.W_OK) else None
+    folder = tempfile.mkdtemp(prefix="crossings-metrics-", dir=where)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield

@@ -33,6 +33,7 @@ from service.issues import change_token_store, issue_input_store, issue_store, n
 from service.issues.change_token_store import Mark
 from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
+from service.issues.model_problems import ModelProblems
 
 _KEPT = 24
 T = TypeVar("T")
@@ -62,6 +63,7 @@ class IssueLoader:
         self._read: dict[str, tuple[int | None, object]] = {}
         self._turns: dict[object, threading.Lock] = {}
         self._lock = threading.Lock()
+        self._model_problems = ModelProblems(context.settings)
 
     def today(self) -> dt.date:
         """Current UK day."""
@@ -131,7 +133,7 @@ class IssueLoader:
                 facts = self._facts(connection, issue)
             kept = _Newest(mark, issue, entry, paths, observed, facts)
             self._newest[series_id, model] = kept  # at most one entry per series and model
-        facts = replace(kept.facts, not_written=self.context.database.not_written())
+        facts = self._with_faults(kept.facts)
         state = state_of(kept.issue, facts, now, self.context.settings)
         issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
         over = (first or today) < uk_day(now)
@@ -156,9 +158,7 @@ class IssueLoader:
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Return the state of `issue` at `now`."""
         newest = issue_store.get_latest_issue(connection, issue.series_id)
-        facts = replace(
-            self._facts(connection, newest), not_written=self.context.database.not_written()
-        )
+        facts = self._with_faults(self._facts(connection, newest))
         return state_of(issue, facts, now, self.context.settings)
 
     def standing(self, series_id: str) -> State:
@@ -264,8 +264,16 @@ class IssueLoader:
             lambda: issue_store.list_entries(connection, issue.issue_id),
         )
 
+    def _with_faults(self, facts: Facts) -> Facts:
+        """Add what is wrong now, whatever the database says."""
+        return replace(
+            facts,
+            not_written=self.context.database.not_written(),
+            model_problems=self._model_problems(),
+        )
+
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
-        """Return the state of the service, except whether the database can be written."""
+        """Return the state of the service as far as the database tells it."""
         settings = self.context.settings
         new_at, unused = None, ""
         if settings.weather != "off":

@@ -23,6 +23,7 @@ from service.core.run_store import Run
 from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
 from service.issues.issue_store import Issue
+from service.issues.model_problems import REASONS
 
 STATE_JOBS = ("ingest", "weather", "refit")
 """Jobs whose runs affect the state."""
@@ -41,6 +42,7 @@ CURRENT_STATE_REASONS = frozenset(
         "database_not_written",
         "ingest_failed",
         "refit_failed",
+        *REASONS,
     }
 )
 """Reasons about the present, which do not apply to past issues."""
@@ -93,6 +95,8 @@ class Facts:
         Why the newest issue was made without the weather, where it was wanted.
     not_written : (name, detail) | None
         Why the database cannot be written.
+    model_problems : tuple of (name, detail)
+        What is wrong with the files of models.
     """
 
     newest: Issue | None = None
@@ -100,6 +104,7 @@ class Facts:
     weather_new_at: dt.datetime | None = None
     weather_unused: str = ""
     not_written: tuple[str, str] | None = None
+    model_problems: tuple[tuple[str, str], ...] = ()
 
 
 def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -> State:
@@ -118,6 +123,7 @@ def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -
     ]
     if facts.not_written:
         broken.append(Reason(*facts.not_written))
+    broken += [Reason(*problem) for problem in facts.model_problems]
     status = "degraded" if broken else "stale" if old else "fresh"
     return State(status, (*old, *broken))
 

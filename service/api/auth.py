@@ -201,7 +201,7 @@ class _Uses:
                 return
             self._noted[key.key_id] = now
         try:
-            with desk.context.database.writing() as connection:
+            with desk.context.database.writing(waits=False) as connection:
                 key_store.touch(connection, key.key_id, desk.clock())
-        except Unavailable as error:  # reading goes on
+        except Unavailable as error:  # reading goes on; a minute later it is tried again
             _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

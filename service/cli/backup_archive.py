@@ -188,12 +188,13 @@ def _write(context: Context, stream: IO[bytes]) -> BackupSummary:
 
 def _files(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """Declared models, and the fitted versions that are whole; others may come and go meanwhile."""
-    for file in sorted(settings.models_dir.glob("*.toml")):
-        if _is_taken(f"models/{file.name}"):  # as every model that can be declared
+    for file in sorted(settings.models_dir.glob("[!.]*.toml")):
+        # As every model that can be declared; not a link that leads nowhere.
+        if _is_taken(f"models/{file.name}") and file.is_file():
             yield f"models/{file.name}", file.read_bytes()
     root = settings.fitted_folder
     # First: what it names was there before, and is not deleted while it is named.
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError):  # it can be made again
         yield "fitted/aliases.json", (root / "aliases.json").read_bytes()
     for version in sorted(root.glob("[!.]*/[!.]*/")):
         try:

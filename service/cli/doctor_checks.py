@@ -29,7 +29,7 @@ from service.core.settings import Settings
 from service.data import govuk, openmeteo
 from service.data.collect import fetcher
 from service.data.source import SourceError
-from service.issues.declared_models import declared
+from service.issues.declared_models import read_declarations
 from service.issues.fitted_models import examine as examine_versions
 from service.issues.model_aliases import read_aliases
 from service.mail.smtp import MailError, Session
@@ -198,8 +198,11 @@ def _forecast(settings: Settings, database: Database, now: dt.datetime) -> Itera
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    specs = declared(settings.models_dir)
-    yield Finding("models", OK, f"{len(specs)} declared, {champion(specs)} the champion")
+    found = read_declarations(settings.models_dir)
+    remedy = "mend the file or move it away; the next refit takes it up"
+    yield from (Finding("models", WARN, line, remedy) for line in found.problems)
+    message = f"{len(found.specs)} declared, {champion(found.specs)} the champion"
+    yield Finding("models", OK, message)
 
 
 def _fitted(settings: Settings) -> Iterator[Finding]:
@@ -213,10 +216,15 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
         remedy = f"let user {os.getuid()} write there, or see CROSSINGS_FITTED_DIR"
         yield Finding("fitted", FAIL, f"{folder}: {error.strerror}", remedy)
         return
-    read_aliases(folder)
     number, unsound = examine_versions(folder)
     remedy = "delete that folder: `crossings refit --force` fits the model again"
     yield from (Finding("fitted", WARN, message, remedy) for message in unsound)
+    try:
+        read_aliases(folder)
+    except RegistryError as error:
+        remedy = "it is set aside and made again: `crossings compare` does so now"
+        yield Finding("fitted", FAIL, str(error), remedy)
+        return
     if not unsound:
         yield Finding("fitted", OK, f"{folder} can be written, {number} versions are sound")
 

@@ -6,6 +6,7 @@ __all__ = ["run"]
 
 import contextlib
 import datetime as dt
+import errno
 import http.client
 import os
 import signal
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LATELY = dt.timedelta(hours=12)
 
 
@@ -51,31 +53,40 @@ def run(settings: Settings) -> int:
     """
     with contextlib.suppress(_Stopped), _stoppable():
         require_free(settings)
-        context = open_context(settings)
-        _prepare(context)
-        context.database.close()
-        return _serve(settings, context.route.leading)
+        return _serve(open_context(settings))
     return 0
 
 
-def _prepare(context: Context) -> None:
+def _prepare(context: Context, is_served: bool) -> None:
+    """Read the figures and publish; what fails keeps nobody from the forecast that is served."""
+    from service.core.database import DatabaseError
+    from service.core.files import RegistryError
+    from service.core.job_runner import JobError
+
+    for name, work in (("figures", _ingest), ("weather", _weather), ("forecast", _refit)):
+        try:
+            work(context)
+        except (DatabaseError, JobError, RegistryError, OSError) as error:
+            if not is_served:
+                raise
+            _say(f"{name:10}not renewed, the last forecast is served: {error}", err=True)
+
+
+def _refit(context: Context) -> None:
     from forecast.specs import published
     from service.issues.declared_models import declared
     from service.issues.refit import refit
 
-    click.echo(f"database  {context.database.engine.url.render_as_string(hide_password=True)}")
-    _ingest(context)
-    _weather(context)
     with fitting(len(published(declared(context.settings.models_dir)))) as progress:
         outcome = refit(context, progress=progress)
-    click.echo(f"forecast  {outcome.reason}")
+    _say(f"forecast  {outcome.reason}")
 
 
 def _ingest(context: Context) -> None:
     """Store the embedded figures, the base of all others; the scheduler asks for newer ones."""
     from service.data.ingest import ingest
 
-    click.echo(f"figures   {ingest(context, 'figures').reason}")
+    _say(f"figures   {ingest(context, 'figures').reason}")
 
 
 def _weather(context: Context) -> None:
@@ -93,33 +104,52 @@ def _weather(context: Context) -> None:
         return
     hasty = context.settings.model_copy(update={"fetch_attempts": 1})
     try:
-        click.echo(f"weather   {weather(Context(hasty, context.database)).reason}")
+        _say(f"weather   {weather(Context(hasty, context.database)).reason}")
     except JobError as error:
-        click.echo(f"weather   not read: {error}", err=True)
+        _say(f"weather   not read: {error}", err=True)
 
 
-def _serve(settings: Settings, leading: str) -> int:
-    """Start the server and the scheduler as processes; stop both when one ends."""
+def _serve(context: Context) -> int:
+    """Start the server and the scheduler as processes; stop both when one ends.
+
+    The server comes first where there is a forecast: a fit that takes long, a full disk or a
+    broken model must not keep it from its readers. The scheduler tries again what failed.
+    """
+    from service.answers.issue_loader import IssueLoader
+    from service.answers.status import is_ready
+
+    settings = context.settings
     children: dict[str, subprocess.Popen[bytes]] = {}
     # Never written to. However this process dies, its end of the pipe is closed, and they end.
     theirs, ours = os.pipe()
+
+    def start(role: str) -> None:
+        # A session of their own: Ctrl-C reaches us alone, and we pass it on.
+        with _undisturbed():
+            children[role] = subprocess.Popen(
+                [sys.executable, "-m", "service.cli", parent.OPTION, role],
+                stdin=theirs,
+                start_new_session=True,
+            )
+
     try:
-        for role in ("serve", "scheduler"):
-            # A session of their own: Ctrl-C reaches us alone, and we pass it on.
-            with _undisturbed():
-                children[role] = subprocess.Popen(
-                    [sys.executable, "-m", "service.cli", parent.OPTION, role],
-                    stdin=theirs,
-                    start_new_session=True,
-                )
+        url = context.database.engine.url.render_as_string(hide_password=True)
+        _say(f"database  {url}")
+        is_served = is_ready(IssueLoader(context))
+        if is_served:
+            start("serve")
+        _prepare(context, is_served)
+        context.database.close()
+        if not is_served:
+            start("serve")
+        start("scheduler")
         _wait_until_ready(settings, children["serve"])
-        click.echo(
+        _say(
             f"ready     {settings.address}/                 the page\n"
             f"          {settings.address}/v1/status        how it is\n"
-            f"          {settings.address}/v1/series/{leading}/forecast\n"
+            f"          {settings.address}/v1/series/{context.route.leading}/forecast\n"
             "stop with Ctrl-C"
         )
-        sys.stdout.flush()
         while True:
             for role, child in children.items():
                 if child.poll() is not None:
@@ -130,6 +160,15 @@ def _serve(settings: Settings, leading: str) -> int:
         _stop(list(children.values()))
         os.close(theirs)
         os.close(ours)
+
+
+def _say(text: str, err: bool = False) -> None:
+    """Print; a full disk under the output is no reason to stop."""
+    try:
+        click.echo(text, err=err)
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
 
 
 def _stop(children: list[subprocess.Popen[bytes]]) -> None:

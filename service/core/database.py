@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
@@ -49,7 +49,7 @@ class Database:
         self._glancing = engine.execution_options(one_statement=True)
         self._watching: sa.Connection | None = None
         self._lock = threading.Lock()
-        self._looked: tuple[float, bool] | None = None
+        self._looked: tuple[float, tuple[str, str] | None] | None = None
         self._failed: tuple[float, str] | None = None
 
     @contextmanager
@@ -87,7 +87,10 @@ class Database:
         if self.engine.dialect.name != "sqlite":
             return None
         with _one_line(), self._lock:
-            data_version: int = self._listener().execute("PRAGMA data_version").fetchone()[0]
+            listener = self._listener()
+            if isinstance(listener, sqlite.StandIn):  # which is told of nothing
+                return None
+            data_version: int = listener.execute("PRAGMA data_version").fetchone()[0]
             return data_version
 
     def not_written(self) -> tuple[str, str] | None:
@@ -97,57 +100,56 @@ class Database:
         """
         now = time.monotonic()
         if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
-            self._looked = now, self._is_read_only()
+            self._looked = now, self._look()
         if self._looked[1]:
-            return "database_read_only", "the database can be read and not written"
+            return self._looked[1]
         failed = self._failed
         if failed and now - failed[0] < _FAILED_SECONDS:
             return "database_not_written", f"the last write failed: {failed[1]}"
         return None
 
-    def _is_read_only(self) -> bool:
-        """Whether a transaction that writes would be refused; a busy database is not."""
+    def _look(self) -> tuple[str, str] | None:
+        """What would refuse a transaction that writes; a busy database does not."""
         if self.engine.dialect.name == "postgresql":
             with self.glancing() as connection:
                 setting = sa.func.current_setting("transaction_read_only")
-                return bool(connection.scalar(sa.select(setting)) == "on")
+                is_read_only = connection.scalar(sa.select(setting)) == "on"
+                return sqlite.READ_ONLY if is_read_only else None
         with _one_line(), self._lock:
-            listener = self._listener()
-            listener.execute("PRAGMA busy_timeout=0")
-            try:
-                listener.execute("BEGIN IMMEDIATE")
-                # Which is as good as BEGIN where nothing can be written: this is not.
-                listener.execute("DELETE FROM alembic_version WHERE 0")
-            except Exception as error:
-                return any(words in str(error) for words in _READ_ONLY)
-            finally:
-                with suppress(Exception):  # when it was not begun
-                    listener.execute("ROLLBACK")
-                listener.execute(f"PRAGMA busy_timeout={sqlite.BUSY_MILLISECONDS}")
-        return False
+            return sqlite.not_written(self._listener(), self.engine)
 
     def _listener(self) -> Any:
-        """SQLite's own connection that stores nothing, kept open."""
+        """SQLite's own connection that stores nothing, kept open unless it is a stand-in."""
+        raw = self._watching and self._watching.connection.dbapi_connection
+        if self._watching is not None and isinstance(raw, sqlite.StandIn):
+            self._watching.close()
+            self._watching = None
         if self._watching is None:
             self._watching = self._glancing.connect()
-        raw = self._watching.connection.dbapi_connection
-        assert raw is not None
+            raw = self._watching.connection.dbapi_connection
         return raw
 
     @contextmanager
-    def writing(self) -> Iterator[sa.Connection]:
+    def writing(self, waits: bool = True) -> Iterator[sa.Connection]:
         """A transaction: all of it is stored, or nothing.
+
+        Parameters
+        ----------
+        waits : bool
+            Whether to wait for others who write; bookkeeping beside a reader's question does not.
 
         Raises
         ------
         Unavailable
-            When the database does not answer.
+            When the database does not answer, or somebody else writes and it does not wait.
         """
         with self._noted(), _one_line(), self.engine.connect() as connection:
             # SQLite would begin as a reader and fail when it turns writer behind another one.
             if self.engine.dialect.name == "sqlite":
-                connection = connection.execution_options(begin_immediate=True)
+                connection = connection.execution_options(begin_immediate=True, waits=waits)
             with connection.begin():
+                if not waits and self.engine.dialect.name == "postgresql":
+                    connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0 is for ever
                 yield connection
 
     @contextmanager

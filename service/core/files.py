@@ -84,7 +84,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """
     try:
         values = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RegistryError(f"{file}: expected a readable JSON file, found {error}") from error
     if not isinstance(values, dict):
         raise RegistryError(f"{file}: expected a JSON object, found {type(values).__name__}")

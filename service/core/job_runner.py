@@ -15,6 +15,7 @@ from service.core import run_store
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
+from service.core.files import RegistryError
 from service.core.logs import within_run
 from service.core.public_reasons import without_folders
 from service.core.run_store import Claim
@@ -22,6 +23,8 @@ from service.core.secrets import Masker
 from service.core.timings import recorded
 
 _STOPPED = "the process was told to stop before it was done"
+_EXPECTED = (RegistryError, OSError)
+"""What needs no traceback: files and disks that a person has to see to."""
 _running: dict[Claim, float] = {}
 _log = logging.getLogger(__name__)
 
@@ -113,6 +116,13 @@ def _perform(
             kept = error.detail if isinstance(error, JobError) else {}
             finish(Outcome("stopped" if is_away else "failed", mask(str(error)), kept))
             raise
+        except _EXPECTED as error:
+            reason = str(error)
+            if isinstance(error, OSError) and error.filename is not None:
+                reason = f"{error.filename}: {error.strerror}"
+            _log.error("%s failed: %s", job, reason)
+            finish(Outcome("failed", mask(reason)))
+            raise JobError(f"{job} failed: {reason}") from error
         except Exception as error:
             # The first line alone: statements and their values are for the log.
             reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from forecast.specs import Spec, champion
 from service.core.settings import Settings
-from service.issues.model_aliases import read_aliases
+from service.issues.model_aliases import set_aside_if_broken
 
 MEASURES = ("days_1_7", "total_7", "total_28")
 """What is compared: the CRPS of the days and totals that planners act on."""
@@ -39,7 +39,7 @@ class Verdict:
 def choose_champion(specs: Mapping[str, Spec], settings: Settings) -> str:
     """The model that should be served: the alias while it holds, and else the declared one."""
     declared = champion(specs)
-    aliases = read_aliases(settings.fitted_folder)
+    aliases = set_aside_if_broken(settings.fitted_folder)
     if aliases and aliases.declared == declared and aliases.champion in specs:
         return aliases.champion
     return declared

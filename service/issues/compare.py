@@ -19,6 +19,7 @@ from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
 from service.core.clock import assumed_known_at, instant, utc_now
 from service.core.context import Context
+from service.core.files import RegistryError
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
 from service.data import observation_store
@@ -29,7 +30,7 @@ from service.issues import model_score_store
 from service.issues.champion import choose_champion, judge
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, within
-from service.issues.model_aliases import Aliases, write_aliases
+from service.issues.model_aliases import Aliases, read_aliases, write_aliases
 from service.issues.model_fits import declaration_hash
 from service.issues.model_score_store import Key
 
@@ -115,19 +116,29 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
 def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh: int) -> Outcome:
     now = choose_champion(specs, settings)
     verdict = judge(now, specs, record, settings.champion_margin)
-    if verdict.champion != now:
+    is_changed = verdict.champion != now
+    if is_changed or _is_broken(settings):
         write_aliases(
             settings.fitted_folder,
             Aliases(
                 champion=verdict.champion,
                 declared=declared_champion(specs),
-                previous=now,
+                previous=now if is_changed else None,
                 changed_at=instant(utc_now()),
                 reason=verdict.reason,
             ),
         )
     detail = {"champion": verdict.champion, "ratios": verdict.ratios, "computed": fresh}
     return Outcome("done", verdict.reason, detail)
+
+
+def _is_broken(settings: Settings) -> bool:
+    """Whether the aliases could not be read, and are to be written again."""
+    try:
+        read_aliases(settings.fitted_folder)
+    except RegistryError:
+        return True
+    return False
 
 
 def _score(trial: _Trial) -> dict[str, float]:

@@ -2,29 +2,114 @@
 
 from __future__ import annotations
 
-__all__ = ["declared"]
+__all__ = ["Declarations", "declared", "read_declarations"]
 
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from forecast.specs import Spec, SpecError, champion, parse
+from forecast.specs import ROLES, Spec, SpecError, parse, published
+from service.core import repeated_warnings
 from service.core.files import RegistryError
+
+_LARGEST_BYTES = 100_000
+_LONGEST_PROBLEM = 300
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """The models that a folder declares, exactly one of them as champion.
+
+    Attributes
+    ----------
+    problems : tuple of str
+        One line for each file that is left out, and for a champion that is not clear.
+    """
+
+    specs: dict[str, Spec]
+    problems: tuple[str, ...]
 
 
 def declared(folder: Path) -> dict[str, Spec]:
-    """Read every declaration ``NAME.toml`` in `folder`, in the order of their names.
+    """Read the declarations of `folder`; log what is wrong with those that are left out.
 
     Raises
     ------
     RegistryError
-        If the folder is missing or empty, a file does not declare a model, or not exactly one is
-        the champion.
+        If none can be used.
     """
-    files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    declarations = read_declarations(folder)
+    about = f"declarations in {folder}"
+    if declarations.problems:
+        repeated_warnings.warn(_log, about, "; ".join(declarations.problems))
+    else:
+        repeated_warnings.over(about)
+    return declarations.specs
+
+
+def read_declarations(folder: Path) -> Declarations:
+    """Read every declaration ``NAME.toml`` in `folder`, in the order of their names.
+
+    Hidden files, such as editors make, are ignored. A file that does not declare a model is left
+    out, so that it does not cost the others their forecast.
+
+    Raises
+    ------
+    RegistryError
+        If none can be used.
+    """
+    files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []
     if not files:
         raise RegistryError(f"{folder}: expected model declarations (*.toml), found none")
+    specs, problems = {}, []
+    for file in files:
+        try:
+            specs[file.stem] = parse(file.stem, _text(file))
+        except SpecError as error:
+            # Names of files may hold any bytes.
+            name = repr(str(file))[1:-1]
+            problems.append(f"{name}: {_cut(str(error))}")
+    if not published(specs):
+        found = "; ".join(problems) or "only members of pools"
+        raise RegistryError(f"{folder}: expected a model that can be published, found {found}")
+    specs, unclear = _with_one_champion(specs)
+    return Declarations(specs, (*problems, *(f"{folder}: {line}" for line in unclear)))
+
+
+def _text(file: Path) -> str:
+    """The text of a declaration, with or without a byte-order mark."""
+    if file.exists() and not file.is_file():  # a pipe would never end
+        raise SpecError("expected a regular file, found another kind")
     try:
-        specs = {file.stem: parse(file.stem, file.read_text("utf-8")) for file in files}
-        champion(specs)
-    except (SpecError, UnicodeDecodeError) as error:
-        raise RegistryError(f"{folder}: {error}") from error
-    return specs
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"expected a readable file, found {error.strerror}") from error
+    if len(content) > _LARGEST_BYTES:
+        raise SpecError(f"expected at most {_LARGEST_BYTES:,} bytes, found more")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{content[error.start]:02x} in line {line}"
+        raise SpecError(f"expected text in utf-8, found {found}") from error
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_PROBLEM else f"{line[:_LONGEST_PROBLEM]}…"
+
+
+def _with_one_champion(specs: dict[str, Spec]) -> tuple[dict[str, Spec], list[str]]:
+    """Choose one where none or several are declared: a forecast must be made all the same."""
+    champions = sorted(name for name, spec in specs.items() if spec.role == "champion")
+    if len(champions) == 1:
+        return specs, []
+    best = sorted(published(specs).values(), key=lambda spec: (ROLES.index(spec.role), spec.name))
+    chosen = best[0].name
+    roles = dict.fromkeys(champions, "challenger") | {chosen: "champion"}
+    changed = {name: replace(specs[name], role=role) for name, role in roles.items()}
+    found = ", ".join(champions) or "none"
+    line = f'expected one model with role = "champion", found {found}: {chosen} is used'
+    return specs | changed, [line]

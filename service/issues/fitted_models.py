@@ -17,6 +17,7 @@ __all__ = [
     "newest",
     "prune",
     "save",
+    "set_aside",
 ]
 
 import contextlib
@@ -24,6 +25,8 @@ import datetime as dt
 import hashlib
 import io
 import json
+import logging
+import os
 import shutil
 import time
 import zipfile
@@ -45,6 +48,7 @@ from service.core.files import (
 )
 
 _ABANDONED_SECONDS = 24 * 3600
+_log = logging.getLogger(__name__)
 FORMAT = 1
 """Number of the form that is written; the loader refuses others."""
 
@@ -126,7 +130,7 @@ def load(version: Version) -> Joint:
     values, packed = _values(version.folder)
     try:
         return Joint.from_state(values["state"], _unpack(packed))
-    except (StateError, KeyError) as error:
+    except (StateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise RegistryError(f"{version.folder}: {error}") from error
 
 
@@ -176,21 +180,41 @@ def examine(root: Path) -> tuple[int, list[str]]:
 def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
     """Delete all but the newest `keep` versions of `model`, and those that are `spared`.
 
-    What a process that was killed has left half written goes too, once nobody can be at it.
+    What cannot be read is set aside. That goes after a day, and so does what a process that was
+    killed has left half written, here or of a restored backup.
     """
-    for beside in (root / model).glob(".[0-9]*-*"):
+    for beside in (*(root / model).glob(".[0-9]*-*"), *root.glob(".restoring.*")):
         with contextlib.suppress(OSError):  # somebody else has just put it away
             if time.time() - beside.stat().st_mtime > _ABANDONED_SECONDS:
-                shutil.rmtree(beside)
-    for version in _versions(root, model)[keep:]:
+                shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
+    versions = _versions(root, model)
+    readable = {version.name for version in versions}
+    for folder in (root / model).glob("[0-9]*-*"):
+        if folder.name not in readable:
+            set_aside(folder)
+    for version in versions[keep:]:
         if version.name not in spared:
             shutil.rmtree(version.folder, ignore_errors=True)
+
+
+def set_aside(folder: Path) -> None:
+    """Hide a version that cannot be used, for a day in which somebody may look at it."""
+    hidden = folder.with_name(f".{folder.name}.broken.{unique()}")
+    try:
+        folder.replace(hidden)
+        os.utime(hidden)
+    except OSError as error:  # as on a read-only disk: it is refused next time too
+        _log.error("%s could not be moved aside: %s", folder, error.strerror)
+    else:
+        _log.warning("%s is broken and set aside as %s", folder, hidden.name)
 
 
 def _values(folder: Path) -> tuple[dict[str, Any], bytes]:
     """What ``model.json`` holds, in the form that this program reads, and the arrays as bytes."""
     content, packed = _content(folder)
     values: dict[str, Any] = json.loads(content)
+    if not isinstance(values, dict):
+        raise RegistryError(f"{folder}: expected a JSON object, found {type(values).__name__}")
     if values.get("format") != FORMAT:
         raise RegistryError(f"{folder}: expected format {FORMAT}, found {values.get('format')!r}")
     return values, packed

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["Aliases", "read_aliases", "write_aliases"]
+__all__ = ["Aliases", "read_aliases", "set_aside_if_broken", "write_aliases"]
 
+import logging
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from service.core.files import RegistryError, read_json, write_json
 
-_FILE = "aliases.json"
+_FILE, _ASIDE = "aliases.json", "aliases.json.broken"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,15 +45,37 @@ def read_aliases(root: Path) -> Aliases | None:
     Raises
     ------
     RegistryError
-        If the file is not readable as one.
+        If the file is not readable as one, or was set aside and not written again since.
     """
     file = root / _FILE
-    if not file.exists():
+    if not os.path.lexists(file):
+        if (root / _ASIDE).exists():
+            raise RegistryError(
+                f"{file}: expected the champion that was chosen, found a broken file, which is set "
+                f"aside as {_ASIDE}; the next comparison writes it again"
+            )
         return None
     values, expected = read_json(file), {field.name for field in fields(Aliases)}
     if set(values) != expected:
         raise RegistryError(f"{file}: expected {sorted(expected)}, found {sorted(values)}")
+    for name, value in values.items():
+        if not isinstance(value, str) and not (name == "previous" and value is None):
+            raise RegistryError(f"{file}: expected {name} in quotes, found {value!r}")
     return Aliases(**values)
+
+
+def set_aside_if_broken(root: Path) -> Aliases | None:
+    """The aliases; a file that is not readable is moved aside, since comparing writes it again."""
+    try:
+        return read_aliases(root)
+    except RegistryError as error:
+        if os.path.lexists(root / _FILE):
+            _log.error("the declared champion is used: %s", error)
+            try:
+                (root / _FILE).replace(root / _ASIDE)
+            except OSError as reason:  # as on a read-only disk: it is refused next time too
+                _log.error("%s could not be moved aside: %s", root / _FILE, reason.strerror)
+        return None
 
 
 def write_aliases(root: Path, aliases: Aliases) -> None:

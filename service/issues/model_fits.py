@@ -27,7 +27,16 @@ from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
 from service.issues.family_code import code_hash
 from service.issues.fit_task import Order, fitted
-from service.issues.fitted_models import Metadata, Version, find, load, newest, prune, save
+from service.issues.fitted_models import (
+    Metadata,
+    Version,
+    find,
+    load,
+    newest,
+    prune,
+    save,
+    set_aside,
+)
 
 _PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
 _log = logging.getLogger(__name__)
@@ -54,6 +63,8 @@ class Fits:
         Why one that reads the weather was fitted without what there is of it.
     unkept : list of str
         The models whose fit could not be written to the disk.
+    remade : dict of model to str
+        What was wrong with the fit on the disk of a model that was fitted again.
     """
 
     standing: dict[str, Fit] = field(default_factory=dict)
@@ -61,6 +72,7 @@ class Fits:
     with_weather: list[str] = field(default_factory=list)
     without_weather: dict[str, str] = field(default_factory=dict)
     unkept: list[str] = field(default_factory=list)
+    remade: dict[str, str] = field(default_factory=dict)
 
 
 def fit_all(
@@ -103,7 +115,7 @@ def _stand(
 ) -> str:
     """Put a model among those that stand; or else the reason why it does not."""
     try:
-        version, joint_fit, is_kept = _one(name, specs, figures, settings, covariates)
+        version, joint_fit, is_kept = _one(fits, name, specs, figures, settings, covariates)
         rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
         with step(f"draw {name}"):
             paths = joint_fit.draw(horizon, settings.paths, rng)
@@ -119,6 +131,7 @@ def _stand(
 
 
 def _one(
+    fits: Fits,
     name: str,
     specs: Mapping[str, Spec],
     figures: Mapping[str, DailySeries],
@@ -133,6 +146,8 @@ def _one(
             return version, load(version), True
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
+            set_aside(version.folder)
+            fits.remade[name] = without_folders(str(error))
     declaration = declaration_hash(name, specs)
     before = newest(root, name)
     if before is not None and before.metadata.declaration != declaration:

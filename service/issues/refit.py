@@ -28,6 +28,7 @@ from service.issues.champion import choose_champion
 from service.issues.declared_models import declared
 from service.issues.issue_store import MOST_HORIZON, Issue
 from service.issues.model_fits import Fits, declaration_hash, fit_all
+from service.issues.model_problems import find_problems
 from service.issues.publish import Draft, publish
 
 _ONE_SECOND = dt.timedelta(seconds=1)
@@ -72,8 +73,9 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         weather = drivers(connection, specs, settings, origin, now)
     first = choose_champion(specs, settings)
     inputs = _inputs_hash(figures, specs, first, settings, weather)
+    wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(settings))
     if not force and newest and _is_current(newest, inputs, now, settings):
-        return Outcome("skipped", f"issue {newest.issue_id} is current")
+        return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
     horizon = reach(as_date(origin), uk_day(now), settings.horizon)
     fits = fit_all(specs, figures, settings, horizon, progress, weather)
     progress("")
@@ -87,10 +89,12 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
     if weather_note["status"] == "missing":
         reason += f"; without the weather: {weather_note['reason']}"
+    reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + wrong
     detail = {
         "issues": issued,
         "failures": fits.failures,
         "unkept": fits.unkept,
+        "remade": fits.remade,
         "champion": champion,
         "weather": weather_note["status"],
         "weather_reason": weather_note["reason"],

@@ -48,7 +48,8 @@ def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = 
             return
         if failed and failed[0].started_at >= started_at:
             ended = failed[0].finished_at or failed[0].started_at
-            if now < ended + pause(len(failed)):
+            # One that ended after now was recorded before the clock was set back.
+            if ended <= now < ended + pause(len(failed)):
                 return
         period = f"{_JOB} again {instant(now)}"
         ingest(context, period=period)  # first and alone, so that a failure is one line in the log

@@ -15,6 +15,8 @@ import functools
 import logging
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -31,8 +33,10 @@ from service.core.job_runner import JobError, Outcome, abandon, perform
 from service.core.locks import SCHEDULER, ProcessLock
 from service.issues.replay import replay
 from service.scheduler import request_worker
+from service.scheduler.refit_again import refit_again
 from service.scheduler.reread import reread
 from service.scheduler.schedule import Scheduled, schedule
+from service.scheduler.wall_clock import ClockWatch, FromNow, every, keep_time
 
 _GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
@@ -65,26 +69,16 @@ def build(context: Context) -> BlockingScheduler:
     for item in schedule(context.settings):
         for number, trigger in enumerate(item.triggers):
             executor = HEAVY if item.fits else LIGHT
-            add(run_due, trigger, executor, item, id=f"{item.name}-{number}")
+            add(run_due, FromNow(trigger), executor, item, id=f"{item.name}-{number}")
     now = {"next_run_time": dt.datetime.now(dt.UTC)}
-    every = {"seconds": _LOOK_SECONDS}
-    add(catch_up, "interval", LIGHT, False, id="catch-up", **every, **now)
-    add(catch_up, "interval", HEAVY, True, id="catch-up-fits", **every, **now)
-    add(reread, "interval", HEAVY, utc_now(), id="reread", **every, **now)
-    add(_replay, "interval", HEAVY, id="replay", **every, **now)
-    polled = {"seconds": request_worker.POLL_SECONDS}
-    add(
-        request_worker.take, "interval", LIGHT, request_worker.LIGHT, id="requests", **polled, **now
-    )
-    add(
-        request_worker.take,
-        "interval",
-        HEAVY,
-        request_worker.FITTING,
-        id="requests-fits",
-        **polled,
-        **now,
-    )
+    look, poll = every(_LOOK_SECONDS), every(request_worker.POLL_SECONDS)
+    add(catch_up, look, LIGHT, False, id="catch-up", **now)
+    add(catch_up, look, HEAVY, True, id="catch-up-fits", **now)
+    add(_reread, look, HEAVY, time.monotonic(), id="reread", **now)
+    add(refit_again, look, HEAVY, id="refit-again", **now)
+    add(_replay, look, HEAVY, id="replay", **now)
+    add(request_worker.take, poll, LIGHT, request_worker.LIGHT, id="requests", **now)
+    add(request_worker.take, poll, HEAVY, request_worker.FITTING, id="requests-fits", **now)
     # That a look waits behind a job is no news; what was missed is logged below.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
@@ -106,6 +100,7 @@ def run(context: Context) -> None:
     for item in schedule(context.settings):
         fires = item.next_due(utc_now())
         _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
+    threading.Thread(target=keep_time, args=(scheduler, ClockWatch()), daemon=True).start()
     try:
         scheduler.start()
     except SystemExit:
@@ -150,6 +145,11 @@ def catch_up(context: Context, fits: bool) -> None:
     for item in schedule(context.settings):
         if item.is_recorded and item.fits == fits:
             run_due(context, item)
+
+
+def _reread(context: Context, began: float) -> None:
+    """Ask the source again; this process began at `began` by a clock that is never set."""
+    reread(context, utc_now() - dt.timedelta(seconds=time.monotonic() - began))
 
 
 def _replay(context: Context) -> None:

@@ -20,6 +20,7 @@ from forecast.specs import (
     SpecError,
     build,
     champion,
+    closure,
     parse,
     reads_covariates,
 )
@@ -143,6 +144,12 @@ def test_pools_that_do_not_close() -> None:
         build("d", specs)
     with pytest.raises(SpecError, match=r"expected parameters of \[\]"):
         build("e", {"e": Spec("e", "e", "pool", "champion", {"x": 1}, {"a": 1.0})})
+
+
+def test_pools_that_are_members_of_each_other_have_a_closure() -> None:
+    specs = declared(a=pool_of("b"), b=pool_of("a"), c=pool_of("a"))
+    assert [spec.name for spec in closure("c", specs)] == ["c", "a", "b"]
+    assert reads_covariates("c", specs) is False
 
 
 def test_there_is_one_champion() -> None:

@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import logging
 import tempfile
+import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,10 +18,13 @@ from service.api import auth as module
 from service.api import key_store
 from service.api.auth import OPEN, OPERATE
 from service.app import create_app
+from service.core import sqlite
 from service.core.context import Context, open_context
+from service.core.database import connect
 from service.core.settings import Settings
 from tests.service.support import NOW, Hand, sql_counted
 from tests.support.away import Away
+from tests.support.waiting import BOUND, wait_until
 
 FORECAST = "/v1/series/people/forecast"
 
@@ -142,6 +146,46 @@ def test_use_is_recorded_without_a_write_for_each_request(
     with context.database.reading() as connection:
         (listed,) = key_store.listing(connection)
     assert listed.last_used_at == NOW
+
+
+@pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+def test_a_read_does_not_wait_for_who_writes(
+    database_url: str,
+    tmp_path: Path,
+    clock: Hand,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Another connection holds the row of the key, and does not let go before the answer is there.
+
+    Who waited for it would wait for as long as the test may take.
+    """
+    monkeypatch.setattr(sqlite, "BUSY_MILLISECONDS", int(1000 * 10 * BOUND))
+    settings = Settings(var_dir=tmp_path, database_url=database_url, anonymous_reading="no")
+    context = open_context(settings)
+    key = make(context)
+    client = create_app(context, clock).test_client()
+    writer = connect(database_url)
+    answers: list[int] = []
+
+    def ask() -> None:
+        answers.append(client.get("/v1/status", headers=bearer(key)).status_code)
+
+    with writer.writing() as connection:
+        connection.execute(sa.text("UPDATE keys SET name = 'other'"))
+        reader = threading.Thread(target=ask, daemon=True)
+        reader.start()
+        wait_until(lambda: answers, "the answer comes while the other writes")
+    reader.join()
+    assert answers == [200]
+    assert "the use of key" in caplog.text
+    monkeypatch.setattr(module, "_USED_SECONDS", 0.0)
+    ask()
+    with context.database.reading() as connection:
+        (listed,) = key_store.listing(connection)
+    assert listed.last_used_at == NOW, "recorded with the next use"
+    writer.close()
+    context.database.close()
 
 
 def test_only_a_hash_is_stored(context: Context) -> None:

@@ -21,7 +21,7 @@ from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
-from tests.service.support import NOW
+from tests.service.support import NOW, quick_models
 from tests.support.sites import Answer, Sites
 
 IS_ROOT = os.geteuid() == 0
@@ -167,6 +167,16 @@ def test_versions_that_are_not_sound(well: Settings) -> None:
     assert all(str(folder) in one.said for folder, one in zip(versions, said, strict=False))
     (well.fitted_folder / "aliases.json").write_text("[]")
     assert found(well)["fitted"].state == "fail"
+
+
+def test_a_declaration_that_is_left_out_is_named(well: Settings, tmp_path: Path) -> None:
+    models = quick_models(tmp_path / "declared")
+    (models / "hurdle (copy).toml").write_text('family = "hurdle"')
+    settings = well.model_copy(update={"models_dir": models})
+    warned, counted = [one for one in examine(settings) if one.check == "models"]
+    assert (warned.state, counted.state) == ("warn", "ok")
+    assert "hurdle (copy).toml: model 'hurdle (copy)': expected a name" in warned.said
+    assert counted.said == "2 declared, climatology the champion"
 
 
 @pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")

@@ -20,16 +20,17 @@ ROWS = [
 ]
 
 
-def written(folder: Path, rows: list[str], name: str = "archive.csv") -> Path:
+def written(folder: Path, rows: list[str], name: str = "archive.csv", mark: str = "") -> Path:
     path = folder / name
-    text = "\n".join(["origin,member,date,wind_ms,gust_ms", *rows]) + "\n"
+    text = mark + "\n".join(["origin,member,date,wind_ms,gust_ms", *rows]) + "\n"
     path.write_bytes(gzip.compress(text.encode()) if name.endswith(".gz") else text.encode())
     return path
 
 
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
 @pytest.mark.parametrize("name", ["archive.csv", "archive.csv.gz"])
-def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str) -> None:
-    archive = read_forecasts(written(tmp_path, ROWS[::-1], name), NAMES)
+def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str, mark: str) -> None:
+    archive = read_forecasts(written(tmp_path, ROWS[::-1], name, mark), NAMES)
     assert archive.origins.astype(str).tolist() == ["2024-01-01", "2024-01-08"]
     np.testing.assert_array_equal(
         archive.issued_at("2024-01-08"), [[[9, 90], [10, 100]], [[10, 90], [11, 100]]]

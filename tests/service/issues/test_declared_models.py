@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from forecast.specs import FAMILIES
+from service.core import repeated_warnings
 from service.core.files import RegistryError
 from service.core.settings import PROJECT
-from service.issues.declared_models import declared
+from service.issues.declared_models import declared, read_declarations
 from tests.service.support import CHAMPION, DECLARED, declare, quick_models
 
 
@@ -28,26 +30,120 @@ def test_no_declaration(tmp_path: Path, made: bool) -> None:
         declared(folder)
 
 
+GOOD = b'title = "X"\nfamily = "hurdle"\n'
+
+
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "words"),
     [
-        ("x", b"\xff\xfe", "utf-8"),
-        ("x", b"title = ", "TOML"),
-        ("x", b'family = "oracle"', "a family of"),
-        ("x", b'family = "hurdle"\nrole = "king"', "a role of"),
-        ("x", b'family = "hurdle"\nrole = "champion"', 'one model with role = "champion"'),
-        ("climatology", b'family = "climatology"', 'one model with role = "champion"'),
+        ("x", b"\xff\xfe", "expected text in utf-8, found the byte 0xff in line 1"),
+        ("x", b'# caf\xe9\nfamily = "hurdle"', "expected text in utf-8, found the byte 0xe9"),
+        ("x", b"title = ", "expected TOML, found"),
+        ("x", b"seed = " + b"1" * 5000, "expected TOML, found"),
+        ("x", b"seed = " + b"[" * 20_000, "expected TOML, found tables nested too deeply"),
+        ("x", b"#" * 100_001, "expected at most 100,000 bytes, found more"),
+        ("x", b'family = "oracle"', "expected a family of"),
+        ("x", b'family = "hurdle"\nrole = "king"', "expected a role of"),
+        ("x", b'family = "hurdle"\ntitle = "a\\u0000"', "printable characters"),
+        ("x", b'family = "hurdle"\ntitle = "' + b"a" * 201 + b'"', "at most 200 printable"),
+        ("x", b'family = "hurdle"\n[parameters]\nharmonics = 2024-01-01', "to be a number"),
+        ("hurdle (copy)", GOOD, "expected a name of letters"),
+        ("a\nb", GOOD, "expected a name of letters"),
+        ("x" * 65, GOOD, "of at most 64 characters"),
     ],
 )
-def test_a_declaration_that_does_not_hold(
-    tmp_path: Path, name: str, content: bytes, said: str
+def test_a_file_that_declares_no_model_is_left_out_and_named(
+    tmp_path: Path, name: str, content: bytes, words: str
 ) -> None:
     folder = quick_models(tmp_path / "models")
     (folder / f"{name}.toml").write_bytes(content)
-    with pytest.raises(RegistryError, match=said) as caught:
+    declarations = read_declarations(folder)
+    assert list(declarations.specs) == ["climatology", "seasonal_naive"]
+    (line,) = declarations.problems
+    assert line.startswith(str(folder))
+    assert name.encode("unicode_escape").decode() + ".toml" in line
+    assert words in line
+    assert "\n" not in line
+    assert len(line) < 700
+
+
+def test_names_that_are_no_text_and_files_that_cannot_be_read(tmp_path: Path) -> None:
+    folder = quick_models(tmp_path / "models")
+    (Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.toml"))).write_bytes(GOOD)
+    (folder / "folder.toml").mkdir()
+    (folder / "link.toml").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.toml")
+    declarations = read_declarations(folder)
+    assert list(declarations.specs) == ["climatology", "seasonal_naive"]
+    text = "\n".join(declarations.problems)
+    text.encode()  # an answer can say it
+    for words in (
+        "caf\\udce9.toml: ",
+        "folder.toml: expected a regular file",
+        "link.toml: expected a readable file, found No such file",
+        "pipe.toml: expected a regular file",
+    ):
+        assert words in text
+
+
+def test_hidden_files_are_no_matter(tmp_path: Path) -> None:
+    folder = quick_models(tmp_path / "models")
+    (folder / ".#climatology.toml").symlink_to("me@here.1234:5678")
+    (folder / ".x.toml").write_bytes(b"\xff")
+    (folder / "climatology.toml~").write_bytes(b"\xff")
+    (folder / "#climatology.toml#").write_bytes(b"\xff")
+    declarations = read_declarations(folder)
+    assert list(declarations.specs) == ["climatology", "seasonal_naive"]
+    assert declarations.problems == ()
+
+
+def test_a_byte_order_mark_is_no_matter(tmp_path: Path) -> None:
+    folder = quick_models(tmp_path / "models")
+    (folder / "x.toml").write_bytes(b"\xef\xbb\xbf" + GOOD)
+    assert declared(folder)["x"].title == "X"
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "champion", "others", "found"),
+    [
+        ("x", "champion", "climatology", "challenger", "climatology, x"),
+        ("climatology", "challenger", "climatology", None, "none"),
+        ("climatology", "member", "seasonal_naive", "member", "none"),
+    ],
+)
+def test_one_model_is_the_champion_whatever_is_declared(
+    tmp_path: Path, name: str, role: str, champion: str, others: str | None, found: str
+) -> None:
+    folder = quick_models(tmp_path / "models")
+    declare(folder, name, "climatology", role)
+    declarations = read_declarations(folder)
+    roles = {one: spec.role for one, spec in declarations.specs.items()}
+    assert [one for one, role in roles.items() if role == "champion"] == [champion]
+    assert others is None or roles[name] == others
+    (line,) = declarations.problems
+    expected = 'expected one model with role = "champion"'
+    assert line == f"{folder}: {expected}, found {found}: {champion} is used"
+
+
+def test_when_no_model_is_left_the_files_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "x.toml").write_bytes(b"\xff")
+    with pytest.raises(RegistryError, match=r"models: expected a model .* found .*x\.toml: "):
         declared(folder)
-    assert str(caught.value).startswith(str(folder))
-    assert "\n" not in str(caught.value)
+    declare(folder, "x", "climatology", "member")
+    with pytest.raises(RegistryError, match="found only members of pools"):
+        declared(folder)
+
+
+def test_what_is_left_out_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = quick_models(tmp_path / "models")
+    (folder / "x.toml").write_bytes(b"\xff")
+    for _ in range(2):
+        assert list(declared(folder)) == ["climatology", "seasonal_naive"]
+    assert [one.levelname for one in caplog.records].count("WARNING") == 1
+    assert str(folder / "x.toml") in caplog.text
+    repeated_warnings.over(f"declarations in {folder}")
 
 
 def test_other_files_are_no_matter(tmp_path: Path) -> None:

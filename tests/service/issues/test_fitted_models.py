@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import threading
 from pathlib import Path
@@ -12,6 +13,7 @@ from forecast.forecasters.climatology import Climatology
 from forecast.joint import Joint
 from forecast.series import DailySeries
 from service.core.files import RegistryError
+from service.issues import fitted_models
 from service.issues.fitted_models import Metadata, Version, find, load, prune, save
 
 
@@ -98,3 +100,37 @@ def test_what_a_killed_process_left_half_written_is_put_away_a_day_later(
     prune(tmp_path, "climatology", 2, set())
     assert not old.exists()
     assert fresh.exists(), "somebody may be at it"
+
+
+def test_what_cannot_be_read_is_set_aside_and_goes_a_day_later(
+    tmp_path: Path, fitted: Joint
+) -> None:
+    broken, whole = (save(tmp_path, fitted, metadata(second)) for second in range(2))
+    (broken.folder / "metadata.json").write_text("[" * 100_000)
+    restoring = tmp_path / ".restoring.1-1"
+    restoring.mkdir()
+    assert find(tmp_path, "climatology", "t") == whole
+    prune(tmp_path, "climatology", 5, set())
+    hidden, kept = names(tmp_path)
+    assert (hidden.startswith(f".{broken.name}.broken."), kept) == (True, whole.name)
+    prune(tmp_path, "climatology", 5, set())
+    assert names(tmp_path) == [hidden, kept], "for a day"
+    os.utime(tmp_path / "climatology" / hidden, (0, 0))
+    os.utime(restoring, (0, 0))
+    prune(tmp_path, "climatology", 5, set())
+    assert names(tmp_path) == [whole.name]
+    assert not restoring.exists()
+
+
+@pytest.mark.parametrize("state", [b"[]", b'{"format": 1}', b'{"format": 1, "state": 3}'])
+def test_a_state_of_another_form_is_refused_in_one_line(
+    tmp_path: Path, fitted: Joint, state: bytes
+) -> None:
+    saved = save(tmp_path, fitted, metadata())
+    (saved.folder / "model.json").write_bytes(state)
+    arrays = (saved.folder / "arrays.npz").read_bytes()
+    values = json.loads((saved.folder / "metadata.json").read_text())
+    values["content_hash"] = fitted_models._digest(state, arrays)
+    (saved.folder / "metadata.json").write_text(json.dumps(values))
+    with pytest.raises(RegistryError, match=saved.name):
+        load(saved)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from service.core.files import RegistryError
-from service.issues.model_aliases import Aliases, read_aliases, write_aliases
+from service.issues.model_aliases import Aliases, read_aliases, set_aside_if_broken, write_aliases
 
 ALIASES = Aliases("pool", "hurdle", "hurdle", "2026-01-02T12:00:00Z", "better by 5 %")
 
@@ -20,9 +20,32 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["[]", "{", "{}", json.dumps(asdict(ALIASES) | {"more": 1}), '{"champion": "pool"}'],
+    [
+        *("", "[]", "{", "{}", "[" * 100_000, '{"champion": "pool"}'),
+        json.dumps(asdict(ALIASES) | {"more": 1}),
+        json.dumps(asdict(ALIASES) | {"champion": ["pool"]}),
+        json.dumps(asdict(ALIASES) | {"declared": None}),
+    ],
 )
 def test_what_is_none_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "aliases.json").write_text(content, "utf-8")
     with pytest.raises(RegistryError, match=r"aliases.json: expected "):
         read_aliases(tmp_path)
+    assert set_aside_if_broken(tmp_path) is None
+    assert (tmp_path / "aliases.json.broken").read_text("utf-8") == content
+    # It is said until the champion is chosen again.
+    with pytest.raises(RegistryError, match=r"set aside as aliases\.json\.broken"):
+        read_aliases(tmp_path)
+    assert set_aside_if_broken(tmp_path) is None
+    write_aliases(tmp_path, ALIASES)
+    assert read_aliases(tmp_path) == set_aside_if_broken(tmp_path) == ALIASES
+
+
+def test_whatever_has_the_name_is_moved_aside(tmp_path: Path) -> None:
+    (tmp_path / "aliases.json").mkdir()
+    assert set_aside_if_broken(tmp_path) is None
+    assert not (tmp_path / "aliases.json").exists()
+    (tmp_path / "aliases.json").symlink_to("nowhere")
+    assert set_aside_if_broken(tmp_path) is None  # a folder is in the way of the second
+    write_aliases(tmp_path, ALIASES)
+    assert read_aliases(tmp_path) == ALIASES

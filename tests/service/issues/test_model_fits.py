@@ -81,8 +81,12 @@ def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
     before = contents(filled)
     (file,) = filled.settings.fitted_folder.glob("climatology/*/model.json")
     file.write_bytes(file.read_bytes()[:-20])
-    assert refit(filled, force=True).outcome == "done"
+    outcome = refit(filled, force=True)
+    assert outcome.outcome == "done"
+    assert "; fitted again: " in outcome.reason
+    assert list(outcome.detail["remade"]) == ["climatology"]
     assert "a fitted version is refused and made again" in caplog.text
+    assert "is broken and set aside as ." in caplog.text
     assert "expected the content hash" in caplog.text
     assert contents(filled) == before
 

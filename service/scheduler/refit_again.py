@@ -1,0 +1,35 @@
+"""Refit again: one that failed is tried again, ever more rarely; a file may be mended meanwhile."""
+
+from __future__ import annotations
+
+__all__ = ["refit_again"]
+
+import contextlib
+import datetime as dt
+from itertools import takewhile
+
+from service.core import run_store
+from service.core.clock import instant, utc_now
+from service.core.context import Context
+from service.core.database import DatabaseError
+from service.core.job_runner import JobError
+from service.issues.refit import refit
+from service.scheduler.reread import pause
+
+
+def refit_again(context: Context, now: dt.datetime | None = None) -> None:
+    """Refit if the last refits failed and the pause after so many of them is over."""
+    now = now or utc_now()
+    with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
+        with context.database.reading() as connection:
+            is_under_way = any(
+                run.outcome == "running" for run in run_store.recent(connection, "refit")[:1]
+            )
+            refits = run_store.ended(connection, "refit")
+        failed = list(takewhile(lambda run: run.outcome == "failed", refits))
+        if is_under_way or not failed:
+            return
+        ended = failed[0].finished_at or failed[0].started_at
+        # One that ended after now was recorded before the clock was set back.
+        if not ended <= now < ended + pause(len(failed)):
+            refit(context, period=f"refit again {instant(now)}")

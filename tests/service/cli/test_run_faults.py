@@ -1,0 +1,172 @@
+"""``crossings run`` over real faults: it serves the last forecast, says so, and goes on trying."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from service.core.context import open_context
+from service.core.settings import Settings
+from service.data.ingest import ingest
+from service.issues import issue_store
+from service.issues.refit import refit
+from tests.service.cli.test_run import Service, Start, start  # noqa: F401
+from tests.service.support import quick_models
+from tests.support.small_disk import fill, mount, small_disk
+from tests.support.waiting import wait_until
+
+
+def issued(settings: Settings) -> str:
+    """Publish an issue; gives its name."""
+    context = open_context(settings)
+    ingest(context, "figures")
+    refit(context)
+    with context.database.reading() as connection:
+        issue = issue_store.get_latest_issue(connection, "people")
+    context.database.close()
+    assert issue is not None
+    return issue.issue_id
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Settings:
+    return Settings(
+        var_dir=tmp_path / "var", models_dir=quick_models(tmp_path / "models"), paths=100
+    )
+
+
+def names_of_reasons(service: Service, issue_id: str) -> set[str]:
+    """The reasons that readers are given with that issue."""
+    status, body = service.get("/v1/series/people/forecast")
+    assert status == 200
+    answer = json.loads(body)
+    assert answer["issue_id"] == issue_id
+    assert (answer["status"] == "degraded") == bool(set(names(answer)) - {"figures_old"})
+    return set(names(answer))
+
+
+def names(answer: dict[str, list[dict[str, str]]]) -> list[str]:
+    return [reason["name"] for reason in answer["reasons"]]
+
+
+def end(service: Service) -> None:
+    assert service.stop() == 0
+    assert "Traceback" not in "".join(service.said)
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small") as folder:
+        yield folder
+
+
+def test_a_full_disk(start: Start, small: Path, home: Settings) -> None:  # noqa: F811
+    settings = home.model_copy(update={"var_dir": small / "var"})
+    issue_id = issued(settings)
+    ballast = fill(small)
+    service = start(var_dir=settings.var_dir, refit_hours=0.0001)
+    service.wait_for("stop with Ctrl-C")
+    assert "forecast  not renewed, the last forecast is served: " in "".join(service.said)
+    assert "database_not_written" in names_of_reasons(service, issue_id)
+    assert service.get("/readyz")[0] == 200
+    ballast.unlink()
+
+    def healed() -> bool:
+        return json.loads(service.get("/v1/series/people/forecast")[1])["issue_id"] != issue_id
+
+    wait_until(healed, "the scheduler publishes once there is room")
+    end(service)
+
+
+def test_a_disk_that_is_read_only(start: Start, home: Settings) -> None:  # noqa: F811
+    issue_id = issued(home)
+    var = str(home.var_dir)
+    mount("--bind", var, var)
+    try:
+        mount("-o", "remount,bind,ro", var)
+        service = start()
+        service.wait_for("stop with Ctrl-C")
+        assert "database_read_only" in names_of_reasons(service, issue_id)
+        end(service)
+    finally:
+        subprocess.run(["umount", "--lazy", var], check=True)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_server_that_is_read_only(
+    start: Start,  # noqa: F811
+    home: Settings,
+    database_url: str,
+) -> None:
+    settings = home.model_copy(update={"database_url": database_url})
+    issue_id = issued(settings)
+    engine = sa.create_engine(database_url.replace("postgresql://", "postgresql+psycopg://"))
+    name = sa.make_url(database_url).database
+    try:
+        with engine.connect() as connection:
+            connection.execute(
+                sa.text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+            )
+            connection.commit()
+        service = start(database_url=database_url)
+        service.wait_for("stop with Ctrl-C")
+        assert "database_read_only" in names_of_reasons(service, issue_id)
+        end(service)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(sa.text("SET default_transaction_read_only = off"))
+            connection.execute(
+                sa.text(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+            )
+            connection.commit()
+        engine.dispose()
+
+
+def test_broken_files_of_models(start: Start, home: Settings) -> None:  # noqa: F811
+    issued(home)
+    (home.models_dir / ".#climatology.toml").symlink_to("me@here.1234")
+    (home.models_dir / "x.toml").write_text("no TOML")
+    (home.fitted_folder / "aliases.json").write_text("{")
+    service = start()
+    service.wait_for("stop with Ctrl-C")
+    reasons = names(json.loads(service.get("/v1/status")[1]))
+    assert "models_left_out" in reasons
+    assert not {"no_models", "refit_failed"} & set(reasons)
+    assert (home.fitted_folder / "aliases.json.broken").exists()
+    end(service)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("no TOML", "no_models"),
+        ('family = "climatology"\nrole = "champion"\n[parameters]\nx = 1', "refit_failed"),
+    ],
+)
+def test_no_model_stands(
+    start: Start,  # noqa: F811
+    home: Settings,
+    text: str,
+    reason: str,
+) -> None:
+    issue_id = issued(home)
+    for file in home.models_dir.glob("*.toml"):
+        file.write_text(text)
+    service = start()
+    service.wait_for("stop with Ctrl-C")
+    assert "forecast  not renewed, the last forecast is served: " in "".join(service.said)
+    assert reason in names_of_reasons(service, issue_id)
+    end(service)
+
+
+def test_without_a_forecast_a_fault_ends_it(start: Start, home: Settings) -> None:  # noqa: F811
+    for file in home.models_dir.glob("*.toml"):
+        file.write_text("no TOML")
+    service = start()
+    service.wait_for("Error: ")
+    assert service.process.wait() == 2

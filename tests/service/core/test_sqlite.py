@@ -1,0 +1,91 @@
+"""SQLite on disks that are full."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.core import database as module
+from service.core import run_store
+from service.core.database import Database, Unavailable, connect
+from tests.service.support import NOW
+from tests.support.small_disk import fill, small_disk
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small") as folder:
+        yield folder
+
+
+def begin(database: Database, period: str) -> None:
+    with database.writing() as connection:
+        run_store.claim(connection, "x", period, NOW)
+
+
+def periods(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return [run.period for run in run_store.running(connection)]
+
+
+def test_a_full_disk_is_read_and_heals(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", -1)
+    url = f"sqlite:///{small}/x.sqlite"
+    database = connect(url)
+    database.migrate()
+    begin(database, "1")
+    database.close()  # with the last connection its log goes, and reading wants one
+    ballast = fill(small)
+    database = connect(url)
+    database.migrate()
+    for _ in range(3):
+        assert periods(database) == ["1"]
+        assert database.version() is None, "whoever reads must ask each time"
+        assert database.not_written() == (
+            "database_not_written",
+            "the disk of the database is full",
+        )
+    with pytest.raises(Unavailable):
+        begin(database, "2")
+    ballast.unlink()
+    begin(database, "2")
+    assert periods(database) == ["1", "2"]
+    assert database.not_written() is None
+    assert database.version() is not None
+    database.close()
+
+
+def test_who_only_reads_a_full_disk_says_so(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", -1)
+    database = connect(f"sqlite:///{small}/x.sqlite")
+    database.migrate()
+    assert database.not_written() is None
+    ballast = fill(small)
+    assert periods(database) == []
+    assert database.version() is not None, "the log was there before"
+    assert database.not_written() is not None
+    ballast.unlink()
+    assert database.not_written() is None
+    database.close()
+
+
+def test_a_log_that_holds_something_is_never_passed_over(small: Path) -> None:
+    database = connect(f"sqlite:///{small}/x.sqlite")
+    database.migrate()
+    database.close()  # which puts the tables into the file
+    begin(database, "1")
+    for file in small.glob("x.sqlite*"):
+        if not file.name.endswith("-shm"):  # as after a kill, but for what SQLite makes again
+            shutil.copy(file, small / file.name.replace("x.sqlite", "y.sqlite"))
+    database.close()
+    assert (small / "y.sqlite-wal").stat().st_size > 0
+    ballast = fill(small)
+    database = connect(f"sqlite:///{small}/y.sqlite")
+    with pytest.raises(Unavailable):  # the file alone says less than was stored
+        periods(database)
+    ballast.unlink()
+    assert periods(database) == ["1"]
+    database.close()

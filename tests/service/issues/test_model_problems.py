@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import status
+from service.core.context import Context
+from service.core.settings import Settings
+from service.issues import model_problems
+from service.issues.compare import compare
+from service.issues.model_problems import REASONS, ModelProblems, find_problems
+from service.issues.refit import refit
+from tests.service.support import quick_models
+
+
+def settings_in(folder: Path) -> Settings:
+    return Settings(models_dir=quick_models(folder / "models"), fitted_dir=folder / "fitted")
+
+
+def test_nothing_is_wrong(tmp_path: Path) -> None:
+    assert find_problems(settings_in(tmp_path)) == ()
+
+
+def test_each_kind_has_a_name_and_says_no_folder(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    for name in "abcde":
+        (settings.models_dir / f"{name}.toml").write_bytes(b"\xff")
+    (tmp_path / "fitted").mkdir()
+    (tmp_path / "fitted" / "aliases.json").write_text("{")
+    found = dict(find_problems(settings))
+    assert found["models_left_out"].startswith("a.toml: expected text in utf-8")
+    assert found["models_left_out"].endswith("; and 2 more")
+    assert found["aliases_broken"].startswith("aliases.json: expected a readable JSON file")
+    for file in settings.models_dir.glob("[cs]*.toml"):
+        file.unlink()
+    found |= dict(find_problems(settings))
+    assert found["no_models"].startswith("models: expected a model that can be published")
+    assert set(found) == set(REASONS)
+    assert str(tmp_path) not in str(found)
+
+
+def test_it_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = settings_in(tmp_path)
+    problems = ModelProblems(settings)
+    assert problems() == ()
+    (settings.models_dir / "x.toml").write_bytes(b"\xff")
+    assert problems() == (), "not with every answer"
+    monkeypatch.setattr(model_problems, "_LOOK_SECONDS", -1)
+    assert [name for name, _ in problems()] == ["models_left_out"]
+
+
+def reasons(context: Context) -> list[str]:
+    return [one["name"] for one in status(IssueLoader(context))["reasons"]]
+
+
+def test_a_forecast_is_made_and_degraded_until_the_files_are_mended(filled: Context) -> None:
+    settings = filled.settings
+    bad = settings.models_dir / "hurdle (copy).toml"
+    bad.write_text('family = "hurdle"')
+    settings.fitted_folder.mkdir(exist_ok=True)
+    (settings.fitted_folder / "aliases.json").write_text("{")
+    outcome = refit(filled)
+    assert outcome.outcome == "done"
+    assert "hurdle (copy).toml: model 'hurdle (copy)': expected a name" in outcome.reason
+    assert "set aside as aliases.json.broken" in outcome.reason
+    assert {"models_left_out", "aliases_broken"} <= set(reasons(filled))
+    bad.unlink()
+    assert "models_left_out" not in reasons(filled)
+    compare(filled)
+    assert "aliases_broken" not in reasons(filled)
+    assert (settings.fitted_folder / "aliases.json.broken").read_text() == "{"

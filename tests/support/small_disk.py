@@ -1,0 +1,41 @@
+"""A disk of its own that a test can fill, where the machine lets us mount one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+def mount(*arguments: str) -> None:
+    """Mount, or skip the test and say why."""
+    if shutil.which("mount") is None or os.getuid() != 0:
+        pytest.skip("only root can mount")
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+
+
+@contextmanager
+def small_disk(folder: Path) -> Iterator[Path]:
+    """A disk in memory at `folder`, as long as the block lasts."""
+    folder.mkdir()
+    mount("-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder))
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no room on the disk of `folder`; gives the file to delete."""
+    ballast = folder / "ballast"
+    with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    return ballast
