@@ -135,7 +135,7 @@ def test_sql_is_only_text(client: FlaskClient, text: str) -> None:
     "path",
     [
         *("/v1/series/../../etc/passwd", "//v1/status", "/v1//status", "/static/../settings.py"),
-        *("/static/%2e%2e/app.py", "/docs/static/..%2fdocs.py", "/v1/series/people%00/forecast"),
+        *("/static/%2e%2e/app.py", "/docs/static/..%2fdocs.py"),
         *("/v1/series/people/forecast/", "/%ff%fe", "/v1/series/" + "a" * 3000 + "/forecast"),
     ],
 )
