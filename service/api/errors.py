@@ -15,9 +15,9 @@ from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
+from service.api.media_types import HTML, PROBLEM, preferred
 from service.core.database import Unavailable
 
-_PROBLEM = "application/problem+json"
 _PAGES = ("page", "subscriptions")
 _OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs")
 _STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
@@ -73,11 +73,11 @@ def answer(error: Exception) -> Response:
     if problem.errors:
         content["errors"] = problem.errors
     is_page = request.blueprint in _PAGES or _is_mistyped_page()
-    if is_page and request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
+    if is_page and preferred(PROBLEM, HTML) == HTML:
         page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
         response = make_response(page, problem.status)
     else:
-        response = Response(json.dumps(content), problem.status, content_type=_PROBLEM)
+        response = Response(json.dumps(content), problem.status, content_type=PROBLEM)
     if is_page:
         response.vary.add("Accept")
     response.headers["Cache-Control"] = "no-store"

@@ -9,6 +9,7 @@ from typing import Any
 from flask import current_app
 
 from service.api.auth import OPEN, OPERATE
+from service.api.media_types import CSV, PROBLEM
 from service.api.schemas import ProblemDetails
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
@@ -80,7 +81,7 @@ def _errors(operation: dict[str, Any], endpoint: str, method: str, path: str) ->
     for status in sorted(statuses):
         answer: dict[str, Any] = {"description": _SAID[status]}
         if status >= 400:
-            answer["content"] = {"application/problem+json": {"schema": _PROBLEM}}
+            answer["content"] = {PROBLEM: {"schema": _PROBLEM}}
         if status in (429, 503):
             answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
         responses[str(status)] = answer
@@ -90,4 +91,4 @@ def _forms(operation: dict[str, Any]) -> None:
     """CSV beside JSON wherever `format` can be asked."""
     named = {parameter["name"] for parameter in operation.get("parameters", [])}
     if "format" in named:
-        operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+        operation["responses"]["200"]["content"][CSV] = {"schema": {"type": "string"}}
