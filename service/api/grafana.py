@@ -23,7 +23,7 @@ _FIELDS = COLUMNS[2:]
 _TARGETS = [f"{series_id}.{field}" for series_id in SERIES for field in _FIELDS]
 
 
-@blueprint.get("/")
+@blueprint.get("/", strict_slashes=False)  # a redirect would name the inner host
 def root() -> Response:
     """Answer the data source's test of its connection."""
     return jsonify({"status": "ready"})
