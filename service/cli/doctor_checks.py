@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import unquote
+
+import sqlalchemy as sa
 
 from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
@@ -116,7 +117,8 @@ def space(check: str, free: int) -> Finding:
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
-    path = unquote(settings.database.partition("sqlite:///")[2])
+    url = sa.make_url(settings.database)
+    path = url.database if url.get_backend_name() == "sqlite" else None
     if path and not Path(path).exists():  # to open it would make it
         remedy = "`crossings run` makes and fills it"
         yield Finding("database", FAIL, f"{path} is not there", remedy)

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
 
 MASK = "********"
 FOLDER = Path("/run/secrets")
 """Where containers are given secrets: one file a setting, named ``crossings_<setting>``."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SHORTEST = 4  # anything shorter would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _PASSWORD = re.compile(r"(://[^:/@\s'\"]*:)[^/\s'\"]*@")
@@ -114,11 +115,22 @@ class Sealed(BaseSettings):
     def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
         """An empty path would be the current folder."""
         fields = cls.model_fields
+        is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
         return {
             name: value
             for name, value in values.items()
-            if value != "" or name not in fields or fields[name].default is not None
+            if not (is_path.get(name) and isinstance(value, str) and not value.strip())
         }
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_a_line_of_text(cls, value: Any) -> Any:
+        """A variable may hold any bytes; an editor may have put a byte-order mark first."""
+        if isinstance(value, str):
+            value = value.removeprefix("\ufeff")
+            if _CONTROL.search(value):
+                raise ValueError("expected one line of text in UTF-8")
+        return value
 
     def shown(self, name: str) -> str:
         """The value of a setting, as anyone may see it."""
