@@ -109,7 +109,9 @@ def fit(
     lead = leading(figures)
     fitted = forecaster.fit(figures[lead], covariates)
     both = lead == PEOPLE and BOATS in figures
-    occupancy = PeoplePerBoat.fit(figures[PEOPLE], figures[BOATS]) if both else None
+    occupancy = None
+    if both:  # one day tells something of the boats, and no model may be lost for want of more
+        occupancy = PeoplePerBoat.fit(figures[PEOPLE], figures[BOATS], fewest_days=1)
     return Joint(lead, fitted, occupancy)
 
 

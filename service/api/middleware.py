@@ -142,8 +142,14 @@ def _refuse_other_bodies() -> None:
     try:
         body = request.get_json()  # kept for whoever reads it next
     except (BadRequest, RecursionError):
-        raise Problem(400, "expected a body of JSON, found none that can be read") from None
+        raise _wrong_body("expected a body of JSON, found none that can be read") from None
+    if not isinstance(body, dict):
+        raise _wrong_body("expected a JSON object")
     _refuse_control_characters("body", _texts(body))
+
+
+def _wrong_body(detail: str) -> Problem:
+    return Problem(400, detail, [{"name": "body", "detail": detail}])
 
 
 def _refuse_control_characters(where: str, texts: Iterable[str]) -> None:

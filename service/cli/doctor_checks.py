@@ -37,6 +37,8 @@ from service.mail.smtp import MailError, Session
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _FAIL_BYTES, _WARN_BYTES = 200 * 10**6, 1000 * 10**6
+_DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
+_RESTORE = "restore the last whole backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
 _EXPECTED = (DatabaseError, MailError, RegistryError, SourceError)
 _EARLIEST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # after the last of the embedded figures
@@ -125,7 +127,14 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
         return
     with contextlib.closing(connect(settings.database)) as opened:
         began = time.perf_counter()
-        revision, head = opened.pending()
+        try:
+            revision, head = opened.pending()
+        except DatabaseError as error:
+            if not any(words in str(error) for words in _DAMAGED):
+                raise
+            where = mask_url(opened.engine.url.render_as_string())
+            yield Finding("database", FAIL, f"{where}: {error}", _RESTORE)
+            return
         message = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
         yield from _guarded("database", lambda: _state(opened, message))
         yield _migrations(revision, head, "" if opened.is_known(revision) else opened.remedy())
@@ -142,8 +151,7 @@ def _state(database: Database, message: str) -> Iterator[Finding]:
         server = service_metrics_store.server_time(connection)
     where = mask_url(database.engine.url.render_as_string())
     if damage:
-        remedy = "restore the last whole backup"
-        yield Finding("database", FAIL, f"{where} {message}: {damage}", remedy)
+        yield Finding("database", FAIL, f"{where} {message}: {damage}", _RESTORE)
     else:
         yield Finding("database", OK, f"{where} {message}")
     if server is not None:

@@ -119,7 +119,13 @@ def test_control_characters_are_refused_wherever_they_stand(either: FlaskClient,
 
 @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\n", "\x7f", "\ud800"])
 def test_control_characters_are_refused_in_bodies(either: FlaskClient, text: str) -> None:
-    bodies = [{"issue": text}, {"model": text}, {"weather": {text: "calm"}}, {text: 1}, [[text]]]
+    bodies = [
+        {"issue": text},
+        {"model": text},
+        {"weather": {text: "calm"}},
+        {text: 1},
+        {"levels": [[text]]},
+    ]
     for body in bodies:
         answer = either.post(f"{V1}/scenarios", json=body)
         assert (answer.status_code, "control character" in answer.text) == (400, True), body
