@@ -12,6 +12,7 @@ from service.api.auth import OPEN, OPERATE
 from service.api.media_types import CSV, PROBLEM
 from service.api.schemas import ProblemDetails
 
+_BODIES = ("ScenarioBody",)
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _SAID = {
     304: "The reader has this answer already (If-None-Match)",
@@ -28,6 +29,7 @@ _SAID = {
     500: "An unexpected error, which is logged",
     503: "Nothing is published yet, or the database is not available",
 }
+_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # as `service.api.middleware` refuses the rest
 _ALWAYS = (400, 405, 413, 429, 500, 503)
 _SCHEMES = {
     "key": {
@@ -52,11 +54,17 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
         for rule in current_app.url_map.iter_rules()
         for method in rule.methods or ()
     }
+    for name, schema in parts["schemas"].items():
+        if name in _BODIES:
+            _bound(schema)
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             endpoint = endpoints[path, method]
             _errors(operation, endpoint, method, path)
             _forms(operation)
+            for parameter in operation.get("parameters", []):
+                _bound(parameter["schema"])
+            operation.get("requestBody", {})["required"] = True
             if endpoint not in OPEN:
                 operation["security"] = [{"key": []}]
             operation.setdefault("operationId", endpoint.replace(".", "_"))
@@ -85,6 +93,14 @@ def _errors(operation: dict[str, Any], endpoint: str, method: str, path: str) ->
         if status in (429, 503):
             answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
         responses[str(status)] = answer
+
+
+def _bound(schema: dict[str, Any]) -> None:
+    """Say of each text in `schema` that it holds no control characters."""
+    if schema.get("type") == "string" and not {"pattern", "enum", "format", "const"} & set(schema):
+        schema["pattern"] = _TEXT
+    for part in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
+        _bound(part)
 
 
 def _forms(operation: dict[str, Any]) -> None:

@@ -246,7 +246,7 @@ def test_an_unknown_link_says_so_and_changes_nothing(
     path: str, method: str, web: FlaskClient, mailing: Context
 ) -> None:
     join(mailing, "a")
-    for wrong in ("x", "A" * 22, token(mailing)[:-1], "%00", "é"):
+    for wrong in ("x", "A" * 22, token(mailing)[:-1], "é"):
         answer = getattr(web, method)(path + wrong)
         assert answer.status_code == 404
         assert "This link does not work" in answer.text
