@@ -47,20 +47,27 @@ class PeoplePerBoat:
 
     @classmethod
     def fit(
-        cls, people: DailySeries, boats: DailySeries, busy_days: int = 120, neighbours: int = 10
+        cls,
+        people: DailySeries,
+        boats: DailySeries,
+        busy_days: int = 120,
+        neighbours: int = 10,
+        fewest_days: int = _FEWEST_BUSY_DAYS,
     ) -> PeoplePerBoat:
         """Learn from the last `busy_days` days with arrivals of both series.
 
         Raises
         ------
         FitError
-            If the series do not share their days, or fewer than five of them had arrivals.
+            If the series do not share their days, or fewer than `fewest_days` had arrivals.
         """
         if people.start != boats.start or len(people) != len(boats):
             raise FitError(f"{people.name} and {boats.name} must cover the same days")
         busy = np.flatnonzero((people.values > 0) & (boats.values > 0))
-        if len(busy) < _FEWEST_BUSY_DAYS:
-            raise FitError(f"occupancy needs {_FEWEST_BUSY_DAYS} days with arrivals of both")
+        if not people.values.any():  # and so no boats: any number of people in each is right
+            return cls(np.zeros(1), np.ones(1), neighbours, 0.0, _UNKNOWN_SPREAD)
+        if len(busy) < fewest_days:
+            raise FitError(f"occupancy needs {fewest_days} days with arrivals of both")
         ratio = people.values[busy] / boats.values[busy]
         growth, spread = _growth(busy, ratio, len(people))
         recent = busy[-busy_days:]

@@ -16,6 +16,8 @@ Day: TypeAlias = np.datetime64
 DayLike: TypeAlias = np.datetime64 | dt.date | str
 
 ONE_DAY = np.timedelta64(1, "D")
+# A forecast reaches beyond the last day, and dates end with the year 9999.
+_FIRST_YEAR, _AFTER_LAST_YEAR = np.datetime64("1000-01-01"), np.datetime64("9000-01-01")
 """Days are counted with it: a bare number beside a date has no unit."""
 _MOST = np.iinfo(np.int32).max  # what a sample path can hold
 
@@ -72,6 +74,9 @@ class DailySeries:
         object.__setattr__(self, "start", as_day(self.start))
         if np.isnat(self.start):
             raise SeriesError(None, "a first day such as 2018-01-01", "none")
+        for day in (self.start, self.start + (len(self.values) - 1) * ONE_DAY):
+            if not _FIRST_YEAR <= day < _AFTER_LAST_YEAR:
+                raise SeriesError(None, "days of the years 1000 to 8999", str(day))
         object.__setattr__(self, "values", _whole_counts(np.asarray(self.values)))
 
     @classmethod

@@ -6,11 +6,13 @@ __all__ = ["serve"]
 
 import asyncio
 import contextlib
+import fcntl
 import io
 import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +34,7 @@ _HEADER_MILLISECONDS = 10_000
 _HEADER_BYTES = 64 * 1024
 _BODY_SECONDS = 10.0
 _STOP_SECONDS = 10
+_METRICS, _METRICS_SECONDS = "crossings-metrics-", 60.0
 # Its lines go to the root logger, in the form of all others.
 _LOGGING: dict[str, Any] = {
     "formatters": {},
@@ -193,13 +196,43 @@ def _environ(scope: Any) -> dict[str, Any]:
 def _shared_metrics() -> Iterator[None]:
     """A private folder in which the workers count requests, so that each can give the sum."""
     parent = os.getpid()
-    # In memory where that can be: pages of a file that a full disk has no room for end the process.
-    memory = Path("/dev/shm")
-    where = memory if os.access(memory, os.W_OK) else None
-    folder = tempfile.mkdtemp(prefix="crossings-metrics-", dir=where)
+    _remove_left_metrics()
+    folder = tempfile.mkdtemp(prefix=_METRICS, dir=_metrics_parent())
+    lock = _locked(Path(folder))  # until this process ends, however it ends
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield
     finally:
         if os.getpid() == parent:  # a worker leaves by this way too
             shutil.rmtree(folder, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _metrics_parent() -> Path:
+    """Memory, where it can be: a mapped page without room on a full disk ends the process."""
+    memory = Path("/dev/shm")
+    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+
+
+def _remove_left_metrics() -> None:
+    """Remove the folders of servers that were killed; none that is younger than a minute."""
+    for folder in _metrics_parent().glob(f"{_METRICS}*"):
+        with contextlib.suppress(OSError):  # of another user, or gone meanwhile
+            if time.time() - folder.lstat().st_mtime < _METRICS_SECONDS:
+                continue
+            lock = _locked(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """A lock on `folder` that the kernel releases with the last process that has it."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock

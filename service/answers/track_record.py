@@ -14,9 +14,9 @@ import numpy as np
 from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import held_by_pit, skill
 from service.answers.checks import check_whole
-from service.answers.errors import BadQuestion
+from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.issues import issue_score_store
+from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import Scored
 
 KINDS = ("live", "hindcast")
@@ -53,6 +53,8 @@ def track_record(
     ------
     BadQuestion
         If a parameter is out of range.
+    NotFound
+        If no issue of the series has the model.
     """
     desk.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -60,6 +62,11 @@ def track_record(
         raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
     with desk.context.database.reading() as connection:
         everything = issue_score_store.list_current_scores(connection, series_id, kind, dt.date.min)
+        newest = issue_store.get_latest_issue(connection, series_id)
+        entries = desk.entries(connection, newest) if newest else []
+    known = {"champion", *(row.model for row in everything), *(one.model for one in entries)}
+    if model not in known:
+        raise NotFound(f"expected a model of {', '.join(sorted(known))}, found {model[:40]!r}")
     last = max((row.origin for row in everything), default=None)
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]

@@ -23,6 +23,7 @@ from service.answers.issue_loader import IssueLoader
 from service.api import key_store
 from service.api.errors import Problem
 from service.api.key_store import Key
+from service.api.media_types import HTML, PROBLEM, preferred
 from service.core.database import Unavailable
 from service.core.settings import Settings
 
@@ -130,7 +131,7 @@ def _is_loopback(host: str) -> bool:
 
 def _unauthorised(why: str) -> Problem:
     challenge = 'Bearer realm="crossings"'
-    if "text/html" in request.headers.get("Accept", ""):  # a browser asks its reader only so
+    if preferred(PROBLEM, HTML) == HTML:  # a browser asks its reader only so
         challenge = 'Basic realm="crossings", charset="UTF-8"'
     detail = f"{why}: Authorization: Bearer KEY, as `crossings keys create` makes it"
     return Problem(401, detail, headers={"WWW-Authenticate": challenge})

@@ -11,13 +11,13 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
+from service.api.media_types import HTML, PROBLEM, preferred
 from service.core.database import Unavailable
 
-_PROBLEM = "application/problem+json"
 _PAGES = ("page", "subscriptions")
 _OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs")
 _STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
@@ -73,11 +73,11 @@ def answer(error: Exception) -> Response:
     if problem.errors:
         content["errors"] = problem.errors
     is_page = request.blueprint in _PAGES or _is_mistyped_page()
-    if is_page and request.accept_mimetypes.best_match([_PROBLEM, "text/html"]) == "text/html":
+    if is_page and preferred(PROBLEM, HTML) == HTML:
         page = render_template("error.html", **content, is_waiting=isinstance(error, NotReady))
         response = make_response(page, problem.status)
     else:
-        response = Response(json.dumps(content), problem.status, content_type=_PROBLEM)
+        response = Response(json.dumps(content), problem.status, content_type=PROBLEM)
     if is_page:
         response.vary.add("Accept")
     response.headers["Cache-Control"] = "no-store"
@@ -105,6 +105,8 @@ def _problem(error: Exception) -> Problem:
         return Problem(503, "the database is not available", headers=again)
     if isinstance(error, HTTPError):
         return _bad_parameters(error)
+    if isinstance(error, BadRequest) and request.is_json and not request.get_data():
+        return Problem(400, "expected a JSON object", [{"name": "body", "detail": "found nothing"}])
     if isinstance(error, HTTPException):
         headers = {
             name: value
@@ -118,17 +120,22 @@ def _problem(error: Exception) -> Problem:
     return Problem(500, "an unexpected error, which has been logged")
 
 
+def _plain(message: Any) -> str:
+    """What pydantic says, without its own words for a rule of ours and names of our classes."""
+    text = str(message).removeprefix("Value error, ")
+    return "expected a JSON object" if "instance of" in text else text
+
+
 def _bad_parameters(error: HTTPError) -> Problem:
     """What the framework finds wrong with parameters and bodies."""
     messages_by_place = error.detail if isinstance(error.detail, dict) else {}
     errors = [
         {
-            "name": "query" if name == "_schema" else name,
-            # pydantic puts this before the text of a rule of our own
-            "detail": "; ".join(str(m).removeprefix("Value error, ") for m in messages),
+            "name": ("body" if place == "json" else place) if name == "_schema" else name,
+            "detail": "; ".join(map(_plain, messages)),
         }
-        for place in messages_by_place.values()
-        for name, messages in place.items()
+        for place, messages_by_name in messages_by_place.items()
+        for name, messages in messages_by_name.items()
     ]
     detail = "; ".join(f"{e['name']}: {e['detail']}" for e in errors) or error.message or ""
     return Problem(error.status_code, detail, errors)

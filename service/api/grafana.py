@@ -21,7 +21,7 @@ blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_open
 _FIELDS = COLUMNS[2:]
 
 
-@blueprint.get("/")
+@blueprint.get("/", strict_slashes=False)  # a redirect would name the inner host
 def root() -> Response:
     """Answer the data source's test of its connection."""
     return jsonify({"status": "ready"})

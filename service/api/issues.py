@@ -13,7 +13,8 @@ from service.answers import gauges, scenario
 from service.answers import issues as issue_answers
 from service.answers import panel as panels
 from service.api import answer_schemas, queries, request_bodies, schemas
-from service.api.representation import JSON, chosen, render, reply, represent
+from service.api.media_types import JSON
+from service.api.representation import chosen, render, reply, represent
 from service.api.responses import about, attribution, desk, head, view_of
 
 blueprint = APIBlueprint(

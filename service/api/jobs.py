@@ -9,7 +9,8 @@ from flask import Response, g, url_for
 
 from service.answers import job_requests
 from service.api import queries, schemas
-from service.api.representation import JSON, render, reply
+from service.api.media_types import JSON
+from service.api.representation import render, reply
 from service.api.responses import desk
 
 blueprint = APIBlueprint(

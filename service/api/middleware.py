@@ -5,7 +5,8 @@ from __future__ import annotations
 __all__ = ["deprecated", "register_doors"]
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LARGEST_BODY_BYTES = 64 * 1024
+# PostgreSQL refuses some of them and SQLite none; halves of characters come from JSON alone.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -39,7 +42,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def register_doors(app: Flask, settings: Settings) -> None:
-    """Refuse what is too large or said twice; add the headers of safety."""
+    """Refuse what is too large, repeated or not text; add the headers of safety."""
     origins = {one.strip() for one in settings.cors_origins.split(",") if one.strip()}
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
@@ -104,8 +107,14 @@ def deprecated(
 
 def _refuse() -> None:
     _refuse_large_bodies()
+    _refuse_control_characters("path", [request.path])
     _refuse_repeated_parameters()
-    _refuse_other_bodies()
+    for name, value in request.args.items() if request.query_string else ():
+        _refuse_control_characters(name, [name, value])
+    if request.method == "POST" and request.get_data():
+        for name, value in request.form.items(multi=True):
+            _refuse_control_characters(name, [name, value])
+        _refuse_other_bodies()
 
 
 def _refuse_large_bodies() -> None:
@@ -123,9 +132,7 @@ def _refuse_repeated_parameters() -> None:
 
 def _refuse_other_bodies() -> None:
     # Forms of the pages are their own business.
-    if request.method != "POST" or not request.path.startswith(("/v1/", "/grafana/")):
-        return
-    if not request.content_length:
+    if not request.path.startswith(("/v1/", "/grafana/")):
         return
     if request.blueprint == "subscriptions":  # forms of the page, and one click of a mail program
         return
@@ -133,9 +140,38 @@ def _refuse_other_bodies() -> None:
         found = request.mimetype[:40] or "none"
         raise Problem(415, f"expected Content-Type: application/json, found {found}")
     try:
-        request.get_json()  # kept for whoever reads it next
+        body = request.get_json()  # kept for whoever reads it next
     except (BadRequest, RecursionError):
-        raise Problem(400, "expected a body of JSON, found none that can be read") from None
+        raise _wrong_body("expected a body of JSON, found none that can be read") from None
+    if not isinstance(body, dict):
+        raise _wrong_body("expected a JSON object")
+    _refuse_control_characters("body", _texts(body))
+
+
+def _wrong_body(detail: str) -> Problem:
+    return Problem(400, detail, [{"name": "body", "detail": detail}])
+
+
+def _refuse_control_characters(where: str, texts: Iterable[str]) -> None:
+    character = next((c[0] for c in map(_CONTROL.search, texts) if c), None)
+    if character is not None:
+        name = _CONTROL.sub("\ufffd", where)[:40]
+        detail = f"expected text, found the control character U+{ord(character):04X} in {name!r}"
+        raise Problem(400, detail, [{"name": name, "detail": detail}])
+
+
+def _texts(body: Any) -> Iterator[str]:
+    """Every text in a body of JSON, names included."""
+    rest = [body]  # no recursion: a body may be nested as deep as Python allows
+    while rest:
+        value = rest.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from value
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
 
 
 def _share(answer: Response, origins: set[str]) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 from flask import current_app
 
 from service.api.auth import OPEN, OPERATE
+from service.api.media_types import CSV, PROBLEM
 from service.api.schemas import ProblemDetails
 
+_BODIES = ("ScenarioBody",)
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _SAID = {
     304: "The reader has this answer already (If-None-Match)",
@@ -27,6 +29,7 @@ _SAID = {
     500: "An unexpected error, which is logged",
     503: "Nothing is published yet, or the database is not available",
 }
+_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # as `service.api.middleware` refuses the rest
 _ALWAYS = (400, 405, 413, 429, 500, 503)
 _SCHEMES = {
     "key": {
@@ -51,11 +54,17 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
         for rule in current_app.url_map.iter_rules()
         for method in rule.methods or ()
     }
+    for name, schema in parts["schemas"].items():
+        if name in _BODIES:
+            _bound(schema)
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             endpoint = endpoints[path, method]
             _errors(operation, endpoint, method, path)
             _forms(operation)
+            for parameter in operation.get("parameters", []):
+                _bound(parameter["schema"])
+            operation.get("requestBody", {})["required"] = True
             if endpoint not in OPEN:
                 operation["security"] = [{"key": []}]
             operation.setdefault("operationId", endpoint.replace(".", "_"))
@@ -80,14 +89,22 @@ def _errors(operation: dict[str, Any], endpoint: str, method: str, path: str) ->
     for status in sorted(statuses):
         answer: dict[str, Any] = {"description": _SAID[status]}
         if status >= 400:
-            answer["content"] = {"application/problem+json": {"schema": _PROBLEM}}
+            answer["content"] = {PROBLEM: {"schema": _PROBLEM}}
         if status in (429, 503):
             answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
         responses[str(status)] = answer
+
+
+def _bound(schema: dict[str, Any]) -> None:
+    """Say of each text in `schema` that it holds no control characters."""
+    if schema.get("type") == "string" and not {"pattern", "enum", "format", "const"} & set(schema):
+        schema["pattern"] = _TEXT
+    for part in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
+        _bound(part)
 
 
 def _forms(operation: dict[str, Any]) -> None:
     """CSV beside JSON wherever `format` can be asked."""
     named = {parameter["name"] for parameter in operation.get("parameters", [])}
     if "format" in named:
-        operation["responses"]["200"]["content"]["text/csv"] = {"schema": {"type": "string"}}
+        operation["responses"]["200"]["content"][CSV] = {"schema": {"type": "string"}}

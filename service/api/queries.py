@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 __all__ = [
-    "DATE",
     "AgeQuery",
     "AheadQuery",
     "BriefingQuery",
@@ -25,135 +24,30 @@ __all__ = [
     "WhichQuery",
 ]
 
-import datetime as dt
-import re
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from service.answers.ahead import MOST_HORIZON
 from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
-from service.answers.our_share import LEAST_SHARE
 from service.answers.totals import PERIODS
 from service.api.errors import Problem
-from service.core.clock import uk_day
-from service.data.observation_store import AsOf
-
-_ANY_LEVEL = "|".join(map(str, LEVELS))
-_ANY_PERIOD = "|".join(PERIODS)
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # ISO 8601 has other forms
-
-_INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
+from service.api.query_types import (
+    Day,
+    DayOf,
+    Horizon,
+    Levels,
+    Limit,
+    Moment,
+    OurShare,
+    Periods,
+    Share,
+    StayDays,
+    Threshold,
+    Weeks,
+    Window,
 )
 
-
-def _date(value: Any) -> Any:
-    if isinstance(value, str):
-        try:
-            if DATE.fullmatch(value):
-                return dt.date.fromisoformat(value)
-        except ValueError:
-            pass
-        raise ValueError(f"expected a date such as 2024-10-18, found {value[:40]!r}")
-    return value
-
-
-def _as_of(value: Any) -> Any:
-    if not isinstance(value, str) or DATE.fullmatch(value):
-        return _date(value)
-    try:
-        # In a query string an unescaped "+" arrives as a space.
-        text = value.replace(" ", "+")
-        if not _INSTANT.fullmatch(text):
-            raise ValueError
-        # Some moments at the ends of the calendar have no counterpart in UTC.
-        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise _no_moment(value) from None
-
-
-def _no_moment(value: str) -> ValueError:
-    return ValueError(f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}")
-
-
-def _day_of(value: Any) -> Any:
-    """A date, or the UK day of an instant: charts ask with instants."""
-    found = _as_of(value)
-    try:
-        return uk_day(found) if isinstance(found, dt.datetime) else found
-    except OverflowError:  # the first minute of the calendar is of no UK day
-        raise _no_moment(value) from None
-
-
-def _numbers(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", value):
-            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}")
-        return tuple(int(part) for part in value.split(","))
-    return value
-
-
-def _names(value: Any) -> Any:
-    return tuple(value.split(",")) if isinstance(value, str) else value
-
-
-def _whole(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
-        raise ValueError(f"expected a whole number such as 28, found {value[:40]!r}")
-    return value
-
-
-def _weeks(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[1-9]\d{0,2}w", value):
-            raise ValueError(f"expected weeks such as 26w, found {value[:40]!r}")
-        return int(value[:-1])
-    return value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"\d{1,3}(\.\d{1,9})?", value):
-        raise ValueError(f"expected a number such as 0.9, found {value[:40]!r}")
-    return value
-
-
-def _as_text(example: str, **schema: Any) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "examples": [example]} | schema)
-
-
-def _from_to(least: float, most: float) -> WithJsonSchema:
-    return WithJsonSchema({"type": "number", "minimum": least, "maximum": most})
-
-
-# For the document alone: the answers check what is allowed.
-Horizon = Annotated[
-    int,
-    BeforeValidator(_whole),
-    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MOST_HORIZON}),
-]
-Whole = Annotated[int, BeforeValidator(_whole), WithJsonSchema({"type": "integer", "minimum": 0})]
-Share = Annotated[float, BeforeValidator(_number), _from_to(*SHARES)]
-OurShare = Annotated[float, BeforeValidator(_number), _from_to(LEAST_SHARE, 100)]
-Weeks = Annotated[
-    int,
-    BeforeValidator(_weeks),
-    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}w$", "examples": ["26w"]}),
-]
-Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
-DayOf = Annotated[dt.date, BeforeValidator(_day_of), _as_text("2024-10-18")]
-Moment = Annotated[AsOf, BeforeValidator(_as_of), _as_text("2024-10-18T14:00:00Z")]
-Levels = Annotated[
-    tuple[int, ...],
-    BeforeValidator(_numbers),
-    _as_text("50,80,95", pattern=f"^({_ANY_LEVEL})(,({_ANY_LEVEL}))*$"),
-]
-Periods = Annotated[
-    tuple[str, ...],
-    BeforeValidator(_names),
-    _as_text("next_7_days,calendar_year", pattern=f"^({_ANY_PERIOD})(,({_ANY_PERIOD}))*$"),
-]
 _LEVELS = Field(
     (50, 80, 95),
     description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
@@ -258,8 +152,8 @@ class TotalsQuery(AheadQuery):
 class ExceedanceQuery(AheadQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Whole | None = Field(None, description=_THRESHOLD)
-    window: Whole = Field(1, description="Days that are summed, 1 to the horizon.")
+    threshold: Threshold | None = Field(None, description=_THRESHOLD)
+    window: Window = Field(1, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(28, description=_HORIZON)
     our_share: OurShare = _OUR_SHARE
 
@@ -267,8 +161,12 @@ class ExceedanceQuery(AheadQuery):
 class CapacityQuery(AheadQuery):
     """How long a stay, how sure, how far."""
 
-    stay_days: Whole = Field(4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}.")
-    share: Share = Field(0.9, description=_SHARE)
+    stay_days: StayDays = Field(
+        4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}."
+    )
+    share: Share = Field(
+        0.9, description="Probability that the places suffice, {} to {}.".format(*SHARES)
+    )
     horizon: Horizon = Field(28, description=_HORIZON)
     our_share: OurShare = _OUR_SHARE
     levels: Levels = _LEVELS
@@ -302,7 +200,9 @@ class TrackRecordQuery(TableQuery):
     )
     model: str = _MODEL
     kind: str = Field(
-        "live", description="`live`, or `hindcast`: the past replayed as it would have run."
+        "live",
+        description="`live`, or `hindcast`: the past replayed as it would have run.",
+        json_schema_extra={"enum": ["live", "hindcast"]},
     )
 
 
@@ -323,7 +223,7 @@ class BriefingQuery(NoQuery):
 class IssuesQuery(TableQuery):
     """Which page."""
 
-    limit: Whole = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
+    limit: Limit = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
     after: str | None = Field(None, max_length=120, description="The `next` of the page before.")
 
 
@@ -341,8 +241,8 @@ class PanelQuery(IssueQuery):
 class ChanceQuery(AheadQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Whole | None = Field(None, description=_THRESHOLD)
-    window: Whole = Field(7, description="Days that are summed, 1 to the horizon.")
+    threshold: Threshold | None = Field(None, description=_THRESHOLD)
+    window: Window = Field(7, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(7, description=_HORIZON)
 
 

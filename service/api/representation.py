@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CSV", "JSON", "Rendered", "chosen", "render", "reply", "represent", "tag"]
+__all__ = ["Rendered", "chosen", "render", "reply", "represent", "tag"]
 
 import csv
 import hashlib
@@ -15,9 +15,9 @@ from typing import Any
 from flask import Response, current_app, request
 
 from service.api.errors import Problem
+from service.api.media_types import CSV, JSON, preferred
 from service.core.clock import seconds_left
 
-JSON, CSV = "application/json", "text/csv"
 _FORMATS = {"json": JSON, "csv": CSV, "hubverse": CSV}
 FOREVER_SECONDS = 365 * 24 * 3600
 
@@ -62,13 +62,12 @@ def chosen(table: bool) -> str:
     named = _FORMATS.get(request.args.get("format", ""))
     if named in offered:
         return named
-    accept = request.headers.get("Accept", "*/*")
-    if accept == "*/*":
+    if request.headers.get("Accept", "*/*") == "*/*":
         return JSON
-    found = request.accept_mimetypes.best_match(offered)
-    if request.accept_mimetypes and found is None:
+    found = preferred(*offered)
+    if found is None:
         raise Problem(406, f"expected Accept to allow {' or '.join(offered)}")
-    return found or JSON
+    return found
 
 
 def render(

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from service.answers.ahead import MOST_HORIZON
 from service.answers.bands import Level
 from service.answers.scenario import LEVEL_PERCENT, PEOPLE_PER_BOAT
-from service.api.queries import DATE, Day, Moment
+from service.api.query_types import DATE, Day, Moment
 
 
 def _by_day(value: Any) -> Any:
@@ -22,6 +22,11 @@ def _by_day(value: Any) -> Any:
         if wrong:
             raise ValueError(f"expected dates such as 2026-01-05, found {wrong[0]!r}")
     return value
+
+
+def _integer(value: Any) -> Any:
+    """In JSON 28.0 is an integer too."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class ScenarioBody(BaseModel):
@@ -55,7 +60,9 @@ class ScenarioBody(BaseModel):
     first: Day | None = Field(
         None, alias="from", description="First day of the answer, as of the forecast."
     )
-    horizon: int = Field(28, strict=True, ge=1, le=MOST_HORIZON, description="Days from `from` on.")
+    horizon: Annotated[int, BeforeValidator(_integer)] = Field(
+        28, strict=True, ge=1, le=MOST_HORIZON, description="Days from `from` on."
+    )
     levels: tuple[Level, ...] = Field(
         (50, 80, 95),
         min_length=1,

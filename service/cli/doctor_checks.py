@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from urllib.parse import unquote
+
+import sqlalchemy as sa
 
 from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
@@ -36,6 +37,8 @@ from service.mail.smtp import MailError, Session
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _FAIL_BYTES, _WARN_BYTES = 200 * 10**6, 1000 * 10**6
+_DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
+_RESTORE = "restore the last whole backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
 _EXPECTED = (DatabaseError, MailError, RegistryError, SourceError)
 _EARLIEST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # after the last of the embedded figures
@@ -116,14 +119,22 @@ def space(check: str, free: int) -> Finding:
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
-    path = unquote(settings.database.partition("sqlite:///")[2])
+    url = sa.make_url(settings.database)
+    path = url.database if url.get_backend_name() == "sqlite" else None
     if path and not Path(path).exists():  # to open it would make it
         remedy = "`crossings run` makes and fills it"
         yield Finding("database", FAIL, f"{path} is not there", remedy)
         return
     with contextlib.closing(connect(settings.database)) as opened:
         began = time.perf_counter()
-        revision, head = opened.pending()
+        try:
+            revision, head = opened.pending()
+        except DatabaseError as error:
+            if not any(words in str(error) for words in _DAMAGED):
+                raise
+            where = mask_url(opened.engine.url.render_as_string())
+            yield Finding("database", FAIL, f"{where}: {error}", _RESTORE)
+            return
         message = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
         yield from _guarded("database", lambda: _state(opened, message))
         yield _migrations(revision, head, "" if opened.is_known(revision) else opened.remedy())
@@ -140,8 +151,7 @@ def _state(database: Database, message: str) -> Iterator[Finding]:
         server = service_metrics_store.server_time(connection)
     where = mask_url(database.engine.url.render_as_string())
     if damage:
-        remedy = "restore the last whole backup"
-        yield Finding("database", FAIL, f"{where} {message}: {damage}", remedy)
+        yield Finding("database", FAIL, f"{where} {message}: {damage}", _RESTORE)
     else:
         yield Finding("database", OK, f"{where} {message}")
     if server is not None:

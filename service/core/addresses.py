@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["AddressError", "clean", "domain", "network"]
+__all__ = ["AddressError", "clean", "domain", "network", "sender"]
 
 import ipaddress
 import re
@@ -12,6 +12,10 @@ _LONGEST, _LONGEST_LOCAL = 254, 64  # RFC 5321, section 4.5.3.1
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]*[a-z0-9]")
+
+# A display name of ASCII, whose quotes are part of the notation; a bare host is a domain here.
+_SENDER = re.compile(r'(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<name>[^<>"]*?)) ?<(?P<address>[^<>]+)>')
+_SENDER_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
 
 
 class AddressError(ValueError):
@@ -34,6 +38,31 @@ def clean(text: str) -> str:
     if len(address) > _LONGEST or len(local) > _LONGEST_LOCAL or not _ADDRESS.fullmatch(address):
         raise AddressError("expected one plain e-mail address, such as name@example.org")
     return address
+
+
+def sender(text: str) -> tuple[str, str]:
+    """Return name and address of ``Some Name <name@example.org>``, or of an address alone.
+
+    Whatever precedes the brackets is the name: an "@" or a comma makes no address of it.
+
+    Raises
+    ------
+    AddressError
+        If it is anything else, or not ASCII.
+    """
+    parts = _SENDER.fullmatch(text)
+    quoted, name, address = parts.groups() if parts else (None, "", text)
+    if quoted:
+        name = re.sub(r"\\(.)", r"\1", quoted[1:-1])
+    local = address.partition("@")[0]
+    if (
+        not (name.isascii() and name.isprintable())
+        or len(address) > _LONGEST
+        or len(local) > _LONGEST_LOCAL
+        or not _SENDER_ADDRESS.fullmatch(address)
+    ):
+        raise AddressError("expected name@example.org or Some Name <name@example.org>, in ASCII")
+    return name.strip(), address
 
 
 def domain(address: str) -> str:

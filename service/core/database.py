@@ -19,7 +19,7 @@ from alembic.script import ScriptDirectory
 
 from service.core import sqlite
 from service.core.locks import ProcessLock
-from service.core.tables import metadata
+from service.core.tables import metadata, runs
 
 Connection = sa.Connection
 # A host that has gone silent must not hold a worker, or a heart, for as long as TCP would wait.
@@ -182,14 +182,15 @@ class Database:
         """Bring the schema to this version of the program; does nothing when it is there."""
         script = ScriptDirectory.from_config(_alembic())
         with self.reading() as connection:  # one that may not be written is read as it stands
-            now = MigrationContext.configure(connection).get_current_revision()
+            now = _revision(connection)
             if now == script.get_current_head():
                 return
-            if now is not None:
-                self._require_known(now)
+            if now is not None and not self.is_known(now):
+                unknown = f"migration {now}, which this version does not have"
+                raise DatabaseError(f"the database is at {unknown}: {self.remedy()}")
         with self.writing() as connection:
             self._wait_for_turn(connection)
-            now = MigrationContext.configure(connection).get_current_revision()
+            now = _revision(connection)
             if now == script.get_current_head():
                 return
             _upgrade(connection, "head")
@@ -199,7 +200,7 @@ class Database:
         """The migration that the database is at, and the one that this version brings it to."""
         script = ScriptDirectory.from_config(_alembic())
         with self.reading() as connection:
-            now = MigrationContext.configure(connection).get_current_revision()
+            now = _revision(connection)
         return now, script.get_current_head()
 
     @staticmethod
@@ -213,13 +214,6 @@ class Database:
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
         return f"run the version that made it, or {empty} to start anew"
-
-    def _require_known(self, revision: str) -> None:
-        if not self.is_known(revision):
-            raise DatabaseError(
-                f"the database is at migration {revision}, which this version does not have: "
-                f"{self.remedy()}"
-            )
 
     @contextmanager
     def renewing(self, revision: str) -> Iterator[sa.Connection]:
@@ -333,6 +327,14 @@ def _one_line() -> Iterator[None]:
         raise
     except sa.exc.TimeoutError as error:
         raise Unavailable("database: every connection is in use") from error
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    rows = MigrationContext.configure(connection).get_current_heads()
+    if len(rows) > 1 or (not rows and sa.inspect(connection).has_table(runs.name)):
+        reason = f"expected one row beside the tables, found {len(rows)}"
+        raise DatabaseError(f"alembic_version: {reason}; restore the last whole backup")
+    return rows[0] if rows else None
 
 
 def _upgrade(connection: sa.Connection, revision: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["MASK", "Masker", "Sealed", "file_of", "mask_url", "passwords_of", "variable"]
 
+import contextlib
+import ipaddress
 import re
 import warnings
 from collections.abc import Iterable
@@ -11,23 +13,27 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import SecretStr, model_validator
+from pydantic import SecretStr, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
 
 MASK = "********"
 FOLDER = Path("/run/secrets")
 """Where containers are given secrets: one file a setting, named ``crossings_<setting>``."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SHORTEST = 4  # anything shorter would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
-_PASSWORD = re.compile(r"(://[^:/@\s'\"]*:)[^/\s'\"]*@")
+_USER = r"(://[^:/@\s'\"]*)(:[^/\s'\"]*)?@"  # of a URL, whose host is no part of a mail address
 # Each run of characters of a local part is read once, whether a domain follows or not: a search for
 # the whole address would begin anew at every character of a long text.
 _MAIL = re.compile(
-    r"((?:(?!%40)[\w.!#$%&*+=?^`{|}~-])+)"
+    rf"{_USER}|((?:(?!%40)[\w.!#$%&*+=?^`{{|}}~-])+)"
     r"((?:(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)+)?"
 )
 _INTERNET = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
+
+# Whole runs, each looked at once; which of them are addresses is for `ipaddress` to say.
+_INTERNET_6 = re.compile(r"(?<![\w.])[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
 
 
 def mask_url(url: str) -> str:
@@ -57,11 +63,31 @@ class Masker:
         """`text` with every secret masked."""
         if self._pattern:
             text = self._pattern.sub(MASK, text)
-        text = _PASSWORD.sub(rf"\1{MASK}@", text)
         text = _KEY.sub(rf"\1{MASK}", text)
         if "@" in text or "%40" in text:
-            text = _MAIL.sub(lambda run: MASK if run[2] else run[1], text)
-        return _INTERNET.sub(MASK, text)
+            text = _MAIL.sub(_without_mail, text)
+        return _INTERNET.sub(MASK, _INTERNET_6.sub(_without_internet, text))
+
+
+def _without_mail(run: re.Match[str]) -> str:
+    scheme_and_user, password, local, domains = run.groups()
+    if scheme_and_user is None:
+        return MASK if domains else str(local)
+    user = f"://{MASK}" if "%40" in scheme_and_user else scheme_and_user
+    return f"{user}:{MASK}@" if password else f"{user}@"
+
+
+def _without_internet(run: re.Match[str]) -> str:
+    """The mask, if the run is an address; a colon or full stop after one is no part of it."""
+    if run.string[run.end() : run.end() + 1].isalnum():
+        return run[0]
+    address = run[0].rstrip(".")
+    for text in (address, address.removesuffix(":")):
+        with contextlib.suppress(ValueError):
+            parsed = ipaddress.IPv6Address(text)
+            is_here = parsed.is_loopback or parsed.is_unspecified
+            return run[0] if is_here else MASK + run[0][len(text) :]
+    return run[0]
 
 
 class _SecretFiles(SecretsSettingsSource):
@@ -114,11 +140,22 @@ class Sealed(BaseSettings):
     def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
         """An empty path would be the current folder."""
         fields = cls.model_fields
+        is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
         return {
             name: value
             for name, value in values.items()
-            if value != "" or name not in fields or fields[name].default is not None
+            if not (is_path.get(name) and isinstance(value, str) and not value.strip())
         }
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_a_line_of_text(cls, value: Any) -> Any:
+        """A variable may hold any bytes; an editor may have put a byte-order mark first."""
+        if isinstance(value, str):
+            value = value.removeprefix("\ufeff")
+            if _CONTROL.search(value):
+                raise ValueError("expected one line of text in UTF-8")
+        return value
 
     def shown(self, name: str) -> str:
         """The value of a setting, as anyone may see it."""

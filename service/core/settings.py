@@ -6,12 +6,13 @@ __all__ = ["SECRETS", "Settings", "SettingsError", "load"]
 
 import os
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsError as SecretsError
 
 from service.core.secrets import file_of, variable
+from service.core.setting_types import File, Folder, Host, HttpAddress, Sender
 from service.core.web_settings import WebSettings
 
 # Not between one and two at night, an hour that is left out or comes twice once a year.
@@ -19,9 +20,6 @@ _CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
 _TIME = rf"^{_CLOCK}$"
 _TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
 PROJECT = Path(__file__).resolve().parents[2]
-# ASCII and no control characters: nothing of it can begin a header of its own.
-_SENDER = r"^$|^[ -;=?-~]* ?<[!-;=?A-~]+@[A-Za-z0-9.-]+>$|^[!-;=?A-~]+@[A-Za-z0-9.-]+$"
-
 
 SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
 """Settings that may hold a secret: shown masked; a file of their own may hold them."""
@@ -31,31 +29,28 @@ class SettingsError(ValueError):
     """Settings that do not hold; the message has a line for each."""
 
 
-HttpAddress = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
-
-
 class Settings(WebSettings):
     """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
 
     sealed: ClassVar[tuple[str, ...]] = SECRETS
 
-    var_dir: Path = Field(PROJECT / "var", description="Folder for the database and raw files.")
+    var_dir: Folder = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
         "",
         repr=False,
         description="URL of SQLite or PostgreSQL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
     )
-    models_dir: Path = Field(
+    models_dir: Folder = Field(
         PROJECT / "models", description="Folder of the declared models (TOML)."
     )
-    series_dir: Path = Field(
+    series_dir: Folder = Field(
         PROJECT / "series", description="Folder of the declared series (TOML)."
     )
-    fitted_dir: Path | None = Field(
+    fitted_dir: Folder | None = Field(
         None, description="Folder of the fitted versions; empty: `fitted` in the models' folder."
     )
     keep_versions: int = Field(
-        10, ge=1, description="Fitted versions of each model that are kept on disk."
+        10, ge=1, le=1000, description="Fitted versions of each model that are kept on disk."
     )
     champion_origins: int = Field(
         26, ge=4, le=260, description="Weekly origins on which champion and challengers compare."
@@ -112,7 +107,10 @@ class Settings(WebSettings):
     )
     seed: int = Field(1, ge=0, lt=2**31, description="Seed of the simulations.")
     stale_after_days: int = Field(
-        3, ge=1, description="Age of the newest figure, in days, beyond which answers are stale."
+        3,
+        ge=1,
+        le=3650,
+        description="Age of the newest figure, in days, beyond which answers are stale.",
     )
     refit_hours: float = Field(
         24,
@@ -128,7 +126,7 @@ class Settings(WebSettings):
         "that asks for it.",
     )
     fit_memory_mb: int = Field(
-        2048, ge=64, description="Memory that the fit of one model may use, in MB."
+        2048, ge=64, le=2**20, description="Memory that the fit of one model may use, in MB."
     )
     ingest_times: str = Field(
         "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
@@ -155,10 +153,10 @@ class Settings(WebSettings):
         24, ge=1, le=168, description="Age in hours up to which a missed run is caught up."
     )
     keep_issues_days: int = Field(
-        1827, ge=366, description="Days that issues and their scores are kept."
+        1827, ge=366, le=36_525, description="Days that issues and their scores are kept."
     )
     keep_runs_days: int = Field(
-        400, ge=30, description="Days that the rows of runs and requests are kept."
+        400, ge=30, le=36_525, description="Days that the rows of runs and requests are kept."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least severity that is logged."
@@ -175,12 +173,12 @@ class Settings(WebSettings):
         description="`otlp`: spans of requests go to an OpenTelemetry collector, as the standard "
         "variables `OTEL_*` say.",
     )
-    smtp_host: str = Field("", description="SMTP server that takes the mail; empty: no mail.")
+    smtp_host: Host = Field("", description="SMTP server that takes the mail; empty: no mail.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
     smtp_security: Literal["starttls", "tls", "none"] = Field(
         "starttls", description="`starttls`, `tls` or `none`; the first two check certificates."
     )
-    smtp_ca_file: Path | None = Field(
+    smtp_ca_file: File | None = Field(
         None, description="Certificates (PEM) to check the server's by; empty: the system's."
     )
     smtp_user: str = Field("", description="User at the SMTP server; empty: no login.")
@@ -190,9 +188,9 @@ class Settings(WebSettings):
     smtp_timeout: float = Field(
         30, gt=0, le=600, description="Seconds that the SMTP server may take for each answer."
     )
-    mail_from: str = Field(
+    mail_from: Sender = Field(
         "",
-        pattern=_SENDER,
+        max_length=320,
         description="Sender, as `name@example.org` or `Some Name <name@example.org>`.",
     )
     mail_list_id: str = Field(

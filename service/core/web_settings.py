@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from service.core.secrets import Sealed
+from service.core.setting_types import Host, OptionalHttpAddress, Origins
 
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 
@@ -19,11 +20,11 @@ class WebSettings(Sealed):
 
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
-    host: str = Field("127.0.0.1", description="Address that the web server binds.")
+    host: Host = Field("127.0.0.1", description="Address that the web server binds.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
     workers: int = Field(1, ge=1, le=64, description="Web worker processes.")
     threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
-    public_url: str = Field(
+    public_url: OptionalHttpAddress = Field(
         "", description="Address under which readers reach the service; empty: host and port."
     )
     trusted_proxies: int = Field(
@@ -53,7 +54,7 @@ class WebSettings(Sealed):
         description="Where requests are counted: `memory://`, each worker for itself, or a "
         "`redis://` URL, which needs the extra `redis`.",
     )
-    cors_origins: str = Field(
+    cors_origins: Origins = Field(
         "",
         description="Origins, with commas between, whose pages may read the API in a browser.",
     )

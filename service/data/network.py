@@ -137,7 +137,11 @@ def _unfit(error: Exception) -> NotReached:
             expected = "a file of certificates (PEM)"
             return NotReached("SSL_CERT_FILE", expected, f"{path} ({reason})")
         path = os.environ.get("SSLKEYLOGFILE", "")
-        return NotReached("SSLKEYLOGFILE", "a file that can be written", f"{path} ({reason})")
+        if path:
+            return NotReached("SSLKEYLOGFILE", "a file that can be written", f"{path} ({reason})")
+        folder = os.environ.get("SSL_CERT_DIR", "")
+        name, where = ("SSL_CERT_DIR", folder) if folder else ("TLS", "those of certifi")
+        return NotReached(name, "certificates (PEM) that can be read", f"{where} ({reason})")
     hosts = getproxies().get("no", "")
     return NotReached(_variable("no"), "names of hosts, with commas between", hosts[:200])
 

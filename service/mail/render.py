@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from functools import cache, cached_property
 from typing import Any
 
@@ -209,7 +209,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 def _begin(settings: Settings, to: str, about: str, date: dt.datetime) -> EmailMessage:
     message = EmailMessage(policy=_POLICY)
-    name, sender = parseaddr(settings.mail_from)
+    name, sender = addresses.sender(settings.mail_from)
     message["From"] = Address(name or "Channel crossings forecast", addr_spec=sender)
     message["To"] = Address(addr_spec=addresses.clean(to))
     message["Subject"] = about

@@ -9,9 +9,9 @@ import ipaddress
 import smtplib
 import ssl
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parseaddr
 from types import TracebackType
 
 from service.core import addresses
@@ -63,7 +63,7 @@ class Session:
     def __init__(self, settings: Settings, wait: Callable[[float], None] = time.sleep) -> None:
         require_settings(settings)
         self._settings = settings
-        self._sender = parseaddr(settings.mail_from)[1]
+        self._sender = addresses.sender(settings.mail_from)[1]
         self._wait = wait
         self._gap = 60.0 / settings.mail_per_minute
         self._next = 0.0
@@ -160,7 +160,7 @@ class Session:
                 f"({error.smtp_code})"
             ) from error
         except smtplib.SMTPNotSupportedError as error:
-            missing = "AUTH" if "AUTH" in str(error) else "STARTTLS"
+            missing = next((m for m in ("AUTH PLAIN", "AUTH") if m in str(error)), "STARTTLS")
             raise MailError(
                 f"the SMTP server {server} does not offer {missing}, which is required"
             ) from error
@@ -181,7 +181,7 @@ class Session:
                 smtp.starttls(context=self._tls())
             smtp.ehlo_or_helo_if_needed()
             if s.smtp_user:
-                smtp.login(s.smtp_user, s.smtp_password.get_secret_value())
+                _login(smtp, s.smtp_user, s.smtp_password.get_secret_value())
         except BaseException:
             smtp.close()
             raise
@@ -199,6 +199,19 @@ class Session:
                 with contextlib.suppress(*_AWAY):
                     smtp.quit()
             smtp.close()
+
+
+def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:
+    """Log in; smtplib itself sends ASCII alone, and PLAIN is of UTF-8 (RFC 4616)."""
+    if (user + password).isascii():
+        smtp.login(user, password)
+        return
+    if "PLAIN" not in smtp.esmtp_features.get("auth", "").split():
+        raise smtplib.SMTPNotSupportedError("AUTH PLAIN is not offered")
+    credentials = b64encode(f"\0{user}\0{password}".encode()).decode("ascii")
+    code, reply = smtp.docmd("AUTH", f"PLAIN {credentials}")
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, reply)
 
 
 def _is_here(host: str) -> bool:

@@ -117,3 +117,18 @@ def test_far_horizons_are_drawn_in_steps() -> None:
     """The next multiple of 50 days, so that a day further changes no day before."""
     drawn = {horizon: joint.drawn_days(horizon) for horizon in (1, 28, 400, 401, 450, 451, 1600)}
     assert drawn == {1: 1, 28: 28, 400: 400, 401: 450, 450: 450, 451: 500, 1600: 1600}
+
+
+@pytest.mark.parametrize("busy", [0, 1, 2, 4])
+def test_few_days_with_boats_lose_no_model(busy: int) -> None:
+    """People cannot be told from boats where there were none, and were none themselves."""
+    people, boats = np.zeros(400, int), np.zeros(400, int)
+    people[100 : 100 + busy], boats[100 : 100 + busy] = 90, 3
+    figures = {
+        name: DailySeries(name, np.datetime64("2024-01-01"), values)
+        for name, values in ((joint.PEOPLE, people), (joint.BOATS, boats))
+    }
+    paths = joint.fit(Climatology(), figures).draw(28, 50, np.random.default_rng(0))
+    drawn_people, drawn_boats = paths[joint.PEOPLE].values, paths[joint.BOATS].values
+    assert (drawn_boats <= drawn_people).all()
+    assert ((drawn_boats > 0) == (drawn_people > 0)).all()

@@ -138,3 +138,9 @@ def test_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
     assert (people.on("2024-10-18"), boats.on("2024-10-18")) == (647, 10)
     assert people.total("2024-01-01", "2024-10-18") == 28_204
     assert people.total("2021-01-01", "2021-11-12") == 23_622
+
+
+@pytest.mark.parametrize("last", ["9999-12-31", "9000-01-01", "12000-01-01", "0999-12-31"])
+def test_days_that_a_forecast_would_not_have_are_refused(last: str) -> None:
+    with pytest.raises(SeriesError, match="days of the years 1000 to 8999"):
+        DailySeries("people", np.datetime64(last) - 1, np.zeros(2, int))

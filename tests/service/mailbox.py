@@ -43,6 +43,7 @@ class Mailbox:
     data: Callable[[str], str | None] = lambda _: None
     sender: Callable[[str], str | None] = lambda _: None
     logins: list[str] = field(default_factory=list)
+    password: str = PASSWORD
     port: int = 0
 
     async def handle_MAIL(
@@ -99,7 +100,7 @@ def serving(
     def check(server: SMTP, session: Any, envelope: Any, how: str, who: Any) -> AuthResult:
         good = isinstance(who, LoginPassword) and (who.login, who.password) == (
             USER.encode(),
-            PASSWORD.encode(),
+            mailbox.password.encode(),
         )
         mailbox.logins.append(how)
         return AuthResult(success=good, handled=False)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gzip
+import re
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 EVERYWHERE = ["/", "/v1/status", "/nothing", "/openapi.json", "/static/page.css", "/livez?x=1"]
 
@@ -57,3 +59,35 @@ def test_answers_are_compressed_under_a_tag_of_their_own(client: FlaskClient) ->
 def test_what_is_short_is_sent_as_it_is(client: FlaskClient) -> None:
     answer = client.get("/livez", headers={"Accept-Encoding": "gzip"})
     assert "Content-Encoding" not in answer.headers
+
+
+FORECAST = "/v1/series/people/forecast"
+TAGGED = [FORECAST, f"{FORECAST}?format=csv", "/v1/status", "/", "/plan.csv", "/static/page.css"]
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])
+@pytest.mark.parametrize("path", TAGGED)
+def test_head_and_304_say_what_get_says(client: FlaskClient, path: str, coding: str) -> None:
+    def headers(answer: TestResponse) -> dict[str, str]:
+        answer.close()  # a file is open until then
+        return {k: v for k, v in answer.headers.items() if k not in ("Date", "X-Request-Id")}
+
+    asked = {"Accept-Encoding": coding}
+    got = headers(client.get(path, headers=asked))
+    assert headers(client.head(path, headers=asked)) == got
+    asked["If-None-Match"] = got["ETag"]
+    for method in ("GET", "HEAD"):
+        answer = client.open(path, method=method, headers=asked)
+        assert answer.status_code == 304
+        of_content = {"Content-Type", "Content-Length", "Content-Encoding", "Last-Modified"}
+        assert headers(answer) == {k: v for k, v in got.items() if k not in of_content}
+
+
+def test_no_address_redirects(client: FlaskClient) -> None:
+    """Behind a proxy a redirect would name the inner host."""
+    rules = client.application.url_map.iter_rules()
+    paths = {re.sub("<.*?>", "1", rule.rule).rstrip("/") for rule in rules} - {""}
+    for path in sorted(path + end for path in paths for end in ("", "/", "//")):
+        for method in ("GET", "HEAD", "POST"):
+            with client.open(path, method=method) as answer:
+                assert not 300 <= answer.status_code < 400, (method, path)

@@ -1,19 +1,24 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
 
+from service import server
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, command, serving
 from tests.support.waiting import wait_until
@@ -228,3 +233,24 @@ def test_workers_are_replaced_on_hangup_and_their_memory_is_forgotten(
         assert parent is not None
         parent.send_signal(signal.SIGHUP)
         wait_until(lambda: len(workers()) == 2 and not workers() & before, "both are replaced")
+
+
+def test_metrics_of_a_killed_server_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, live, young = (tmp_path / f"crossings-metrics-{name}" for name in ("left", "live", "new"))
+    for folder in (left, live, young):
+        folder.mkdir()
+        (folder / "counter_1.db").write_bytes(b"x")
+    for folder in (left, live):
+        os.utime(folder, (0, 0))
+    lock = os.open(live, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with server._shared_metrics():
+        own = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        assert {*tmp_path.iterdir()} == {live, young, own}
+        os.utime(own, (0, 0))
+        with server._shared_metrics():
+            assert own.is_dir(), "the folder of a server that runs stays"
+    os.close(lock)

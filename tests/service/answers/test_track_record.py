@@ -213,3 +213,9 @@ def test_what_cannot_be_asked(empty: Context) -> None:
         track_record(IssueLoader(empty), "people", kind="guess")
     with pytest.raises(NotFound):
         track_record(IssueLoader(empty), "camels")
+
+
+@pytest.mark.parametrize("kind", ["live", "hindcast"])
+def test_a_model_that_no_issue_has_is_not_there(empty: Context, kind: str) -> None:
+    with pytest.raises(NotFound, match="expected a model of champion.*, found 'nothing'"):
+        track_record(IssueLoader(empty), "people", model="nothing", kind=kind)

@@ -179,3 +179,27 @@ def test_before_anything_is_published_a_browser_gets_a_page_that_says_so(
 @pytest.fixture
 def app(context: Context, clock: Hand) -> Flask:
     return create_app(context, clock)
+
+
+@pytest.mark.parametrize("path", ["/v1/series/people/scenarios", "/grafana/query"])
+@pytest.mark.parametrize("body", ["[]", '"x"', "7", "null", "true"])
+def test_a_body_that_is_no_object_is_blamed_on_the_body(
+    client: FlaskClient, path: str, body: str
+) -> None:
+    answer = client.post(path, data=body, content_type="application/json")
+    found = check(answer, 400, "Bad Request")["errors"]
+    assert found == [{"name": "body", "detail": "expected a JSON object"}]
+    empty = client.post(path, data=b"", content_type="application/json")
+    assert check(empty, 400, "Bad Request")["errors"][0]["name"] == "body"
+
+
+def test_no_error_names_a_class(client: FlaskClient) -> None:
+    for path, body in (
+        ("/v1/series/people/scenarios", {"weather": []}),
+        ("/grafana/query", {"range": [], "targets": []}),
+        ("/grafana/query", {"range": {}, "targets": [1]}),
+    ):
+        found = check(client.post(path, json=body), 400, "Bad Request")
+        assert "instance" not in found["detail"] and "query" not in {
+            one["name"] for one in found["errors"]
+        }, found

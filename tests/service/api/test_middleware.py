@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -9,7 +11,8 @@ from flask.testing import FlaskClient
 
 from service.api.middleware import deprecated
 from service.app import create_app
-from service.core.context import Context
+from service.core.context import Context, open_context
+from tests.service.mailbox import free_port, furnish, mail_settings
 from tests.service.support import Hand
 
 PATHS = ["/", "/docs", "/v1/status", "/v1/series/people/forecast", "/livez", "/v1/nothing"]
@@ -82,3 +85,58 @@ def test_what_is_deprecated_says_since_when_and_what_follows() -> None:
     assert answer.headers["Deprecation"] == "@1767225600"
     assert answer.headers["Sunset"] == "Fri, 01 Jan 2027 00:00:00 GMT"
     assert answer.headers["Link"] == '</new>; rel="successor-version"'
+
+
+@pytest.fixture
+def either(database_url: str, tmp_path: Path, clock: Hand) -> Iterator[FlaskClient]:
+    """The service over a furnished database of each kind."""
+    opened = open_context(mail_settings(tmp_path, free_port(), database_url=database_url))
+    furnish(opened)
+    yield create_app(opened, clock).test_client()
+    opened.database.close()
+
+
+V1 = "/v1/series/people"
+NAMES = ("issue", "model", "as_of", "from", "levels", "horizon", "format", "nothing")
+
+
+@pytest.mark.parametrize("text", ["%00", "a%00b", "%01", "%0A", "%7F", "%C2%85"])
+def test_control_characters_are_refused_wherever_they_stand(either: FlaskClient, text: str) -> None:
+    asked = [
+        *(f"{V1}/forecast?{name}={text}" for name in NAMES),
+        *(f"{V1}/{path}={text}" for path in ("changes?since", "issues?after", "track-record?kind")),
+        *(f"{V1}/forecast?{text}=1", f"{V1}/issues/{text}", f"/v1/series/{text}/forecast"),
+        *(f"/?issue={text}", f"/?series={text}", f"/?on={text}", f"/record?window={text}"),
+        *(f"/plan?share={text}", f"/plan.csv?share={text}", f"/u/{text}"),
+        *(f"/subscribe/confirm/{text}", f"/static/{text}", f"/nothing/{text}", f"/livez?{text}"),
+    ]
+    for path in asked:
+        answer = either.get(path)
+        assert (answer.status_code, "control character" in answer.text) == (400, True), path
+    for path in (f"/u/{text}", f"/subscribe/confirm/{text}", f"/v1/jobs/{text}"):
+        assert either.post(path).status_code == 400, path
+
+
+@pytest.mark.parametrize("text", ["\x00", "a\x00b", "\n", "\x7f", "\ud800"])
+def test_control_characters_are_refused_in_bodies(either: FlaskClient, text: str) -> None:
+    bodies = [
+        {"issue": text},
+        {"model": text},
+        {"weather": {text: "calm"}},
+        {text: 1},
+        {"levels": [[text]]},
+    ]
+    for body in bodies:
+        answer = either.post(f"{V1}/scenarios", json=body)
+        assert (answer.status_code, "control character" in answer.text) == (400, True), body
+    days = {"from": "2025-01-01T00:00:00Z", "to": "2025-02-01T00:00:00Z"}
+    asked = {"range": days, "targets": [{"target": text}]}
+    assert "control character" in either.post("/grafana/query", json=asked).text
+    if text.isascii():
+        for form in ({"address": f"a{text}@example.org"}, {"threshold": text}, {text: "1"}):
+            assert either.post("/subscribe", data=form).status_code == 400, form
+
+
+def test_text_of_any_language_is_no_control_character(either: FlaskClient) -> None:
+    assert either.get(f"{V1}/forecast?model=\u00e9\U0001f6a4").status_code == 404
+    assert either.post(f"{V1}/scenarios", json={"model": "\U0001f6a4"}).status_code == 404

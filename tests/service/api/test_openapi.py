@@ -60,6 +60,16 @@ def closed(
     context.database.close()
 
 
+# What no document can describe: it depends on the issue, or on two parameters at once.
+UNDESCRIBED = (
+    *("the last that can be answered", "the last day that can be answered", "each once"),
+    *("window: expected a whole number from 1 to", "expected the `next` of a page before"),
+    *("not both", "expected something that is assumed", "expected a day", "a date such as"),
+    *("expected 2024-10-18 or 2024-10-18T14:00:00Z", "none with format=hubverse"),
+    "at most two decimals",  # a multiple of 0.01 is none in binary numbers
+)
+
+
 def test_every_operation_is_listed(client: FlaskClient) -> None:
     paths = client.get("/openapi.json").json["paths"]
     assert set(OPERATIONS) == {(m, path) for path, found in paths.items() for m in found}
@@ -83,11 +93,14 @@ def test_no_question_is_answered_otherwise_than_documented(
     def ask(data: st.DataObject) -> None:
         case = data.draw(st.one_of(modes))
         series = case.path_parameters.get("series_id")
-        if series is not None and data.draw(st.booleans()):
+        is_valid = case.meta.generation.mode.is_positive
+        if series is not None and is_valid and data.draw(st.booleans()):
             case.path_parameters["series_id"] = "people"
         # Asked through WSGI, schemathesis says that it takes gzip and does not unpack it.
         headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
-        case.call_and_validate(headers=headers, checks=CHECKED)
+        answer = case.call_and_validate(headers=headers, checks=CHECKED)
+        if is_valid and answer.status_code == 400:
+            assert any(reason in answer.json()["detail"] for reason in UNDESCRIBED), answer.text
 
     ask()
 
@@ -135,7 +148,7 @@ def test_sql_is_only_text(client: FlaskClient, text: str) -> None:
     "path",
     [
         *("/v1/series/../../etc/passwd", "//v1/status", "/v1//status", "/static/../settings.py"),
-        *("/static/%2e%2e/app.py", "/docs/static/..%2fdocs.py", "/v1/series/people%00/forecast"),
+        *("/static/%2e%2e/app.py", "/docs/static/..%2fdocs.py"),
         *("/v1/series/people/forecast/", "/%ff%fe", "/v1/series/" + "a" * 3000 + "/forecast"),
     ],
 )

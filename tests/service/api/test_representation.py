@@ -97,6 +97,8 @@ def test_json_and_csv_have_tags_of_their_own(client: FlaskClient) -> None:
         ("application/json", "application/json"),
         ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "application/json"),
         ("text/csv", "text/csv; charset=utf-8"),
+        ("text/csv; charset=utf-8", "text/csv; charset=utf-8"),
+        ("application/json; charset=utf-8", "application/json"),
         ("text/*", "text/csv; charset=utf-8"),
         ("text/csv;q=0.4, application/json;q=0.5", "application/json"),
         ("text/csv;q=0.6, application/json;q=0.5", "text/csv; charset=utf-8"),

@@ -271,3 +271,26 @@ def test_a_degraded_forecast(well: Settings) -> None:
     finding = found(well)["forecast"]
     assert finding.state == "fail"
     assert "the site is down" in finding.said
+
+
+def test_a_broken_header_is_no_matter_of_the_address(well: Settings) -> None:
+    file = well.var_dir / "crossings.sqlite"
+    content = file.read_bytes()
+    for at in (0, 16, 18, 40):
+        file.write_bytes(content[:at] + b"\xff" * 16 + content[at + 16 :])
+        finding = found(well)["database"]
+        if finding.state == "fail":
+            assert finding.remedy.startswith("restore the last whole backup"), (at, finding)
+        assert at > 18 or finding.state == "fail"
+
+
+@pytest.mark.parametrize("rows", ["DELETE FROM", "INSERT INTO"])
+def test_migrations_that_are_not_one_are_no_empty_database(well: Settings, rows: str) -> None:
+    more = " VALUES ('0099')" if rows.startswith("INSERT") else ""
+    opened = connect(well.database)
+    with opened.writing() as connection:
+        connection.execute(sa.text(f"{rows} alembic_version{more}"))
+    opened.close()
+    finding = found(well)["database"]
+    assert finding.state == "fail" and "alembic_version: expected one row" in finding.said
+    assert finding.remedy.startswith("restore the last whole backup")

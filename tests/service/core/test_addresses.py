@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.core.addresses import AddressError, clean, domain, network
+from service.core.addresses import AddressError, clean, domain, network, sender
 
 
 @pytest.mark.parametrize(
@@ -62,3 +62,34 @@ def test_the_domain_is_what_follows_the_at() -> None:
 )
 def test_a_network_is_what_one_reader_has(address: str, expected: str) -> None:
     assert network(address) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("name@example.org", ("", "name@example.org")),
+        ("Name@Example.org", ("", "Name@Example.org")),
+        ("<digest@localhost>", ("", "digest@localhost")),
+        ("Home Office, Kent <a@b.org>", ("Home Office, Kent", "a@b.org")),
+        ('"Home Office, Kent" <a@b.org>', ("Home Office, Kent", "a@b.org")),
+        ('"The \\"Office\\"" <a@b.org>', ('The "Office"', "a@b.org")),
+        ("x@evil.org <a@b.org>", ("x@evil.org", "a@b.org")),
+        ("Kent: a, b; (all) <a@b.org>", ("Kent: a, b; (all)", "a@b.org")),
+    ],
+)
+def test_a_sender_is_a_name_and_an_address(text: str, expected: tuple[str, str]) -> None:
+    assert sender(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "Name", "a@b.org, c@d.org", "<a@b.org> <c@d.org>", "A <a@b.org> B", "A <a@b..org>"),
+        *("A <a..b@c.org>", "A <a@-b.org>", "A <a@.>", "A <a b@c.org>", "A\t<a@b.org>"),
+        *('A "B" <a@b.org>', '"A <a@b.org>', "a" * 65 + "@b.org", "A <a@b.org>\n"),
+        *("A\r\nB <a@b.org>", "é <a@b.c>"),
+    ],
+)
+def test_what_is_no_sender_is_refused(text: str) -> None:
+    with pytest.raises(AddressError, match="expected name@example.org or Some Name"):
+        sender(text)

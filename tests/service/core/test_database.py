@@ -274,3 +274,15 @@ def test_errors_do_not_repeat_what_is_stored(database: Database) -> None:
         claim(connection, "a secret")
     assert "[parameters" not in str(caught.value).replace("hidden", "")
     assert "'a secret'" not in str(caught.value)
+
+
+@pytest.mark.parametrize("rows", [[], ["0100", "0099"]])
+def test_a_version_that_is_no_one_row_is_one_line(database: Database, rows: list[str]) -> None:
+    with database.writing() as connection:
+        connection.execute(sa.text("DELETE FROM alembic_version"))
+        for row in rows:
+            connection.execute(sa.text("INSERT INTO alembic_version VALUES (:r)"), {"r": row})
+    expected = f"^alembic_version: expected one row beside the tables, found {len(rows)}; "
+    for work in (database.migrate, database.pending):
+        with pytest.raises(DatabaseError, match=f"{expected}restore the last whole backup$"):
+            work()

@@ -59,12 +59,34 @@ def test_what_is_known_to_be_secret_is_masked() -> None:
         "from 203.0.113.7",
         "connecting to postgresql://user:example@host/db",
         "key crossings_ab12cd34ef_example-SECRET_9 came",
+        "from 2001:db8::203.0.113.7",
+        "of smtp://reader%40example.org:example@mail",
     ],
 )
 def test_what_looks_like_a_secret_is_masked(text: str) -> None:
     said = Masker()(text)
     assert MASK in said
     assert not any(word in said for word in ("example", "203.0"))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("from 2001:db8::1", f"from {MASK}"),
+        ("from 2001:db8::1: refused", f"from {MASK}: refused"),
+        ("from 2001:db8:0:0:0:0:0:1.", f"from {MASK}."),
+        ("from [2001:DB8::1]:443", f"from [{MASK}]:443"),
+        ("from ::ffff:203.0.113.7, fe80::1%eth0", f"from {MASK}, {MASK}%eth0"),
+        ("client:2001:db8::1 2001:db8::/64", f"client:{MASK} {MASK}/64"),
+        ("postgresql://user:word@db:5432/x", f"postgresql://user:{MASK}@db:5432/x"),
+        ("postgresql://user:w@rd@db.example.org/x", f"postgresql://user:{MASK}@db.example.org/x"),
+        ("postgresql://user@db.example.org/x", "postgresql://user@db.example.org/x"),
+        ("redis://:word@[2001:db8::1]:6379/0", f"redis://:{MASK}@[{MASK}]:6379/0"),
+        ("(postgresql://user:open sesame@db/x)", f"(postgresql://user:{MASK}@db/x)"),
+    ],
+)
+def test_what_is_secret_is_masked_and_nothing_more(text: str, shown: str) -> None:
+    assert Masker({"open sesame"})(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -82,6 +104,11 @@ def test_what_looks_like_a_secret_is_masked(text: str) -> None:
         "a@",
         "1",
         "/a:",
+        ":",
+        "1:",
+        "::",
+        "a:b.",
+        "x:1",
     ],
 )
 def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
@@ -98,6 +125,8 @@ def test_a_long_text_is_masked_in_linear_time(unit: str) -> None:
         "Listening at: http://0.0.0.0:8000 (41)",
         "refit done: people-20251231-0123456789",
         "CROSSINGS_SMTP_PASSWORD is not set",
+        "at 2025-12-31T12:34:56.789+00:00, http://[::1]:8000, [::]:8000",
+        "dead:beef std::dead a.b:c::fade 00:1a:2b:3c:4d:5e",
     ],
 )
 def test_the_rest_stays_as_it_is(text: str) -> None:

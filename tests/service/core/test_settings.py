@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from service.cli.doctor_checks import examine
 from service.core import secrets
+from service.core.database import connect
 from service.core.secrets import variable
 from service.core.settings import PROJECT, SECRETS, Settings, SettingsError, load
 
@@ -65,6 +68,44 @@ def test_a_database_url_wins_over_the_folder(monkeypatch: pytest.MonkeyPatch) ->
         ("MAIL_FROM", "é <a@b.org>"),
         ("MAIL_FROM", "nobody"),
         ("MAIL_LIST_ID", "weekly>\r\nX: y"),
+        ("MAIL_FROM", "A <a@b..org>"),
+        ("MAIL_FROM", "A <a@b.org>, B <b@c.org>"),
+        ("PUBLIC_URL", "javascript:alert(1)"),
+        ("PUBLIC_URL", "https://user:password@forecast.example"),
+        ("PUBLIC_URL", "https://user@forecast.example"),
+        ("PUBLIC_URL", "//forecast.example"),
+        ("PUBLIC_URL", "forecast.example"),
+        ("PUBLIC_URL", "https://"),
+        ("PUBLIC_URL", "https://:443"),
+        ("PUBLIC_URL", "https://a.example:99999"),
+        ("PUBLIC_URL", "https://a.example:port"),
+        ("PUBLIC_URL", "https://a.example/?b=c"),
+        ("PUBLIC_URL", "https://a.example/#b"),
+        ("PUBLIC_URL", "https://a.example/ b"),
+        ("PUBLIC_URL", 'https://a.example/"><script>'),
+        ("PUBLIC_URL", "https://a.example\r\nBcc: c@d.org"),
+        ("PUBLIC_URL", "https://[::1"),
+        ("GOVUK_URL", "http://a.example:0"),
+        ("GOVUK_ASSETS_URL", "ftp://a.example"),
+        ("WEATHER_URL", "https://{host}.example"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://a.example/"),
+        ("CORS_ORIGINS", "https://a.example, null"),
+        ("HOST", "127.0.0.1:80"),
+        ("HOST", "[::1]"),
+        ("SMTP_HOST", "smtp://mail.example.org"),
+        ("SMTP_HOST", "mail.example.org:25"),
+        ("SMTP_CA_FILE", "/nonexistent/ca.pem"),
+        ("VAR_DIR", "/etc/hostname"),
+        ("MODELS_DIR", "/etc/hostname"),
+        ("FITTED_DIR", "/etc/hostname"),
+        ("KEEP_VERSIONS", "1" + "0" * 30),
+        ("STALE_AFTER_DAYS", "1" + "0" * 30),
+        ("FIT_MEMORY_MB", "1" + "0" * 30),
+        ("KEEP_ISSUES_DAYS", "1" + "0" * 30),
+        ("KEEP_RUNS_DAYS", "1" + "0" * 30),
+        ("CONTACT", "\udcff"),
+        ("CONTACT", "one\ntwo"),
         ("DIGEST_TIME", "24:00"),
         ("DIGEST_DAY", "someday"),
     ],
@@ -188,9 +229,39 @@ def test_what_may_hold_a_secret_is_treated_as_one() -> None:
     assert telling <= set(SECRETS)
 
 
-def test_an_empty_path_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+PATHS = [name for name, field in Settings.model_fields.items() if "Path" in str(field.annotation)]
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+@pytest.mark.parametrize("name", PATHS)
+def test_an_empty_path_is_as_good_as_none(
+    name: str, empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As compose files leave them; the folder we stand in is nobody's wish."""
-    monkeypatch.setenv("CROSSINGS_FITTED_DIR", "")
-    monkeypatch.setenv("CROSSINGS_SMTP_CA_FILE", "")
-    assert load().smtp_ca_file is None
+    assert set(PATHS) == {"var_dir", "models_dir", "fitted_dir", "smtp_ca_file"}
+    monkeypatch.setenv(variable(name), empty)
+    assert getattr(load(), name) == Settings.model_fields[name].default
     assert load().fitted_folder == PROJECT / "models" / "fitted"
+
+
+@pytest.mark.parametrize("name", ["100%", "a?b", "a#b", "%20", "a b", "é", "a&b=c", "a:b@c"])
+def test_the_database_lies_in_its_folder_whatever_its_name(name: str, tmp_path: Path) -> None:
+    settings = Settings(var_dir=tmp_path / name)
+    with contextlib.closing(connect(settings.database)) as database:
+        database.migrate()
+    assert (tmp_path / name / "crossings.sqlite").stat().st_size > 0
+    assert [one.name for one in tmp_path.iterdir()] == [name]
+    finding = next(one for one in examine(settings) if one.check == "database")
+    assert finding.state == "ok", finding
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:8000", "https://a.example:8443/forecast/", "http://a"]
+)
+def test_a_public_address_may_have_a_port_and_a_path(url: str) -> None:
+    assert Settings(public_url=url).address == url.rstrip("/")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "\ufeffhush")
+    assert load().smtp_password.get_secret_value() == "hush"

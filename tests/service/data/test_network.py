@@ -135,3 +135,17 @@ def test_a_certificate_that_is_not_trusted_is_said_in_words(
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_certificates_of_nobody_are_not_blamed_on_a_variable(
+    fetcher: Fetcher, sites: Sites, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    monkeypatch.delenv("SSLKEYLOGFILE", raising=False)
+    monkeypatch.setattr("certifi.where", lambda: str(tmp_path / "none.pem"))
+    said = fault(fetcher, f"{sites.url}/a")
+    assert said == (
+        "TLS: expected certificates (PEM) that can be read, "
+        "found those of certifi (No such file or directory)"
+    )

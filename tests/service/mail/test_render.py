@@ -109,6 +109,23 @@ def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
     assert b"=?" not in content.partition(b"\r\n\r\n")[0]
 
 
+@pytest.mark.parametrize(
+    ("sender", "name"),
+    [
+        ("Home Office, Kent <forecast@example.org>", "Home Office, Kent"),
+        ('"Home Office, Kent" <forecast@example.org>', "Home Office, Kent"),
+        ("someone@evil.example <forecast@example.org>", "someone@evil.example"),
+        ("Kent: a; b (all) <forecast@example.org>", "Kent: a; b (all)"),
+        ("forecast@example.org", "Channel crossings forecast"),
+    ],
+)
+def test_a_name_is_quoted_and_never_an_address(sender: str, name: str) -> None:
+    settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
+    content = serialise(confirmation(settings, "reader@example.org", 500, TOKEN, NOW))
+    (address,) = email.message_from_bytes(content, policy=email.policy.default)["From"].addresses
+    assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
+
+
 def test_a_long_address_to_unsubscribe_is_not_encoded(mailing: Context) -> None:
     long = Settings(
         **(mailing.settings.model_dump() | {"public_url": f"https://{'f' * 60}.example.org/a/b"})

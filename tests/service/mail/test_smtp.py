@@ -81,6 +81,25 @@ def test_a_wrong_password_is_named_by_its_setting(mailbox: Mailbox, settings: Se
     assert not mailbox.taken
 
 
+@pytest.mark.parametrize("password", ["pässword", "пароль", "correct \U0001f40e"])
+def test_a_password_may_be_of_any_language(
+    mailbox: Mailbox, settings: Settings, password: str
+) -> None:
+    mailbox.password = password
+    with Session(changed(settings, smtp_password=password)) as session:
+        assert session.send(TO, MAIL).state == "sent"
+    assert mailbox.logins == ["PLAIN"]
+    assert "CROSSINGS_SMTP_USER (535)" in refusal(changed(settings, smtp_password="pässwort"))
+
+
+def test_a_server_without_plain_cannot_take_such_a_password(
+    mailbox: Mailbox, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("aiosmtpd.smtp.SMTP.auth_PLAIN")
+    said = refusal(changed(settings, smtp_password="pässword"))
+    assert said.endswith("does not offer AUTH PLAIN, which is required")
+
+
 def test_the_password_may_lie_in_a_file(
     mailbox: Mailbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

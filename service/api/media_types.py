@@ -1,0 +1,47 @@
+"""Which of several media types a reader prefers."""
+
+from __future__ import annotations
+
+__all__ = ["CSV", "HTML", "JSON", "PROBLEM", "preferred"]
+
+from flask import request
+from werkzeug.http import parse_options_header
+
+CSV, HTML, JSON, PROBLEM = "text/csv", "text/html", "application/json", "application/problem+json"
+_UTF_8 = {"charset": "utf-8"}
+# What is true of an answer, whether its Content-Type says so or not.
+_PARAMETERS = {CSV: _UTF_8 | {"header": "present"}}
+
+
+def preferred(*offers: str) -> str | None:
+    """The offer that the header Accept prefers, the first of equals; None when it allows none.
+
+    Of the ranges that match an offer the most specific one counts, and all of its parameters must
+    hold for the offer. A header without any valid range allows everything.
+
+    References
+    ----------
+    RFC 9110, section 12.5.1.
+    """
+    ranges = [(*_parsed(text), quality) for text, quality in request.accept_mimetypes]
+    ranges = [one for one in ranges if "/" in one[0]]
+    if not ranges:
+        return offers[0]
+    best, best_rank = None, (0.0, (0, 0))
+    for offer in offers:
+        of_type = f"{offer.partition('/')[0]}/*"
+        holds = _PARAMETERS.get(offer, _UTF_8).items()
+        matches = [
+            ((("*/*", of_type, offer).index(name), len(parameters)), quality)
+            for name, parameters, quality in ranges
+            if name in ("*/*", of_type, offer) and parameters.items() <= holds
+        ]
+        specificity, quality = max(matches, default=((0, 0), 0.0))
+        if quality > 0 and (quality, specificity) > best_rank:
+            best, best_rank = offer, (quality, specificity)
+    return best
+
+
+def _parsed(text: str) -> tuple[str, dict[str, str]]:
+    name, parameters = parse_options_header(text)
+    return name.lower(), {key: value.lower() for key, value in parameters.items()}

@@ -1,0 +1,88 @@
+"""Kinds of settings that are more than a number or one of a few words."""
+
+from __future__ import annotations
+
+__all__ = ["File", "Folder", "Host", "HttpAddress", "OptionalHttpAddress", "Origins", "Sender"]
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from service.core.addresses import AddressError, sender
+
+_HOST_NAME = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+")
+# As it stands in headers between angle brackets, in JSON and in HTML.
+_IN_ADDRESSES = re.compile(r"[!#-;=?-\[\]_a-z~]+")
+_ADDRESS = "expected an address such as https://forecast.example.org"
+
+
+def _host(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        if value and not _HOST_NAME.fullmatch(value):
+            raise ValueError("expected the name or address of a host, without a port") from None
+    return value
+
+
+def _http_address(value: str) -> str:
+    """No user information, which would be shown to readers, and nothing after the path."""
+    address = value.replace("{service}", "service")  # the place for the name of a host
+    if not _IN_ADDRESSES.fullmatch(address):
+        raise ValueError(_ADDRESS)
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname or "", parts.port
+        _host(host)
+    except ValueError:
+        raise ValueError(_ADDRESS) from None
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        raise ValueError(_ADDRESS)
+    if "@" in parts.netloc or "?" in address or "#" in address:
+        raise ValueError(f"{_ADDRESS}, without user, query or fragment")
+    return value
+
+
+def _optional_http_address(value: str) -> str:
+    return _http_address(value) if value else value
+
+
+def _origins(value: str) -> str:
+    for origin in filter(None, map(str.strip, value.split(","))):
+        if urlsplit(_http_address(origin)).path:
+            raise ValueError("expected origins such as https://planning.example, without a path")
+    return value
+
+
+def _sender(value: str) -> str:
+    if value:
+        try:
+            sender(value)
+        except AddressError as error:
+            raise ValueError(str(error)) from None
+    return value
+
+
+def _folder(value: Path) -> Path:
+    if value.exists() and not value.is_dir():
+        raise ValueError("expected a folder")
+    return value
+
+
+def _file(value: Path) -> Path:
+    if not value.is_file():
+        raise ValueError("expected a file that exists")
+    return value
+
+
+File = Annotated[Path, AfterValidator(_file)]
+Folder = Annotated[Path, AfterValidator(_folder)]
+Host = Annotated[str, AfterValidator(_host)]
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
+OptionalHttpAddress = Annotated[str, AfterValidator(_optional_http_address)]
+Origins = Annotated[str, AfterValidator(_origins)]
+Sender = Annotated[str, AfterValidator(_sender)]

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from service.api.media_types import CSV, HTML, JSON, PROBLEM, preferred
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("text/csv; charset=utf-8", CSV),
+        ('Text/CSV ; Charset="UTF-8"', CSV),
+        ("text/csv; header=present; charset=utf-8", CSV),
+        ("application/json; charset=utf-8", JSON),
+        ("text/csv; charset=iso-8859-1", None),
+        ("text/csv; header=absent", None),
+        ("application/json; profile=other", None),
+        ("text/csv; charset=iso-8859-1, application/json;q=0.1", JSON),
+        ("text/csv;q=0.2, text/csv; charset=utf-8;q=0.9, application/json;q=0.5", CSV),
+        ("text/csv; charset=utf-8;q=0, text/csv, application/json;q=0.1", JSON),
+        ("text/csv;q=0.4;charset=utf-8, application/json;q=0.3", CSV),
+        ("text/*;q=0, */*", JSON),
+        ("application/json;q=0, */*;q=0.1", CSV),
+        ("*/*;q=0", None),
+        ("text/*;q=0.9, text/csv;q=0.1, */*;q=0.5", JSON),
+        ("text/csv, */*", CSV),
+        ("*/*, text/csv;q=0.9", JSON),
+        ("application/*", JSON),
+        ("image/png", None),
+        ("", JSON),
+        ("nonsense", JSON),
+        ("text/csv;q=2", JSON),
+    ],
+)
+def test_media_ranges_as_rfc_9110_has_them(accept: str, expected: str | None) -> None:
+    with Flask("any").test_request_context(headers={"Accept": accept}):
+        assert preferred(JSON, CSV) == expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("text/html; charset=utf-8", HTML),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", HTML),
+        ("*/*", PROBLEM),
+        ("application/json", None),
+    ],
+)
+def test_a_browser_prefers_pages(accept: str, expected: str | None) -> None:
+    with Flask("any").test_request_context(headers={"Accept": accept}):
+        assert preferred(PROBLEM, HTML) == expected
