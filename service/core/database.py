@@ -161,6 +161,8 @@ class Database:
             orig = getattr(error.__cause__, "orig", None)
             text = f"{error} {getattr(orig, 'sqlstate', None) or ''}"
             if any(words in text for words in (*_READ_ONLY, *_NO_ROOM)):
+                if self._failed is None:  # once, not for each attempt
+                    _log.warning("the last write failed: %s", error)
                 self._failed = time.monotonic(), str(error)
             raise
         self._failed = None

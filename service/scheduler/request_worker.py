@@ -7,10 +7,9 @@ __all__ = ["FITTING", "LIGHT", "POLL_SECONDS", "take"]
 import logging
 from collections.abc import Callable, Sequence
 
-from service.core import repeated_warnings, request_store
+from service.core import request_store
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.database import DatabaseError
 from service.core.job_runner import JobError, Outcome
 from service.data.ingest import ingest
 from service.issues.compare import compare
@@ -21,7 +20,6 @@ LIGHT = ("ingest",)
 """Requests that take seconds."""
 FITTING = ("refit", "compare")
 """Requests that fit models, which takes minutes."""
-_UNTAKEN = "requests could not be taken"
 _WORK: dict[str, Callable[[Context, str], Outcome]] = {
     "ingest": lambda context, period: ingest(context, period=period),
     "refit": lambda context, period: refit(context, period=period),
@@ -32,23 +30,18 @@ _log = logging.getLogger(__name__)
 
 def take(context: Context, jobs: Sequence[str]) -> None:
     """Do the oldest request for one of `jobs`; a failure is recorded with it and logged."""
+    with context.database.glancing() as connection:
+        if not request_store.is_waiting(connection, jobs):
+            return
+    with context.database.writing() as connection:
+        request = request_store.claim(connection, utc_now(), jobs)
+    if request is None:
+        return
+    _log.info("%s was asked for by %s", request.job, request.asked_by)
     try:
-        with context.database.glancing() as connection:
-            is_waiting = request_store.is_waiting(connection, jobs)
-        repeated_warnings.over(_UNTAKEN)
-        if not is_waiting:
-            return
-        with context.database.writing() as connection:
-            request = request_store.claim(connection, utc_now(), jobs)
-        if request is None:
-            return
-        _log.info("%s was asked for by %s", request.job, request.asked_by)
-        try:
-            done = _WORK[request.job](context, request_store.period(request.request_id))
-            outcome, reason = done.outcome, done.reason
-        except JobError as error:
-            outcome, reason = "failed", str(error)
-        with context.database.writing() as connection:
-            request_store.finish(connection, request.request_id, outcome, reason, utc_now())
-    except DatabaseError as error:
-        repeated_warnings.warn(_log, _UNTAKEN, error)
+        done = _WORK[request.job](context, request_store.period(request.request_id))
+        outcome, reason = done.outcome, done.reason
+    except JobError as error:
+        outcome, reason = "failed", str(error)
+    with context.database.writing() as connection:
+        request_store.finish(connection, request.request_id, outcome, reason, utc_now())

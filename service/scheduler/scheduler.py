@@ -11,7 +11,6 @@ from __future__ import annotations
 __all__ = ["build", "catch_up", "close_dead", "run", "run_due"]
 
 import datetime as dt
-import functools
 import logging
 import os
 import signal
@@ -25,12 +24,12 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.blocking import BlockingScheduler
 
-from service.core import repeated_warnings, run_store
+from service.core import run_store
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError
 from service.core.job_runner import JobError, Outcome, abandon, perform
-from service.core.locks import SCHEDULER, ProcessLock
+from service.core.locks import SCHEDULER
 from service.issues.replay import replay
 from service.scheduler import request_worker
 from service.scheduler.refit_again import refit_again
@@ -42,11 +41,8 @@ _GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
 _LOOK_SECONDS = 15
 LIGHT, HEAVY = "default", "fits"
-_UNSEEN = "runs could not be looked at"
-_UNLOCKED = "the scheduler's lock could not be taken"
-_STANDBY = "another scheduler is at work"
-_UNREPLAYED = "the weeks before the first start were not replayed"
-_Work = Callable[..., None]
+_STANDBY = "another scheduler is at work: this one starts work when that one ends"
+_Work = Callable[..., object]
 _log = logging.getLogger(__name__)
 
 
@@ -60,8 +56,7 @@ def build(context: Context) -> BlockingScheduler:
         # The default grace is one second: a job two seconds late would silently be left out.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
-    lock = context.database.lock(SCHEDULER)
-    guarded = functools.partial(_only_with_lock, lock, context.database)
+    guarded = _OnlyWithLock(context.database)
 
     def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
         scheduler.add_job(guarded, trigger, [work, context, *args], executor=executor, **more)
@@ -76,7 +71,7 @@ def build(context: Context) -> BlockingScheduler:
     add(catch_up, look, HEAVY, True, id="catch-up-fits", **now)
     add(_reread, look, HEAVY, time.monotonic(), id="reread", **now)
     add(refit_again, look, HEAVY, id="refit-again", **now)
-    add(_replay, look, HEAVY, id="replay", **now)
+    add(replay, look, HEAVY, id="replay", **now)
     add(request_worker.take, poll, LIGHT, request_worker.LIGHT, id="requests", **now)
     add(request_worker.take, poll, HEAVY, request_worker.FITTING, id="requests-fits", **now)
     # That a look waits behind a job is no news; what was missed is logged below.
@@ -111,30 +106,38 @@ def run(context: Context) -> None:
         os._exit(0)
 
 
-def _only_with_lock(lock: ProcessLock, database: Database, work: _Work, *args: Any) -> None:
-    """Do `work` if this process holds the scheduler's lock, or can take it now."""
-    try:
-        is_held = database.hold(lock)
-    except DatabaseError as error:
-        repeated_warnings.warn(_log, _UNLOCKED, error)
-        return
-    repeated_warnings.over(_UNLOCKED)
-    if is_held:
-        repeated_warnings.over(_STANDBY)
-        work(*args)
-    else:
-        repeated_warnings.warn(_log, _STANDBY, "this one starts work when that one ends")
+class _OnlyWithLock:
+    """Do work only while this process holds the scheduler's lock; log when what stops it changes.
+
+    Errors of the database in the work itself are debug messages: the work is tried again every few
+    seconds, and a database that is away is logged here, one that cannot be written by itself.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = database.lock(SCHEDULER)
+        self._obstacle = ""
+
+    def __call__(self, work: _Work, *args: Any) -> None:
+        try:
+            obstacle = "" if self._database.hold(self._lock) else _STANDBY
+        except DatabaseError as error:
+            obstacle = f"the scheduler's lock could not be taken: {error}"
+        if obstacle and obstacle != self._obstacle:
+            _log.warning(obstacle)
+        self._obstacle = obstacle
+        if obstacle:
+            return
+        try:
+            work(*args)
+        except DatabaseError as error:
+            _log.debug("%s: %s", getattr(work, "__name__", work), error)
 
 
 def close_dead(context: Context) -> None:
     """Mark the runs as stopped whose process has died."""
-    try:
-        with context.database.writing() as connection:
-            closed = run_store.close_dead(connection, utc_now())
-    except DatabaseError as error:
-        repeated_warnings.warn(_log, _UNSEEN, error)
-        return
-    repeated_warnings.over(_UNSEEN)
+    with context.database.writing() as connection:
+        closed = run_store.close_dead(connection, utc_now())
     for dead in closed:
         _log.warning("%s of %s is closed: its process has died", dead.job, dead.period)
 
@@ -152,16 +155,6 @@ def _reread(context: Context, began: float) -> None:
     reread(context, utc_now() - dt.timedelta(seconds=time.monotonic() - began))
 
 
-def _replay(context: Context) -> None:
-    """Go on with the weeks before the first start."""
-    try:
-        replay(context)
-    except DatabaseError as error:
-        repeated_warnings.warn(_log, _UNREPLAYED, error)
-    else:
-        repeated_warnings.over(_UNREPLAYED)
-
-
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
     """Do the last time of `item` that is due, unless somebody has; a failure is in its row.
 
@@ -173,7 +166,7 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
     due = item.last_due(now, now - dt.timedelta(hours=hours)) if item.is_recorded else now
     if due is None:
         return
-    period, about = instant(due), f"{item.name} did not succeed"
+    period = instant(due)
     try:
         if not item.is_recorded:
             item.work(context, period)
@@ -185,9 +178,9 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
         if is_open and item.is_needed(context, due):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
-        repeated_warnings.warn(_log, about, error)
-    else:
-        repeated_warnings.over(about)
+        # What the database prevents is tried again every few seconds.
+        level = logging.DEBUG if isinstance(error, DatabaseError) else logging.WARNING
+        _log.log(level, "%s did not succeed: %s", item.name, error)
 
 
 def _work(context: Context, item: Scheduled, period: str) -> Outcome:

@@ -211,7 +211,7 @@ def test_the_night_when_an_hour_comes_twice(empty: Context) -> None:
 
 
 def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
-    empty: Context, monkeypatch: pytest.MonkeyPatch
+    empty: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     slow_began, go, done = threading.Event(), threading.Event(), threading.Event()
 
@@ -228,9 +228,11 @@ def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
     monkeypatch.setattr(module, "schedule", lambda _: [item, fit])
     lock = empty.database.lock(SCHEDULER)
     assert lock.acquire()
-    waits = empty.database.lock(SCHEDULER)
-    module._only_with_lock(waits, empty.database, catch_up, empty, False)
+    guarded = module._OnlyWithLock(empty.database)
+    for _ in range(2):
+        guarded(catch_up, empty, False)
     assert not runs_of(empty), "another process has the lock"
+    assert caplog.text.count("another scheduler is at work") == 1
     lock.release()
     scheduler = build(empty)
     thread = threading.Thread(target=scheduler.start, daemon=True)
@@ -247,12 +249,38 @@ def test_a_database_that_is_away_is_one_warning_and_no_work(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     database, done = connect("postgresql://127.0.0.1:9/nowhere"), []
-    lock = database.lock(SCHEDULER)
+    guarded = module._OnlyWithLock(database)
     for _ in range(2):
-        module._only_with_lock(lock, database, lambda: done.append(1))
+        guarded(lambda: done.append(1))
     assert not done
     assert [r.message for r in caplog.records if "could not be taken" in r.message] != []
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
+
+
+def test_what_stops_work_is_logged_again_when_it_comes_back(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock, guarded, done = empty.database.lock(SCHEDULER), module._OnlyWithLock(empty.database), []
+    for _ in range(2):
+        assert lock.acquire()
+        guarded(lambda: done.append(1))
+        guarded(lambda: done.append(1))
+        lock.release()
+        guarded(lambda: done.append(1))
+        guarded._lock.release()
+    assert done == [1, 1]
+    assert caplog.text.count("another scheduler is at work") == 2
+
+
+def test_a_database_that_fails_in_a_job_breaks_no_job(
+    empty: Context, caplog: pytest.LogCaptureFixture
+) -> None:
+    def work() -> None:
+        raise Unavailable("database: gone")
+
+    with caplog.at_level(logging.DEBUG):
+        module._OnlyWithLock(empty.database)(work)
+    assert [r.levelno for r in caplog.records if "database: gone" in r.message] == [logging.DEBUG]
 
 
 def runs_of(context: Context) -> list[run_store.Run]:
