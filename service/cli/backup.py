@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["backup", "restore"]
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,6 @@ from service.cli.settings import pass_settings
 from service.core.context import open_context
 
 if TYPE_CHECKING:
-    from service.cli.backup_archive import BackupSummary
     from service.core.settings import Settings
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
@@ -34,14 +33,8 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """
     from service.cli import backup_archive as archive
 
-    context = open_context(settings)
-    try:
-        summary = archive.back_up(context, file, overwrite)
-    except archive.BackupError as error:
-        raise click.ClickException(str(error)) from error
-    finally:
-        context.database.close()
-    click.echo(f"wrote {file}: {_describe(summary)}, {file.stat().st_size:,} bytes")
+    head = archive.back_up(open_context(settings), file, overwrite)
+    click.echo(f"wrote {file}: {_describe(head)}, {file.stat().st_size:,} bytes")
 
 
 @click.command()
@@ -61,15 +54,12 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
     """
     from service.cli import backup_archive as archive
 
-    try:
-        summary = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
-    except archive.BackupError as error:
-        raise click.ClickException(str(error)) from error
+    head = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
     verb = "whole" if only_check else "restored"
-    click.echo(f"{verb}: {file} of {summary.made_at}: {_describe(summary)}")
+    click.echo(f"{verb}: {file} of {head['made_at']}: {_describe(head)}")
 
 
-def _describe(summary: BackupSummary) -> str:
-    rows = sum(summary.rows.values())
-    issues, tables = summary.rows.get("issues", 0), len(summary.rows)
-    return f"{rows:,} rows in {tables} tables, {issues:,} issues, {summary.files:,} files"
+def _describe(head: dict[str, Any]) -> str:
+    rows, files = head["rows"], len(head["sha256"]) - 1
+    total, issues = sum(rows.values()), rows["issues"]
+    return f"{total:,} rows in {len(rows)} tables, {issues:,} issues, {files:,} files"

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forecast.specs import ROLES, Spec, SpecError, parse, published
-from service.core import repeated_warnings
 from service.core.files import RegistryError
 
 _LARGEST_BYTES = 100_000
@@ -40,11 +39,8 @@ def declared(folder: Path) -> dict[str, Spec]:
         If none can be used.
     """
     declarations = read_declarations(folder)
-    about = f"declarations in {folder}"
-    if declarations.problems:
-        repeated_warnings.warn(_log, about, "; ".join(declarations.problems))
-    else:
-        repeated_warnings.over(about)
+    for problem in declarations.problems:
+        _log.warning("declarations in %s: %s", folder, problem)
     return declarations.specs
 
 

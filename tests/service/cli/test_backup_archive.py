@@ -24,6 +24,7 @@ from service.core.settings import Settings
 from service.mail import subscriber_store
 from tests.service.support import NOW, Hand, publish, random_paths
 
+HEAD = "backup.json"
 V1 = "/v1/series/people"
 QUESTIONS = [
     *("/v1/series", "/v1/status", "/v1/series/boats/forecast?horizon=400&levels=50,80,95"),
@@ -110,8 +111,8 @@ def test_answers_are_the_same_on_the_other_database_and_back(
     before = answers(lived.settings)
     assert [path for path, (status, *_) in before.items() if status != 200] == []
     there = elsewhere.model_copy(update={"database_url": server})
-    told = restore(there, file)
-    assert told.rows["issues"] == 2 and told.rows["subscribers"] == told.rows["keys"] == 1
+    rows = restore(there, file)["rows"]
+    assert rows["issues"] == 2 and rows["subscribers"] == rows["keys"] == 1
     assert answers(there) == before, "on PostgreSQL"
     assert tree(there.models_dir) == tree(lived.settings.models_dir)
     assert tree(there.fitted_folder) == tree(lived.settings.fitted_folder)
@@ -126,15 +127,12 @@ def test_answers_are_the_same_on_the_other_database_and_back(
 
 def test_a_backup_is_for_its_owner_alone_and_says_what_it_holds(file: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
-    with tarfile.open(file) as archive:
-        content = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
-    sums = content.pop("SHA256SUMS").decode()
-    assert sums == "".join(
-        f"{hashlib.sha256(value).hexdigest()}  {name}\n" for name, value in content.items()
-    )
-    head = json.loads(content["backup.json"])
-    assert (head["format"], head["database"]) == (1, "sqlite")
-    assert check(file).files == len([n for n in content if n.startswith(("models/", "fitted/"))])
+    content = unpack(file)
+    head = json.loads(content.pop("backup.json"))
+    assert head["format"] == 2
+    assert head["sha256"] == {n: hashlib.sha256(v).hexdigest() for n, v in content.items()}
+    assert check(file) == head
+    assert len(content) == 1 + len([n for n in content if n.startswith(("models/", "fitted/"))])
 
 
 def test_nothing_is_overwritten_unasked(
@@ -156,7 +154,7 @@ def test_nothing_is_overwritten_unasked(
         run_store.claim(connection, "later", "x", NOW)
     with_more.database.close()
     (elsewhere.fitted_folder / "mine").mkdir()
-    assert restore(elsewhere, file, overwrite=True).rows["runs"] == 2
+    assert restore(elsewhere, file, overwrite=True)["rows"]["runs"] == 2
     assert not changed.read_text().endswith("# ours\n")
     assert tree(elsewhere.fitted_folder) == tree(lived.settings.fitted_folder)
     assert not (elsewhere.fitted_folder / "mine").exists()
@@ -217,7 +215,7 @@ def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
         for number in range(4):
             file = tmp_path / f"{number}.tar.gz"
             back_up(lived, file)
-            rows = check(file).rows
+            rows = check(file)["rows"]
             assert (rows["subscribers"] - 1) == 2 * (rows["runs"] - 2)
     finally:
         stop.set()
@@ -225,10 +223,12 @@ def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
     restore(elsewhere, tmp_path / "3.tar.gz")
 
 
-def pack(content: dict[str, bytes], file: Path, sums: str | None = None) -> Path:
-    made = "".join(f"{hashlib.sha256(v).hexdigest()}  {n}\n" for n, v in content.items())
+def pack(content: dict[str, bytes], file: Path, head: bytes | None = None) -> Path:
+    """Archive `content`, with sums of it in its head, or with another `head`."""
+    sums = {name: hashlib.sha256(v).hexdigest() for name, v in content.items() if name != HEAD}
+    new = json.dumps(json.loads(content[HEAD]) | {"sha256": sums}).encode()
     with tarfile.open(file, "w:gz") as archive:
-        for name, value in {**content, "SHA256SUMS": (sums or made).encode()}.items():
+        for name, value in {**content, HEAD: head or new}.items():
             member = tarfile.TarInfo(name)
             member.size = len(value)
             archive.addfile(member, io.BytesIO(value))
@@ -237,9 +237,7 @@ def pack(content: dict[str, bytes], file: Path, sums: str | None = None) -> Path
 
 def unpack(file: Path) -> dict[str, bytes]:
     with tarfile.open(file) as archive:
-        found = {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
-    found.pop("SHA256SUMS")
-    return found
+        return {m.name: archive.extractfile(m).read() for m in archive}  # type: ignore[union-attr]
 
 
 def refusal(settings: Settings, file: Path) -> str:
@@ -261,21 +259,33 @@ def test_one_that_is_cut_off_is_refused(file: Path, elsewhere: Settings, keep: f
 
 def test_one_that_was_changed_is_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
     content = unpack(file)
-    name = next(name for name in content if name.startswith("tables/runs/"))
-    sums = "".join(f"{hashlib.sha256(v).hexdigest()}  {n}\n" for n, v in content.items())
-    changed = content | {name: content[name].replace(b"done", b"gone")}
-    said = refusal(elsewhere, pack(changed, tmp_path / "changed.tar.gz", sums))
-    assert said.endswith(f"{name} is not what was written")
-    fewer = {n: v for n, v in content.items() if n != name}
-    said = refusal(elsewhere, pack(fewer, tmp_path / "fewer.tar.gz", sums))
-    assert said.endswith(f"{name} is not what was written")
+    for name in ("crossings.sqlite", "models/hurdle.toml"):
+        changed = content | {name: content[name].replace(b"a", b"b", 1)}
+        said = refusal(elsewhere, pack(changed, tmp_path / "changed.tar.gz", content[HEAD]))
+        assert said.endswith(f"{name} is not what was written")
+        fewer = {n: v for n, v in content.items() if n != name}
+        said = refusal(elsewhere, pack(fewer, tmp_path / "fewer.tar.gz", content[HEAD]))
+        assert said.endswith(f"{name} is not what was written")
+    more = {"models/more.toml": b"", **content}
+    said = refusal(elsewhere, pack(more, tmp_path / "more.tar.gz", content[HEAD]))
+    assert said.endswith("models/more.toml is not what was written")
 
 
 def test_sums_that_are_none_are_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
     content = unpack(file)
-    for sums in ("none\n", "\n", "a b\n"):
-        said = refusal(elsewhere, pack(content, tmp_path / "odd.tar.gz", sums))
+    for head in (b"none\n", b"\n", b"\xff", b"[1]", b"7", b'{"sha256": "a"}'):
+        said = refusal(elsewhere, pack(content, tmp_path / "odd.tar.gz", head))
+        assert "expected a whole backup, found " in said
+    for sums in (b"{}", b'{"a": "b"}', b"[]", b"null"):
+        head = b'{"format": 2, "sha256": %s}' % sums
+        said = refusal(elsewhere, pack(content, tmp_path / "odd.tar.gz", head))
         assert said.endswith(" is not what was written")
+
+
+def test_one_without_its_end_is_refused(file: Path, elsewhere: Settings) -> None:
+    with tarfile.open(file, "w:gz"):
+        pass
+    assert refusal(elsewhere, file).endswith("expected format 2, found None")
 
 
 def test_a_stranger_among_the_fitted_versions_is_left_out(
@@ -307,7 +317,7 @@ def test_a_declaration_that_is_broken_does_not_keep_from_a_backup(
 def test_a_file_out_of_place_is_refused(
     name: str, file: Path, elsewhere: Settings, tmp_path: Path
 ) -> None:
-    packed = pack(unpack(file) | {name: b"x"}, tmp_path / "odd.tar.gz")
+    packed = pack({name: b"x"} | unpack(file), tmp_path / "odd.tar.gz")
     assert "expected files of a backup, found" in refusal(elsewhere, packed)
 
 
@@ -317,8 +327,8 @@ def test_what_is_no_backup_is_refused(elsewhere: Settings, tmp_path: Path) -> No
     packed.write_bytes(gzip.compress(b"date,people\n" * 1000))
     for odd in (plain, packed):
         assert "expected a whole backup" in refusal(elsewhere, odd)
-    later = pack({"backup.json": b'{"format": 2}'}, tmp_path / "later.tar.gz")
-    assert refusal(elsewhere, later).endswith("expected format 1, found 2")
+    later = pack({HEAD: b'{"format": 3}'}, tmp_path / "later.tar.gz")
+    assert refusal(elsewhere, later).endswith("expected format 2, found 3")
 
 
 def test_nothing_stays_of_a_backup_that_fails(
@@ -331,7 +341,7 @@ def test_nothing_stays_of_a_backup_that_fails(
         raise OSError(28, "No space left on device")
         yield "", b""
 
-    monkeypatch.setattr(module, "_files", full)
+    monkeypatch.setattr(module, "read_model_files", full)
     with pytest.raises(OSError, match="No space"):
         back_up(lived, folder / "backup.tar.gz")
     assert not list(folder.iterdir())

@@ -1,25 +1,57 @@
-"""Models of elsewhere: all of them written beside their places, then put there by new names."""
+"""Files of declared and fitted models: read for elsewhere, and those of elsewhere put in place.
+
+All are written beside their places first, and then put there by new names.
+"""
 
 from __future__ import annotations
 
-__all__ = ["staged"]
+__all__ = ["is_model_file", "read_model_files", "staged"]
 
 import contextlib
 import errno
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from service.core.files import sync_folder, unique, write_whole
+from service.core.settings import Settings
+
+_NAME = re.compile(r"(models|fitted)(?!.*\.\.)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+
+
+def is_model_file(name: str) -> bool:
+    """Whether a file of the models may have this name, which leads nowhere else on the way back."""
+    return _NAME.fullmatch(name) is not None
+
+
+def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """Read declarations, and the fitted versions that are whole; others may come and go meanwhile.
+
+    Names begin with ``models/`` or ``fitted/``. Files of other names are left out.
+    """
+    models, fitted = settings.models_dir, settings.fitted_folder
+    groups = [("models", models, [file]) for file in sorted(models.glob("[!.]*.toml"))]
+    # Before the versions: those that they name are not deleted while they are named.
+    groups += [("fitted", fitted, [fitted / "aliases.json"])]
+    versions = sorted(fitted.glob("[!.]*/[!.]*/"))
+    groups += [("fitted", fitted, sorted(version.glob("[!.]*"))) for version in versions]
+    for name, root, files in groups:
+        try:
+            contents = [(file, file.read_bytes()) for file in files if not file.is_dir()]
+        except FileNotFoundError:  # deleted since, as old versions are
+            continue
+        named = [(f"{name}/{file.relative_to(root)}", content) for file, content in contents]
+        yield from (one for one in named if is_model_file(one[0]))
 
 
 @contextlib.contextmanager
 def staged(
-    models: Path, fitted: Path, files: Iterable[tuple[str, IO[bytes]]]
-) -> Iterator[Callable[[], None]]:
-    """Write `files` beside their places; what is yielded puts them there.
+    settings: Settings, files: Iterable[tuple[str, IO[bytes]]]
+) -> Iterator[tuple[list[str], Callable[[], None]]]:
+    """Write `files` beside their places; yield what they would replace, and what puts them there.
 
     A declaration that is there already with the same bytes is not written: the folder may be
     read-only, as in an image. The fitted versions that were there are replaced all together.
@@ -34,6 +66,7 @@ def staged(
     OSError
         If a place cannot be written, which its `filename` names; nothing has changed then.
     """
+    models, fitted = settings.models_dir, settings.fitted_folder
     stage = fitted / f".restoring.{unique()}"
     shutil.rmtree(stage, ignore_errors=True)  # left by one that was killed, whose number we have
     beside: dict[Path, Path] = {}
@@ -64,7 +97,8 @@ def staged(
                         continue
                     beside[place] = place.with_name(f".{place.name}.{unique()}")
                     _write(beside[place], content)
-        yield put_in_place
+        replaced = [f"the fitted versions in {fitted}"] if any(fitted.glob("[!.]*")) else []
+        yield replaced + [str(place) for place in beside if place.exists()], put_in_place
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         for written in beside.values():

@@ -7,7 +7,8 @@ from typing import IO
 
 import pytest
 
-from service.issues.model_staging import staged
+from service.core.settings import Settings
+from service.issues.model_files import read_model_files, staged
 
 NEW = {"models/a.toml": b"a", "models/b.toml": b"b", "fitted/a/1/model.json": b"{}", "x": b"?"}
 
@@ -15,6 +16,10 @@ NEW = {"models/a.toml": b"a", "models/b.toml": b"b", "fitted/a/1/model.json": b"
 def files() -> Iterator[tuple[str, IO[bytes]]]:
     for name, content in NEW.items():
         yield name, io.BytesIO(content)
+
+
+def settings_of(home: Path) -> Settings:
+    return Settings(models_dir=home / "models")
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -37,10 +42,11 @@ def home(tmp_path: Path) -> Path:
 def test_nothing_is_in_place_before_it_is_said(home: Path) -> None:
     models = home / "models"
     before, same = tree(home), (models / "a.toml").stat().st_ino
-    with staged(models, models / "fitted", files()):
+    with staged(settings_of(home), files()):
         pass
     assert tree(home) == before
-    with staged(models, models / "fitted", files()) as put_in_place:
+    with staged(settings_of(home), files()) as (replaced, put_in_place):
+        assert replaced == [f"the fitted versions in {models / 'fitted'}", str(models / "b.toml")]
         put_in_place()
     assert tree(models) == {"a.toml": b"a", "b.toml": b"b", "fitted/a/1/model.json": b"{}"}
     assert (models / "a.toml").stat().st_ino == same, "the same bytes are not written again"
@@ -51,8 +57,22 @@ def test_a_place_that_cannot_be_written_is_named_and_nothing_changes(home: Path)
     (models / "b.toml").unlink()
     (models / "b.toml").mkdir()
     before = tree(home)
-    with pytest.raises(IsADirectoryError) as caught, staged(models, models / "fitted", files()):
+    with pytest.raises(IsADirectoryError) as caught, staged(settings_of(home), files()):
         raise AssertionError("it was staged")
     assert caught.value.filename == str(models / "b.toml")
     assert tree(home) == before
     assert not list(home.rglob(".*"))
+
+
+def test_what_is_read_is_what_was_put_there(home: Path) -> None:
+    models = home / "models"
+    with staged(settings_of(home), files()) as (_, put_in_place):
+        put_in_place()
+    expected = {name: content for name, content in NEW.items() if "/" in name}
+    (models / "fitted/a/1/.hidden").write_bytes(b"")
+    (models / "fitted/a/1/my notes").write_bytes(b"")
+    (models / "notes.txt").write_bytes(b"")
+    (models / "fitted/gone/1").mkdir(parents=True)
+    (models / "fitted/gone/1/arrays.npz").symlink_to("nowhere")
+    assert dict(read_model_files(settings_of(home))) == expected
+    assert list(read_model_files(settings_of(home / "none"))) == []
