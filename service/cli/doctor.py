@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["doctor"]
 
 import json
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -30,23 +29,19 @@ def doctor(settings: Settings, form: str) -> int:
       crossings doctor
       crossings doctor --format json | jq '.findings[] | select(.state != "ok")'
     """
-    from rich.text import Text
-
     from service.cli.doctor_checks import FAIL, OK, WARN, examine
 
     styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-    findings, shown = [], console()
+    findings = []
     for finding in examine(settings):
-        findings.append(finding)
+        findings.append(finding._asdict())
         if form == "lines":
-            state = Text(f"{finding.state:<5}", styles[finding.state])
             remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
-            shown.print(state + Text(f"{finding.check}: {finding.said}{remedy}"), soft_wrap=True)
-    states = [finding.state for finding in findings]
+            console().print(f"{finding.state:<5}", style=styles[finding.state], end="")
+            console().print(f"{finding.check}: {finding.said}{remedy}", soft_wrap=True)
+    states = [finding["state"] for finding in findings]
     worst = next((state for state in (FAIL, WARN) if state in states), OK)
-    if form == "json":
-        body = {"state": worst, "findings": [asdict(finding) for finding in findings]}
-        click.echo(json.dumps(body, indent=2))
-    else:
-        click.echo(f"{len(findings)} checks: {states.count(WARN)} warn, {states.count(FAIL)} fail")
+    counts = f"{len(findings)} checks: {states.count(WARN)} warn, {states.count(FAIL)} fail"
+    as_json = json.dumps({"state": worst, "findings": findings}, indent=2)
+    click.echo(as_json if form == "json" else counts)
     return int(worst == FAIL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["FAIL", "OK", "WARN", "Finding", "clock", "examine", "space"]
 
 import contextlib
-import dataclasses
 import datetime as dt
 import os
 import shutil
@@ -14,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import sqlalchemy as sa
 
@@ -27,25 +27,23 @@ from service.core.database import Database, DatabaseError, connect
 from service.core.files import RegistryError
 from service.core.secrets import Masker, mask_url
 from service.core.settings import Settings
-from service.data import govuk, openmeteo
-from service.data.collect import fetcher
+from service.data.collect import check_govuk, check_weather
 from service.data.source import SourceError
 from service.issues.declared_models import read_declarations
 from service.issues.fitted_models import examine as examine_versions
 from service.issues.model_aliases import read_aliases
-from service.mail.smtp import MailError, Session
+from service.mail.smtp import MailError, check_server
 
 OK, WARN, FAIL = "ok", "warn", "fail"
-_FAIL_BYTES, _WARN_BYTES = 200 * 10**6, 1000 * 10**6
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
 _RESTORE = "restore the last whole backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
-_EXPECTED = (DatabaseError, MailError, RegistryError, SourceError)
-_EARLIEST = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)  # after the last of the embedded figures
+_OPTIONAL = ("Open-Meteo",)  # whose absence is no failure
+_ABOVE = "see the findings above"
+_Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """The result of a check: its state (``ok``, ``warn``, ``fail``), a message and a remedy."""
 
     check: str
@@ -57,47 +55,48 @@ class Finding:
 def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
     """Check everything that `settings` name; only a temporary file is written."""
     mask, at = Masker(settings.secrets()), now()
-    for name, check, state, remedy in (
-        ("clock", lambda: clock(at), FAIL, ""),
-        ("disk", lambda: _disks(settings), FAIL, ""),
-        ("database", lambda: _database(settings, at), FAIL, "see CROSSINGS_DATABASE_URL"),
-        ("models", lambda: _models(settings), FAIL, "see CROSSINGS_MODELS_DIR"),
-        ("fitted", lambda: _fitted(settings), FAIL, "delete it: the next refit makes it again"),
-        ("GOV.UK", lambda: _govuk(settings), FAIL, "see CROSSINGS_GOVUK_URL; asked again later"),
-        ("Open-Meteo", lambda: _openmeteo(settings), WARN, "forecasts do without it"),
-        ("mail", lambda: _mail(settings), FAIL, "see the settings CROSSINGS_SMTP_*; mail waits"),
+    for name, check, remedy in (
+        ("clock", lambda: clock(at), _ABOVE),
+        ("disk", lambda: _disks(settings), _ABOVE),
+        ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
+        ("models", lambda: _models(settings), "see CROSSINGS_MODELS_DIR"),
+        ("fitted", lambda: _fitted(settings), "delete it: the next refit makes it again"),
+        ("GOV.UK", lambda: check_govuk(settings), "see CROSSINGS_GOVUK_URL; asked again later"),
+        ("Open-Meteo", lambda: check_weather(settings), "forecasts do without it"),
+        ("mail", lambda: check_server(settings), "see the settings CROSSINGS_SMTP_*; mail waits"),
     ):
-        for finding in _guarded(name, check, state, remedy):
-            yield dataclasses.replace(finding, said=mask(finding.said))
+        for finding in _guarded(name, check, remedy):
+            yield finding._replace(said=mask(finding.said))
 
 
-def _guarded(
-    name: str, check: Callable[[], Iterator[Finding]], state: str = FAIL, remedy: str = ""
-) -> Iterator[Finding]:
-    """Yield the findings of a check; an exception becomes a finding too."""
+def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding]:
+    """Yield the findings of a check, or that it is well; an exception becomes a finding too."""
     try:
-        yield from check()
-    except _EXPECTED as error:
-        yield Finding(name, state, str(error), remedy or "see the findings above")
+        result = check()
+        yield from [_finding(name, result)] if isinstance(result, str) else result
+    except (DatabaseError, MailError, RegistryError, SourceError) as error:
+        yield _finding(name, str(error), remedy, WARN if name in _OPTIONAL else FAIL)
     except Exception as error:
-        message = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        yield Finding(name, FAIL, f"could not be looked at: {message}", "see the findings above")
+        said = " ".join(f"could not be looked at: {type(error).__name__}: {error}".split())
+        yield _finding(name, said[:300], _ABOVE)
+
+
+def _finding(check: str, said: str, remedy: str = "", state: str = FAIL) -> Finding:
+    """Return a finding: ok without a remedy, else `state`."""
+    return Finding(check, state if remedy else OK, said, remedy)
 
 
 def clock(now: dt.datetime) -> Iterator[Finding]:
     """Check that the clock is plausible."""
-    message = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
-    remedy = "" if now >= _EARLIEST else "it is in the past: set it; run a time service"
-    yield Finding("clock", FAIL if remedy else OK, message, remedy)
+    said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
+    is_past = now.year < 2026  # when the last of the embedded figures was published
+    remedy = "it is in the past: set it; run a time service" if is_past else ""
+    yield _finding("clock", said, remedy)
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:
-    """Check free space where the service writes; folders on one disk share a finding."""
-    places = {
-        "CROSSINGS_VAR_DIR": settings.var_dir,
-        "CROSSINGS_FITTED_DIR": settings.fitted_folder,
-        "temporary files": Path(tempfile.gettempdir()),
-    }
+    places = {"CROSSINGS_VAR_DIR": settings.var_dir, "CROSSINGS_FITTED_DIR": settings.fitted_folder}
+    places["temporary files"] = Path(tempfile.gettempdir())
     disks: dict[int, tuple[list[str], int]] = {}
     for name, place in places.items():
         existing = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
@@ -108,22 +107,16 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 
 def space(check: str, free: int) -> Finding:
     """Return the finding for `free` bytes."""
-    message = f"{free / 10**9:,.1f} GB free"
-    if free >= _WARN_BYTES:
-        return Finding(check, OK, message)
-    remedy = (
-        "free space, or lower CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and "
-        "CROSSINGS_KEEP_ISSUES_DAYS"
-    )
-    return Finding(check, FAIL if free < _FAIL_BYTES else WARN, message, remedy)
+    settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
+    remedy, state = f"free space, or lower {settings}", FAIL if free < 200 * 10**6 else WARN
+    return _finding(check, f"{free / 10**9:,.1f} GB free", remedy * (free < 10**9), state)
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
     url = sa.make_url(settings.database)
     path = url.database if url.get_backend_name() == "sqlite" else None
     if path and not Path(path).exists():  # to open it would make it
-        remedy = "`crossings run` makes and fills it"
-        yield Finding("database", FAIL, f"{path} is not there", remedy)
+        yield _finding("database", f"{path} is not there", "`crossings run` makes and fills it")
         return
     with contextlib.closing(connect(settings.database)) as opened:
         began = time.perf_counter()
@@ -133,136 +126,90 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             if not any(words in str(error) for words in _DAMAGED):
                 raise
             where = mask_url(opened.engine.url.render_as_string())
-            yield Finding("database", FAIL, f"{where}: {error}", _RESTORE)
+            yield _finding("database", f"{where}: {error}", _RESTORE)
             return
-        message = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
-        yield from _guarded("database", lambda: _state(opened, message))
-        yield _migrations(revision, head, "" if opened.is_known(revision) else opened.remedy())
+        took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
+        yield from _guarded("database", lambda: _state(opened, took))
+        said, remedy, state = f"at {revision}, this version wants {head}", opened.remedy(), FAIL
+        if revision is None:
+            said, remedy, state = "no tables yet", "`crossings run` makes and fills them", WARN
+        elif revision == head:
+            said, remedy = f"at {head}, as this version wants", ""
+        elif opened.is_known(revision):
+            state, remedy = WARN, "back it up by the version before; any command migrates it"
+        yield _finding("migrations", said, remedy, state)
         with opened.reading() as connection:
             has_tables = service_metrics_store.has_tables(connection)
         if has_tables:
-            yield from _guarded("scheduler", lambda: _scheduler(settings, opened, now))
-            yield from _guarded("forecast", lambda: _forecast(settings, opened, now))
+            yield from _guarded("scheduler", lambda: _scheduler(opened, now))
+            yield from _guarded("forecast", lambda: _forecast(Context(settings, opened), now))
 
 
-def _state(database: Database, message: str) -> Iterator[Finding]:
+def _state(database: Database, took: str) -> Iterator[Finding]:
     with database.reading() as connection:
         damage = service_metrics_store.damage(connection)
         server = service_metrics_store.server_time(connection)
-    where = mask_url(database.engine.url.render_as_string())
-    if damage:
-        yield Finding("database", FAIL, f"{where} {message}: {damage}", _RESTORE)
-    else:
-        yield Finding("database", OK, f"{where} {message}")
+    said = f"{mask_url(database.engine.url.render_as_string())} {took}"
+    remedy = _RESTORE if damage else ""
+    yield _finding("database", f"{said}: {damage}" if damage else said, remedy)
     if server is not None:
         apart = abs(utc_now() - server)
-        remedy = "" if apart <= _APART else "run a time service on both machines"
-        message = f"{apart.total_seconds():.0f} s from ours"
-        yield Finding("clock of the database", FAIL if remedy else OK, message, remedy)
+        remedy = "run a time service on both machines" if apart > _APART else ""
+        yield _finding("clock of the database", f"{apart.total_seconds():.0f} s from ours", remedy)
 
 
-def _migrations(now: str | None, head: str | None, unknown: str) -> Finding:
-    if now == head:
-        return Finding("migrations", OK, f"at {now}, as this version wants")
-    if now is None:
-        return Finding("migrations", WARN, "no tables yet", "`crossings run` makes and fills them")
-    message = f"at {now}, this version wants {head}"
-    if unknown:
-        return Finding("migrations", FAIL, message, unknown)
-    remedy = "back it up by the version before; any command of this one migrates it"
-    return Finding("migrations", WARN, message, remedy)
-
-
-def _scheduler(_: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
+def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
     with database.reading() as connection:
         newest = service_metrics_store.newest_moment(connection)
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
         has_run = run_store.latest(connection, "renew") is not None
-        dead = [
-            run
-            for run in run_store.running(connection)
-            if not locks.is_held(connection, run_store.lock_name(run.run_id))
-        ]
+        dead = run_store.dead(connection)
     if newest is not None and newest - now > _APART:
-        message = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
-        yield Finding("clock", FAIL, message, "the clock has gone back: set it right")
-    if has_scheduler:
-        yield Finding("scheduler", OK, "running")
-    else:
-        remedy = "start it: `crossings scheduler`, or `crossings run` for all"
-        # A new installation has no scheduler yet.
-        state = FAIL if has_run else WARN
-        yield Finding("scheduler", state, "no process schedules the jobs", remedy)
+        said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
+        yield _finding("clock", said, "the clock has gone back: set it right")
+    said = "running" if has_scheduler else "no process schedules the jobs"
+    remedy = "" if has_scheduler else "start it: `crossings scheduler`, or `crossings run` for all"
+    # A new installation has no scheduler yet.
+    yield _finding("scheduler", said, remedy, FAIL if has_run else WARN)
     for run in dead:
-        what = f"its process died; begun at {instant(run.started_at)}"
-        yield Finding(f"job {run.job}", WARN, what, "the scheduler takes it up by itself")
+        said = f"its process died; begun at {instant(run.started_at)}"
+        yield _finding(f"job {run.job}", said, "the scheduler takes it up by itself", WARN)
 
 
-def _forecast(settings: Settings, database: Database, now: dt.datetime) -> Iterator[Finding]:
-    current = status(IssueLoader(Context(settings, database), lambda: now))
+def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
+    current = status(IssueLoader(context, lambda: now))
     reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in current["reasons"])
-    state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
+    said = ": ".join(filter(None, (current["status"], reasons)))
     remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"
-    message = f"{current['status']}: {reasons}" if reasons else current["status"]
-    yield Finding("forecast", state, message, "" if state == OK else remedy)
+    state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
+    yield _finding("forecast", said, "" if state == OK else remedy, state)
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    found = read_declarations(settings.models_dir)
+    declarations = read_declarations(settings.models_dir)
     remedy = "mend the file or move it away; the next refit takes it up"
-    yield from (Finding("models", WARN, line, remedy) for line in found.problems)
-    message = f"{len(found.specs)} declared, {champion(found.specs)} the champion"
-    yield Finding("models", OK, message)
+    yield from (_finding("models", line, remedy, WARN) for line in declarations.problems)
+    specs = declarations.specs
+    yield _finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
 
 
 def _fitted(settings: Settings) -> Iterator[Finding]:
-    """Check that fitted versions can be written, and existing ones can be read."""
     folder = settings.fitted_folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         remedy = f"let user {os.getuid()} write there, or see CROSSINGS_FITTED_DIR"
-        yield Finding("fitted", FAIL, f"{folder}: {error.strerror}", remedy)
+        yield _finding("fitted", f"{folder}: {error.strerror}", remedy)
         return
     number, unsound = examine_versions(folder)
     remedy = "delete that folder: `crossings refit --force` fits the model again"
-    yield from (Finding("fitted", WARN, message, remedy) for message in unsound)
+    yield from (_finding("fitted", said, remedy, WARN) for said in unsound)
     try:
         read_aliases(folder)
     except RegistryError as error:
-        remedy = "it is set aside and made again: `crossings compare` does so now"
-        yield Finding("fitted", FAIL, str(error), remedy)
+        again = "it is set aside and made again: `crossings compare` does so now"
+        yield _finding("fitted", str(error), again)
         return
     if not unsound:
-        yield Finding("fitted", OK, f"{folder} can be written, {number} versions are sound")
-
-
-def _govuk(settings: Settings) -> Iterator[Finding]:
-    message = "not read: CROSSINGS_SOURCE is figures"
-    if settings.source == "govuk":
-        site = govuk.Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
-        once = dataclasses.replace(fetcher(settings), attempts=1)
-        message = f"{govuk.reach(once, site)} answers"
-    yield Finding("GOV.UK", OK, message)
-
-
-def _openmeteo(settings: Settings) -> Iterator[Finding]:
-    message = "not read: CROSSINGS_WEATHER is off"
-    if settings.weather == "openmeteo":
-        service = openmeteo.Service(settings.weather_url, settings.weather_key.get_secret_value())
-        once = dataclasses.replace(fetcher(settings), attempts=1)
-        message = f"answers, through {openmeteo.coming(once, service).dates[-1]}"
-    yield Finding("Open-Meteo", OK, message)
-
-
-def _mail(settings: Settings) -> Iterator[Finding]:
-    """Check that the mail server accepts the login; nothing is sent."""
-    message = "not sent: CROSSINGS_SMTP_HOST is empty"
-    if settings.smtp_host:
-        with Session(settings) as session:
-            session.greet()
-        who = " and lets us in" if settings.smtp_user else ", without a login"
-        message = f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
-    yield Finding("mail", OK, message)
+        yield _finding("fitted", f"{folder} can be written, {number} versions are sound")

@@ -8,6 +8,7 @@ __all__ = [
     "Run",
     "claim",
     "close_dead",
+    "dead",
     "ended",
     "find",
     "finish",
@@ -161,12 +162,16 @@ def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
     Only runs whose lock nobody holds are closed; the last attempt has failed.
     """
     closed = []
-    for run in running(connection):
-        if not locks.is_held(connection, lock_name(run.run_id)):
-            reason = f"{_DIED}, {run.attempt} times" if run.attempt >= MOST_ATTEMPTS else _DIED
-            if finish(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
-                closed.append(run)
+    for run in dead(connection):
+        reason = f"{_DIED}, {run.attempt} times" if run.attempt >= MOST_ATTEMPTS else _DIED
+        if finish(connection, Claim(run.run_id, run.attempt), "stopped", reason, {}, now):
+            closed.append(run)
     return closed
+
+
+def dead(connection: sa.Connection) -> list[Run]:
+    """Every run that has begun and not ended, and whose lock nobody holds."""
+    return [r for r in running(connection) if not locks.is_held(connection, lock_name(r.run_id))]
 
 
 def running(connection: sa.Connection) -> list[Run]:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["SOURCES", "Gathered", "fetcher", "gather", "prune"]
+__all__ = [
+    "SOURCES",
+    "Gathered",
+    "check_govuk",
+    "check_weather",
+    "fetcher",
+    "gather",
+    "prune",
+    "weather_service",
+]
 
 import datetime as dt
 from collections.abc import Callable, Mapping
@@ -20,11 +29,13 @@ from service.data import (
     govuk,
     govuk_page,
     govuk_workbook,
+    openmeteo,
     raw_documents,
     rules,
 )
 from service.data.fetcher import Fetcher
 from service.data.govuk import Site, Validators
+from service.data.openmeteo import Service
 from service.data.size_limits import LARGEST_WORKBOOK, read_file
 from service.data.source import Document, SourceError
 
@@ -71,13 +82,12 @@ def gather(
     """
     settings = context.settings
     if source == "govuk":
-        site = Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
 
         def keep(content: bytes, suffix: str) -> None:
             if is_kept:
                 raw_documents.keep(_raw_folder(settings), content, suffix)
 
-        found = govuk.read(fetcher(settings), site, today, keep, known)
+        found = govuk.read(fetcher(settings), _govuk_site(settings), today, keep, known)
         return Gathered(found.documents, found.refusals, found.validators, found.unchanged)
     try:
         return Gathered((_one(context, source, file, today, is_kept),))
@@ -85,11 +95,35 @@ def gather(
         return Gathered((), (error,))
 
 
-def fetcher(settings: Settings) -> Fetcher:
-    """The fetcher that `settings` describe."""
+def check_govuk(settings: Settings) -> str:
+    """Ask GOV.UK once, if it is read, and return what came of it; raises `SourceError`."""
+    if settings.source != "govuk":
+        return "not read: CROSSINGS_SOURCE is figures"
+    return f"{govuk.reach(fetcher(settings, attempts=1), _govuk_site(settings))} answers"
+
+
+def check_weather(settings: Settings) -> str:
+    """Ask Open-Meteo once, if it is read, and return what came of it; raises `SourceError`."""
+    if settings.weather != "openmeteo":
+        return "not read: CROSSINGS_WEATHER is off"
+    weather = openmeteo.coming(fetcher(settings, attempts=1), weather_service(settings))
+    return f"answers, through {weather.dates[-1]}"
+
+
+def _govuk_site(settings: Settings) -> Site:
+    return Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
+
+
+def weather_service(settings: Settings) -> Service:
+    """The weather service that `settings` name."""
+    return Service(settings.weather_url, settings.weather_key.get_secret_value())
+
+
+def fetcher(settings: Settings, attempts: int | None = None) -> Fetcher:
+    """The fetcher that `settings` describe; `attempts` in place of theirs."""
     return Fetcher(
         contact=settings.agent_contact or settings.public_url,
-        attempts=settings.fetch_attempts,
+        attempts=attempts or settings.fetch_attempts,
         connect_seconds=min(5.0, settings.fetch_seconds),
         read_seconds=min(15.0, settings.fetch_seconds),
         attempt_seconds=settings.fetch_seconds,

@@ -12,10 +12,9 @@ import numpy as np
 from service.core.clock import uk_day, utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, perform
-from service.core.settings import Settings
 from service.data import openmeteo
 from service.data import weather_store as store
-from service.data.collect import fetcher
+from service.data.collect import fetcher, weather_service
 from service.data.daily_weather import Weather
 from service.data.openmeteo import Service
 from service.data.source import SourceError
@@ -65,7 +64,7 @@ def _weather(context: Context) -> Outcome:
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, dt.date | None, Ask]]:
     """What to ask for, and the day from which it is: the past, then the coming days."""
-    ask, service = fetcher(context.settings), _service(context.settings)
+    ask, service = fetcher(context.settings), weather_service(context.settings)
     for kind, read in (
         ("archive", openmeteo.archive),
         ("past_forecast", openmeteo.past_forecasts),
@@ -107,10 +106,6 @@ def _past(
     last: dt.date,
 ) -> Ask:
     return lambda: read(ask, service, first, last)
-
-
-def _service(settings: Settings) -> Service:
-    return Service(settings.weather_url, settings.weather_key.get_secret_value())
 
 
 def _told(found: Weather, begin: dt.date | None) -> Told:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MailError", "Sent", "Session", "require_settings"]
+__all__ = ["MailError", "Sent", "Session", "check_server", "require_settings"]
 
 import contextlib
 import ipaddress
@@ -212,6 +212,22 @@ def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:
     code, reply = smtp.docmd("AUTH", f"PLAIN {credentials}")
     if code != 235:
         raise smtplib.SMTPAuthenticationError(code, reply)
+
+
+def check_server(settings: Settings) -> str:
+    """Log in at the mail server, if there is one, and return what came of it; sends nothing.
+
+    Raises
+    ------
+    MailError
+        When it does not answer or refuses the login.
+    """
+    if not settings.smtp_host:
+        return "not sent: CROSSINGS_SMTP_HOST is empty"
+    with Session(settings) as session:
+        session.greet()
+    who = " and lets us in" if settings.smtp_user else ", without a login"
+    return f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
 
 
 def _is_here(host: str) -> bool:
