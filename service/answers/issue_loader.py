@@ -1,7 +1,7 @@
 """Load issues for the answers, with the state of the service.
 
 Issues are immutable, so their paths and the figures that they are based on are cached in memory.
-Each request checks which issue is the newest and what state the service is in.
+Each request checks with one short read whether the newest issue or the state has changed.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import datetime as dt
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from forecast.joint import Joint
 from forecast.paths import Paths
@@ -30,25 +31,12 @@ from service.core.run_store import Run
 from service.data import observation_store, weather_store
 from service.data.observation_store import AsOf
 from service.issues import change_token_store, issue_input_store, issue_store, note_store
-from service.issues.change_token_store import Mark
 from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
 from service.issues.model_problems import ModelProblems
 
-_KEPT = 24
+_KEPT = 40
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Newest:
-    """The cached newest issue, and the change token for which it is valid."""
-
-    mark: Mark
-    issue: Issue
-    entry: Entry
-    paths: Paths
-    observed: DailySeries
-    facts: Facts
 
 
 class IssueLoader:
@@ -58,10 +46,7 @@ class IssueLoader:
         self.context = context
         self.route = context.route
         self.clock = clock
-        self._kept: OrderedDict[object, object] = OrderedDict()
-        self._newest: dict[tuple[str, str], _Newest] = {}
-        self._read: dict[str, tuple[int | None, object]] = {}
-        self._turns: dict[object, threading.Lock] = {}
+        self._kept: OrderedDict[object, tuple[object, Future[Any]]] = OrderedDict()
         self._lock = threading.Lock()
         self._model_problems = ModelProblems(context.settings)
 
@@ -100,47 +85,45 @@ class IssueLoader:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            return self._laid_out(series_id, model, now, first)
-        with self.context.database.reading() as connection:
-            if as_of is None:
-                issue = self._issue(connection, series_id, issue_id)
-                moment = issue.issued_at
-            else:
-                moment = min(_end(as_of), now)
-                issue = self._standing(connection, series_id, moment)
-            state = self.state(connection, issue, now)
-            entry, paths = self._entry_and_paths(connection, issue, model)
-            observed = self._observed(connection, issue)
-            today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
-        over = (first or today) < uk_day(now)
-        return IssueView(
-            *(self.route.series[series_id], issue, entry, paths, observed),
-            *(state, moment, today, first or today, over),
-        )
-
-    def _laid_out(
-        self, series_id: str, model: str, now: dt.datetime, first: dt.date | None
-    ) -> IssueView:
-        """Return the newest issue, from the cache unless the database has changed."""
-        mark = self._mark(series_id)
-        kept = self._newest.get((series_id, model))
-        if kept is None or kept.mark != mark:
+            moment = now
+            issue, entry, paths, observed, facts = self._newest(series_id, model)
+            state = self._state_of(issue, facts, now)
+            today = max(uk_day(now), day_after(issue))
+        else:
             with self.context.database.reading() as connection:
-                mark = change_token_store.read_change_token(connection, series_id, STATE_JOBS)
+                if as_of is None:
+                    issue = self._issue(connection, series_id, issue_id)
+                    moment = issue.issued_at
+                else:
+                    moment = min(_end(as_of), now)
+                    issue = self._standing(connection, series_id, moment)
+                state = self.state(connection, issue, now)
+                entry, paths = self._entry_and_paths(connection, issue, model)
+                observed = self._observed(connection, issue)
+            today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
+        first = first or today
+        over = first < uk_day(now)
+        declared = self.route.series[series_id]
+        return IssueView(declared, issue, entry, paths, observed, state, moment, today, first, over)
+
+    def _newest(self, series_id: str, model: str) -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
+        """Return the newest issue and the state of the service, cached until either changes."""
+
+        def read() -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
+            with self.context.database.reading() as connection:
                 issue = self._issue(connection, series_id, "latest")
                 entry, paths = self._entry_and_paths(connection, issue, model)
                 observed = self._observed(connection, issue)
-                facts = self._facts(connection, issue)
-            kept = _Newest(mark, issue, entry, paths, observed, facts)
-            self._newest[series_id, model] = kept  # at most one entry per series and model
-        facts = self._with_faults(kept.facts)
-        state = state_of(kept.issue, facts, now, self.context.settings)
-        issue, today = kept.issue, max(uk_day(now), day_after(kept.issue))
-        over = (first or today) < uk_day(now)
-        return IssueView(
-            *(self.route.series[series_id], issue, kept.entry, kept.paths, kept.observed),
-            *(state, now, today, first or today, over),
+                return issue, entry, paths, observed, self._facts(connection, issue)
+
+        # Read first: what is kept is at least as new as its token.
+        token = self._glance(
+            ("token", series_id),
+            lambda connection: change_token_store.read_change_token(
+                connection, series_id, STATE_JOBS
+            ),
         )
+        return self.once(("newest", series_id, model), read, token)
 
     def check_series(self, series_id: str) -> None:
         """Raise `NotFound` unless the series is served."""
@@ -158,7 +141,10 @@ class IssueLoader:
     def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
         """Return the state of `issue` at `now`."""
         newest = issue_store.get_latest_issue(connection, issue.series_id)
-        facts = self._with_faults(self._facts(connection, newest))
+        return self._state_of(issue, self._facts(connection, newest), now)
+
+    def _state_of(self, issue: Issue, facts: Facts, now: dt.datetime) -> State:
+        facts = self._with_faults(facts)
         return state_of(issue, facts, now, self.context.settings)
 
     def standing(self, series_id: str) -> State:
@@ -175,25 +161,17 @@ class IssueLoader:
 
     def figures_version(self) -> int:
         """Return a number that increases whenever a figure is added or revised."""
-        return self._unless_changed("figures", observation_store.version)
+        return self._glance(("figures",), observation_store.version)
 
-    def _mark(self, series_id: str) -> Mark:
-        return self._unless_changed(
-            series_id,
-            lambda connection: change_token_store.read_change_token(
-                connection, series_id, STATE_JOBS
-            ),
-        )
-
-    def _unless_changed(self, name: str, read: Callable[[Connection], T]) -> T:
+    def _glance(self, key: object, read: Callable[[Connection], T]) -> T:
         """Return the last result of `read`; call it again after any write to the database."""
-        version = self.context.database.version()
-        kept = self._read.get(name)
-        if kept is None or version is None or kept[0] != version:
+
+        def glance() -> T:
             with self.context.database.glancing() as connection:
-                kept = version, read(connection)
-            self._read[name] = kept
-        return kept[1]  # type: ignore[return-value]
+                return read(connection)
+
+        version = self.context.database.version()
+        return glance() if version is None else self.once(key, glance, version)
 
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`.
@@ -233,29 +211,31 @@ class IssueLoader:
             other = issue_store.get_sibling_issue(connection, issue, series_id)
             return self._observed(connection, other) if other else None
 
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return `make()`, computed once per key; concurrent callers wait.
+    def once(self, key: object, make: Callable[[], T], token: object = None) -> T:
+        """Return `make()`, computed once per key until the token changes; concurrent callers wait.
 
         The cache keeps the most recently used results.
         """
         with self._lock:
-            turn = self._turns.setdefault(key, threading.Lock())
-        with turn:
-            with self._lock:
-                if key in self._kept:
-                    self._kept.move_to_end(key)
-                    self._turns.pop(key, None)
-                    return self._kept[key]  # type: ignore[return-value]
+            kept = self._kept.get(key)
+            future = kept[1] if kept and kept[0] == token else None
+            is_mine = future is None
+            if future is None:
+                future = Future()
+                self._kept[key] = token, future
+                while len(self._kept) > _KEPT:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+        if is_mine:
             try:
-                value = make()
+                future.set_result(make())
+            except BaseException as error:
+                future.set_exception(error)
                 with self._lock:
-                    self._kept[key] = value
-                    while len(self._kept) > _KEPT:
-                        self._kept.popitem(last=False)
-            finally:
-                with self._lock:
-                    self._turns.pop(key, None)
-        return value
+                    if self._kept.get(key) == (token, future):
+                        del self._kept[key]
+        result: T = future.result()
+        return result
 
     def entries(self, connection: Connection, issue: Issue) -> list[Entry]:
         """Return the models of `issue`."""

@@ -24,6 +24,7 @@ from tests.service.support import (
     sql_counted,
     utc,
 )
+from tests.support.waiting import BOUND
 
 
 @pytest.fixture
@@ -116,6 +117,37 @@ def test_what_is_kept_has_an_end(desk: IssueLoader, context: Context) -> None:
         desk.view("people", issue_id)
     assert len(desk._kept) == module._KEPT
     desk.view("people", ids[0])
+
+
+def test_what_is_kept_holds_until_its_token_changes(desk: IssueLoader) -> None:
+    made = [desk.once("x", lambda at=at: at, at // 2) for at in range(6)]  # type: ignore[misc]
+    assert made == [0, 0, 2, 2, 4, 4]
+    assert len(desk._kept) == 1
+
+
+def test_a_failure_is_raised_for_all_who_wait_and_not_kept(desk: IssueLoader) -> None:
+    began, go = threading.Event(), threading.Event()
+    raised: list[str] = []
+
+    def fail() -> None:
+        began.set()
+        assert go.wait(BOUND)
+        raise NotReady("not yet")
+
+    def ask() -> None:
+        with pytest.raises(NotReady, match="not yet"):
+            desk.once("x", fail)
+        raised.append("yes")
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert began.wait(BOUND)
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert raised == ["yes"] * 3
+    assert desk.once("x", lambda: 1) == 1
 
 
 def test_threads_share_a_desk(desk: IssueLoader) -> None:
