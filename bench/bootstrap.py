@@ -7,8 +7,6 @@ one was mostly hard for the other.
 
 from __future__ import annotations
 
-__all__ = ["Interval", "block_length", "mean", "ratio", "resample"]
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +14,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-RESAMPLES = 5000
-LEVEL = 95
-_SEED = 20180101
+RESAMPLES, LEVEL, _SEED = 5000, 95, 20180101
 
 
 @dataclass(frozen=True)
@@ -42,15 +38,12 @@ def block_length(n: int) -> int:
 def resample(n: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
     """Draw `resamples` times `n` places in circular blocks, shape (resamples, n).
 
-    References
-    ----------
     Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
     """
     length = block_length(n)
-    blocks = -(-n // length)
-    starts = rng.integers(0, n, size=(resamples, blocks, 1))
+    starts = rng.integers(0, n, size=(resamples, -(-n // length), 1))
     places = (starts + np.arange(length)) % n  # (resamples, blocks, length)
-    return np.asarray(places.reshape(resamples, blocks * length)[:, :n])
+    return np.asarray(places.reshape(resamples, -1)[:, :n])
 
 
 def mean(values: Array) -> Interval:

@@ -10,6 +10,7 @@ the same number of bytes: the median ratio is what can be compared between machi
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).resolve().parent.parent
+CROSSINGS = [sys.executable, "-m", "service.cli"]
 BASE = "/v1/series/people"
 PATHS = (f"{BASE}/forecast", f"{BASE}/totals", f"{BASE}/exceedance", f"{BASE}/panel", "304")
 CLIENTS, ROUNDS = 50, 6
@@ -34,10 +36,8 @@ _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 def main() -> None:
     """Start both servers, ask, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=30)
-    parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=4)
-    parser.add_argument("--port", type=int, default=8510)
+    for name, default in (("seconds", 30), ("workers", 2), ("threads", 4), ("port", 8510)):
+        parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--var-dir", help="folder of a published database")
     parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -50,13 +50,10 @@ def main() -> None:
         env = _environment(folder, options)
         if options.var_dir is None:
             for job in ("ingest", "refit"):
-                subprocess.run(_crossings(job), env=env, cwd=ROOT, check=True)
-        bare_env = env | {"CROSSINGS_PORT": str(options.port + 1)}
-        bare_command = [sys.executable, __file__, "--bare"]
-        with (
-            _running(_crossings("serve"), env) as ours,
-            _running(bare_command, bare_env),
-        ):
+                subprocess.run([*CROSSINGS, job], env=env, cwd=ROOT, check=True)
+        other = env | {"CROSSINGS_PORT": str(options.port + 1)}
+        bare = _running([sys.executable, __file__, "--bare"], other)
+        with _running([*CROSSINGS, "serve"], env) as ours, bare:
             _measure(options, ours.pid)
 
 
@@ -66,8 +63,7 @@ def _measure(options: argparse.Namespace, pid: int) -> None:
     before, asked = _memory(pid), 0
     print(f"{options.workers} workers, {options.threads} threads, {CLIENTS} clients, ", end="")
     print(f"{options.seconds} s each in {ROUNDS} rounds; load before: {os.getloadavg()[0]:.1f}\n")
-    print("| asked | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| asked | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |\n|" + " --- |" * 7)
     for path in PATHS:
         url, header = base + (PATHS[0] if path == "304" else path), ""
         with urllib.request.urlopen(url) as answer:
@@ -79,7 +75,7 @@ def _measure(options: argparse.Namespace, pid: int) -> None:
         rounds = [
             (_wrk(f"{bare}/{size}", each)[0], *_wrk(url, each, header)) for _ in range(ROUNDS)
         ]
-        plain, rate, p50, p99 = (median(column) for column in zip(*rounds, strict=True))
+        plain, rate, p50, p99 = map(median, zip(*rounds, strict=True))
         ratio = median(ours / bare_rate for bare_rate, ours, _, _ in rounds)
         asked += int(sum(ours for _, ours, _, _ in rounds) * each)
         name = path.rpartition("/")[2]
@@ -96,10 +92,8 @@ def _wrk(url: str, seconds: int, header: str = "") -> tuple[float, float, float]
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     if rate is None or ("Non-2xx" in said and not header):
         sys.exit(f"{url} did not answer as it should:\n{said}")
-    p50, p99 = (
-        float(number) * _MILLISECONDS[unit]
-        for number, unit in re.findall(r"(?:50|99)%\s+([\d.]+)([mu]?s)", said)
-    )
+    found = re.findall(r"(?:50|99)%\s+([\d.]+)([mu]?s)", said)
+    p50, p99 = (float(number) * _MILLISECONDS[unit] for number, unit in found)
     return float(rate[1]), p50, p99
 
 
@@ -138,34 +132,18 @@ def _serve_bare() -> None:
 
     def make(settings: Settings) -> Flask:  # noqa: ARG001
         app = Flask("bare")
-        constants = {}
-
-        @app.get("/<int:size>")
-        def constant(size: int) -> bytes:
-            return constants.setdefault(size, b"x" * size)
-
-        app.add_url_rule("/livez", view_func=lambda: "alive", endpoint="livez")
+        app.add_url_rule("/<int:size>", "constant", functools.cache(lambda size: b"x" * size))
+        app.add_url_rule("/livez", "livez", lambda: "alive")
         return app
 
     serve(load(), make)
 
 
-def _crossings(job: str) -> list[str]:
-    return [sys.executable, "-m", "service.cli", job]
-
-
 def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:
     """The environment of both servers: ours without any setting of the service, and then these."""
-    settings = {
-        "SOURCE": "figures",
-        "VAR_DIR": options.var_dir or folder,
-        "FITTED_DIR": f"{folder}/fitted",
-        "PORT": options.port,
-        "WORKERS": options.workers,
-        "THREADS": options.threads,
-        "RATE_PER_ADDRESS": "",
-        "LOG_LEVEL": "WARNING",
-    }
+    settings = {name: getattr(options, name.lower()) for name in ("PORT", "WORKERS", "THREADS")}
+    settings |= {"SOURCE": "figures", "RATE_PER_ADDRESS": "", "LOG_LEVEL": "WARNING"}
+    settings |= {"VAR_DIR": options.var_dir or folder, "FITTED_DIR": f"{folder}/fitted"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name}": str(value) for name, value in settings.items()}
     return kept | {"PYTHONPATH": str(ROOT)} | given

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["COVERAGE", "CRPS", "Measured", "measure", "together"]
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,21 +13,10 @@ from forecast.scores import held_by_pit
 
 Array = npt.NDArray[np.float64]
 
-CRPS = {
-    "day_1": "day 1",
-    "days_1_7": "days 1-7",
-    "days_8_14": "days 8-14",
-    "days_15_28": "days 15-28",
-    "total_7": "7-day total",
-    "total_28": "28-day total",
-}
-COVERAGE = {
-    "cover_80_day": "80 % day",
-    "pit_80_day": "same by PIT",
-    "cover_95_day": "95 % day",
-    "cover_80_total_7": "80 % 7-day",
-    "cover_80_total_28": "80 % 28-day",
-}
+CRPS = {"day_1": "day 1", "days_1_7": "days 1-7", "days_8_14": "days 8-14"}
+CRPS |= {"days_15_28": "days 15-28", "total_7": "7-day total", "total_28": "28-day total"}
+COVERAGE = {"cover_80_day": "80 % day", "pit_80_day": "same by PIT", "cover_95_day": "95 % day"}
+COVERAGE |= {"cover_80_total_7": "80 % 7-day", "cover_80_total_28": "80 % 28-day"}
 _DAYS = {"day_1": (1, 1), "days_1_3": (1, 3), "days_1_7": (1, 7), "days_8_14": (8, 14)}
 _DAYS |= {"days_15_28": (15, 28)}
 
@@ -55,11 +42,9 @@ def measure(scores: Sequence[OriginScore]) -> Measured:
         for name, (first, last) in _DAYS.items()
         if last <= horizon
     }
-    columns |= {
-        "cover_80_day": np.array([score.within[80].mean() for score in scores]),
-        "cover_95_day": np.array([score.within[95].mean() for score in scores]),
-        "pit_80_day": np.array([held_by_pit(score.pit, 80).mean() for score in scores]),
-    }
+    for level in (80, 95):
+        columns[f"cover_{level}_day"] = np.array([one.within[level].mean() for one in scores])
+    columns["pit_80_day"] = np.array([held_by_pit(score.pit, 80).mean() for score in scores])
     for total in scores[0].totals if scores else ():
         columns[total] = np.array([score.totals[total]["crps"] for score in scores])
         columns[f"cover_80_{total}"] = np.array([s.totals[total]["within_80"] for s in scores])

@@ -7,8 +7,6 @@ up to more than was meant, so that totals score worse.
 
 from __future__ import annotations
 
-__all__ = ["PEERS", "Peer", "RawPaths", "missing"]
-
 import importlib.util
 import logging
 import warnings
@@ -66,8 +64,7 @@ class Peer:
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> _Fitted:  # noqa: ARG002
         """Fit; whatever the package fails of counts as declined at this origin."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             try:
                 return _Fitted(series.data_through, self.learn(series, **self.extras))
             except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
@@ -80,8 +77,7 @@ class _Fitted:
     draw: Draw
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> RawPaths:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             values = self.draw(horizon, n_paths, rng)
         if values.shape != (n_paths, horizon) or not np.isfinite(values).all():
             raise FitError(f"paths of shape {values.shape}, not all of them finite")
@@ -97,9 +93,8 @@ def _prophet(series: DailySeries, log: bool = False, **options: Any) -> Draw:
 
     cmdstanpy.utils.get_logger().setLevel(logging.CRITICAL)
     counts = series.values.astype(np.float64)
-    frame = pd.DataFrame(
-        {"ds": pd.to_datetime(series.dates), "y": np.log1p(counts) if log else counts}
-    )
+    counts = np.log1p(counts) if log else counts
+    frame = pd.DataFrame({"ds": pd.to_datetime(series.dates), "y": counts})
     model = prophet.Prophet(yearly_seasonality=True, weekly_seasonality=True, **options)
     np.random.seed(1)
     model.fit(frame, seed=1)
@@ -134,8 +129,6 @@ def _monks(series: DailySeries) -> Draw:
     averaged. Averaged bounds at every level are averaged quantiles; their days are joined in the
     order of the ARIMA paths, which they leave open.
 
-    References
-    ----------
     Monks et al. (2023), BMC Medical Informatics and Decision Making 23, 117.
     """
     recent = series.between(series.data_through - (_FIVE_YEARS - 1) * ONE_DAY, series.data_through)
@@ -167,10 +160,8 @@ def _arima(series: DailySeries) -> Draw:
     ).fit()
 
     def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
-        days = series.data_through + np.arange(1, horizon + 1) * ONE_DAY
-        drawn = fitted.simulate(
-            horizon, anchor="end", repetitions=n_paths, exog=special(days), rng=rng
-        )
+        new = special(series.data_through + np.arange(1, horizon + 1) * ONE_DAY)
+        drawn = fitted.simulate(horizon, anchor="end", repetitions=n_paths, exog=new, rng=rng)
         return np.asarray(drawn).reshape(horizon, n_paths).T
 
     return draw
@@ -184,21 +175,15 @@ def _new_years(series: DailySeries) -> Any:
     return pd.DataFrame({"holiday": "new_year", "ds": pd.to_datetime(days)})
 
 
-_STATS = ("statsforecast",)
+_PROPHET, _STATS, _BOTH = ("prophet",), ("statsforecast",), ("prophet", "statsmodels")
+_ARIMA = {"model": "AutoARIMA", "window_days": 730}
 PEERS = {
     "naive_7": Peer("Seasonal naive (7)", _STATS, _statsforecast, {"model": "SeasonalNaive"}),
-    "prophet_defaults": Peer("Prophet, defaults, yearly + weekly", ("prophet",), _prophet),
-    "prophet_log1p": Peer("Prophet on log1p", ("prophet",), _prophet, {"log": True}),
+    "prophet_defaults": Peer("Prophet, defaults, yearly + weekly", _PROPHET, _prophet),
+    "prophet_log1p": Peer("Prophet on log1p", _PROPHET, _prophet, {"log": True}),
     "auto_ets": Peer("AutoETS (7)", _STATS, _statsforecast, {"model": "AutoETS"}),
-    "auto_arima": Peer(
-        "AutoARIMA (7), last 730 days",
-        _STATS,
-        _statsforecast,
-        {"model": "AutoARIMA", "window_days": 730},
-    ),
-    "monks_2023": Peer(
-        "Monks et al. 2023: Prophet with ARIMA errors", ("prophet", "statsmodels"), _monks
-    ),
+    "auto_arima": Peer("AutoARIMA (7), last 730 days", _STATS, _statsforecast, _ARIMA),
+    "monks_2023": Peer("Monks et al. 2023: Prophet with ARIMA errors", _BOTH, _monks),
 }
 
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "Result",
-    "as_json",
-    "as_text",
-    "evaluate",
-    "grid",
-    "target_rows",
-    "weather_as_text",
-]
-
+import importlib.util
 import os
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeAlias
 
 from bench import bootstrap, targets
 from bench.measures import COVERAGE, CRPS, Measured, measure, together
@@ -25,10 +16,16 @@ from bench.runs import CUT, Entry, Run
 from forecast.backtest import BacktestConfig
 from forecast.scores import CRPS_ESTIMATOR
 
+Entries: TypeAlias = Sequence[Entry]
+Runs: TypeAlias = Mapping[str, Run]
+Measures: TypeAlias = Mapping[str, Measured]
+Targets: TypeAlias = Sequence[targets.Target]
+
 _PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast")
 
 _COMPARED = ("day_1", "days_1_7", "total_7", "total_28")
 _TITLES = CRPS | COVERAGE | {"days_1_3": "days 1-3"}
+_tenths, _share, _ratio = "{:,.1f}".format, "{:.2f}".format, "{:.3f}".format
 
 
 @dataclass(frozen=True)
@@ -36,10 +33,10 @@ class Result:
     """Who took part, what they said, and what follows."""
 
     protocol: BacktestConfig
-    entries: Sequence[Entry]
-    runs: Mapping[str, Run]
-    measured: Mapping[str, Measured]
-    targets: Sequence[targets.Target] = ()
+    entries: Entries
+    runs: Runs
+    measured: Measures
+    targets: Targets = ()
     remarks: Sequence[str] = ()
 
     @property
@@ -49,7 +46,7 @@ class Result:
         return there[0] if there else None
 
 
-def evaluate(protocol: BacktestConfig, entries: Sequence[Entry], runs: Mapping[str, Run]) -> Result:
+def evaluate(protocol: BacktestConfig, entries: Entries, runs: Runs) -> Result:
     """Measure every run, and judge the champion's targets that need no weather."""
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     result = Result(protocol, _with_cut(entries, runs), runs, measured)
@@ -62,27 +59,23 @@ def evaluate(protocol: BacktestConfig, entries: Sequence[Entry], runs: Mapping[s
     return replace(result, targets=judged, remarks=remarks)
 
 
-def _with_cut(entries: Sequence[Entry], runs: Mapping[str, Run]) -> list[Entry]:
-    """Each peer followed by itself cut at zero."""
-    found = []
-    for entry in entries:
-        found.append(entry)
-        if entry.name + CUT in runs:
-            found.append(replace(entry, name=entry.name + CUT, title="– the same, cut at zero"))
-    return found
+def _with_cut(entries: Entries, runs: Runs) -> list[Entry]:
+    pairs = [
+        (entry, replace(entry, name=entry.name + CUT, title="– the same, cut at zero"))
+        for entry in entries
+    ]
+    return [one for drawn, cut in pairs for one in (drawn, cut) if one is drawn or cut.name in runs]
 
 
 def as_text(result: Result) -> str:
     """The tables, with what one must know to read them."""
-    parts = [_head(result), grid(protocol_rows(result.entries, result.runs, result.measured))]
-    parts += _troubles(result)
-    if result.champion is not None:
-        parts += _judged(result, result.champion)
-    return "\n\n".join(parts)
+    table = grid(protocol_rows(result.entries, result.runs, result.measured))
+    judged = _judged(result, result.champion) if result.champion else ()
+    return "\n\n".join([_head(result), table, *_troubles(result), *judged])
 
 
 def _head(result: Result) -> str:
-    asked = result.protocol
+    asked, versions = result.protocol, _versions()
     n = max((len(measured.origins) for measured in result.measured.values()), default=0)
     return (
         f"{n} origins every {asked.every} days from {asked.first} to {asked.last}, "
@@ -91,9 +84,7 @@ def _head(result: Result) -> str:
         "Totals are sums along simulated paths. Peers' paths are as their packages draw them, "
         "below zero too; and again cut at zero.\n"
         "Seconds are the median of the origins, memory is the peak of a process of its own.\n"
-        f"{os.cpu_count()} cores; "
-        + ", ".join(f"{name} {version}" for name, version in _versions().items())
-        + "."
+        f"{os.cpu_count()} cores; {', '.join(map(' '.join, versions.items()))}."
     )
 
 
@@ -125,61 +116,42 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
     yield _count(result.targets)
 
 
-def weather_as_text(
-    champion: Entry,
-    entries: Sequence[Entry],
-    runs: Mapping[str, Run],
-    judged: Sequence[targets.Target],
-    remark: str,
-) -> str:
+def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, remark: str) -> str:
     """The champion with each weather against itself without; or why it is not judged."""
     if remark:
         return remark
     measured = {name: measure(run.scores) for name, run in runs.items()}
     head = f"Protocol W: {champion.name} without and with the weather. Targets are ratios to none."
     rows = protocol_rows(entries, runs, measured)
-    return "\n\n".join([head, grid(rows), grid(target_rows(judged)), _count(judged)])
+    return "\n\n".join([head, grid(rows), grid(target_rows(told)), _count(told)])
 
 
-def _count(judged: Sequence[targets.Target]) -> str:
+def _count(judged: Targets) -> str:
     asked = [target for target in judged if not target.stretch]
     return f"{sum(target.met for target in asked)} of {len(asked)} targets met, stretch apart."
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    there = [package for package in _PACKAGES if importlib.util.find_spec(package)]
+    return {"python": platform.python_version()} | {one: metadata.version(one) for one in there}
 
 
 def as_json(result: Result) -> dict[str, Any]:
     """Everything that was measured, each origin on its own too."""
-    forecasters = {}
+    forecasters: dict[str, dict[str, Any]] = {}
     for entry in result.entries:
-        run, measured = result.runs[entry.name], result.measured.get(entry.name)
-        columns = measured.columns if measured else {}
-        forecasters[entry.name] = {
-            "title": entry.title,
-            "kind": entry.kind,
-            "seconds_per_origin": run.seconds,
-            "peak_mb": run.peak_mb,
-            "declined": run.declined,
-            "failure": run.failure,
-            "mean": {name: float(values.mean()) for name, values in columns.items()},
-            "origins": list(measured.origins) if measured else [],
-            "per_origin": {name: values.tolist() for name, values in columns.items()},
-        }
+        run, measured = result.runs[entry.name], result.measured.get(entry.name, Measured((), {}))
+        row = {"title": entry.title, "kind": entry.kind, "seconds_per_origin": run.seconds}
+        row |= {"peak_mb": run.peak_mb, "declined": run.declined, "failure": run.failure}
+        row["mean"] = {name: float(values.mean()) for name, values in measured.columns.items()}
+        row["origins"] = list(measured.origins)
+        row["per_origin"] = {name: values.tolist() for name, values in measured.columns.items()}
+        forecasters[entry.name] = row
     return {
         "protocol": asdict(result.protocol) | {"crps_estimator": CRPS_ESTIMATOR},
         "versions": _versions(),
         "forecasters": forecasters,
-        "targets": [
-            asdict(target) | {"met": target.met, "sure": target.sure} for target in result.targets
-        ],
+        "targets": [asdict(one) | {"met": one.met, "sure": one.sure} for one in result.targets],
         "remarks": list(result.remarks),
     }
 
@@ -197,14 +169,12 @@ def grid(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(rows[0]), "| " + " | ".join(rule) + " |", *map(line, rows[1:])])
 
 
-def protocol_rows(
-    entries: Sequence[Entry], runs: Mapping[str, Run], measured: Mapping[str, Measured]
-) -> list[list[str]]:
+def protocol_rows(entries: Entries, runs: Runs, measured: Measures) -> list[list[str]]:
     """Every forecaster's scores, coverages, seconds and memory."""
     header = ["forecaster", *CRPS.values(), *COVERAGE.values(), "s/origin", "peak MB"]
     return [header] + [
         [
-            _title(entry),
+            entry.title + ("" if entry.kind == "peer" else f" ({entry.kind})"),
             *(_average(measured[entry.name], column, _people) for column in CRPS),
             *(_average(measured[entry.name], column, _share) for column in COVERAGE),
             f"{runs[entry.name].seconds:.3f}",
@@ -215,9 +185,7 @@ def protocol_rows(
     ]
 
 
-def comparison_rows(
-    champion: Entry, entries: Sequence[Entry], measured: Mapping[str, Measured]
-) -> list[list[str]]:
+def comparison_rows(champion: Entry, entries: Entries, measured: Measures) -> list[list[str]]:
     """Ratios of the champion to each of the others, with what the interval allows to say."""
     rows = [[f"{champion.name} against", *(_TITLES[column] for column in _COMPARED)]]
     for entry in entries:
@@ -227,34 +195,22 @@ def comparison_rows(
     return rows
 
 
-def target_rows(judged: Sequence[targets.Target]) -> list[list[str]]:
+def target_rows(judged: Targets) -> list[list[str]]:
     """Every target, and whether it is met; and whether its interval says the same."""
     rows = [["target", "column", "bound", "found", f"{bootstrap.LEVEL} % interval", "", "surely"]]
     for target in judged:
         found, number = target.found, _tenths if target.least == 0 and target.most > 2 else _ratio
         bounds = f"{_share(target.least)}-{_share(target.most)}"
-        rows.append(
-            [
-                target.group + (f" ({target.note})" if target.note else ""),
-                _TITLES[target.column],
-                bounds if target.least else number(target.most),
-                number(found.value),
-                f"{number(found.lo)}-{number(found.hi)}",
-                "met" if target.met else "MISSED",
-                "yes" if target.sure else "no",
-            ]
-        )
+        name = target.group + (f" ({target.note})" if target.note else "")
+        row = [name, _TITLES[target.column], bounds if target.least else number(target.most)]
+        row += [number(found.value), f"{number(found.lo)}-{number(found.hi)}"]
+        rows.append([*row, "met" if target.met else "MISSED", "yes" if target.sure else "no"])
     return rows
 
 
-def _title(entry: Entry) -> str:
-    mark = {"champion": " (champion)", "ours": " (ours)"}.get(entry.kind, "")
-    return entry.title + mark
-
-
-def _average(measured: Measured, column: str, number: object) -> str:
+def _average(measured: Measured, column: str, number: Callable[[float], str]) -> str:
     values = measured.columns.get(column)
-    return "–" if values is None or not len(values) else number(values.mean())  # type: ignore[operator]
+    return "–" if values is None or not len(values) else number(values.mean())
 
 
 def _compared(ours: Measured, theirs: Measured, column: str) -> str:
@@ -268,15 +224,3 @@ def _compared(ours: Measured, theirs: Measured, column: str) -> str:
 
 def _people(value: float) -> str:
     return f"{value:,.1f}" if value < 150 else f"{value:,.0f}"
-
-
-def _tenths(value: float) -> str:
-    return f"{value:,.1f}"
-
-
-def _share(value: float) -> str:
-    return f"{value:.2f}"
-
-
-def _ratio(value: float) -> str:
-    return f"{value:.3f}"

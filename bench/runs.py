@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["CUT", "Entry", "Run", "run_all"]
-
 import multiprocessing
 import re
 import signal
 import statistics
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from forecast import backtest, joint
 from forecast.backtest import BacktestConfig, OriginScore
@@ -26,6 +25,8 @@ from forecast.series import ONE_DAY, DailySeries, Day
 CUT = "_cut"
 """Ending of a peer's name when its paths are cut at zero."""
 
+_SLOW = ("monks_2023", "auto_arima", "auto_ets")
+Figures: TypeAlias = Mapping[str, DailySeries]
 Weather = Callable[[Day], Covariates]
 """What is known of the weather at an origin."""
 
@@ -62,31 +63,28 @@ class Run:
 
 
 def run_all(
-    entries: Sequence[Entry],
-    figures: Mapping[str, DailySeries],
-    protocol: BacktestConfig,
-    processes: int,
-    done: Callable[[Entry, Run], None],
+    entries: Sequence[Entry], figures: Figures, protocol: BacktestConfig, processes: int
 ) -> dict[str, Run]:
-    """Run every entry, `processes` at a time, in the order given; call `done` as each ends.
+    """Run every entry, `processes` at a time, the slow ones first; print a line as each ends.
 
     A peer is run once and scored twice: as drawn, and cut at zero under its name and `CUT`.
     """
     found: dict[str, Run] = {}
+    order = sorted(entries, key=lambda entry: entry.name not in _SLOW)
     with ThreadPoolExecutor(processes) as threads:
-        waiting = {threads.submit(_alone, entry, figures, protocol): entry for entry in entries}
+        waiting = {threads.submit(_alone, one, figures, protocol): one.name for one in order}
         try:
             for future in as_completed(waiting):
                 found |= future.result()
-                done(waiting[future], found[waiting[future].name])
+                run = found[waiting[future]]
+                took = f"{sum(score.seconds for score in run.scores):,.0f} s"
+                print(f"{waiting[future]}: {run.failure or took}", file=sys.stderr)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
     return found
 
 
-def _alone(
-    entry: Entry, figures: Mapping[str, DailySeries], protocol: BacktestConfig
-) -> dict[str, Run]:
+def _alone(entry: Entry, figures: Figures, protocol: BacktestConfig) -> dict[str, Run]:
     spawn = multiprocessing.get_context("spawn")
     seen = {protocol.series: figures[protocol.series]} if entry.kind == "peer" else dict(figures)
     # Ctrl-C ends the child at once and without a word.
@@ -98,9 +96,7 @@ def _alone(
             return {entry.name: Run(failure="its process died")}
 
 
-def _run(
-    entry: Entry, figures: Mapping[str, DailySeries], protocol: BacktestConfig
-) -> dict[str, Run]:
+def _run(entry: Entry, figures: Figures, protocol: BacktestConfig) -> dict[str, Run]:
     score = _score_peer if entry.kind == "peer" else _score_ours
     scores: dict[str, list[OriginScore]] = {}
     declined = []
@@ -127,7 +123,7 @@ def _peak_mb() -> float:
 
 
 def _score_ours(
-    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: BacktestConfig
+    entry: Entry, figures: Figures, origin: Day, protocol: BacktestConfig
 ) -> dict[str, OriginScore]:
     weather = entry.weather(origin) if entry.weather else None
     score = backtest.score_origin(entry.model, entry.forecaster, figures, origin, protocol, weather)
@@ -135,19 +131,15 @@ def _score_ours(
 
 
 def _score_peer(
-    entry: Entry, figures: Mapping[str, DailySeries], origin: Day, protocol: BacktestConfig
+    entry: Entry, figures: Figures, origin: Day, protocol: BacktestConfig
 ) -> dict[str, OriginScore]:
-    series = figures[protocol.series]
-    end = origin + protocol.horizon * ONE_DAY
-    truth = series.between(origin + ONE_DAY, end).values
+    series, days = figures[protocol.series], protocol.horizon
+    truth = series.between(origin + ONE_DAY, origin + days * ONE_DAY).values
     rng = joint.generator(protocol.seed, entry.model, origin)
     began = time.perf_counter()
-    fitted = entry.forecaster.fit(series.upto(origin))
-    paths: Any = fitted.simulate(protocol.horizon, protocol.paths, rng)
-    seconds = time.perf_counter() - began
+    paths: Any = entry.forecaster.fit(series.upto(origin)).simulate(days, protocol.paths, rng)
+    who = {"origin": str(origin), "seconds": time.perf_counter() - began}
     return {
-        name: OriginScore(
-            model=name, origin=str(origin), seconds=seconds, **vars(judge(what, truth, rng))
-        )
+        name: OriginScore(model=name, **who, **vars(judge(what, truth, rng)))
         for name, what in {entry.name: paths, entry.name + CUT: paths.cut()}.items()
     }

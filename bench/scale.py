@@ -13,8 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +27,7 @@ from service.issues.path_encoding import encode
 PATHS, HORIZON = 2000, 400
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """Of one series: CPU seconds to fit, draw and encode, and bytes to store."""
 
     seconds: float
@@ -47,8 +45,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     counts = [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most})
     print("| workers | series | seconds | CPU seconds a series | series an hour | ", end="")
-    print("kB a series | MB of a worker |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("kB a series | MB of a worker |\n|" + " --- |" * 7)
     for workers in options.workers:
         with cluster(workers) as client:
             for count in counts:
@@ -57,7 +54,8 @@ def main() -> None:
                 seconds = time.perf_counter() - began
                 each = sum(cost.seconds for cost in costs) / count
                 size = sum(cost.size for cost in costs) / count / 1000
-                peak = max(client.run(_peak).values())
+                used = client.run(resource.getrusage, resource.RUSAGE_SELF).values()
+                peak = max(one.ru_maxrss for one in used) / 1024
                 print(f"| {workers} | {count:,} | {seconds:,.1f} | {each:.2f} ", end="")
                 print(f"| {3600 * count / seconds:,.0f} | {size:,.0f} | {peak:.0f} |", flush=True)
 
@@ -97,18 +95,12 @@ def cluster(workers: int) -> Iterator[Any]:
     """A Dask client with so many workers of one thread, each a process of this machine."""
     from distributed import Client, LocalCluster
 
-    place = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}
-    with (
-        LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, **place) as made,
-        Client(made, set_as_default=False) as client,
-    ):
+    place = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "processes": True}
+    local = LocalCluster(n_workers=workers, threads_per_worker=1, **place)
+    with local as made, Client(made, set_as_default=False) as client:
         client.wait_for_workers(workers)
         client.run(refit, 0)  # what is imported once shall cost no series anything
         yield client
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 if __name__ == "__main__":

@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "BEST_OF",
-    "ENSEMBLE",
-    "OTHER_ENSEMBLE",
-    "PERFECT",
-    "Target",
-    "against_peers",
-    "best_peers",
-    "with_weather",
-    "within",
-    "without_weather",
-]
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,7 +18,6 @@ Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 """Least and most of each column."""
 
 _GROUPS = {"": "against the best peer, at most", CUT: "against the best, cut at 0, at most"}
-
 _RATIOS = {"day_1": 0.72, "days_1_7": 0.84, "total_7": 0.79, "total_28": 0.75}
 
 
@@ -91,12 +77,10 @@ def best_peers(runs: Mapping[str, Measured], ending: str = "") -> dict[str, str]
     """Name of the best peer in each column, of those that were run; `ending` is that of names."""
     names = [name + ending for name in BEST_OF]
     there = [name for name in names if name in runs and runs[name].origins]
-    if not there:
-        return {}
     return {
         column: min(there, key=lambda name: runs[name].columns[column].mean())
         for column in _RATIOS
-        if all(column in runs[name].columns for name in there)
+        if there and all(column in runs[name].columns for name in there)
     }
 
 
@@ -105,10 +89,8 @@ def against_peers(champion: Measured, runs: Mapping[str, Measured]) -> list[Targ
     found = []
     for ending, group in _GROUPS.items():
         for column, peer in best_peers(runs, ending).items():
-            ours, theirs = together(champion, runs[peer])
-            value = bootstrap.ratio(ours.columns[column], theirs.columns[column])
-            note = peer.removesuffix(ending)
-            found.append(Target(group, column, 0, _RATIOS[column], value, note))
+            bounds = {column: (0.0, _RATIOS[column])}
+            found += _ratios(group, champion, runs[peer], bounds, peer.removesuffix(ending))
     return found
 
 
@@ -132,12 +114,17 @@ def _means(group: str, measured: Measured, bounds: Bounds) -> list[Target]:
 
 def with_weather(name: str, measured: Measured, without: Measured, bounds: Bounds) -> list[Target]:
     """Ratios of a run with weather to the same forecaster without, and its coverage."""
-    ours, theirs = together(measured, without)
-    ratios = [
-        Target(
-            name, column, least, most, bootstrap.ratio(ours.columns[column], theirs.columns[column])
-        )
-        for column, (least, most) in bounds.items()
-        if column in _NONE
+    ratios = {column: bound for column, bound in bounds.items() if column in _NONE}
+    shares = {column: bound for column, bound in bounds.items() if column not in _NONE}
+    ours, _ = together(measured, without)
+    return _ratios(name, measured, without, ratios) + _means(name, ours, shares)
+
+
+def _ratios(
+    group: str, measured: Measured, other: Measured, bounds: Bounds, note: str = ""
+) -> list[Target]:
+    ours, theirs = (one.columns for one in together(measured, other))
+    return [
+        Target(group, column, *bound, bootstrap.ratio(ours[column], theirs[column]), note)
+        for column, bound in bounds.items()
     ]
-    return ratios + _means(name, ours, {c: b for c, b in bounds.items() if c not in _NONE})

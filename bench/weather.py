@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["Drivers", "entries", "judge", "protocol_of", "read"]
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,13 +36,7 @@ def read(history: Path, forecasts: Path) -> Drivers:
 
 
 def protocol_of(drivers: Drivers, series: str, paths: int, seed: int) -> BacktestConfig:
-    """The origins of the archive, 28 days ahead.
-
-    Raises
-    ------
-    ValueError
-        If the origins are not equally far apart.
-    """
+    """The origins of the archive, 28 days ahead; `ValueError` if they are not equally far apart."""
     assert drivers.table.archive is not None
     origins = drivers.table.archive.origins
     steps = np.diff(origins) // ONE_DAY

@@ -99,21 +99,23 @@ def test_a_package_that_is_not_there_is_named(models: Path) -> None:
     assert "not installed: statsforecast; `make bench`" in done.stderr
 
 
-def test_a_process_of_its_own_changes_no_score(figures: dict[str, DailySeries]) -> None:
+def test_a_process_of_its_own_changes_no_score(
+    figures: dict[str, DailySeries], capsys: pytest.CaptureFixture[str]
+) -> None:
     protocol = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")
     entries = [
         Entry("one", "", "ours", Climatology(), "climatology"),
         Entry("broken", "", "ours", None, "broken"),  # type: ignore[arg-type]
     ]
-    ended: list[str] = []
-    runs = run_all(entries, figures, protocol, 2, lambda entry, _: ended.append(entry.name))
+    runs = run_all(entries, figures, protocol, 2)
     [[score, *_], *_] = rolling_origin({"climatology": Climatology()}, figures, protocol)[
         0
     ].values()
     assert runs["one"].scores[0].crps.tolist() == score.crps.tolist()
     assert runs["one"].peak_mb > 20
     assert "AttributeError" in runs["broken"].failure
-    assert sorted(ended) == ["broken", "one"]
+    ended = sorted(capsys.readouterr().err.splitlines())
+    assert ended == [f"broken: {runs['broken'].failure}", "one: 0 s"]
 
 
 def test_failures_and_declined_origins_are_said() -> None:
