@@ -96,14 +96,14 @@ def gather(
 
 
 def check_govuk(settings: Settings) -> str:
-    """Ask GOV.UK once, if it is read, and return what came of it; raises `SourceError`."""
+    """Ask GOV.UK once, if it is read, and return the result; raises `SourceError`."""
     if settings.source != "govuk":
         return "not read: CROSSINGS_SOURCE is figures"
     return f"{govuk.reach(fetcher(settings, attempts=1), _govuk_site(settings))} answers"
 
 
 def check_weather(settings: Settings) -> str:
-    """Ask Open-Meteo once, if it is read, and return what came of it; raises `SourceError`."""
+    """Ask Open-Meteo once, if it is read, and return the result; raises `SourceError`."""
     if settings.weather != "openmeteo":
         return "not read: CROSSINGS_WEATHER is off"
     weather = openmeteo.coming(fetcher(settings, attempts=1), weather_service(settings))

@@ -215,7 +215,7 @@ def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:
 
 
 def check_server(settings: Settings) -> str:
-    """Log in at the mail server, if there is one, and return what came of it; sends nothing.
+    """Log in at the mail server, if there is one, and return the result; sends nothing.
 
     Raises
     ------
