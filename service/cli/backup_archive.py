@@ -21,12 +21,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
-from sqlalchemy import URL
 
 from service.core import export
 from service.core.clock import instant, utc_now
 from service.core.context import Context
-from service.core.database import Database, DatabaseError, connect
+from service.core.database import DatabaseError, connect
 from service.core.files import whole
 from service.core.settings import Settings
 from service.issues.model_files import is_model_file, read_model_files, staged
@@ -59,7 +58,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
             archive.addfile(member, content)
 
         try:
-            with _sqlite(folder) as copy:
+            with export.open_sqlite(f"{folder}/{_DATABASE}") as copy:
                 head["rows"] = export.copy(context.database, copy)
         except DatabaseError as error:  # mostly for want of room for the copy
             raise BackupError(f"{file} is not written: {error}") from error
@@ -93,13 +92,11 @@ def check(file: Path) -> dict[str, Any]:
 
 
 def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str, Any]:
-    """Put everything of `file` in place, the database at once or nothing of it; return its head.
-
-    Whether the models can be put in their places is tried before the database is touched.
-    """
+    """Put everything of `file` in place, the database at once or nothing of it; return its head."""
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
+            # Whether the models can be put in place is tried before the database is touched.
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))
             old = ["the database"] * (target.pending()[0] is not None) + old
             if old and not overwrite:
@@ -109,17 +106,13 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
                 if name == _DATABASE:
                     with Path(folder, name).open("wb") as written:
                         shutil.copyfileobj(stream, written)
-            export.copy(stack.enter_context(_sqlite(folder)), target)
+            export.copy(stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}")), target)
             result = "the database is restored, the models are not"
             put_in_place()
         except OSError as error:
             place = f"{error.filename or 'a file'} cannot be written ({error.strerror})"
             raise BackupError(f"{place}: {result}") from error
     return head
-
-
-def _sqlite(folder: str) -> contextlib.closing[Database]:
-    return contextlib.closing(connect(str(URL.create("sqlite", database=f"{folder}/{_DATABASE}"))))
 
 
 def _members(file: Path) -> Iterator[tuple[str, io.BufferedReader]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["copy"]
+__all__ = ["copy", "open_sqlite"]
+
+from contextlib import closing
 
 import sqlalchemy as sa
 
-from service.core.database import Database
+from service.core.database import Database, connect
 from service.core.tables import metadata
 
 _SEQUENCE = "pg_get_serial_sequence(:table, :column)"
@@ -19,6 +21,11 @@ _SET = {
     "((SELECT rowid FROM sqlite_sequence WHERE name = :table), :table, :last)",
     "postgresql": f"SELECT setval({_SEQUENCE}, :last)",
 }
+
+
+def open_sqlite(file: str) -> closing[Database]:
+    """Open the SQLite database `file`, made when missing; it is closed at the end of the block."""
+    return closing(connect(str(sa.URL.create("sqlite", database=file))))
 
 
 def copy(source: Database, target: Database) -> dict[str, int]:
