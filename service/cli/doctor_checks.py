@@ -15,12 +15,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import sqlalchemy as sa
-
 from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
-from service.core import locks, run_store, service_metrics_store
+from service.core import locks, run_store, service_metrics_store, sqlite
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError, connect
@@ -113,9 +111,8 @@ def space(check: str, free: int) -> Finding:
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
-    url = sa.make_url(settings.database)
-    path = url.database if url.get_backend_name() == "sqlite" else None
-    if path and not Path(path).exists():  # to open it would make it
+    path = sqlite.file_of(settings.database)
+    if path and not path.exists():  # to open it would make it
         yield _finding("database", f"{path} is not there", "`crossings run` makes and fills it")
         return
     with contextlib.closing(connect(settings.database)) as opened:

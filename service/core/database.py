@@ -94,10 +94,7 @@ class Database:
             return data_version
 
     def not_written(self) -> tuple[str, str] | None:
-        """Name and sentence of what keeps this process from writing; None when nothing does.
-
-        Looked at every few seconds, so that it may be asked with every answer.
-        """
+        """Name and sentence of what keeps us from writing, looked at every few seconds."""
         now = time.monotonic()
         if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
             self._looked = now, self._look()

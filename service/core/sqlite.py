@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["BUSY_MILLISECONDS", "READ_ONLY", "StandIn", "compact", "engine", "not_written"]
+__all__ = [
+    "BUSY_MILLISECONDS",
+    "READ_ONLY",
+    "StandIn",
+    "compact",
+    "engine",
+    "file_of",
+    "not_written",
+]
 
 import os
 import sqlite3
@@ -36,6 +44,17 @@ class StandIn(sqlite3.Connection):
     is_used = False
 
 
+def file_of(url: str) -> Path | None:
+    """Return the file that a database URL names; None where it is no SQLite or in memory."""
+    parsed = sa.make_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (
+        None,
+        "",
+        ":memory:",
+    )
+    return Path(str(parsed.database)) if is_file else None
+
+
 def engine(url: sa.URL) -> sa.Engine:
     """Open the file that `url` names; it and its folder are made when missing.
 
@@ -44,7 +63,7 @@ def engine(url: sa.URL) -> sa.Engine:
     OSError
         If the folder cannot be made.
     """
-    file = Path(url.database) if url.database and url.database != ":memory:" else None
+    file = file_of(url.render_as_string(hide_password=False))
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
     # Parameters may hold addresses, which no error and no log repeats.

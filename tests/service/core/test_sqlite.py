@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from service.core import database as module
-from service.core import run_store
+from service.core import run_store, sqlite
 from service.core.database import Database, Unavailable, connect
 from tests.service.support import NOW
 from tests.support.small_disk import fill, small_disk
@@ -89,3 +89,17 @@ def test_a_log_that_holds_something_is_never_passed_over(small: Path) -> None:
     ballast.unlink()
     assert periods(database) == ["1"]
     database.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "file"),
+    [
+        ("sqlite:////var/a%20b.sqlite", Path("/var/a b.sqlite")),
+        ("sqlite:///x.sqlite?timeout=3", Path("x.sqlite")),
+        ("sqlite://", None),
+        ("sqlite:///:memory:", None),
+        ("postgresql://h/x.sqlite", None),
+    ],
+)
+def test_the_file_of_a_url(url: str, file: Path | None) -> None:
+    assert sqlite.file_of(url) == file
