@@ -64,7 +64,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         COMPRESS_STREAMS=False,  # it leaves the file of a 304 open
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.extensions["desk"] = IssueLoader(context, clock)
+    app.extensions["loader"] = IssueLoader(context, clock)
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
@@ -73,7 +73,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         from service.api.spans import instrument  # the extra `otel` may be missing
 
         instrument(app)
-    register_metrics(app, app.extensions["desk"])
+    register_metrics(app, app.extensions["loader"])
     register_errors(app)
     register_doors(app, context.settings)
     # The request is counted before its key is looked up.

@@ -174,9 +174,9 @@ def test_grafana_and_metrics_have_the_series(client: FlaskClient) -> None:
 
 
 def test_the_mail_says_the_units(strait: Context, client: FlaskClient) -> None:
-    desk = IssueLoader(strait, Hand(NOW))
-    edition = gather(desk, "2026-W01")
-    paths = desk.view("strait_entries", edition.issue_id).paths
+    loader = IssueLoader(strait, Hand(NOW))
+    edition = gather(loader, "2026-W01")
+    paths = loader.view("strait_entries", edition.issue_id).paths
     text = " ".join(
         MailRenderer(edition, paths, strait.settings).text(Reader("a@b.org", 5)).split()
     )

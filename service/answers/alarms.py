@@ -122,31 +122,31 @@ def _apart(scored: Sequence[Scored]) -> list[Scored]:
     return chosen
 
 
-def alarms(desk: IssueLoader) -> list[dict[str, Any]]:
+def alarms(loader: IssueLoader) -> list[dict[str, Any]]:
     """Return all current alarms: ``name series_id detail since numbers``.
 
     The list is empty before the first issue. Alarms about accuracy need some weeks of scored live
     issues.
     """
-    return [alarm.to_dict() for alarm in _late(desk)] + record_alarms(desk)
+    return [alarm.to_dict() for alarm in _late(loader)] + record_alarms(loader)
 
 
-def record_alarms(desk: IssueLoader, only: str | None = None) -> list[dict[str, Any]]:
+def record_alarms(loader: IssueLoader, only: str | None = None) -> list[dict[str, Any]]:
     """Return the alarms about the accuracy of published forecasts, of one series or all."""
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         scored = run_store.latest(connection, "score", "done")
-    today = uk_day(desk.clock())
+    today = uk_day(loader.clock())
     monday = today - today.weekday() * _DAY
     rows: list[dict[str, Any]] = []
-    for series_id in desk.route.forecast if only is None else [only]:
-        key = ("alarms", series_id, scored and scored.run_id, monday, desk.figures_version())
-        raised = desk.once(key, partial(_of_series, desk, series_id, monday))
+    for series_id in loader.route.forecast if only is None else [only]:
+        key = ("alarms", series_id, scored and scored.run_id, monday, loader.figures_version())
+        raised = loader.once(key, partial(_of_series, loader, series_id, monday))
         rows += [alarm.to_dict() for alarm in raised]
     return rows
 
 
-def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
-    with desk.context.database.reading() as connection:
+def _of_series(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
+    with loader.context.database.reading() as connection:
         last = issue_score_store.get_last_scored_day(connection, series_id, "live")
         since = last - 2 * _WINDOW if last else dt.date.min
         rows = (
@@ -154,7 +154,7 @@ def _of_series(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
             if last
             else []
         )
-    week = _last_week(desk, series_id, monday)
+    week = _last_week(loader, series_id, monday)
     if not rows:
         return week
     record = _Record(series_id, rows)
@@ -230,9 +230,9 @@ def _since(record: _Record, p_at: Callable[[dt.date], float]) -> dt.date | None:
     return since
 
 
-def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
+def _last_week(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     """Check whether the last full week was within the interval forecast before it began."""
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         figures = observation_store.series(connection, series_id)
     if figures is None:
         return []
@@ -240,7 +240,7 @@ def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
     sunday = min(monday - _DAY, through - ((through.weekday() + 1) % 7) * _DAY)
     first = sunday - 6 * _DAY
     try:
-        view = desk.view(series_id, as_of=first - _DAY)
+        view = loader.view(series_id, as_of=first - _DAY)
     except NotFound:
         return []
     ahead = (sunday - view.issue.origin).days
@@ -269,11 +269,11 @@ def _last_week(desk: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm
     return [Alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]
 
 
-def _late(desk: IssueLoader) -> list[Alarm]:
+def _late(loader: IssueLoader) -> list[Alarm]:
     """Check whether issues or figures are overdue, using the details of the state."""
-    settings, now = desk.context.settings, desk.clock()
-    with desk.context.database.reading() as connection:
-        newest = issue_store.get_latest_issue(connection, desk.route.leading)
+    settings, now = loader.context.settings, loader.clock()
+    with loader.context.database.reading() as connection:
+        newest = issue_store.get_latest_issue(connection, loader.route.leading)
     if newest is None:
         return []
     details = {r.name: r.detail for r in state_of(newest, Facts(), now, settings).reasons}

@@ -17,7 +17,7 @@ from service.data import observation_store
 from service.data.observation_store import AsOf
 
 
-def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
+def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
     """Compare the newest figures with the same point of every earlier year.
 
     Parameters
@@ -37,30 +37,32 @@ def briefing(desk: IssueLoader, series_id: str, as_of: AsOf | None = None) -> di
     BadQuestion
         If `as_of` lies before the first figure.
     """
-    desk.check_series(series_id)
-    with desk.context.database.reading() as connection:
+    loader.check_series(series_id)
+    with loader.context.database.reading() as connection:
         series = observation_store.series(connection, series_id, as_of)
         beside = {
             name: observation_store.series(connection, name, as_of)
-            for name in _others(desk, series_id)
+            for name in _others(loader, series_id)
         }
         if series is None:
             everything = observation_store.series(connection, series_id)
             if everything is None:
                 raise NotReady("no figures are stored yet")
             raise BadQuestion("as_of", f"a day from {everything.start} on", as_of)
-    return _brief(desk.route, series, beside, as_of, desk.today())
+    return _brief(loader.route, series, beside, as_of, loader.today())
 
 
-def briefing_of(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
+def briefing_of(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Return the briefing for the input figures of an issue, ignoring later revisions."""
     issue = view.issue
-    beside = {name: desk.observed_beside(issue, name) for name in _others(desk, issue.series_id)}
-    return _brief(desk.route, view.observed, beside, issue.as_of, desk.today())
+    beside = {
+        name: loader.observed_beside(issue, name) for name in _others(loader, issue.series_id)
+    }
+    return _brief(loader.route, view.observed, beside, issue.as_of, loader.today())
 
 
-def _others(desk: IssueLoader, series_id: str) -> list[str]:
-    return [name for name in desk.route.forecast if name != series_id]
+def _others(loader: IssueLoader, series_id: str) -> list[str]:
+    return [name for name in loader.route.forecast if name != series_id]
 
 
 def _brief(

@@ -25,7 +25,7 @@ _SPANS = (7, 28)
 _MOST_STEPS = 400
 
 
-def changes(desk: IssueLoader, view: IssueView, since: str | None = None) -> dict[str, Any]:
+def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> dict[str, Any]:
     """Split the change of the mean forecast since an earlier issue into its causes.
 
     Each issue stores the causes of its change from the one before. This adds up the changes of all
@@ -50,7 +50,7 @@ def changes(desk: IssueLoader, view: IssueView, since: str | None = None) -> dic
     BadQuestion
         If the issues have no day in common.
     """
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         chain = _chain(connection, view, since)
     first = view.ahead.first
     length = min(

@@ -14,7 +14,7 @@ from service.issues import note_store
 SPANS = (1, 7, 28)
 
 
-def explanation(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
+def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Split the mean forecast of the served model into its factors.
 
     Returns
@@ -30,7 +30,7 @@ def explanation(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     NotFound
         If nothing was said of the issue, or of these days, when it was made.
     """
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         note = note_store.get_note(connection, view.issue.issue_id, note_store.EXPLANATION)
     if note is None:
         raise NotFound(f"issue {view.issue.issue_id} has no explanation")

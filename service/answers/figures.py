@@ -17,7 +17,7 @@ COLUMNS = ("time", "date", "value", "source", "known_at")
 
 
 def figures(
-    desk: IssueLoader,
+    loader: IssueLoader,
     series_id: str,
     first: dt.date | None = None,
     last: dt.date | None = None,
@@ -37,10 +37,10 @@ def figures(
     BadQuestion
         If the span is empty.
     """
-    desk.check_stored(series_id)
+    loader.check_stored(series_id)
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         rows = observation_store.current(connection, series_id, as_of, first, last)
         if not rows and observation_store.first_day(connection, series_id) is None:
             raise NotReady("no figures are stored yet")

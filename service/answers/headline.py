@@ -18,7 +18,7 @@ from service.core.clock import in_words
 _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 
 
-def headline(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
+def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Summarise the next seven days; for a past issue, its forecast and the outcome.
 
     Returns
@@ -47,13 +47,13 @@ def headline(desk: IssueLoader, view: IssueView) -> dict[str, Any]:
     about = f"about {median} {unit}"
     within = f"80% chance of between {lo80} and {hi80}"
     if view.is_past:
-        came = figures(desk, view.issue.series_id, first, last)
+        came = figures(loader, view.issue.series_id, first, last)
         sentence = (
             f"We forecast {about} for {_span(first, last)} ({within}); "
             f"{_came([row['value'] for row in came])}."
         )
     else:
-        soon = "Next 7 days" if first <= desk.today() + _ONE_DAY else _span(first, last)
+        soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else _span(first, last)
         chance = f"{per_cent(p_above)} chance of a day above {threshold:,}"
         sentence = f"{soon}: {about} ({within}); {chance}."
     return {

@@ -23,7 +23,7 @@ COLUMNS = (
 
 
 def listing(
-    desk: IssueLoader, series_id: str, limit: int, after: str | None = None
+    loader: IssueLoader, series_id: str, limit: int, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return the live issues of a series, newest first, and the cursor of the next page.
 
@@ -44,16 +44,16 @@ def listing(
     BadQuestion
         If `after` is not of a page before, or `limit` is too large or below 1.
     """
-    desk.check_series(series_id)
+    loader.check_series(series_id)
     check_whole("limit", limit, 1, MOST_ISSUES)
     mark = None if after is None else _unseal(after)
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         issues = issue_store.list_issues(connection, series_id, limit + 1, mark)
     shown = issues[:limit]
     return [_row(issue) for issue in shown], _seal(shown[-1]) if len(issues) > limit else None
 
 
-def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
+def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
     """Return the id of the newest issue at the end of a UK day; ``latest`` if it still is.
 
     Before the first issue it is the last hindcast from figures up to that day.
@@ -65,8 +65,8 @@ def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
     NotReady
         If nothing is published yet.
     """
-    desk.check_series(series_id)
-    with desk.context.database.reading() as connection:
+    loader.check_series(series_id)
+    with loader.context.database.reading() as connection:
         newest = issue_store.get_latest_issue(connection, series_id)
         issue = issue_store.get_latest_issue(
             connection, series_id, end_of_day(day)
@@ -74,21 +74,21 @@ def of_day(desk: IssueLoader, series_id: str, day: dt.date) -> str:
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
     if issue is None:
-        first = first_day(desk, series_id)
+        first = first_day(loader, series_id)
         raise NotFound(f"there is no forecast from {day}; the first is from {first}")
     return "latest" if issue.issue_id == newest.issue_id else issue.issue_id
 
 
-def first_day(desk: IssueLoader, series_id: str) -> dt.date | None:
+def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
     """Return the first day that `of_day` has an issue or a hindcast for."""
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         issue = issue_store.get_first_issue(connection, series_id)
         hindcast = issue_store.get_first_hindcast(connection, series_id)
     days = [uk_day(issue.issued_at)] if issue else []
     return min([*days, hindcast.origin] if hindcast else days, default=None)
 
 
-def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
+def one(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     """Return everything stored for an issue except its paths, with its models.
 
     Raises
@@ -96,12 +96,12 @@ def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     NotFound
         If it is no issue of the series.
     """
-    desk.check_series(series_id)
-    with desk.context.database.reading() as connection:
+    loader.check_series(series_id)
+    with loader.context.database.reading() as connection:
         issue = issue_store.get_issue(connection, issue_id)
         if issue is None or issue.series_id != series_id:
             raise NotFound(f"expected an issue of {series_id}, found {issue_id!r}")
-        entries = desk.entries(connection, issue)
+        entries = loader.entries(connection, issue)
         weather = note_store.get_note(connection, issue_id, note_store.WEATHER)
     models = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version} for e in entries
@@ -109,7 +109,7 @@ def one(desk: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     failures = [{"model": name, "reason": why} for name, why in issue.failures.items()]
     frozen = {"kind": issue.kind, "seed": issue.seed, "inputs_hash": issue.inputs_hash}
     frozen |= {"weather": weather} if weather else {}
-    head = {"series_id": series_id, "unit": desk.route.series[series_id].unit}
+    head = {"series_id": series_id, "unit": loader.route.series[series_id].unit}
     return head | _row(issue) | frozen | {"models": models, "failures": failures}
 
 

@@ -15,17 +15,17 @@ from service.core.request_store import JobRequest
 _MOST_IDS = 2**31
 
 
-def ask(desk: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
+def ask(loader: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
     """Request a run of `job` and return the row; raises `NotFound` for an unknown job."""
     if job not in request_store.JOBS:
         raise NotFound(f"expected a job of {', '.join(request_store.JOBS)}, found {job[:40]!r}")
-    with desk.context.database.writing() as connection:
-        return _row(request_store.leave(connection, job, asked_by, desk.clock()))
+    with loader.context.database.writing() as connection:
+        return _row(request_store.leave(connection, job, asked_by, loader.clock()))
 
 
-def state(desk: IssueLoader, request_id: int) -> dict[str, Any]:
+def state(loader: IssueLoader, request_id: int) -> dict[str, Any]:
     """Return the row of a request; raises `NotFound` if it does not exist."""
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         request = request_store.find(connection, request_id) if request_id < _MOST_IDS else None
     if request is None:
         raise NotFound(f"no request {request_id} was left")

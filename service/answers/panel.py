@@ -24,7 +24,7 @@ _EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS[2:])
 
 
 def panel(
-    desk: IssueLoader,
+    loader: IssueLoader,
     view: IssueView,
     first: dt.date | None = None,
     last: dt.date | None = None,
@@ -51,7 +51,7 @@ def panel(
     last = last or view.first + dt.timedelta(days=_AHEAD - 1)
     if first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         observations = observation_store.current(
             connection, view.issue.series_id, as_of, first, last
         )

@@ -23,14 +23,14 @@ COLUMNS = (
 )
 
 
-def revisions(desk: IssueLoader, series_id: str) -> dict[str, Any]:
+def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
     """Return every revision of a series in order of publication, and their number.
 
     ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;
     such a row is listed, and not counted.
     """
-    desk.check_stored(series_id)
-    with desk.context.database.reading() as connection:
+    loader.check_stored(series_id)
+    with loader.context.database.reading() as connection:
         revised = store.revisions(connection, series_id)
     rows = [
         {

@@ -53,7 +53,7 @@ class Scenario:
 
 
 def scenario(
-    desk: IssueLoader, view: IssueView, assumed: Scenario, horizon: int, levels: Sequence[int]
+    loader: IssueLoader, view: IssueView, assumed: Scenario, horizon: int, levels: Sequence[int]
 ) -> dict[str, Any]:
     """Return the scenario together with the unchanged forecast.
 
@@ -71,13 +71,15 @@ def scenario(
         If the model of this issue does not use what is assumed.
     """
     _check(assumed)
-    base = _under(desk, view, assumed.weather, horizon) if assumed.weather else view.paths
+    base = _under(loader, view, assumed.weather, horizon) if assumed.weather else view.paths
     plain = _answered(view, view.paths, horizon, levels)
-    load = _load(desk, view)
+    load = _load(loader, view)
     factor = 1 + assumed.level_percent / 100
-    if assumed.people_per_boat is not None and view.issue.series_id == desk.route.leading:
+    if assumed.people_per_boat is not None and view.issue.series_id == loader.route.leading:
         if not load:
-            units = [desk.route.series[name].unit for name in desk.route.followers] or ["others"]
+            units = [loader.route.series[name].unit for name in loader.route.followers] or [
+                "others"
+            ]
             raise NotPossible(
                 f"people_per_boat: no {units[0]} are drawn with the {view.declared.unit} "
                 "of this issue"
@@ -101,11 +103,11 @@ def scenario(
 
 
 def _under(
-    desk: IssueLoader, view: IssueView, weather: Mapping[dt.date, str], horizon: int
+    loader: IssueLoader, view: IssueView, weather: Mapping[dt.date, str], horizon: int
 ) -> Paths:
     """Simulate new paths from the fitted model of `view` under other weather."""
     issue, model = view.issue, view.entry.model
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER) or {}
     if model not in note.get("models", ()):
         why = f" ({note['reason']})" if note.get("status") == "missing" else ""
@@ -118,7 +120,7 @@ def _under(
     for day in weather:
         if day not in days:
             raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
-    fit = desk.fitted(view).with_weather({days.index(day): sea for day, sea in weather.items()})
+    fit = loader.fitted(view).with_weather({days.index(day): sea for day, sea in weather.items()})
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
     # As far as the issue was drawn, so that the days before the first assumed one stay as they are.
     paths = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
@@ -133,19 +135,19 @@ def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]
     }
 
 
-def _load(desk: IssueLoader, view: IssueView) -> float | None:
+def _load(loader: IssueLoader, view: IssueView) -> float | None:
     """The mean of the leading series for each one of the series that follows it."""
-    both = [_paths(desk, view, name) for name in desk.route.forecast[:2]]
+    both = [_paths(loader, view, name) for name in loader.route.forecast[:2]]
     paths = [one for one in both if one is not None]
     return people_per_boat(*paths) if len(paths) == 2 else None
 
 
-def _paths(desk: IssueLoader, view: IssueView, series_id: str) -> Paths | None:
+def _paths(loader: IssueLoader, view: IssueView, series_id: str) -> Paths | None:
     """The paths of the same futures of a series; None when it is not drawn with this one."""
     if series_id == view.issue.series_id:
         return view.paths
-    issue_id = desk.beside(view.issue, series_id)
-    return desk.view(series_id, issue_id, view.entry.model).paths if issue_id else None
+    issue_id = loader.beside(view.issue, series_id)
+    return loader.view(series_id, issue_id, view.entry.model).paths if issue_id else None
 
 
 def _check(assumed: Scenario) -> None:

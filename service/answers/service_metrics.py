@@ -72,8 +72,8 @@ class Vitals:
 class Watch:
     """Collect the metrics; expensive ones are recomputed only after new scores."""
 
-    def __init__(self, desk: IssueLoader) -> None:
-        self._desk = desk
+    def __init__(self, loader: IssueLoader) -> None:
+        self._loader = loader
         self._lock = threading.Lock()
         self._mark: Hashable = None
         self._record: tuple[dict[str, int], list[Coverage]] = ({}, [])
@@ -86,8 +86,8 @@ class Watch:
         Unavailable
             If the database is not available.
         """
-        current, forecast = status(self._desk), self._desk.route.forecast
-        with self._desk.context.database.reading() as connection:
+        current, forecast = status(self._loader), self._loader.route.forecast
+        with self._loader.context.database.reading() as connection:
             issues = (issue_store.get_latest_issue(connection, name) for name in forecast)
             newest = [issue for issue in issues if issue is not None]
             last_done = service_metrics_store.last_done(connection)
@@ -110,8 +110,10 @@ class Watch:
     def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:
         with self._lock:
             if mark != self._mark:
-                forecast = self._desk.route.forecast
-                records = {series_id: track_record(self._desk, series_id) for series_id in forecast}
+                forecast = self._loader.route.forecast
+                records = {
+                    series_id: track_record(self._loader, series_id) for series_id in forecast
+                }
                 self._record = (
                     {series_id: record["issues"] for series_id, record in records.items()},
                     [

@@ -25,27 +25,27 @@ STATUS_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "prun
 """Jobs whose last runs are part of the status."""
 
 
-def catalogue(desk: IssueLoader) -> list[dict[str, Any]]:
+def catalogue(loader: IssueLoader) -> list[dict[str, Any]]:
     """Return one row per series."""
-    with desk.context.database.reading() as connection:
-        rows = [_series(desk, connection, series_id) for series_id in desk.route.stored]
-    return [row | desk.standing(row["series_id"]).to_dict() for row in rows]
+    with loader.context.database.reading() as connection:
+        rows = [_series(loader, connection, series_id) for series_id in loader.route.stored]
+    return [row | loader.standing(row["series_id"]).to_dict() for row in rows]
 
 
-def status(desk: IssueLoader) -> dict[str, Any]:
+def status(loader: IssueLoader) -> dict[str, Any]:
     """Return the worst state of any series, alarms, dates and models of each series, and runs."""
-    now = desk.clock()
-    with desk.context.database.reading() as connection:
+    now = loader.clock()
+    with loader.context.database.reading() as connection:
         rows, states = [], []
-        for series_id in desk.route.forecast:
+        for series_id in loader.route.forecast:
             issue = issue_store.get_latest_issue(connection, series_id)
             if issue is None:
                 continue
-            state = desk.state(connection, issue, now)
+            state = loader.state(connection, issue, now)
             states.append(state)
-            rows.append(_issue(desk, connection, issue, state, now))
+            rows.append(_issue(loader, connection, issue, state, now))
         read = [_document(row) for row in document_store.newest(connection)]
-        weather = _weather(desk, connection)
+        weather = _weather(loader, connection)
         jobs = [_job(connection, job) for job in STATUS_JOBS]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
@@ -56,7 +56,7 @@ def status(desk: IssueLoader) -> dict[str, Any]:
     return {
         "status": worst,
         "reasons": [asdict(reason) for reason in reasons],
-        "alarms": alarms(desk),
+        "alarms": alarms(loader),
         "now": instant(now),
         "series": rows,
         "documents": read,
@@ -66,14 +66,14 @@ def status(desk: IssueLoader) -> dict[str, Any]:
     }
 
 
-def is_ready(desk: IssueLoader) -> bool:
+def is_ready(loader: IssueLoader) -> bool:
     """Check that the database is readable and an issue exists, of any age."""
-    with desk.context.database.reading() as connection:
-        return any(issue_store.get_latest_issue(connection, name) for name in desk.route.forecast)
+    with loader.context.database.reading() as connection:
+        return any(issue_store.get_latest_issue(connection, name) for name in loader.route.forecast)
 
 
-def _series(desk: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:
-    declared, is_forecast = desk.route.series[series_id], series_id in desk.route.forecast
+def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:
+    declared, is_forecast = loader.route.series[series_id], series_id in loader.route.forecast
     figures = observation_store.series(connection, series_id) if is_forecast else None
     first, last = observation_store.span(connection, series_id) or (None, None)
     if figures is not None:  # the days after a gap are stored, and wait
@@ -92,11 +92,11 @@ def _series(desk: IssueLoader, connection: Connection, series_id: str) -> dict[s
 
 
 def _issue(
-    desk: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
+    loader: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
     standing = [
         {"model": e.model, "title": e.title, "role": e.role, "version": e.version, "failure": None}
-        for e in desk.entries(connection, issue)
+        for e in loader.entries(connection, issue)
     ]
     fallen = [
         {"model": name, "title": name, "role": None, "version": None, "failure": reason}
@@ -124,12 +124,12 @@ def _document(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _weather(desk: IssueLoader, connection: Connection) -> dict[str, Any]:
+def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
     """Whether there is weather, and how far; without it the service works, and says so.
 
     ``read_at`` is when what is known was first read: the same told again leaves it.
     """
-    if desk.context.settings.weather == "off":
+    if loader.context.settings.weather == "off":
         detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
     weather = weather_store.newest(connection, "forecast")

@@ -29,7 +29,11 @@ _BINS = 10
 
 
 def track_record(
-    desk: IssueLoader, series_id: str, weeks: int = 26, model: str = "champion", kind: str = "live"
+    loader: IssueLoader,
+    series_id: str,
+    weeks: int = 26,
+    model: str = "champion",
+    kind: str = "live",
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 
@@ -56,14 +60,14 @@ def track_record(
     NotFound
         If no issue of the series has the model.
     """
-    desk.check_series(series_id)
+    loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
     if kind not in KINDS:
         raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         everything = issue_score_store.list_current_scores(connection, series_id, kind, dt.date.min)
         newest = issue_store.get_latest_issue(connection, series_id)
-        entries = desk.entries(connection, newest) if newest else []
+        entries = loader.entries(connection, newest) if newest else []
     known = {"champion", *(row.model for row in everything), *(one.model for one in entries)}
     if model not in known:
         raise NotFound(f"expected a model of {', '.join(sorted(known))}, found {model[:40]!r}")
@@ -79,7 +83,7 @@ def track_record(
     ranked = sorted(past_weeks, key=lambda week: -week["crps"])
     return {
         "series_id": series_id,
-        "unit": desk.route.series[series_id].unit,
+        "unit": loader.route.series[series_id].unit,
         "kind": kind,
         "model": model,
         "window_weeks": weeks,

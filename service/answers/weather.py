@@ -41,7 +41,7 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
 
-def coming(desk: IssueLoader, view: IssueView) -> dict[str, Any] | None:
+def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """The coming days as they were foreseen at the moment of `view`.
 
     Returns
@@ -52,9 +52,9 @@ def coming(desk: IssueLoader, view: IssueView) -> dict[str, Any] | None:
         the wind's mean at night and highest gust in km/h. None when no weather is read, or none
         was new lately.
     """
-    if desk.context.settings.weather == "off":
+    if loader.context.settings.weather == "off":
         return None
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         forecast = weather_store.newest(connection, "forecast", view.moment)
         given = used(connection, view.issue)
     if forecast is None or view.moment - forecast.seen_at > _STALE:

@@ -62,21 +62,21 @@ def register_auth(app: Flask) -> None:
     def identify() -> None:
         if g.presented is None:
             return
-        desk: IssueLoader = app.extensions["desk"]
-        key = seen.look_up(desk, g.presented)
-        state = key.state(desk.clock()) if key else "not known"
+        loader: IssueLoader = app.extensions["loader"]
+        key = seen.look_up(loader, g.presented)
+        state = key.state(loader.clock()) if key else "not known"
         if key is None or state != "active":
             g.refused = f"the key is {state}"
             _log.warning("refused %s: %s (%s…)", request.endpoint, g.refused, _shown(g.presented))
             return
         g.key = key
-        uses.note(desk, key)
+        uses.note(loader, key)
 
     def require() -> None:
         if _is_for_all():
             return
         identify()
-        settings = app.extensions["desk"].context.settings
+        settings = app.extensions["loader"].context.settings
         if g.key is None:
             if g.refused or request.endpoint in OPERATE or not _is_open(settings):
                 raise _unauthorised(g.refused or "expected a key")
@@ -157,7 +157,7 @@ class _Seen:
             key, seen = self._keys.get(name, (None, 0.0))
         return key if time.monotonic() - seen < _BELIEVED_SECONDS else None
 
-    def look_up(self, desk: IssueLoader, presented: str) -> Key | None:
+    def look_up(self, loader: IssueLoader, presented: str) -> Key | None:
         """The key that is presented, valid or not; None when it is none of ours.
 
         Raises
@@ -166,14 +166,14 @@ class _Seen:
             When the database does not answer and the key was not valid lately.
         """
         try:
-            with desk.context.database.glancing() as connection:
+            with loader.context.database.glancing() as connection:
                 key = key_store.match(connection, presented)
         except Unavailable:
             believed = self.lately(presented)
             if believed is None:
                 raise
             return believed
-        is_valid = key is not None and key.state(desk.clock()) == "active"
+        is_valid = key is not None and key.state(loader.clock()) == "active"
         self._note(presented, key if is_valid else None)
         return key
 
@@ -194,7 +194,7 @@ class _Uses:
         self._noted: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    def note(self, desk: IssueLoader, key: Key) -> None:
+    def note(self, loader: IssueLoader, key: Key) -> None:
         """Record that `key` is used now, unless that was just done."""
         now = time.monotonic()
         with self._lock:
@@ -202,7 +202,7 @@ class _Uses:
                 return
             self._noted[key.key_id] = now
         try:
-            with desk.context.database.writing(waits=False) as connection:
-                key_store.touch(connection, key.key_id, desk.clock())
+            with loader.context.database.writing(waits=False) as connection:
+                key_store.touch(connection, key.key_id, loader.clock())
         except Unavailable as error:  # reading goes on; a minute later it is tried again
             _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

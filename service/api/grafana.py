@@ -13,7 +13,7 @@ from flask import Response, jsonify
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
 from service.api import request_bodies
-from service.api.responses import desk
+from service.api.responses import loader
 from service.core.clock import uk_day
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
@@ -45,7 +45,7 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
     """Return the points of each target within the range, value first."""
     first, last = _days(json_data)
     tables = {
-        series_id: panel(desk(), desk().view(series_id), first, last)
+        series_id: panel(loader(), loader().view(series_id), first, last)
         for series_id in {_parts(target.target)[0] for target in json_data.targets}
     }
     return jsonify([_points(target.target, tables) for target in json_data.targets])
@@ -54,7 +54,7 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
 @blueprint.post("/variable")
 def variable() -> Response:
     """List the series, for a variable of a dashboard."""
-    return jsonify([{"__text": name, "__value": name} for name in desk().route.forecast])
+    return jsonify([{"__text": name, "__value": name} for name in loader().route.forecast])
 
 
 @blueprint.post("/tag-keys")
@@ -85,7 +85,7 @@ def _day(name: str, moment: dt.datetime) -> dt.date:
 
 def _targets() -> list[str]:
     """What can be drawn: ``SERIES.FIELD``."""
-    return [f"{series_id}.{field}" for series_id in desk().route.forecast for field in _FIELDS]
+    return [f"{series_id}.{field}" for series_id in loader().route.forecast for field in _FIELDS]
 
 
 def _parts(target: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from service.answers import status as answers
 from service.answers.errors import NotReady
 from service.api import queries, schemas
 from service.api.representation import represent
-from service.api.responses import desk
+from service.api.responses import loader
 
 blueprint = APIBlueprint(
     "health",
@@ -25,7 +25,7 @@ blueprint = APIBlueprint(
 @blueprint.output(schemas.Status)
 def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Say how fresh each series is, what is wrong, and how the jobs fare."""
-    return represent(answers.status(desk()), rows=None, max_age_seconds=0)
+    return represent(answers.status(loader()), rows=None, max_age_seconds=0)
 
 
 @blueprint.get("/livez")
@@ -41,6 +41,6 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 @blueprint.output(schemas.Health)
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Answer when the store can be read and an issue exists, however old."""
-    if not answers.is_ready(desk()):
+    if not answers.is_ready(loader()):
         raise NotReady("nothing is published yet: the first refit is still to come")
     return represent({"status": "ready"}, rows=None, max_age_seconds=0)

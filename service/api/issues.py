@@ -15,7 +15,7 @@ from service.answers import panel as panels
 from service.api import answer_schemas, queries, request_bodies, schemas
 from service.api.media_types import JSON
 from service.api.representation import chosen, render, reply, represent
-from service.api.responses import about, attribution, desk, head, view_of
+from service.api.responses import about, attribution, head, loader, view_of
 
 blueprint = APIBlueprint(
     "published",
@@ -31,8 +31,8 @@ blueprint = APIBlueprint(
 def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
     """List the issues of a series, newest first, a page at a time."""
     q = query_data
-    rows, after = issue_answers.listing(desk(), series_id, q.limit, q.after)
-    unit = desk().route.series[series_id].unit
+    rows, after = issue_answers.listing(loader(), series_id, q.limit, q.after)
+    unit = loader().route.series[series_id].unit
     body = {"series_id": series_id, "unit": unit} | attribution()
     answer = represent(body | {"next": after, "rows": rows}, columns=issue_answers.COLUMNS)
     if after:
@@ -47,7 +47,7 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
 def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Return all that is frozen of one issue save its paths; it never changes."""
     kind = chosen(table=False)
-    body = issue_answers.one(desk(), series_id, issue_id) | attribution()
+    body = issue_answers.one(loader(), series_id, issue_id) | attribution()
     return reply(render(body, kind, None), immutable=True)
 
 
@@ -61,9 +61,9 @@ def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
     return about(
         view,
         q,
-        lambda: {"rows": panels.panel(desk(), view, q.first, q.last, q.as_of)},
+        lambda: {"rows": panels.panel(loader(), view, q.first, q.last, q.as_of)},
         columns=panels.COLUMNS,
-        beside=desk().figures_version(),
+        beside=loader().figures_version(),
     )
 
 
@@ -83,8 +83,8 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
 @blueprint.output(answer_schemas.Age)
 def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG001
     """Return how old the newest issue and its figures are in one row, for alerts."""
-    view = desk().view(series_id)
-    return represent(head(view) | {"rows": [gauges.age(view, desk().clock())]}, max_age_seconds=0)
+    view = loader().view(series_id)
+    return represent(head(view) | {"rows": [gauges.age(view, loader().clock())]}, max_age_seconds=0)
 
 
 @blueprint.post("/<series_id>/scenarios")
@@ -94,9 +94,9 @@ def scenarios(series_id: str, json_data: request_bodies.ScenarioBody) -> Respons
     """Answer a what-if beside the unchanged forecast; nothing of it is stored."""
     asked = json_data
     chosen(table=False)
-    view = desk().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
+    view = loader().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
     assumed = scenario.Scenario(asked.level_percent, asked.people_per_boat, asked.weather)
-    found = scenario.scenario(desk(), view, assumed, asked.horizon, asked.levels)
+    found = scenario.scenario(loader(), view, assumed, asked.horizon, asked.levels)
     answer = reply(render(head(view) | found, JSON))
     answer.headers["Cache-Control"] = "no-store"
     return answer

@@ -11,7 +11,7 @@ from service.answers import job_requests
 from service.api import queries, schemas
 from service.api.media_types import JSON
 from service.api.representation import render, reply
-from service.api.responses import desk
+from service.api.responses import loader
 
 blueprint = APIBlueprint(
     "jobs",
@@ -26,7 +26,7 @@ blueprint = APIBlueprint(
 @blueprint.output(schemas.JobRequest, status_code=202)
 def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Leave a request for a job; the one that waits already is returned if there is one."""
-    found = job_requests.ask(desk(), job, g.key.name)
+    found = job_requests.ask(loader(), job, g.key.name)
     answer = reply(render(found, JSON, None))
     answer.status_code = 202
     answer.headers["Location"] = url_for("jobs.state", request_id=found["request_id"])
@@ -39,4 +39,4 @@ def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 @blueprint.output(schemas.JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Say how far a request is: waiting, running, done, skipped or failed."""
-    return reply(render(job_requests.state(desk(), request_id), JSON, None), max_age_seconds=0)
+    return reply(render(job_requests.state(loader(), request_id), JSON, None), max_age_seconds=0)

@@ -50,7 +50,7 @@ def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     return answer
 
 
-def register_metrics(app: Flask, desk: IssueLoader) -> None:
+def register_metrics(app: Flask, loader: IssueLoader) -> None:
     """Count and time every request, those that are refused too; after `register_trail`."""
     own = CollectorRegistry()
     requests = Counter(
@@ -94,7 +94,7 @@ def register_metrics(app: Flask, desk: IssueLoader) -> None:
     if os.environ.get(_SHARED):  # set by our server, whose workers count into files there
         shown = CollectorRegistry()
         MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
-    shown.register(_Store(desk))
+    shown.register(_Store(loader))
     app.extensions["metrics"] = shown
 
 
@@ -120,8 +120,8 @@ def _measure(memory: Gauge) -> None:
 class _Store(Collector):
     """What the store knows, read at the time of asking."""
 
-    def __init__(self, desk: IssueLoader) -> None:
-        self._watch = Watch(desk)
+    def __init__(self, loader: IssueLoader) -> None:
+        self._watch = Watch(loader)
 
     def collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("build_info", "The program.", labels=["version"])

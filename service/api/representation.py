@@ -96,7 +96,7 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
     # What starts today must not be taken for tomorrow's.
-    most = seconds_left(current_app.extensions["desk"].clock())
+    most = seconds_left(current_app.extensions["loader"].clock())
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     headers = [
         *rendered.headers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "attribution", "desk", "head", "view_of"]
+__all__ = ["about", "attribution", "loader", "head", "view_of"]
 
 import threading
 from collections import OrderedDict
@@ -19,22 +19,22 @@ from service.core.clock import instant
 _MOST_BYTES = 32 * 1024 * 1024
 
 
-def desk() -> IssueLoader:
-    """The desk of this application."""
-    found: IssueLoader = current_app.extensions["desk"]
+def loader() -> IssueLoader:
+    """Return the loader of this application."""
+    found: IssueLoader = current_app.extensions["loader"]
     return found
 
 
 def attribution() -> dict[str, str]:
     """Whose figures these are, as every answer must say."""
-    return {"attribution": desk().route.attribution}
+    return {"attribution": loader().route.attribution}
 
 
 def view_of(series_id: str, asked: WhichQuery) -> IssueView:
     """The issue that a question is about, looked at from the day that is asked."""
     model = asked.model if isinstance(asked, IssueQuery) else "champion"
     first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
-    return desk().view(series_id, asked.issue, model, asked.as_of, first)
+    return loader().view(series_id, asked.issue, model, asked.as_of, first)
 
 
 def head(view: IssueView) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from service.answers.errors import BadQuestion
 from service.answers.our_share import scale_to_share
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
-from service.api.responses import about, attribution, desk, head, view_of
+from service.api.responses import about, attribution, head, loader, view_of
 
 blueprint = APIBlueprint(
     "series",
@@ -43,7 +43,7 @@ blueprint = APIBlueprint(
 @blueprint.output(schemas.Catalogue)
 def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
-    rows = status.catalogue(desk())
+    rows = status.catalogue(loader())
     return represent(attribution() | {"rows": rows})
 
 
@@ -53,7 +53,7 @@ def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 def get_observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     q = query_data
-    rows = figures.figures(desk(), series_id, q.first, q.last, q.as_of)
+    rows = figures.figures(loader(), series_id, q.first, q.last, q.as_of)
     return represent(_stored(series_id) | {"rows": rows}, columns=figures.COLUMNS)
 
 
@@ -62,7 +62,7 @@ def get_observations(series_id: str, query_data: queries.ObservationsQuery) -> R
 @blueprint.output(schemas.Revisions)
 def get_revisions(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return every figure that was published anew with another value."""
-    found = revisions.revisions(desk(), series_id)
+    found = revisions.revisions(loader(), series_id)
     return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
 
 
@@ -153,7 +153,7 @@ def get_quiet(series_id: str, query_data: queries.QuietQuery) -> Response:
 def get_explanation(series_id: str, query_data: queries.ExplanationQuery) -> Response:
     """Return what drives the forecast: season, level, yesterday, weekday, weather."""
     view = view_of(series_id, query_data)
-    return represent(head(view) | explanation.explanation(desk(), view))
+    return represent(head(view) | explanation.explanation(loader(), view))
 
 
 @blueprint.get("/<series_id>/changes", endpoint="changes")
@@ -162,8 +162,8 @@ def get_explanation(series_id: str, query_data: queries.ExplanationQuery) -> Res
 def get_changes(series_id: str, query_data: queries.ChangesQuery) -> Response:
     """Return what changed since an earlier issue, and because of what."""
     q = query_data
-    view = desk().view(series_id, q.issue, as_of=q.as_of)
-    return represent(head(view) | changes.changes(desk(), view, q.since))
+    view = loader().view(series_id, q.issue, as_of=q.as_of)
+    return represent(head(view) | changes.changes(loader(), view, q.since))
 
 
 @blueprint.get("/<series_id>/track-record", endpoint="track_record")
@@ -172,7 +172,7 @@ def get_changes(series_id: str, query_data: queries.ChangesQuery) -> Response:
 def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
     """Return how good the published forecasts were."""
     q = query_data
-    answer = track_record.track_record(desk(), series_id, q.window, q.model, q.kind)
+    answer = track_record.track_record(loader(), series_id, q.window, q.model, q.kind)
     return represent(answer | attribution())
 
 
@@ -181,12 +181,12 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
 @blueprint.output(schemas.Briefing)
 def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
-    answer = briefing.briefing(desk(), series_id, query_data.as_of)
-    answer |= desk().standing(series_id).to_dict() | attribution()
+    answer = briefing.briefing(loader(), series_id, query_data.as_of)
+    answer |= loader().standing(series_id).to_dict() | attribution()
     return represent(answer, rows=None)
 
 
 def _stored(series_id: str) -> dict[str, Any]:
     """What every answer about figures says first."""
-    first = {"series_id": series_id, "unit": desk().route.series[series_id].unit}
-    return first | desk().standing(series_id).to_dict() | attribution()
+    first = {"series_id": series_id, "unit": loader().route.series[series_id].unit}
+    return first | loader().standing(series_id).to_dict() | attribution()

@@ -112,9 +112,9 @@ def _copy(
         subscriber.token if subscriber else None,
     )
     try:
-        desk = IssueLoader(context)
-        edition = edition_for(desk, week or iso_week(utc_now()))
-        paths = desk.view(desk.route.leading, edition.issue_id).paths
+        loader = IssueLoader(context)
+        edition = edition_for(loader, week or iso_week(utc_now()))
+        paths = loader.view(loader.route.leading, edition.issue_id).paths
         press = MailRenderer(edition, paths, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""
         if out or through is None:

@@ -48,7 +48,10 @@ def monday(week: str) -> dt.date:
 
 
 def gather(
-    desk: IssueLoader, week: str, previous: Edition | None = None, as_of: dt.datetime | None = None
+    loader: IssueLoader,
+    week: str,
+    previous: Edition | None = None,
+    as_of: dt.datetime | None = None,
 ) -> Edition:
     """Collect the content of the email from one issue.
 
@@ -65,8 +68,8 @@ def gather(
         If the issue does not exist or nothing is published yet.
     """
     monday(week)
-    now = desk.clock()
-    view = desk.view(desk.route.leading, as_of=as_of)
+    now = loader.clock()
+    view = loader.view(loader.route.leading, as_of=as_of)
     last = view.issue.data_through
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
@@ -82,30 +85,30 @@ def gather(
         "model": view.entry.title,
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
-        "alarms": [alarm["detail"] for alarm in record_alarms(desk)],
-        "headline": headline(desk, view),
-        "followers": _followers(desk, view),
-        "briefing": briefing_of(desk, view)["sentence"],
+        "alarms": [alarm["detail"] for alarm in record_alarms(loader)],
+        "headline": headline(loader, view),
+        "followers": _followers(loader, view),
+        "briefing": briefing_of(loader, view)["sentence"],
         "past": last_of(view, _PAST_DAYS),
         "waiting": days[:waiting],
         "days": days[waiting:],
         "totals": periods(view.observed, view.ahead, _PERIODS, (80, 95)),
-        "last_week": last_week(desk, previous),
-        "changes": changes(desk, view, previous),
-        "track_record": track_record(desk),
-        "attribution": desk.route.attribution,
+        "last_week": last_week(loader, previous),
+        "changes": changes(loader, view, previous),
+        "track_record": track_record(loader),
+        "attribution": loader.route.attribution,
     }
     return Edition(week, view.issue.issue_id, now, content)
 
 
-def _followers(desk: IssueLoader, view: IssueView) -> list[str]:
+def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
     """Return the unit and headline of each series drawn with the leading one."""
     sentences = []
-    for series_id in desk.route.followers:
-        issue_id = desk.beside(view.issue, series_id)
+    for series_id in loader.route.followers:
+        issue_id = loader.beside(view.issue, series_id)
         if issue_id is not None:
             # From the same day on: by its id alone it would begin on the day after the figures.
-            other = desk.view(series_id, issue_id, first=view.first)
+            other = loader.view(series_id, issue_id, first=view.first)
             unit = other.declared.unit.capitalize()
-            sentences.append(f"{unit}. {headline(desk, other)['sentence']}")
+            sentences.append(f"{unit}. {headline(loader, other)['sentence']}")
     return sentences

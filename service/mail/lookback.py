@@ -19,7 +19,7 @@ _DAYS = 7
 _RECORD_WEEKS = 26
 
 
-def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
+def last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """Compare the seven days of the previous email with the published figures.
 
     Returns
@@ -29,10 +29,10 @@ def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
         whose figure is not published.
     """
     if previous is None:
-        return {"sentence": _last_hindcast(desk), "rows": []}
+        return {"sentence": _last_hindcast(loader), "rows": []}
     days = previous.content["days"][:_DAYS]
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    came = {row["date"]: row["value"] for row in figures(desk, desk.route.leading, first, last)}
+    came = {row["date"]: row["value"] for row in figures(loader, loader.route.leading, first, last)}
     rows = [
         {name: day[name] for name in ("date", "median", "lo80", "hi80")}
         | {"came": came.get(day["date"])}
@@ -41,7 +41,7 @@ def last_week(desk: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     return {"sentence": _sentence(previous, came), "rows": rows}
 
 
-def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
+def changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
     """Return one sentence for each change since the previous email."""
     if previous is None:
         return ["This is the first email: there is no earlier forecast to compare with."]
@@ -56,7 +56,7 @@ def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> lis
     if then["model"] != view.entry.title:
         sentences.append(f"The forecast now uses another model: {view.entry.title}.")
     try:
-        comparison = compared.changes(desk, view, then["issue_id"])
+        comparison = compared.changes(loader, view, then["issue_id"])
     except NoAnswer:
         return [
             *sentences,
@@ -74,18 +74,18 @@ def changes(desk: IssueLoader, view: IssueView, previous: Edition | None) -> lis
     return sentences
 
 
-def track_record(desk: IssueLoader) -> str:
+def track_record(loader: IssueLoader) -> str:
     """Summarise the accuracy of past forecasts in one line; hindcasts are labelled."""
-    live = _record(desk, "live", "Published forecasts")
+    live = _record(loader, "live", "Published forecasts")
     if live is None:
-        replayed = _record(desk, "hindcast", "Hindcasts")
+        replayed = _record(loader, "hindcast", "Hindcasts")
         none_yet = "No published forecast has been scored yet."
         return f"{none_yet} {replayed}" if replayed else none_yet
     return live
 
 
-def _record(desk: IssueLoader, kind: str, name: str) -> str | None:
-    scores = record.track_record(desk, desk.route.leading, _RECORD_WEEKS, kind=kind)
+def _record(loader: IssueLoader, kind: str, name: str) -> str | None:
+    scores = record.track_record(loader, loader.route.leading, _RECORD_WEEKS, kind=kind)
     week = next(row for row in scores["rows"] if row["measure"] == "total_7")
     if not week["n"] or week["coverage80"] is None:
         return None
@@ -105,10 +105,10 @@ def _share(number: float) -> str:
     return f"{100 * number:.0f}%"
 
 
-def _last_hindcast(desk: IssueLoader) -> str:
+def _last_hindcast(loader: IssueLoader) -> str:
     """Return the sentence of a first email: how the last hindcast of a week compared."""
     first = "This is the first email, so there is no earlier forecast to check."
-    record_of = record.track_record(desk, desk.route.leading, _RECORD_WEEKS, kind="hindcast")
+    record_of = record.track_record(loader, loader.route.leading, _RECORD_WEEKS, kind="hindcast")
     if not record_of["weeks"]:
         return first
     week = record_of["weeks"][-1]

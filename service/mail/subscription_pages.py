@@ -36,18 +36,18 @@ _DAYS = {
 }
 
 
-def _desk() -> IssueLoader:
-    desk: IssueLoader = current_app.extensions["desk"]
-    return desk
+def _loader() -> IssueLoader:
+    loader: IssueLoader = current_app.extensions["loader"]
+    return loader
 
 
 def _settings() -> Settings:
-    return _desk().context.settings
+    return _loader().context.settings
 
 
 def _leading() -> Series:
     """The series whose threshold a subscriber chooses."""
-    route = _desk().route
+    route = _loader().route
     return route.series[route.leading]
 
 
@@ -75,8 +75,8 @@ def ask() -> Response:
         )
     network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
-    now = _desk().clock()
-    with _desk().context.database.writing() as connection:
+    now = _loader().clock()
+    with _loader().context.database.writing() as connection:
         over = signup_limit_store.too_often(connection, limits, now)
         if not over:
             store.ask(connection, address, threshold, now)
@@ -99,9 +99,9 @@ def ask() -> Response:
 @subscriptions.get("/subscribe/confirm/<token>")
 def show_confirmation(token: str) -> Response:
     """Show the button that confirms; opening the page alone changes nothing."""
-    with _desk().context.database.reading() as connection:
+    with _loader().context.database.reading() as connection:
         opt_in = store.opt_in_of(connection, token)
-    if opt_in is None or opt_in.expires_at <= _desk().clock():
+    if opt_in is None or opt_in.expires_at <= _loader().clock():
         return _no_confirmation(opt_in is not None)
     return _say(
         200,
@@ -115,8 +115,8 @@ def show_confirmation(token: str) -> Response:
 @subscriptions.post("/subscribe/confirm/<token>")
 def confirm(token: str) -> Response:
     """Subscribe the address of a request, once."""
-    now = _desk().clock()
-    with _desk().context.database.writing() as connection:
+    now = _loader().clock()
+    with _loader().context.database.writing() as connection:
         opt_in = store.opt_in_of(connection, token)
         done = opt_in is not None and store.confirm(connection, opt_in, now)
     if not done:
@@ -128,7 +128,7 @@ def confirm(token: str) -> Response:
 @subscriptions.get("/u/<token>")
 def show_leaving(token: str) -> Response:
     """Show the button that unsubscribes; opening the page alone changes nothing."""
-    with _desk().context.database.reading() as connection:
+    with _loader().context.database.reading() as connection:
         subscriber = store.find(connection, token=token)
         gone = store.left(connection, token)
     if subscriber is None:
@@ -144,10 +144,10 @@ def show_leaving(token: str) -> Response:
 @subscriptions.post("/u/<token>")
 def leave(token: str) -> Response:
     """Delete the subscriber of a token (idempotent)."""
-    with _desk().context.database.writing() as connection:
+    with _loader().context.database.writing() as connection:
         subscriber = store.find(connection, token=token)
         if subscriber is not None:
-            store.remove(connection, subscriber, _desk().clock())
+            store.remove(connection, subscriber, _loader().clock())
         gone = subscriber is not None or store.left(connection, token)
     return _left() if gone else _no_subscriber()
 

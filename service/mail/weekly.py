@@ -76,7 +76,7 @@ def digest(
     return perform(context, "digest", work)
 
 
-def edition_for(desk: IssueLoader, week: str) -> Edition:
+def edition_for(loader: IssueLoader, week: str) -> Edition:
     """The edition of `week`: the frozen one, or one as it would have been at its time.
 
     Raises
@@ -84,24 +84,24 @@ def edition_for(desk: IssueLoader, week: str) -> Edition:
     NoAnswer
         If there is no such week, or nothing was published at its time.
     """
-    moment, leading = _moment(desk.context.settings, monday(week)), desk.route.leading
-    with desk.context.database.reading() as connection:
+    moment, leading = _moment(loader.context.settings, monday(week)), loader.route.leading
+    with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
         previous = delivery_store.before(connection, week)
         then = issue_store.get_latest_issue(connection, leading, moment)
         nearest = issue_store.get_first_issue(connection, leading)
     if frozen:
         return frozen
-    now = desk.clock()
+    now = loader.clock()
     if week >= iso_week(now):
-        return gather(desk, week, previous)
+        return gather(loader, week, previous)
     if then is None and nearest is not None:
         raise NotFound(
             f"no forecast stood when the mail of {week} was due, {instant(moment)}: the first, "
             f"{nearest.issue_id}, was issued at {instant(nearest.issued_at)}; the first mail can "
-            f"be that of {_first_week(desk.context.settings, nearest.issued_at)}"
+            f"be that of {_first_week(loader.context.settings, nearest.issued_at)}"
         )
-    return gather(IssueLoader(desk.context, lambda: moment), week, previous, moment)
+    return gather(IssueLoader(loader.context, lambda: moment), week, previous, moment)
 
 
 def due_week(settings: Settings, now: dt.datetime) -> tuple[str, dt.datetime]:
@@ -142,9 +142,9 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
 
 def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outcome:
     require_settings(context.settings)
-    desk = IssueLoader(context, clock)
-    edition = _frozen(desk, week)
-    paths = desk.view(desk.route.leading, edition.issue_id).paths
+    loader = IssueLoader(context, clock)
+    edition = _frozen(loader, week)
+    paths = loader.view(loader.route.leading, edition.issue_id).paths
     press = MailRenderer(edition, paths, context.settings)
     with context.database.reading() as connection:
         waiting = delivery_store.due(connection, edition, clock())
@@ -194,21 +194,21 @@ def _sent(
                 raise MailError(f"the SMTP server left {silent} mails in a row without an answer")
 
 
-def _frozen(desk: IssueLoader, week: str) -> Edition:
+def _frozen(loader: IssueLoader, week: str) -> Edition:
     """The edition of `week`, frozen now if it is this week's and was not yet."""
-    with desk.context.database.reading() as connection:
+    with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
     if frozen is None:
-        this = {iso_week(desk.clock()), due_week(desk.context.settings, desk.clock())[0]}
+        this = {iso_week(loader.clock()), due_week(loader.context.settings, loader.clock())[0]}
         if week not in this:
             raise MailError(
-                f"week: expected {iso_week(desk.clock())}, the current one, found {week}; "
+                f"week: expected {iso_week(loader.clock())}, the current one, found {week}; "
                 "of another week a copy can be had with --to or --dry-run"
             )
-        with desk.context.database.reading() as connection:
+        with loader.context.database.reading() as connection:
             previous = delivery_store.before(connection, week)
-        frozen = gather(desk, week, previous)
-        with desk.context.database.writing() as connection:
+        frozen = gather(loader, week, previous)
+        with loader.context.database.writing() as connection:
             delivery_store.freeze(connection, frozen)
     return frozen
 

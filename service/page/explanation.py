@@ -27,7 +27,7 @@ def reasons(params: PageParams) -> dict[str, Any]:
 
 def _changed(params: PageParams) -> dict[str, Any] | None:
     try:
-        comparison = changes(params.desk, params.view)
+        comparison = changes(params.loader, params.view)
     except (NotFound, BadQuestion):
         return None
     return _table(comparison, "causes", "before", "after") | {"since": comparison["since"]}
@@ -35,7 +35,7 @@ def _changed(params: PageParams) -> dict[str, Any] | None:
 
 def _driven(params: PageParams) -> dict[str, Any] | None:
     try:
-        answer = explanation(params.desk, params.view)
+        answer = explanation(params.loader, params.view)
     except NotFound:
         return None
     return _table(answer, "factors", "yearly_mean", "mean") | {"method": answer["method"]}

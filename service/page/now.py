@@ -31,7 +31,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     """Return the template context of the page Now."""
     view = params.view
     unit = view.declared.unit
-    says = headline(params.desk, view)
+    says = headline(params.loader, view)
     past = last_of(view, _PAST_DAYS)
     ahead = view.ahead
     before = ahead.since(_PAST_DAYS)
@@ -44,7 +44,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     top = max(row["hi95"] for row in days) or 1
     totals = periods(view.observed, ahead, PERIODS, _LEVELS)
     for row in totals:
-        row["name"] = _name(row, view, params.desk.today())
+        row["name"] = _name(row, view, params.loader.today())
     for row, passing in zip(days, above["rows"], strict=True):
         row["p_above"] = passing["p_above"]
         row["bar"] = range_bar(row, top)
@@ -59,7 +59,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     )
     return {
         "headline": says,
-        "briefing": briefing_of(params.desk, view),
+        "briefing": briefing_of(params.loader, view),
         "chart": fan_chart(past, charted, title, came, waiting=waiting),
         "chart_data": _chart_data(unit, past, charted, waiting),
         "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
@@ -78,7 +78,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
 
 def _sea(params: PageParams) -> dict[str, Any] | None:
     """Return the weather forecast by day, with a bar for the height of the waves."""
-    weather = coming(params.desk, params.view)
+    weather = coming(params.loader, params.view)
     if weather is None:
         return None
     top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in weather["rows"]))
@@ -112,7 +112,7 @@ def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
 def _came(params: PageParams, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the published figures of the forecast days of a past issue, possibly with gaps."""
     first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    return figures(params.desk, params.series_id, first, last)
+    return figures(params.loader, params.series_id, first, last)
 
 
 def _chart_data(

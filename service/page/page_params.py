@@ -33,19 +33,19 @@ class PageParams:
         ``latest``, or the id of an issue that is no longer the newest.
     """
 
-    desk: IssueLoader
+    loader: IssueLoader
     series_id: str
     issue_id: str
 
     @cached_property
     def view(self) -> IssueView:
         """The requested issue."""
-        return self.desk.view(self.series_id, self.issue_id)
+        return self.loader.view(self.series_id, self.issue_id)
 
     @property
     def declared(self) -> Series:
         """The declaration of the requested series."""
-        return self.desk.route.series[self.series_id]
+        return self.loader.route.series[self.series_id]
 
     @property
     def is_past(self) -> bool:
@@ -54,22 +54,22 @@ class PageParams:
 
     def link(self, **more: Any) -> dict[str, Any]:
         """Return the query parameters of a link to the same series and issue."""
-        is_leading = self.series_id == self.desk.route.leading
+        is_leading = self.series_id == self.loader.route.leading
         series = {} if is_leading else {"series": self.series_id}
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
 
-def read_page_params(desk: IssueLoader, args: Mapping[str, str]) -> PageParams:
+def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
-    series_id = args.get("series") or desk.route.leading
-    desk.check_series(series_id)
+    series_id = args.get("series") or loader.route.leading
+    loader.check_series(series_id)
     issue_id = args.get("issue") or "latest"
     on = args.get("on", "")
     if on and issue_id == "latest":
-        issue_id = of_day(desk, series_id, _day(on))
-    elif issue_id != "latest" and desk.view(series_id).issue.issue_id == issue_id:
+        issue_id = of_day(loader, series_id, _day(on))
+    elif issue_id != "latest" and loader.view(series_id).issue.issue_id == issue_id:
         issue_id = "latest"
-    return PageParams(desk, series_id, issue_id)
+    return PageParams(loader, series_id, issue_id)
 
 
 def _day(text: str) -> dt.date:

@@ -115,17 +115,17 @@ def record() -> Response:
 @blueprint.get("/about")
 def about() -> Response:
     """Show the page About, which needs no forecast."""
-    contact = _desk().context.settings.contact
+    contact = _loader().context.settings.contact
     return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
 
 
-def _desk() -> IssueLoader:
-    desk: IssueLoader = current_app.extensions["desk"]
-    return desk
+def _loader() -> IssueLoader:
+    loader: IssueLoader = current_app.extensions["loader"]
+    return loader
 
 
 def _page_params() -> PageParams:
-    return read_page_params(_desk(), request.args)
+    return read_page_params(_loader(), request.args)
 
 
 @blueprint.app_context_processor
@@ -137,25 +137,25 @@ def _frame(params: PageParams | None = None) -> dict[str, Any]:
     """Return the template context that all pages share."""
     return {
         "params": params,
-        "route": _desk().route,
+        "route": _loader().route,
         "here": (request.endpoint or "").removeprefix("page.").removesuffix("_csv"),
         "kept": params.link() if params else {},
     }
 
 
 def _page(template: str, params: PageParams, status: int = 200, **more: Any) -> Response:
-    desk, view = params.desk, params.view
+    loader, view = params.loader, params.view
     frame = _frame(params) | {
         "view": view,
         "issue": view.issue,
         "unit": view.declared.unit,
         "has_places": has_places(view),
         "issued_on": uk_day(view.issue.issued_at),
-        "today": uk_day(desk.clock()),
-        "first_day": first_day(desk, params.series_id),
-        "issues": listing(desk, params.series_id, _RECENT)[0],
+        "today": uk_day(loader.clock()),
+        "first_day": first_day(loader, params.series_id),
+        "issues": listing(loader, params.series_id, _RECENT)[0],
         "reasons": _reasons(params),
-        "alarms": [] if params.is_past else record_alarms(desk, params.series_id),
+        "alarms": [] if params.is_past else record_alarms(loader, params.series_id),
     }
     return _tagged(make_response(render_template(template, **frame, **more), status))
 

@@ -45,7 +45,7 @@ def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
     if window not in map(str, WINDOWS):
         raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
     records = [
-        track_record(params.desk, params.series_id, int(window), kind=kind) for kind in _KINDS
+        track_record(params.loader, params.series_id, int(window), kind=kind) for kind in _KINDS
     ]
     return {
         "window": int(window),

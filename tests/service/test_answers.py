@@ -36,10 +36,10 @@ class Faces:
         self, client: FlaskClient, context: Context, clock: Hand, week: str = "2026-W01"
     ) -> None:
         self.client, self.clock = client, clock
-        desk = IssueLoader(context, clock)
+        loader = IssueLoader(context, clock)
         settings = context.settings.model_copy(update={"mail_from": "a@b.org"})
-        edition = gather(desk, week)
-        press = MailRenderer(edition, desk.view("people").paths, settings)
+        edition = gather(loader, week)
+        press = MailRenderer(edition, loader.view("people").paths, settings)
         self.mail = press.text(Reader("reader@example.org", THRESHOLD))
 
     def api(self, question: str) -> Any:

@@ -154,16 +154,16 @@ def drawn(rng: np.random.Generator, low: float = 0.5, mean: float = 100) -> np.n
 
 def test_a_record_in_the_store_that_is_right_and_one_that_is_not(watched: Context) -> None:
     rng = np.random.default_rng(6)
-    desk = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
-    assert alarms(desk) == [], "nothing is published"
+    loader = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
+    assert alarms(loader) == [], "nothing is published"
     for week in range(25):
         issue(watched, FIRST + week * WEEK, drawn(rng))
     score(watched)
-    assert record_alarms(desk) == []
+    assert record_alarms(loader) == []
     for week in range(25, 51):  # more than twice as many as come
         issue(watched, FIRST + week * WEEK, drawn(rng, 0.9, 250))
     score(watched)
-    found = {alarm["name"]: alarm for alarm in record_alarms(desk)}
+    found = {alarm["name"]: alarm for alarm in record_alarms(loader)}
     assert {"pit_mean", "weekly_coverage"} <= set(found)
     mean = found["pit_mean"]
     assert mean["series_id"] == "people"
@@ -194,10 +194,10 @@ def test_since_is_the_first_day_of_the_unbroken_run() -> None:
 
 
 def test_a_week_beyond_its_band_is_an_alarm_until_the_next_week(watched: Context) -> None:
-    desk = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
+    loader = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
     issue(watched, dt.date(2025, 12, 19), np.full((300, 35), 1))  # a Friday, issued on Saturday
-    (alarm,) = record_alarms(desk)
-    view = desk.view("people", as_of=utc(2025, 12, 21, 23, 59))
+    (alarm,) = record_alarms(loader)
+    view = loader.view("people", as_of=utc(2025, 12, 21, 23, 59))
     with watched.database.reading() as connection:
         figures = observation_store.series(connection, "people")
     assert figures is not None
@@ -248,8 +248,8 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
 
 def test_what_was_found_is_kept_until_something_is_scored(watched: Context) -> None:
     issue(watched, dt.date(2025, 12, 19), np.full((300, 35), 1))
-    desk = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
-    first = record_alarms(desk)
-    assert first == record_alarms(desk) == record_alarms(IssueLoader(watched, desk.clock))
+    loader = IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))
+    first = record_alarms(loader)
+    assert first == record_alarms(loader) == record_alarms(IssueLoader(watched, loader.clock))
     score(watched)
-    assert record_alarms(desk) == first
+    assert record_alarms(loader) == first

@@ -17,7 +17,7 @@ D = dt.date
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: Hand) -> IssueLoader:
     return IssueLoader(context, clock)
 
 
@@ -26,8 +26,8 @@ def against(answer: dict, span: str, year: int) -> dict:  # type: ignore[type-ar
     return row
 
 
-def test_the_18th_of_october_2024(desk: IssueLoader) -> None:
-    answer = briefing(desk, "people", D(2024, 10, 18))
+def test_the_18th_of_october_2024(loader: IssueLoader) -> None:
+    answer = briefing(loader, "people", D(2024, 10, 18))
     assert answer["last_day"]["value"] == 647
     assert answer["last_day"]["beside"] == {"boats": 10}
     assert answer["year_to_date"]["value"] == 28_204
@@ -47,19 +47,19 @@ def test_the_18th_of_october_2024(desk: IssueLoader) -> None:
     ("day", "value", "year"), [("2025-06-20", 437, 17_817), ("2021-11-12", None, 23_622)]
 )
 def test_other_days_that_were_reported(
-    desk: IssueLoader, day: str, value: int | None, year: int
+    loader: IssueLoader, day: str, value: int | None, year: int
 ) -> None:
-    answer = briefing(desk, "people", D.fromisoformat(day))
+    answer = briefing(loader, "people", D.fromisoformat(day))
     assert answer["year_to_date"]["value"] == year
     assert value is None or answer["last_day"]["value"] == value
 
 
 @pytest.mark.parametrize("day", ["2025-12-31", "2024-02-29", "2025-03-02", "2019-01-01"])
 def test_every_number_is_what_a_slow_sum_finds(
-    desk: IssueLoader, people: DailySeries, day: str
+    loader: IssueLoader, people: DailySeries, day: str
 ) -> None:
     last = D.fromisoformat(day)
-    answer = briefing(desk, "people", last)
+    answer = briefing(loader, "people", last)
     for span in ("last_day", "last_7_days", "year_to_date"):
         first = D.fromisoformat(answer[span]["from"])
         assert answer[span]["to"] == day
@@ -95,24 +95,24 @@ def earlier(day: D, years: int) -> D:
     )
 
 
-def test_a_span_that_an_earlier_year_has_only_in_part_is_left_out(desk: IssueLoader) -> None:
-    answer = briefing(desk, "people", D(2019, 1, 3))
+def test_a_span_that_an_earlier_year_has_only_in_part_is_left_out(loader: IssueLoader) -> None:
+    answer = briefing(loader, "people", D(2019, 1, 3))
     assert answer["last_7_days"]["from"] == "2018-12-28"
     assert answer["last_7_days"]["against"] == []
     assert [row["year"] for row in answer["year_to_date"]["against"]] == [2018]
 
 
-def test_the_first_days_of_all(desk: IssueLoader) -> None:
-    answer = briefing(desk, "people", D(2018, 1, 1))
+def test_the_first_days_of_all(loader: IssueLoader) -> None:
+    answer = briefing(loader, "people", D(2018, 1, 1))
     assert answer["last_7_days"]["from"] == "2018-01-01"
     said = "1 January 2018: 0 people in 0 boats; 0 people in 2018 to that day."
     assert answer["sentence"] == said
 
 
-def test_a_date_after_the_figures_is_answered_with_the_last_of_them(desk: IssueLoader) -> None:
-    answer = briefing(desk, "people", D(2026, 6, 1))
+def test_a_date_after_the_figures_is_answered_with_the_last_of_them(loader: IssueLoader) -> None:
+    answer = briefing(loader, "people", D(2026, 6, 1))
     assert (answer["as_of"], answer["data_through"]) == ("2026-06-01", "2025-12-31")
-    assert briefing(desk, "people")["as_of"] == "2025-12-31"
+    assert briefing(loader, "people")["as_of"] == "2025-12-31"
 
 
 @pytest.mark.parametrize(
@@ -125,33 +125,33 @@ def test_a_date_after_the_figures_is_answered_with_the_last_of_them(desk: IssueL
     ],
 )
 def test_an_instant_knows_what_was_known_then(
-    desk: IssueLoader, moment: dt.datetime, through: str
+    loader: IssueLoader, moment: dt.datetime, through: str
 ) -> None:
-    answer = briefing(desk, "people", moment)
+    answer = briefing(loader, "people", moment)
     assert answer["data_through"] == through
     assert answer["as_of"].endswith("Z")
 
 
 def test_a_revision_changes_what_a_date_says_and_not_what_an_instant_says(
-    context: Context, desk: IssueLoader
+    context: Context, loader: IssueLoader
 ) -> None:
     with context.database.writing() as connection:
         figure = Figure("people", D(2024, 10, 18), 600, "test")
         observation_store.record(connection, [figure], utc(2026, 1, 1, 9))
-    assert briefing(desk, "people", D(2024, 10, 18))["last_day"]["value"] == 600
-    assert briefing(desk, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
+    assert briefing(loader, "people", D(2024, 10, 18))["last_day"]["value"] == 600
+    assert briefing(loader, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
 
 
-def test_boats_have_a_briefing_too(desk: IssueLoader) -> None:
-    answer = briefing(desk, "boats", D(2024, 10, 18))
+def test_boats_have_a_briefing_too(loader: IssueLoader) -> None:
+    answer = briefing(loader, "boats", D(2024, 10, 18))
     assert answer["last_day"]["value"] == 10
     assert answer["sentence"].startswith("18 October 2024: 10 boats with 647 people; ")
 
 
 @pytest.mark.parametrize("as_of", [D(2017, 12, 31), D.min, utc(2018, 1, 2, 13, 59)])
-def test_before_the_first_figure(desk: IssueLoader, as_of: dt.date) -> None:
+def test_before_the_first_figure(loader: IssueLoader, as_of: dt.date) -> None:
     with pytest.raises(BadQuestion, match="as_of: expected a day from 2018-01-01 on"):
-        briefing(desk, "people", as_of)
+        briefing(loader, "people", as_of)
 
 
 def test_no_figures_and_no_such_series(empty: Context, clock: Hand) -> None:
@@ -161,7 +161,7 @@ def test_no_figures_and_no_such_series(empty: Context, clock: Hand) -> None:
         briefing(IssueLoader(empty, clock), "planes")
 
 
-def test_a_sum_that_is_the_same_as_a_year_before(context: Context, desk: IssueLoader) -> None:
+def test_a_sum_that_is_the_same_as_a_year_before(context: Context, loader: IssueLoader) -> None:
     with context.database.reading() as connection:
         known = observation_store.series(connection, "people")
     before = dict(zip(known.dates.tolist(), known.values.tolist(), strict=True))
@@ -171,19 +171,19 @@ def test_a_sum_that_is_the_same_as_a_year_before(context: Context, desk: IssueLo
             for day in range(1, 15)
         ]
         observation_store.record(connection, figures, utc(2026, 1, 1, 9))
-    said = briefing(desk, "people", D(2025, 1, 14))["sentence"]
+    said = briefing(loader, "people", D(2025, 1, 14))["sentence"]
     assert "in 2025 to that day: as many as by the same day of 2024 (" in said
 
 
 def test_of_an_issue_it_says_what_the_issue_was_made_of(
-    context: Context, desk: IssueLoader, clock: Hand
+    context: Context, loader: IssueLoader, clock: Hand
 ) -> None:
-    view = desk.view("people", "latest")
-    before = briefing_of(desk, view)
-    assert before == briefing(desk, "people", view.issue.as_of)
+    view = loader.view("people", "latest")
+    before = briefing_of(loader, view)
+    assert before == briefing(loader, "people", view.issue.as_of)
     with context.database.writing() as connection:  # read later, and dated before the issue
         figures = [Figure(name, D(2025, 12, 31), 7, "test") for name in ("people", "boats")]
         observation_store.record(connection, figures, utc(2026, 1, 1, 15))
-    desk = IssueLoader(context, clock)
-    assert briefing(desk, "people", view.issue.as_of)["last_day"]["value"] == 7
-    assert briefing_of(desk, desk.view("people", view.issue.issue_id)) == before
+    loader = IssueLoader(context, clock)
+    assert briefing(loader, "people", view.issue.as_of)["last_day"]["value"] == 7
+    assert briefing_of(loader, loader.view("people", view.issue.issue_id)) == before

@@ -62,16 +62,16 @@ def test_an_issue_without_the_weather_stands_among_those_with_it(
     note(context, second, first, 10.0, plain)
     note(context, third, second, 12.5, plain | {"weather": -4.0})
     note(context, fourth, third, 11.0, plain)
-    desk = IssueLoader(context, Hand(NOW))
-    found = changes(desk, desk.view("people"), first.issue_id)
+    loader = IssueLoader(context, Hand(NOW))
+    found = changes(loader, loader.view("people"), first.issue_id)
     assert found["causes"] == ["model", "revision", "weather", "new_figures"]
     assert found["steps"] == 3
     row = found["rows"][0]
     assert (row["before"], row["after"]) == (10.0, 13.5)
     assert (row["revision"], row["weather"], row["new_figures"]) == (1.5, -4.0, 6.0)
     assert found["totals"][0]["weather"] == -28.0
-    alone = changes(desk, desk.view("people"))
+    alone = changes(loader, loader.view("people"))
     assert alone["causes"] == ["model", "revision", "new_figures"]
     assert "weather" not in alone["rows"][0]
     with pytest.raises(NotFound, match="expected an issue before"):
-        changes(desk, desk.view("people"), "people-20200101-0000000000")
+        changes(loader, loader.view("people"), "people-20200101-0000000000")

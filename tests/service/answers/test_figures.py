@@ -14,15 +14,15 @@ D = dt.date
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: Hand) -> IssueLoader:
     return IssueLoader(context, clock)
 
 
-def test_every_figure_in_order(desk: IssueLoader) -> None:
-    rows = figures(desk, "people")
+def test_every_figure_in_order(loader: IssueLoader) -> None:
+    rows = figures(loader, "people")
     assert len(rows) == 2922
     assert sum(row["value"] for row in rows) == 192_610
-    assert sum(row["value"] for row in figures(desk, "boats")) == 4_961
+    assert sum(row["value"] for row in figures(loader, "boats")) == 4_961
     assert [row["date"] for row in rows] == sorted(row["date"] for row in rows)
     assert tuple(rows[0]) == COLUMNS
     assert rows[-1] == {
@@ -46,35 +46,35 @@ def test_every_figure_in_order(desk: IssueLoader) -> None:
     ],
 )
 def test_a_span_includes_both_ends(
-    desk: IssueLoader, first: D | None, last: D | None, count: int
+    loader: IssueLoader, first: D | None, last: D | None, count: int
 ) -> None:
-    assert len(figures(desk, "people", first, last)) == count
+    assert len(figures(loader, "people", first, last)) == count
 
 
-def test_as_of_a_date_and_an_instant(desk: IssueLoader) -> None:
-    assert figures(desk, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
-    assert figures(desk, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
-    assert figures(desk, "people", as_of=D(2017, 1, 1)) == []
+def test_as_of_a_date_and_an_instant(loader: IssueLoader) -> None:
+    assert figures(loader, "people", as_of=D(2024, 10, 18))[-1]["date"] == "2024-10-18"
+    assert figures(loader, "people", as_of=utc(2024, 10, 18, 12))[-1]["date"] == "2024-10-16"
+    assert figures(loader, "people", as_of=D(2017, 1, 1)) == []
 
 
-def test_only_the_days_asked_for_leave_the_database(context: Context, desk: IssueLoader) -> None:
+def test_only_the_days_asked_for_leave_the_database(context: Context, loader: IssueLoader) -> None:
     with sql_counted(context) as statements:
-        figures(desk, "people", D(2025, 12, 1), D(2025, 12, 31))
+        figures(loader, "people", D(2025, 12, 1), D(2025, 12, 31))
     assert any("observations.date >= " in statement for statement in statements)
 
 
-def test_what_has_no_answer(desk: IssueLoader, empty: Context) -> None:
+def test_what_has_no_answer(loader: IssueLoader, empty: Context) -> None:
     with pytest.raises(BadQuestion, match="to: expected a day from 2025-02-01 on"):
-        figures(desk, "people", D(2025, 2, 1), D(2025, 1, 31))
+        figures(loader, "people", D(2025, 2, 1), D(2025, 1, 31))
     with pytest.raises(NotFound, match="found 'planes'"):
-        figures(desk, "planes")
+        figures(loader, "planes")
     with pytest.raises(NotReady):
         figures(IssueLoader(empty), "people", D(2025, 1, 1))
 
 
-def test_the_last_days_that_an_issue_was_made_of(desk: IssueLoader) -> None:
-    view = desk.view("people", "latest")
+def test_the_last_days_that_an_issue_was_made_of(loader: IssueLoader) -> None:
+    view = loader.view("people", "latest")
     assert view.first == D(2026, 1, 2)
-    rows = figures(desk, "people", D(2025, 12, 3), D(2025, 12, 31))
+    rows = figures(loader, "people", D(2025, 12, 3), D(2025, 12, 31))
     assert last_of(view, 30) == [{name: row[name] for name in ("date", "value")} for row in rows]
     assert len(last_of(view, 10_000)) == 2922

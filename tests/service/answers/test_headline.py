@@ -42,16 +42,16 @@ def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: Hand) -> IssueLoader:
     clock.now = utc(2026, 1, 1, 12)
     return IssueLoader(context, clock)
 
 
-def test_the_sentence_says_the_numbers(desk: IssueLoader) -> None:
+def test_the_sentence_says_the_numbers(loader: IssueLoader) -> None:
     values = np.zeros((100, 28), dtype=int)
     values[:, 6] = np.arange(100) * 10  # 0 to 990 on the last of the seven days
     values[:, 7] = 5_000
-    found = headline(desk, view(values))
+    found = headline(loader, view(values))
     assert found == {
         "sentence": (
             "Next 7 days: about 500 people (80% chance of between 100 and 900); "
@@ -79,9 +79,9 @@ def test_the_sentence_says_the_numbers(desk: IssueLoader) -> None:
     ],
 )
 def test_the_days_are_named_when_they_are_not_the_next(
-    desk: IssueLoader, start: str, words: str
+    loader: IssueLoader, start: str, words: str
 ) -> None:
-    assert headline(desk, view(np.ones((10, 28), int), start))["sentence"].startswith(words)
+    assert headline(loader, view(np.ones((10, 28), int), start))["sentence"].startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -94,18 +94,18 @@ def test_the_days_are_named_when_they_are_not_the_next(
     ],
 )
 def test_days_that_are_over_are_spoken_of_as_past(
-    desk: IssueLoader, start: str, words: str
+    loader: IssueLoader, start: str, words: str
 ) -> None:
-    said = headline(desk, view(np.ones((10, 28), int), start, is_past=True))
+    said = headline(loader, view(np.ones((10, 28), int), start, is_past=True))
     assert said["sentence"].startswith("We forecast about 7 people for ")
     assert words in said["sentence"]
     assert said["caution"] == ""
 
 
 @pytest.mark.parametrize("name", ["figures_old", "source_late"])
-def test_figures_that_are_old_are_named_after_the_week(desk: IssueLoader, name: str) -> None:
+def test_figures_that_are_old_are_named_after_the_week(loader: IssueLoader, name: str) -> None:
     old = State("stale", (Reason(name, "old"),))
-    said = headline(desk, view(np.ones((10, 28), int), state=old))
+    said = headline(loader, view(np.ones((10, 28), int), state=old))
     assert said["sentence"].startswith("Next 7 days: about 7 people")
     assert said["caution"] == (
         "There are no figures after 31 December 2025, so this reflects the season and the level "
@@ -113,9 +113,9 @@ def test_figures_that_are_old_are_named_after_the_week(desk: IssueLoader, name: 
     )
 
 
-def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: IssueLoader) -> None:
+def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(loader: IssueLoader) -> None:
     with pytest.raises(NotPossible, match="issue i ends on 2026-01-06"):
-        headline(desk, view(np.ones((10, 6), int)))
+        headline(loader, view(np.ones((10, 6), int)))
 
 
 @pytest.mark.parametrize(
@@ -131,8 +131,8 @@ def test_a_week_that_the_issue_does_not_reach_is_no_shorter_week(desk: IssueLoad
     ],
 )
 def test_a_chance_claims_no_more_than_a_sample_knows(
-    desk: IssueLoader, above: int, words: str
+    loader: IssueLoader, above: int, words: str
 ) -> None:
     values = np.zeros((1000, 28), dtype=int)
     values[:above, 2] = 501
-    assert words in headline(desk, view(values))["sentence"]
+    assert words in headline(loader, view(values))["sentence"]

@@ -28,7 +28,7 @@ from tests.support.waiting import BOUND
 
 
 @pytest.fixture
-def desk(context: Context, clock: Hand) -> IssueLoader:
+def loader(context: Context, clock: Hand) -> IssueLoader:
     return IssueLoader(context, clock)
 
 
@@ -50,8 +50,8 @@ def newer(context: Context, hours: int) -> str:
     ).issue_id
 
 
-def test_the_champion_of_the_newest_issue(desk: IssueLoader, context: Context) -> None:
-    view = desk.view("people")
+def test_the_champion_of_the_newest_issue(loader: IssueLoader, context: Context) -> None:
+    view = loader.view("people")
     assert view.entry.model == view.issue.champion == CHAMPION
     assert (view.paths.n_paths, view.paths.horizon) == (200, view.issue.horizon_days)
     assert str(view.paths.start) == "2026-01-01"
@@ -61,71 +61,71 @@ def test_the_champion_of_the_newest_issue(desk: IssueLoader, context: Context) -
     assert view.state.status == "fresh"
 
 
-def test_people_and_boats_are_of_the_same_futures(desk: IssueLoader) -> None:
-    people, boats = desk.view("people"), desk.view("boats")
+def test_people_and_boats_are_of_the_same_futures(loader: IssueLoader) -> None:
+    people, boats = loader.view("people"), loader.view("boats")
     assert people.issue.run_id == boats.issue.run_id
     np.testing.assert_array_equal(people.paths.values > 0, boats.paths.values > 0)
     assert (boats.paths.values <= people.paths.values).all()
 
 
-def test_every_declared_model_is_there(desk: IssueLoader) -> None:
+def test_every_declared_model_is_there(loader: IssueLoader) -> None:
     for name in DECLARED:
-        view = desk.view("people", model=name)
+        view = loader.view("people", model=name)
         assert view.entry.model == name
         assert view.paths.values.min() >= 0
-    assert desk.view("people").issue.failures == {}
+    assert loader.view("people").issue.failures == {}
 
 
 def test_a_new_issue_is_seen_at_once_and_the_old_one_stays(
-    desk: IssueLoader, context: Context
+    loader: IssueLoader, context: Context
 ) -> None:
-    old = desk.view("people")
+    old = loader.view("people")
     issue_id = newer(context, 1)
-    assert desk.view("people").issue.issue_id == issue_id
-    again = desk.view("people", old.issue.issue_id)
+    assert loader.view("people").issue.issue_id == issue_id
+    again = loader.view("people", old.issue.issue_id)
     assert again.paths is old.paths
     assert again.moment == old.issue.issued_at
 
 
 def test_an_issue_is_frozen_whatever_the_figures_become(
-    desk: IssueLoader, context: Context
+    loader: IssueLoader, context: Context
 ) -> None:
-    before = desk.view("people")
+    before = loader.view("people")
     with context.database.writing() as connection:
         observation_store.record(
             connection,
             [Figure("people", dt.date(2025, 12, 30), 9_999, "test")],
             utc(2099, 1, 1),
         )
-    cold = IssueLoader(context, desk.clock).view("people")
+    cold = IssueLoader(context, loader.clock).view("people")
     np.testing.assert_array_equal(cold.observed.values, before.observed.values)
     np.testing.assert_array_equal(cold.paths.values, before.paths.values)
 
 
-def test_a_warm_desk_reads_no_paths(desk: IssueLoader, context: Context) -> None:
-    desk.view("people")
+def test_a_warm_loader_reads_no_paths(loader: IssueLoader, context: Context) -> None:
+    loader.view("people")
     with sql_counted(context) as statements:
-        desk.view("people")
+        loader.view("people")
     asked = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(asked) <= 3
     assert not any("issue_paths" in s or "observations" in s for s in asked)
 
 
-def test_what_is_kept_has_an_end(desk: IssueLoader, context: Context) -> None:
+def test_what_is_kept_has_an_end(loader: IssueLoader, context: Context) -> None:
     ids = [newer(context, hours) for hours in range(module._KEPT)]
     for issue_id in ids:
-        desk.view("people", issue_id)
-    assert len(desk._kept) == module._KEPT
-    desk.view("people", ids[0])
+        loader.view("people", issue_id)
+    assert len(loader._kept) == module._KEPT
+    loader.view("people", ids[0])
 
 
-def test_what_is_kept_holds_until_its_token_changes(desk: IssueLoader) -> None:
-    made = [desk.once("x", lambda at=at: at, at // 2) for at in range(6)]  # type: ignore[misc]
+def test_what_is_kept_holds_until_its_token_changes(loader: IssueLoader) -> None:
+    made = [loader.once("x", lambda at=at: at, at // 2) for at in range(6)]  # type: ignore[misc]
     assert made == [0, 0, 2, 2, 4, 4]
-    assert len(desk._kept) == 1
+    assert len(loader._kept) == 1
 
 
-def test_a_failure_is_raised_for_all_who_wait_and_not_kept(desk: IssueLoader) -> None:
+def test_a_failure_is_raised_for_all_who_wait_and_not_kept(loader: IssueLoader) -> None:
     began, go = threading.Event(), threading.Event()
     raised: list[str] = []
 
@@ -136,7 +136,7 @@ def test_a_failure_is_raised_for_all_who_wait_and_not_kept(desk: IssueLoader) ->
 
     def ask() -> None:
         with pytest.raises(NotReady, match="not yet"):
-            desk.once("x", fail)
+            loader.once("x", fail)
         raised.append("yes")
 
     threads = [threading.Thread(target=ask) for _ in range(3)]
@@ -147,13 +147,13 @@ def test_a_failure_is_raised_for_all_who_wait_and_not_kept(desk: IssueLoader) ->
     for thread in threads:
         thread.join()
     assert raised == ["yes"] * 3
-    assert desk.once("x", lambda: 1) == 1
+    assert loader.once("x", lambda: 1) == 1
 
 
-def test_threads_share_a_desk(desk: IssueLoader) -> None:
+def test_threads_share_a_loader(loader: IssueLoader) -> None:
     seen: list[np.ndarray] = []
     threads = [
-        threading.Thread(target=lambda: seen.append(desk.view("people").paths.values))
+        threading.Thread(target=lambda: seen.append(loader.view("people").paths.values))
         for _ in range(8)
     ]
     for thread in threads:
@@ -165,7 +165,7 @@ def test_threads_share_a_desk(desk: IssueLoader) -> None:
 
 
 def test_many_who_ask_at_once_wait_for_one_who_reads(
-    desk: IssueLoader, monkeypatch: pytest.MonkeyPatch
+    loader: IssueLoader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded: list[str] = []
     read = issue_store.load_paths
@@ -176,7 +176,7 @@ def test_many_who_ask_at_once_wait_for_one_who_reads(
         return read(*arguments)
 
     monkeypatch.setattr(issue_store, "load_paths", slowly)
-    threads = [threading.Thread(target=desk.view, args=("people",)) for _ in range(6)]
+    threads = [threading.Thread(target=loader.view, args=("people",)) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -184,21 +184,21 @@ def test_many_who_ask_at_once_wait_for_one_who_reads(
     assert decoded == [CHAMPION]
 
 
-def test_what_is_not_there_is_named_with_what_is(desk: IssueLoader) -> None:
+def test_what_is_not_there_is_named_with_what_is(loader: IssueLoader) -> None:
     with pytest.raises(NotFound, match="expected a series of people, boats, found 'planes'"):
-        desk.view("planes")
+        loader.view("planes")
     with pytest.raises(NotFound, match="expected 'latest' or an issue of people, found 'x'"):
-        desk.view("people", "x")
+        loader.view("people", "x")
     with pytest.raises(NotFound, match="an issue of people"):
-        desk.view("people", desk.view("boats").issue.issue_id)
+        loader.view("people", loader.view("boats").issue.issue_id)
     with pytest.raises(NotFound, match=rf"\(champion, {', '.join(DECLARED)}\), found 'x'"):
-        desk.view("people", model="x")
+        loader.view("people", model="x")
 
 
 def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
-    desk = IssueLoader(empty, clock)
+    loader = IssueLoader(empty, clock)
     with pytest.raises(NotReady, match="nothing is published yet"):
-        desk.view("people")
-    assert desk.standing("people").to_dict()["status"] == "degraded"
+        loader.view("people")
+    assert loader.standing("people").to_dict()["status"] == "degraded"
     with pytest.raises(NotFound):
-        desk.view("people", "people-20251231-0000000000")
+        loader.view("people", "people-20251231-0000000000")

@@ -17,20 +17,20 @@ D = dt.date
 
 
 def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
-    desk = IssueLoader(context)
+    loader = IssueLoader(context)
     # 23:30 UTC in July is half past midnight of the next UK day.
     moment = utc(2025, 7, 10, 23, 30)
     issue = publish(context.database, {"climatology": random_paths("2025-07-10", 30)}, 1, moment)
-    assert of_day(desk, "people", D(2025, 7, 11)) == issue.issue_id
-    assert of_day(desk, "people", D(2025, 8, 1)) == issue.issue_id
-    assert of_day(desk, "people", D(9998, 1, 1)) == "latest"
-    assert first_day(desk, "people") == D(2025, 7, 11)
+    assert of_day(loader, "people", D(2025, 7, 11)) == issue.issue_id
+    assert of_day(loader, "people", D(2025, 8, 1)) == issue.issue_id
+    assert of_day(loader, "people", D(9998, 1, 1)) == "latest"
+    assert first_day(loader, "people") == D(2025, 7, 11)
     with pytest.raises(NotFound, match="from 2025-07-10; the first is from 2025-07-11"):
-        of_day(desk, "people", D(2025, 7, 10))
+        of_day(loader, "people", D(2025, 7, 10))
 
 
 def test_before_the_first_issue_a_day_has_its_last_hindcast(context: Context) -> None:
-    desk = IssueLoader(context)
+    loader = IssueLoader(context)
     older, newer = (
         publish(
             context.database,
@@ -41,14 +41,14 @@ def test_before_the_first_issue_a_day_has_its_last_hindcast(context: Context) ->
         ).issue_id
         for minute, start in enumerate(("2025-06-09", "2025-06-16"))
     )
-    assert first_day(desk, "people") == D(2025, 6, 8)
-    assert of_day(desk, "people", D(2025, 6, 8)) == older
-    assert of_day(desk, "people", D(2025, 6, 14)) == older
-    assert of_day(desk, "people", D(2025, 6, 15)) == newer
+    assert first_day(loader, "people") == D(2025, 6, 8)
+    assert of_day(loader, "people", D(2025, 6, 8)) == older
+    assert of_day(loader, "people", D(2025, 6, 14)) == older
+    assert of_day(loader, "people", D(2025, 6, 15)) == newer
     with pytest.raises(NotFound, match="from 2025-06-07; the first is from 2025-06-08"):
-        of_day(desk, "people", D(2025, 6, 7))
+        of_day(loader, "people", D(2025, 6, 7))
     with pytest.raises(NotFound):
-        of_day(desk, "boats", D(2025, 6, 15))
+        of_day(loader, "boats", D(2025, 6, 15))
 
 
 def test_nothing_published_is_not_ready(empty: Context) -> None:

@@ -11,8 +11,8 @@ from tests.service.support import NOW, Hand, utc
 
 
 def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> None:
-    desk = IssueLoader(empty, clock)
-    row = ask(desk, "refit", "planner")
+    loader = IssueLoader(empty, clock)
+    row = ask(loader, "refit", "planner")
     assert row == {
         "request_id": row["request_id"],
         "job": "refit",
@@ -23,25 +23,25 @@ def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> N
         "outcome": "waiting",
         "reason": None,
     }
-    assert state(desk, row["request_id"]) == row
-    assert ask(desk, "refit", "another")["request_id"] == row["request_id"], "one waits"
+    assert state(loader, row["request_id"]) == row
+    assert ask(loader, "refit", "another")["request_id"] == row["request_id"], "one waits"
     with empty.database.writing() as connection:
         assert request_store.claim(connection, utc(2026, 1, 2, 12, 5)) is not None
-    claimed = state(desk, row["request_id"])
+    claimed = state(loader, row["request_id"])
     assert (claimed["claimed_at"], claimed["outcome"]) == ("2026-01-02T12:05:00Z", "running")
     with empty.database.writing() as connection:
         request_store.finish(
             connection, row["request_id"], "failed", "no disk", utc(2026, 1, 2, 13)
         )
-    done = state(desk, row["request_id"])
+    done = state(loader, row["request_id"])
     assert done["finished_at"] == "2026-01-02T13:00:00Z"
     assert (done["outcome"], done["reason"]) == ("failed", "no disk")
 
 
 def test_what_is_no_job_is_refused(empty: Context) -> None:
-    desk = IssueLoader(empty, Hand(NOW))
+    loader = IssueLoader(empty, Hand(NOW))
     with pytest.raises(NotFound, match="expected a job of ingest, refit, compare, found 'x{40}'$"):
-        ask(desk, "x" * 50, "planner")
+        ask(loader, "x" * 50, "planner")
 
 
 @pytest.mark.parametrize("number", [1, 0, 2**31 - 1, 2**31, 10**30])

@@ -32,10 +32,10 @@ def weeks(context: Context) -> None:
 
 
 def test_revisions_are_listed_and_counted(context: Context) -> None:
-    desk = IssueLoader(context)
-    assert revisions(desk, "people") == {"count": 0, "rows": []}
+    loader = IssueLoader(context)
+    assert revisions(loader, "people") == {"count": 0, "rows": []}
     page(context, 755, utc(2025, 12, 16, 13), marked=True)
-    found = revisions(desk, "people")
+    found = revisions(loader, "people")
     assert found["count"] == 1
     assert found["rows"] == [
         {
@@ -52,7 +52,7 @@ def test_revisions_are_listed_and_counted(context: Context) -> None:
     ]
     assert tuple(found["rows"][0]) == COLUMNS
     with pytest.raises(NotFound, match="expected a series of people, boats, preventions"):
-        revisions(desk, "planes")
+        revisions(loader, "planes")
 
 
 def test_the_path_of_revisions(context: Context, client: FlaskClient) -> None:

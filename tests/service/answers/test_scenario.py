@@ -23,7 +23,7 @@ DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
 
 @pytest.fixture
-def desk(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueLoader]:
+def loader(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueLoader]:
     hand = Hand(NOON)
     monkeypatch.setattr(module, "utc_now", hand)
     context = skies.reading(filled)
@@ -33,28 +33,28 @@ def desk(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueLoad
 
 
 def week(
-    desk: IssueLoader, seas: dict[dt.date, str], series_id: str = "people"
+    loader: IssueLoader, seas: dict[dt.date, str], series_id: str = "people"
 ) -> tuple[float, float]:
     """Mean of the next seven days: assumed, and as forecast."""
-    found = scenario(desk, desk.view(series_id), Scenario(weather=seas), 28, (80,))
+    found = scenario(loader, loader.view(series_id), Scenario(weather=seas), 28, (80,))
     assert found["assumed"]["weather"] == {str(day): sea for day, sea in seas.items()}
     return found["totals"][0]["mean"], found["forecast"]["totals"][0]["mean"]
 
 
 @pytest.mark.parametrize("series_id", ["people", "boats"])
-def test_calm_days_bring_more_than_rough_ones(desk: IssueLoader, series_id: str) -> None:
-    calm, told = week(desk, dict.fromkeys(DAYS[:7], "calm"), series_id)
-    mixed, _ = week(desk, dict.fromkeys(DAYS[:7], "mixed"), series_id)
-    rough, again = week(desk, dict.fromkeys(DAYS[:7], "rough"), series_id)
+def test_calm_days_bring_more_than_rough_ones(loader: IssueLoader, series_id: str) -> None:
+    calm, told = week(loader, dict.fromkeys(DAYS[:7], "calm"), series_id)
+    mixed, _ = week(loader, dict.fromkeys(DAYS[:7], "mixed"), series_id)
+    rough, again = week(loader, dict.fromkeys(DAYS[:7], "rough"), series_id)
     assert told == again
     assert calm > mixed > rough
     assert calm > 3 * rough
     assert calm > told > rough
 
 
-def test_a_day_beyond_the_forecast_of_the_weather(desk: IssueLoader) -> None:
+def test_a_day_beyond_the_forecast_of_the_weather(loader: IssueLoader) -> None:
     rows = {
-        sea: scenario(desk, desk.view("people"), Scenario(weather={DAYS[20]: sea}), 28, (80,))
+        sea: scenario(loader, loader.view("people"), Scenario(weather={DAYS[20]: sea}), 28, (80,))
         for sea in ("calm", "rough")
     }
     calm, rough = rows["calm"]["rows"], rows["rough"]["rows"]
@@ -71,31 +71,33 @@ def test_days_about_which_nothing_is_assumed_stay_as_they_are(
     context = Context(context.settings.model_copy(update={"horizon": 60}), context.database)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
     refit(context)
-    desk = IssueLoader(context, hand)
-    found = scenario(desk, desk.view("people"), Scenario(weather={DAYS[20]: "rough"}), 28, (80,))
+    loader = IssueLoader(context, hand)
+    found = scenario(
+        loader, loader.view("people"), Scenario(weather={DAYS[20]: "rough"}), 28, (80,)
+    )
     assert found["rows"][:20] == found["forecast"]["rows"][:20]
     assert found["rows"][20] != found["forecast"]["rows"][20]
 
 
-def test_weather_and_level_together(desk: IssueLoader) -> None:
-    view, seas = desk.view("people"), dict.fromkeys(DAYS[:7], "calm")
-    plain = scenario(desk, view, Scenario(weather=seas), 28, (80,))
-    more = scenario(desk, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+def test_weather_and_level_together(loader: IssueLoader) -> None:
+    view, seas = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
+    plain = scenario(loader, view, Scenario(weather=seas), 28, (80,))
+    more = scenario(loader, view, Scenario(level_percent=50, weather=seas), 28, (80,))
     ratio = more["totals"][0]["mean"] / plain["totals"][0]["mean"]
     assert ratio == pytest.approx(1.5, rel=0.02)
-    assert more == scenario(desk, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+    assert more == scenario(loader, view, Scenario(level_percent=50, weather=seas), 28, (80,))
 
 
-def test_only_days_of_the_horizon(desk: IssueLoader) -> None:
+def test_only_days_of_the_horizon(loader: IssueLoader) -> None:
     for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
         with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
-            scenario(desk, desk.view("people"), Scenario(weather={day: "calm"}), 14, (80,))
+            scenario(loader, loader.view("people"), Scenario(weather={day: "calm"}), 14, (80,))
 
 
-def test_a_model_that_reads_no_weather(desk: IssueLoader) -> None:
-    view = desk.view("people", model="climatology")
+def test_a_model_that_reads_no_weather(loader: IssueLoader) -> None:
+    view = loader.view("people", model="climatology")
     with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
-        scenario(desk, view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
+        scenario(loader, view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
 
 
 def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
@@ -106,14 +108,14 @@ def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
         scenario(IssueLoader(context), view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
 
 
-def test_a_fit_that_is_gone_or_broken(desk: IssueLoader) -> None:
-    folder = desk.context.settings.fitted_folder / "swell"
+def test_a_fit_that_is_gone_or_broken(loader: IssueLoader) -> None:
+    folder = loader.context.settings.fitted_folder / "swell"
     (version,) = folder.glob("2*")
     state: Path = version / "model.json"
     state.write_text("{}")
-    view, asked = desk.view("people"), Scenario(weather={DAYS[0]: "calm"})
+    view, asked = loader.view("people"), Scenario(weather={DAYS[0]: "calm"})
     with pytest.raises(NotPossible, match="swell cannot be read again: its files are broken"):
-        scenario(desk, view, asked, 14, (80,))
+        scenario(loader, view, asked, 14, (80,))
     shutil.rmtree(folder)
     with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):
-        scenario(desk, view, asked, 14, (80,))
+        scenario(loader, view, asked, 14, (80,))

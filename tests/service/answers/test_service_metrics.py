@@ -33,11 +33,11 @@ def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
 
 
 def test_of_a_published_service(context: Context, clock: Hand) -> None:
-    desk = IssueLoader(context, clock)
-    taken = Watch(desk).take()
-    assert (taken.status, taken.reasons) == (status(desk)["status"], [])
+    loader = IssueLoader(context, clock)
+    taken = Watch(loader).take()
+    assert (taken.status, taken.reasons) == (status(loader)["status"], [])
     assert taken.data_through == {"people": dt.date(2025, 12, 31), "boats": dt.date(2025, 12, 31)}
-    assert taken.issued_at == {s: desk.view(s).issue.issued_at for s in ("people", "boats")}
+    assert taken.issued_at == {s: loader.view(s).issue.issued_at for s in ("people", "boats")}
     assert taken.runs_ended["refit", "done"] == taken.runs_ended["ingest", "done"] == 1
     assert taken.runs_ended["refit", "failed"] == 0
     assert set(taken.last_done) == {"ingest", "refit"}
@@ -56,8 +56,8 @@ def test_whether_a_process_schedules(empty: Context, clock: Hand) -> None:
 
 
 def test_coverage_is_taken_anew_when_a_score_has_come(filled: Context, clock: Hand) -> None:
-    desk = IssueLoader(filled, clock)
-    watch = Watch(desk)
+    loader = IssueLoader(filled, clock)
+    watch = Watch(loader)
     assert watch.take().coverage == []
     for week in range(2):
         at = utc(2025, 11, 3 + 7 * week, 12)
@@ -66,7 +66,7 @@ def test_coverage_is_taken_anew_when_a_score_has_come(filled: Context, clock: Ha
         score(filled, f"week {week}")
         taken = watch.take()
         assert taken.scored == {"people": week + 1, "boats": 0}
-        rows = {row["measure"]: row for row in track_record(desk, "people")["rows"]}
+        rows = {row["measure"]: row for row in track_record(loader, "people")["rows"]}
         assert {(c.series_id, c.measure, c.level): c.ratio for c in taken.coverage} == {
             ("people", measure, level): row[f"coverage{level}"]
             for measure, row in rows.items()

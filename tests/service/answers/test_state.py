@@ -201,16 +201,16 @@ def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
 def test_a_source_tried_by_hand_says_nothing_of_the_one_that_is_set(
     context: Context, clock: Hand
 ) -> None:
-    desk = IssueLoader(context, clock)
+    loader = IssueLoader(context, clock)
     ran(context, "by hand", "failed", source="csv")
-    assert names(desk.view("people").state) == []
+    assert names(loader.view("people").state) == []
     ran(context, "scheduled", "failed", source="figures")
-    assert names(desk.view("people").state) == ["ingest_failed"]
+    assert names(loader.view("people").state) == ["ingest_failed"]
     ran(context, "by hand again", "done", source="csv")
     ran(context, "under way", "running")
-    assert names(desk.view("people").state) == ["ingest_failed"], "nothing has made it good"
+    assert names(loader.view("people").state) == ["ingest_failed"], "nothing has made it good"
     ran(context, "scheduled again", "done", source="figures")
-    assert names(desk.view("people").state) == []
+    assert names(loader.view("people").state) == []
 
 
 def test_a_304_never_hides_a_state(context: Context, clock: Hand) -> None:
@@ -309,7 +309,7 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
 def test_a_write_that_found_no_room_is_said_until_one_succeeds(
     context: Context, clock: Hand, caplog: pytest.LogCaptureFixture
 ) -> None:
-    desk = IssueLoader(context, clock)
+    loader = IssueLoader(context, clock)
     with context.database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     limited = context.database
@@ -324,9 +324,9 @@ def test_a_write_that_found_no_room_is_said_until_one_succeeds(
                 sa.text("CREATE TABLE more AS SELECT hex(zeroblob(1000000)) AS text")
             )
     assert caplog.text.count("the last write failed") == 1, "logged once, while it lasts"
-    found = desk.view("people").state
+    found = loader.view("people").state
     assert [(r.name, r.detail) for r in found.reasons] == [
         ("database_not_written", "the last write failed: database: database or disk is full")
     ]
     ran(context, "a small one", "done")
-    assert desk.view("people").state.status == "fresh"
+    assert loader.view("people").state.status == "fresh"

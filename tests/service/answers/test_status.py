@@ -105,23 +105,23 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
 
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:
-    desk = IssueLoader(empty, clock)
-    assert not is_ready(desk)
-    found = status(desk)
+    loader = IssueLoader(empty, clock)
+    assert not is_ready(loader)
+    found = status(loader)
     assert found["status"] == "degraded"
     assert [reason["name"] for reason in found["reasons"]] == ["no_issue"]
     assert found["series"] == []
     assert found["jobs"][0]["last_started_at"] is None
-    assert [row["data_through"] for row in catalogue(desk)] == [None, None, None]
+    assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
 
 
 def test_the_list_of_series(context: Context, clock: Hand) -> None:
-    desk = IssueLoader(context, clock)
-    assert is_ready(desk)
-    people, boats, preventions = catalogue(desk)
+    loader = IssueLoader(context, clock)
+    assert is_ready(loader)
+    people, boats, preventions = catalogue(loader)
     assert (people["series_id"], boats["series_id"]) == ("people", "boats")
     assert (people["data_from"], people["data_through"]) == ("2018-01-01", "2025-12-31")
-    assert people["latest_issue"] == desk.view("people").issue.issue_id
+    assert people["latest_issue"] == loader.view("people").issue.issue_id
     assert people["status"] == boats["status"] == preventions["status"] == "fresh"
 
 

@@ -39,19 +39,19 @@ def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
 
 
 def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
-    desk = IssueLoader(context, Hand(NOW))
-    last: D = desk.view("people").paths.end.item()
-    assert desk.view("people", first=last).ahead.most == 1
+    loader = IssueLoader(context, Hand(NOW))
+    last: D = loader.view("people").paths.end.item()
+    assert loader.view("people", first=last).ahead.most == 1
     with pytest.raises(BadQuestion, match=f"{last}, the last that can be answered"):
-        _ = desk.view("people", first=last + dt.timedelta(days=1)).ahead
-    desk.clock = Hand(NOW + dt.timedelta(days=800))
+        _ = loader.view("people", first=last + dt.timedelta(days=1)).ahead
+    loader.clock = Hand(NOW + dt.timedelta(days=800))
     with pytest.raises(NotPossible, match=f"can answer is {last}, and 2028-03-12 is asked"):
-        _ = desk.view("people").ahead
+        _ = loader.view("people").ahead
 
 
 def test_a_day_that_is_over_makes_it_past(context: Context) -> None:
-    desk = IssueLoader(context, Hand(NOW))
-    latest = desk.view("people")
+    loader = IssueLoader(context, Hand(NOW))
+    latest = loader.view("people")
     assert not latest.is_past
-    assert desk.view("people", latest.issue.issue_id).is_past
+    assert loader.view("people", latest.issue.issue_id).is_past
     assert replace(latest, first=D(2026, 1, 3)).ahead.skipped == 2

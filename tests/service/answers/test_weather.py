@@ -31,8 +31,8 @@ def test_the_coming_days_and_what_the_issue_made_of_them(filled: Context, hand: 
     context = skies.reading(filled)
     skies.tell(context.database, SEEN, [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     refit(context)
-    desk = IssueLoader(context, hand)
-    found = coming(desk, desk.view("people"))
+    loader = IssueLoader(context, hand)
+    found = coming(loader, loader.view("people"))
     assert found is not None
     assert (found["read_at"], found["attribution"]) == ("2026-01-01T05:00:00Z", ATTRIBUTION)
     assert (found["used"]["status"], found["used"]["models"]) == ("used", ["swell"])
@@ -42,30 +42,30 @@ def test_the_coming_days_and_what_the_issue_made_of_them(filled: Context, hand: 
     assert row["wind_night_kmh"] == pytest.approx(3.0 * 18, abs=2)
     # A day later: what is past is left out; what was read since is shown, and not yet used.
     hand.now += dt.timedelta(days=1)
-    found = coming(desk, desk.view("people"))
+    found = coming(loader, loader.view("people"))
     assert found is not None
     assert [row["date"] for row in found["rows"]][:2] == ["2026-01-02", "2026-01-03"]
     skies.tell(context.database, hand.now, [0.2] * 7)
-    found = coming(desk, desk.view("people"))
+    found = coming(loader, loader.view("people"))
     assert found is not None
     assert found["read_at"] == "2026-01-02T14:00:00Z"
     assert found["used"]["read_at"] == "2026-01-01T05:00:00Z"
     # The issue as it stood is shown with the weather as it stood.
-    issue_id = desk.view("people").issue.issue_id
-    found = coming(desk, desk.view("people", issue_id))
+    issue_id = loader.view("people").issue.issue_id
+    found = coming(loader, loader.view("people", issue_id))
     assert found is not None
     assert found["read_at"] == "2026-01-01T05:00:00Z"
     # Old weather is none.
     hand.now += dt.timedelta(days=3)
-    assert coming(desk, desk.view("people")) is None
+    assert coming(loader, loader.view("people")) is None
 
 
 def test_weather_that_is_read_and_not_used(filled: Context, hand: Hand) -> None:
     context = skies.reading(filled)
     skies.tell(context.database, SEEN, [0.5] * 7, first=dt.date(2025, 6, 1))
     refit(context)
-    desk = IssueLoader(context, hand)
-    found = coming(desk, desk.view("people"))
+    loader = IssueLoader(context, hand)
+    found = coming(loader, loader.view("people"))
     assert found is not None
     assert found["used"]["status"] == "missing"
     assert "365 days of weather" in found["used"]["reason"]
@@ -82,19 +82,19 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
         told = weather_store.newest(connection, "forecast")
         assert told is not None
         assert not weather_store.put(connection, replace(told, seen_at=hand.now))
-    desk = IssueLoader(context, hand)
-    (detail,) = [r.detail for r in desk.view("people").state.reasons if r.name == "weather_old"]
+    loader = IssueLoader(context, hand)
+    (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (
         "the weather forecast has not been updated since 2026-01-01T05:00:00Z, over 36 hours ago"
     )
-    assert coming(desk, desk.view("people")) is None
+    assert coming(loader, loader.view("people")) is None
 
 
 def test_without_weather_there_is_none(context: Context, clock: Hand) -> None:
-    desk = IssueLoader(context, clock)
-    view = desk.view("people")
+    loader = IssueLoader(context, clock)
+    view = loader.view("people")
     skies.tell(context.database, clock.now, [0.5] * 7)
-    assert coming(desk, view) is None
+    assert coming(loader, view) is None
     with context.database.reading() as connection:
         assert used(connection, view.issue)["status"] == "off"
 

@@ -244,10 +244,10 @@ def test_no_more_keys_are_believed_than_are_kept(
     context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_BELIEVED", 2)
-    seen, desk = module._Seen(), IssueLoader(context, clock)
+    seen, loader = module._Seen(), IssueLoader(context, clock)
     with context.database.writing() as connection:
         made = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
-    found = [seen.look_up(desk, key) for key in made]
+    found = [seen.look_up(loader, key) for key in made]
     assert [seen.lately(key) for key in made] == [None, *found[1:]]
     assert made[2] not in str(vars(seen))
 

@@ -62,7 +62,7 @@ def test_no_form_shows_a_secret(form: str, crossings: Crossings) -> None:
 def test_the_form_of_an_environment_is_one(
     crossings: Crossings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    contact = "The desk, it's open: desk@example.org"
+    contact = "The loader, it's open: loader@example.org"
     said = crossings("config", "--format", "env", contact=contact, smtp_password="hush").stdout
     lines = said.splitlines()
     assert "# CROSSINGS_SMTP_PASSWORD='********'" in lines

@@ -39,7 +39,7 @@ def test_what_is_no_key_is_said_in_one_line(crossings: Crossings) -> None:
 
 
 def test_a_name_is_shown_as_it_is(crossings: Crossings) -> None:
-    for name in ("[x] desk", "desk [/b]", ":smile:"):
+    for name in ("[x] loader", "loader [/b]", ":smile:"):
         assert crossings("keys", "create", "--name", name).returncode == 0
         listed = crossings("keys", "list")
         assert listed.returncode == 0, listed.stderr

@@ -283,13 +283,13 @@ def test_a_refusal_degrades_and_the_last_good_figures_stay(
     reader = Context(settings, reader.database)
     ingest(reader, "figures")
     refit(reader)
-    desk = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))
-    assert status(desk)["status"] == "fresh"
+    loader = IssueLoader(reader, lambda: utc(2026, 1, 2, 12))
+    assert status(loader)["status"] == "fresh"
     sites.replies[PAGE] = Answer(b"<h1>Sorry</h1>")
     said = failed(reader)
-    found = status(desk)
+    found = status(loader)
     assert found["status"] == "degraded"
     (reason,) = [one for one in found["reasons"] if one["name"] == "ingest_failed"]
     assert said in reason["detail"]
     assert found["series"][0]["data_through"] == "2025-12-31"
-    assert desk.view("people").state.status == "degraded"
+    assert loader.view("people").state.status == "degraded"

@@ -64,21 +64,21 @@ def test_without_an_issue_there_is_no_edition(empty: Context) -> None:
 
 
 def test_an_older_issue_is_written_of_as_it_was(mailing: Context) -> None:
-    desk = IssueLoader(mailing, Hand(NOW))
-    first = gather(desk, "2026-W01")
+    loader = IssueLoader(mailing, Hand(NOW))
+    first = gather(loader, "2026-W01")
     issue_anew(mailing.database, dt.date(2026, 1, 1), seed=5)
-    newer, older = gather(desk, "2026-W01"), gather(desk, "2026-W01", as_of=NOW)
+    newer, older = gather(loader, "2026-W01"), gather(loader, "2026-W01", as_of=NOW)
     assert newer.content["days"] != first.content["days"] == older.content["days"]
     assert newer.content["followers"] != first.content["followers"] == older.content["followers"]
 
 
 def test_a_newer_issue_does_not_cost_a_past_week_its_boats(mailing: Context) -> None:
     issue_anew(mailing.database, dt.date(2025, 12, 20), seed=5)
-    then, desk = utc(2025, 12, 23), IssueLoader(mailing, Hand(NOW))
+    then, loader = utc(2025, 12, 23), IssueLoader(mailing, Hand(NOW))
     past = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then)
     (boats,) = past.content["followers"]
     assert boats.startswith("Boats. Next 7 days: about")
-    assert past.content["followers"] != gather(desk, "2026-W01").content["followers"]
+    assert past.content["followers"] != gather(loader, "2026-W01").content["followers"]
 
 
 def test_boats_of_an_old_issue_are_of_the_days_that_the_people_are_of(mailing: Context) -> None:

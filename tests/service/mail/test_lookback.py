@@ -22,17 +22,17 @@ LAST, THEN = dt.date(2025, 12, 31), dt.date(2025, 12, 23)
 def previous(mailing: Context) -> Edition:
     """The mail of the week before, made of an issue of the week before."""
     issue_anew(mailing.database, THEN, seed=3)
-    desk = IssueLoader(mailing, Hand(issued(THEN)))
-    return gather(desk, "2025-W52", as_of=issued(THEN))
+    loader = IssueLoader(mailing, Hand(issued(THEN)))
+    return gather(loader, "2025-W52", as_of=issued(THEN))
 
 
-def desk_of(context: Context, moment: dt.datetime | None = None) -> IssueLoader:
+def loader_of(context: Context, moment: dt.datetime | None = None) -> IssueLoader:
     return IssueLoader(context, Hand(moment or issued(LAST)))
 
 
 def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
-    assert lookback.last_week(desk_of(mailing), None)["rows"] == []
-    (said,) = lookback.changes(desk_of(mailing), desk_of(mailing).view("people"), None)
+    assert lookback.last_week(loader_of(mailing), None)["rows"] == []
+    (said,) = lookback.changes(loader_of(mailing), loader_of(mailing).view("people"), None)
     assert "first email" in said
 
 
@@ -42,7 +42,7 @@ def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
 def test_a_first_email_looks_back_on_the_last_hindcast(
     mailing: Context, monkeypatch: pytest.MonkeyPatch, truth: int, place: str
 ) -> None:
-    def record(desk: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+    def record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
         assert kind == "hindcast"
         earlier = {"from": "2025-12-08", "to": "2025-12-14", "truth": 0}
         week = {"from": "2025-12-15", "to": "2025-12-21", "truth": truth}
@@ -50,7 +50,7 @@ def test_a_first_email_looks_back_on_the_last_hindcast(
         return {"unit": "people", "weeks": [earlier | numbers, week | numbers]}
 
     monkeypatch.setattr("service.answers.track_record.track_record", record)
-    found = lookback.last_week(desk_of(mailing), None)
+    found = lookback.last_week(loader_of(mailing), None)
     assert found["rows"] == []
     assert found["sentence"] == (
         "This is the first email, so there is no earlier forecast to check. The hindcast for 15 "
@@ -60,8 +60,8 @@ def test_a_first_email_looks_back_on_the_last_hindcast(
 
 
 def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous: Edition) -> None:
-    found = lookback.last_week(desk_of(mailing), previous)
-    came = figures(desk_of(mailing), "people", dt.date(2025, 12, 25), LAST)
+    found = lookback.last_week(loader_of(mailing), previous)
+    came = figures(loader_of(mailing), "people", dt.date(2025, 12, 25), LAST)
     assert [row["came"] for row in found["rows"]] == [row["value"] for row in came]
     assert [row["median"] for row in found["rows"]] == [
         row["median"] for row in previous.content["days"][:7]
@@ -76,14 +76,14 @@ def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous:
 def test_days_that_are_not_published_are_left_open(mailing: Context, previous: Edition) -> None:
     for day in previous.content["days"]:
         day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
-    found = lookback.last_week(desk_of(mailing), previous)
+    found = lookback.last_week(loader_of(mailing), previous)
     assert [row["came"] is None for row in found["rows"]] == [False] * 3 + [True] * 4
     assert "on the 3 of 7 days with published figures" in found["sentence"]
 
 
 def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition) -> None:
-    desk = desk_of(mailing)
-    view = desk.view("people")
+    loader = loader_of(mailing)
+    view = loader.view("people")
     note: dict[str, Any] = {
         "since": previous.issue_id,
         "since_issued_at": "2025-12-26T12:00:00Z",
@@ -99,7 +99,7 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     }
     with mailing.database.writing() as connection:
         note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
-    figures_said, causes_said = lookback.changes(desk, view, previous)
+    figures_said, causes_said = lookback.changes(loader, view, previous)
     assert figures_said == "Figures for 8 more days are available."
     assert causes_said == (
         "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
@@ -108,25 +108,27 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
 
 
 def test_when_nothing_links_the_two_it_says_so(mailing: Context, previous: Edition) -> None:
-    said = lookback.changes(desk_of(mailing), desk_of(mailing).view("people"), previous)
+    said = lookback.changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
     assert said[-1] == "The previous forecast of the same days is not available to compare with."
 
 
 def test_the_same_issue_has_not_changed(mailing: Context) -> None:
-    desk = desk_of(mailing)
-    same = gather(desk, "2025-W52")
-    (said,) = lookback.changes(desk, desk.view("people"), same)
+    loader = loader_of(mailing)
+    same = gather(loader, "2025-W52")
+    (said,) = lookback.changes(loader, loader.view("people"), same)
     assert "no new forecast since the last email" in said
 
 
 def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
-    assert lookback.track_record(desk_of(mailing)) == ("No published forecast has been scored yet.")
+    assert lookback.track_record(loader_of(mailing)) == (
+        "No published forecast has been scored yet."
+    )
 
 
 def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
     mailing: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def record(desk: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
+    def record(loader: IssueLoader, series_id: str, weeks: int, kind: str) -> dict[str, Any]:
         row = {"measure": "total_7", "n": 20, "coverage80": 0.75, "skill_climatology": -0.031}
         row |= {"coverage80_lo": 0.53, "coverage80_hi": 0.888}
         if kind == "live":
@@ -134,7 +136,7 @@ def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
         return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21"}
 
     monkeypatch.setattr("service.answers.track_record.track_record", record)
-    assert lookback.track_record(desk_of(mailing)) == (
+    assert lookback.track_record(loader_of(mailing)) == (
         "No published forecast has been scored yet. Hindcasts, "
         "26 weeks to 21 December 2025: the 80% range of a week was right 75% of the time (95% "
         "confidence interval 53% to 89%); by CRPS 3% worse than climatology."

@@ -31,10 +31,10 @@ HEADER = re.compile(rb"^([A-Za-z-]+): (.*)$")
 
 
 def press_of(context: Context, **changes: Any) -> MailRenderer:
-    desk = IssueLoader(context, Hand(NOW))
-    edition = gather(desk, "2026-W01")
+    loader = IssueLoader(context, Hand(NOW))
+    edition = gather(loader, "2026-W01")
     edition.content.update(changes)
-    return MailRenderer(edition, desk.view("people").paths, context.settings)
+    return MailRenderer(edition, loader.view("people").paths, context.settings)
 
 
 @pytest.fixture(autouse=True)
@@ -130,8 +130,8 @@ def test_a_long_address_to_unsubscribe_is_not_encoded(mailing: Context) -> None:
     long = Settings(
         **(mailing.settings.model_dump() | {"public_url": f"https://{'f' * 60}.example.org/a/b"})
     )
-    desk = IssueLoader(mailing, Hand(NOW))
-    press = MailRenderer(gather(desk, "2026-W01"), desk.view("people").paths, long)
+    loader = IssueLoader(mailing, Hand(NOW))
+    press = MailRenderer(gather(loader, "2026-W01"), loader.view("people").paths, long)
     link = headers(serialise(press.message(READER)))["List-Unsubscribe"]
     assert link == f"<https://{'f' * 60}.example.org/a/b/u/{TOKEN}>"
     assert len(link) > 78
@@ -294,8 +294,8 @@ def test_a_single_copy_has_no_link_to_leave(press: MailRenderer) -> None:
 
 def test_one_click_is_promised_over_https_alone(mailing: Context) -> None:
     own = Settings(**(mailing.settings.model_dump() | {"public_url": "http://127.0.0.1:8000"}))
-    desk = IssueLoader(mailing, Hand(NOW))
-    press = MailRenderer(gather(desk, "2026-W01"), desk.view("people").paths, own)
+    loader = IssueLoader(mailing, Hand(NOW))
+    press = MailRenderer(gather(loader, "2026-W01"), loader.view("people").paths, own)
     message = press.message(READER)
     assert message["List-Unsubscribe"] == f"<http://127.0.0.1:8000/u/{TOKEN}>"
     assert "List-Unsubscribe-Post" not in message

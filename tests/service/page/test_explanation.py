@@ -18,13 +18,13 @@ NOTE = {
 
 
 def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
-    desk = site.client.application.extensions["desk"]
+    loader = site.client.application.extensions["loader"]
     assert "There is no earlier forecast" in site.client.get("/").get_data(as_text=True)
-    issue = desk.view("people").issue
+    issue = loader.view("people").issue
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
-    changed = reasons(read_page_params(desk, {}))["changed"]
+    changed = reasons(read_page_params(loader, {}))["changed"]
     assert changed["spans"] == [7, 28]
     assert [row["name"] for row in changed["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
@@ -36,8 +36,8 @@ def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
 
 
 def test_what_drives_it_adds_up(site: Any) -> None:
-    desk = site.client.application.extensions["desk"]
-    driven = reasons(read_page_params(desk, {}))["driven"]
+    loader = site.client.application.extensions["loader"]
+    driven = reasons(read_page_params(loader, {}))["driven"]
     parts = sum(row["shares"][0] for row in driven["rows"])
     assert abs(driven["first"][0] + parts - driven["last"][0]) < len(driven["rows"]) + 1
     assert "Time of year" in site.client.get("/").get_data(as_text=True)

@@ -68,7 +68,7 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(site: Any) -> None:
 
 
 def test_the_page_says_what_the_answers_say(site: Any) -> None:
-    view = site.client.application.extensions["desk"].view("people")
+    view = site.client.application.extensions["loader"].view("people")
     assert headline(IssueLoader(site.context, site.clock), view)["sentence"] in text(
         site.client.get("/")
     )
@@ -94,7 +94,7 @@ def test_the_highest_thresholds_are_answered_beside_others_that_can_be_asked(
 def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
     answer = site.client.get("/plan.csv?threshold=250&window=3&horizon=10")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
-    view = site.client.application.extensions["desk"].view("people")
+    view = site.client.application.extensions["loader"].view("people")
     above = exceedance(view.ahead, 250, 3, 10)["rows"]
     assert [row["date"] for row in rows] == [str(d) for d in view.paths.dates[1:11].tolist()]
     assert [row["p_above"] for row in rows] == [*(str(r["p_above"]) for r in above), "", ""]
@@ -103,7 +103,7 @@ def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
 
 
 def test_a_share_has_its_own_places_and_chances_and_says_so(site: Any) -> None:
-    view = site.client.application.extensions["desk"].view("people")
+    view = site.client.application.extensions["loader"].view("people")
     ours = scale_to_share(view, 2.5)
     query = "our_share=2.5&threshold=10&share=80&stay_days=3"
     answer = site.client.get(f"/plan?{query}")
@@ -193,7 +193,7 @@ def test_a_database_that_is_gone_is_said(site: Any, monkeypatch: pytest.MonkeyPa
     def gone(*_: object) -> None:
         raise Unavailable("database: gone")
 
-    monkeypatch.setattr(site.client.application.extensions["desk"], "view", gone)
+    monkeypatch.setattr(site.client.application.extensions["loader"], "view", gone)
     answer = site.client.get("/", headers={"Accept": "text/html"})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
@@ -208,7 +208,7 @@ def test_whoever_runs_it_is_named(site: Any) -> None:
 
 
 def test_an_alarm_is_a_line_on_now_and_a_section_on_the_record(alarmed: Any) -> None:
-    (alarm,) = record_alarms(alarmed.client.application.extensions["desk"], "people")
+    (alarm,) = record_alarms(alarmed.client.application.extensions["loader"], "people")
     came = alarm["numbers"]["came"]
     said = f"People: {came:,} arrived from 22 December 2025 to 28 December 2025, above the"
     now, record = (text(alarmed.client.get(path)) for path in ("/", "/record"))

@@ -34,8 +34,8 @@ def test_nothing_scored_is_said_and_then_what_is(
     page = site.client.get("/record").get_data(as_text=True)
     assert page.count("There are no scores yet") == 2
     weekly(site, 12)
-    desk = site.client.application.extensions["desk"]
-    record = track_record(desk, "people", 26)
+    loader = site.client.application.extensions["loader"]
+    record = track_record(loader, "people", 26)
     page = visit("/record")
     live = page.locator("section.record").first
     weeks = record["weeks"]
