@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.settings import pass_settings
-from service.core.context import open_context
+from service.cli.settings import open_for_command, pass_settings
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -33,7 +32,7 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """
     from service.cli import backup_archive as archive
 
-    head = archive.back_up(open_context(settings), file, overwrite)
+    head = archive.back_up(open_for_command(settings), file, overwrite)
     click.echo(f"wrote {file}: {_describe(head)}, {file.stat().st_size:,} bytes")
 
 

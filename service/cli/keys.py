@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from service.cli.output import console, new_table
-from service.cli.settings import pass_settings
+from service.cli.settings import open_for_command, pass_settings
 from service.core.clock import instant, utc_now
-from service.core.context import open_context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -52,7 +51,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     if ends is not None and ends <= now:
         raise click.UsageError(f"--expires: expected a day after today, found {ends.date()}")
     try:
-        with open_context(settings).database.writing() as connection:
+        with open_for_command(settings).database.writing() as connection:
             key = store.create(connection, name, scope, now, ends)
     except store.NameTaken as error:
         raise click.UsageError(f"--name: {error}") from error
@@ -67,7 +66,7 @@ def show(settings: Settings) -> None:
     from service.api import key_store as store
 
     now = utc_now()
-    with open_context(settings).database.reading() as connection:
+    with open_for_command(settings).database.reading() as connection:
         found = store.listing(connection)
     table = new_table("name", "key", "scope", "state", "made", "expires", "last used")
     for key in found:
@@ -95,7 +94,7 @@ def revoke(settings: Settings, name: str) -> None:
     """
     from service.api import key_store as store
 
-    with open_context(settings).database.writing() as connection:
+    with open_for_command(settings).database.writing() as connection:
         if not store.revoke(connection, name, utc_now()):
             raise click.ClickException(f"no key {name!r} that is not revoked already")
     click.echo(f"revoked {name}")

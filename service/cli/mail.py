@@ -14,11 +14,11 @@ import click
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import NoAnswer
 from service.cli.output import console, new_table, write_out
-from service.cli.settings import pass_settings
+from service.cli.settings import open_for_command, pass_settings
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.clock import instant, utc_now
-from service.core.context import Context, open_context
+from service.core.context import Context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -73,7 +73,7 @@ def digest(
       crossings digest --week 2026-W02 --to me@example.org
       crossings digest --week 2026-W02 --dry-run --out look
     """
-    context = open_context(settings)
+    context = open_for_command(settings)
     if to or dry_run:
         _copy(context, week, to, threshold, None if dry_run else settings, out)
         return
@@ -169,7 +169,7 @@ def add(settings: Settings, address: str, threshold: int | None) -> None:
     """Put ADDRESS on the list; for one that is on it, set the threshold."""
     from service.mail import subscriber_store as store
 
-    context = open_context(settings)
+    context = open_for_command(settings)
     threshold = _declared(context) if threshold is None else threshold
     with context.database.writing() as connection:
         new = store.add(connection, address, threshold, utc_now())
@@ -183,7 +183,7 @@ def remove(settings: Settings, address: str) -> None:
     """Delete ADDRESS and all that is recorded of it."""
     from service.mail import subscriber_store as store
 
-    with open_context(settings).database.writing() as connection:
+    with open_for_command(settings).database.writing() as connection:
         subscriber = store.find(connection, address)
         if subscriber is None:
             raise click.ClickException("this address is not on the list")
@@ -198,7 +198,7 @@ def list_(settings: Settings, form: str) -> None:
     """Show every subscriber."""
     from service.mail import subscriber_store as store
 
-    with open_context(settings).database.reading() as connection:
+    with open_for_command(settings).database.reading() as connection:
         rows = [_row(one) for one in store.everybody(connection)]
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
@@ -219,7 +219,7 @@ def import_(settings: Settings, file: TextIO, threshold: int | None) -> None:
     from service.mail import subscriber_store as store
 
     rows, wrong = [], []
-    context = open_context(settings)
+    context = open_for_command(settings)
     default = _declared(context) if threshold is None else threshold
     reader = csv.DictReader(file, strict=True)
     try:

@@ -14,9 +14,8 @@ import click
 from service.cli.output import console, new_table
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
-from service.cli.settings import pass_settings
+from service.cli.settings import open_for_command, pass_settings
 from service.core.clock import end_of_day
-from service.core.context import open_context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -53,7 +52,7 @@ def ingest(
 
     if (source in ("workbook", "page", "csv")) != (file is not None):
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
-    context = open_context(settings)
+    context = open_for_command(settings)
     if dry_run:
         reading = jobs.preview(context, source, file, accept_jumps)
         show(reading, source or settings.source)
@@ -77,7 +76,7 @@ def weather(settings: Settings) -> None:
     """
     from service.data.ingest_weather import weather as job
 
-    click.echo(job(open_context(settings)).reason)
+    click.echo(job(open_for_command(settings)).reason)
 
 
 @click.command()
@@ -106,7 +105,7 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
         raise click.UsageError("expected --force or --as-of, found both")
     moment = _moment(as_of) if as_of else None
     with fitting(len(published(declared(settings.models_dir)))) as progress:
-        context = open_context(settings)
+        context = open_for_command(settings)
         outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
     click.echo(outcome.reason)
 
@@ -142,7 +141,7 @@ def compare(settings: Settings) -> None:
 
     total = len(published(declared(settings.models_dir))) * settings.champion_origins
     with counting("models x origins", total) as progress:
-        outcome = job(open_context(settings), progress)
+        outcome = job(open_for_command(settings), progress)
     click.echo(outcome.reason)
     for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
         click.echo(f"  {ratio:6.3f}  {name}")
@@ -160,7 +159,7 @@ def serve(settings: Settings) -> None:
     from service.server import serve as run
 
     require_free(settings)
-    open_context(settings).database.close()  # migrate once, before the workers start
+    open_for_command(settings).database.close()  # migrate once, before the workers start
     run(settings)
 
 
@@ -175,7 +174,7 @@ def scheduler(settings: Settings) -> None:
     """
     from service.scheduler.scheduler import run
 
-    run(open_context(settings))
+    run(open_for_command(settings))
 
 
 @click.command()
@@ -198,7 +197,7 @@ def status(settings: Settings, form: str, check: bool) -> int:
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import status as answer
 
-    body = answer(IssueLoader(open_context(settings)))
+    body = answer(IssueLoader(open_for_command(settings)))
     is_wrong = body["status"] == "degraded" or bool(body["alarms"])
     if form == "json":
         click.echo(json.dumps(body, indent=2))

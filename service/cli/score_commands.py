@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.progress import counting
-from service.cli.settings import pass_settings
-from service.core.context import open_context
+from service.cli.settings import open_for_command, pass_settings
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -27,7 +26,7 @@ def score(settings: Settings) -> None:
     """
     from service.issues.score import score as job
 
-    click.echo(job(open_context(settings)).reason)
+    click.echo(job(open_for_command(settings)).reason)
 
 
 @click.command()
@@ -53,7 +52,7 @@ def hindcast(
     from service.issues.hindcast import origins
     from service.issues.score import score as scoring
 
-    context = open_context(settings)
+    context = open_for_command(settings)
     days = origins(context, since.date(), every)
     if not days:
         raise click.UsageError("--since: expected a day with figures after it")

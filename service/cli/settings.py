@@ -1,12 +1,18 @@
-"""The settings that a command is given when it runs; its help needs none."""
+"""The settings and the database of a command while it runs; its help needs neither."""
 
 from __future__ import annotations
 
-__all__ = ["pass_settings"]
+__all__ = ["open_for_command", "pass_settings"]
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from service.core.context import Context
+    from service.core.settings import Settings
 
 
 def pass_settings(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -22,3 +28,12 @@ def pass_settings(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(settings, *arguments, **options)
 
     return call
+
+
+def open_for_command(settings: Settings) -> Context:
+    """Open the database that `settings` name until the command ends."""
+    from service.core.context import open_context
+
+    context = open_context(settings)
+    click.get_current_context().call_on_close(context.database.close)
+    return context

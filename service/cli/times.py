@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.output import console, new_table
-from service.cli.settings import pass_settings
+from service.cli.settings import open_for_command, pass_settings
 from service.core.clock import LONDON, instant, utc_now
-from service.core.context import Context, open_context
+from service.core.context import Context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -30,7 +30,7 @@ def schedule(settings: Settings, form: str) -> None:
       crossings schedule
       crossings schedule --format json | jq -r '.jobs[] | [.job, .next_at] | @tsv'
     """
-    context = open_context(settings)
+    context = open_for_command(settings)
     rows = _rows(context)
     if form == "json":
         click.echo(json.dumps({"jobs": rows}, indent=2))
@@ -92,7 +92,7 @@ def prune(settings: Settings, compact: bool) -> None:
     """
     from service.scheduler.prune import prune as job
 
-    context = open_context(settings)
+    context = open_for_command(settings)
     click.echo(job(context).reason)
     if compact:
         freed = context.database.compact()

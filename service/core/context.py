@@ -40,5 +40,9 @@ def open_context(settings: Settings) -> Context:
     from service.core.database import connect  # the help of a command opens no database
 
     context = Context(settings, connect(settings.database))
-    context.database.migrate()
+    try:
+        context.database.migrate()
+    except BaseException:
+        context.database.close()
+        raise
     return context
