@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from service.cli.doctor_checks import examine
-from service.core import secrets
+from service.core import secrets, sqlite
 from service.core.database import connect
 from service.core.secrets import variable
 from service.core.settings import PROJECT, SECRETS, Settings, SettingsError, load
@@ -21,7 +21,7 @@ def test_the_defaults_need_no_environment() -> None:
         2000,
         400,
     )
-    assert settings.database == f"sqlite:///{PROJECT / 'var' / 'crossings.sqlite'}"
+    assert sqlite.file_of(settings.database) == PROJECT / "var" / "crossings.sqlite"
     assert settings.models_dir == PROJECT / "models"
     assert settings.address == "http://127.0.0.1:8000"
 
@@ -238,7 +238,7 @@ def test_an_empty_path_is_as_good_as_none(
     name: str, empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As compose files leave them; the folder we stand in is nobody's wish."""
-    assert set(PATHS) == {"var_dir", "models_dir", "fitted_dir", "smtp_ca_file"}
+    assert set(PATHS) == {"var_dir", "models_dir", "series_dir", "fitted_dir", "smtp_ca_file"}
     monkeypatch.setenv(variable(name), empty)
     assert getattr(load(), name) == Settings.model_fields[name].default
     assert load().fitted_folder == PROJECT / "models" / "fitted"
