@@ -210,9 +210,10 @@ def _shared_metrics() -> Iterator[None]:
 
 
 def _metrics_parent() -> Path:
-    """Memory, where it can be: a mapped page without room on a full disk ends the process."""
+    """Memory, unless TMPDIR is set: a mapped page without room on a full disk ends the process."""
     memory = Path("/dev/shm")
-    return memory if os.access(memory, os.W_OK) else Path(tempfile.gettempdir())
+    is_memory = "TMPDIR" not in os.environ and os.access(memory, os.W_OK)
+    return memory if is_memory else Path(tempfile.gettempdir())
 
 
 def _remove_left_metrics() -> None:

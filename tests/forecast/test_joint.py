@@ -126,9 +126,9 @@ def test_few_days_with_boats_lose_no_model(busy: int) -> None:
     people[100 : 100 + busy], boats[100 : 100 + busy] = 90, 3
     figures = {
         name: DailySeries(name, np.datetime64("2024-01-01"), values)
-        for name, values in ((joint.PEOPLE, people), (joint.BOATS, boats))
+        for name, values in (("people", people), ("boats", boats))
     }
     paths = joint.fit(Climatology(), figures).draw(28, 50, np.random.default_rng(0))
-    drawn_people, drawn_boats = paths[joint.PEOPLE].values, paths[joint.BOATS].values
+    drawn_people, drawn_boats = paths["people"].values, paths["boats"].values
     assert (drawn_boats <= drawn_people).all()
     assert ((drawn_boats > 0) == (drawn_people > 0)).all()

@@ -239,6 +239,8 @@ def test_metrics_of_a_killed_server_are_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # so that it is put back
     left, live, young = (tmp_path / f"crossings-metrics-{name}" for name in ("left", "live", "new"))
     for folder in (left, live, young):
         folder.mkdir()

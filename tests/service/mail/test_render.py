@@ -6,6 +6,7 @@ import email.policy
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from email.message import EmailMessage
 from html.parser import HTMLParser
 from typing import Any
@@ -119,9 +120,11 @@ def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
         ("forecast@example.org", "Channel crossings forecast"),
     ],
 )
-def test_a_name_is_quoted_and_never_an_address(sender: str, name: str) -> None:
+def test_a_name_is_quoted_and_never_an_address(mailing: Context, sender: str, name: str) -> None:
     settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
-    content = serialise(confirmation(settings, "reader@example.org", 500, TOKEN, NOW))
+    content = serialise(
+        confirmation(replace(mailing, settings=settings), "reader@example.org", 500, TOKEN, NOW)
+    )
     (address,) = email.message_from_bytes(content, policy=email.policy.default)["From"].addresses
     assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
 
