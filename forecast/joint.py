@@ -111,11 +111,8 @@ def fit(
     """
     lead = leading(figures)
     fitted = forecaster.fit(figures[lead], covariates)
-    # One day tells something of a ratio, and no model may be lost for want of more.
     followers = {
-        name: PeoplePerBoat.fit(figures[lead], one, fewest_days=1)
-        for name, one in figures.items()
-        if name != lead
+        name: PeoplePerBoat.fit(figures[lead], one) for name, one in figures.items() if name != lead
     }
     return Joint(lead, fitted, followers)
 

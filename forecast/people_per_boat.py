@@ -52,22 +52,22 @@ class PeoplePerBoat:
         boats: DailySeries,
         busy_days: int = 120,
         neighbours: int = 10,
-        fewest_days: int = _FEWEST_BUSY_DAYS,
     ) -> PeoplePerBoat:
         """Learn from the last `busy_days` days with arrivals of both series.
 
         Raises
         ------
         FitError
-            If the series do not share their days, or fewer than `fewest_days` had arrivals.
+            If the series do not share their days, or none of them had arrivals of both.
         """
         if people.start != boats.start or len(people) != len(boats):
             raise FitError(f"{people.name} and {boats.name} must cover the same days")
         busy = np.flatnonzero((people.values > 0) & (boats.values > 0))
         if not people.values.any():  # and so no boats: any number of people in each is right
             return cls(np.zeros(1), np.ones(1), neighbours, 0.0, _UNKNOWN_SPREAD)
-        if len(busy) < fewest_days:
-            raise FitError(f"occupancy needs {fewest_days} days with arrivals of both")
+        # One day tells something, and no model may be lost for want of more.
+        if not len(busy):
+            raise FitError("people per boat need a day with arrivals of both")
         ratio = people.values[busy] / boats.values[busy]
         growth, spread = _growth(busy, ratio, len(people))
         recent = busy[-busy_days:]

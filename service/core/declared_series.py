@@ -33,7 +33,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from service.core.files import RegistryError
+from service.core.files import RegistryError, read_declaration
 
 _MOST_THRESHOLD = 1_000_000  # as large as `service.answers.checks` lets it be asked
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
@@ -112,19 +112,25 @@ def read_route(folder: Path) -> Route:
     RegistryError
         With a line for every fault: the file and key, what was expected and what was found.
     """
-    files = sorted(folder.glob("*.toml")) if folder.is_dir() else []
+    # Hidden files are such as editors make.
+    files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []
     faults: list[str] = []
     routes: dict[str, Route] = {}
     homes: dict[str, Path] = {}
     for file in files:
         try:
-            table = tomllib.loads(file.read_text("utf-8"))
-            route = Route.model_validate(table)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            faults.append(f"{file}: expected TOML, found {error}")
+            route = Route.model_validate(tomllib.loads(read_declaration(file)))
+        except RegistryError as error:
+            faults.append(f"{file}: {error}")
             continue
         except ValidationError as error:
             faults += [f"{file}, {_fault(detail)}" for detail in error.errors()]
+            continue
+        except RecursionError:
+            faults.append(f"{file}: expected TOML, found tables nested too deeply")
+            continue
+        except ValueError as error:  # TOMLDecodeError, and what int() refuses
+            faults.append(f"{file}: expected TOML, found {error}")
             continue
         faults += [f"{file}, {fault}" for fault in _contradictions(route)]
         for name in route.series:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "RegistryError",
+    "read_declaration",
     "read_json",
     "sync_folder",
     "unique",
@@ -20,9 +21,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+_LARGEST_BYTES = 100_000
+
 
 class RegistryError(RuntimeError):
     """A folder, a declaration or a fitted version of a model that cannot be used as it stands."""
+
+
+def read_declaration(file: Path) -> str:
+    """Return the text of a file that a person writes, with or without a byte-order mark.
+
+    Raises
+    ------
+    RegistryError
+        If it is not a regular file of at most 100,000 bytes in UTF-8; the message names no file.
+    """
+    if file.exists() and not file.is_file():  # a pipe would never end
+        raise RegistryError("expected a regular file, found another kind")
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST_BYTES + 1)
+    except OSError as error:
+        raise RegistryError(f"expected a readable file, found {error.strerror}") from error
+    if len(content) > _LARGEST_BYTES:
+        raise RegistryError(f"expected at most {_LARGEST_BYTES:,} bytes, found more")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        byte = f"the byte 0x{content[error.start]:02x} in line {line}"
+        raise RegistryError(f"expected text in utf-8, found {byte}") from error
 
 
 @contextmanager

@@ -44,15 +44,11 @@ class StandIn(sqlite3.Connection):
     is_used = False
 
 
-def file_of(url: str) -> Path | None:
+def file_of(url: str | sa.URL) -> Path | None:
     """Return the file that a database URL names; None where it is no SQLite or in memory."""
     parsed = sa.make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (
-        None,
-        "",
-        ":memory:",
-    )
-    return Path(str(parsed.database)) if is_file else None
+    name = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    return Path(name) if name and name != ":memory:" else None
 
 
 def engine(url: sa.URL) -> sa.Engine:
@@ -63,7 +59,7 @@ def engine(url: sa.URL) -> sa.Engine:
     OSError
         If the folder cannot be made.
     """
-    file = file_of(url.render_as_string(hide_password=False))
+    file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
     # Parameters may hold addresses, which no error and no log repeats.

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forecast.specs import ROLES, Spec, SpecError, parse, published
-from service.core.files import RegistryError
+from service.core.files import RegistryError, read_declaration
 
-_LARGEST_BYTES = 100_000
 _LONGEST_PROBLEM = 300
 _log = logging.getLogger(__name__)
 
@@ -61,8 +60,8 @@ def read_declarations(folder: Path) -> Declarations:
     specs, problems = {}, []
     for file in files:
         try:
-            specs[file.stem] = parse(file.stem, _text(file))
-        except SpecError as error:
+            specs[file.stem] = parse(file.stem, read_declaration(file))
+        except (SpecError, RegistryError) as error:
             # Names of files may hold any bytes.
             name = repr(str(file))[1:-1]
             problems.append(f"{name}: {_cut(str(error))}")
@@ -71,25 +70,6 @@ def read_declarations(folder: Path) -> Declarations:
         raise RegistryError(f"{folder}: expected a model that can be published, found {found}")
     specs, unclear = _with_one_champion(specs)
     return Declarations(specs, (*problems, *(f"{folder}: {line}" for line in unclear)))
-
-
-def _text(file: Path) -> str:
-    """The text of a declaration, with or without a byte-order mark."""
-    if file.exists() and not file.is_file():  # a pipe would never end
-        raise SpecError("expected a regular file, found another kind")
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(_LARGEST_BYTES + 1)
-    except OSError as error:
-        raise SpecError(f"expected a readable file, found {error.strerror}") from error
-    if len(content) > _LARGEST_BYTES:
-        raise SpecError(f"expected at most {_LARGEST_BYTES:,} bytes, found more")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{content[error.start]:02x} in line {line}"
-        raise SpecError(f"expected text in utf-8, found {found}") from error
 
 
 def _cut(text: str) -> str:

@@ -86,8 +86,9 @@ def test_what_cannot_be_told_is_declined() -> None:
     people, boats = growing(0.0, days=60)
     with pytest.raises(FitError, match="same days"):
         PeoplePerBoat.fit(people, boats.upto(boats.data_through - ONE_DAY))
-    with pytest.raises(FitError, match="5 days with arrivals"):
-        PeoplePerBoat.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([1, 1, 1, 1, 0])))
+    with pytest.raises(FitError, match="a day with arrivals of both"):
+        PeoplePerBoat.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([0, 1, 0, 0, 0])))
+    assert PeoplePerBoat.fit(*both(np.array([0, 6, 5]), np.array([1, 2, 0]))).ratio.tolist() == [3]
 
 
 def test_neighbours_are_drawn_evenly_on_both_sides_and_stay_within_the_past() -> None:

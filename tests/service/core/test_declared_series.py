@@ -148,6 +148,36 @@ def test_one_route_is_served(tmp_path: Path) -> None:
     assert faults(tmp_path)[0].endswith("found coast.toml and strait.toml")
 
 
+def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path) -> None:
+    folder = declare(tmp_path / "series", "\ufeff" + ROUTE)
+    (folder / ".#strait.toml").symlink_to("somebody@elsewhere")
+    (folder / ".strait.toml").write_bytes(b"\xff")
+    assert read_route(folder).leading == "landings"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"title = '\xff'", "expected text in utf-8, found the byte 0xff in line 1"),
+        (b"a = " + b"[" * 9000, "expected TOML, found tables nested too deeply"),
+        (b"a = " + b"9" * 5000, "expected TOML, found Exceeds the limit"),
+        (b"#" * 100_001, "expected at most 100,000 bytes, found more"),
+    ],
+)
+def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes, found: str) -> None:
+    (tmp_path / "strait.toml").write_bytes(content)
+    with pytest.raises(RegistryError) as raised:
+        read_route(tmp_path)
+    assert str(raised.value).startswith(f"{tmp_path / 'strait.toml'}: {found}")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "strait.toml").symlink_to("nowhere")
+    with pytest.raises(RegistryError, match="expected a readable file, found No such"):
+        read_route(tmp_path)
+
+
 def test_a_fault_ends_the_start(tmp_path: Path) -> None:
     settings = Settings(var_dir=tmp_path / "var", series_dir=declare(tmp_path / "s", "series = 1"))
     with pytest.raises(RegistryError, match="series: expected a valid dictionary, found 1"):
