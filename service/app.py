@@ -34,7 +34,6 @@ answers; those that are here stay.
 
 _COMPRESSED = [
     "application/json",
-    "application/problem+json",
     "image/svg+xml",
     "text/css",
     "text/csv",

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["deprecated", "register_doors"]
 
 import datetime as dt
-import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,14 +13,13 @@ from flask import Flask, Response, make_response, request
 from werkzeug.exceptions import BadRequest
 
 from service.api.errors import Problem
+from service.core.secrets import CONTROL_CHARACTERS
 from service.core.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LARGEST_BODY_BYTES = 64 * 1024
-# PostgreSQL refuses some of them and SQLite none; halves of characters come from JSON alone.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -153,9 +151,9 @@ def _wrong_body(detail: str) -> Problem:
 
 
 def _refuse_control_characters(where: str, texts: Iterable[str]) -> None:
-    character = next((c[0] for c in map(_CONTROL.search, texts) if c), None)
+    character = next((c[0] for c in map(CONTROL_CHARACTERS.search, texts) if c), None)
     if character is not None:
-        name = _CONTROL.sub("\ufffd", where)[:40]
+        name = CONTROL_CHARACTERS.sub("\ufffd", where)[:40]
         detail = f"expected text, found the control character U+{ord(character):04X} in {name!r}"
         raise Problem(400, detail, [{"name": name, "detail": detail}])
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["MASK", "Masker", "Sealed", "file_of", "mask_url", "passwords_of", "variable"]
+__all__ = [
+    "CONTROL_CHARACTERS",
+    "MASK",
+    "Masker",
+    "Sealed",
+    "file_of",
+    "mask_url",
+    "passwords_of",
+    "variable",
+]
 
 import contextlib
 import ipaddress
@@ -20,7 +29,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 MASK = "********"
 FOLDER = Path("/run/secrets")
 """Where containers are given secrets: one file a setting, named ``crossings_<setting>``."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no line of text holds; PostgreSQL refuses some of them and SQLite none."""
 _SHORTEST = 4  # anything shorter would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
 _USER = r"(://[^:/@\s'\"]*)(:[^/\s'\"]*)?@"  # of a URL, whose host is no part of a mail address
@@ -153,7 +163,7 @@ class Sealed(BaseSettings):
         """A variable may hold any bytes; an editor may have put a byte-order mark first."""
         if isinstance(value, str):
             value = value.removeprefix("\ufeff")
-            if _CONTROL.search(value):
+            if CONTROL_CHARACTERS.search(value):
                 raise ValueError("expected one line of text in UTF-8")
         return value
 
