@@ -179,14 +179,14 @@ NO_REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize("parts", NO_REQUESTS)
-def test_what_is_no_request_is_refused(port: int, parts: list[bytes]) -> None:
+def test_what_is_no_request_is_refused(port: int) -> None:
     """Also when it goes on and on; and the next one is answered."""
-    with contextlib.suppress(ConnectionError):
-        head, body = talk(port, *parts)
-        assert head["status"] in ("400", "414", "431")
-        assert b"xxx" not in body
-    assert ask(port, "/livez")[0] == 200
+    for parts in NO_REQUESTS:
+        with contextlib.suppress(ConnectionError):
+            head, body = talk(port, *parts)
+            assert head["status"] in ("400", "414", "431"), parts[0][:80]
+            assert b"xxx" not in body, parts[0][:80]
+        assert ask(port, "/livez")[0] == 200, parts[0][:80]
 
 
 def test_a_flood_of_headers_does_not_silence_it(port: int) -> None:

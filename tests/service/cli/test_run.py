@@ -208,10 +208,8 @@ def test_when_a_child_ends_all_end(start: Start) -> None:
     assert all_gone(children)
 
 
-def test_a_scheduler_at_work_ends_at_once(start: Start, filled: Context, tmp_path: Path) -> None:
-    models = tmp_path / "models"
-    (models / "prophet.toml").write_text('family = "prophet"\n')
-    service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=200)
+def test_a_scheduler_at_work_ends_at_once(start: Start, filled: Context) -> None:
+    service = start("scheduler", var_dir=filled.settings.var_dir, champion_origins=260)
     service.wait_for("next at")
     wait_until(lambda: latest(filled, "compare"), "comparing begins")
     status = service.stop()
