@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from forecast.specs import champion
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
-from service.core import locks, run_store, service_metrics_store, sqlite
+from service.core import locks, request_store, run_store, service_metrics_store, sqlite
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError, connect
@@ -36,6 +36,7 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
 _RESTORE = "restore the last whole backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
+_LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may come first
 _OPTIONAL = ("Open-Meteo",)  # whose absence is no failure
 _ABOVE = "see the findings above"
 _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
@@ -161,6 +162,7 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
         has_run = run_store.latest(connection, "renew") is not None
         dead = run_store.dead(connection)
+        overdue = request_store.overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
         said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
         yield _finding("clock", said, "the clock has gone back: set it right")
@@ -171,6 +173,9 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
     for run in dead:
         said = f"its process died; begun at {instant(run.started_at)}"
         yield _finding(f"job {run.job}", said, "the scheduler takes it up by itself", WARN)
+    for request in overdue:
+        said = f"requested at {instant(request.asked_at)} and still waiting"
+        yield _finding(f"job {request.job}", said, "start the scheduler again", WARN)
 
 
 def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:

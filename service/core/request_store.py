@@ -10,6 +10,7 @@ __all__ = [
     "finish",
     "is_waiting",
     "leave",
+    "overdue",
     "period",
     "prune",
 ]
@@ -83,6 +84,13 @@ def is_waiting(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> bool:
     c = job_requests.c
     query = sa.select(c.request_id).where(c.job.in_(jobs), c.outcome.in_(("waiting", "running")))
     return connection.execute(query.limit(1)).first() is not None
+
+
+def overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequest]:
+    """Return the requests made before that moment that still wait."""
+    c = job_requests.c
+    query = sa.select(job_requests).where(c.outcome == "waiting", c.asked_at < before)
+    return [JobRequest(**row._mapping) for row in connection.execute(query.order_by(c.request_id))]
 
 
 def claim(

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import trustme
 
 from service.cli.doctor_checks import Finding, clock, examine, space
-from service.core import run_store
+from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.database import connect
@@ -146,6 +146,23 @@ def test_without_a_scheduler_and_with_a_run_whose_process_died(settings: Setting
     assert findings["scheduler"].said == "no process schedules the jobs"
     assert faults(findings)["job renew"] == "warn"
     assert "its process died" in findings["job renew"].said
+
+
+@pytest.mark.parametrize(("minutes", "is_overdue"), [(29, False), (31, True)])
+def test_a_request_that_waits_long_beside_a_scheduler_that_runs(
+    well: Settings, minutes: int, is_overdue: bool
+) -> None:
+    context, now = open_context(well), utc_now()
+    with context.database.writing() as connection:
+        asked_at = now - dt.timedelta(minutes=minutes)
+        request_store.leave(connection, "ingest", "a key", asked_at)
+    context.database.close()
+    findings = found(well, now)
+    assert findings["scheduler"].state == "ok"
+    assert ("job ingest" in findings) is is_overdue
+    if is_overdue:
+        assert faults(findings)["job ingest"] == "warn"
+        assert "still waiting" in findings["job ingest"].said
 
 
 def test_a_declaration_that_cannot_be_read(well: Settings, tmp_path: Path) -> None:
