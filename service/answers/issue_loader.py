@@ -20,7 +20,7 @@ from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
-from service.answers.state import STATE_JOBS, Facts, Reason, State, state_of
+from service.answers.state import STATE_JOBS, Facts, State, state_of
 from service.answers.view import IssueView, day_after, day_of
 from service.core import run_store
 from service.core.clock import end_of_day, uk_day, utc_now
@@ -138,12 +138,12 @@ class IssueLoader:
         if series_id not in served:
             raise NotFound(f"expected a series of {', '.join(served)}, found {series_id!r}")
 
-    def state(self, connection: Connection, issue: Issue, now: dt.datetime) -> State:
-        """Return the state of `issue` at `now`."""
-        newest = issue_store.get_latest_issue(connection, issue.series_id)
+    def state(self, connection: Connection, issue: Issue | None, now: dt.datetime) -> State:
+        """Return the state of `issue`, or of a service without one, at `now`."""
+        newest = issue and issue_store.get_latest_issue(connection, issue.series_id)
         return self._state_of(issue, self._facts(connection, newest), now)
 
-    def _state_of(self, issue: Issue, facts: Facts, now: dt.datetime) -> State:
+    def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         facts = self._with_faults(facts)
         return state_of(issue, facts, now, self.context.settings)
 
@@ -155,8 +155,6 @@ class IssueLoader:
         series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
             issue = issue_store.get_latest_issue(connection, series_id)
-            if issue is None:
-                return State("degraded", (Reason("no_issue", "nothing is published yet"),))
             return self.state(connection, issue, self.clock())
 
     def figures_version(self) -> int:

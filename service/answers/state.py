@@ -107,23 +107,23 @@ class Facts:
     model_problems: tuple[tuple[str, str], ...] = ()
 
 
-def state_of(issue: Issue, facts: Facts, now: dt.datetime, settings: Settings) -> State:
-    """Return the state of an issue at `now`."""
-    newest = facts.newest or issue
-    old = list(_old(issue, newest, now, settings))
-    broken = [
-        *_late(newest, now, settings),
-        *_fallen(issue),
-        *_weather(facts, now, settings),
-        *(
-            Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
-            for job in _NEEDED
-            if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
-        ),
+def state_of(issue: Issue | None, facts: Facts, now: dt.datetime, settings: Settings) -> State:
+    """Return the state of an issue, or of a series that has none yet, at `now`."""
+    old, broken = [], [Reason("no_issue", "nothing is published yet")]
+    if issue:
+        newest = facts.newest or issue
+        old = _old(issue, newest, now, settings)
+        late, fallen = _late(newest, now, settings), _fallen(issue)
+        broken = [*late, *fallen, *_weather(facts, now, settings)]
+    broken += [
+        Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
+        for job in _NEEDED
+        if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
     ]
-    if facts.not_written:
-        broken.append(Reason(*facts.not_written))
-    broken += [Reason(*problem) for problem in facts.model_problems]
+    broken += [
+        *([Reason(*facts.not_written)] if facts.not_written else []),
+        *(Reason(*problem) for problem in facts.model_problems),
+    ]
     status = "degraded" if broken else "stale" if old else "fresh"
     return State(status, (*old, *broken))
 

@@ -11,7 +11,7 @@ from typing import Any
 from forecast.series import as_date
 from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
-from service.answers.state import Reason, State
+from service.answers.state import State
 from service.core import locks, run_store
 from service.core.clock import instant, uk_day
 from service.core.database import Connection
@@ -47,12 +47,12 @@ def status(loader: IssueLoader) -> dict[str, Any]:
         read = [_document(row) for row in document_store.newest(connection)]
         weather = _weather(loader, connection)
         jobs = [_job(connection, job) for job in STATUS_JOBS]
+        if not states:
+            states = [loader.state(connection, None, now)]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
-    worst = max((s.status for s in states), key=_SEVERITY.index, default="degraded")
+    worst = max((state.status for state in states), key=_SEVERITY.index)
     # What holds of both series alike is said once, and what differs for each.
     reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
-    if not states:
-        reasons = [Reason("no_issue", "nothing is published yet")]
     return {
         "status": worst,
         "reasons": [asdict(reason) for reason in reasons],

@@ -115,6 +115,14 @@ def test_nothing_yet(empty: Context, clock: Hand) -> None:
     assert [row["data_through"] for row in catalogue(loader)] == [None, None, None]
 
 
+def test_what_is_wrong_is_said_before_the_first_issue(empty: Context, clock: Hand) -> None:
+    (empty.settings.models_dir / "broken.toml").write_text("title =")
+    loader = IssueLoader(empty, clock)
+    for reasons in (status(loader)["reasons"], catalogue(loader)[0]["reasons"]):
+        assert [reason["name"] for reason in reasons] == ["no_issue", "models_left_out"]
+        assert "broken.toml" in reasons[1]["detail"]
+
+
 def test_the_list_of_series(context: Context, clock: Hand) -> None:
     loader = IssueLoader(context, clock)
     assert is_ready(loader)
