@@ -39,12 +39,20 @@ def wheel(folder: Path, name: str, version: str, *metadata: str) -> str:
     return f"{name}=={version} --hash=sha256:{digest}\n"
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the pip that this Python brings."""
+    folder = tmp_path_factory.mktemp("environment") / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True, timeout=PROCESS)
+    return folder
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    """A folder with the scripts and an environment with the pip that this Python brings."""
+def project(tmp_path: Path, environment: Path) -> Path:
+    """A folder with the scripts and a copy of the environment."""
     folder = tmp_path / "a project of 100 %"
     shutil.copytree(SCRIPTS, folder / "scripts")
-    subprocess.run([sys.executable, "-m", "venv", folder / ".venv"], check=True, timeout=PROCESS)
+    shutil.copytree(environment, folder / ".venv", symlinks=True, copy_function=os.link)
     return folder
 
 
@@ -113,7 +121,7 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("environment", "says"),
+    ("variables", "says"),
     [
         ({"PIP_INDEX_URL": "http://127.0.0.1:9/simple"}, "the package index was not reached"),
         (
@@ -123,10 +131,10 @@ def one_line(done: subprocess.CompletedProcess[str]) -> str:
     ],
 )
 def test_no_index_is_one_line_and_a_log(
-    project: Path, wheels: Path, environment: dict[str, str], says: str
+    project: Path, wheels: Path, variables: dict[str, str], says: str
 ) -> None:
     lock = wheel(wheels, "models", "1.0")
-    done = install(project, lock, PIP_RETRIES="1", **environment)
+    done = install(project, lock, PIP_RETRIES="1", **variables)
     assert says in one_line(done)
     assert "Installing the lock failed: " in done.stderr
     assert (project / "var/logs/installing-the-lock.log").stat().st_size > 0
