@@ -17,12 +17,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.schedulers.background import BackgroundScheduler
 
 from service.core import run_store
 from service.core.clock import instant, utc_now
@@ -46,9 +45,9 @@ _Work = Callable[..., object]
 _log = logging.getLogger(__name__)
 
 
-def build(context: Context) -> BlockingScheduler:
+def build(context: Context) -> BackgroundScheduler:
     """Make the scheduler with every job of the schedule in it."""
-    scheduler = BlockingScheduler(
+    scheduler = BackgroundScheduler(
         timezone=dt.UTC,
         # A fit takes minutes; mail, requests and the look for dead runs do not wait for it. Each
         # pool does one job at a time.
@@ -84,26 +83,22 @@ def run(context: Context) -> None:
     """Run the jobs at their times until the process is told to stop."""
     scheduler = build(context)
     os.nice(_NICENESS)  # readers come first
-
-    def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise SystemExit
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    # The handler only writes. An exception that it raised would be lost where the library catches
+    # everything, and the process would never end.
+    reading, writing = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.write(writing, b"."))
     for item in schedule(context.settings):
         fires = item.next_due(utc_now())
         _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
     threading.Thread(target=keep_time, args=(scheduler, ClockWatch()), daemon=True).start()
-    try:
-        scheduler.start()
-    except SystemExit:
-        # A job that runs would hold the process back for minutes; what it has stored is whole,
-        # and what it has not is stored by the next run.
-        abandon(context)
-        logging.shutdown()
-        os._exit(0)
+    scheduler.start()
+    os.read(reading, 1)
+    # A job that runs would hold the process back for minutes; what it has stored is whole, and what
+    # it has not is stored by the next run.
+    abandon(context)
+    logging.shutdown()
+    os._exit(0)
 
 
 class _OnlyWithLock:

@@ -8,12 +8,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import psutil
 
-from tests.support.waiting import BOUND
+from tests.support.waiting import BOUND, PROCESS
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -29,11 +31,17 @@ class Forked:
             stdout=subprocess.PIPE,
             text=True,
         )
+        self._lines: Queue[str] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
         assert self._line() == "ready"
 
-    def _line(self) -> str:
+    def _read(self) -> None:
         assert self._child.stdout is not None
-        return self._child.stdout.readline().strip()
+        for line in self._child.stdout:
+            self._lines.put(line.strip())
+
+    def _line(self) -> str:
+        return self._lines.get(timeout=PROCESS)
 
     def start(self, settings: dict[str, Any], **asked: str) -> int:
         """Begin a job; see `tests.support.forks`. Gives its process id."""

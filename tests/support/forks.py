@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+from importlib import import_module
 from pathlib import Path
 
 
@@ -22,7 +23,9 @@ def main() -> None:
     from service.core.settings import Settings
     from service.data.ingest import ingest
     from service.issues import replay
-    from service.scheduler import scheduler  # the latter for what it loads
+    from service.scheduler import scheduler
+
+    import_module("scoringrules")  # else each fork would load it
 
     replay.ORIGINS = 2
     logging.disable(logging.CRITICAL)

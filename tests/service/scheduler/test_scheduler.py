@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import subprocess
+import sys
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -18,7 +20,7 @@ from service.core.settings import Settings
 from service.scheduler import scheduler as module
 from service.scheduler.schedule import Scheduled, schedule
 from service.scheduler.scheduler import build, catch_up, run_due
-from tests.service.support import utc
+from tests.service.support import ROOT, as_environment, utc
 from tests.support.waiting import BOUND
 
 NOON = utc(2026, 1, 5, 12)
@@ -286,3 +288,25 @@ def test_a_database_that_fails_in_a_job_breaks_no_job(
 def runs_of(context: Context) -> list[run_store.Run]:
     with context.database.reading() as connection:
         return run_store.recent(connection, "quick")
+
+
+def test_a_request_to_end_is_heard_whatever_the_scheduler_does(empty: Context) -> None:
+    """It comes while the library submits a job, where it catches every exception."""
+    script = (
+        "import os, signal\n"
+        "from apscheduler.executors.pool import ThreadPoolExecutor\n"
+        "from service.core.context import open_context\n"
+        "from service.core.settings import load\n"
+        "from service.scheduler import scheduler\n"
+        "ThreadPoolExecutor.submit_job = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
+        "scheduler.run(open_context(load()))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=as_environment(empty.settings),
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=BOUND,
+    )
+    assert done.returncode == 0, done.stderr
