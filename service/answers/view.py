@@ -64,9 +64,12 @@ class IssueView:
             If the issue is so old that it does not reach today.
         """
         if self.first == self.today and as_day(self.first) > self.paths.end:
+            is_served = self.entry.model == self.issue.champion
             raise NotPossible(
-                f"the last day that issue {self.issue.issue_id} can answer is {self.paths.end}, "
+                f"the last day that {'' if is_served else f'{self.entry.model} of '}"
+                f"issue {self.issue.issue_id} can answer is {self.paths.end}, "
                 f"and {self.first} is asked: a newer forecast is needed (`crossings refit`)"
+                + ("" if is_served else f", or the champion, {self.issue.champion}")
             )
         return Ahead(self.paths, self.first, self.today)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
+    "KEPT_DAYS",
+    "KEPT_PATHS",
     "MOST_HORIZON",
     "Entry",
     "Issue",
@@ -13,6 +15,7 @@ __all__ = [
     "get_latest_issue",
     "get_sibling_issue",
     "insert_issue",
+    "kept",
     "list_entries",
     "list_issues",
     "list_issues_by_origin",
@@ -35,6 +38,10 @@ from service.issues.path_encoding import decode, encode
 
 MOST_HORIZON = 1600
 """The most days beyond its figures that an issue reaches; most reach less far."""
+
+KEPT_PATHS, KEPT_DAYS = 500, 35
+"""What an issue keeps of a model that is not served: its scores need 28 days, and a week more lets
+four weeks be read of it when the figures are up to a week late."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +98,22 @@ def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash
 def insert_issue(
     connection: sa.Connection, issue: Issue, models: Sequence[tuple[Entry, Paths]]
 ) -> None:
-    """Store `issue` with the paths of its models; a part of the caller's transaction."""
+    """Store `issue` with what is kept of its models; a part of the caller's transaction."""
     connection.execute(issues.insert().values(**asdict(issue)))
     rows: list[dict[str, Any]] = []
     for entry, paths_ in models:
-        encoding, content = encode(paths_.values)
+        encoding, content = encode(kept(issue, entry.model, paths_).values)
         rows.append(
             {"issue_id": issue.issue_id, "encoding": encoding, "content": content} | asdict(entry)
         )
     connection.execute(issue_paths.insert(), rows)
+
+
+def kept(issue: Issue, model: str, paths: Paths) -> Paths:
+    """Return the part of a model's paths that its issue keeps: all of the champion's."""
+    if model == issue.champion:
+        return paths
+    return Paths(paths.start, paths.values[:KEPT_PATHS, :KEPT_DAYS])
 
 
 def get_latest_issue(
@@ -209,7 +223,7 @@ def list_entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
 
 
 def load_paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | None:
-    """Return the paths of one model of an issue; None if the issue lacks the model."""
+    """Return what is kept of a model's paths; None if the issue lacks the model."""
     c = issue_paths.c
     row = connection.execute(
         sa.select(c.encoding, c.content).where(c.issue_id == issue.issue_id, c.model == model)

@@ -9,6 +9,7 @@ from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.answers.view import day_of
 from service.core.context import Context
+from service.issues.issue_store import KEPT_DAYS
 from tests.service.support import NOW, Hand, utc
 
 D = dt.date
@@ -47,6 +48,19 @@ def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
     loader.clock = Hand(NOW + dt.timedelta(days=800))
     with pytest.raises(NotPossible, match=f"can answer is {last}, and 2028-03-12 is asked"):
         _ = loader.view("people").ahead
+
+
+def test_of_a_model_that_is_not_served_the_first_days_are_kept(context: Context) -> None:
+    loader = IssueLoader(context, Hand(NOW))
+    served, other = loader.view("people"), loader.view("people", model="seasonal_naive")
+    assert served.paths.horizon > other.paths.horizon == KEPT_DAYS
+    last = dt.date(2026, 2, 4)
+    with pytest.raises(BadQuestion, match=f"1 to 34, as {last} is the last day that can be"):
+        other.ahead.end(KEPT_DAYS + 1)
+    loader.clock = Hand(NOW + dt.timedelta(days=40))
+    late = loader.view("people", model="seasonal_naive")
+    with pytest.raises(NotPossible, match="seasonal_naive of issue .* or the champion, calibrated"):
+        _ = late.ahead
 
 
 def test_a_day_that_is_over_makes_it_past(context: Context) -> None:

@@ -42,6 +42,19 @@ def test_an_issue_is_read_as_it_was_published(database: Database, run_id: int) -
         assert issue_store.get_latest_issue(connection, "boats") is None
 
 
+def test_the_champion_is_kept_whole_and_of_others_the_first_days(
+    database: Database, run_id: int
+) -> None:
+    drawn = {name: random_paths("2026-01-01", 60, 600) for name in ("climatology", "hurdle")}
+    issue = publish(database, drawn, run_id, champion="hurdle")
+    with database.reading() as connection:
+        served = issue_store.load_paths(connection, issue, "hurdle")
+        other = issue_store.load_paths(connection, issue, "climatology")
+    assert served is not None and other is not None
+    np.testing.assert_array_equal(served.values, drawn["hurdle"].values)
+    np.testing.assert_array_equal(other.values, drawn["climatology"].values[:500, :35])
+
+
 def test_the_newest_is_the_one_issued_last(database: Database, run_id: int) -> None:
     paths = {"climatology": random_paths("2026-01-01", 3)}
     late = publish(database, paths, run_id, NOW + dt.timedelta(hours=1))

@@ -28,7 +28,7 @@ def test_what_is_decoded_is_what_was_encoded(values: np.ndarray) -> None:
 def test_equal_paths_are_equal_bytes() -> None:
     values = random_paths("2026-01-01", 40).values
     assert encode(values) == encode(np.asfortranarray(values))
-    assert encode(values)[0] == "planes-zlib:2:50:40"
+    assert encode(values)[0] == "huffman:2:50:40"
 
 
 def test_it_is_small() -> None:
@@ -37,7 +37,8 @@ def test_it_is_small() -> None:
 
 
 @pytest.mark.parametrize(
-    "encoding", ["", "pickle:2:50:40", "planes-zlib", "planes-zlib:2:50", "planes-zlib:2:50:41"]
+    "encoding",
+    ["", "planes-zlib:2:50:40", "huffman", "huffman:2:50", "huffman:2:50:41", "huffman:3:50:40"],
 )
 def test_another_encoding_is_refused(encoding: str) -> None:
     _, content = encode(random_paths("2026-01-01", 40).values)
@@ -48,5 +49,5 @@ def test_another_encoding_is_refused(encoding: str) -> None:
 @pytest.mark.parametrize("damage", [b"", b"x", None])
 def test_damaged_bytes_are_refused(damage: bytes | None) -> None:
     encoding, content = encode(random_paths("2026-01-01", 40).values)
-    with pytest.raises(ValueError, match="planes-zlib:2:50:40"):
+    with pytest.raises(ValueError, match="huffman:2:50:40"):
         decode(encoding, content[:-9] if damage is None else damage)

@@ -42,6 +42,8 @@ def test_what_came_since_does_not_reach_back(
     filled: Context, hand: Hand, tmp_path: Path, is_read: bool
 ) -> None:
     context = skies.reading(filled)
+    # Longer than what an issue keeps of the models that are not served.
+    context = Context(context.settings.model_copy(update={"horizon": 40}), context.database)
     if is_read:
         skies.tell(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)
