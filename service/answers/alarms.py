@@ -150,7 +150,7 @@ def _of_series(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
         last = issue_score_store.get_last_scored_day(connection, series_id, "live")
         since = last - 2 * _WINDOW if last else dt.date.min
         rows = (
-            issue_score_store.list_champion_scores(connection, series_id, "live", since)
+            issue_score_store.list_current_scores(connection, series_id, "live", since, True)
             if last
             else []
         )

@@ -1,4 +1,9 @@
-"""The track record: scores of published issues as the figures arrived."""
+"""The track record: scores of published issues as the figures arrived.
+
+One issue of an origin counts, however many are published: of those of the UK day on which the first
+of them was, the last by 14:00, and the first if all were later. So a record is that of one issue a
+day, and none of it knew the weather of a later day; hindcasts are made as of the same time.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,18 @@ __all__ = [
     "Pending",
     "Scored",
     "get_last_scored_day",
-    "list_champion_scores",
     "list_current_scores",
     "list_pending_scores",
     "save_score",
-    "select_champion_scores",
 ]
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from service.core.clock import assumed_known_at, uk_day
 from service.core.tables import issue_paths, issue_scores, issues
 from service.issues.issue_store import Issue
 
@@ -61,7 +64,8 @@ class Pending:
 
 
 def list_pending_scores(connection: sa.Connection, series_id: str, since: dt.date) -> list[Pending]:
-    """Return each model of each issue of a series, for origins from `since`, by origin."""
+    """Return each model of each issue that counts, for origins from `since`, by origin."""
+    counted = _counted(connection, series_id, since)
     i, p, s = issues.c, issue_paths.c, issue_scores.c
     rows = connection.execute(
         sa.select(issues, p.model, s.score_id, s.days_known, s.truth_hash)
@@ -75,6 +79,8 @@ def list_pending_scores(connection: sa.Connection, series_id: str, since: dt.dat
     )
     items = []
     for row in rows:
+        if row.issue_id not in counted:
+            continue
         header = {column.name: getattr(row, column.name) for column in issues.columns}
         items.append(
             Pending(
@@ -119,12 +125,14 @@ def save_score(
 
 
 def list_current_scores(
-    connection: sa.Connection, series_id: str, kind: str, since: dt.date, models: Sequence[str] = ()
+    connection: sa.Connection,
+    series_id: str,
+    kind: str,
+    since: dt.date,
+    champion_only: bool = False,
 ) -> list[Scored]:
-    """Return the current scores of a series and kind, for origins from `since`, by origin.
-
-    If an origin has several issues, the last one counts.
-    """
+    """Return the current scores of issues that count, for origins from `since`, by origin."""
+    counted = _counted(connection, series_id, since)
     i, s = issues.c, issue_scores.c
     # A hindcast without the champion names another of its models in its place.
     is_actual_champion = sa.or_(i.kind == "live", i.champion == i.wanted)
@@ -140,12 +148,10 @@ def list_current_scores(
         )
         .order_by(i.origin, i.issued_at, i.run_id)
     )
-    if models:
-        query = query.where(s.model.in_(models))
-    last: dict[tuple[dt.date, str], Scored] = {}
-    for row in connection.execute(query):
-        last.pop((row.origin, row.model), None)  # the last one made comes last
-        last[row.origin, row.model] = Scored(
+    if champion_only:
+        query = query.where(i.champion == s.model, is_actual_champion)
+    return [
+        Scored(
             row.issue_id,
             row.model,
             row.origin,
@@ -154,7 +160,28 @@ def list_current_scores(
             row.days_known,
             row.content,
         )
-    return list(last.values())
+        for row in connection.execute(query)
+        if row.issue_id in counted
+    ]
+
+
+def _counted(connection: sa.Connection, series_id: str, since: dt.date) -> set[str]:
+    """Return the ids of the issues that count, of each kind and origin one."""
+    c = issues.c
+    query = (
+        sa.select(c.issue_id, c.kind, c.origin, c.issued_at)
+        .where(c.series_id == series_id, c.origin >= since)
+        .order_by(c.issued_at, c.run_id)
+    )
+    counted: dict[tuple[str, dt.date], tuple[str, dt.datetime]] = {}
+    for row in connection.execute(query):
+        key = row.kind, row.origin
+        if key not in counted:
+            until = assumed_known_at(uk_day(row.issued_at) - dt.timedelta(days=1))
+            counted[key] = row.issue_id, until
+        elif row.issued_at <= counted[key][1]:
+            counted[key] = row.issue_id, counted[key][1]
+    return {issue_id for issue_id, _ in counted.values()}
 
 
 def get_last_scored_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:
@@ -168,23 +195,3 @@ def get_last_scored_day(connection: sa.Connection, series_id: str, kind: str) ->
         .limit(1)
     ).first()
     return row.origin + dt.timedelta(days=row.days_known) if row else None
-
-
-def list_champion_scores(
-    connection: sa.Connection, series_id: str, kind: str, since: dt.date
-) -> list[Scored]:
-    """Return the current score of the champion for each origin from `since`, by origin."""
-    models = sa.select(issues.c.champion).where(
-        issues.c.series_id == series_id, issues.c.kind == kind, issues.c.origin >= since
-    )
-    names = [str(row.champion) for row in connection.execute(models.distinct())]
-    scores = list_current_scores(connection, series_id, kind, since, names) if names else []
-    return select_champion_scores(scores)
-
-
-def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
-    """Select the last score of a champion for each origin from those of `list_current_scores`.
-
-    Issues of one origin may have different champions, such as when a fit failed.
-    """
-    return list({row.origin: row for row in scores if row.is_champion}.values())

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from service.core import run_store
 from service.core.database import Database
 from service.issues import issue_score_store
@@ -36,14 +38,26 @@ def issue(
     return made
 
 
-def test_of_an_origin_what_was_served_last_counts_though_the_champion_differs(
-    database: Database,
+@pytest.mark.parametrize(
+    ("hours", "counts"),
+    [([3, 9, 14], 2), ([9, 15], 0), ([15, 21], 0), ([9, 26], 0), ([15, 33], 0)],
+    ids=["by 14:00", "before it", "all later", "of the first day", "of the first day, though late"],
+)
+def test_of_an_origin_one_issue_counts_though_the_champion_differs(
+    database: Database, hours: list[int], counts: int
 ) -> None:
-    issue(database, ["a", "b"], "a", NOW)
-    last = issue(database, ["b"], "b", NOW + HOUR)  # the fit of the other failed
+    midnight = NOW.replace(hour=0)
+    made = [
+        issue(database, ["a", "b"] if at == 0 else ["b"], "a" if at == 0 else "b", midnight + h)
+        for at, h in enumerate(hour * HOUR for hour in hours)
+    ]
     with database.reading() as connection:
-        found = issue_score_store.list_champion_scores(connection, "people", "live", LONG_AGO)
-    assert [(row.issue_id, row.model) for row in found] == [(last, "b")]
+        (row,) = issue_score_store.list_current_scores(
+            connection, "people", "live", LONG_AGO, champion_only=True
+        )
+        pending = issue_score_store.list_pending_scores(connection, "people", LONG_AGO)
+    assert (row.issue_id, row.model) == (made[counts], "b" if counts else "a")
+    assert {item.issue.issue_id for item in pending} == {made[counts]}, "no other is scored"
 
 
 def test_of_two_issues_of_one_moment_the_later_run_counts(database: Database) -> None:
