@@ -10,9 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from typing import Any, TypeAlias
 
-from bench import bootstrap, targets
+from bench import targets
 from bench.measures import COVERAGE, CRPS, Measured, measure, together
 from bench.runs import CUT, Entry, Run
+from forecast import bootstrap
 from forecast.backtest import BacktestConfig
 from forecast.scores import CRPS_ESTIMATOR
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from bench import bootstrap
-from bench.bootstrap import Interval
 from bench.measures import Measured, together
 from bench.runs import CUT
+from forecast import bootstrap
+from forecast.bootstrap import Interval
 
 BEST_OF = ("prophet_defaults", "auto_ets", "auto_arima")
 """The best of these in the same run, column by column, is the best peer."""

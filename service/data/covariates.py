@@ -70,11 +70,11 @@ class Drivers:
         models : sequence of str
             Those that were fitted with the weather.
         failures : mapping of model to str
-            Why another that reads it was not.
+            Why another that reads it was not, as what it does with it.
         """
         said: dict[str, Any] = {"status": self.status, "reason": self.reason}
         if self.status == "used" and champion in failures:
-            reason = f"{champion} could not be fitted with it ({failures[champion]})"
+            reason = f"{champion} {failures[champion]}"
             said = {"status": "missing", "reason": reason}
         elif self.status == "used" and champion not in models:
             said = {"status": "off", "reason": f"the model {champion} makes nothing of it"}

@@ -1,14 +1,19 @@
-"""Which model is served: the declared champion, until a challenger has proved better."""
+"""Which model is served, and with the weather or without.
+
+The declared champion is, until a challenger has proved better; and a model that reads the weather
+is given it, until it has proved worse with it.
+"""
 
 from __future__ import annotations
 
-__all__ = ["Verdict", "choose_champion", "judge"]
+__all__ = ["Verdict", "choose_champion", "judge", "worse_with_weather"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from forecast import bootstrap
 from forecast.specs import Spec, champion
 from service.core.settings import Settings
 from service.issues.model_aliases import set_aside_if_broken
@@ -16,7 +21,7 @@ from service.issues.model_aliases import set_aside_if_broken
 MEASURES = ("days_1_7", "total_7", "total_28")
 """What is compared: the CRPS of the days and totals that planners act on."""
 
-_LEAST_SHARE, _FEWEST = 0.75, 4
+_LEAST_SHARE, _FEWEST, _FEWEST_WITH_WEATHER = 0.75, 4, 8
 Scores = Mapping[str, Mapping[str, float]]
 
 
@@ -78,6 +83,33 @@ def judge(
         f"{len(shared[best])} weekly origins, better by more than {margin:.0%}"
     )
     return Verdict(best, reason, ratios)
+
+
+def worse_with_weather(scores: Scores, blind: Scores) -> str:
+    """Say how much worse a model is with the weather than without; empty unless it surely is.
+
+    On the origins that both have, at least eight: it is worse if the paired block bootstrap puts
+    the whole 95 % interval of the ratio of their scores, over `MEASURES`, above 1.
+
+    Parameters
+    ----------
+    scores, blind : mapping of origin to measure to CRPS
+        With the weather that was foreseen at the origin, and without any.
+    """
+    shared = sorted(set(scores) & set(blind))
+    if len(shared) < _FEWEST_WITH_WEATHER:
+        return ""
+    ours, theirs = (
+        np.array([[record[origin][name] for name in MEASURES] for origin in shared])
+        for record in (scores, blind)
+    )
+    found = bootstrap.ratio(ours, theirs)
+    if not found.lo > 1.0:
+        return ""
+    return (
+        f"is worse with it: its score is {found.value:.3f} ({found.lo:.3f} to {found.hi:.3f}) of "
+        f"that without, on {len(shared)} weekly origins"
+    )
 
 
 def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:

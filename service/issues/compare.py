@@ -1,8 +1,11 @@
-"""Compare: every declared model on the last weekly origins; the champion may change."""
+"""Compare: every declared model on the last weekly origins; the champion may change.
+
+A model that reads the weather is scored with and without it, where any was foreseen at the origin.
+"""
 
 from __future__ import annotations
 
-__all__ = ["compare"]
+__all__ = ["compare", "worse_with_weather"]
 
 import datetime as dt
 import hashlib
@@ -17,8 +20,10 @@ from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
+from service.core import run_store
 from service.core.clock import assumed_known_at, instant, utc_now
 from service.core.context import Context
+from service.core.database import Connection
 from service.core.files import RegistryError
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
@@ -26,8 +31,7 @@ from service.data import observation_store
 from service.data.covariates import drivers
 from service.data.observation_store import known_together
 from service.data.weather_store import Past
-from service.issues import model_score_store
-from service.issues.champion import choose_champion, judge
+from service.issues import champion, model_score_store
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, within
 from service.issues.model_aliases import Aliases, read_aliases, write_aliases
@@ -87,18 +91,19 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
             for origin in origins
         }
     keys = {
-        (name, origin): _key(name, specs, figures, origin, _given(name, specs, weather[origin]))
+        (name, origin, given): _key(name, specs, figures, origin, given)
         for name in published(specs)
         for origin in origins
+        for given in ((weather[origin], None) if reads_covariates(name, specs) else (None,))
     }
     with context.database.reading() as connection:
         kept = model_score_store.get_scores(connection, keys.values())
     fresh, unscored = 0, set[str]()
-    record: Record = {name: {} for name in specs}
-    for (name, origin), key in keys.items():
+    sighted: Record = {name: {} for name in specs}
+    blind: Record = {name: {} for name in specs}
+    for (name, origin, given), key in keys.items():
         values = kept.get(key)
         if values is None and name not in unscored:
-            given = _given(name, specs, weather[origin])
             order = Order(name, specs, figures, given)
             values = _scored(_Trial(order, origin, settings.seed), settings)
             if values is None:
@@ -108,14 +113,29 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
                 with context.database.writing() as connection:
                     model_score_store.save_scores(connection, {key: values}, utc_now())
         if values:  # empty if the model declined
-            record[name][str(origin)] = values
+            (blind if given is None else sighted)[name][str(origin)] = values
         progress()
-    return _decide(specs, record, settings, fresh)
+    worse = {name: champion.worse_with_weather(sighted[name], blind[name]) for name in specs}
+    worse = {name: reason for name, reason in worse.items() if reason}
+    record = {name: blind[name] | ({} if name in worse else sighted[name]) for name in specs}
+    return _decide(specs, record, settings, fresh, worse)
 
 
-def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh: int) -> Outcome:
-    now = choose_champion(specs, settings)
-    verdict = judge(now, specs, record, settings.champion_margin)
+def worse_with_weather(connection: Connection) -> dict[str, str]:
+    """Return the models that the last comparison found worse with the weather, and how much."""
+    run = run_store.latest(connection, "compare", "done")
+    return dict(run.detail.get("worse_with_weather", {})) if run else {}
+
+
+def _decide(
+    specs: Mapping[str, Spec],
+    record: Record,
+    settings: Settings,
+    fresh: int,
+    worse: dict[str, str],
+) -> Outcome:
+    now = champion.choose_champion(specs, settings)
+    verdict = champion.judge(now, specs, record, settings.champion_margin)
     is_changed = verdict.champion != now
     if is_changed or _is_broken(settings):
         write_aliases(
@@ -129,7 +149,10 @@ def _decide(specs: Mapping[str, Spec], record: Record, settings: Settings, fresh
             ),
         )
     detail = {"champion": verdict.champion, "ratios": verdict.ratios, "computed": fresh}
-    return Outcome("done", verdict.reason, detail)
+    reason = verdict.reason + "".join(
+        f"; {name} is served without the weather, as it {why}" for name, why in worse.items()
+    )
+    return Outcome("done", reason, detail | {"worse_with_weather": worse})
 
 
 def _is_broken(settings: Settings) -> bool:
@@ -188,11 +211,6 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
     monday = last - (last - _MONDAY) // ONE_DAY % 7 * ONE_DAY
     days = [monday - 7 * week * ONE_DAY for week in range(count)]
     return [day for day in reversed(days) if day >= series.start + LEAST_DAYS * ONE_DAY]
-
-
-def _given(name: str, specs: Mapping[str, Spec], weather: Covariates | None) -> Covariates | None:
-    """Return the weather if the model reads it."""
-    return weather if reads_covariates(name, specs) else None
 
 
 def _key(

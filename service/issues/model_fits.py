@@ -60,7 +60,8 @@ class Fits:
     with_weather : list of str
         The models that were fitted with the weather.
     without_weather : dict of model to str
-        Why one that reads the weather was fitted without what there is of it.
+        Why one that reads the weather was fitted without what there is of it, as what it does
+        with it: ``could not be fitted with it (…)``.
     unkept : list of str
         The models whose fit could not be written to the disk.
     remade : dict of model to str
@@ -82,19 +83,22 @@ def fit_all(
     horizon: int,
     progress: Callable[[str], None],
     weather: Drivers | None = None,
+    worse: Mapping[str, str] | None = None,
 ) -> Fits:
     """Load or fit every model of `specs` and draw from it.
 
     One that fails at either is left out, and the reason kept; one that fails with the weather
-    is tried again without.
+    is tried again without, and one of `worse` is given none.
     """
     fits = Fits()
     for name in published(specs):
         progress(name)
         weather_given = weather.covariates if weather and reads_covariates(name, specs) else None
+        if weather_given is not None and worse and name in worse:
+            fits.without_weather[name], weather_given = worse[name], None
         reason = _stand(fits, name, specs, figures, settings, horizon, weather_given)
         if reason and weather_given is not None:
-            fits.without_weather[name] = reason
+            fits.without_weather[name] = f"could not be fitted with it ({reason})"
             reason = _stand(fits, name, specs, figures, settings, horizon, None)
         elif weather_given is not None:
             fits.with_weather.append(name)

@@ -149,7 +149,8 @@ def _weather(
     origin, horizon = as_day(before.data_through), before.horizon_days
     note = note_store.get_note(connection, before.issue_id, note_store.WEATHER) or {}
     then = now = None
-    if note.get("models") and reads_covariates(draft.champion, draft.specs):
+    is_read = reads_covariates(draft.champion, draft.specs)
+    if before.champion in note.get("models", ()) and is_read:
         then = as_known(connection, origin, before.as_of, horizon).covariates
     if draft.champion in draft.fits.with_weather:
         now = as_known(connection, origin, draft.now, horizon).covariates

@@ -25,6 +25,7 @@ from service.data import observation_store
 from service.data.covariates import Drivers, drivers
 from service.issues import issue_store
 from service.issues.champion import choose_champion
+from service.issues.compare import worse_with_weather
 from service.issues.declared_models import declared
 from service.issues.issue_store import MOST_HORIZON, Issue
 from service.issues.model_fits import Fits, declaration_hash, fit_all
@@ -71,13 +72,14 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
         weather = drivers(connection, specs, settings, origin, now)
+        worse = worse_with_weather(connection) if weather.covariates else {}
     first = choose_champion(specs, settings)
-    inputs = _inputs_hash(figures, specs, first, settings, weather)
+    inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
     wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(settings))
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
     horizon = reach(as_date(origin), uk_day(now), settings.horizon)
-    fits = fit_all(specs, figures, settings, horizon, progress, weather)
+    fits = fit_all(specs, figures, settings, horizon, progress, weather, worse)
     progress("")
     champion = _champion(specs, first, fits)
     draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather, horizon)
@@ -146,6 +148,7 @@ def _inputs_hash(
     champion: str,
     settings: Settings,
     weather: Drivers,
+    worse: Mapping[str, str],
 ) -> str:
     """Hash of all that decides an issue: equal inputs, equal paths."""
     decides = {
@@ -156,5 +159,7 @@ def _inputs_hash(
     }
     if weather.covariates is not None:
         decides["weather"] = weather.fingerprint
+    if worse:
+        decides["without_weather"] = sorted(worse)
     text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

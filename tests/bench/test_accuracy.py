@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from bench import report
-from bench.bootstrap import Interval
 from bench.runs import Entry, Run, run_all
 from bench.targets import Target
 from forecast.backtest import BacktestConfig, rolling_origin
+from forecast.bootstrap import Interval
 from forecast.forecasters.climatology import Climatology
 from forecast.series import DailySeries
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bench import targets
-from bench.bootstrap import Interval
 from bench.measures import Measured
 from bench.targets import Target
+from forecast.bootstrap import Interval
 
 COLUMNS = ("day_1", "days_1_3", "days_1_7", "total_7", "total_28")
 ORIGINS = tuple(f"2023-01-{day:02}" for day in range(1, 21))

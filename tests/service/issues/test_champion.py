@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from forecast.specs import Spec
-from service.issues.champion import MEASURES, judge
+from service.issues.champion import MEASURES, judge, worse_with_weather
 
 SPECS = {
     name: Spec(name, name, "hurdle", role)
@@ -44,3 +45,31 @@ def test_a_baseline_is_never_served() -> None:
 def test_a_champion_with_hardly_a_record_is_not_replaced_by_chance() -> None:
     record = {"now": scores(range(3), 100.0), "other": scores(range(26), 10.0)}
     assert judge("now", SPECS, record, margin=0.03).champion == "now"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "spread", "origins", "is_worse"),
+    [
+        (1.05, 0.0, 8, True),
+        (1.05, 0.0, 7, False),  # too few to tell
+        (0.95, 0.0, 26, False),
+        (1.0, 0.0, 26, False),
+        (1.05, 0.3, 26, False),  # chance would do it too
+        (1.25, 0.3, 26, True),
+    ],
+)
+def test_weather_is_set_aside_where_it_surely_makes_a_model_worse(
+    ratio: float, spread: float, origins: int, is_worse: bool
+) -> None:
+    rng = np.random.default_rng(1)
+    blind = {f"2025-{at:04}": dict.fromkeys(MEASURES, rng.gamma(9.0)) for at in range(origins)}
+    luck = np.linspace(1 - spread, 1 + spread, origins)[rng.permutation(origins)]
+    scores = {
+        origin: {name: score * ratio * one for name, score in record.items()}
+        for (origin, record), one in zip(blind.items(), luck, strict=True)
+    }
+    found = worse_with_weather(scores | {"2020-0001": {}}, blind)
+    assert bool(found) == is_worse
+    if spread == 0 and is_worse:
+        said = "its score is 1.050 (1.050 to 1.050) of that without, on 8 weekly origins"
+        assert found == f"is worse with it: {said}"

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
+from service.core.job_runner import Outcome, perform
+from service.issues import refit as refit_module
 from service.issues.compare import compare
+from service.issues.refit import refit
+from tests.service import skies
+from tests.service.support import Hand, utc
 
 
 @pytest.fixture
@@ -36,3 +44,34 @@ def test_a_model_that_takes_too_long_is_not_scored(
     assert compare(Context(settings, few.database)).detail["ratios"] == {}
     assert caplog.text.count("not done within 0.001 s") == 2, "once for each model"
     assert compare(few).detail["computed"] == 8, "with time enough they are"
+
+
+def test_a_model_that_the_weather_makes_worse_is_served_without_it(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forecasts of the weather that say calm where nobody came, and rough where people did."""
+    context = skies.reading(filled)
+    settings = context.settings.model_copy(update={"champion_origins": 8, "stale_after_days": 5})
+    context = Context(settings, context.database)
+    truth = skies.roughness(dt.date(2025, 10, 1), 92)
+    for monday in range(12, 12 + 7 * 8, 7):  # from 13 October to 1 December
+        seen = utc(2025, 10, 2, 5) + dt.timedelta(days=monday)
+        wrong = 2.5 - truth[monday + 1 : monday + 8]
+        skies.tell(context.database, seen, wrong.tolist(), first=dt.date(2024, 1, 1))
+    outcome = compare(context)
+    said = outcome.detail["worse_with_weather"]["swell"]
+    assert said.startswith("is worse with it: its score is 1.")
+    assert f"swell is served without the weather, as it {said}" in outcome.reason
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(refit_module, "utc_now", hand)
+    skies.tell(context.database, utc(2026, 1, 1, 5), [skies.CALM] * 7)
+    done = refit(context)
+    assert (done.detail["weather"], done.detail["weather_reason"]) == ("missing", f"swell {said}")
+    loader = IssueLoader(context, hand)
+    (reason,) = loader.view("people").state.reasons
+    assert reason.name == "weather_missing"
+    assert reason.detail == f"the latest forecast does not use the weather: swell {said}"
+    blind = loader.view("people").paths
+    perform(context, "compare", lambda _: Outcome("done", "", {"worse_with_weather": {}}))
+    assert refit(context).detail["weather"] == "used", "as soon as the proof is gone"
+    assert (blind.mean()[:7] < loader.view("people").paths.mean()[:7]).all(), "calm days come"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench import bootstrap
+from forecast import bootstrap
 
 
 @pytest.mark.parametrize(("n", "length"), [(1, 1), (2, 2), (8, 2), (27, 3), (77, 5), (153, 6)])
@@ -33,6 +33,12 @@ def test_a_constant_share_has_no_uncertainty() -> None:
     theirs = np.random.default_rng(2).gamma(2.0, size=77)
     found = bootstrap.ratio(0.9 * theirs, theirs)
     assert (found.value, found.lo, found.hi) == pytest.approx((0.9, 0.9, 0.9))
+
+
+def test_of_several_measures_it_is_the_geometric_mean() -> None:
+    theirs = np.random.default_rng(2).gamma(2.0, size=(77, 2))
+    found = bootstrap.ratio(theirs * [0.5, 1.28], theirs)
+    assert (found.value, found.lo, found.hi) == pytest.approx((0.8, 0.8, 0.8))
 
 
 def test_pairing_narrows_the_interval() -> None:

@@ -7,6 +7,8 @@ one was mostly hard for the other.
 
 from __future__ import annotations
 
+__all__ = ["LEVEL", "RESAMPLES", "Interval", "block_length", "mean", "ratio", "resample"]
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +56,21 @@ def mean(values: Array) -> Interval:
 def ratio(ours: Array, theirs: Array) -> Interval:
     """Average of `ours` over that of `theirs`, both (n_origins,) at the same origins.
 
-    Draws in which `theirs` are all zero have no ratio and are left out.
+    Of several measures, (n_origins, n_measures), the geometric mean of their ratios. Draws in
+    which all of `theirs` are zero have no ratio and are left out.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"expected as many of both, found {len(ours)} and {len(theirs)}")
-    above, below = _means(ours), _means(theirs)
-    some = below != 0
-    return _interval(float(ours.mean() / theirs.mean()), above[some] / below[some])
+    drawn = _geometric_mean(_means(ours), _means(theirs))
+    value = _geometric_mean(ours.mean(axis=0, keepdims=True), theirs.mean(axis=0, keepdims=True))
+    return _interval(float(value[0]), drawn)
+
+
+def _geometric_mean(above: Array, below: Array) -> Array:
+    """Of the ratios of each draw, shape (n_draws,) or fewer, from (n_draws, …)."""
+    above, below = above.reshape(len(above), -1), below.reshape(len(below), -1)
+    some = (below != 0).all(axis=1)
+    return np.asarray((above[some] / below[some]).prod(axis=1) ** (1 / above.shape[1]))
 
 
 def _means(values: Array) -> Array:
