@@ -42,8 +42,14 @@ class ForecastArchive:
                 f"expected forecasts of shape ({expected[0]}, n_members, n_ahead, {expected[1]}), "
                 f"found {self.values.shape}"
             )
+        if not self.values.shape[1]:
+            raise CovariatesError("expected forecasts of a member or more, found none")
         if not np.isfinite(self.values).all():
             raise CovariatesError("expected finite forecasts, found a missing or infinite value")
+        late = np.flatnonzero(self.origins[1:] <= self.origins[:-1])
+        if len(late):
+            before, origin = self.origins[late[0] : late[0] + 2]
+            raise CovariatesError(f"expected origins in order, found {origin} behind {before}")
 
     def issued_at(self, origin: DayLike) -> Array:
         """The members issued at `origin`, shape (n_members, n_ahead, n_columns).

@@ -45,7 +45,8 @@ def correct_members(covariates: Covariates) -> Array:
         whole = errors[known.all(axis=(1, 2))]
         return future + (whole if len(whole) >= _FEWEST_ERRORS else bias[None])
     squares = np.where(known, (errors - bias) ** 2, 0.0).sum(axis=0)
-    expected = np.where(known, variances, 0.0).sum(axis=0) * (1.0 + 1.0 / len(future))
+    members = archive.values.shape[1]  # of which the errors are, however many there are today
+    expected = np.where(known, variances, 0.0).sum(axis=0) * (1.0 + 1.0 / members)
     ratio = np.divide(squares, expected, out=np.ones_like(squares), where=expected > 1e-12)
     factor = np.sqrt((PRIOR_PAIRS + count * ratio) / (PRIOR_PAIRS + count))
     mean = future.mean(axis=0)

@@ -56,6 +56,14 @@ def test_an_archive_has_an_origin_and_a_name_for_each_forecast(shape: tuple[int,
         ForecastArchive(NAMES, ORIGINS, np.zeros(shape))
 
 
+def test_an_archive_has_a_member_and_its_origins_in_order() -> None:
+    with pytest.raises(CovariatesError, match="a member or more, found none"):
+        ForecastArchive(NAMES, ORIGINS, ISSUED[:, :0])
+    for odd in (ORIGINS[[0, 2, 1]], ORIGINS[[0, 1, 1]]):
+        with pytest.raises(CovariatesError, match=f"found {ORIGINS[1]} behind {odd[1]}"):
+            ForecastArchive(NAMES, odd, ISSUED)
+
+
 def test_an_archive_is_read_by_origin() -> None:
     archive = ForecastArchive(NAMES, ORIGINS, ISSUED)
     np.testing.assert_array_equal(archive.issued_at(ORIGINS[1]), ISSUED[1])

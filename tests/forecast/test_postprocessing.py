@@ -45,6 +45,14 @@ def test_good_members_stay_about_as_they_are() -> None:
     np.testing.assert_allclose(correct_members(known), known.future, atol=0.8)
 
 
+def test_how_many_members_there_are_today_does_not_change_what_the_errors_of_others_teach() -> None:
+    known = made(110, 0.0, 0.5, members=3)
+    two = Covariates(known.names, START, known.history, known.future[:2], known.archive)
+    spread = np.ptp(correct_members(two), axis=0) / np.ptp(two.future, axis=0)
+    whole = correct_members(known)
+    np.testing.assert_allclose(spread, np.ptp(whole, axis=0) / np.ptp(known.future, axis=0))
+
+
 def test_before_the_first_pair_members_stay_as_they_are() -> None:
     known = made(0, 1.0, 0.5)
     np.testing.assert_allclose(correct_members(known), known.future)

@@ -53,6 +53,53 @@ def test_a_constant_column_changes_little_and_a_stuck_sensor_explodes_nothing() 
     assert paths.max() <= 2 * COUNTS.max()
 
 
+def broken(case: str) -> Covariates:
+    """Weather of 20 members, and an archive of it, with something wrong."""
+    rng = np.random.default_rng(5)
+    history, future = WIND.copy(), rng.gamma(4.0, 2.0, size=(20, 5, 2))
+    at = np.arange(600, 890, 7)
+    came = np.stack([WIND[one + 1 : one + 6] for one in at])[:, None]
+    issued = np.maximum(came + rng.standard_normal((len(at), 20, 5, 2)), 0.0)
+    if case == "every column is constant":
+        history[:], future[:], issued[:] = 0.0, 0.0, 0.0
+    elif case == "a sensor is stuck at 0 since two months":
+        history[-60:, 0] = 0.0
+    elif case == "a sensor was stuck at 0 until two months ago":
+        history[:-60, 0] = 0.0
+    elif case == "a column of the members is stuck at 0":
+        future[:, :, 0] = 0.0
+    elif case == "a column of all forecasts is stuck at 0":
+        future[:, :, 0], issued[..., 0] = 0.0, 0.0
+    elif case == "today one member of 20":
+        future = future[:1]
+    elif case == "today two members, of one in the archive":
+        future, issued = future[:2], issued[:, :1]
+    elif case == "the archive has fewer days":
+        issued = issued[:, :, :2]
+    elif case == "all members are the same":
+        future[:] = future[0]
+    archive = ForecastArchive(("a", "b"), START + at * ONE_DAY, issued)
+    return Covariates(("a", "b"), START, history, future, archive)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *("every column is constant", "a sensor is stuck at 0 since two months"),
+        *("a sensor was stuck at 0 until two months ago", "a column of the members is stuck at 0"),
+        *("a column of all forecasts is stuck at 0", "today one member of 20"),
+        *("today two members, of one in the archive", "the archive has fewer days"),
+        "all members are the same",
+    ],
+)
+def test_weather_that_is_broken_gives_sane_paths(case: str) -> None:
+    paths = draw(LevelHurdle().fit(SERIES, broken(case)), 28)
+    assert paths.max() <= 2 * COUNTS.max()
+    weeks = paths.reshape(len(paths), 4, 7).sum(axis=2).mean(axis=0)
+    usual = 7 * COUNTS.mean()
+    assert (weeks > usual / 3).all() and (weeks < 3 * usual).all()
+
+
 def test_no_day_ahead_is_a_forecast_of_the_season() -> None:
     paths = draw(fit(WIND, np.empty((1, 0, 2))), 60)
     assert (paths > 0).mean() == pytest.approx((COUNTS > 0).mean(), abs=0.15)
