@@ -48,6 +48,7 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
         declared.append(
             f'[series.{name}]\ntitle = "{TITLES[name]}"\nunit = "{unit}"\n'
             f"day_threshold = {day}\nweek_threshold = {week}\n"
+            "likely_above = 0.7\nunlikely_below = 0.3\n"
             + ('follows = "strait_entries"\n' if unit == "vessels" else "")
         )
     (folder / "series" / "strait.toml").write_text("\n".join(declared), "utf-8")

@@ -1,4 +1,4 @@
-"""Daily forecasts: median, mean, chance of no arrivals and prediction intervals."""
+"""Daily forecasts: median, mean, chance of arrivals and prediction intervals."""
 
 from __future__ import annotations
 
@@ -10,21 +10,31 @@ from typing import Any, Literal, TypeAlias, get_args
 from forecast.paths import Paths, bound_names
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
+from service.answers.likelihood import likelihood
 from service.core.clock import day_columns
+from service.core.declared_series import Series
 
 Level: TypeAlias = Literal[50, 80, 90, 95, 99]
 LEVELS: tuple[int, ...] = get_args(Level)
 """Levels, in per cent, of the central bands that can be asked for."""
 
 
-def bands(ahead: Ahead, horizon: int, levels: Sequence[int]) -> list[dict[str, Any]]:
+def bands(
+    ahead: Ahead, horizon: int, levels: Sequence[int], declared: Series | None
+) -> list[dict[str, Any]]:
     """Return one row a day for `horizon` days; ``horizon_days`` counts from the last figure.
+
+    Parameters
+    ----------
+    declared : Series | None
+        Has the thresholds of ``likelihood``, which is None without them.
 
     Returns
     -------
     list of dict
-        ``time date horizon_days median mean p_zero lo50 hi50 …``; counts in whole people or
-        boats, the mean in hundredths; and ``note``, of a day that is over without a figure.
+        ``time date horizon_days median mean p_zero p_any likelihood lo50 hi50 …``; counts in whole
+        people or boats, the mean in hundredths; and ``note``, of a day that is over without a
+        figure.
 
     Raises
     ------
@@ -33,7 +43,7 @@ def bands(ahead: Ahead, horizon: int, levels: Sequence[int]) -> list[dict[str, A
     """
     check_levels(levels)
     begin, end = ahead.skipped, ahead.end(horizon)
-    columns = _columns(ahead.paths, levels)
+    columns = _columns(ahead.paths, levels, declared)
     return [
         {
             **day_columns(day),
@@ -55,12 +65,13 @@ def check_levels(levels: Sequence[int]) -> None:
         )
 
 
-def _columns(paths: Paths, levels: Sequence[int]) -> dict[str, list[Any]]:
-    summary = paths.summary(levels)
-    columns = {
-        "median": summary["median"],
-        "mean": paths.mean().round(2),
-        "p_zero": paths.p_zero().round(4),
-        **{name: summary[name] for name in bound_names(levels)},
+def _columns(paths: Paths, levels: Sequence[int], declared: Series | None) -> dict[str, Any]:
+    summary, p_zero = paths.summary(levels), paths.p_zero()
+    return {
+        "median": summary["median"].tolist(),
+        "mean": paths.mean().round(2).tolist(),
+        "p_zero": p_zero.round(4).tolist(),
+        "p_any": (1 - p_zero).round(4).tolist(),
+        "likelihood": [declared and likelihood(p, declared) for p in p_zero.tolist()],
+        **{name: summary[name].tolist() for name in bound_names(levels)},
     }
-    return {name: values.tolist() for name, values in columns.items()}

@@ -18,7 +18,8 @@ from service.data import observation_store
 from service.data.observation_store import AsOf
 
 _LEVELS = (50, 80, 95)
-COLUMNS = ("time", "date", "actual", "median", "mean", "p_zero", *bound_names(_LEVELS))
+_FIRST = ("time", "date", "actual", "median", "mean", "p_zero", "likelihood")
+COLUMNS = (*_FIRST, *bound_names(_LEVELS))
 PAST_DAYS, _AHEAD = 60, 28
 _EMPTY: dict[str, Any] = dict.fromkeys(COLUMNS[2:])
 
@@ -57,7 +58,8 @@ def panel(
         )
     rows = {row.date: _EMPTY | {"actual": row.value} for row in observations}
     horizon = (min(last, end) - start).days + 1
-    for ahead in bands(Ahead.of(paths), horizon, _LEVELS) if horizon > 0 else []:
+    ahead_of = Ahead.of(paths)
+    for ahead in bands(ahead_of, horizon, _LEVELS, view.declared) if horizon > 0 else []:
         day = dt.date.fromisoformat(ahead["date"])
         if day >= first:
             rows[day] = rows.get(day, _EMPTY) | {name: ahead[name] for name in COLUMNS[3:]}

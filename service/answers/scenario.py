@@ -130,7 +130,7 @@ def _under(
 def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]) -> dict[str, Any]:
     ahead = replace(view.ahead, paths=paths)
     return {
-        "rows": bands(ahead, horizon, levels),
+        "rows": bands(ahead, horizon, levels, view.declared),
         "totals": periods(view.observed, ahead, _PERIODS, levels),
     }
 

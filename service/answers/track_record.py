@@ -16,12 +16,16 @@ from forecast.scores import held_by_pit, skill
 from service.answers.checks import check_whole
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
+from service.answers.likelihood import LIKELIHOODS, Likelihood, likelihood
+from service.core.declared_series import Series
 from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import Scored
 
 KINDS = ("live", "hindcast")
 LEADS = (1, 7, 14, 28)
 """Days ahead that are scored separately."""
+
+_CLASS_LEADS = {"day_1": (1, 1), "days_2_3": (2, 3), "days_4_7": (4, 7)}
 
 REFERENCES = ("seasonal_naive", "climatology")
 _SHOWN = 5
@@ -50,6 +54,7 @@ def track_record(
         ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
         bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals
         on windows that do not overlap), ``skill_seasonal_naive skill_climatology``;
+        ``likelihood``, how often any arrived on the days of each class, by days ahead;
         ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against the outcome;
         ``worst`` and ``best`` of them by CRPS.
 
@@ -92,6 +97,7 @@ def track_record(
         "issues": len(scored),
         "rows": [_lead(scored, others, lead) for lead in LEADS]
         + [_total(scored, others, name, days) for name, days in TOTALS.items()],
+        "likelihood": _classes(scored, loader.route.series[series_id]),
         "pit_histogram": _histogram(scored),
         "weeks": past_weeks,
         "worst": ranked[:_SHOWN],
@@ -142,6 +148,29 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
         ]
         measures[f"skill_{reference}"] = _skill(pairs)
     return measures
+
+
+def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
+    """Rows of ``measure likelihood days arrived share share_lo share_hi``.
+
+    A date counts once for each class, however many forecasts of it fell into the class: they
+    share one outcome, and counting each would make the interval too narrow.
+    """
+    rows = []
+    for measure, (first, last) in _CLASS_LEADS.items():
+        outcomes: dict[Likelihood, dict[dt.date, bool]] = {name: {} for name in LIKELIHOODS}
+        for row in scored:
+            days = row.content["days"]
+            for lead in range(first, min(last, row.days_known) + 1):
+                name = likelihood(days["p_zero"][lead - 1], declared)
+                outcomes[name][row.origin + dt.timedelta(days=lead)] = days["truth"][lead - 1] > 0
+        for name, by_date in outcomes.items():
+            came = list(by_date.values())
+            rows.append(
+                {"measure": measure, "likelihood": name, "days": len(came), "arrived": sum(came)}
+                | _share("share", came)
+            )
+    return rows
 
 
 def _averages(rows: Sequence[Scored], at: Any) -> dict[str, Any]:

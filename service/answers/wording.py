@@ -11,6 +11,7 @@ __all__ = [
     "NO_BREAK",
     "approximate",
     "approximate_headline",
+    "likelihoods",
     "long_day",
     "per_cent",
     "short_day",
@@ -26,6 +27,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from service.core.clock import LONDON, in_words, uk_day
+from service.core.declared_series import Series
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 _ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -73,6 +75,16 @@ def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
 def status_name(status: str) -> str:
     """A status of the service in the reader's words."""
     return _STATUS_NAMES[status]
+
+
+def likelihoods(declared: Series) -> str:
+    """What the words for the likelihood of crossings mean, and what they do not."""
+    return (
+        "Crossings are likely on a day when the chance of any arrivals is over "
+        f"{100 * declared.likely_above:g}%, unlikely when it is under "
+        f"{100 * declared.unlikely_below:g}%, and possible in between. "
+        "This does not say whether a crossing is safe."
+    )
 
 
 def week_name(week: str, created_at: str) -> str:
@@ -165,6 +177,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "day": _day,
     "fold": _fold,
     "issued_on": _issued_on,
+    "likelihoods": likelihoods,
     "long_day": _long_day,
     "moment": _moment,
     "per_cent": _per_cent,

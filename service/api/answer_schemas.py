@@ -21,6 +21,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from service.answers.likelihood import Likelihood
 from service.api.schemas import DatedRow, Open, ReasonItem, StatusName
 
 
@@ -49,6 +50,8 @@ class ForecastRow(DatedRow):
     median: int
     mean: float
     p_zero: float
+    p_any: float
+    likelihood: Likelihood
     lo50: int | None = None
     hi50: int | None = None
     lo80: int | None = None
@@ -204,6 +207,7 @@ class PanelRow(DatedRow):
     hi80: int | None
     lo95: int | None
     hi95: int | None
+    likelihood: Likelihood | None
 
 
 class Panel(Headed):

@@ -25,6 +25,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from service.answers.likelihood import Likelihood
+
 StatusName = Literal["fresh", "stale", "degraded"]
 
 
@@ -171,6 +173,18 @@ class TrackRecordRow(Open):
     bias: float | None
 
 
+class LikelihoodRow(Open):
+    """One class of days so many days ahead, and how often any arrived on them."""
+
+    measure: str
+    likelihood: Likelihood
+    days: int
+    arrived: int
+    share: float | None
+    share_lo: float | None
+    share_hi: float | None
+
+
 class PastWeek(Open):
     """The 7-day total of one issue, and what came."""
 
@@ -191,6 +205,7 @@ class TrackRecord(Open):
     window_weeks: int
     issues: int
     rows: list[TrackRecordRow]
+    likelihood: list[LikelihoodRow]
     pit_histogram: list[int]
     weeks: list[PastWeek]
     worst: list[PastWeek]

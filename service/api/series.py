@@ -80,7 +80,10 @@ def get_forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     return about(
         view,
         q,
-        lambda: {"levels": list(q.levels), "rows": bands.bands(view.ahead, q.horizon, q.levels)},
+        lambda: {
+            "levels": list(q.levels),
+            "rows": bands.bands(view.ahead, q.horizon, q.levels, view.declared),
+        },
     )
 
 

@@ -101,6 +101,7 @@ def forecast(
     from service.answers.bands import bands
     from service.answers.totals import between
     from service.cli import inputs
+    from service.core.declared_series import read_route
 
     series, figures = inputs.figures(settings, data, series)
     if as_of is not None:
@@ -115,7 +116,9 @@ def forecast(
     simulated = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
         _write_paths(paths_out, simulated)
-    rows = bands(Ahead.of(simulated), horizon, _LEVELS)
+    route = read_route(settings.series_dir)
+    declared = route.series[series] if series in route.forecast else None
+    rows = bands(Ahead.of(simulated), horizon, _LEVELS, declared)
     history = figures[series]
     spans = [days for days in (7, 28) if days <= horizon]
     first = as_date(simulated.start)
@@ -250,7 +253,7 @@ def _show_forecast(
     shown = console(160)
     said = f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}"
     shown.print(said)
-    table = new_table("date", *(["median", "mean", "P(0)", "50 %", "80 %", "95 %"]))
+    table = new_table("date", *("median", "mean", "P(0)", "crossings", "50 %", "80 %", "95 %"))
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
@@ -259,6 +262,7 @@ def _show_forecast(
             f"{row['median']:,}",
             f"{row['mean']:,.1f}",
             f"{row['p_zero']:.2f}",
+            row["likelihood"] or "–",
             *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
         )
     for row in totals:
@@ -267,7 +271,7 @@ def _show_forecast(
             f"{row['simulated_days']} days",
             f"{row['median']:,}",
             f"{row['mean']:,.1f}",
-            "",
+            *("", ""),
             *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
         )
     shown.print(table)

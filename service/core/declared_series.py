@@ -10,6 +10,8 @@
     unit = "people"
     day_threshold = 500                 # shown where no other threshold is asked for
     week_threshold = 2000
+    likely_above = 0.55                 # chance of any that day: above it they are likely,
+    unlikely_below = 0.35               # below this one unlikely, and otherwise possible
     change_without_note = 50            # of a published figure; 0 when left out
 
     [series.boats]
@@ -38,10 +40,11 @@ from service.core.files import RegistryError, read_declaration
 _MOST_THRESHOLD = 1_000_000  # as large as `service.answers.checks` lets it be asked
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
 _PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?")
-_FORECAST_ONLY = ("day_threshold", "week_threshold")
+_FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_below")
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
+_Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class _Declared(BaseModel):
@@ -61,6 +64,8 @@ class Series(_Declared):
         The series whose paths this one is drawn from; None for the one that leads.
     day_threshold, week_threshold : int
         The count whose chance of being exceeded is given unless another is asked for.
+    likely_above, unlikely_below : float
+        Chances of any on a day: above the first they are likely, below the second unlikely.
     change_without_note : int
         How far a published figure may change without a note beside it.
     """
@@ -71,6 +76,8 @@ class Series(_Declared):
     follows: str | None = None
     day_threshold: _Threshold = 0
     week_threshold: _Threshold = 0
+    likely_above: _Chance = 1.0
+    unlikely_below: _Chance = 0.0
     change_without_note: Annotated[int, Field(ge=0)] = 0
 
 
@@ -169,6 +176,11 @@ def _contradictions(route: Route) -> Iterator[str]:
                     yield f"{key}.{missing}: expected a number, found none"
         elif stray := sorted({*_FORECAST_ONLY, "follows"} & one.model_fields_set):
             yield f"{key}.{stray[0]}: expected in daily series alone, found in a weekly one"
+        if one.unlikely_below > one.likely_above:
+            yield (
+                f"{key}.unlikely_below: expected at most likely_above, {one.likely_above}, "
+                f"found {one.unlikely_below}"
+            )
         if one.frequency == "daily" and one.follows is not None and one.follows not in leading:
             expected = ", ".join(leading) or "a series that follows no other"
             yield f"{key}.follows: expected {expected}, found {one.follows!r}"

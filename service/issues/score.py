@@ -83,8 +83,9 @@ def _hash(truth: Counts) -> str:
 def _content(judged: Judged) -> dict[str, Any]:
     days = {
         name: np.round(getattr(judged, name), _PLACES).tolist()
-        for name in ("crps", "wis", "pit", "error", "p_zero", "truth")
+        for name in ("crps", "wis", "pit", "error", "truth")
     }
+    days["p_zero"] = judged.p_zero.tolist()  # unrounded, as classes of likelihood are
     totals = {
         name: {key: round(float(value), _PLACES) for key, value in values.items()}
         for name, values in judged.totals.items()

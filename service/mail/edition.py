@@ -16,6 +16,7 @@ from service.answers.figures import last_of
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
+from service.answers.wording import likelihoods
 from service.core.clock import instant, uk_day
 from service.mail.delivery_store import Edition
 from service.mail.lookback import changes, last_week, track_record
@@ -74,7 +75,7 @@ def gather(
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
     view.ahead.end(_HORIZON)  # it says itself how far can be looked
-    days = bands(before, waiting + _HORIZON, _LEVELS)
+    days = bands(before, waiting + _HORIZON, _LEVELS, view.declared)
     content: dict[str, Any] = {
         "week": week,
         "made_at": instant(now),
@@ -92,6 +93,7 @@ def gather(
         "past": last_of(view, _PAST_DAYS),
         "waiting": days[:waiting],
         "days": days[waiting:],
+        "likelihoods": likelihoods(view.declared),
         "totals": periods(view.observed, view.ahead, _PERIODS, (80, 95)),
         "last_week": last_week(loader, previous),
         "changes": changes(loader, view, previous),

@@ -37,7 +37,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     before = ahead.since(_PAST_DAYS)
     waiting = ahead.skipped - before.skipped
     horizon = min(_HORIZON, ahead.most)
-    charted = bands(before, waiting + horizon, _LEVELS)
+    charted = bands(before, waiting + horizon, _LEVELS, view.declared)
     days = charted[waiting:]
     came = _came(params, days) if params.is_past else []
     above = exceedance(ahead, says["threshold"], 1, horizon)

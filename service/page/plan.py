@@ -61,7 +61,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
 def plan_table(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
     """Return one row a day: intervals, chance above the threshold, people present and places."""
     view = scale_to_share(view, numbers["our_share"])
-    rows = bands(view.ahead, numbers["horizon"], _LEVELS)
+    rows = bands(view.ahead, numbers["horizon"], _LEVELS, view.declared)
     above = exceedance(view.ahead, numbers["threshold"], numbers["window"], numbers["horizon"])[
         "rows"
     ]

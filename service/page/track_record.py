@@ -25,6 +25,8 @@ _ALARMS = {
 }
 _MEASURES = {
     "day_1": "Day 1",
+    "days_2_3": "Days 2 and 3",
+    "days_4_7": "Days 4 to 7",
     "day_7": "Day 7",
     "day_14": "Day 14",
     "day_28": "Day 28",

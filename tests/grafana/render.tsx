@@ -28,7 +28,7 @@ declare global {
 }
 
 const theme = createTheme({ colors: { mode: 'light' } });
-const STANDARD = ['displayName', 'unit', 'decimals', 'min', 'max', 'color', 'thresholds'];
+const STANDARD = ['displayName', 'unit', 'decimals', 'min', 'max', 'color', 'thresholds', 'mappings'];
 const CUSTOM = [
   'drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'fillBelowTo',
   'gradientMode', 'showPoints', 'pointSize', 'spanNulls', 'hideFrom', 'stacking', 'axisPlacement',

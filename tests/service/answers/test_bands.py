@@ -7,11 +7,16 @@ from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.bands import LEVELS, bands, check_levels
 from service.answers.errors import BadQuestion
+from service.answers.likelihood import likelihood
+from service.core.declared_series import read_route
+from service.core.settings import Settings
 from tests.service.support import random_paths
+
+PEOPLE = read_route(Settings().series_dir).series["people"]
 
 
 def test_a_row_a_day_from_the_day_after_the_figures() -> None:
-    rows = bands(Ahead.of(random_paths("2025-12-30", 10)), 4, [80])
+    rows = bands(Ahead.of(random_paths("2025-12-30", 10)), 4, [80], PEOPLE)
     assert [row["date"] for row in rows] == [
         "2025-12-30",
         "2025-12-31",
@@ -21,16 +26,19 @@ def test_a_row_a_day_from_the_day_after_the_figures() -> None:
     assert [row["horizon_days"] for row in rows] == [1, 2, 3, 4]
     assert rows[0]["time"] == "2025-12-30T00:00:00Z"
     assert list(rows[0]) == [
-        *("time", "date", "horizon_days", "median", "mean", "p_zero", "lo80", "hi80", "note"),
+        *("time", "date", "horizon_days", "median", "mean", "p_zero", "p_any", "likelihood"),
+        *("lo80", "hi80", "note"),
     ]
 
 
 def test_the_numbers_are_those_of_a_slow_loop() -> None:
     paths = random_paths("2026-01-01", 30, 77)
-    for ahead, row in enumerate(bands(Ahead.of(paths), 30, LEVELS)):
+    for ahead, row in enumerate(bands(Ahead.of(paths), 30, LEVELS, PEOPLE)):
         day = sorted(paths.values[:, ahead].tolist())
         assert row["mean"] == pytest.approx(sum(day) / 77, abs=0.0051)
         assert row["p_zero"] == round(day.count(0) / 77, 4)
+        assert row["p_any"] == round((77 - day.count(0)) / 77, 4)
+        assert row["likelihood"] == likelihood(day.count(0) / 77, PEOPLE)
         for level in LEVELS:
             for bound, share in (("lo", (100 - level) / 200), ("hi", (100 + level) / 200)):
                 least = next(v for at, v in enumerate(day, 1) if at / 77 >= share - 1e-12)
@@ -39,7 +47,7 @@ def test_the_numbers_are_those_of_a_slow_loop() -> None:
 
 
 def test_bands_lie_within_each_other() -> None:
-    for row in bands(Ahead.of(random_paths("2026-01-01", 100, 300)), 100, LEVELS):
+    for row in bands(Ahead.of(random_paths("2026-01-01", 100, 300)), 100, LEVELS, PEOPLE):
         chain = [row[f"lo{level}"] for level in reversed(LEVELS)]
         chain += [row["median"]] + [row[f"hi{level}"] for level in LEVELS]
         assert chain == sorted(chain)
@@ -48,15 +56,31 @@ def test_bands_lie_within_each_other() -> None:
 
 
 def test_days_without_spread() -> None:
-    (row,) = bands(Ahead.of(Paths(np.datetime64("2026-01-01"), np.full((10, 1), 7))), 1, [50, 99])
+    paths = Paths(np.datetime64("2026-01-01"), np.full((10, 1), 7))
+    (row,) = bands(Ahead.of(paths), 1, [50, 99], PEOPLE)
     assert {row[n] for n in ("median", "mean", "lo50", "hi50", "lo99", "hi99")} == {7}
-    assert row["p_zero"] == 0
+    assert (row["p_zero"], row["p_any"], row["likelihood"]) == (0, 1, "likely")
+
+
+def test_the_class_is_of_the_chance_before_it_is_rounded() -> None:
+    """55,001 paths of 100,000 are more than 55%, and are shown as 0.55."""
+    arrivals = np.zeros((100_000, 3), np.int32)
+    arrivals[:55_000, 0] = arrivals[:55_001, 1] = 1
+    arrivals[:34_999, 2] = 1
+    rows = bands(Ahead.of(Paths(np.datetime64("2026-01-01"), arrivals)), 3, [80], PEOPLE)
+    assert [row["likelihood"] for row in rows] == ["possible", "likely", "unlikely"]
+    assert [row["p_any"] for row in rows] == [0.55, 0.55, 0.35]
+
+
+def test_without_thresholds_there_is_no_class() -> None:
+    (row,) = bands(Ahead.of(random_paths("2026-01-01", 10)), 1, [80], None)
+    assert row["likelihood"] is None and row["p_any"] is not None
 
 
 @pytest.mark.parametrize("horizon", [0, -1, 11, 401])
 def test_a_horizon_beyond_the_paths_is_refused(horizon: int) -> None:
     with pytest.raises(BadQuestion, match=f"from 1 to 10, as 2026-01-10 is .*found {horizon}"):
-        bands(Ahead.of(random_paths("2026-01-01", 10)), horizon, [80])
+        bands(Ahead.of(random_paths("2026-01-01", 10)), horizon, [80], PEOPLE)
 
 
 @pytest.mark.parametrize("levels", [[], [0], [100], [81], [80, 80], [50, -1]])

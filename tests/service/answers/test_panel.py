@@ -31,7 +31,10 @@ def test_a_row_a_day_with_what_is_known_of_it(
     rows = panel(IssueLoader(filled, Hand(NOW)), laid_out)
     days = [FIRST + dt.timedelta(days=n) for n in range(-60, 28)]
     assert [row["date"] for row in rows] == [str(day) for day in days]
-    forecast = {row["date"]: row for row in bands(Ahead.of(laid_out.paths), 28, (50, 80, 95))}
+    forecast = {
+        row["date"]: row
+        for row in bands(Ahead.of(laid_out.paths), 28, (50, 80, 95), laid_out.declared)
+    }
     for row, day in zip(rows, days, strict=True):
         assert tuple(row) == COLUMNS
         assert row["time"] == f"{day}T00:00:00Z"

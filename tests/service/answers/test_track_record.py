@@ -31,6 +31,8 @@ def content(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
         "wis": (scale * rng.gamma(2.0, 30.0, days)).round(2).tolist(),
         "error": rng.normal(-5.0, 40.0, days).round(2).tolist(),
         "pit": rng.random(days).round(4).tolist(),
+        "p_zero": rng.choice([0.1, 0.4499, 0.45, 0.5, 0.65, 0.6501, 0.9], days).tolist(),
+        "truth": rng.integers(0, 3, days).tolist(),
     }
     totals = {}
     for name, length in (("total_7", 7), ("total_14", 14), ("total_28", 28)):
@@ -63,25 +65,29 @@ def stored(empty: Context) -> Store:
     for week in range(WEEKS):
         origin = FIRST + dt.timedelta(weeks=week)
         known = {WEEKS - 1: 3, WEEKS - 2: 10}.get(week, 28)
-        moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
-        with empty.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"{origin}", NOW)
-        assert claimed is not None
-        start = str(np.datetime64(origin) + ONE_DAY)
         names = [name for name in models if not (name == "climatology" and week < 3)]
-        publish(
-            empty.database,
-            {name: random_paths(start, 28) for name in names},
-            claimed.run_id,
-            moment,
-            champion="pool",
-        )
-        with empty.database.writing() as connection:
-            for item in issue_score_store.list_pending_scores(connection, "people", origin):
-                scores = content(len(made), models[item.model], known)
-                issue_score_store.save_score(connection, item, known, "x", scores, False, NOW)
-                made[item.model, origin] = known, scores
+        issued = {
+            name: content(len(made) + at, models[name], known) for at, name in enumerate(names)
+        }
+        store(empty, origin, known, issued)
+        made |= {(name, origin): (known, scores) for name, scores in issued.items()}
     return made
+
+
+def store(context: Context, origin: dt.date, known: int, scores: dict[str, Any]) -> None:
+    """Publish an issue of the models of `scores`, with `known` days of it scored."""
+    with context.database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", f"{origin}", NOW)
+    assert claimed is not None
+    start = str(np.datetime64(origin) + ONE_DAY)
+    moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
+    paths = {name: random_paths(start, 28) for name in scores}
+    publish(context.database, paths, claimed.run_id, moment, champion="pool")
+    with context.database.writing() as connection:
+        for item in issue_score_store.list_pending_scores(connection, "people", origin):
+            issue_score_store.save_score(
+                connection, item, known, "x", scores[item.model], False, NOW
+            )
 
 
 def mean(values: list[float]) -> float:
@@ -148,6 +154,45 @@ def test_totals(empty: Context, stored: Store, name: str, days: int) -> None:
     for reference in ("seasonal_naive", "climatology"):
         value = skill(stored, reference, lambda _, s: s["totals"].get(name, {}).get("crps"))
         assert row[f"skill_{reference}"] == value
+
+
+def test_how_often_people_arrived_on_days_of_each_class(empty: Context, stored: Store) -> None:
+    rows = track_record(IssueLoader(empty), "people")["likelihood"]
+    leads = {"day_1": [1], "days_2_3": [2, 3], "days_4_7": [4, 5, 6, 7]}
+    assert [(row["measure"], row["likelihood"]) for row in rows] == [
+        (measure, name) for measure in leads for name in ("likely", "possible", "unlikely")
+    ]
+    wanted = {"likely": (0.1, 0.4499), "possible": (0.45, 0.5, 0.65), "unlikely": (0.6501, 0.9)}
+    for row in rows:
+        came = [
+            scores["days"]["truth"][lead - 1] > 0
+            for (model, _), (known, scores) in stored.items()
+            for lead in leads[row["measure"]]
+            if model == "pool" and lead <= known
+            if scores["days"]["p_zero"][lead - 1] in wanted[row["likelihood"]]
+        ]
+        assert (row["days"], row["arrived"]) == (len(came), sum(came)) and came
+        assert row["share"] == round(sum(came) / len(came), 3)
+        low, high = proportion_confint(sum(came), len(came), alpha=0.05, method="wilson")
+        assert row["share_lo"] == pytest.approx(low, abs=0.0006)
+        assert row["share_hi"] == pytest.approx(high, abs=0.0006)
+
+
+def test_a_date_of_several_forecasts_counts_once_in_its_class(empty: Context) -> None:
+    """Each of three issues has one of its days 2 and 3 in common with the next."""
+    for at in range(3):
+        scores = content(at, 1.0, 3)
+        scores["days"] |= {"p_zero": [0.9, 0.1, 0.1], "truth": [0, 1, 0]}
+        if at == 2:
+            scores["days"]["p_zero"][1] = 0.9
+        store(empty, FIRST + dt.timedelta(days=at), 3, {"pool": scores})
+    rows = track_record(IssueLoader(empty), "people")["likelihood"]
+    days = {(row["measure"], row["likelihood"]): row["days"] for row in rows}
+    assert days["day_1", "unlikely"] == 3
+    assert (days["days_2_3", "likely"], days["days_2_3", "unlikely"]) == (4, 1)
+    (none,) = (r for r in rows if (r["measure"], r["likelihood"]) == ("days_4_7", "likely"))
+    assert (none["days"], none["arrived"]) == (0, 0)
+    assert none["share"] is none["share_lo"] is none["share_hi"] is None
 
 
 def test_weeks_the_best_and_the_worst(empty: Context, stored: Store) -> None:

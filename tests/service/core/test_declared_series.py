@@ -19,6 +19,8 @@ title = "Vessels seen"
 unit = "vessels"
 day_threshold = 7
 week_threshold = 30
+likely_above = 0.6
+unlikely_below = 0.2
 follows = "landings"
 
 [series.returns]
@@ -31,6 +33,8 @@ title = "Landings seen"
 unit = "arrivals"
 day_threshold = 90
 week_threshold = 400
+likely_above = 1
+unlikely_below = 0.0
 """
 
 
@@ -54,6 +58,7 @@ def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) 
     vessels = route.series["vessels"]
     assert (vessels.unit, vessels.title) == ("vessels", "Vessels seen")
     assert (vessels.day_threshold, vessels.week_threshold) == (7, 30)
+    assert (vessels.likely_above, vessels.unlikely_below) == (0.6, 0.2)
     assert route.series["landings"].change_without_note == 0
     assert route.attribution == "Source: the harbour office"
 
@@ -67,6 +72,9 @@ def test_the_declaration_of_the_project_holds() -> None:
         "preventions": "people",
     }
     assert [route.series[name].day_threshold for name in route.forecast] == [500, 10]
+    for name in route.forecast:
+        declared = route.series[name]
+        assert (declared.likely_above, declared.unlikely_below) == (0.55, 0.35)
     assert "Open Government Licence v3.0" in route.attribution
     assert "Home Office" in route.attribution
     assert "Provisional, subject to revision" in route.attribution
@@ -81,6 +89,22 @@ def test_the_declaration_of_the_project_holds() -> None:
         ("threshold = 7", 'threshold = "7"', "vessels.day_threshold: expected a valid integer"),
         ("threshold = 7", "threshold = -7", "expected greater than or equal to 0, found -7"),
         ("day_threshold = 7\n", "", "vessels.day_threshold: expected a number, found none"),
+        ("likely_above = 0.6\n", "", "vessels.likely_above: expected a number, found none"),
+        ("unlikely_below = 0.2\n", "", "vessels.unlikely_below: expected a number, found none"),
+        ("above = 0.6", "above = 60", "likely_above: expected less than or equal to 1, found 60"),
+        ("below = 0.2", "below = -0.2", "expected greater than or equal to 0, found -0.2"),
+        ("above = 0.6", "above = nan", "likely_above: expected a finite number, found nan"),
+        ("above = 0.6", "above = true", "likely_above: expected a valid number, found True"),
+        (
+            "above = 0.6",
+            "above = 0.1",
+            "vessels.unlikely_below: expected at most likely_above, 0.1, found 0.2",
+        ),
+        (
+            'unit = "returns"',
+            'unit = "returns"\nlikely_above = 0.5',
+            "returns.likely_above: expected in daily series alone, found in a weekly one",
+        ),
         ("week_threshold = 30", "weekly = 30", "vessels.weekly: expected one of title, unit,"),
         ('attribution = "Source: the harbour office"', "", "attribution: expected a value"),
         ("Europe/London", "Mars/Dover", "time_zone: expected 'Europe/London', found 'Mars/Dover'"),
