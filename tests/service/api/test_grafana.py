@@ -213,6 +213,7 @@ def test_panels_draw_in_grafanas_own_components(
     assert shot.stat().st_size > 20_000
     (week,) = (row for row in answers[2]["A"] if row["period"] == "next_7_days")
     assert str(week["median"]) in panels["2"]["text"].replace(",", "").replace(" ", "")
+    assert answers[9]["A"][0]["likelihood"] in panels["9"]["text"]
 
 
 def shades(colours: dict[str, int]) -> dict[str, int]:
@@ -254,7 +255,7 @@ def browse(browser: str, page: Path, folder: Path, *what: str) -> str:
             browser,
             *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            *("--hide-scrollbars", "--window-size=1200,1040", "--virtual-time-budget=8000"),
+            *("--hide-scrollbars", "--window-size=1200,1340", "--virtual-time-budget=8000"),
             f"--user-data-dir={folder / 'profile'}",
             "--allow-file-access-from-files",
             *what,
