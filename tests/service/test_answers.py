@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from selectolax.lexbor import LexborHTMLParser
 
-from forecast.paths import Paths
 from service.answers.issue_loader import IssueLoader
 from service.answers.wording import FILTERS, approximate_headline, per_cent
 from service.app import create_app
-from service.core import run_store
 from service.core.context import Context
 from service.issues import refit as refits
 from service.issues.refit import refit
-from service.issues.score import score
 from service.mail.edition import gather, iso_week
 from service.mail.render import MailRenderer, Reader
-from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROOT, Hand, utc
 
 D = dt.date
 
@@ -97,7 +91,7 @@ def test_the_bands_of_a_day(faces: Faces) -> None:
     panel = {row["date"]: row for row in faces.grafana("panel")["rows"]}
     for at, row in enumerate(rows):
         shown = words(on_page[at])
-        day = re.search(rf"^{_weekday(row)} .*$", faces.mail, re.MULTILINE)
+        day = re.search(rf"^{weekday(row)} .*$", faces.mail, re.MULTILINE)
         assert day
         mailed = re.sub(r"\s+", " ", day[0])
         assert f" {row['median']:,} " in mailed
@@ -130,59 +124,6 @@ def test_a_total(faces: Faces, period: str) -> None:
         sentence = f"about {about} people (80% chance of between {lo80} and {hi80})"
         assert sentence in mailed
         assert faces.page("/").css_first("h1").text().count(sentence) == 1
-
-
-def test_the_likelihood_of_crossings(filled: Context, clock: Hand) -> None:
-    """Of paths whose chances lie at the thresholds and beside them, from today on."""
-    arrivals = {1101: "likely", 1100: "possible", 1099: "possible", 701: "possible"}
-    arrivals |= {700: "possible", 699: "unlikely", 0: "unlikely", 2000: "likely"}
-    expected = list(arrivals.values())
-    values = np.zeros((2000, 60), np.int32)
-    for day, many in enumerate(arrivals, 1):  # the first day is over without a figure
-        values[:many, day] = 40
-    with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "thresholds", NOW)
-    assert claimed is not None
-    paths = {"climatology": Paths(np.datetime64("2026-01-01"), values)}
-    publish(filled.database, paths, claimed.run_id)
-    client = create_app(filled, clock).test_client()
-    faces = Faces(client, filled, clock)
-    rows = faces.api("forecast?horizon=8")["rows"]
-    assert [row["likelihood"] for row in rows] == expected
-    assert [row["p_any"] for row in rows] == [many / 2000 for many in arrivals]
-    table = csv.DictReader(io.StringIO(client.get(f"{BASE}/forecast?horizon=8&format=csv").text))
-    assert [row["likelihood"] for row in table] == expected
-    on_page = faces.page("/").css("table.days tbody tr")[:8]
-    chips = [row.css_first("td .likelihood") for row in on_page]
-    assert [chip.text().lower() for chip in chips] == expected
-    assert [chip.attributes["class"] for chip in chips] == [f"likelihood {one}" for one in expected]
-    for row, word in zip(rows[:7], expected[:7], strict=True):
-        assert re.search(rf"^{_weekday(row)} .* {word}$", faces.mail, re.MULTILINE)
-    mailed = [cell.text().lower() for cell in LexborHTMLParser(faces.html).css("td.word span")]
-    assert mailed == expected[:7]
-    assert [row["likelihood"] for row in faces.grafana("forecast")["rows"]][:8] == expected
-    panel = {row["date"]: row["likelihood"] for row in faces.grafana("panel")["rows"]}
-    assert [panel[row["date"]] for row in rows] == expected
-    assert panel["2025-12-31"] is None
-
-
-def test_how_often_people_arrived_on_likely_days(faces: Faces, context: Context) -> None:
-    for week in range(6):
-        made = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
-        with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"{made}", made)
-        assert claimed is not None
-        paths = {"climatology": random_paths(str(made.date()), 28, 200, week)}
-        publish(context.database, paths, claimed.run_id, made)
-    score(context)
-    rows = faces.api("track-record")["likelihood"]
-    assert sum(row["days"] for row in rows) == 6 * 7
-    page = faces.page("/record")
-    cells = [words(cell) for cell in page.css("#live-likelihood ~ table.likelihoods tbody td")]
-    for cell, row in zip(cells, rows, strict=True):
-        days = "1 day" if row["days"] == 1 else f"{row['days']} days"
-        share, lo, hi = (f"{100 * (row[f'share{end}'] or 0):.0f}%" for end in ("", "_lo", "_hi"))
-        assert cell == (f"{share} of {days} {lo} to {hi}" if row["days"] else "–")
 
 
 def test_the_chance_of_passing_a_threshold(faces: Faces) -> None:
@@ -230,7 +171,7 @@ def test_the_places_that_suffice(faces: Faces) -> None:
         assert cells == [f"{row['median']:,}", span(row, 80), f"{row['places']:,}"]
 
 
-def _weekday(row: dict[str, Any]) -> str:
+def weekday(row: dict[str, Any]) -> str:
     """The day as the mail writes it."""
     return f"{dt.date.fromisoformat(row['date']):%a %-d %b}"
 
@@ -285,7 +226,7 @@ def test_next_means_from_today_on_every_face(
     first = page.css_first("table.days tbody tr time")
     assert first.attributes["datetime"] == today.isoformat()
     assert week in re.sub(r"\s+", " ", faces.mail)
-    assert re.search(rf"^{_weekday(rows[0])} +{rows[0]['median']:,} ", faces.mail, re.MULTILINE)
+    assert re.search(rf"^{weekday(rows[0])} +{rows[0]['median']:,} ", faces.mail, re.MULTILINE)
     chance = faces.grafana("gauges/chance")["rows"][0]
     same = faces.api(f"exceedance?threshold={chance['threshold']}&window=1&horizon=28")
     assert chance["value"] == same["p_any"]

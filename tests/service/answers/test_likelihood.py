@@ -1,9 +1,25 @@
 from __future__ import annotations
 
-import pytest
+import csv
+import datetime as dt
+import io
+import re
+from collections import Counter
 
+import numpy as np
+import pytest
+from flask.testing import FlaskClient
+from selectolax.lexbor import LexborHTMLParser
+
+from forecast.paths import Paths
 from service.answers.likelihood import LIKELIHOODS, likelihood
+from service.app import create_app
+from service.core import run_store
+from service.core.context import Context
 from service.core.declared_series import Series
+from service.issues.score import score
+from tests.service.support import NOW, Hand, publish, random_paths, utc
+from tests.service.test_answers import BASE, Faces, weekday, words
 
 PEOPLE = Series(title="People", unit="people", likely_above=0.55, unlikely_below=0.35)
 
@@ -42,3 +58,68 @@ def test_every_declared_threshold_is_possible_itself() -> None:
                 for count, name in zip((zeros - 1, zeros, zeros + 1), LIKELIHOODS, strict=True)
                 if 0 <= count <= n_paths
             ]
+
+
+def test_the_four_faces_give_the_same_class(filled: Context, clock: Hand) -> None:
+    """Of paths whose chances lie at the thresholds and beside them, from today on."""
+    arrivals = {1101: "likely", 1100: "possible", 1099: "possible", 701: "possible"}
+    arrivals |= {700: "possible", 699: "unlikely", 0: "unlikely", 2000: "likely"}
+    expected = list(arrivals.values())
+    values = np.zeros((2000, 60), np.int32)
+    for day, many in enumerate(arrivals, 1):  # the first day is over without a figure
+        values[:many, day] = 40
+    with filled.database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", "thresholds", NOW)
+    assert claimed is not None
+    paths = {"climatology": Paths(np.datetime64("2026-01-01"), values)}
+    publish(filled.database, paths, claimed.run_id)
+    client = create_app(filled, clock).test_client()
+    faces = Faces(client, filled, clock)
+    rows = faces.api("forecast?horizon=8")["rows"]
+    assert [row["likelihood"] for row in rows] == expected
+    assert [row["p_any"] for row in rows] == [many / 2000 for many in arrivals]
+    table = csv.DictReader(io.StringIO(client.get(f"{BASE}/forecast?horizon=8&format=csv").text))
+    assert [row["likelihood"] for row in table] == expected
+    on_page = faces.page("/").css("table.days tbody tr")[:8]
+    chips = [row.css_first("td .likelihood") for row in on_page]
+    assert [chip.text().lower() for chip in chips] == expected
+    assert [chip.attributes["class"] for chip in chips] == [f"likelihood {one}" for one in expected]
+    for row, word in zip(rows[:7], expected[:7], strict=True):
+        assert re.search(rf"^{weekday(row)} .* {word}$", faces.mail, re.MULTILINE)
+    mailed = [cell.text().lower() for cell in LexborHTMLParser(faces.html).css("td.word span")]
+    assert mailed == expected[:7]
+    assert [row["likelihood"] for row in faces.grafana("forecast")["rows"]][:8] == expected
+    panel = {row["date"]: row["likelihood"] for row in faces.grafana("panel")["rows"]}
+    assert [panel[row["date"]] for row in rows] == expected
+    assert panel["2025-12-31"] is None
+
+
+def test_the_record_counts_the_classes_that_were_published(
+    client: FlaskClient, context: Context
+) -> None:
+    """Weekly, so that no date has two forecasts; of day 1 the chance is a little over 0.55."""
+    published: Counter[tuple[str, str]] = Counter()
+    for week in range(6):
+        made = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
+        with context.database.writing() as connection:
+            claimed = run_store.claim(connection, "refit", f"{made}", made)
+        assert claimed is not None
+        values = random_paths(str(made.date()), 28, 3001, week).values.copy()
+        values[:, 0] = np.arange(3001) < 1651
+        paths = {"climatology": Paths(np.datetime64(made.date()), values)}
+        issue = publish(context.database, paths, claimed.run_id, made).issue_id
+        days = client.get(f"{BASE}/forecast?issue={issue}&horizon=7").get_json()["rows"]
+        for lead, row in enumerate(days):
+            measure = ("day_1", *["days_2_3"] * 2, *["days_4_7"] * 4)[lead]
+            published[measure, row["likelihood"]] += 1
+    score(context)
+    rows = client.get(f"{BASE}/track-record").get_json()["likelihood"]
+    counted = {(row["measure"], row["likelihood"]): row["days"] for row in rows}
+    assert counted == {key: published[key] for key in counted}
+    assert counted["day_1", "likely"] == 6
+    page = LexborHTMLParser(client.get("/record").text)
+    cells = [words(cell) for cell in page.css("#live-likelihood ~ table.likelihoods tbody td")]
+    for cell, row in zip(cells, rows, strict=True):
+        share, lo, hi = (f"{100 * (row[f'share{end}'] or 0):.0f}%" for end in ("", "_lo", "_hi"))
+        days = "1 day" if row["days"] == 1 else f"{row['days']} days"
+        assert cell == (f"{share} of {days} {lo} to {hi}" if row["days"] else "–")

@@ -29,6 +29,7 @@ def test_a_forecast_begins_today(client: FlaskClient) -> None:
     assert body["rows"][-1]["time"] == "2026-01-29T00:00:00Z"
     assert list(body["rows"][0]) == [
         *("time", "date", "horizon_days", "median", "mean", "p_zero"),
+        *("p_any", "likelihood"),
         *("lo50", "hi50", "lo80", "hi80", "lo95", "hi95", "note"),
     ]
 
