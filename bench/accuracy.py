@@ -64,8 +64,9 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
     option = "--data"
     try:
         data = given["data"]
-        columns = figures_csv.read(data, (_ROUTE.leading,)) if data else embedded.read()
-        known = {name: columns[name] for name in _ROUTE.forecast if name in columns}
+        leading, every = (_ROUTE.leading,), _ROUTE.forecast
+        columns = figures_csv.read(data, leading, every) if data else embedded.read()
+        known = {name: columns[name] for name in every if name in columns}
         entries = _entries(given["models"], given["models_dir"])
         option = "--weather"
         sets = [weather.read(*files) for files in given["drivers"]]

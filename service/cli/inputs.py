@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = ["drivers", "figures", "models", "upto"]
 
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
@@ -15,41 +14,40 @@ from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
 from service.core.declared_series import read_route
 from service.core.settings import Settings
+from service.data import covariate_csv
+from service.data.csv_rows import CsvFile
 from service.data.figures_csv import read
 from service.issues.declared_models import declared
 
 
-def drivers(covariates: Path | None, forecasts: Path | None) -> CovariateTable | None:
+def drivers(covariates: CsvFile | None, forecasts: CsvFile | None) -> CovariateTable | None:
     """The history of the drivers, with their forecasts as issued when those are given."""
     if covariates is None:
         if forecasts is not None:
             raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
         return None
-    from service.data.covariate_csv import read as read_covariates  # with pandas, which is slow
-    from service.data.covariate_csv import read_forecasts
-
-    table = read_covariates(covariates)
+    table = covariate_csv.read(covariates)
     if forecasts is None:
         return table
-    return replace(table, archive=read_forecasts(forecasts, table.names))
+    return replace(table, archive=covariate_csv.read_forecasts(forecasts, table.names))
 
 
 def figures(
-    settings: Settings, data: Path, series: str | None
+    settings: Settings, data: CsvFile, series: str | None
 ) -> tuple[str, dict[str, DailySeries]]:
     """The column `series` of the file `data`, and those that are drawn with it.
 
     None is the leading series of the route.
     """
     route = read_route(settings.series_dir)
-    series = series or route.leading
-    columns = read(data, (series,))
+    series = (series or route.leading).casefold()  # as the names of columns are read
+    columns = read(data, (series,), route.forecast)
     if series in route.forecast and route.leading in columns:
         return series, {name: columns[name] for name in route.forecast if name in columns}
     return series, {series: columns[series]}
 
 
-def upto(columns: dict[str, DailySeries], day: str, data: Path) -> dict[str, DailySeries]:
+def upto(columns: dict[str, DailySeries], day: str, data: CsvFile) -> dict[str, DailySeries]:
     """The columns of the file `data` to `day`, a day of theirs."""
     for one in columns.values():
         if as_day(day) not in one:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from service.cli.csv_options import csv_options
 from service.cli.output import console, new_table, write_out
 from service.cli.progress import counting
 from service.cli.settings import pass_settings
@@ -21,6 +22,7 @@ from service.cli.settings import pass_settings
 if TYPE_CHECKING:
     from forecast.paths import Paths
     from service.core.settings import Settings
+    from service.data.csv_rows import CsvFile
 
 F = TypeVar("F", bound=Callable[..., Any])
 _LEVELS = (50, 80, 95)
@@ -29,7 +31,7 @@ _DATA = click.option(
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    help="CSV with the column date and one for each series.",
+    help="CSV, or - for standard input: the column date and one for each series.",
 )
 _SERIES = click.option("--series", help="Column to forecast; unless given, the leading series.")
 _SEED = click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
@@ -41,7 +43,7 @@ _COVARIATES = click.option(
 _COVARIATE_FORECASTS = click.option(
     "--covariate-forecasts",
     type=click.Path(path_type=Path),
-    help="CSV or CSV.gz of their forecasts as issued: origin, member, date, the same columns.",
+    help="CSV of their forecasts as issued: origin, member, date, the same columns.",
 )
 _PATHS = click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
 
@@ -64,6 +66,7 @@ def _horizon(default: int) -> Callable[[F], F]:
 @_SEED
 @_COVARIATES
 @_COVARIATE_FORECASTS
+@csv_options("data", "covariates", "covariate_forecasts")
 @click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
 @click.option(
     "--paths-out",
@@ -73,15 +76,15 @@ def _horizon(default: int) -> Callable[[F], F]:
 @pass_settings
 def forecast(
     settings: Settings,
-    data: Path,
+    data: CsvFile,
     series: str | None,
     as_of: Any,
     horizon: int,
     model: str,
     paths: int,
     seed: int,
-    covariates: Path | None,
-    covariate_forecasts: Path | None,
+    covariates: CsvFile | None,
+    covariate_forecasts: CsvFile | None,
     form: str,
     paths_out: Path | None,
 ) -> None:
@@ -155,6 +158,7 @@ def forecast(
 @_SEED
 @_COVARIATES
 @_COVARIATE_FORECASTS
+@csv_options("data", "covariates", "covariate_forecasts")
 @click.option(
     "--covariate-days",
     type=click.IntRange(1, 400),
@@ -166,7 +170,7 @@ def forecast(
 @pass_settings
 def backtest(
     settings: Settings,
-    data: Path,
+    data: CsvFile,
     series: str | None,
     first: Any,
     last: Any,
@@ -175,8 +179,8 @@ def backtest(
     models: str,
     paths: int,
     seed: int,
-    covariates: Path | None,
-    covariate_forecasts: Path | None,
+    covariates: CsvFile | None,
+    covariate_forecasts: CsvFile | None,
     covariate_days: int | None,
     out: Path | None,
     workers: int,

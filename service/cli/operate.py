@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from service.cli.csv_options import csv_options
 from service.cli.output import console, new_table
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
@@ -19,6 +20,7 @@ from service.core.clock import end_of_day
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
+    from service.data.csv_rows import CsvFile
 
 
 @click.command()
@@ -31,10 +33,11 @@ if TYPE_CHECKING:
 @click.option(
     "--accept-jumps", is_flag=True, help="Take changes that are large and not marked as revised."
 )
+@csv_options("file")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @pass_settings
 def ingest(
-    settings: Settings, source: str | None, dry_run: bool, accept_jumps: bool, file: Path | None
+    settings: Settings, source: str | None, dry_run: bool, accept_jumps: bool, file: CsvFile | None
 ) -> None:
     """Read figures into the store: embedded, from GOV.UK, or from a FILE.
 
@@ -53,13 +56,14 @@ def ingest(
     if (source in ("workbook", "page", "csv")) != (file is not None):
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
     context = open_for_command(settings)
+    readable = file.path if file and source != "csv" else file
     if dry_run:
-        reading = jobs.preview(context, source, file, accept_jumps)
+        reading = jobs.preview(context, source, readable, accept_jumps)
         show(reading, source or settings.source)
         if reading.refusals:
             raise reading.refusals[0]
         return
-    outcome = jobs.ingest(context, source, file, accept_jumps=accept_jumps)
+    outcome = jobs.ingest(context, source, readable, accept_jumps=accept_jumps)
     click.echo(outcome.reason)
     for note in outcome.detail.get("notes", []):
         click.echo(f"note: {note}")

@@ -33,6 +33,7 @@ from service.data import (
     raw_documents,
     rules,
 )
+from service.data.csv_rows import CsvFile
 from service.data.fetcher import Fetcher
 from service.data.govuk import Site, Validators
 from service.data.openmeteo import Service
@@ -62,7 +63,7 @@ class Gathered:
 def gather(
     context: Context,
     source: str,
-    file: Path | None,
+    file: CsvFile | Path | None,
     today: dt.date,
     known: Mapping[str, Validators],
     is_kept: bool = True,
@@ -139,25 +140,23 @@ def _raw_folder(settings: Settings) -> Path:
 
 
 def _one(
-    context: Context, source: str, file: Path | None, today: dt.date, is_kept: bool
+    context: Context, source: str, file: CsvFile | Path | None, today: dt.date, is_kept: bool
 ) -> Document:
     if source == "figures":
         return _document("figures", "embedded figures", embedded.read())
     assert file is not None  # the command asks for it
     if source == "csv":
-        return _from_csv(context.route, file, today)
+        return _from_csv(context.route, CsvFile.of(file), today)
+    assert isinstance(file, Path)
     content = read_file(file, LARGEST_WORKBOOK)  # the larger of the two kinds of files
     if is_kept:
         raw_documents.keep(_raw_folder(context.settings), content, _SUFFIXES[source])
     return _PARSERS[source](content, str(file), today)
 
 
-def _from_csv(route: Route, file: Path, today: dt.date) -> Document:
+def _from_csv(route: Route, file: CsvFile, today: dt.date) -> Document:
     """Read a CSV file that a person wrote, and hold it to the rules of every source."""
-    series = figures_csv.read(file, (route.leading,))
-    if not set(series) <= set(route.forecast):
-        allowed = ", ".join(("date", *route.forecast))
-        raise SourceError(f"{file}, row 1", f"only the columns {allowed}", ", ".join(series))
+    series = figures_csv.read(file, (route.leading,), route.forecast)
     last = as_date(series[route.leading].data_through)
     if last > today:
         raise SourceError(str(file), f"days up to {today}", str(last))

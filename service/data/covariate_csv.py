@@ -9,18 +9,18 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from forecast.covariates import CovariatesError, CovariateTable, ForecastArchive
+from forecast.covariates import CovariateTable, ForecastArchive
 from service.data import csv_rows
+from service.data.csv_rows import CsvFile
 from service.data.source import SourceError
 
 _DAY = dt.timedelta(days=1)
 Values = dict[dt.date, dict[str, list[float]]]
 
 
-def read(path: Path) -> CovariateTable:
-    """Read the covariates of the file at `path`.
+def read(file: CsvFile | Path) -> CovariateTable:
+    """Read the covariates of `file`.
 
     A day has one row without a member, or one row for each member; days with members follow
     those without.
@@ -30,26 +30,26 @@ def read(path: Path) -> CovariateTable:
     SourceError
         Naming the file, the date and the column, what was expected and what was found.
     """
-    header, body = csv_rows.read(path)
-    names = tuple(name for name in header if name not in ("date", "member"))
+    table = csv_rows.read(file)
+    names = tuple(name for name in table.header if name not in ("date", "member", ""))
     if not names:
-        found = ",".join(header)
-        raise SourceError(f"{path}, row 1", "a column of numbers beside date and member", found)
+        found = csv_rows.names(table.header)
+        where = f"{table.file}, row 1"
+        raise SourceError(where, "a column of numbers beside date and member", found)
     days: Values = {}
-    for number, cells in body:
-        row = dict(zip(header, cells, strict=True))
-        where = f"{path}, row {number}"
-        day = csv_rows.parse_day(row["date"], where)
+    for line, day, cells in table.rows:
+        row = dict(zip(table.header, cells, strict=True))
         member = row.get("member", "").strip()
         if member in days.setdefault(day, {}):
             what = f"member {member!r}" if member else "row"
-            raise SourceError(f"{where}, date {day}", f"one {what}", "a second")
-        days[day][member] = [_number(row[name], f"{where}, {day}, column {name}") for name in names]
-    return _table(path, names, days)
+            raise SourceError(f"{table.where(line, 'date')}, {day}", f"one {what}", "a second")
+        days[day][member] = [_number(row[name], table.where(line, name)) for name in names]
+    table.report()
+    return _table(str(table.file), names, days)
 
 
-def read_forecasts(path: Path, names: tuple[str, ...]) -> ForecastArchive:
-    """Read forecasts of the columns `names` as they were issued, from CSV or CSV.gz at `path`.
+def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArchive:
+    """Read forecasts of the columns `names` as they were issued.
 
     ``origin,member,date`` and the columns; every origin has the same members, and each member the
     same number of consecutive days from the one after the origin.
@@ -57,31 +57,30 @@ def read_forecasts(path: Path, names: tuple[str, ...]) -> ForecastArchive:
     Raises
     ------
     SourceError
-        Naming the file and origin, what was expected and what was found.
+        Naming the file and row, what was expected and what was found.
     """
-    try:
-        frame = pd.read_csv(path, parse_dates=["origin", "date"], dtype={"member": str})
-    except (OSError, ValueError, EOFError, UnicodeDecodeError) as error:
-        raise SourceError(str(path), "a CSV with origin,member,date", str(error)[:80]) from None
-    keys = ["origin", "member", "date"]
-    missing = [name for name in [*keys, *names] if name not in frame.columns]
+    table = csv_rows.read(file)
+    name = str(table.file)
+    missing = [one for one in ("origin", "member", *names) if one not in table.header]
     if missing:
-        raise SourceError(f"{path}, row 1", f"a column {missing[0]}", ",".join(frame.columns)[:80])
-    frame = frame.sort_values(keys)
-    origins = frame["origin"].to_numpy().astype("datetime64[D]")
-    lead = (frame["date"].to_numpy().astype("datetime64[D]") - origins).astype(np.int64)
-    issued, n_members = np.unique(origins), frame["member"].nunique()
-    n_ahead = int(lead.max()) if len(lead) else 0
-    shape = (len(issued), n_members, n_ahead)
-    complete = len(frame) == np.prod(shape) and n_ahead > 0
-    if not complete or (lead.reshape(shape) != np.arange(1, n_ahead + 1)).any():
+        found = csv_rows.names(table.header)
+        raise SourceError(f"{name}, row 1", f"a column {missing[0]}", found)
+    rows = []
+    for line, day, cells in table.rows:
+        row = dict(zip(table.header, cells, strict=True))
+        origin = table.day(row["origin"], line, "origin")
+        numbers = [_number(row[one], table.where(line, one)) for one in names]
+        rows.append((origin, row["member"].strip(), (day - origin).days, numbers))
+    rows.sort()
+    issued = sorted({row[0] for row in rows})
+    n_members, n_ahead = len({row[1] for row in rows}), max(row[2] for row in rows)
+    ahead = [row[2] for row in rows]
+    if ahead != list(range(1, n_ahead + 1)) * (len(issued) * n_members):
         expected = f"{n_members} members x {n_ahead} days for each of {len(issued)} origins"
-        raise SourceError(str(path), expected, f"{len(frame)} rows, or repeated or missing days")
-    try:
-        values = frame[list(names)].to_numpy(dtype=np.float64).reshape(*shape, len(names))
-        return ForecastArchive(names, issued, values)
-    except (ValueError, CovariatesError) as error:
-        raise SourceError(str(path), "finite numbers in every column", str(error)[:80]) from None
+        raise SourceError(name, expected, f"{len(rows)} rows, or repeated or missing days")
+    values = np.array([row[3] for row in rows]).reshape(len(issued), n_members, n_ahead, -1)
+    table.report()
+    return ForecastArchive(names, np.array(issued, "datetime64[D]"), values)
 
 
 def _number(cell: str, where: str) -> float:
@@ -94,14 +93,14 @@ def _number(cell: str, where: str) -> float:
     return value
 
 
-def _table(path: Path, names: tuple[str, ...], days: Values) -> CovariateTable:
+def _table(name: str, names: tuple[str, ...], days: Values) -> CovariateTable:
     ordered = sorted(days)
     for before, day in zip(ordered, ordered[1:], strict=False):
         if day - before != _DAY:
-            raise SourceError(f"{path}, date {before + _DAY}", "a row for every day", "none")
+            raise SourceError(f"{name}, date {before + _DAY}", "a row for every day", "none")
     n_single = next((i for i, day in enumerate(ordered) if set(days[day]) != {""}), len(ordered))
     if not n_single:
-        where = f"{path}, date {ordered[0]}, column member"
+        where = f"{name}, date {ordered[0]}, column member"
         raise SourceError(
             where, "a history without members first", f"{next(iter(days[ordered[0]]))!r}"
         )
@@ -110,7 +109,7 @@ def _table(path: Path, names: tuple[str, ...], days: Values) -> CovariateTable:
     for at, day in enumerate(ordered):
         if at >= n_single and sorted(days[day]) != members:
             raise SourceError(
-                f"{path}, date {day}, column member",
+                f"{name}, date {day}, column member",
                 f"the {len(members)} members of {ordered[n_single]}",
                 ", ".join(sorted(days[day]))[:80] or "none",
             )

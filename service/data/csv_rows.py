@@ -1,72 +1,143 @@
-"""Rows of a CSV file, each with the line it stands on."""
+"""CSV files as people and programs write them: forms that vary are read, and reported."""
 
 from __future__ import annotations
 
-__all__ = ["Row", "names", "parse", "parse_day", "read"]
+__all__ = ["CsvFile", "Row", "Table", "names", "parse", "read"]
 
 import csv
 import datetime as dt
+import gzip
 import io
 import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from service.data.size_limits import read_file
 from service.data.source import SourceError
 
 _LARGEST_BYTES = 50_000_000
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-Row = tuple[int, list[str]]
+_DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
+_DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
+Row = tuple[int, dt.date, list[str]]
+"""The line on which it stands, its day and its cells."""
 
 
-def read(path: Path) -> tuple[list[str], list[Row]]:
-    """Read the file at `path`; see `parse`."""
-    return parse(read_file(path, _LARGEST_BYTES), str(path))
+@dataclass(frozen=True)
+class CsvFile:
+    """A file, and how to read what it does not say of itself.
+
+    Attributes
+    ----------
+    path : Path
+        ``-`` is standard input.
+    encoding : str | None
+        None is UTF-8, or UTF-16 with a byte-order mark.
+    dayfirst : bool
+        Whether 18/10/2024 is a day.
+    report : callable
+        Gets one line on what was read in another form than it stands in the file.
+    """
+
+    path: Path
+    encoding: str | None = None
+    dayfirst: bool = False
+    report: Callable[[str], object] = lambda _: None
+
+    @classmethod
+    def of(cls, file: CsvFile | Path) -> CsvFile:
+        """A path that says nothing more is read as it says itself."""
+        return file if isinstance(file, CsvFile) else cls(file)
+
+    def __str__(self) -> str:
+        return "standard input" if str(self.path) == "-" else str(self.path)
 
 
-def parse(content: bytes, name: str) -> tuple[list[str], list[Row]]:
-    """Read a header and the rows below it from CSV `content`, called `name` in errors.
+@dataclass
+class Table:
+    """Rows with as many cells as `header` has names, at least one; the header is row 1."""
 
-    Returns
-    -------
-    header : list of str
-    rows : list of (line, cells)
-        As many cells as the header has, at least one row; the header is line 1.
+    file: CsvFile
+    header: list[str]
+    rows: list[Row] = field(default_factory=list)
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def where(self, line: int, column: str) -> str:
+        """The place of a cell, in errors."""
+        return f"{self.file}, row {line}, column {column}"
+
+    def note(self, text: str) -> None:
+        """Remember, once, in which form something is read."""
+        self.notes[text] = None
+
+    def report(self) -> None:
+        """Report the notes, if any."""
+        if self.notes:
+            self.file.report(f"{self.file} is read {', '.join(self.notes)}")
+
+    def day(self, text: str, line: int, column: str = "date") -> dt.date:
+        """Return the day in `text`, a cell of `column`."""
+        text = text.strip()
+        year_first, day_first = _DAY.fullmatch(text), _DAY_FIRST.fullmatch(text)
+        try:
+            if year_first:
+                if year_first[2]:
+                    self.note("without the time 00:00")
+                return dt.date.fromisoformat(year_first[1])
+            if day_first and self.file.dayfirst:
+                self.note("with days as day, month, year")
+                return dt.date(int(day_first[3]), int(day_first[2]), int(day_first[1]))
+        except ValueError:
+            day_first = None
+        hint = ", or --dayfirst for 18/10/2024" if day_first else ""
+        expected = f"a date such as 2024-10-18{hint}"
+        raise SourceError(self.where(line, column), expected, repr(text[:40]))
+
+
+def read(file: CsvFile | Path) -> Table:
+    """Read `file`; see `parse`."""
+    file = CsvFile.of(file)
+    return parse(read_file(file.path, _LARGEST_BYTES), file)
+
+
+def parse(content: bytes, file: CsvFile) -> Table:
+    """Read a header and the rows below it from the `content` of `file`.
 
     Raises
     ------
     SourceError
-        Naming the line, what was expected and what was found.
+        Naming the row, the column, what was expected and what was found.
     """
+    name, notes = str(file), dict[str, None]()
+    text = _decoded(_unpacked(content, name), file, notes)
+    first = text.lstrip("\r\n").partition("\n")[0]
+    separator = next((mark for mark in ",;\t" if mark in first), ",")
+    reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{content[error.start]:02x}"
-        raise SourceError(f"{name}, row {line}", "text in UTF-8", found) from error
-    reader = csv.reader(io.StringIO(text), strict=True)
-    try:
-        rows = [(reader.line_num, cells) for cells in reader if any(cells)]
+        lines = [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
         where = f"{name}, row {reader.line_num}"
         raise SourceError(where, "comma-separated values", str(error)) from error
-    header = [cell.strip() for cell in rows[0][1]] if rows else []
-    _check_header(header, name)
-    if len(rows) < 2:
+    filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
+    stated = [cell.strip() for cell in filled[0][1]] if filled else []
+    table = Table(file, [cell.casefold() for cell in stated], notes=notes)
+    _check_header(table.header, stated, name)
+    for is_noted, note in (
+        (separator != ",", f"with {separator!r} between columns"),
+        (table.header != stated, "with names of columns in lower case"),
+        (len(filled) < len(lines), "without blank rows"),
+    ):
+        if is_noted:
+            table.note(note)
+    if len(filled) < 2:
         raise SourceError(f"{name}, row 2", "a row such as 2024-10-18,647,10", "no rows")
-    for line, cells in rows[1:]:
-        if len(cells) != len(header):
-            raise SourceError(f"{name}, row {line}", f"{len(header)} values", f"{len(cells)}")
-    return header, rows[1:]
-
-
-def parse_day(text: str, where: str) -> dt.date:
-    """Return the date ``YYYY-MM-DD`` in `text`; `where` names its place in errors."""
-    try:
-        if not _DAY.fullmatch(text.strip()):  # ISO 8601 knows other ways to write a day
-            raise ValueError
-        return dt.date.fromisoformat(text.strip())
-    except ValueError:
-        raise SourceError(where, "a date such as 2024-10-18", repr(text[:40])) from None
+    at_date = table.header.index("date")
+    for line, cells in filled[1:]:
+        if len(cells) != len(stated):
+            raise SourceError(f"{name}, row {line}", f"{len(stated)} values", f"{len(cells)}")
+        table.rows.append((line, table.day(cells[at_date], line), cells))
+    return table
 
 
 def names(header: list[str]) -> str:
@@ -74,11 +145,44 @@ def names(header: list[str]) -> str:
     return repr(",".join(header)[:200])[1:-1] or "nothing"
 
 
-def _check_header(header: list[str], name: str) -> None:
-    where, found = f"{name}, row 1", names(header)
+def _unpacked(content: bytes, name: str) -> bytes:
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            unpacked = stream.read(4 * _LARGEST_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceError(name, "a whole gzip file", str(error)) from error
+    if len(unpacked) > 4 * _LARGEST_BYTES:
+        raise SourceError(name, f"at most {4 * _LARGEST_BYTES:,} bytes when unpacked", "more")
+    return unpacked
+
+
+def _decoded(content: bytes, file: CsvFile, notes: dict[str, None]) -> str:
+    is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
+    if encoding == "utf-16":
+        notes["as UTF-16"] = None
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError as error:
+        raise SourceError("--encoding", "an encoding such as latin-1", encoding) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        found = f"the byte 0x{content[error.start]:02x}"
+        hint = "" if file.encoding else ", or its --encoding, such as latin-1"
+        expected = f"text in {encoding.upper()}{hint}"
+        raise SourceError(f"{file}, row {line}", expected, found) from error
+    except UnicodeError as error:
+        raise SourceError(str(file), f"text in {encoding}", str(error)) from error
+
+
+def _check_header(header: list[str], stated: list[str], name: str) -> None:
+    where, found = f"{name}, row 1", names(stated)
     if "date" not in header:
         raise SourceError(where, "a column 'date'", found)
-    if len(set(header)) != len(header) or "" in header:
+    named = [one for one in header if one]
+    if len(set(named)) != len(named):
         raise SourceError(where, "columns with different names", found)
-    if len(header) < 2:
+    if len(named) < 2:
         raise SourceError(where, "a column of numbers beside the date", found)

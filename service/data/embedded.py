@@ -12,9 +12,10 @@ from importlib import resources
 
 from forecast.series import DailySeries
 from service.data import figures_csv
+from service.data.source import BOATS, PEOPLE
 
 
 def read() -> dict[str, DailySeries]:
     """Return people and boats, every day from 2018-01-01 to 2025-12-31."""
     content = resources.files("service.data").joinpath("figures.csv").read_bytes()
-    return figures_csv.read_bytes(content, "embedded figures")
+    return figures_csv.read_bytes(content, "embedded figures", (PEOPLE, BOATS))

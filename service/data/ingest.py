@@ -17,6 +17,7 @@ from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.data import fetch_store, observation_store, rules
 from service.data.collect import Gathered, gather, prune
+from service.data.csv_rows import CsvFile
 from service.data.observation_store import Change, Figure, Stored
 from service.data.source import Document, NotReached, SourceError
 
@@ -77,7 +78,7 @@ class _Previewed(Exception):
 def ingest(
     context: Context,
     source: str | None = None,
-    file: Path | None = None,
+    file: CsvFile | Path | None = None,
     period: str | None = None,
     accept_jumps: bool = False,
 ) -> Outcome:
@@ -111,7 +112,7 @@ def ingest(
 def preview(
     context: Context,
     source: str | None = None,
-    file: Path | None = None,
+    file: CsvFile | Path | None = None,
     accept_jumps: bool = False,
 ) -> Reading:
     """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
@@ -125,7 +126,9 @@ def preview(
         return reading
 
 
-def _ingest(context: Context, source: str, file: Path | None, accept_jumps: bool) -> Outcome:
+def _ingest(
+    context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool
+) -> Outcome:
     gathered = _gather(context, source, file, is_kept=True)
     with context.database.writing() as connection:
         reading = _take(connection, context.route, gathered, accept_jumps)
@@ -159,7 +162,7 @@ def _refused(refusals: Sequence[SourceError]) -> str:
     return f"GOV.UK was not reached, and what was read before is served: {refusals[0]}"
 
 
-def _gather(context: Context, source: str, file: Path | None, is_kept: bool) -> Gathered:
+def _gather(context: Context, source: str, file: CsvFile | Path | None, is_kept: bool) -> Gathered:
     with context.database.reading() as connection:
         known = fetch_store.known(connection)
     return gather(context, source, file, uk_day(utc_now()), known, is_kept)

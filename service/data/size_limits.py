@@ -4,6 +4,8 @@ from __future__ import annotations
 
 __all__ = ["LARGEST_PAGE", "LARGEST_WORKBOOK", "MOST_TAGS", "read_file"]
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from service.data.source import SourceError
@@ -16,7 +18,7 @@ MOST_TAGS = 10_000
 
 
 def read_file(path: Path, most_bytes: int) -> bytes:
-    """Read the file at `path`.
+    """Read the file at `path`, or standard input where that is ``-``.
 
     Raises
     ------
@@ -24,7 +26,8 @@ def read_file(path: Path, most_bytes: int) -> bytes:
         If it cannot be read, or holds more than `most_bytes`.
     """
     try:
-        with path.open("rb") as stream:  # not by its size: a device has none, and no end
+        # Not by its size: a device has none, and no end.
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as stream:
             content = stream.read(most_bytes + 1)
     except OSError as error:
         raise SourceError(str(path), "a readable file", error.strerror or str(error)) from error

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from service.data.covariate_csv import read_forecasts
+from service.data.covariate_csv import read, read_forecasts
+from service.data.csv_rows import CsvFile
 from service.data.source import SourceError
 
 NAMES = ("wind_ms", "gust_ms")
@@ -43,10 +44,19 @@ def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str, mark: str) 
     [
         (ROWS[:-1], NAMES, "2 members x 2 days for each of 2 origins"),
         ([*ROWS[:-1], ROWS[0]], NAMES, "repeated or missing days"),
-        ([*ROWS[:-1], ROWS[-1].replace("11,100", "much,100")], NAMES, "finite numbers"),
-        ([*ROWS[:-1], ROWS[-1].replace("11,100", ",100")], NAMES, "finite numbers"),
+        (
+            [*ROWS[:-1], ROWS[-1].replace("11,100", "much,100")],
+            NAMES,
+            "row 9, column wind_ms: expected a number",
+        ),
+        (
+            [*ROWS[:-1], ROWS[-1].replace("11,100", "nan,100")],
+            NAMES,
+            "row 9, column wind_ms: expected a finite",
+        ),
         (ROWS, (*NAMES, "wave_m"), "a column wave_m"),
-        ([], NAMES, "repeated or missing days"),
+        ([ROWS[0].replace("-01,", "-0x,")], NAMES, "row 2, column origin: expected a date"),
+        ([], NAMES, "no rows"),
     ],
 )
 def test_what_does_not_fit_is_refused(
@@ -54,6 +64,23 @@ def test_what_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(SourceError, match=message):
         read_forecasts(written(tmp_path, rows), names)
+
+
+def test_files_of_drivers_come_as_figures_do(tmp_path: Path) -> None:
+    history, forecasts = tmp_path / "history.csv", tmp_path / "forecasts.csv"
+    history.write_text("Wind_MS;DATE\n4.5;02/01/2024 \n\n3;01/01/2024\n")
+    rows = "\n".join(ROWS).replace("2024-01-02,", "2024-01-02 00:00:00,")
+    forecasts.write_bytes(f"Origin,Member,Date,Wind_MS,Gust_MS\n{rows}".encode("utf-16"))
+    said: list[str] = []
+    table = read(CsvFile(history, dayfirst=True, report=said.append))
+    assert (table.names, str(table.start)) == (("wind_ms",), "2024-01-01")
+    assert table.values.ravel().tolist() == [3, 4.5]
+    archive = read_forecasts(CsvFile(forecasts, report=said.append), NAMES)
+    assert archive.values.shape == (2, 2, 2, 2)
+    lower = "with names of columns in lower case"
+    blank = "without blank rows, with days as day, month, year"
+    assert said[0] == f"{history} is read with ';' between columns, {lower}, {blank}"
+    assert said[1] == f"{forecasts} is read as UTF-16, {lower}, without the time 00:00"
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.data.csv_rows import CsvFile
 from service.data.figures_csv import read, read_bytes
 from service.data.source import SourceError
 
@@ -16,14 +19,17 @@ NAME = "my figures.csv"
 
 BAD = [
     # what is in the file, where it is, what was expected, what was found
-    (HEAD + b"2025-01-01,1,1\n2025-01-03,1,1\n", "row 3", "2025-01-02", "2025-01-03"),
-    (HEAD + GOOD + b"2025-01-02,1,1\n", "row 4", "2025-01-03", "2025-01-02"),
-    (HEAD + b"2025-01-02,1,1\n2025-01-01,1,1\n", "row 3", "2025-01-03", "2025-01-01"),
+    (HEAD + b"2025-01-01,1,1\n2025-01-03,1,1\n", "row 3, column date", "2025-01-02", "01-03"),
+    (HEAD + b"2025-01-03,1,1\n2025-01-01,1,1\n", "row 2, column date", "2025-01-02", "01-03"),
+    (HEAD + GOOD + b"2025-01-02,1,1\n", "row 4, column date", "one row for 2025-01-02", "second"),
+    (HEAD + b"0999-12-31,1,1\n", "row 2, column date", "the years 1000 to 8999", "0999-12-31"),
     (HEAD + GOOD + b"2025-01-03,-5,1\n", "row 4, column people", "0 or more", "-5"),
     (HEAD + GOOD + b"2025-01-03,4.5,1\n", "row 4, column people", "whole number", "'4.5'"),
-    (HEAD + GOOD + b"2025-01-03,4,1.0\n", "row 4, column boats", "whole number", "'1.0'"),
+    (HEAD + GOOD + b"2025-01-03,4,1.5\n", "row 4, column boats", "whole number", "'1.5'"),
     (HEAD + GOOD + b"2025-01-03,,1\n", "row 4, column people", "whole number", "''"),
     (HEAD + GOOD + b"2025-01-03,1e3,1\n", "row 4", "whole number", "'1e3'"),
+    (HEAD + GOOD + b"2025-01-03,437.,1\n", "row 4", "whole number", "'437.'"),
+    (b"date;people\n2025-01-03;437,0\n", "row 2, column people", "whole number", "'437,0'"),
     (HEAD + GOOD + b"2025-01-03,1_0,1\n", "row 4", "whole number", "'1_0'"),
     (HEAD + GOOD + b'2025-01-03,"1,000",1\n', "row 4", "whole number", "'1,000'"),
     (HEAD + GOOD + b"2025-01-03,nan,1\n", "row 4", "whole number", "'nan'"),
@@ -32,11 +38,11 @@ BAD = [
     (HEAD + GOOD + b"2025-01-03,9999999999,1\n", "row 4", "whole number", "'9999999999'"),
     (HEAD + GOOD + b"2025-01-03," + b"9" * 9000 + b",1\n", "row 4", "whole number", "'9999"),
     (HEAD + GOOD + b"2025-01-03,4\x00,1\n", "row 4", "whole number", "'4\\x00'"),
-    (HEAD + GOOD + b"03/01/2025,4,1\n", "row 4", "a date such as", "'03/01/2025'"),
+    (HEAD + GOOD + b"03/01/2025,4,1\n", "row 4, column date", "--dayfirst", "'03/01/2025'"),
     (HEAD + GOOD + b"2025-02-30,4,1\n", "row 4", "a date such as", "'2025-02-30'"),
     (HEAD + GOOD + b"2025-W01-3,4,1\n", "row 4", "a date such as", "'2025-W01-3'"),
     (HEAD + GOOD + b"20250103,4,1\n", "row 4", "a date such as", "'20250103'"),
-    (HEAD + GOOD + b"2025-01-03 00:00,4,1\n", "row 4", "a date such as", "'2025-01-03 00:00'"),
+    (HEAD + GOOD + b"2025-01-03 06:00,4,1\n", "row 4", "a date such as", "'2025-01-03 06:00'"),
     (HEAD + GOOD + b",4,1\n", "row 4", "a date such as", "''"),
     (HEAD + GOOD + b"2025-01-03,4\n", "row 4", "3 values", "2"),
     (HEAD + GOOD + b"2025-01-03,4,1,1\n", "row 4", "3 values", "4"),
@@ -46,10 +52,11 @@ BAD = [
     (HEAD + GOOD + b'2025-01-03,4,"' + b"1" * 200_000 + b'"\n', "row 4", "comma-", "limit"),
     (b"date,boats\n2025-01-01,1\n", "row 1", "a column 'people'", "date,boats"),
     (b"day,people\n2025-01-01,1\n", "row 1", "a column 'date'", "day,people"),
-    (b"Date,People\n2025-01-01,1\n", "row 1", "a column 'date'", "Date,People"),
-    (b"date;people;boats\n", "row 1", "a column 'date'", "date;people;boats"),
+    (b"date;people;boats\n", "row 2", "a row such as", "no rows"),
+    (b"date|people|boats\n", "row 1", "a column 'date'", "date|people|boats"),
+    (b"date,people,People\n2025-01-01,1,1\n", "row 1", "different names", "people,People"),
     (b"date,people,people\n2025-01-01,1,1\n", "row 1", "different names", "people,people"),
-    (b"date,people,\n2025-01-01,1,1\n", "row 1", "different names", "date,people,"),
+    (b"date,\n2025-01-01,1\n", "row 1", "a column of numbers", "date,"),
     (b"date\n2025-01-01\n", "row 1", "a column", "date"),
     (b'"date\nx",people\n2025-01-01,1\n', "row 1", "a column 'date'", "x"),
     (b"\x1b[31mdate,people\n2025-01-01,1\n", "row 1", "a column 'date'", "date"),
@@ -57,8 +64,8 @@ BAD = [
     (HEAD + b"\n\n,,\n", "row 2", "a row such as", "no rows"),
     (b"", "row 1", "a column 'date'", "nothing"),
     (b"\n\n", "row 1", "a column 'date'", "nothing"),
-    ((HEAD + GOOD).decode().encode("utf-16"), "row 1", "UTF-8", "the byte 0xff"),
-    (HEAD + GOOD + "2025-01-03,4,1 é\n".encode("latin-1"), "row 4", "UTF-8", "the byte 0xe9"),
+    (b"\xff\xfed", "row 1", "UTF-16", "the byte 0x64"),
+    (HEAD + GOOD + "2025-01-03,4,1 é\n".encode("latin-1"), "row 4", "--encoding", "byte 0xe9"),
     (b"PK\x03\x04\x14\x00\x08\x08\x08\x00\xff" * 50, "row 1", "UTF-8", "the byte 0xff"),
 ]
 
@@ -68,7 +75,7 @@ def test_one_line_says_where_what_was_expected_and_what_was_found(
     content: bytes, where: str, expected: str, found: str
 ) -> None:
     with pytest.raises(SourceError) as caught:
-        read_bytes(content, NAME, ("people",))
+        read_bytes(content, NAME, ("people",), ("boats",))
     error = caught.value
     assert error.where.startswith(f"{NAME}, {where}")
     assert expected in error.expected
@@ -86,17 +93,86 @@ def test_one_line_says_where_what_was_expected_and_what_was_found(
         b"\xef\xbb\xbf" + HEAD + GOOD,
         (HEAD + GOOD).replace(b"\n", b"\r\n"),
         (HEAD + GOOD).rstrip(b"\n"),
-        HEAD + b"\n" + GOOD.replace(b"\n", b"\n\n"),
         b" date , people , boats \n 2025-01-01 , 10 , 1 \n2025-01-02,0,0\n",
         b'"date","people","boats"\n"2025-01-01","10","1"\n"2025-01-02","0","0"\n',
         b"boats,date,people\n1,2025-01-01,10\n0,2025-01-02,0\n",
     ],
 )
-def test_what_programs_write_is_read(content: bytes) -> None:
-    series = read_bytes(content, NAME, ("people", "boats"))
+def test_what_programs_write_is_read(content: bytes, tmp_path: Path) -> None:
+    assert described(content, tmp_path) == []
+
+
+def described(content: bytes, folder: Path, **options: Any) -> list[str]:
+    """Read the `content`, which states what `GOOD` states, and return what is reported of it."""
+    file, lines = folder / NAME, list[str]()
+    file.write_bytes(content)
+    read_as = CsvFile(file, report=lines.append, **options)
+    series = read(read_as, ("people",), ("boats",))
     assert series["people"].values.tolist() == [10, 0]
     assert series["boats"].values.tolist() == [1, 0]
     assert str(series["people"].start) == "2025-01-01"
+    return [line.removeprefix(f"{file} is read ") for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "said"),
+    [
+        (b"Date,PEOPLE,Boats\n" + GOOD, {}, "with names of columns in lower case"),
+        (
+            b"date,people,note,boats,\n2025-01-01,10,,1,\n2025-01-02,0,windy,0,\n",
+            {},
+            "without the columns note,''",
+        ),
+        (HEAD + GOOD.replace(b",10,1", b",10.0,1.00"), {}, "with 437.0 as 437"),
+        (HEAD + b"\n" + GOOD + b" ,,\n\n", {}, "without blank rows"),
+        (HEAD + b"2025-01-02,0,0\n2025-01-01,10,1\n", {}, "in the order of its days"),
+        (HEAD + GOOD.replace(b"-01,", b"-01 00:00:00,"), {}, "without the time 00:00"),
+        (HEAD + GOOD.replace(b"-02,", b"-02T00:00:00.000,"), {}, "without the time 00:00"),
+        ((HEAD + GOOD).replace(b",", b";"), {}, "with ';' between columns"),
+        ((HEAD + GOOD).replace(b",", b"\t"), {}, r"with '\t' between columns"),
+        ((HEAD + GOOD).decode().encode("utf-16"), {}, "as UTF-16"),
+        (
+            (HEAD.decode() + "01/01/2025,10,1\n2/1/2025,0,0\n").encode(),
+            {"dayfirst": True},
+            "with days as day, month, year",
+        ),
+        (
+            (b"DATE;boats;people\n2025-01-02 00:00:00;0;0\n\n2025-01-01 00:00:00;1;10.0\n"),
+            {},
+            (
+                "with ';' between columns, with names of columns in lower case, without blank "
+                "rows, without the time 00:00, in the order of its days, with 437.0 as 437"
+            ),
+        ),
+    ],
+)
+def test_what_is_read_in_another_form_is_reported_in_one_line(
+    content: bytes, options: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    assert described(content, tmp_path, **options) == [said]
+    assert described(gzip.compress(content), tmp_path, **options) == [said]
+
+
+def test_another_encoding_is_read_where_it_is_named(tmp_path: Path) -> None:
+    content = (HEAD + GOOD).replace(b"date,", "date,Größe,".encode("latin-1"))
+    content = content.replace(b"-01,", b"-01,\xe9,").replace(b"-02,", b"-02,,")
+    with pytest.raises(SourceError, match="row 1: expected text in UTF-8, or its --encoding"):
+        described(content, tmp_path)
+    assert "without the columns grösse" in described(content, tmp_path, encoding="latin-1")[0]
+    for encoding in ("klingon", "rot13", "undefined", "idna"):
+        with pytest.raises(SourceError):
+            described(content, tmp_path, encoding=encoding)
+
+
+@pytest.mark.parametrize("cut", [3, 12, -1])
+def test_a_gzip_file_that_is_not_whole(cut: int) -> None:
+    with pytest.raises(SourceError, match="expected a whole gzip file"):
+        read_bytes(gzip.compress(HEAD + GOOD)[:cut], NAME, ("people",))
+
+
+def test_a_small_file_that_unpacks_into_a_large_one() -> None:
+    with pytest.raises(SourceError, match="at most 200,000,000 bytes when unpacked"):
+        read_bytes(gzip.compress(bytes(1_000_000)) * 201, NAME, ("people",))
 
 
 DATES = st.dates(dt.date(1000, 1, 1), dt.date(8999, 1, 1))
@@ -107,7 +183,7 @@ def test_any_counts_are_read_as_written(counts: list[int], first: dt.date) -> No
     days = [first + dt.timedelta(days=n) for n in range(len(counts)) if first.year < 9999]
     rows = [f"{day},{count}" for day, count in zip(days, counts, strict=False)]
     if rows:
-        series = read_bytes("\n".join(["date,people", *rows]).encode(), NAME)
+        series = read_bytes("\n".join(["date,people", *rows]).encode(), NAME, ("people",))
         assert series["people"].values.tolist() == counts
         assert series["people"].dates.tolist() == days
 
@@ -116,7 +192,7 @@ def test_any_counts_are_read_as_written(counts: list[int], first: dt.date) -> No
 def test_no_bytes_end_in_anything_but_a_source_error(content: bytes) -> None:
     for head in (b"", HEAD, HEAD + GOOD):
         try:
-            read_bytes(head + content, NAME, ("people",))
+            read_bytes(head + content, NAME, ("people",), ("boats",))
         except SourceError as error:
             assert str(error).isprintable()
 
@@ -124,7 +200,7 @@ def test_no_bytes_end_in_anything_but_a_source_error(content: bytes) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path, found in ((tmp_path / "none.csv", "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(SourceError, match=f"{path}: expected a readable file, found {found}"):
-            read(path)
+            read(path, ())
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
@@ -132,12 +208,12 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     with file.open("wb") as stream:
         stream.truncate(50_000_001)
     with pytest.raises(SourceError, match="expected a file of at most 50,000,000 bytes"):
-        read(file)
+        read(file, ())
 
 
 def test_a_file_without_end() -> None:
     with pytest.raises(SourceError, match="expected a file of at most 50,000,000 bytes"):
-        read(Path("/dev/zero"))
+        read(Path("/dev/zero"), ())
 
 
 def test_the_header_cannot_stand_for_a_series() -> None:

@@ -1,0 +1,80 @@
+"""A file as a spreadsheet wrote it, given to each command that reads CSV."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from service.core.settings import Settings
+from tests.service.support import ROOT, Crossings, as_environment, command
+from tests.support.waiting import PROCESS
+
+FIGURES = ROOT / "service" / "data" / "figures.csv"
+FORECAST = ("forecast", "--model", "climatology", "--paths", "50", "--horizon", "2")
+BACKTEST = ("backtest", "--models", "climatology", "--paths", "50", "--horizon", "2")
+DAYS = ("--first", "2025-12-01", "--last", "2025-12-02")
+
+
+def as_a_spreadsheet_writes(lines: list[str]) -> str:
+    """With its days as they are written here, `;`, counts as 437.0, a note, and backwards."""
+    rows = []
+    for line in lines[1:]:
+        day, people, boats = line.split(",")
+        rows.append(f"{dt.date.fromisoformat(day):%d/%m/%Y};{people}.0;{boats};café")
+    return "\n".join(["Date;People;Boats;Note", *reversed(rows), "", ""])
+
+
+def test_figures_of_any_form_give_the_same_forecast(settings: Settings) -> None:
+    content = gzip.compress(as_a_spreadsheet_writes(FIGURES.read_text().splitlines()).encode("l1"))
+    plain = subprocess.run(
+        command(*FORECAST, "--format", "json", "--data", str(FIGURES)),
+        env=as_environment(settings),
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=PROCESS,
+    )
+    piped = subprocess.run(
+        command(
+            *(*FORECAST, "--format", "json", "--data", "-"),
+            *("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst"),
+        ),
+        input=content,
+        env=as_environment(settings),
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=PROCESS,
+    )
+    assert json.loads(piped.stdout) == json.loads(plain.stdout)
+    assert plain.stderr == b""
+    (said,) = piped.stderr.decode().splitlines()
+    assert said.startswith("standard input is read with ';' between columns, ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*FORECAST, "--data"),
+        (*BACKTEST, *DAYS, "--data"),
+        ("ingest", "--source", "csv", "--dry-run"),
+    ],
+)
+def test_every_command_reads_them_and_says_so(
+    crossings: Crossings, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    file = tmp_path / "Jan.csv"
+    file.write_text(as_a_spreadsheet_writes(FIGURES.read_text().splitlines()))
+    done = crossings(*arguments, str(file), "--dayfirst")
+    assert done.returncode == 0, done.stderr
+    assert f"{file} is read with ';' between columns" in done.stderr
+    refused = crossings(*arguments, str(file))
+    assert refused.returncode == 2
+    line = refused.stderr.splitlines()[-1]
+    assert line.startswith(f"Error: {file}, row 2, column date: expected a date such as ")
+    assert "--dayfirst" in line
