@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = sorted(chain(ROOT.glob("*.md"), (ROOT / "docs").rglob("*.md")))
 # Decisions and the changelog speak of the code of their time.
 PRESENT = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-SETTING = re.compile(r"CROSSINGS_[A-Z_]*[A-Z]")
+SETTING = re.compile(r"(?<![_A-Z])CROSSINGS_[A-Z_]*[A-Z]")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 TITLE = re.compile(r"^#+ (.+)$", re.MULTILINE)
 SETTINGS = {f"CROSSINGS_{name.upper()}": field for name, field in Settings.model_fields.items()}

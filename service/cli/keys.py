@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from service.cli.group import Group
 from service.cli.output import console, new_table
 from service.cli.settings import open_for_command, pass_settings
 from service.core.clock import instant, utc_now
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
 
 
-@click.group()
+@click.group(cls=Group)
 def keys() -> None:
     """Make, list and revoke the keys of those who ask.
 

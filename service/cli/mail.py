@@ -13,6 +13,7 @@ import click
 
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import NoAnswer
+from service.cli.group import Group
 from service.cli.output import console, new_table, write_out
 from service.cli.settings import open_for_command, pass_settings
 from service.core import addresses
@@ -145,7 +146,7 @@ def _write(out: Path, week: str, press: object, reader: object, content: bytes) 
     click.echo(f"{press.subject}\n{len(content):,} bytes; .eml, .html, .txt and .png in {out}")
 
 
-@click.group()
+@click.group(cls=Group)
 def subscribers() -> None:
     """Who gets the weekly mail.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 __all__ = ["main"]
 
+import codecs
 import errno
+import io
 import os
 import sys
 from importlib import import_module
@@ -13,6 +15,7 @@ from typing import Any
 import click
 
 from service.cli import parent
+from service.cli.group import Group
 
 # Name, module, and the first line of its help: the list of commands loads none of their modules.
 _COMMANDS = {
@@ -69,8 +72,10 @@ _COMMANDS = {
     ),
 }
 
+_PLAIN = {"–": "-", "…": "...", "×": "x", "’": "'"}
 
-class _Group(click.Group):
+
+class _Group(Group):
     """Loads a command's module when it is asked for, so that the light ones start at once."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -83,9 +88,8 @@ class _Group(click.Group):
         command: click.Command = getattr(import_module(f"service.cli.{module}"), cmd_name)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+    def summary(self, ctx: click.Context, name: str) -> str:  # noqa: ARG002
+        return _COMMANDS[name][1]
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -109,6 +113,7 @@ def group(is_child: bool) -> None:
 
 def main() -> None:
     """Run the command line; every expected error is one clear line."""
+    _print_in_any_encoding()
     try:
         status: Any = group.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -131,6 +136,20 @@ def main() -> None:
         click.echo(f"Error: {_message(error)}", err=True)
         sys.exit(status)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _print_in_any_encoding() -> None:
+    """A character that the terminal does not have becomes one that it has."""
+
+    def replace(error: UnicodeError) -> tuple[str, int]:
+        assert isinstance(error, UnicodeEncodeError)
+        wrong = error.object[error.start : error.end]
+        return "".join(_PLAIN.get(one, "?") for one in wrong), error.end
+
+    codecs.register_error("plain", replace)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
 
 
 def _drop_output() -> None:

@@ -46,6 +46,25 @@ _COVARIATE_FORECASTS = click.option(
     help="CSV of their forecasts as issued: origin, member, date, the same columns.",
 )
 _PATHS = click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
+_FORMAT = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json", "csv"]),
+    default="table",
+    show_default=True,
+)
+# Of the table of a backtest, 80 wide: header, name and form. The rest is in JSON and CSV.
+_SCORES = (
+    ("day\n1", "crps_day_1", ".1f"),
+    ("days\n1-7", "crps_days_1_7", ".1f"),
+    ("days\n8-14", "crps_days_8_14", ".1f"),
+    ("days\n15-28", "crps_days_15_28", ".1f"),
+    ("total\n7", "crps_total_7", ".1f"),
+    ("total\n28", "crps_total_28", ".1f"),
+    ("80%\nday", "coverage80_day", ".0%"),
+    ("80%\n7", "coverage80_total_7", ".0%"),
+    ("80%\n28", "coverage80_total_28", ".0%"),
+)
 
 
 def _horizon(default: int) -> Callable[[F], F]:
@@ -67,7 +86,7 @@ def _horizon(default: int) -> Callable[[F], F]:
 @_COVARIATES
 @_COVARIATE_FORECASTS
 @csv_options("data", "covariates", "covariate_forecasts")
-@click.option("--format", "form", type=click.Choice(["table", "json", "csv"]), default="table")
+@_FORMAT
 @click.option(
     "--paths-out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -164,6 +183,7 @@ def forecast(
     type=click.IntRange(1, 400),
     help="Days ahead that they are forecast; the whole horizon if not given.",
 )
+@_FORMAT
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
@@ -182,6 +202,7 @@ def backtest(
     covariates: CsvFile | None,
     covariate_forecasts: CsvFile | None,
     covariate_days: int | None,
+    form: str,
     out: Path | None,
     workers: int,
     dask: str | None,
@@ -233,7 +254,15 @@ def backtest(
     summary = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(summary, indent=2) + "\n").encode())
-    _show_backtest(summary)
+    if form == "json":
+        click.echo(json.dumps(summary, indent=2))
+    elif form == "csv":
+        _write_csv(_backtest_rows(summary))
+    else:
+        _show_backtest(_backtest_rows(summary))
+    for name, row in summary["models"].items():
+        for reason in row["declined"]:
+            click.echo(f"{name} declined at {reason}", err=True)
 
 
 def _write_paths(file: Path, simulated: Paths) -> None:
@@ -257,7 +286,7 @@ def _show_forecast(
     shown = console(160)
     said = f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}"
     shown.print(said)
-    table = new_table("date", *("median", "mean", "P(0)", "crossings", "50 %", "80 %", "95 %"))
+    table = new_table("date", *("median", "mean", "P(0)", "crossings", "50%", "80%", "95%"))
     for column in table.columns[1:]:
         column.justify = "right"
     for row in rows:
@@ -281,27 +310,31 @@ def _show_forecast(
     shown.print(table)
 
 
-def _show_backtest(summary: dict[str, Any]) -> None:
-    columns = ("day_1", "days_1_7", "days_8_14", "days_15_28", "total_7", "total_28")
-    table = new_table("model", "origins", *columns, "80 % day", "80 % 7 d", "80 % 28 d", "s")
+def _backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """One row a model: how many origins, mean CRPS, and the share within each range."""
+    return [
+        {"model": name, "origins": row["origins"], "seconds_per_origin": row["seconds_per_origin"]}
+        | {f"crps_{what}": value for what, value in row["crps"].items()}
+        | {
+            f"coverage{level}_{what}": value
+            for what, levels in row["coverage"].items()
+            for level, value in levels.items()
+        }
+        for name, row in summary["models"].items()
+    ]
+
+
+def _show_backtest(rows: list[dict[str, Any]]) -> None:
+    shown = console(80)
+    shown.print("Mean CRPS of days and totals at n origins; share within the 80% range")
+    table = new_table("model", "n", *(head for head, _, _ in _SCORES), is_dense=True)
     for column in table.columns[1:]:
         column.justify = "right"
-    for name, row in summary["models"].items():
-        cover = row["coverage"]
-        table.add_row(
-            name,
-            str(row["origins"]),
-            *(_number(row["crps"][column], 1) for column in columns),
-            _number(cover["day"]["80"], 2),
-            _number(cover["total_7"]["80"], 2),
-            _number(cover["total_28"]["80"], 2),
-            _number(row["seconds_per_origin"], 3),
-        )
-    console(160).print(table)
-    for name, row in summary["models"].items():
-        for reason in row["declined"]:
-            click.echo(f"{name} declined at {reason}", err=True)
+    for row in rows:
+        cells = (_number(row[name], form) for _, name, form in _SCORES)
+        table.add_row(row["model"], str(row["origins"]), *cells)
+    shown.print(table)
 
 
-def _number(value: float | None, places: int) -> str:
-    return "–" if value is None else f"{value:,.{places}f}"
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, ",.0f" if value >= 100 else form)

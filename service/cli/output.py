@@ -43,8 +43,8 @@ def console(width: int = 200) -> Console:
     return Console(width=at, markup=False, emoji=False, highlight=False)
 
 
-def new_table(*columns: str) -> Table:
-    """An empty table with these columns."""
+def new_table(*columns: str, is_dense: bool = False) -> Table:
+    """An empty table with these columns; a dense one has no lines between them."""
     from rich.table import Table
 
-    return Table(*columns)
+    return Table(*columns, box=None, pad_edge=False) if is_dense else Table(*columns)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,59 @@ def test_the_list_of_commands_says_what_each_says_of_itself() -> None:
         assert command.get_short_help_str(300) == text
 
 
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [(["statsu"], "'status'"), (["keys", "creat"], "'create'"), (["subscribers", "lst"], "'list'")],
+)
+def test_a_mistyped_command_suggests_the_right_one(
+    crossings: Crossings, arguments: list[str], near: str
+) -> None:
+    done = crossings(*arguments)
+    assert done.returncode == 2
+    last = done.stderr.splitlines()[-1]
+    assert last == f"Error: No such command '{arguments[-1]}'. Did you mean {near}?"
+    assert "Did you mean" not in crossings("xyzzy").stderr
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8", "cp437"])
+def test_what_is_printed_suits_any_terminal(encoding: str) -> None:
+    figures = str(ROOT / "service" / "data" / "figures.csv")
+    done = subprocess.run(
+        [
+            *command("forecast", "--data", figures, "--model", "climatology"),
+            *("--horizon", "1", "--paths", "10"),
+        ],
+        env=environment() | {"PYTHONIOENCODING": encoding},
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        timeout=PROCESS,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    shown = done.stdout.decode(encoding)
+    assert re.search("0–[0-9]+" if encoding == "utf-8" else "0-[0-9]+", shown), shown
+    assert "?" not in shown
+
+
+def test_the_shell_completes_commands() -> None:
+    """As the README says; the shell asks with the words that are there."""
+    script = (
+        "import sys\nfrom service.cli import main\nsys.argv[:] = ['/usr/bin/crossings']\nmain()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=environment()
+        | {"_CROSSINGS_COMPLETE": "bash_complete", "COMP_CWORD": "1", "COMP_WORDS": "crossings fo"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROCESS,
+    )
+    assert done.stdout == "plain,forecast\n"
+    assert 'eval "$(_CROSSINGS_COMPLETE=bash_source crossings)"' in (ROOT / "README.md").read_text()
+
+
 WALK = """
 import contextlib, io, json, sys
 import click
@@ -123,6 +177,7 @@ def test_the_help_of_no_command_loads_a_library() -> None:
     assert {tuple(words) for words, _, _ in helps} >= {(), ("keys", "create"), *zip(main._COMMANDS)}
     for words, text, packages in helps:
         assert text.startswith(" ".join(["Usage: crossings", *words])), words
+        assert "..." not in text.replace("[ARGS]...", ""), f"the help of {words} is cut"
         assert "click" in packages
         assert not (loaded := sorted(HEAVY & set(packages))), f"{words} loads {loaded}"
 

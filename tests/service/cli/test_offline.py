@@ -130,7 +130,7 @@ def test_a_backtest_is_of_the_form_that_is_documented(crossings: Crossings, tmp_
     done = crossings(
         *("backtest", "--data", FIGURES, "--first", "2024-01-01", "--last", "2024-02-15"),
         *("--every", "14", "--horizon", "20", "--models", "climatology,seasonal_naive"),
-        *("--paths", "100", "--out", str(out)),
+        *("--paths", "100", "--out", str(out), "--format", "json"),
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text())
@@ -144,7 +144,29 @@ def test_a_backtest_is_of_the_form_that_is_documented(crossings: Crossings, tmp_
     assert row["crps"]["total_28"] is None
     assert row["crps"]["total_7"] > 0
     assert set(row["coverage"]["day"]) == {"50", "80", "95"}
-    assert "climatology" in done.stdout
+    assert json.loads(done.stdout) == found
+
+
+def test_the_table_of_a_backtest_fits_a_terminal(crossings: Crossings) -> None:
+    """The longest name among the declared models; CSV has what the table leaves out."""
+    arguments = (
+        *("backtest", "--data", FIGURES, "--first", "2024-09-01", "--last", "2024-09-15"),
+        *("--models", "climatology,level_hurdle_long", "--paths", "50"),
+    )
+    done = crossings(*arguments)
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in done.stdout
+    rows = [line.split() for line in lines[3:]]
+    assert [row[:2] for row in rows] == [["climatology", "2"], ["level_hurdle_long", "2"]]
+    as_csv = list(csv.DictReader(io.StringIO(crossings(*arguments, "--format", "csv").stdout)))
+    for row, values in zip(rows, as_csv, strict=True):
+        scores = [float(values[f"crps_{name}"]) for name in ("day_1", "days_1_7", "total_28")]
+        assert [row[2], row[3], row[7]] == [
+            f"{one:,.0f}" if one >= 100 else f"{one:.1f}" for one in scores
+        ]
+        assert row[8] == f"{float(values['coverage80_day']):.0%}"
+        assert float(values["seconds_per_origin"]) > 0
 
 
 def test_a_backtest_without_origins(crossings: Crossings) -> None:
