@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["JOBS", "Coverage", "Vitals", "Watch"]
+__all__ = ["JOBS", "Coverage", "NextWeek", "Vitals", "Watch"]
 
 import datetime as dt
 import threading
@@ -10,6 +10,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 from forecast.evaluation import DAY_LEVELS
+from forecast.paths import bound_names
+from service.answers import gauges, totals
+from service.answers.errors import NoAnswer
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import STATUS_JOBS, status
 from service.answers.track_record import track_record
@@ -22,6 +25,7 @@ JOBS = (
     *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
 )
 """Every job that may have runs."""
+_LEVELS = (50, 80, 95)
 _NONE_ENDED = {(job, outcome): 0 for job in JOBS for outcome in ("done", "failed")}
 
 
@@ -33,6 +37,22 @@ class Coverage:
     measure: str
     level: int
     ratio: float
+
+
+@dataclass(frozen=True)
+class NextWeek:
+    """What the newest issue of a series says of the next seven days.
+
+    Attributes
+    ----------
+    bounds : dict
+        ``median lo50 hi50 ...`` of their total.
+    chances : list of (days, threshold, chance)
+        That some run of so many of them brings more than the declared threshold.
+    """
+
+    bounds: dict[str, int]
+    chances: list[tuple[int, int, float]]
 
 
 @dataclass(frozen=True)
@@ -56,6 +76,8 @@ class Vitals:
         only of what was there before.
     has_scheduler : bool
         Whether a process holds the scheduler's lock.
+    next_week : dict
+        Of each series whose newest issue reaches so far.
     """
 
     status: str
@@ -67,6 +89,7 @@ class Vitals:
     last_done: dict[str, dt.datetime]
     runs_ended: dict[tuple[str, str], int]
     has_scheduler: bool
+    next_week: dict[str, NextWeek]
 
 
 class Watch:
@@ -105,7 +128,25 @@ class Watch:
             last_done=last_done,
             runs_ended=runs_ended,
             has_scheduler=has_scheduler,
+            next_week=self._next_week(),
         )
+
+    def _next_week(self) -> dict[str, NextWeek]:
+        found = {}
+        for series_id in self._loader.route.forecast:
+            try:
+                view = self._loader.view(series_id)
+                (row,) = totals.periods(view.observed, view.ahead, ("next_7_days",), _LEVELS)
+                thresholds = ((1, view.declared.day_threshold), (7, view.declared.week_threshold))
+                chances = [
+                    (days, threshold, gauges.chance(view, threshold, days, 7)["value"])
+                    for days, threshold in thresholds
+                ]
+            except NoAnswer:  # nothing is published, or the newest issue does not reach so far
+                continue
+            bounds = {name: row[name] for name in ("median", *bound_names(_LEVELS))}
+            found[series_id] = NextWeek(bounds, chances)
+        return found
 
     def _scores(self, mark: Hashable) -> tuple[dict[str, int], list[Coverage]]:
         with self._lock:

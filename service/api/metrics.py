@@ -54,16 +54,16 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
     """Count and time every request, those that are refused too; after `register_trail`."""
     own = CollectorRegistry()
     requests = Counter(
-        "http_requests", "Requests answered.", ("method", "route", "status"), registry=own
+        "crossings_http_requests", "Requests answered.", ("method", "route", "status"), registry=own
     )
     seconds = Histogram(
-        "http_request_duration_seconds",
+        "crossings_http_request_duration_seconds",
         "Time from the reading of a request to its answer.",
         ("route", "status"),
         registry=own,
     )
     memory = Gauge(
-        "worker_memory_bytes",
+        "crossings_worker_memory_bytes",
         "Resident memory of each web worker.",
         ("worker",),
         registry=own,
@@ -124,10 +124,10 @@ class _Store(Collector):
         self._watch = Watch(loader)
 
     def collect(self) -> Iterator[Metric]:
-        build = GaugeMetricFamily("build_info", "The program.", labels=["version"])
+        build = GaugeMetricFamily("crossings_build_info", "The program.", labels=["version"])
         build.add_metric([metadata.version("channel-crossings-forecast")], 1)
         yield build
-        up = GaugeMetricFamily("store_up", "Whether the database answers.")
+        up = GaugeMetricFamily("crossings_store_up", "Whether the database answers.")
         try:
             found = self._watch.take()
         except Unavailable:
@@ -144,18 +144,20 @@ class _Store(Collector):
 
 
 def _families(found: Vitals) -> Iterator[Metric]:
-    status = GaugeMetricFamily("service_status", "1 for the status that holds.", labels=["status"])
+    status = GaugeMetricFamily(
+        "crossings_service_status", "1 for the status that holds.", labels=["status"]
+    )
     for name in _STATUSES:
         status.add_metric([name], float(found.status == name))
     yield status
     reasons = GaugeMetricFamily(
-        "service_status_reason", "1 for each reason of the status.", labels=["reason"]
+        "crossings_service_status_reason", "1 for each reason of the status.", labels=["reason"]
     )
     for name in found.reasons:
         reasons.add_metric([name], 1)
     yield reasons
     issued = GaugeMetricFamily(
-        "forecast_issued_timestamp_seconds",
+        "crossings_forecast_issued_timestamp_seconds",
         "When the newest forecast was issued.",
         labels=["series_id"],
     )
@@ -163,7 +165,7 @@ def _families(found: Vitals) -> Iterator[Metric]:
         issued.add_metric([series_id], moment.timestamp())
     yield issued
     through = GaugeMetricFamily(
-        "data_through_timestamp_seconds",
+        "crossings_data_through_timestamp_seconds",
         "The last day of figures that the newest forecast saw, at its 00:00 UTC.",
         labels=["series_id"],
     )
@@ -171,13 +173,34 @@ def _families(found: Vitals) -> Iterator[Metric]:
         midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
         through.add_metric([series_id], midnight.timestamp())
     yield through
+    yield from _forecasts(found)
     yield from _scores(found)
     yield from _jobs(found)
 
 
+def _forecasts(found: Vitals) -> Iterator[Metric]:
+    totals = GaugeMetricFamily(
+        "crossings_forecast_next_7_days",
+        "Total of the next seven days: the median, and the bounds of its prediction intervals.",
+        labels=["series_id", "bound"],
+    )
+    chances = GaugeMetricFamily(
+        "crossings_forecast_threshold_probability",
+        "Chance that within seven days some run of so many days brings more than the threshold.",
+        labels=["series_id", "days", "threshold"],
+    )
+    for series_id, week in found.next_week.items():
+        for bound, total in week.bounds.items():
+            totals.add_metric([series_id, bound], total)
+        for days, threshold, chance in week.chances:
+            chances.add_metric([series_id, str(days), str(threshold)], chance)
+    yield totals
+    yield chances
+
+
 def _scores(found: Vitals) -> Iterator[Metric]:
     scored = GaugeMetricFamily(
-        "forecast_scored_issues",
+        "crossings_forecast_scored_issues",
         "Issues of the last 26 weeks that have a score.",
         labels=["series_id"],
     )
@@ -185,7 +208,7 @@ def _scores(found: Vitals) -> Iterator[Metric]:
         scored.add_metric([series_id], number)
     yield scored
     coverage = GaugeMetricFamily(
-        "forecast_interval_coverage_ratio",
+        "crossings_forecast_interval_coverage_ratio",
         "Share of what came that lay within the interval, over the last 26 weeks.",
         labels=["series_id", "measure", "level"],
     )
@@ -196,7 +219,9 @@ def _scores(found: Vitals) -> Iterator[Metric]:
 
 def _jobs(found: Vitals) -> Iterator[Metric]:
     success = GaugeMetricFamily(
-        "job_last_success_timestamp_seconds", "When the job was done last.", labels=["job"]
+        "crossings_job_last_success_timestamp_seconds",
+        "When the job was done last.",
+        labels=["job"],
     )
     for job, moment in found.last_done.items():
         success.add_metric([job], moment.timestamp())
@@ -207,7 +232,7 @@ def _jobs(found: Vitals) -> Iterator[Metric]:
         value=float(found.has_scheduler),
     )
     ended = CounterMetricFamily(
-        "job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
+        "crossings_job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
     )
     for (job, outcome), number in found.runs_ended.items():
         ended.add_metric([job, outcome], number)

@@ -223,7 +223,9 @@ def test_workers_are_replaced_on_hangup_and_their_memory_is_forgotten(
 
         def workers() -> set[bytes]:
             return set(
-                re.findall(rb'worker_memory_bytes{worker="(\d+)"}', ask(port, "/metrics")[1])
+                re.findall(
+                    rb'crossings_worker_memory_bytes{worker="(\d+)"}', ask(port, "/metrics")[1]
+                )
             )
 
         wait_until(lambda: len(workers()) == 2, "both workers are there")

@@ -101,7 +101,7 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
     ]
     with create_app(context, clock).test_client() as client:
         lines = client.get("/metrics").text.splitlines()
-    assert lines.count('service_status_reason{reason="champion_failed"} 1.0') == 1
+    assert lines.count('crossings_service_status_reason{reason="champion_failed"} 1.0') == 1
 
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:

@@ -228,7 +228,7 @@ def test_a_key_seen_lately_is_believed_while_the_database_is_away(
         assert key_store.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
     assert ask(revoked) == 401, "at once while the database answers"
     away.go()
-    assert "store_up 0.0" in web.get("/metrics", headers=bearer(lasting)).text
+    assert "crossings_store_up 0.0" in web.get("/metrics", headers=bearer(lasting)).text
     assert ask(short) == 200
     clock.now += dt.timedelta(minutes=1)
     assert (ask(short), ask(revoked), ask(other)) == (401, 503, 503), "expired, revoked, unseen"

@@ -27,15 +27,7 @@ from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from service.issues.score import score
 from service.scheduler.schedule import schedule
-from tests.service.support import (
-    NOW,
-    ROOT,
-    Hand,
-    publish,
-    random_paths,
-    serving,
-    utc,
-)
+from tests.service.support import NOW, ROOT, Hand, publish, random_paths, serving, utc
 from tests.support.waiting import BOUND, PROCESS, wait_until
 from tests.test_docs import anchors
 
@@ -65,7 +57,7 @@ def scraped(client: FlaskClient) -> Scrape:
 
 
 def value(found: Scrape, name: str, **labels: str) -> float | None:
-    return found.get((name, frozenset(labels.items())))
+    return found.get((f"crossings_{name}", frozenset(labels.items())))
 
 
 @pytest.fixture
@@ -96,9 +88,9 @@ def test_what_the_store_knows_is_told(scored: Context, clock: Hand) -> None:
     assert value(found, "service_status_reason", reason="refit_failed") == 1
     assert value(found, "job_runs_total", job="refit", outcome="done") == 1
     assert value(found, "job_runs_total", job="refit", outcome="failed") == 1
-    assert value(found, "crossings_scheduler_running") == 0
+    assert value(found, "scheduler_running") == 0
     with scored.database.alone(SCHEDULER):
-        assert value(scraped(client), "crossings_scheduler_running") == 1
+        assert value(scraped(client), "scheduler_running") == 1
     for job in ("ingest", "refit", "score"):
         done = value(found, "job_last_success_timestamp_seconds", job=job)
         assert done and abs(done - time.time()) < 86_400
@@ -122,16 +114,44 @@ def test_coverage_is_that_of_the_track_record(scored: Context, clock: Hand) -> N
                 assert told == row[f"coverage{level}"]
 
 
+def test_the_forecast_is_that_of_the_answers(client: FlaskClient) -> None:
+    found = scraped(client)
+    for series_id, day, week in (("people", 500, 2000), ("boats", 10, 40)):
+        path = f"/v1/series/{series_id}"
+        (row,) = client.get(f"{path}/totals?periods=next_7_days").json["rows"]
+        for bound in ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95"):
+            shown = value(found, "forecast_next_7_days", series_id=series_id, bound=bound)
+            assert shown == row[bound], bound
+        assert row["lo95"] < row["hi95"]
+        for days, threshold in ((1, day), (7, week)):
+            labels = {"series_id": series_id, "days": str(days), "threshold": str(threshold)}
+            shown = value(found, "forecast_threshold_probability", **labels)
+            asked = f"{path}/gauges/chance?threshold={threshold}&window={days}&horizon=7"
+            assert [shown] == [row["value"] for row in client.get(asked).json["rows"]]
+
+
+def test_every_metric_has_the_prefix(scored: Context, clock: Hand) -> None:
+    client = create_app(scored, clock).test_client()
+    client.get(FORECAST)
+    documented = (ROOT / "docs/alerts.md").read_text("utf-8")
+    names = {family.name for family in text_string_to_metric_families(client.get("/metrics").text)}
+    for name in names:
+        assert name.startswith("crossings_")
+        assert f"`{name.removesuffix('_created')}" in documented
+
+
+def test_a_forecast_that_ends_too_soon_has_no_next_week(context: Context, clock: Hand) -> None:
+    clock.now = utc(2036, 1, 1)
+    names = {name for name, _ in scraped(create_app(context, clock).test_client())}
+    assert "crossings_forecast_issued_timestamp_seconds" in names
+    assert "crossings_forecast_next_7_days" not in names
+
+
 def test_a_new_score_is_told_at_once(context: Context, clock: Hand) -> None:
     client = create_app(context, clock).test_client()
     assert value(scraped(client), "forecast_scored_issues", series_id="people") == 0
-    run_id = 1
-    publish(
-        context.database,
-        {"climatology": random_paths("2025-11-01", 30)},
-        run_id,
-        utc(2025, 11, 1, 12),
-    )
+    paths = {"climatology": random_paths("2025-11-01", 30)}
+    publish(context.database, paths, 1, utc(2025, 11, 1, 12))
     score(context)
     assert value(scraped(client), "forecast_scored_issues", series_id="people") == 1
 
@@ -156,7 +176,7 @@ def test_requests_are_counted_by_route_and_status(client: FlaskClient) -> None:
     assert [
         number
         for (name, labels), number in found.items()
-        if name == "http_requests_total" and ("method", "other") in labels
+        if name == "crossings_http_requests_total" and ("method", "other") in labels
     ] == [1]
     took = value(found, "http_request_duration_seconds_sum", route=route, status="200")
     assert took and 0 < took < 30
@@ -186,8 +206,14 @@ def test_without_a_database_the_rest_is_told(tmp_path: Path, clock: Hand) -> Non
     assert client.get(FORECAST).status_code == 503
     found = scraped(client)
     assert value(found, "store_up") == 0
-    assert 1 in [number for (name, _), number in found.items() if name == "http_requests_total"]
-    assert not [name for name, _ in found if name.startswith(("job_", "forecast_", "service_"))]
+    assert 1 in [
+        number for (name, _), number in found.items() if name == "crossings_http_requests_total"
+    ]
+    assert not [
+        name
+        for name, _ in found
+        if name.startswith(("crossings_job", "crossings_forecast", "crossings_service"))
+    ]
 
 
 def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
@@ -211,7 +237,7 @@ def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
     found = scraped(create_app(empty, clock).test_client())
     assert value(found, "service_status", status="degraded") == 1
     assert value(found, "service_status_reason", reason="no_issue") == 1
-    assert not [name for name, _ in found if name.startswith("forecast_issued")]
+    assert not [name for name, _ in found if name.startswith("crossings_forecast_i")]
 
 
 def fetch(url: str) -> str:
