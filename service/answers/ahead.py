@@ -79,6 +79,10 @@ class Ahead:
             )
         return self.skipped + horizon
 
+    def horizon_to(self, last: dt.date) -> int:
+        """The horizon that ends on `last`, or on the nearest day that can be answered."""
+        return min(max((last - self.first).days + 1, 1), self.most)
+
     def upto(self, horizon: int) -> Paths:
         """The paths of the first `horizon` days of the answer; raises as `end` does."""
         end = self.end(horizon)

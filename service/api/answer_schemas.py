@@ -240,6 +240,7 @@ class AgeRow(Open):
     days_since_figures: int
     fresh: int
     degraded: int
+    page: str
 
 
 class Age(Headed):

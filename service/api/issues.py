@@ -15,7 +15,7 @@ from service.answers import panel as panels
 from service.api import answer_schemas, queries, request_bodies, schemas
 from service.api.media_types import JSON
 from service.api.representation import chosen, render, reply, represent
-from service.api.responses import about, attribution, head, loader, view_of
+from service.api.responses import about, attribution, head, horizon_of, loader, view_of
 
 blueprint = APIBlueprint(
     "published",
@@ -75,7 +75,9 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
     q = query_data
     view = view_of(series_id, q)
     threshold = view.declared.week_threshold if q.threshold is None else q.threshold
-    return about(view, q, lambda: {"rows": [gauges.chance(view, threshold, q.window, q.horizon)]})
+    return about(
+        view, q, lambda: {"rows": [gauges.chance(view, threshold, q.window, horizon_of(q, view))]}
+    )
 
 
 @blueprint.get("/<series_id>/gauges/age")
@@ -84,7 +86,9 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
 def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG001
     """Return how old the newest issue and its figures are in one row, for alerts."""
     view = loader().view(series_id)
-    return represent(head(view) | {"rows": [gauges.age(view, loader().clock())]}, max_age_seconds=0)
+    address = loader().context.settings.address
+    rows = [gauges.age(view, loader().clock()) | {"page": address}]
+    return represent(head(view) | {"rows": rows}, max_age_seconds=0)
 
 
 @blueprint.post("/<series_id>/scenarios")

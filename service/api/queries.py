@@ -18,6 +18,7 @@ __all__ = [
     "ObservationsQuery",
     "PanelQuery",
     "QuietQuery",
+    "SpanQuery",
     "TableQuery",
     "TotalsQuery",
     "TrackRecordQuery",
@@ -149,16 +150,26 @@ class TotalsQuery(AheadQuery):
         return self
 
 
-class ExceedanceQuery(AheadQuery):
+class SpanQuery(AheadQuery):
+    """How far: for so many days, or to a day, as charts ask that follow a range of time."""
+
+    horizon: Horizon = Field(28, description=_HORIZON)
+    last: DayOf | None = Field(
+        None,
+        alias="to",
+        description="Last day in place of `horizon`, or the nearest that can be answered.",
+    )
+
+
+class ExceedanceQuery(SpanQuery):
     """Above what, in how many days, how far."""
 
     threshold: Threshold | None = Field(None, description=_THRESHOLD)
     window: Window = Field(1, description="Days that are summed, 1 to the horizon.")
-    horizon: Horizon = Field(28, description=_HORIZON)
     our_share: OurShare = _OUR_SHARE
 
 
-class CapacityQuery(AheadQuery):
+class CapacityQuery(SpanQuery):
     """How long a stay, how sure, how far."""
 
     stay_days: StayDays = Field(
@@ -167,7 +178,6 @@ class CapacityQuery(AheadQuery):
     share: Share = Field(
         0.9, description="Probability that the places suffice, {} to {}.".format(*SHARES)
     )
-    horizon: Horizon = Field(28, description=_HORIZON)
     our_share: OurShare = _OUR_SHARE
     levels: Levels = _LEVELS
 
@@ -238,7 +248,7 @@ class PanelQuery(IssueQuery):
     )
 
 
-class ChanceQuery(AheadQuery):
+class ChanceQuery(SpanQuery):
     """Above what, in how many days, how far."""
 
     threshold: Threshold | None = Field(None, description=_THRESHOLD)

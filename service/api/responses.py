@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "attribution", "loader", "head", "view_of"]
+__all__ = ["about", "attribution", "loader", "head", "horizon_of", "view_of"]
 
 import threading
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from typing import Any
 from flask import Response, current_app, request
 
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, WhichQuery
+from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, SpanQuery, WhichQuery
 from service.api.representation import Rendered, chosen, render, reply
 from service.core.clock import instant
 
@@ -35,6 +35,11 @@ def view_of(series_id: str, asked: WhichQuery) -> IssueView:
     model = asked.model if isinstance(asked, IssueQuery) else "champion"
     first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
     return loader().view(series_id, asked.issue, model, asked.as_of, first)
+
+
+def horizon_of(asked: SpanQuery, view: IssueView) -> int:
+    """How many days the answer is about."""
+    return view.ahead.horizon_to(asked.last) if asked.last else asked.horizon
 
 
 def head(view: IssueView) -> dict[str, Any]:

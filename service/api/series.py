@@ -28,7 +28,7 @@ from service.answers.errors import BadQuestion
 from service.answers.our_share import scale_to_share
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
-from service.api.responses import about, attribution, head, loader, view_of
+from service.api.responses import about, attribution, head, horizon_of, loader, view_of
 
 blueprint = APIBlueprint(
     "series",
@@ -116,7 +116,7 @@ def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Respo
 
     def answer() -> dict[str, Any]:
         ours = scale_to_share(view, q.our_share)
-        found = exceedance.exceedance(ours.ahead, threshold, q.window, q.horizon)
+        found = exceedance.exceedance(ours.ahead, threshold, q.window, horizon_of(q, view))
         return {"our_share": q.our_share} | found
 
     return about(view, q, answer)
@@ -133,7 +133,7 @@ def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
     def answer() -> dict[str, Any]:
         ours = scale_to_share(view, q.our_share)
         found = capacity.capacity(
-            ours.observed, ours.ahead, q.stay_days, q.share, q.horizon, q.levels
+            ours.observed, ours.ahead, q.stay_days, q.share, horizon_of(q, view), q.levels
         )
         return {"our_share": q.our_share} | found
 

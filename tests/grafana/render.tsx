@@ -28,7 +28,9 @@ declare global {
 }
 
 const theme = createTheme({ colors: { mode: 'light' } });
-const STANDARD = ['displayName', 'unit', 'decimals', 'min', 'max', 'color', 'thresholds', 'mappings'];
+const STANDARD = [
+  'displayName', 'unit', 'decimals', 'min', 'max', 'color', 'thresholds', 'mappings', 'links',
+];
 const CUSTOM = [
   'drawStyle', 'lineInterpolation', 'lineWidth', 'lineStyle', 'fillOpacity', 'fillBelowTo',
   'gradientMode', 'showPoints', 'pointSize', 'spanNulls', 'hideFrom', 'stacking', 'axisPlacement',
@@ -75,6 +77,9 @@ function frame(panel: any): DataFrame {
 }
 
 function Panel({ panel, width, height, range }: any) {
+  if (panel.type === 'alertlist') {
+    return null; // it asks the alerting of a running Grafana
+  }
   const data = frame(panel);
   if (panel.type === 'timeseries') {
     return (

@@ -56,10 +56,13 @@ class Rule(_Strict):
     keepFiringFor: _Duration = "0s"
     annotations: dict[str, str] = {}
     labels: dict[str, str] = {}
+    dashboardUid: str = ""
+    panelId: int = 0
     isPaused: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Rule:
+        assert bool(self.dashboardUid) == bool(self.panelId), "a panel is one of a dashboard"
         known = {query.refId for query in self.data}
         assert len(known) == len(self.data), "each query has a name of its own"
         assert self.condition in known

@@ -1,8 +1,7 @@
-"""The dashboard, by Grafana's own types and components; and the simPod protocol."""
+"""The dashboard and its alert rules, by Grafana's own types and components."""
 
 from __future__ import annotations
 
-import datetime as dt
 import fcntl
 import hashlib
 import html
@@ -19,19 +18,25 @@ import yaml
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 
+from service.core.declared_series import read_route
 from service.core.settings import Settings
 from tests.service.support import ROOT, serving
 from tests.support.provisioning import Alerting, Dashboards, Sources
 from tests.support.waiting import PROCESS
+from tests.test_docs import anchors
 
 FILES = ROOT / "grafana"
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
 DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
+ROUTE = read_route(ROOT / "series")
 VARIABLES = {
     "series": "people",
+    "series:text": "People",
     "threshold": "500",
+    "record": "live",
+    "page": "http://127.0.0.1:8000",
     "stay_days": "4",
     "__timeFrom:date:iso": RANGE[0],
     "__timeTo:date:iso": RANGE[1],
@@ -42,33 +47,92 @@ def targets() -> list[tuple[int, dict[str, Any]]]:
     return [(panel["id"], one) for panel in DASHBOARD["panels"] for one in panel["targets"]]
 
 
-def filled(text: str) -> str:
-    """`text` with its variables filled in, as Grafana does."""
-    return re.sub(r"\$\{([^}]+)\}", lambda found: VARIABLES[found.group(1)], text)
+def filled(text: str, **other: str) -> str:
+    """`text` with its variables filled in, as Grafana does; what is of a row stays."""
+    values = VARIABLES | other | {"__value.raw": "${__value.raw}"}
+    return re.sub(r"\$\{([^}]+)\}", lambda found: values[found.group(1)], text)
 
 
-def address(target: dict[str, Any]) -> str:
+def address(target: dict[str, Any], **other: str) -> str:
     """The request of a panel; the real clock of a server is past what the panels are drawn for."""
-    url = filled(target["url"])
+    url = filled(target["url"], **other)
     looks_ahead = any(name in url for name in ("exceedance?", "capacity?", "chance?"))
     return f"{url}&from=2026-01-02" if looks_ahead else url
 
 
 def rows(body: Any, selector: str) -> list[dict[str, Any]]:
-    for part in selector.split("."):
+    for part in selector.split(".") if selector else ():
         body = body[part]
-    return body  # type: ignore[no-any-return]
+    return body if isinstance(body, list) else [body]
 
 
-@pytest.mark.parametrize(("panel", "target"), targets(), ids=lambda x: str(x)[:3])
-def test_every_panel_asks_for_columns_that_are_there(
-    client: FlaskClient, panel: int, target: dict[str, Any]
+def variable(name: str) -> dict[str, Any]:
+    (found,) = (one for one in DASHBOARD["templating"]["list"] if one["name"] == name)
+    return found  # type: ignore[no-any-return]
+
+
+def answered(client: FlaskClient, name: str, **other: str) -> Any:
+    """What a variable that is read from the service is at its default."""
+    query = variable(name)["query"]["infinityQuery"]
+    (row,) = rows(client.get(filled(query["url"], **other)).json, query["root_selector"])
+    return row[query["columns"][0]["selector"]]
+
+
+@pytest.mark.parametrize("series_id", ROUTE.forecast)
+def test_every_panel_has_numbers_at_its_default_and_beyond(
+    client: FlaskClient, series_id: str
 ) -> None:
-    answer = client.get(address(target))
-    assert answer.status_code == 200, answer.text
-    found = rows(answer.json, target["root_selector"])
-    for row in found:
-        assert {column["selector"] for column in target["columns"]} <= set(row)
+    """A range of the past alone, and one longer than the forecast, are answered too."""
+    own = {"series": series_id, "threshold": str(answered(client, "threshold", series=series_id))}
+    for last in (RANGE[1], "2025-12-01T00:00:00.000Z", "2035-01-01T00:00:00.000Z"):
+        for panel, target in targets():
+            answer = client.get(address(target, **own, **{"__timeTo:date:iso": last}))
+            assert answer.status_code == 200, answer.text
+            names = {column["selector"] for column in target["columns"]}
+            found = rows(answer.json, target["root_selector"])
+            assert all(names <= set(row) for row in found)
+            assert any(isinstance(row[name], int | float) for row in found for name in names) or (
+                {"time", "issue_id"} == names and found
+            ), panel
+
+
+def test_charts_follow_the_range_of_the_dashboard() -> None:
+    charts = [panel for panel in DASHBOARD["panels"] if panel["type"] == "timeseries"]
+    assert charts
+    for panel in charts:
+        assert "${__timeTo:date:iso}" in panel["targets"][0]["url"], panel["title"]
+
+
+def test_a_chart_ends_with_the_range(client: FlaskClient) -> None:
+    for path in ("exceedance?window=1", "capacity?stay_days=4", "gauges/chance?window=1"):
+        url = f"/v1/series/people/{path}&to=2026-01-08T23:00:00Z"
+        found = client.get(url).json["rows"]
+        if "chance" in path:
+            assert found[0]["horizon"] == 7
+        else:
+            assert [row["date"] for row in found][:: len(found) - 1] == ["2026-01-02", "2026-01-08"]
+
+
+def test_thresholds_and_series_are_the_declared_ones(client: FlaskClient) -> None:
+    assert [one["value"] for one in variable("series")["options"]] == list(ROUTE.forecast)
+    for series_id in ROUTE.forecast:
+        declared = ROUTE.series[series_id].day_threshold
+        assert answered(client, "threshold", series=series_id) == declared
+        assert f'"{declared}"' not in json.dumps(DASHBOARD)
+
+
+def test_links_lead_to_the_page_of_the_forecast(client: FlaskClient) -> None:
+    own = {"page": answered(client, "page"), "series": "boats"}
+    (table,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Forecasts published")
+    issue = client.get(filled(table["targets"][0]["url"], **own)).json["rows"][0]["issue_id"]
+    (to_issue,) = table["fieldConfig"]["overrides"][0]["properties"][1]["value"]
+    urls = [link["url"] for link in (*DASHBOARD["links"], *DASHBOARD["panels"][0]["links"])]
+    for url in (*urls, to_issue["url"]):
+        found = filled(url, **own).replace("${__value.raw}", issue)
+        assert found.startswith("http://127.0.0.1:8000/")
+        answer = client.get(found.removeprefix("http://127.0.0.1:8000"))
+        assert answer.status_code == 200
+        assert "boats" in answer.text.lower()
 
 
 def test_annotations_are_the_issues(client: FlaskClient) -> None:
@@ -88,6 +152,21 @@ def test_alert_rules_read_one_number_from_one_row(client: FlaskClient) -> None:
         (column,) = model["columns"]
         assert isinstance(row[column["selector"]], int | float)
         assert rule["data"][0]["datasourceUid"] == "crossings"
+        series_id = rule["labels"]["series"]
+        assert f"/{series_id}/" in model["url"]
+        text = rule["annotations"]["summary"]
+        path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert ".Values.A.Value" in text
+        assert anchor in anchors((ROOT / path).read_text("utf-8"))
+        assert rule["panelId"] in {panel["id"] for panel in DASHBOARD["panels"]}
+        if "chance" in model["url"]:
+            declared = ROUTE.series[series_id]
+            assert row["threshold"] == declared.week_threshold
+            assert f"More than {declared.week_threshold:,} {declared.unit}" in text
+    kinds = [
+        (rule["uid"].removesuffix("-boats"), rule["labels"]["series"]) for rule in group["rules"]
+    ]
+    assert len(set(kinds)) == len(kinds) == 3 * len(ROUTE.forecast)
 
 
 @pytest.mark.parametrize(
@@ -255,7 +334,7 @@ def browse(browser: str, page: Path, folder: Path, *what: str) -> str:
             browser,
             *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
             *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-            *("--hide-scrollbars", "--window-size=1200,1340", "--virtual-time-budget=8000"),
+            *("--hide-scrollbars", "--window-size=1200,1600", "--virtual-time-budget=8000"),
             f"--user-data-dir={folder / 'profile'}",
             "--allow-file-access-from-files",
             *what,
@@ -267,57 +346,3 @@ def browse(browser: str, page: Path, folder: Path, *what: str) -> str:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
-
-
-ASKED = {"range": {"from": RANGE[0], "to": RANGE[1]}, "maxDataPoints": 100, "adhocFilters": []}
-
-
-def test_simpod_answers_with_the_value_first(client: FlaskClient) -> None:
-    assert client.get("/grafana").status_code == client.get("/grafana/").status_code == 200
-    names = [one["value"] for one in client.post("/grafana/metrics", json={}).json]
-    assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
-    asked = ASKED | {"targets": [{"target": "people.median", "refId": "A", "payload": {}}]}
-    (found,) = client.post("/grafana/query", json=asked).json
-    panel = client.get("/v1/series/people/panel", query_string={"from": RANGE[0], "to": RANGE[1]})
-    told = {row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None}
-    assert found["target"] == "people.median"
-    assert {
-        dt.datetime.fromtimestamp(ms / 1000, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"): value
-        for value, ms in found["datapoints"]
-    } == told
-
-
-def test_simpod_answers_the_rest_of_its_protocol(client: FlaskClient) -> None:
-    for path in ("metric-payload-options", "tag-keys", "tag-values"):
-        assert client.post(f"/grafana/{path}", json={}).json == []
-    found = client.post("/grafana/variable", json={"payload": {"target": "series"}}).json
-    assert [one["__value"] for one in found] == ["people", "boats"]
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        ASKED | {"targets": [{"target": "people.secret"}]},
-        ASKED | {"targets": [{"target": "people.median"}] * 101},
-        {"range": {"from": RANGE[1], "to": RANGE[0]}, "targets": []},
-        {"range": {"from": "now", "to": "now"}, "targets": []},
-    ],
-)
-def test_simpod_refuses_what_it_does_not_know(client: FlaskClient, body: dict[str, Any]) -> None:
-    answer = client.post("/grafana/query", json=body)
-    assert answer.status_code == 400
-    assert answer.content_type == "application/problem+json"
-
-
-@pytest.mark.parametrize(
-    ("name", "moment"),
-    [("from", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:00-05:00")],
-)
-def test_simpod_names_a_moment_that_is_of_no_day(
-    client: FlaskClient, name: str, moment: str
-) -> None:
-    body = {"range": {"from": RANGE[0], "to": RANGE[1], name: moment}, "targets": []}
-    answer = client.post("/grafana/query", json=body)
-    assert answer.status_code == 400
-    assert [error["name"] for error in answer.json["errors"]] == [f"range.{name}"]
