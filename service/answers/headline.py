@@ -12,7 +12,7 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import OLD_FIGURES_REASONS
 from service.answers.totals import periods
-from service.answers.wording import approximate_headline, per_cent
+from service.answers.wording import approximate_headline, day_span, per_cent
 from service.core.clock import in_words
 
 _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
@@ -49,11 +49,11 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     if view.is_past:
         came = figures(loader, view.issue.series_id, first, last)
         sentence = (
-            f"We forecast {about} for {_span(first, last)} ({within}); "
+            f"We forecast {about} for {day_span(first, last)} ({within}); "
             f"{_came([row['value'] for row in came])}."
         )
     else:
-        soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else _span(first, last)
+        soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else day_span(first, last)
         chance = f"{per_cent(p_above)} chance of a day above {threshold:,}"
         sentence = f"{soon}: {about} ({within}); {chance}."
     return {
@@ -78,12 +78,3 @@ def _came(values: list[int]) -> str:
     if len(values) < _DAYS:
         return f"{sum(values):,} arrived on the {len(values)} of 7 days with published figures"
     return f"{sum(values):,} arrived"
-
-
-def _span(first: dt.date, last: dt.date) -> str:
-    """The dates, with the year."""
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {in_words(last)}"
-    if first.year == last.year:
-        return f"{first.day} {first:%B} to {in_words(last)}"
-    return f"{in_words(first)} to {in_words(last)}"

@@ -21,7 +21,17 @@ from service.issues import issue_store
 from service.issues.issue_store import Issue
 
 _SEVERITY = ("fresh", "stale", "degraded")
-STATUS_JOBS = ("ingest", "weather", "refit", "compare", "score", "digest", "prune", "hindcast")
+STATUS_JOBS = (
+    "ingest",
+    "weather",
+    "refit",
+    "compare",
+    "score",
+    "digest",
+    "warn",
+    "prune",
+    "hindcast",
+)
 """Jobs whose last runs are part of the status."""
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "NO_BREAK",
     "approximate",
     "approximate_headline",
+    "day_span",
     "likelihoods",
     "long_day",
     "per_cent",
@@ -45,6 +46,15 @@ def per_cent(p: float) -> str:
 def long_day(value: str | dt.date) -> str:
     """``9 January 2026``; with ordinary spaces."""
     return in_words(_date(value))
+
+
+def day_span(first: dt.date, last: dt.date) -> str:
+    """``9 to 11 January 2026``; with ordinary spaces."""
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {in_words(last)}"
+    if first.year == last.year:
+        return f"{first.day} {first:%B} to {in_words(last)}"
+    return f"{in_words(first)} to {in_words(last)}"
 
 
 def short_day(value: str | dt.date, names_year: bool) -> str:

@@ -1,13 +1,16 @@
-"""The commands of the weekly mail: digest, subscribers."""
+"""The commands of the mail: digest, warn, subscribers."""
 
 from __future__ import annotations
 
-__all__ = ["digest", "subscribers"]
+__all__ = ["digest", "subscribers", "warn"]
 
 import csv
 import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -23,6 +26,7 @@ from service.core.context import Context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
+    from service.mail.preferences import Preferences
     from service.mail.subscriber_store import Subscriber
 
 
@@ -36,11 +40,49 @@ class _Address(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-_threshold = click.option(
-    "--threshold",
-    type=click.IntRange(0, MOST_THRESHOLD),
-    help="A count; the mail gives the chances of passing it. Unless given, the declared one.",
-)
+_Command = Callable[..., None]
+
+
+def _chosen(command: _Command) -> _Command:
+    """Add the options that say what is mailed; `command` gets them as `preferences`."""
+
+    @click.option(
+        "--threshold",
+        type=click.IntRange(0, MOST_THRESHOLD),
+        help="Arrivals in a day whose chances are mailed; unless given, the declared number.",
+    )
+    @click.option("--weekly/--no-weekly", default=True, help="The weekly email; on unless refused.")
+    @click.option(
+        "--warn-at",
+        type=click.IntRange(1, 99),
+        help="Early warnings when a chance is at least so many per cent; none unless given.",
+    )
+    @click.option(
+        "--week-threshold",
+        type=click.IntRange(0, MOST_THRESHOLD),
+        help="Warn of more arrivals than this in 7 days too.",
+    )
+    @wraps(command)
+    def chosen(
+        settings: Settings,
+        *args: Any,
+        threshold: int | None,
+        weekly: bool,
+        warn_at: int | None,
+        week_threshold: int | None,
+        **more: Any,
+    ) -> None:
+        from service.mail.preferences import Preferences
+
+        if not weekly and warn_at is None:
+            raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
+        if week_threshold is not None and warn_at is None:
+            raise click.UsageError("--week-threshold belongs to --warn-at")
+        context = open_for_command(settings)
+        number = _declared(context) if threshold is None else threshold
+        command(context, *args, Preferences(number, weekly, warn_at, week_threshold), **more)
+
+    return chosen
 
 
 @click.command()
@@ -119,7 +161,7 @@ def _copy(
         press = MailRenderer(edition, paths, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""
         if out or through is None:
-            _write(out or Path(), edition.week, press, reader, content)
+            _write(out or Path(), edition.period, press, reader, content)
         if through is not None:
             with Session(through) as session:
                 sent = session.send(reader.address, content)
@@ -146,9 +188,25 @@ def _write(out: Path, week: str, press: object, reader: object, content: bytes) 
     click.echo(f"{press.subject}\n{len(content):,} bytes; .eml, .html, .txt and .png in {out}")
 
 
+@click.command()
+@pass_settings
+def warn(settings: Settings) -> None:
+    """Decide the early warnings of today and send them; each day's once.
+
+    The scheduler does this by itself.
+
+    \b
+    Example:
+      crossings warn
+    """
+    from service.mail.early_warnings import warn as job
+
+    click.echo(job(open_for_command(settings)).reason)
+
+
 @click.group(cls=Group)
 def subscribers() -> None:
-    """Who gets the weekly mail.
+    """Who gets the weekly email and early warnings.
 
     Addresses are personal data: add only who asked for it. The page /subscribe lets readers do
     so themselves.
@@ -156,6 +214,7 @@ def subscribers() -> None:
     \b
     Examples:
       crossings subscribers add name@example.org --threshold 400
+      crossings subscribers add name@example.org --no-weekly --warn-at 50 --week-threshold 2000
       crossings subscribers import list.csv
       crossings subscribers list
       crossings subscribers remove name@example.org
@@ -164,17 +223,16 @@ def subscribers() -> None:
 
 @subscribers.command()
 @click.argument("address", type=_Address())
-@_threshold
 @pass_settings
-def add(settings: Settings, address: str, threshold: int | None) -> None:
-    """Put ADDRESS on the list; for one that is on it, set the threshold."""
+@_chosen
+def add(context: Context, preferences: Preferences, address: str) -> None:
+    """Put ADDRESS on the list; for one that is on it, set what is mailed."""
     from service.mail import subscriber_store as store
 
-    context = open_for_command(settings)
-    threshold = _declared(context) if threshold is None else threshold
     with context.database.writing() as connection:
-        new = store.add(connection, address, threshold, utc_now())
-    click.echo(f"added, threshold {threshold:,}" if new else f"was there; threshold {threshold:,}")
+        new = store.add(connection, address, preferences, utc_now())
+    unit = context.route.series[context.route.leading].unit
+    click.echo(f"{'added' if new else 'was there'}: {preferences.in_words(unit)}")
 
 
 @subscribers.command()
@@ -204,24 +262,23 @@ def list_(settings: Settings, form: str) -> None:
     if form == "json":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = new_table("address", "threshold", "state", "since", "changed")
+    titles = ("address", "threshold", "weekly", "warn at", "week threshold", "state", "since")
+    table = new_table(*titles, "changed")
     for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
     console().print(table)
     click.echo(f"{len(rows)} subscribers")
 
 
 @subscribers.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
-@_threshold
 @pass_settings
-def import_(settings: Settings, file: TextIO, threshold: int | None) -> None:
+@_chosen
+def import_(context: Context, preferences: Preferences, file: TextIO) -> None:
     """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
     from service.mail import subscriber_store as store
 
     rows, wrong = [], []
-    context = open_for_command(settings)
-    default = _declared(context) if threshold is None else threshold
     reader = csv.DictReader(file, strict=True)
     try:
         listed = [(reader.line_num, row) for row in reader]
@@ -232,7 +289,7 @@ def import_(settings: Settings, file: TextIO, threshold: int | None) -> None:
         raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
     for line, row in listed:
         try:
-            row_threshold = int(row.get("threshold") or default)
+            row_threshold = int(row.get("threshold") or preferences.threshold)
             if not 0 <= row_threshold <= MOST_THRESHOLD:
                 raise ValueError
             rows.append((addresses.clean(row["address"] or ""), row_threshold))
@@ -244,7 +301,7 @@ def import_(settings: Settings, file: TextIO, threshold: int | None) -> None:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with context.database.writing() as connection:
         new = sum(
-            store.add(connection, address, value, utc_now())
+            store.add(connection, address, replace(preferences, threshold=value), utc_now())
             for address, value in dict(rows).items()
         )
     click.echo(f"{new} added, {len(dict(rows)) - new} were there")
@@ -259,6 +316,9 @@ def _row(one: Subscriber) -> dict[str, object]:
     return {
         "address": one.address,
         "threshold": one.threshold,
+        "weekly": one.weekly,
+        "warn_at": one.warn_level,
+        "week_threshold": one.week_threshold,
         "state": one.state,
         "joined_at": instant(one.joined_at),
         "changed_at": instant(one.changed_at),

@@ -64,7 +64,8 @@ _COMMANDS = {
     ),
     "keys": ("keys", "Make, list and revoke the keys of those who ask."),
     "digest": ("mail", "Send the weekly mail to all who do not have it, or a copy to one."),
-    "subscribers": ("mail", "Who gets the weekly mail."),
+    "warn": ("mail", "Decide the early warnings of today and send them; each day's once."),
+    "subscribers": ("mail", "Who gets the weekly email and early warnings."),
     "forecast": ("offline", "Forecast from a CSV file, with no database and no day after --as-of."),
     "backtest": (
         "offline",

@@ -6,6 +6,7 @@ __all__ = [
     "asks",
     "deliveries",
     "documents",
+    "early_warnings",
     "editions",
     "fetches",
     "issue_notes",
@@ -25,6 +26,8 @@ __all__ = [
     "unsubscribed",
     "weather",
 ]
+
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -174,13 +177,24 @@ job_requests = sa.Table(
     ),
 )
 
-# Who gets the weekly mail. The address is the only thing here that is about a person.
+
+def _preferences() -> list[sa.Column[Any]]:
+    """Which emails a reader chose; the early warnings are those with a level."""
+    return [
+        sa.Column("threshold", sa.Integer, nullable=False),
+        sa.Column("weekly", sa.Boolean, nullable=False),
+        sa.Column("warn_level", sa.Integer),
+        sa.Column("week_threshold", sa.Integer),
+    ]
+
+
+# Who gets email. The address is the only thing here that is about a person.
 subscribers = sa.Table(
     "subscribers",
     metadata,
     sa.Column("subscriber_id", sa.Integer, primary_key=True),
     sa.Column("address", sa.String(254), nullable=False),
-    sa.Column("threshold", sa.Integer, nullable=False),
+    *_preferences(),
     sa.Column("state", sa.String(16), nullable=False),
     # Unsubscribes, and names the subscriber in a Message-ID.
     sa.Column("token", sa.String(32), nullable=False),
@@ -191,13 +205,13 @@ subscribers = sa.Table(
     sqlite_autoincrement=True,  # the number of one who left is not given to another
 )
 
-# Who asked for the mail and has not yet confirmed; gone once they do, or soon after it expires.
+# Who asked for email and has not yet confirmed; gone once they do, or soon after it expires.
 opt_ins = sa.Table(
     "opt_ins",
     metadata,
     sa.Column("opt_in_id", sa.Integer, primary_key=True),
     sa.Column("address", sa.String(254), nullable=False),
-    sa.Column("threshold", sa.Integer, nullable=False),
+    *_preferences(),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("token_hash", sa.String(64)),
     sa.Column("asked_at", Instant, nullable=False),
@@ -232,21 +246,23 @@ salts = sa.Table(
     sa.Column("salt", sa.String(64), nullable=False),
 )
 
-# What a week's mail says: the same to all of its readers, however long the sending takes.
+# What the mail of a week, or the early warnings of a day, say: the same to all of their readers,
+# however long the sending takes.
 editions = sa.Table(
     "editions",
     metadata,
-    sa.Column("week", sa.String(8), primary_key=True),
+    sa.Column("period", sa.String(10), primary_key=True),
+    sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
     sa.Column("made_at", Instant, nullable=False),
     sa.Column("content", sa.JSON, nullable=False),
 )
 
-# One row for each week and subscriber: what became of the mail.
+# One row for each edition and subscriber: what became of the mail.
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("week", sa.ForeignKey("editions.week"), primary_key=True),
+    sa.Column("period", sa.ForeignKey("editions.period"), primary_key=True),
     sa.Column(
         "subscriber_id",
         sa.ForeignKey("subscribers.subscriber_id", ondelete="CASCADE"),
@@ -258,5 +274,19 @@ deliveries = sa.Table(
     sa.Column("began_at", Instant, nullable=False),
     sa.Column("next_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
+    # What an early warning says to this reader.
+    sa.Column("content", sa.JSON(none_as_null=True)),
     sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
+)
+
+# Each early warning once, whoever had it; it stays when they leave, so that it can be judged.
+early_warnings = sa.Table(
+    "early_warnings",
+    metadata,
+    sa.Column("made_on", sa.Date, primary_key=True),
+    sa.Column("window_days", sa.Integer, primary_key=True),
+    sa.Column("threshold", sa.Integer, primary_key=True),
+    sa.Column("first_date", sa.Date, nullable=False),
+    sa.Column("last_date", sa.Date, nullable=False),
+    sa.Column("p", sa.Float, nullable=False),
 )

@@ -50,7 +50,7 @@ def _mail(context: Context, session: Session, one: OptIn, now: dt.datetime) -> b
         token = subscriber_store.tokenise(connection, one)
     if token is None:  # asked anew meanwhile
         return False
-    message = confirmation(context, one.address, one.threshold, token, now)
+    message = confirmation(context, one.address, one, token, now)
     try:
         sent = session.send(one.address, serialise(message))
     except MailError:

@@ -1,4 +1,4 @@
-"""Editions of the weekly mail, and what became of each mail of them."""
+"""Editions of the weekly email and of the early warnings, and what became of each mail of them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ __all__ = [
     "edition",
     "end",
     "freeze",
+    "last_states",
+    "plan",
 ]
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,25 +27,28 @@ import sqlalchemy as sa
 from service.core.tables import deliveries, editions, subscribers
 
 BOUNCES = 3
-"""Editions in a row that bounce before a subscriber is suspended."""
+"""Mails in a row that bounce before a subscriber is suspended."""
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What the mail of a week says, frozen before the first one is sent.
+    """What the mails of a week or of a day say, frozen before the first one is sent.
 
     Attributes
     ----------
-    week : str
-        ISO week, such as ``2026-W02``.
+    period : str
+        ISO week, such as ``2026-W02``; of early warnings the day, such as ``2026-01-09``.
     issue_id : str
         The issue of people that the chances of each reader's threshold are read off.
+    kind : str
+        ``weekly`` or ``warning``.
     """
 
-    week: str
+    period: str
     issue_id: str
     made_at: dt.datetime
     content: dict[str, Any]
+    kind: str = "weekly"
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,9 @@ class Due:
     attempts : int
         How often it was tried; 0 when it is new.
     began_at : datetime
-        When it was first tried.
+        When it was planned or first tried.
+    content : dict | None
+        What an early warning says to this reader.
     """
 
     subscriber_id: int
@@ -63,16 +71,18 @@ class Due:
     token: str
     attempts: int
     began_at: dt.datetime | None
+    content: dict[str, Any] | None
 
 
-def edition(connection: sa.Connection, week: str) -> Edition | None:
-    """The edition of `week`, once it is frozen."""
-    return _edition(connection, editions.c.week == week)
+def edition(connection: sa.Connection, period: str) -> Edition | None:
+    """The edition of a week or day, once it is frozen."""
+    return _edition(connection, editions.c.period == period)
 
 
 def before(connection: sa.Connection, week: str) -> Edition | None:
-    """The newest edition of an earlier week."""
-    return _edition(connection, editions.c.week < week)
+    """The newest weekly edition of an earlier week."""
+    c = editions.c
+    return _edition(connection, sa.and_(c.kind == "weekly", c.period < week))
 
 
 def freeze(connection: sa.Connection, edition: Edition) -> None:
@@ -80,13 +90,39 @@ def freeze(connection: sa.Connection, edition: Edition) -> None:
     connection.execute(editions.insert().values(**asdict(edition)))
 
 
+def plan(connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, Any]]) -> None:
+    """Store which subscribers get a mail of an edition of early warnings, and what it says."""
+    row = {"period": of.period, "state": "waiting", "attempts": 0}
+    row |= {"began_at": of.made_at, "next_at": of.made_at}
+    rows = [row | {"subscriber_id": who, "content": content} for who, content in mails.items()]
+    if rows:
+        connection.execute(deliveries.insert(), rows)
+
+
+def last_states(connection: sa.Connection) -> dict[int, str]:
+    """What the last early warning that was sent told each subscriber, by number.
+
+    Whoever changed their preferences since begins anew.
+    """
+    d, s = deliveries.c, subscribers.c
+    rows = connection.execute(
+        sa.select(d.subscriber_id, d.content)
+        .join(subscribers, s.subscriber_id == d.subscriber_id)
+        .where(d.state == "sent", d.content.is_not(None), d.began_at >= s.changed_at)
+        .order_by(d.began_at)
+    )
+    return {row.subscriber_id: row.content["state"] for row in rows}
+
+
 def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     """Mails that are to be sent now: new ones, those to try again, those a killed process left.
 
-    Who joined after the edition was made waits for the next one.
+    Who joined after the edition was made waits for the next one; early warnings are planned.
     """
     s, d = subscribers.c, deliveries.c
-    here = sa.and_(d.subscriber_id == s.subscriber_id, d.week == of.week)
+    here = sa.and_(d.subscriber_id == s.subscriber_id, d.period == of.period)
+    new = sa.and_(d.state.is_(None), s.joined_at <= of.made_at)
+    chosen = s.weekly if of.kind == "weekly" else s.warn_level.is_not(None)
     rows = connection.execute(
         sa.select(
             s.subscriber_id,
@@ -94,14 +130,15 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
             s.threshold,
             s.token,
             d.began_at,
+            d.content,
             sa.func.coalesce(d.attempts, 0).label("attempts"),
         )
         .select_from(subscribers.outerjoin(deliveries, here))
         .where(
             s.state == "active",
-            s.joined_at <= of.made_at,
+            chosen,
             sa.or_(
-                d.state.is_(None),
+                new if of.kind == "weekly" else d.state == "waiting",
                 d.state == "sending",
                 sa.and_(d.state == "later", d.next_at <= now),
             ),
@@ -111,7 +148,7 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     return [Due(**row._mapping) for row in rows]
 
 
-def begin(connection: sa.Connection, week: str, one: Due, now: dt.datetime) -> bool:
+def begin(connection: sa.Connection, period: str, one: Due, now: dt.datetime) -> bool:
     """Claim a mail before it is sent; False when its reader left or was suspended meanwhile."""
     c = subscribers.c
     query = sa.select(c.state).where(c.subscriber_id == one.subscriber_id)
@@ -119,16 +156,16 @@ def begin(connection: sa.Connection, week: str, one: Due, now: dt.datetime) -> b
         return False
     values = {"state": "sending", "attempts": one.attempts + 1, "next_at": now}
     if one.began_at is not None:
-        connection.execute(deliveries.update().where(_of(week, one)).values(values))
+        connection.execute(deliveries.update().where(_of(period, one)).values(values))
         return True
-    key = {"week": week, "subscriber_id": one.subscriber_id, "began_at": now}
+    key = {"period": period, "subscriber_id": one.subscriber_id, "began_at": now}
     connection.execute(deliveries.insert().values(key | values))
     return True
 
 
 def end(
     connection: sa.Connection,
-    week: str,
+    period: str,
     one: Due,
     state: str,
     code: int | None,
@@ -151,7 +188,7 @@ def end(
     """
     ended = None if state == "later" else now
     values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at or now}
-    connection.execute(deliveries.update().where(_of(week, one)).values(values))
+    connection.execute(deliveries.update().where(_of(period, one)).values(values))
     if state != "bounced" or _bounces(connection, one.subscriber_id) < BOUNCES:
         return False
     changed = connection.execute(
@@ -162,12 +199,12 @@ def end(
     return bool(changed.rowcount)
 
 
-def counts(connection: sa.Connection, week: str) -> dict[str, int]:
-    """How many mails of `week` are in each state."""
+def counts(connection: sa.Connection, period: str) -> dict[str, int]:
+    """How many mails of an edition are in each state."""
     d = deliveries.c
     rows = connection.execute(
         sa.select(d.state, sa.func.count())
-        .where(d.week == week)
+        .where(d.period == period)
         .group_by(d.state)
         .order_by(d.state)
     )
@@ -175,14 +212,14 @@ def counts(connection: sa.Connection, week: str) -> dict[str, int]:
 
 
 def _bounces(connection: sa.Connection, subscriber_id: int) -> int:
-    """How many of a subscriber's last editions, up to the newest, bounced in a row."""
+    """How many of a subscriber's last mails, up to the newest, bounced in a row."""
     d, s = deliveries.c, subscribers.c
     rows = connection.execute(
         sa.select(d.state)
         .join(subscribers, s.subscriber_id == d.subscriber_id)
         # Whoever comes back from a suspension begins anew.
         .where(d.subscriber_id == subscriber_id, d.began_at >= s.changed_at)
-        .order_by(d.week.desc())
+        .order_by(d.began_at.desc())
         .limit(BOUNCES)
     )
     states = [str(row.state) for row in rows]
@@ -190,11 +227,11 @@ def _bounces(connection: sa.Connection, subscriber_id: int) -> int:
 
 
 def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Edition | None:
-    query = sa.select(editions).where(which).order_by(editions.c.week.desc()).limit(1)
+    query = sa.select(editions).where(which).order_by(editions.c.period.desc()).limit(1)
     row = connection.execute(query).first()
     return Edition(**row._mapping) if row else None
 
 
-def _of(week: str, one: Due) -> sa.ColumnElement[bool]:
+def _of(period: str, one: Due) -> sa.ColumnElement[bool]:
     d = deliveries.c
-    return sa.and_(d.week == week, d.subscriber_id == one.subscriber_id)
+    return sa.and_(d.period == period, d.subscriber_id == one.subscriber_id)

@@ -129,7 +129,7 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
     headline = previous.content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
     forecast = (
-        f"The email of {previous.week} forecast about {median} {previous.content['unit']} "
+        f"The email of {previous.period} forecast about {median} {previous.content['unit']} "
         f"for {long_day(headline['from'])} to {long_day(headline['to'])}, "
         f"with an 80% chance of between {lo80} and {hi80}"
     )

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["MailRenderer", "Reader", "confirmation", "serialise", "subject"]
+__all__ = [
+    "MailRenderer",
+    "Reader",
+    "addressed",
+    "confirmation",
+    "rendered",
+    "serialise",
+    "subject",
+    "unsubscribe_link",
+]
 
 import csv
 import datetime as dt
@@ -31,6 +40,7 @@ from service.core.settings import Settings
 from service.mail import chart
 from service.mail.chart import Charts
 from service.mail.delivery_store import Edition
+from service.mail.preferences import Preferences
 from service.mail.subscriber_store import CONFIRM_HOURS
 
 _DAYS = 7
@@ -95,7 +105,7 @@ class MailRenderer:
         part.set_content(
             _csv(self.edition.content["days"]),
             subtype="csv", cte="quoted-printable", disposition="attachment",
-            filename=f"forecast-{self.edition.week}.csv",
+            filename=f"forecast-{self.edition.period}.csv",
         )  # fmt: skip
         return part
 
@@ -103,19 +113,13 @@ class MailRenderer:
         """Return the email as HTML with inline styles."""
         cids = {name: self.cid(name) for name in ("light", "dark")}
         alt = chart.alt_text(self.edition.content)
-        text = _rendered(
-            "digest.html",
-            self._context(reader),
-            css=_css(),
-            cids=cids,
-            alt=alt,
-            subject=self.subject,
+        return rendered(
+            "digest.html", self._context(reader), cids=cids, alt=alt, subject=self.subject
         )
-        return _inliner().inline(text)
 
     def text(self, reader: Reader) -> str:
         """Return the email as text."""
-        return _rendered("digest.txt", self._context(reader)).strip("\n") + "\n"
+        return rendered("digest.txt", self._context(reader))
 
     def message(self, reader: Reader) -> EmailMessage:
         """Return the complete email.
@@ -125,14 +129,9 @@ class MailRenderer:
         ValueError
             If a value would inject a header.
         """
-        message = _begin(self._settings, reader.address, self.subject, self.edition.made_at)
-        who = reader.token or f"copy {reader.address}"
-        message["Message-ID"] = self._message_id(who)
-        message["List-Id"] = f"Channel crossings forecast, weekly <{_list_id(self._settings)}>"
-        if link := self._unsubscribe(reader):
-            message["List-Unsubscribe"] = f"<{link}>"
-            if link.startswith("https://"):  # RFC 8058 knows no other
-                message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        message = addressed(
+            self._settings, self.edition, reader.address, reader.token, self.subject
+        )
         message.set_content(self.text(reader), cte="quoted-printable")
         message.add_alternative(self.html(reader), subtype="html", cte="quoted-printable")
         _, related = message.iter_parts()
@@ -151,7 +150,7 @@ class MailRenderer:
             "week_name": week_name(content["week"], content["made_at"]),
             "reader": self._of(reader.threshold),
             "address": self._settings.address,
-            "unsubscribe": self._unsubscribe(reader),
+            "unsubscribe": unsubscribe_link(self._settings, reader.token),
         }
 
     def _of(self, threshold: int) -> dict[str, Any]:
@@ -168,34 +167,51 @@ class MailRenderer:
             }
         return self._chances[threshold]
 
-    def _unsubscribe(self, reader: Reader) -> str | None:
-        return f"{self._settings.address}/u/{reader.token}" if reader.token else None
-
-    def _message_id(self, who: str) -> str:
-        """Return a Message-ID that is stable across retries."""
-        whole = f"{_list_id(self._settings)} {self.edition.week} {who}"
-        digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
-        return f"<{self.edition.week}.{digest}@{addresses.domain(self._settings.mail_from)}>"
-
     def cid(self, name: str) -> str:
         """Return the Content-ID of a chart."""
-        return f"chart-{name}.{self.edition.week}@{addresses.domain(self._settings.mail_from)}"
+        return f"chart-{name}.{self.edition.period}@{addresses.domain(self._settings.mail_from)}"
+
+
+def addressed(
+    settings: Settings, edition: Edition, address: str, token: str | None, about: str
+) -> EmailMessage:
+    """Return the headers of a mail of an edition; its Message-ID is stable across retries.
+
+    Parameters
+    ----------
+    token : str | None
+        The reader's; None for a single copy, which nobody can unsubscribe from.
+    """
+    message = _begin(settings, address, about, edition.made_at)
+    list_id = _list_id(settings, edition.kind)
+    whole = f"{list_id} {edition.period} {token or f'copy {address}'}"
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<{edition.period}.{digest}@{addresses.domain(settings.mail_from)}>"
+    message["List-Id"] = f"Channel crossings forecast, {edition.kind} <{list_id}>"
+    if link := unsubscribe_link(settings, token):
+        message["List-Unsubscribe"] = f"<{link}>"
+        if link.startswith("https://"):  # RFC 8058 knows no other
+            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    return message
+
+
+def unsubscribe_link(settings: Settings, token: str | None) -> str | None:
+    """The address that unsubscribes."""
+    return f"{settings.address}/u/{token}" if token else None
 
 
 def confirmation(
-    context: Context, address: str, threshold: int, token: str, now: dt.datetime
+    context: Context, address: str, preferences: Preferences, token: str, now: dt.datetime
 ) -> EmailMessage:
     """Return the email that asks the owner of `address` to confirm."""
     settings, route = context.settings, context.route
-    message = _begin(settings, address, "Confirm your weekly crossings forecast", now)
+    message = _begin(settings, address, "Confirm your emails about Channel crossings", now)
     digest = hashlib.sha256(token.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
-    link = f"{settings.address}/subscribe/confirm/{token}"
-    text = _rendered(
+    text = rendered(
         "confirm.txt",
-        threshold=threshold,
-        unit=route.series[route.leading].unit,
-        link=link,
+        emails=preferences.in_words(route.series[route.leading].unit),
+        link=f"{settings.address}/subscribe/confirm/{token}",
         hours=CONFIRM_HOURS,
     )
     message.set_content(text, cte="quoted-printable")
@@ -218,9 +234,9 @@ def _begin(settings: Settings, to: str, about: str, date: dt.datetime) -> EmailM
     return message
 
 
-def _list_id(settings: Settings) -> str:
+def _list_id(settings: Settings, kind: str) -> str:
     sender = addresses.domain(settings.mail_from)
-    return settings.mail_list_id or f"crossings-weekly.{sender}"
+    return settings.mail_list_id or f"crossings-{kind}.{sender}"
 
 
 def _csv(days: list[dict[str, Any]]) -> str:
@@ -245,9 +261,14 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
-    text = _environment().get_template(name).render(*values, **others)
-    return text.replace(NO_BREAK, " ")
+def rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
+    """Return a template filled in: HTML with inline styles, or text without no-break spaces."""
+    template = _environment().get_template(name)
+    if name.endswith(".html"):
+        return _inliner().inline(template.render(*values, css=_css(), **others))
+    # In text, where they would make it hard to search, they have done their work by now.
+    text = template.render(*values, **others).replace(NO_BREAK, " ")
+    return text.strip("\n") + "\n"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Who gets the weekly mail, and who asked for it and has not confirmed.
+"""Who gets email, and who asked for it and has not confirmed.
 
 An address is held for as long as it is needed and no longer: leaving deletes it, and so does not
 confirming in time.
@@ -32,6 +32,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from service.core.tables import opt_ins, subscribers, unsubscribed
+from service.mail.preferences import Preferences
 
 CONFIRM_HOURS = 48
 """Hours for which a request can be confirmed."""
@@ -39,33 +40,30 @@ _KEPT_HOURS = 24  # after that, so that a late click is told why it fails
 _TOKEN_BYTES = 16  # 22 characters: the link stays below the 78 that mail folds at
 
 
-@dataclass(frozen=True)
-class Subscriber:
-    """One who gets the mail.
+@dataclass(frozen=True, kw_only=True)
+class Subscriber(Preferences):
+    """One who gets email.
 
     Attributes
     ----------
-    threshold : int
-        People: the mail gives the chances of passing it.
     state : str
         ``active``, or ``suspended`` after bounces.
     token : str
         In the link that unsubscribes.
     joined_at, changed_at : datetime
-        Since when there is mail, and when threshold or state changed last.
+        Since when there is mail, and when preferences or state changed last.
     """
 
     subscriber_id: int
     address: str
-    threshold: int
     state: str
     token: str
     joined_at: dt.datetime
     changed_at: dt.datetime
 
 
-@dataclass(frozen=True)
-class OptIn:
+@dataclass(frozen=True, kw_only=True)
+class OptIn(Preferences):
     """A request that is not yet confirmed.
 
     Attributes
@@ -76,7 +74,6 @@ class OptIn:
 
     opt_in_id: int
     address: str
-    threshold: int
     state: str
     token_hash: str | None
     asked_at: dt.datetime
@@ -85,8 +82,10 @@ class OptIn:
     next_at: dt.datetime
 
 
-def add(connection: sa.Connection, address: str, threshold: int, now: dt.datetime) -> bool:
-    """Let `address` have the mail from now on; for one who has it, set threshold and state.
+def add(
+    connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
+) -> bool:
+    """Let `address` have email from now on; for one who has it, set preferences and state.
 
     Returns
     -------
@@ -96,13 +95,13 @@ def add(connection: sa.Connection, address: str, threshold: int, now: dt.datetim
     change = (
         subscribers.update()
         .where(subscribers.c.address == address)
-        .values(threshold=threshold, state="active", changed_at=now)
+        .values(**preferences.columns(), state="active", changed_at=now)
     )
     if connection.execute(change).rowcount:
         return False
     fresh = subscribers.insert().values(
         address=address,
-        threshold=threshold,
+        **preferences.columns(),
         state="active",
         token=secrets.token_urlsafe(_TOKEN_BYTES),
         joined_at=now,
@@ -151,12 +150,14 @@ def left(connection: sa.Connection, token: str) -> bool:
     return connection.execute(query).first() is not None
 
 
-def ask(connection: sa.Connection, address: str, threshold: int, now: dt.datetime) -> None:
-    """Note that somebody asked for the mail; a newer request replaces an older one."""
+def ask(
+    connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
+) -> None:
+    """Note that somebody asked for email; a newer request replaces an older one."""
     connection.execute(opt_ins.delete().where(opt_ins.c.address == address))
     fresh = opt_ins.insert().values(
         address=address,
-        threshold=threshold,
+        **preferences.columns(),
         state="asked",
         asked_at=now,
         expires_at=now + dt.timedelta(hours=CONFIRM_HOURS),
@@ -218,7 +219,7 @@ def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
     )
     if not gone.rowcount:
         return False
-    add(connection, opt_in.address, opt_in.threshold, now)
+    add(connection, opt_in.address, opt_in, now)
     return True
 
 

@@ -1,4 +1,4 @@
-"""Subscribe to and unsubscribe from the weekly email.
+"""Subscribe to and unsubscribe from the weekly email and the early warnings.
 
 Joining takes two steps, so that nobody is put on the list by another: a request is noted here and
 answered alike whatever is known of the address; the scheduler mails a link; the page behind it
@@ -10,9 +10,12 @@ from __future__ import annotations
 
 __all__ = ["subscriptions"]
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
 from service.answers.checks import MOST_THRESHOLD
+from service.answers.early_warnings import DAYS, warning_record
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
@@ -20,10 +23,12 @@ from service.core.declared_series import Series
 from service.core.settings import Settings
 from service.mail import signup_limit_store
 from service.mail import subscriber_store as store
+from service.mail.preferences import EMAILS, Preferences
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
 _ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
+_LEVEL = 50  # per cent, unless another is chosen
 _DAY_SECONDS = 24 * 3600
 _DAYS = {
     "mon": "Monday",
@@ -66,20 +71,17 @@ def ask() -> Response:
         address = addresses.clean(request.form.get("address", ""))
     except AddressError:
         return _form(400, "Enter an email address, like name@example.org.")
-    threshold = _threshold(request.form.get("threshold", ""))
-    if threshold is None:
-        return _form(
-            400,
-            f"Number of {_leading().unit} must be a whole number from 0 to {MOST_THRESHOLD:,}, "
-            f"like {_leading().day_threshold:,}.",
-        )
+    try:
+        preferences = _preferences()
+    except ValueError as error:
+        return _form(400, str(error))
     network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
     now = _loader().clock()
     with _loader().context.database.writing() as connection:
         over = signup_limit_store.too_often(connection, limits, now)
         if not over:
-            store.ask(connection, address, threshold, now)
+            store.ask(connection, address, preferences, now)
     if network in over:
         late = _say(
             429,
@@ -106,8 +108,7 @@ def show_confirmation(token: str) -> Response:
     return _say(
         200,
         "Confirm your subscription",
-        f"You will get one email a week, with the chances of more than {opt_in.threshold:,} "
-        f"{_leading().unit} arriving. Every email has an unsubscribe link.",
+        f"You will get {opt_in.in_words(_leading().unit)}. Every email has an unsubscribe link.",
         button="Confirm",
     )
 
@@ -119,10 +120,12 @@ def confirm(token: str) -> Response:
     with _loader().context.database.writing() as connection:
         opt_in = store.opt_in_of(connection, token)
         done = opt_in is not None and store.confirm(connection, opt_in, now)
-    if not done:
+    if not done or opt_in is None:
         return _no_confirmation(opt_in is not None)
-    day = _DAYS[_settings().digest_day]
-    return _say(200, "You are subscribed", f"You will get the next weekly email on {day}.")
+    text = f"You will get the next weekly email on {_DAYS[_settings().digest_day]}."
+    if not opt_in.weekly:
+        text = "You will get an email when the chance reaches your level."
+    return _say(200, "You are subscribed", text)
 
 
 @subscriptions.get("/u/<token>")
@@ -135,7 +138,7 @@ def show_leaving(token: str) -> Response:
         return _left() if gone else _no_subscriber()
     return _say(
         200,
-        "Unsubscribe from the weekly email",
+        "Unsubscribe from all emails",
         "We will delete your address and everything recorded with it immediately.",
         button="Unsubscribe",
     )
@@ -152,22 +155,55 @@ def leave(token: str) -> Response:
     return _left() if gone else _no_subscriber()
 
 
-def _threshold(text: str) -> int | None:
-    text = text.strip() or str(_leading().day_threshold)
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MOST_THRESHOLD))):
+def _preferences() -> Preferences:
+    """What the form chooses; raises ValueError with the problem."""
+    unit, declared = _leading().unit, _leading().day_threshold
+    emails = request.form.get("emails") or EMAILS[0]
+    if emails not in EMAILS:
+        raise ValueError("Choose the weekly email, early warnings or both.")
+    label = f"Number of {unit} in a day"
+    threshold = _whole("threshold", label, declared, 0, MOST_THRESHOLD)
+    weekly = Preferences(declared if threshold is None else threshold)
+    if emails == "weekly":
+        return weekly
+    level = _whole("level", "Chance, in %,", _LEVEL, 1, 99)
+    label, example = f"Number of {unit} in a week", _leading().week_threshold
+    return replace(
+        weekly,
+        weekly=emails == "both",
+        warn_level=_LEVEL if level is None else level,
+        week_threshold=_whole("week_threshold", label, example, 0, MOST_THRESHOLD),
+    )
+
+
+def _whole(name: str, label: str, example: int, least: int, most: int) -> int | None:
+    """The whole number in a field, or None where it is empty."""
+    text = request.form.get(name, "").strip()
+    if not text:
         return None
-    return int(text) if int(text) <= MOST_THRESHOLD else None
+    is_whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+    if not is_whole or not least <= int(text) <= most:
+        raise ValueError(
+            f"{label} must be a whole number from {least} to {most:,}, like {example:,}."
+        )
+    return int(text)
 
 
 def _form(status: int = 200, problem: str = "") -> Response:
+    typed = request.form
     page = render_template(
         "subscribe.html",
         offered=bool(_settings().smtp_host),
         problem=problem,
-        address=request.form.get("address", "")[:254],
-        threshold=request.form.get("threshold", "")[:8] or _leading().day_threshold,
+        address=typed.get("address", "")[:254],
+        emails=typed.get("emails", EMAILS[0]),
+        threshold=typed.get("threshold", "")[:8] or _leading().day_threshold,
+        level=typed.get("level", "")[:8] or _LEVEL,
+        week_threshold=typed.get("week_threshold", "")[:8],
         unit=_leading().unit,
         largest=MOST_THRESHOLD,
+        days=DAYS,
+        record=warning_record(_loader())["sentence"],
     )
     return _answer(page, status)
 

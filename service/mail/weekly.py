@@ -5,37 +5,26 @@ from __future__ import annotations
 __all__ = ["digest", "due_week", "edition_for", "post"]
 
 import datetime as dt
-import logging
-from collections import Counter
-from collections.abc import Callable, Generator, Iterable
-from contextlib import closing
+from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.core import run_store
 from service.core.clock import LONDON, instant, utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
 from service.core.settings import Settings
 from service.issues import issue_store
-from service.mail import delivery_store
+from service.mail import delivery_store, early_warnings
 from service.mail.confirmations import mail_links
 from service.mail.delivery_store import Due, Edition
 from service.mail.edition import gather, iso_week, monday
-from service.mail.render import MailRenderer, Reader, serialise
-from service.mail.smtp import MailError, Sent, Session, require_settings
-from service.mail.smtp_refusals import Refusals
+from service.mail.render import MailRenderer, Reader
+from service.mail.sending import GIVE_UP, Clock, Progress, failed_lately, send, within
+from service.mail.smtp import MailError
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # after that a week's mail would be yesterday's news
-_GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
-_RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
-_PAUSE = dt.timedelta(minutes=10)
-_SILENT_MOST = 3  # mails in a row that the server leaves without an answer
-_log = logging.getLogger(__name__)
-Clock = Callable[[], dt.datetime]
-Progress = Callable[[], None]
 
 
 def digest(
@@ -65,13 +54,7 @@ def digest(
         raise JobError(str(error)) from error
 
     def work(run: Claim) -> Outcome:  # noqa: ARG001
-        try:
-            with context.database.alone("digest") as held:
-                if not held:
-                    return Outcome("skipped", "another process is sending")
-                return _send(context, week, clock, progress)
-        except (MailError, NoAnswer) as error:
-            raise JobError(str(error)) from error
+        return within(context, "digest", lambda: _send(context, week, clock, progress))
 
     return perform(context, "digest", work)
 
@@ -113,7 +96,9 @@ def due_week(settings: Settings, now: dt.datetime) -> tuple[str, dt.datetime]:
 
 
 def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
-    """Send what is due now: links to confirm, and the week's mail; nothing when mail is off.
+    """Send what is due now: links to confirm, early warnings, the week's mail.
+
+    Nothing when mail is off.
 
     Raises
     ------
@@ -123,6 +108,8 @@ def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa
     if not context.settings.smtp_host:
         return
     mail_links(context, clock)
+    if early_warnings.is_due(context, clock()):
+        early_warnings.warn(context, clock)
     week, moment = due_week(context.settings, clock())
     if _is_wanted(context, week, moment, clock()):
         digest(context, week, clock)
@@ -130,68 +117,25 @@ def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa
 
 def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
-        last = run_store.latest(connection, "digest")
-        if last and last.outcome == "failed" and now - last.started_at < _PAUSE:
+        if failed_lately(connection, "digest", now):
             return False
         frozen = delivery_store.edition(connection, week)
         if frozen is None:
             newest = issue_store.get_latest_issue(connection, context.route.leading)
             return newest is not None and now - moment < _BEGIN_WITHIN
-        return now - moment < _GIVE_UP and bool(delivery_store.due(connection, frozen, now))
+        return now - moment < GIVE_UP and bool(delivery_store.due(connection, frozen, now))
 
 
 def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outcome:
-    require_settings(context.settings)
     loader = IssueLoader(context, clock)
     edition = _frozen(loader, week)
     paths = loader.view(loader.route.leading, edition.issue_id).paths
     press = MailRenderer(edition, paths, context.settings)
-    with context.database.reading() as connection:
-        waiting = delivery_store.due(connection, edition, clock())
-    done: Counter[str] = Counter()
 
-    def record(results: Iterable[tuple[Due, Sent]]) -> None:
-        done.update([_record(context, week, one, sent, clock()) for one, sent in results])
+    def message(one: Due) -> EmailMessage:
+        return press.message(Reader(one.address, one.threshold, one.token))
 
-    refusals = Refusals()
-    try:
-        with closing(_sent(context, press, waiting, clock)) as results:
-            for one, sent in results:
-                record(refusals.settle(one, sent))
-                progress()
-                if refusals.is_systematic:
-                    break
-    finally:
-        left, fault = refusals.end()
-        record(left)
-    if fault:
-        raise MailError(fault)
-    summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
-    with context.database.reading() as connection:
-        standing = delivery_store.counts(connection, week)
-    return Outcome("done", f"{week}: {summary or 'nobody to send to'}", {"week": week} | standing)
-
-
-def _sent(
-    context: Context, press: MailRenderer, waiting: Iterable[Due], clock: Clock
-) -> Generator[tuple[Due, Sent], None, None]:
-    """Send one mail after the other, each claimed before."""
-    week, silent = press.edition.week, 0
-    with Session(context.settings) as session:
-        for one in waiting:
-            with context.database.writing() as connection:
-                if not delivery_store.begin(connection, week, one, clock()):
-                    continue
-            reader = Reader(one.address, one.threshold, one.token)
-            try:
-                sent = session.send(one.address, serialise(press.message(reader)))
-            except MailError:
-                _record(context, week, one, Sent("later", None), clock())
-                raise
-            yield one, sent
-            silent = silent + 1 if sent.code is None else 0
-            if silent == _SILENT_MOST:
-                raise MailError(f"the SMTP server left {silent} mails in a row without an answer")
+    return send(context, edition, message, clock, progress)
 
 
 def _frozen(loader: IssueLoader, week: str) -> Edition:
@@ -211,24 +155,6 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
         with loader.context.database.writing() as connection:
             delivery_store.freeze(connection, frozen)
     return frozen
-
-
-def _record(context: Context, week: str, one: Due, sent: Sent, now: dt.datetime) -> str:
-    """Record what became of a mail, and say so without saying whose it was."""
-    state, next_at = sent.state, now
-    if state == "later":
-        wait = min(_RETRY_FIRST * 3 ** min(one.attempts, 10), _RETRY_MOST)
-        next_at = now + wait
-        if next_at - (one.began_at or now) > _GIVE_UP:
-            state = "given up"
-    with context.database.writing() as connection:
-        suspended = delivery_store.end(connection, week, one, state, sent.code, now, next_at)
-    if state != "sent":
-        why = "no answer" if sent.code is None else f"code {sent.code}"
-        _log.warning("mail of %s to subscriber %s: %s, %s", week, one.subscriber_id, state, why)
-    if suspended:
-        _log.warning("subscriber %s is suspended: the mail bounces", one.subscriber_id)
-    return state
 
 
 def _first_week(settings: Settings, issued_at: dt.datetime) -> str:

@@ -29,7 +29,13 @@ def _come(box: Mailbox, wanted: int, child: subprocess.Popen[bytes]) -> bool:
 
 
 def crash_again_and_again(
-    folder: Path, ca_file: Path, authority: trustme.CA, readers: int, kills: int, seed: int
+    folder: Path,
+    ca_file: Path,
+    authority: trustme.CA,
+    job: str,
+    readers: int,
+    kills: int,
+    seed: int,
 ) -> None:
     """Kill the sending process at random moments until all is sent; count what came."""
     rng = random.Random(seed)
@@ -39,11 +45,12 @@ def crash_again_and_again(
         context = open_context(settings)
         # The process has the real clock, and a forecast must reach beyond it.
         furnish(context, uk_day(utc_now()) - dt.timedelta(days=2))
-        join(context, *names)
+        # Of a number that is always exceeded, or, on a machine of another day, of old figures.
+        join(context, *names, threshold=0, warn_level=1)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
         env = environment(**given, log_level="ERROR")
         for left in range(kills, 0, -1):
-            child = subprocess.Popen(command("digest"), env=env, cwd=ROOT, stdout=subprocess.PIPE)
+            child = subprocess.Popen(command(job), env=env, cwd=ROOT, stdout=subprocess.PIPE)
             already = len(box.taken)
             wanted = already + rng.randrange(1, max(2 * (readers - already) // (left + 1), 2))
             wait_until(partial(_come, box, wanted, child), "mails come", 0.001)
@@ -52,7 +59,7 @@ def crash_again_and_again(
             child.wait()
             assert child.stdout
             child.stdout.close()
-        last = subprocess.run(command("digest"), env=env, cwd=ROOT, check=True, timeout=PROCESS)
+        last = subprocess.run(command(job), env=env, cwd=ROOT, check=True, timeout=PROCESS)
         assert last.returncode == 0
         came = Counter(zip(box.readers(), ids(box), strict=True))
         context.database.close()

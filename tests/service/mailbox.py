@@ -28,6 +28,7 @@ from service.core.settings import Settings
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.mail import subscriber_store
+from service.mail.preferences import Preferences
 from tests.service.support import NOW, publish, quick_models, random_paths
 from tests.support.waiting import BOUND
 
@@ -208,7 +209,11 @@ def issued(last: dt.date) -> dt.datetime:
     return dt.datetime.combine(last + dt.timedelta(days=2), dt.time(12), dt.UTC)
 
 
-def join(context: Context, *names: str, threshold: int = 300, now: dt.datetime = NOW) -> None:
+def join(
+    context: Context, *names: str, threshold: int = 300, now: dt.datetime = NOW, **more: Any
+) -> None:
     with context.database.writing() as connection:
         for name in names:
-            subscriber_store.add(connection, f"{name}@reader.example.org", threshold, now)
+            subscriber_store.add(
+                connection, f"{name}@reader.example.org", Preferences(threshold, **more), now
+            )

@@ -22,6 +22,7 @@ from service.core.context import Context, open_context
 from service.core.database import connect
 from service.core.settings import Settings
 from service.mail import subscriber_store
+from service.mail.preferences import Preferences
 from tests.service.support import NOW, Hand, publish, random_paths
 
 HEAD = "backup.json"
@@ -50,7 +51,7 @@ def lived(context: Context, tmp_path: Path) -> Context:
     shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
     with context.database.writing() as connection:
         key_store.create(connection, "grafana", "read", NOW)
-        subscriber_store.add(connection, "reader@reader.example.org", 300, NOW)
+        subscriber_store.add(connection, "reader@reader.example.org", Preferences(300), NOW)
     return Context(context.settings.model_copy(update={"models_dir": models}), context.database)
 
 
@@ -204,7 +205,9 @@ def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
                 assert claimed
                 run_store.finish(connection, claimed, "done", "x" * 5000, {}, NOW)
                 for name in ("a", "b"):
-                    subscriber_store.add(connection, f"{name}{number}@reader.example.org", 1, NOW)
+                    subscriber_store.add(
+                        connection, f"{name}{number}@reader.example.org", Preferences(1), NOW
+                    )
         own.close()
 
     writer = threading.Thread(target=write)

@@ -34,15 +34,36 @@ def listed(run: Any) -> list[tuple[str, int]]:
 
 
 def test_subscribers_are_added_listed_and_removed(run: Any) -> None:
-    assert run("subscribers", "add", "A@Example.org").stdout == "added, threshold 500\n"
+    weekly = "one email a week with the chances of more than"
+    assert run("subscribers", "add", "A@Example.org").stdout == f"added: {weekly} 500 people\n"
     again = run("subscribers", "add", "a@example.org", "--threshold", "90")
-    assert again.stdout == "was there; threshold 90\n"
+    assert again.stdout == f"was there: {weekly} 90 people\n"
     assert listed(run) == [("a@example.org", 90)]
     assert "a@example.org" in run("subscribers", "list").stdout
     assert run("subscribers", "remove", "a@EXAMPLE.org").exit_code == 0
     assert listed(run) == []
     gone = run("subscribers", "remove", "a@example.org")
     assert gone.exit_code == 1 and "not on the list" in gone.output
+
+
+def test_early_warnings_are_chosen_and_sent(run: Any, mailbox: Mailbox) -> None:
+    warnings = ("--no-weekly", "--warn-at", "40", "--week-threshold", "2000")
+    added = run("subscribers", "add", "a@example.org", *warnings)
+    assert added.stdout.startswith("added: an early warning when the chance of more than 500")
+    run(
+        "subscribers", "import", "-", "--warn-at", "1", stdin="address,threshold\nb@example.org,0\n"
+    )
+    rows = json.loads(run("subscribers", "list", "--format", "json").stdout)
+    assert [(r["weekly"], r["warn_at"], r["week_threshold"]) for r in rows] == [
+        (False, 40, 2000),
+        (True, 1, None),
+    ]
+    assert run("warn").stdout.endswith(": 2 sent\n")
+    assert all("Early warning" in message["Subject"] for message in mailbox.messages())
+    nothing = run("subscribers", "add", "a@example.org", "--no-weekly")
+    assert nothing.exit_code == 2 and "nothing would be sent" in nothing.output
+    alone = run("subscribers", "add", "a@example.org", "--week-threshold", "5")
+    assert alone.exit_code == 2 and "--week-threshold belongs to --warn-at" in alone.output
 
 
 @pytest.mark.parametrize("wrong", ["a", "a@b.org\r\nBcc: c@d.org", ""])

@@ -15,6 +15,7 @@ from service.core.columns import Instant
 from service.core.database import Database, DatabaseError, connect
 from service.core.tables import issue_paths, metadata, runs
 from service.mail import subscriber_store
+from service.mail.preferences import Preferences
 from tests.service.support import NOW, publish, random_paths
 
 KINDS = ("sqlite", "postgresql")
@@ -98,12 +99,12 @@ def test_every_row_of_every_table_is_the_same_there(database: Database, other: D
 def test_numbers_once_given_are_not_given_again(database: Database, other: Database) -> None:
     with database.writing() as connection:
         for name in ("one", "two", "three"):
-            subscriber_store.add(connection, f"{name}@reader.example.org", 300, NOW)
+            subscriber_store.add(connection, f"{name}@reader.example.org", Preferences(300), NOW)
         connection.execute(sa.text("DELETE FROM subscribers WHERE address LIKE 'three%'"))
     for source, target in ((database, other), (other, database)):
         export.copy(source, target)
     with database.writing() as connection:
-        subscriber_store.add(connection, "four@reader.example.org", 300, NOW)
+        subscriber_store.add(connection, "four@reader.example.org", Preferences(300), NOW)
         numbers = connection.scalars(sa.text("SELECT subscriber_id FROM subscribers ORDER BY 1"))
         assert list(numbers) == [1, 2, 4]
 
@@ -119,7 +120,7 @@ def test_a_failure_on_the_way_leaves_all_as_it_was(database: Database, other: Da
     export.copy(database, other)
     before = everything(database)
     with other.writing() as connection:
-        subscriber_store.add(connection, "one@reader.example.org", 300, NOW)
+        subscriber_store.add(connection, "one@reader.example.org", Preferences(300), NOW)
         connection.execute(sa.text(f"DROP TABLE {metadata.sorted_tables[-1].name}"))
     with pytest.raises((DatabaseError, sa.exc.ProgrammingError)):
         export.copy(other, database)

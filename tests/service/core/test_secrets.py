@@ -15,6 +15,7 @@ from service.core import tables
 from service.core.context import open_context
 from service.core.secrets import MASK, Masker, mask_url, passwords_of
 from service.mail import subscriber_store
+from service.mail.preferences import Preferences
 from tests.service.mailbox import PASSWORD, Mailbox, free_port, furnish, mail_settings
 from tests.service.support import NOW, ROOT, as_environment, command, environment
 from tests.support.sites import Sites
@@ -179,7 +180,7 @@ def test_no_secret_leaves_by_any_door(
         furnish(context, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3))
         with context.database.writing() as connection:
             key = key_store.create(connection, "canary", "operate", NOW)
-            subscriber_store.add(connection, CANARIES["address"], 300, NOW)
+            subscriber_store.add(connection, CANARIES["address"], Preferences(300), NOW)
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
     seen = CANARIES | {"key": key[21:], "token": token}

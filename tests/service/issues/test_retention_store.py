@@ -37,7 +37,11 @@ def test_an_issue_goes_with_all_that_hangs_on_it(database: Database) -> None:
             note_store.save_note(connection, issue.issue_id, note_store.EXPLANATION, {})
             connection.execute(
                 editions.insert().values(
-                    week=f"2026-W{age:02}", issue_id=issue.issue_id, made_at=moment, content={}
+                    period=f"2026-W{age:02}",
+                    kind="weekly",
+                    issue_id=issue.issue_id,
+                    made_at=moment,
+                    content={},
                 )
             )
             connection.execute(

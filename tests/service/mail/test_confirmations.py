@@ -11,6 +11,7 @@ from service.core.job_runner import JobError
 from service.core.tables import opt_ins
 from service.mail import subscriber_store
 from service.mail.confirmations import mail_links
+from service.mail.preferences import Preferences
 from service.mail.subscriber_store import OptIn
 from tests.service.mailbox import Mailbox
 from tests.service.support import NOW, Hand
@@ -20,7 +21,7 @@ LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})
 
 def ask(context: Context, address: str = "new@example.org", threshold: int = 400) -> None:
     with context.database.writing() as connection:
-        subscriber_store.ask(connection, address, threshold, NOW)
+        subscriber_store.ask(connection, address, Preferences(threshold), NOW)
 
 
 def tokens(mailbox: Mailbox) -> list[str]:

@@ -8,6 +8,7 @@ from service.core import run_store
 from service.core.database import Database
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import BOUNCES, Due, Edition
+from service.mail.preferences import Preferences
 from tests.service.support import NOW, publish, random_paths
 
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
@@ -29,7 +30,7 @@ def edition(database: Database, number: int) -> Edition:
 def join(database: Database, *names: str) -> None:
     with database.writing() as connection:
         for name in names:
-            subscriber_store.add(connection, f"{name}@b.org", 5, NOW - HOUR)
+            subscriber_store.add(connection, f"{name}@b.org", Preferences(5), NOW - HOUR)
 
 
 def due(database: Database, of: Edition, now: dt.datetime = NOW) -> list[Due]:
@@ -51,18 +52,18 @@ def test_a_mail_is_due_until_it_is_sent(database: Database) -> None:
     of = edition(database, 0)
     join(database, "a", "b", "c", "d")
     with database.writing() as connection:
-        subscriber_store.add(connection, "late@b.org", 5, NOW + HOUR)
+        subscriber_store.add(connection, "late@b.org", Preferences(5), NOW + HOUR)
     one, two, three, four = due(database, of)
     assert (one.attempts, one.began_at) == (0, None)
     with database.writing() as connection:
         for each in (one, two, three):
-            assert delivery_store.begin(connection, of.week, each, NOW)
-        delivery_store.end(connection, of.week, one, "sent", 250, NOW)
-        delivery_store.end(connection, of.week, two, "later", 451, NOW, NOW + HOUR)
+            assert delivery_store.begin(connection, of.period, each, NOW)
+        delivery_store.end(connection, of.period, one, "sent", 250, NOW)
+        delivery_store.end(connection, of.period, two, "later", 451, NOW, NOW + HOUR)
         found = subscriber_store.find(connection, four.address)
         assert found
         subscriber_store.remove(connection, found, NOW)
-        assert not delivery_store.begin(connection, of.week, four, NOW), "who left meanwhile"
+        assert not delivery_store.begin(connection, of.period, four, NOW), "who left meanwhile"
     (killed,) = due(database, of)
     assert (killed.subscriber_id, killed.attempts, killed.began_at) == (three.subscriber_id, 1, NOW)
     assert [each.subscriber_id for each in due(database, of, NOW + HOUR)] == [
@@ -70,7 +71,7 @@ def test_a_mail_is_due_until_it_is_sent(database: Database) -> None:
         three.subscriber_id,
     ]
     with database.reading() as connection:
-        assert delivery_store.counts(connection, of.week) == {"later": 1, "sending": 1, "sent": 1}
+        assert delivery_store.counts(connection, of.period) == {"later": 1, "sending": 1, "sent": 1}
 
 
 def test_so_many_bounces_in_a_row_suspend(database: Database) -> None:
@@ -81,8 +82,8 @@ def test_so_many_bounces_in_a_row_suspend(database: Database) -> None:
         for each in due(database, of, of.made_at):
             state = "bounced" if each.address.startswith("a") else "sent"
             with database.writing() as connection:
-                assert delivery_store.begin(connection, of.week, each, of.made_at)
-                done = delivery_store.end(connection, of.week, each, state, 550, of.made_at)
+                assert delivery_store.begin(connection, of.period, each, of.made_at)
+                done = delivery_store.end(connection, of.period, each, state, 550, of.made_at)
             suspended.append(done)
         expected = [[False, False], [True, False], [False]]
         assert suspended == expected[(number >= BOUNCES - 1) + (number >= BOUNCES)]
@@ -95,7 +96,7 @@ def test_leaving_deletes_what_became_of_the_mails(database: Database) -> None:
     join(database, "a")
     (one,) = due(database, of)
     with database.writing() as connection:
-        delivery_store.begin(connection, of.week, one, NOW)
+        delivery_store.begin(connection, of.period, one, NOW)
         found = subscriber_store.find(connection, one.address)
         assert found
         subscriber_store.remove(connection, found, NOW)

@@ -22,6 +22,7 @@ from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Edition
 from service.mail.edition import gather
+from service.mail.preferences import Preferences
 from service.mail.render import MailRenderer, Reader, confirmation, serialise, subject
 from tests.service.support import NOW, Hand
 
@@ -123,7 +124,9 @@ def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
 def test_a_name_is_quoted_and_never_an_address(mailing: Context, sender: str, name: str) -> None:
     settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
     content = serialise(
-        confirmation(replace(mailing, settings=settings), "reader@example.org", 500, TOKEN, NOW)
+        confirmation(
+            replace(mailing, settings=settings), "reader@example.org", Preferences(500), TOKEN, NOW
+        )
     )
     (address,) = email.message_from_bytes(content, policy=email.policy.default)["From"].addresses
     assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
@@ -324,7 +327,7 @@ def test_what_is_written_is_not_taken_for_markup(mailing: Context) -> None:
 
 
 def test_the_link_to_confirm_is_whole(mailing: Context) -> None:
-    content = serialise(confirmation(mailing, "new@example.org", 400, TOKEN, NOW))
+    content = serialise(confirmation(mailing, "new@example.org", Preferences(400), TOKEN, NOW))
     found = headers(content)
     assert found["To"] == "new@example.org"
     assert found["Auto-Submitted"] == "auto-generated"

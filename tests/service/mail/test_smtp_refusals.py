@@ -7,6 +7,7 @@ import pytest
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.mail import delivery_store, subscriber_store
+from service.mail.preferences import Preferences
 from service.mail.weekly import digest
 from tests.service.mailbox import Mailbox, join
 from tests.service.support import Hand, utc
@@ -33,7 +34,9 @@ def states(context: Context) -> set[str]:
 def join_at(context: Context, *found: str) -> None:
     with context.database.writing() as connection:
         for address in found:
-            subscriber_store.add(connection, address, 500, FRIDAY - dt.timedelta(days=1))
+            subscriber_store.add(
+                connection, address, Preferences(500), FRIDAY - dt.timedelta(days=1)
+            )
 
 
 def test_a_mail_that_is_refused_for_what_it_says_suspends_nobody(

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from service.core.database import Database
 from service.core.tables import unsubscribed
 from service.mail import subscriber_store
+from service.mail.preferences import Preferences
 from tests.service.support import NOW, at_once
 
 HOUR = dt.timedelta(hours=1)
@@ -14,8 +15,8 @@ HOUR = dt.timedelta(hours=1)
 
 def test_an_address_is_one_subscriber(database: Database) -> None:
     with database.writing() as connection:
-        assert subscriber_store.add(connection, "a@b.org", 5, NOW)
-        assert not subscriber_store.add(connection, "a@b.org", 6, NOW + HOUR)
+        assert subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
+        assert not subscriber_store.add(connection, "a@b.org", Preferences(6), NOW + HOUR)
         (one,) = subscriber_store.everybody(connection)
     assert (one.threshold, one.joined_at, one.changed_at) == (6, NOW, NOW + HOUR)
     assert len(one.token) == 22
@@ -24,11 +25,11 @@ def test_an_address_is_one_subscriber(database: Database) -> None:
 def test_an_address_is_asked_for_and_added_by_many_at_the_same_moment(database: Database) -> None:
     def ask(address: str) -> None:
         with database.writing() as connection:
-            subscriber_store.ask(connection, address, 5, NOW)
+            subscriber_store.ask(connection, address, Preferences(5), NOW)
 
     def add(address: str) -> bool:
         with database.writing() as connection:
-            return subscriber_store.add(connection, address, 5, NOW)
+            return subscriber_store.add(connection, address, Preferences(5), NOW)
 
     for number in range(5):
         address = f"{number}@b.org"
@@ -42,7 +43,7 @@ def test_an_address_is_asked_for_and_added_by_many_at_the_same_moment(database: 
 
 def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
     with database.writing() as connection:
-        subscriber_store.add(connection, "a@b.org", 5, NOW)
+        subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
         one = subscriber_store.find(connection, "a@b.org")
         assert one and subscriber_store.find(connection, token=one.token) == one
         subscriber_store.remove(connection, one, NOW)
@@ -52,7 +53,7 @@ def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
         assert not subscriber_store.left(connection, "another")
         (row,) = connection.execute(sa.select(unsubscribed))
         assert one.token not in str(row)
-        subscriber_store.add(connection, "a@b.org", 5, NOW)
+        subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
         again = subscriber_store.find(connection, "a@b.org")
     assert again and again.token != one.token
     assert again.subscriber_id != one.subscriber_id
@@ -60,7 +61,7 @@ def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
 
 def test_a_request_is_confirmed_once_and_in_time(database: Database) -> None:
     with database.writing() as connection:
-        subscriber_store.ask(connection, "a@b.org", 5, NOW)
+        subscriber_store.ask(connection, "a@b.org", Preferences(5), NOW)
         (asked,) = subscriber_store.waiting(connection, NOW)
         token = subscriber_store.tokenise(connection, asked)
         assert token is not None

@@ -197,6 +197,51 @@ def test_a_threshold_that_is_none_is_refused(threshold: str, web: FlaskClient) -
     assert "must be a whole number from 0 to 1,000,000" in answer.text
 
 
+def test_early_warnings_are_asked_for_and_confirmed_like_the_weekly_email(
+    web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
+) -> None:
+    choice = {"emails": "warnings", "threshold": "700", "level": "30", "week_threshold": "2500"}
+    assert ask(web, **choice) == 200
+    address = link(mailing, mailbox, hand)
+    for text in (mailbox.messages()[0].get_content(), web.get(address).text):
+        words = " ".join(text.split())
+        assert "You will get an early warning" in words or "you will get an early warning" in words
+        assert "more than 700 people in a day in the next 3 days, or of more than 2,500" in words
+        assert "reaches 30%" in words and "one email a week" not in words
+    assert not everybody(mailing)
+    assert "when the chance reaches your level" in web.post(address).text
+    (one,) = everybody(mailing)
+    assert (one.weekly, one.warn_level, one.week_threshold) == (False, 30, 2500)
+    ask(web, emails="both", level="", week_threshold="")
+    web.post(link(mailing, mailbox, hand))
+    (one,) = everybody(mailing)
+    assert (one.weekly, one.warn_level, one.week_threshold) == (True, 50, None)
+    ask(web, emails="weekly", level="80", week_threshold="9")
+    web.post(link(mailing, mailbox, hand))
+    (one,) = everybody(mailing)
+    assert (one.weekly, one.warn_level, one.week_threshold) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "refusal"),
+    [
+        ("level", "0", "Chance, in %, must be a whole number from 1 to 99, like 50."),
+        ("level", "100", "Chance, in %, must be a whole number from 1 to 99, like 50."),
+        ("week_threshold", "1e3", "Number of people in a week must be a whole number from 0 to"),
+        ("emails", "all", "Choose the weekly email, early warnings or both."),
+    ],
+)
+def test_a_choice_that_is_none_is_refused_and_what_was_typed_stays(
+    field: str, value: str, refusal: str, web: FlaskClient
+) -> None:
+    typed = {"address": ADDRESS, "emails": "both", "threshold": "321"} | {field: value}
+    answer = web.post("/subscribe", data=typed)
+    assert answer.status_code == 400
+    assert refusal in answer.text
+    assert 'value="321"' in answer.text and f'value="{ADDRESS}"' in answer.text
+    assert field == "emails" or f'value="{value}"' in answer.text
+
+
 def test_what_was_typed_is_not_taken_for_markup(web: FlaskClient) -> None:
     answer = web.post("/subscribe", data={"address": '"><script>alert(1)</script>'})
     assert "<script" not in answer.text

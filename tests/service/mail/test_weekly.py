@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import trustme
 
 from service.core import run_store
 from service.core.clock import utc_now
@@ -15,7 +14,7 @@ from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.mail import chart, delivery_store, subscriber_store
 from service.mail.weekly import digest, due_week, post
-from tests.service.crash import crash_again_and_again, ids
+from tests.service.crash import ids
 from tests.service.mailbox import (
     PASSWORD,
     Mailbox,
@@ -307,16 +306,3 @@ def test_without_mail_or_without_an_issue_nothing_is_done(
     for context in (mailing, empty):
         with context.database.reading() as connection:
             assert run_store.latest(connection, "digest") is None
-
-
-def test_a_kill_in_the_middle_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, ca_file: Path, authority: trustme.CA
-) -> None:
-    crash_again_and_again(tmp_path, ca_file, authority, readers=40, kills=2, seed=1)
-
-
-@pytest.mark.long
-def test_fifty_kills_in_a_thousand_mails(
-    tmp_path: Path, ca_file: Path, authority: trustme.CA
-) -> None:
-    crash_again_and_again(tmp_path, ca_file, authority, readers=1000, kills=50, seed=2)

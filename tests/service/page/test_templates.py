@@ -188,12 +188,12 @@ def test_joining_and_leaving_are_accessible(
         shoot(page, f"mail-{name}-{light}")
 
     page = visit("/subscribe", base=mailed.url, expected=200, outage=True, **LIGHTS[light])
-    look("form", "Weekly email", page)
+    look("form", "Emails", page)
     page.evaluate("document.querySelector('form').noValidate = true")
     page.fill("#address", "nobody")
     page.click("form button")
     assert page.locator("#problem").get_attribute("role") == "alert"
-    look("problem", "Weekly email", page)
+    look("problem", "Emails", page)
     page.fill("#address", "reader@example.org")
     page.click("form button")
     look("asked", "Check your email", page)
@@ -209,7 +209,7 @@ def test_joining_and_leaving_are_accessible(
     with mailed.context.database.reading() as connection:
         (reader,) = subscriber_store.everybody(connection)
     page.goto(f"{mailed.url}/u/{reader.token}")
-    look("leave", "Unsubscribe from the weekly email", page)
+    look("leave", "Unsubscribe from all emails", page)
     page.click("form button")
     look("left", "You have unsubscribed", page)
 

@@ -35,6 +35,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_documents_last_date", "documents", ["last_date"], unique=False)
     op.create_table(
+        "early_warnings",
+        sa.Column("made_on", sa.Date(), nullable=False),
+        sa.Column("window_days", sa.Integer(), nullable=False),
+        sa.Column("threshold", sa.Integer(), nullable=False),
+        sa.Column("first_date", sa.Date(), nullable=False),
+        sa.Column("last_date", sa.Date(), nullable=False),
+        sa.Column("p", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "made_on", "window_days", "threshold", name=op.f("pk_early_warnings")
+        ),
+    )
+    op.create_table(
         "fetches",
         sa.Column("url", sa.String(length=500), nullable=False),
         sa.Column("etag", sa.String(length=500), nullable=True),
@@ -127,6 +139,9 @@ def upgrade() -> None:
         sa.Column("opt_in_id", sa.Integer(), nullable=False),
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("threshold", sa.Integer(), nullable=False),
+        sa.Column("weekly", sa.Boolean(), nullable=False),
+        sa.Column("warn_level", sa.Integer(), nullable=True),
+        sa.Column("week_threshold", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=True),
         sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
@@ -171,6 +186,9 @@ def upgrade() -> None:
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("address", sa.String(length=254), nullable=False),
         sa.Column("threshold", sa.Integer(), nullable=False),
+        sa.Column("weekly", sa.Boolean(), nullable=False),
+        sa.Column("warn_level", sa.Integer(), nullable=True),
+        sa.Column("week_threshold", sa.Integer(), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("token", sa.String(length=32), nullable=False),
         sa.Column("joined_at", sa.DateTime(timezone=True), nullable=False),
@@ -232,14 +250,15 @@ def upgrade() -> None:
     )
     op.create_table(
         "editions",
-        sa.Column("week", sa.String(length=8), nullable=False),
+        sa.Column("period", sa.String(length=10), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
         sa.Column("issue_id", sa.String(length=64), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("content", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["issue_id"], ["issues.issue_id"], name=op.f("fk_editions_issue_id")
         ),
-        sa.PrimaryKeyConstraint("week", name=op.f("pk_editions")),
+        sa.PrimaryKeyConstraint("period", name=op.f("pk_editions")),
     )
     op.create_table(
         "issue_notes",
@@ -290,7 +309,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "deliveries",
-        sa.Column("week", sa.String(length=8), nullable=False),
+        sa.Column("period", sa.String(length=10), nullable=False),
         sa.Column("subscriber_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -298,14 +317,15 @@ def upgrade() -> None:
         sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("content", sa.JSON(), nullable=True),
         sa.ForeignKeyConstraint(
             ["subscriber_id"],
             ["subscribers.subscriber_id"],
             name=op.f("fk_deliveries_subscriber_id"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(["week"], ["editions.week"], name=op.f("fk_deliveries_week")),
-        sa.PrimaryKeyConstraint("week", "subscriber_id", name=op.f("pk_deliveries")),
+        sa.ForeignKeyConstraint(["period"], ["editions.period"], name=op.f("fk_deliveries_period")),
+        sa.PrimaryKeyConstraint("period", "subscriber_id", name=op.f("pk_deliveries")),
     )
     op.create_index("ix_deliveries_subscriber_id", "deliveries", ["subscriber_id"], unique=False)
 
@@ -329,5 +349,6 @@ def downgrade() -> None:
     op.drop_table("keys")
     op.drop_table("job_requests")
     op.drop_table("fetches")
+    op.drop_table("early_warnings")
     op.drop_table("documents")
     op.drop_table("asks")

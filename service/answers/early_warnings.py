@@ -1,0 +1,96 @@
+"""Early warnings: the chances that they are about, and how often they came true."""
+
+from __future__ import annotations
+
+__all__ = ["DAYS", "WEEK", "chances", "warning_record"]
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from service.answers.ahead import Ahead
+from service.answers.exceedance import exceedance
+from service.answers.issue_loader import IssueLoader
+from service.data import observation_store
+from service.issues import early_warning_store
+from service.issues.early_warning_store import EarlyWarning
+
+DAYS, WEEK = 3, 7
+"""Days ahead in which one above the threshold is warned of, and those of the weekly total."""
+
+
+def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[dict[str, Any]]:
+    """Return the chance of a day above `threshold`, and of a week above `week_threshold` if given.
+
+    Returns
+    -------
+    list of dict
+        ``threshold window from to p`` and ``days``, the ``date p_above`` of each day.
+
+    Raises
+    ------
+    BadQuestion
+        If a number is out of range, or the forecast does not reach as far.
+    """
+    asked = [(threshold, 1, DAYS)]
+    if week_threshold is not None:
+        asked.append((week_threshold, WEEK, WEEK))
+    rows = []
+    for number, window, horizon in asked:
+        answer = exceedance(ahead, number, window, horizon)
+        rows.append(
+            {
+                "threshold": number,
+                "window": window,
+                "from": answer["rows"][0]["date"],
+                "to": answer["rows"][-1]["to"],
+                "p": answer["p_any"],
+                "days": [
+                    {name: row[name] for name in ("date", "p_above")} for row in answer["rows"]
+                ],
+            }
+        )
+    return rows
+
+
+def warning_record(loader: IssueLoader) -> dict[str, Any]:
+    """Compare the early warnings given so far with the figures.
+
+    Returns
+    -------
+    dict
+        ``warnings``, their number; ``over``, those whose days all have figures; ``followed``, those
+        of them that were followed by such a day or week; ``expected``, the sum of the chances that
+        they gave; and a ``sentence``.
+    """
+    with loader.context.database.reading() as connection:
+        warnings = early_warning_store.list_warnings(connection)
+        figures = observation_store.series(connection, loader.route.leading) if warnings else None
+    outcomes = [
+        (one.p, _came_true(one, figures.between(one.first_date, one.last_date).values))
+        for one in warnings
+        if figures is not None and one.first_date in figures and one.last_date in figures
+    ]
+    record = {
+        "warnings": len(warnings),
+        "over": len(outcomes),
+        "followed": sum(followed for _, followed in outcomes),
+        "expected": round(sum(p for p, _ in outcomes), 1),
+    }
+    return record | {"sentence": _sentence(record)}
+
+
+def _came_true(one: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
+    exceeded = values.max() if one.window_days == 1 else values.sum()
+    return bool(exceeded > one.threshold)
+
+
+def _sentence(record: dict[str, Any]) -> str:
+    if not record["over"]:
+        return "No early warning can be checked yet."
+    return (
+        f"Of the early warnings sent so far whose days are over, {record['followed']} of "
+        f"{record['over']} were followed by such a day or week. By the chances that they gave, "
+        f"{record['expected']:.1f} were expected."
+    )

@@ -1,0 +1,53 @@
+"""The early warnings that were given, each once, whoever had it."""
+
+from __future__ import annotations
+
+__all__ = ["EarlyWarning", "insert_warnings", "list_warnings"]
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from service.core.tables import early_warnings
+
+
+@dataclass(frozen=True)
+class EarlyWarning:
+    """A warning that the sum of some days may exceed a threshold.
+
+    Attributes
+    ----------
+    made_on : date
+        The UK day on which it was given.
+    window_days : int
+        1: any one of the days; more: the total of as many.
+    first_date, last_date : date
+        The days that it was about.
+    p : float
+        The chance that was given.
+    """
+
+    made_on: dt.date
+    window_days: int
+    threshold: int
+    first_date: dt.date
+    last_date: dt.date
+    p: float
+
+
+def insert_warnings(connection: sa.Connection, warnings: Iterable[EarlyWarning]) -> None:
+    """Store the warnings of a day."""
+    rows = [asdict(one) for one in warnings]
+    if rows:
+        connection.execute(early_warnings.insert(), rows)
+
+
+def list_warnings(connection: sa.Connection) -> list[EarlyWarning]:
+    """Every warning, in the order in which they were given."""
+    c = early_warnings.c
+    rows = connection.execute(
+        sa.select(early_warnings).order_by(c.made_on, c.window_days, c.threshold)
+    )
+    return [EarlyWarning(**row._mapping) for row in rows]

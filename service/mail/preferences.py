@@ -1,0 +1,57 @@
+"""What a reader chose to be mailed."""
+
+from __future__ import annotations
+
+__all__ = ["EMAILS", "Preferences"]
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+from service.answers.early_warnings import DAYS, WEEK
+
+EMAILS = ("weekly", "warnings", "both")
+"""What can be chosen."""
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Which emails a reader gets, and the numbers that these are about.
+
+    Attributes
+    ----------
+    threshold : int
+        The weekly email gives the chances of exceeding it; early warnings are about a day above it.
+    weekly : bool
+        Whether there is a weekly email.
+    warn_level : int | None
+        The chance, in per cent, from which on to warn; None: no early warnings.
+    week_threshold : int | None
+        Warn of a seven-day total above it too; None: of days alone.
+    """
+
+    threshold: int
+    weekly: bool = True
+    warn_level: int | None = None
+    week_threshold: int | None = None
+
+    def columns(self) -> dict[str, Any]:
+        """The preferences by the name of their column."""
+        return {field.name: getattr(self, field.name) for field in fields(Preferences)}
+
+    def in_words(self, unit: str) -> str:
+        """Describe the emails, to end a sentence that begins with "you will get"."""
+        emails = []
+        if self.weekly:
+            emails.append(
+                f"one email a week with the chances of more than {self.threshold:,} {unit}"
+            )
+        if self.warn_level is not None:
+            week = ""
+            if self.week_threshold is not None:
+                week = f", or of more than {self.week_threshold:,} in {WEEK} days,"
+            emails.append(
+                f"an early warning when the chance of more than {self.threshold:,} {unit} in a day "
+                f"in the next {DAYS} days{week} reaches {self.warn_level}%, and an email when it "
+                "no longer does"
+            )
+        return " and ".join(emails)

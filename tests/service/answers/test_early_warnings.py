@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import datetime as dt
+
+from service.answers.early_warnings import chances, warning_record
+from service.answers.issue_loader import IssueLoader
+from service.app import create_app
+from service.core.context import Context
+from service.issues import early_warning_store
+from service.issues.early_warning_store import EarlyWarning
+from tests.service.support import NOW, Hand
+
+DAY = dt.timedelta(days=1)
+
+
+def test_the_chances_are_those_of_the_interface(mailing: Context) -> None:
+    days, week = chances(IssueLoader(mailing, Hand(NOW)).view("people").ahead, 300, 1500)
+    client = create_app(mailing, Hand(NOW)).test_client()
+    for row, window, horizon in ((days, 1, 3), (week, 7, 7)):
+        path = f"/v1/series/people/exceedance?threshold={row['threshold']}"
+        answer = client.get(f"{path}&window={window}&horizon={horizon}").get_json()
+        assert row["p"] == answer["p_any"]
+        assert [day["p_above"] for day in row["days"]] == [r["p_above"] for r in answer["rows"]]
+    assert (days["from"], days["to"], week["to"]) == ("2026-01-02", "2026-01-04", "2026-01-08")
+    assert len(chances(IssueLoader(mailing, Hand(NOW)).view("people").ahead, 300, None)) == 1
+
+
+def test_warnings_are_held_against_what_came(mailing: Context) -> None:
+    loader = IssueLoader(mailing, Hand(NOW))
+    assert warning_record(loader)["sentence"] == "No early warning can be checked yet."
+    last = dt.date(2025, 12, 31)
+    client = create_app(mailing, Hand(NOW)).test_client()
+    rows = client.get("/v1/series/people/observations?from=2025-12-20").get_json()["rows"]
+    values = [row["value"] for row in rows if row["date"] >= "2025-12-25"]
+    highest, total = max(values[-3:]), sum(values)
+    given = [
+        EarlyWarning(last, 1, highest - 1, last - 2 * DAY, last, 0.5),
+        EarlyWarning(last, 1, highest, last - 2 * DAY, last, 0.25),
+        EarlyWarning(last, 7, total - 1, last - 6 * DAY, last, 0.75),
+        EarlyWarning(last, 7, total, last - 6 * DAY, last, 0.5),
+        EarlyWarning(last + DAY, 1, 0, last - DAY, last + DAY, 0.9),  # not over yet
+    ]
+    with mailing.database.writing() as connection:
+        early_warning_store.insert_warnings(connection, given)
+    assert warning_record(loader) == {
+        "warnings": 5,
+        "over": 4,
+        "followed": 2,
+        "expected": 2.0,
+        "sentence": (
+            "Of the early warnings sent so far whose days are over, 2 of 4 were followed by such a "
+            "day or week. By the chances that they gave, 2.0 were expected."
+        ),
+    }
