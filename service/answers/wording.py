@@ -18,9 +18,11 @@ __all__ = [
     "short_day",
     "signed",
     "status_name",
+    "unbroken",
     "week_name",
 ]
 
+import calendar
 import datetime as dt
 import re
 import textwrap
@@ -31,7 +33,9 @@ from service.core.clock import LONDON, in_words, uk_day
 from service.core.declared_series import Series
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
-_ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+_ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?\b")
+_MONTHS = "|".join(calendar.month_name[1:])
+_TOGETHER = re.compile(rf"\b(about|over|than|under) (?=\d)|\b(\d{{1,2}}) (?=(?:{_MONTHS})\b)")
 _LINE = 76
 _STATUS_NAMES = {"fresh": "Up to date", "stale": "Out of date", "degraded": "Problem"}
 
@@ -95,6 +99,11 @@ def likelihoods(declared: Series) -> str:
         f"{100 * declared.unlikely_below:g}%, and possible in between. "
         "This does not say whether a crossing is safe."
     )
+
+
+def unbroken(text: str) -> str:
+    """Keep a number beside the word that it goes with: ``over 500``, ``9 January``."""
+    return _TOGETHER.sub(lambda match: match[0].replace(" ", NO_BREAK), text)
 
 
 def week_name(week: str, created_at: str) -> str:
@@ -167,14 +176,18 @@ def _period(row: Mapping[str, Any]) -> str:
 
 
 def _sentence(text: str) -> str:
-    """A reason as a sentence: a capital, days in words, a full stop."""
-    sentence = _ISO_DAY.sub(lambda match: _long_day(match.group()), text.strip())
+    """A reason as a sentence: a capital, days and moments in words, a full stop."""
+
+    def in_words(match: re.Match[str]) -> str:
+        return _moment(match[0]) if match[1] else _long_day(match[0])
+
+    sentence = _ISO_DAY.sub(in_words, text.strip())
     return f"{sentence[:1].upper()}{sentence[1:]}".rstrip(".") + "."
 
 
 def _fold(text: str) -> str:
     """Text wrapped into lines."""
-    return textwrap.fill(text, _LINE, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(unbroken(text), _LINE, break_long_words=False, break_on_hyphens=False)
 
 
 def _date(value: str | dt.date) -> dt.date:

@@ -12,7 +12,7 @@ from service.answers import track_record as record
 from service.answers.errors import NoAnswer
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.wording import approximate_headline, long_day, signed
+from service.answers.wording import approximate_headline, day_span, long_day, signed
 from service.mail.delivery_store import Edition
 
 _DAYS = 7
@@ -42,9 +42,9 @@ def last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
 
 
 def changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> list[str]:
-    """Return one sentence for each change since the previous email."""
+    """Return one sentence for each change since the previous email; none in the first."""
     if previous is None:
-        return ["This is the first email: there is no earlier forecast to compare with."]
+        return []
     then = previous.content
     if then["issue_id"] == view.issue.issue_id:
         return ["There has been no new forecast since the last email."]
@@ -58,10 +58,7 @@ def changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> l
     try:
         comparison = compared.changes(loader, view, then["issue_id"])
     except NoAnswer:
-        return [
-            *sentences,
-            "The previous forecast of the same days is not available to compare with.",
-        ]
+        return sentences or ["There is no earlier forecast of these days to compare with."]
     for total in comparison["totals"][:1]:
         causes = ", ".join(
             f"{compared.CAUSE_NAMES.get(cause, cause)} {signed(total[cause])}"
@@ -114,10 +111,14 @@ def _last_hindcast(loader: IssueLoader) -> str:
     week = record_of["weeks"][-1]
     median, lo80, hi80 = approximate_headline(week)
     return (
-        f"{first} The hindcast for {long_day(week['from'])} to {long_day(week['to'])} was about "
+        f"{first} The hindcast for {_span(week)} was about "
         f"{median} {record_of['unit']}, with an 80% chance of between {lo80} and {hi80}. "
         f"{week['truth']:,} arrived, {_place(week['truth'], week)} that range."
     )
+
+
+def _span(week: dict[str, Any]) -> str:
+    return day_span(dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"]))
 
 
 def _place(total: int, numbers: dict[str, Any]) -> str:
@@ -129,8 +130,7 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
     headline = previous.content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
     forecast = (
-        f"The email of {previous.period} forecast about {median} {previous.content['unit']} "
-        f"for {long_day(headline['from'])} to {long_day(headline['to'])}, "
+        f"The last email forecast about {median} {previous.content['unit']} for {_span(headline)}, "
         f"with an 80% chance of between {lo80} and {hi80}"
     )
     total = sum(came.values())

@@ -33,7 +33,14 @@ from markupsafe import Markup
 from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.exceedance import exceedance
-from service.answers.wording import FILTERS, NO_BREAK, approximate_headline, week_name
+from service.answers.wording import (
+    FILTERS,
+    NO_BREAK,
+    approximate_headline,
+    day_span,
+    unbroken,
+    week_name,
+)
 from service.core import addresses
 from service.core.context import Context
 from service.core.settings import Settings
@@ -60,14 +67,13 @@ class Reader:
 
 
 def subject(content: Mapping[str, Any]) -> str:
-    """Return the subject: state, week and headline, in ASCII to avoid encoded words."""
+    """Return the subject: state, numbers and days, in ASCII to avoid encoded words."""
     headline = content["headline"]
-    span, _, _ = headline["sentence"].partition(":")
+    first, last = (dt.date.fromisoformat(headline[name]) for name in ("from", "to"))
     median, lo80, hi80 = approximate_headline(headline)
     return (
-        f"{_LISTED[content['status']]}{content['week']}: about {median} "
-        f"{content['unit']}, {span[0].lower()}{span[1:]} "
-        f"(80% chance of between {lo80} and {hi80})"
+        f"{_LISTED[content['status']]}Weekly forecast: about {median} {content['unit']}, "
+        f"{day_span(first, last)} (80% chance of between {lo80} and {hi80})"
     )
 
 
@@ -105,7 +111,7 @@ class MailRenderer:
         part.set_content(
             _csv(self.edition.content["days"]),
             subtype="csv", cte="quoted-printable", disposition="attachment",
-            filename=f"forecast-{self.edition.period}.csv",
+            filename=f"people-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
         )  # fmt: skip
         return part
 
@@ -265,7 +271,7 @@ def rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
     """Return a template filled in: HTML with inline styles, or text without no-break spaces."""
     template = _environment().get_template(name)
     if name.endswith(".html"):
-        return _inliner().inline(template.render(*values, css=_css(), **others))
+        return unbroken(_inliner().inline(template.render(*values, css=_css(), **others)))
     # In text, where they would make it hard to search, they have done their work by now.
     text = template.render(*values, **others).replace(NO_BREAK, " ")
     return text.strip("\n") + "\n"

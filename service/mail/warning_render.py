@@ -46,27 +46,24 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     """Return the subject, the first sentence, and the other paragraphs."""
     level = content["level"]
     if content["state"] == PAUSED:
-        reasons = " ".join(map(FILTERS["sentence"], common["reasons"]))
-        more = (
+        first, *others = map(FILTERS["sentence"], common["reasons"])
+        until = (
             "You will get no warning until the forecast is up to date again. Then we will email "
             "you the chance at that time."
         )
         subject = f"Early warnings paused: {_FAULTS[common['status']]}"
-        return subject, f"Early warnings are paused. {reasons}", [more]
-    chances = [(_in_words(row, common["unit"]), row) for row in content["chances"]]
+        return subject, f"Early warnings are paused. {first}", [*others, until]
+    # What reached the level comes first.
+    chances = sorted(content["chances"], key=lambda row: not reaches(row, level))
+    first, *others = [_in_words(row, common["unit"]) for row in chances]
+    more = [f"{_capital(text)}." for text in others] + [
+        f"You asked for a warning from {level}% on."
+    ]
     if content["state"] == WARNING:
-        reached = [text for text, row in chances if reaches(row, level)]
-        more = (
-            f"You asked for a warning from {level}% on. We will email you when the chance is below "
-            "that again."
-        )
-        others = [f"{_capital(text)}." for text, _ in chances if text not in reached]
-        lead = f"{_capital(' and '.join(reached))}."
-        return f"Early warning: {reached[0]}", lead, [*others, more]
-    texts = [text for text, _ in chances]
+        more.append("We will email you when the chance is below that again.")
+        return f"Early warning: {first}", f"{_capital(first)}.", more
     name = "Early warnings resumed" if content["before"] == PAUSED else "Early warning over"
-    lead = f"{name}: {' and '.join(texts)}."
-    return f"{name}: {texts[0]}", lead, [f"You asked for a warning from {level}% on."]
+    return f"{name}: {first}", f"{name}: {first}.", more
 
 
 def _in_words(chance: Mapping[str, Any], unit: str) -> str:

@@ -7,11 +7,13 @@ import pytest
 
 from service.answers.wording import (
     FILTERS,
+    NO_BREAK,
     approximate,
     per_cent,
     short_day,
     signed,
     status_name,
+    unbroken,
     week_name,
 )
 
@@ -101,3 +103,17 @@ def test_a_number_is_rounded_to_what_its_range_allows(
 def test_every_status_has_a_name() -> None:
     names = [status_name(status) for status in ("fresh", "stale", "degraded")]
     assert names == ["Up to date", "Out of date", "Problem"]
+
+
+def test_a_number_stays_beside_its_word() -> None:
+    text = "under 1% of days from 2 to 8 January had over 500 people"
+    kept = "under~1% of days from 2 to 8~January had over~500 people"
+    assert unbroken(text) == kept.replace("~", NO_BREAK)
+    for width in range(20):
+        assert "under\n1%" not in FILTERS["fold"]("x" * (60 + width) + " " + text)
+
+
+def test_a_reason_has_days_and_moments_in_words() -> None:
+    reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05"
+    expected = "None since 6~July 2026, 13:00, of 5~July 2026."
+    assert FILTERS["sentence"](reason) == expected.replace("~", NO_BREAK)

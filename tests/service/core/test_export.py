@@ -34,6 +34,8 @@ def some_value(column: sa.Column[Any], rng: random.Random) -> Any:
         return rng.random() < 0.5
     if isinstance(column.type, sa.JSON):
         return {"z": [0.1 + 0.2, 1e-300, -0.0, None], "a": "é\u2028\n", "n": rng.random()}
+    if isinstance(column.type, sa.Float):
+        return rng.random()
     if isinstance(column.type, sa.Integer):
         return rng.randrange(2**31)
     length = getattr(column.type, "length", None) or 200

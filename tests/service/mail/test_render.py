@@ -98,7 +98,7 @@ def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
         "From": "Channel forecast <digest@forecast.example.org>",
         "To": "reader@example.org",
         "Subject": (
-            f"2026-W01: about {median} people, next 7 days "
+            f"Weekly forecast: about {median} people, 2 to 8 January 2026 "
             f"(80% chance of between {lo80} and {hi80})"
         ),
         "Date": "Fri, 02 Jan 2026 12:00:00 +0000",
@@ -164,7 +164,7 @@ def test_the_parts_are_where_mail_programs_look(press: MailRenderer) -> None:
     for part in images:
         assert part["Content-Disposition"].startswith("inline")
         with Image.open(io.BytesIO(part.get_payload(decode=True))) as image:  # type: ignore[arg-type]
-            assert image.size == (1280, 550)
+            assert image.size == (880, 620)
     cids = {part["Content-ID"].strip("<>") for part in images}
     tags = Tags(press.html(READER)).found
     assert {str(a["src"]).removeprefix("cid:") for tag, a in tags if tag == "img"} == cids
@@ -207,14 +207,21 @@ def numbers(content: Mapping[str, Any]) -> list[str]:
         found += [f"{row['median']:,}"]
         found += [f"{row[f'lo{level}']:,} to {row[f'hi{level}']:,}" for level in (50, 80, 95)]
     for row in content["totals"]:
-        found += [f"{row['median']:,}"] if row["median"] is not None else [row["note"]]
+        if row["median"] is None:
+            assert row["note"].startswith("ends after the last day of the forecast, 2026-03-31")
+            found += ["Ends after the last day of the forecast, 31 March 2026."]
+            continue
+        assert row["last_year"] is not None
+        found += [f"{row['median']:,}", f"{row['last_year']:,}"]
     return found
 
 
 def test_text_and_html_have_all_the_numbers(press: MailRenderer) -> None:
     text = press.text(READER)
     assert "\N{NO-BREAK SPACE}" not in text
-    html = " ".join(Tags(press.html(READER)).words).replace("\xa0", " ")
+    html = " ".join(Tags(press.html(READER)).words)
+    assert "31\xa0December 2025" in html, "a day stays beside its month"
+    html = html.replace("\xa0", " ")
     for number in numbers(press.edition.content):
         assert number in text
         assert number in html
@@ -228,7 +235,7 @@ def test_text_and_html_have_all_the_numbers(press: MailRenderer) -> None:
 
 def test_the_csv_has_the_same_days(press: MailRenderer) -> None:
     attached = parts(serialise(press.message(READER)))["text/csv"]
-    assert attached.get_filename() == "forecast-2026-W01.csv"
+    assert attached.get_filename() == "people-forecast-2026-01-02.csv"
     rows = list(csv.DictReader(io.StringIO(attached.get_content())))
     assert len(rows) == 28
     for row, day in zip(rows, press.edition.content["days"], strict=True):
@@ -269,22 +276,23 @@ def test_a_message_keeps_its_id_and_no_two_share_one(mailing: Context, press: Ma
 
 @pytest.mark.parametrize(
     ("status", "begins"),
-    [("fresh", "2026"), ("stale", "[Out of date] 2026"), ("degraded", "[Problem] 2026")],
+    [("fresh", "Weekly"), ("stale", "[Out of date] Weekly"), ("degraded", "[Problem] Weekly")],
 )
 def test_the_state_stands_in_the_subject_and_on_top(
     status: str, begins: str, mailing: Context
 ) -> None:
     press = press_of(mailing, status=status, reasons=["the figures are old"])
     assert subject(press.edition.content).startswith(begins)
-    assert "The figures are old" in press.html(READER).replace("the figures", "The figures")
-    assert f"{status_name(status).upper()}: the figures are old." in press.text(READER)
+    assert "The figures are old." in press.html(READER)
+    assert f"{status_name(status).upper()}: The figures are old." in press.text(READER)
 
 
 def test_an_alarm_stands_on_top_of_both_parts(mailing: Context) -> None:
     said = "people: 900 arrived from 2025-12-22 to 2025-12-28, above the 99% range"
     press = press_of(mailing, alarms=[said])
-    assert f"ALARM: {said}." in re.sub(r"\s+", " ", press.text(READER))
-    assert f"<strong>Alarm:</strong> {said}." in press.html(READER)
+    shown = "People: 900 arrived from 22 December 2025 to 28 December 2025, above the 99% range."
+    assert f"ALARM: {shown}" in re.sub(r"\s+", " ", press.text(READER))
+    assert f"<strong>Alarm:</strong> {shown}" in press.html(READER).replace("&nbsp;", " ")
     old = press_of(mailing)
     del old.edition.content["alarms"]  # as one that was frozen before there were any
     assert "ALARM" not in old.text(READER)
