@@ -21,17 +21,7 @@ from service.issues import issue_store
 from service.issues.issue_store import Issue
 
 _SEVERITY = ("fresh", "stale", "degraded")
-STATUS_JOBS = (
-    "ingest",
-    "weather",
-    "refit",
-    "compare",
-    "score",
-    "digest",
-    "warn",
-    "prune",
-    "hindcast",
-)
+STATUS_JOBS = tuple("ingest weather refit compare score digest warn prune hindcast".split())
 """Jobs whose last runs are part of the status."""
 
 

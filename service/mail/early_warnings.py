@@ -25,7 +25,7 @@ from service.issues import early_warning_store, issue_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Edition
-from service.mail.sending import Clock, Progress, failed_lately, send, within
+from service.mail.sending import Clock, failed_lately, send, within
 from service.mail.subscriber_store import Subscriber
 from service.mail.warning_render import CALM, PAUSED, WARNING, message, reaches
 
@@ -45,11 +45,11 @@ def is_due(context: Context, now: dt.datetime) -> bool:
     latest = dt.time.fromisoformat(context.settings.digest_time)
     if now.astimezone(LONDON).time() >= latest:
         return True
-    is_complete = newest.data_through == day - dt.timedelta(days=1)
+    is_complete = newest.data_through >= day - dt.timedelta(days=1)
     return is_complete and IssueLoader(context, lambda: now).standing(leading).status == "fresh"
 
 
-def warn(context: Context, clock: Clock = utc_now, progress: Progress = lambda: None) -> Outcome:
+def warn(context: Context, clock: Clock = utc_now) -> Outcome:
     """Decide the early warnings of today, unless they are, and send them.
 
     Raises
@@ -59,16 +59,14 @@ def warn(context: Context, clock: Clock = utc_now, progress: Progress = lambda: 
     """
 
     def work(run: Claim) -> Outcome:  # noqa: ARG001
-        return within(context, "warn", lambda: _send(context, clock, progress))
+        return within(context, "warn", lambda: _send(context, clock))
 
     return perform(context, "warn", work)
 
 
-def _send(context: Context, clock: Clock, progress: Progress) -> Outcome:
+def _send(context: Context, clock: Clock) -> Outcome:
     edition = _decided(IssueLoader(context, clock))
-    return send(
-        context, edition, lambda one: message(context.settings, edition, one), clock, progress
-    )
+    return send(context, edition, partial(message, context.settings, edition), clock)
 
 
 def _decided(loader: IssueLoader) -> Edition:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["GIVE_UP", "Clock", "Progress", "failed_lately", "send", "within"]
+__all__ = ["GIVE_UP", "Clock", "failed_lately", "send", "within"]
 
 import datetime as dt
 import logging
@@ -28,7 +28,6 @@ _PAUSE = dt.timedelta(minutes=10)
 _SILENT_MOST = 3  # mails in a row that the server leaves without an answer
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
-Progress = Callable[[], None]
 Message = Callable[[Due], EmailMessage]
 
 
@@ -54,17 +53,13 @@ def failed_lately(connection: Connection, job: str, now: dt.datetime) -> bool:
     return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
 
 
-def send(
-    context: Context, edition: Edition, message: Message, clock: Clock, progress: Progress
-) -> Outcome:
+def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
     """Send the mails of an edition that are due.
 
     Parameters
     ----------
     message : callable
         Makes the mail of one reader.
-    progress : callable
-        Called after each mail.
 
     Raises
     ------
@@ -83,7 +78,6 @@ def send(
         with closing(_sent(context, edition.period, message, waiting, clock)) as results:
             for one, sent in results:
                 record(refusals.settle(one, sent))
-                progress()
                 if refusals.is_systematic:
                     break
     finally:

@@ -20,7 +20,7 @@ from service.mail.confirmations import mail_links
 from service.mail.delivery_store import Due, Edition
 from service.mail.edition import gather, iso_week, monday
 from service.mail.render import MailRenderer, Reader
-from service.mail.sending import GIVE_UP, Clock, Progress, failed_lately, send, within
+from service.mail.sending import GIVE_UP, Clock, failed_lately, send, within
 from service.mail.smtp import MailError
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -31,7 +31,6 @@ def digest(
     context: Context,
     week: str | None = None,
     clock: Clock = utc_now,
-    progress: Progress = lambda: None,
 ) -> Outcome:
     """Send the email of a week to every subscriber who has not received it.
 
@@ -39,8 +38,6 @@ def digest(
     ----------
     week : str | None
         ISO week; None: the current one. Another is only continued, never begun.
-    progress : callable
-        Called after each mail.
 
     Raises
     ------
@@ -54,7 +51,7 @@ def digest(
         raise JobError(str(error)) from error
 
     def work(run: Claim) -> Outcome:  # noqa: ARG001
-        return within(context, "digest", lambda: _send(context, week, clock, progress))
+        return within(context, "digest", lambda: _send(context, week, clock))
 
     return perform(context, "digest", work)
 
@@ -126,7 +123,7 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
         return now - moment < GIVE_UP and bool(delivery_store.due(connection, frozen, now))
 
 
-def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outcome:
+def _send(context: Context, week: str, clock: Clock) -> Outcome:
     loader = IssueLoader(context, clock)
     edition = _frozen(loader, week)
     paths = loader.view(loader.route.leading, edition.issue_id).paths
@@ -135,7 +132,7 @@ def _send(context: Context, week: str, clock: Clock, progress: Progress) -> Outc
     def message(one: Due) -> EmailMessage:
         return press.message(Reader(one.address, one.threshold, one.token))
 
-    return send(context, edition, message, clock, progress)
+    return send(context, edition, message, clock)
 
 
 def _frozen(loader: IssueLoader, week: str) -> Edition:

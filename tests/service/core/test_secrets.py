@@ -149,6 +149,7 @@ COMMANDS = (
     "ingest",
     "weather",
     "digest",
+    "warn",
 )
 
 
@@ -180,7 +181,7 @@ def test_no_secret_leaves_by_any_door(
         furnish(context, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3))
         with context.database.writing() as connection:
             key = key_store.create(connection, "canary", "operate", NOW)
-            subscriber_store.add(connection, CANARIES["address"], Preferences(300), NOW)
+            subscriber_store.add(connection, CANARIES["address"], Preferences(0, warn_level=1), NOW)
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
     seen = CANARIES | {"key": key[21:], "token": token}
@@ -196,7 +197,7 @@ def test_no_secret_leaves_by_any_door(
         )
         said[name] = done.stdout + done.stderr
     assert mailbox.logins and not mailbox.taken, "every mail was refused"
-    assert b"code 550" in said["digest"]
+    assert b"code 550" in said["digest"] and b"code 550" in said["warn"]
     assert b"customer-" in said["weather"], "the key was sent"
     for where, content in said.items():
         assert content, where

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 import sqlalchemy as sa
 
@@ -102,3 +103,33 @@ def test_leaving_deletes_what_became_of_the_mails(database: Database) -> None:
         subscriber_store.remove(connection, found, NOW)
         rows = connection.scalar(sa.select(sa.func.count()).select_from(delivery_store.deliveries))
     assert rows == 0
+
+
+def test_early_warnings_are_due_to_those_who_are_planned_and_remembered_once_sent(
+    database: Database,
+) -> None:
+    of = replace(edition(database, 0), period="2026-01-02", kind="warning")
+    preferences = Preferences(5, weekly=False, warn_level=40)
+    with database.writing() as connection:
+        for name in ("a", "b", "c"):
+            subscriber_store.add(connection, f"{name}@b.org", preferences, NOW - HOUR)
+        numbers = [one.subscriber_id for one in subscriber_store.everybody(connection)]
+        delivery_store.freeze(connection, of)
+        mails = {number: {"state": "warning"} for number in numbers[:2]}
+        delivery_store.plan(connection, of, mails)
+        delivery_store.plan(connection, of, {})
+    assert [one.content for one in due(database, of)] == [{"state": "warning"}] * 2
+    one, two = due(database, of)
+    with database.writing() as connection:
+        for each in (one, two):
+            assert delivery_store.begin(connection, of.period, each, NOW)
+        delivery_store.end(connection, of.period, one, "sent", 250, NOW)
+        assert delivery_store.last_states(connection) == {one.subscriber_id: "warning"}
+        changed = replace(preferences, threshold=6)
+        subscriber_store.add(connection, one.address, changed, NOW + HOUR)
+        assert delivery_store.last_states(connection) == {}, "who changes it begins anew"
+        subscriber_store.add(connection, two.address, Preferences(5), NOW)
+        weekly = delivery_store.edition(connection, "2026-W00")
+        assert weekly and delivery_store.before(connection, "2026-W09") == weekly
+        assert delivery_store.before(connection, "2026-W00") is None
+    assert due(database, of) == [], "who wants none any more gets none"
