@@ -13,7 +13,7 @@ TEMPLATES = sorted(
     path
     for folder in ("page/templates", "page/static", "mail/templates")
     for path in (ROOT / "service" / folder).iterdir()
-    if path.suffix in {".html", ".txt", ".js"} and not path.name.startswith("uplot")
+    if path.suffix in {".html", ".txt", ".js"}
 )
 FACES = sorted(
     path for room in ("answers", "page", "mail") for path in (ROOT / "service" / room).glob("*.py")

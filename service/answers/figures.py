@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "figures", "last_of"]
+__all__ = ["COLUMNS", "a_year_earlier", "figures", "last_of"]
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from service.answers.errors import BadQuestion, NotReady
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import day_columns, instant
+from service.core.clock import day_columns, instant, span_before
 from service.data import observation_store
 from service.data.observation_store import AsOf
 
@@ -64,3 +65,25 @@ def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:
         for day, value in zip(dates, values, strict=True)
         if day >= begin
     ]
+
+
+def a_year_earlier(view: IssueView, days: Sequence[str]) -> list[dict[str, Any]]:
+    """Return ``last_year`` and ``last_year_mean`` for each of `days`, or None without figures.
+
+    The first is the input figure of the same date a year earlier, the second the mean of the 7 days
+    around it.
+    """
+    rows = []
+    for text in days:
+        day, _ = span_before(dt.date.fromisoformat(text), dt.date.fromisoformat(text), 1)
+        first, last = day - dt.timedelta(days=3), day + dt.timedelta(days=3)
+        is_whole = first in view.observed and last in view.observed
+        rows.append(
+            {
+                "last_year": view.observed.on(day) if day in view.observed else None,
+                "last_year_mean": round(view.observed.total(first, last) / 7, 1)
+                if is_whole
+                else None,
+            }
+        )
+    return rows

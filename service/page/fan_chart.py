@@ -10,6 +10,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from service.answers.wording import long_day
 from service.page.svg_axes import Sheet, ceiling, path
 
 _BANDS = (("lo95", "hi95", "band95"), ("lo80", "hi80", "band80"), ("lo50", "hi50", "band50"))
@@ -43,16 +44,43 @@ def fan_chart(
         The figures before the forecast, and those of its own days that came after it was made.
     days : rows with ``date``, ``median`` and the bounds at 50, 80 and 95 per cent
     title : str
-        What is drawn, in words.
+        What is drawn; the days are added.
     waiting : int
         So many of the first `days` are over, and not yet published.
+
+    Rows of `past` and `days` with ``last_year_mean`` have it drawn as a line.
     """
     late = max(waiting - _NARROW_PAST, 0)
     near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]
     wide = Sheet(960, 360, 58, len(past) + len(days), _top(past, days, came, line), "wide")
     slim = Sheet(420, 320, 50, len(near) + len(soon), _top(near, soon, came, line), "narrow")
-    return wide.svg(title, _draw(wide, past, days, came, line, waiting)) + slim.svg(
-        title, _draw(slim, near, soon, came, line, waiting - late)
+    return _svg(wide, title, past, days, came, line, waiting, 0) + _svg(
+        slim, title, near, soon, came, line, waiting - late, len(past) - len(near) + late
+    )
+
+
+def _svg(
+    sheet: Sheet,
+    title: str,
+    past: Rows,
+    days: Rows,
+    came: Rows,
+    line: Line | None,
+    waiting: int,
+    skipped: int,
+) -> Markup:
+    """One of the drawings; it leaves out the first `skipped` days."""
+    label = ", ".join(
+        [
+            *([f"{len(past)} days as published"] if past else []),
+            *([f"{waiting} days not yet published"] if waiting else []),
+            f"{len(days) - waiting} days of forecast to {long_day(days[-1]['date'])}",
+        ]
+    )
+    return sheet.svg(
+        f"{title}: {label}; the numbers are in the table below",
+        _draw(sheet, past, days, came, line, waiting),
+        skipped=skipped,
     )
 
 
@@ -72,6 +100,7 @@ def range_bar(row: dict[str, Any], top: float) -> Markup:
 
 def _top(past: Rows, days: Rows, came: Rows, line: Line | None) -> float:
     counts = [row["value"] for row in (*past, *came)] + [row["hi95"] for row in days]
+    counts += [row.get("last_year_mean") or 0 for row in (*past, *days)]
     return ceiling(max([*counts, line.value if line else 0, 1]))
 
 
@@ -79,7 +108,6 @@ def _draw(
     sheet: Sheet, past: Rows, days: Rows, came: Rows, line: Line | None, waiting: int
 ) -> list[str]:
     first = len(past)
-    middle = path(_steps(sheet, first, days, "median"))
     parts = [sheet.axis(), sheet.mondays([row["date"] for row in (*past, *days)])]
     if waiting:
         parts.append(
@@ -90,7 +118,8 @@ def _draw(
     parts += [
         f'<path class="{css}" d="{_ribbon(sheet, first, days, lo, hi)}"/>' for lo, hi, css in _BANDS
     ]
-    parts.append(f'<path class="median" d="{middle}"/>')
+    parts.append(_last_year(sheet, [*past, *days]))
+    parts.append(f'<path class="median" d="{path(_steps(sheet, first, days, "median"))}"/>')
     place = {row["date"]: first + at for at, row in enumerate(days)}
     parts += [_dot(sheet, place[row["date"]], row["value"]) for row in came]
     if past or waiting:
@@ -102,6 +131,19 @@ def _draw(
     if line:
         parts.append(_across(sheet, line))
     return parts
+
+
+def _last_year(sheet: Sheet, rows: Rows) -> str:
+    points = [
+        (sheet.x(at + 0.5), sheet.y(row["last_year_mean"]))
+        for at, row in enumerate(rows)
+        if row.get("last_year_mean") is not None
+    ]
+    if not points:
+        return ""
+    way = path(points)
+    # On a line of the background's colour, so that it is seen against bars and bands.
+    return f'<path class="halo" d="{way}"/><path class="then" d="{way}"/>'
 
 
 def _bar(sheet: Sheet, at: int, value: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from service.answers.bands import bands
 from service.answers.briefing import briefing_of
 from service.answers.exceedance import exceedance
-from service.answers.figures import figures, last_of
+from service.answers.figures import a_year_earlier, figures, last_of
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueView
 from service.answers.totals import PERIODS, periods
@@ -38,6 +38,9 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     waiting = ahead.skipped - before.skipped
     horizon = min(_HORIZON, ahead.most)
     charted = bands(before, waiting + horizon, _LEVELS, view.declared)
+    drawn = [*past, *charted]
+    for row, earlier in zip(drawn, a_year_earlier(view, [r["date"] for r in drawn]), strict=True):
+        row |= earlier
     days = charted[waiting:]
     came = _came(params, days) if params.is_past else []
     above = exceedance(ahead, says["threshold"], 1, horizon)
@@ -51,16 +54,11 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     arrived = {row["date"]: row["value"] for row in came}
     for row in days:
         row["came"] = arrived.get(row["date"])
-    title = (
-        f"{unit} per day: {len(past)} days as published"
-        + (f", {waiting} days not yet published" if waiting else "")
-        + f", then {len(days)} days of forecast from {days[0]['date']} to {days[-1]['date']}; "
-        "the numbers are in the table of days"
-    )
     return {
         "headline": says,
         "briefing": briefing_of(params.loader, view),
-        "chart": fan_chart(past, charted, title, came, waiting=waiting),
+        "chart": fan_chart(past, charted, f"{unit.capitalize()} per day", came, waiting=waiting),
+        "charted": drawn,
         "chart_data": _chart_data(unit, past, charted, waiting),
         "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
         "above_chart": chance_bars(
@@ -118,11 +116,11 @@ def _came(params: PageParams, days: list[dict[str, Any]]) -> list[dict[str, Any]
 def _chart_data(
     unit: str, past: Sequence[dict[str, Any]], days: Sequence[dict[str, Any]], waiting: int
 ) -> dict[str, Any]:
-    columns = ("date", "median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+    columns = ("date", "median", "lo80", "hi80", "lo95", "hi95", "last_year")
     return {
         "unit": unit,
         "waiting": waiting,  # so many of the days are over and have no figure
-        "past": [[row["date"], row["value"]] for row in past],
+        "past": [{name: row[name] for name in ("date", "value", "last_year")} for row in past],
         "days": [
             {name: row[name] for name in columns} | {"none": FILTERS["per_cent"](row["p_zero"])}
             for row in days

@@ -51,8 +51,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         and fan_chart(
             [],
             places["rows"],
-            f"{unit.capitalize()} present on each of {horizon} days, and the "
-            f"{places['places_peak']:,} places needed",
+            f"{unit.capitalize()} present by day, and the {places['places_peak']:,} places needed",
             line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
         ),
     }

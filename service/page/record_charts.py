@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from service.answers.wording import long_day
 from service.page.svg_axes import Sheet, ceiling
 
 _LEVELS = (50, 80, 95)
@@ -19,13 +20,18 @@ Rows = Sequence[dict[str, Any]]
 def weeks_chart(weeks: Rows, unit: str) -> Markup:
     """Draw each week's intervals and median, with a dot for the outcome (a ring outside 95%)."""
     near = weeks[-_NARROW_WEEKS:]
-    title = (
-        f"{unit} in the 7 days after each forecast: ranges of {len(weeks)} forecasts, and "
-        "arrivals; the numbers are in the table of weeks"
-    )
     wide = Sheet(960, 320, 58, len(weeks), _top(weeks), "wide", right=24)
     slim = Sheet(420, 300, 50, len(near), _top(near), "narrow", right=24)
-    return wide.svg(title, _draw(wide, weeks)) + slim.svg(title, _draw(slim, near))
+    return _svg(wide, weeks, unit) + _svg(slim, near, unit)
+
+
+def _svg(sheet: Sheet, weeks: Rows, unit: str) -> Markup:
+    title = (
+        f"{unit.capitalize()} in the 7 days after each forecast: ranges of {len(weeks)} forecasts, "
+        f"from {long_day(weeks[0]['from'])} to {long_day(weeks[-1]['to'])}, and arrivals; the "
+        "numbers are in the table below"
+    )
+    return sheet.svg(title, _draw(sheet, weeks))
 
 
 def coverage_chart(row: dict[str, Any], name: str) -> Markup:

@@ -89,11 +89,13 @@ class Sheet:
             f"{short_day(day, names_year)}</text>"
         )
 
-    def svg(self, title: str, parts: Sequence[str], css: str = "chart") -> Markup:
-        """The drawing, named for those who do not see it."""
+    def svg(self, title: str, parts: Sequence[str], css: str = "chart", **data: int) -> Markup:
+        """The drawing with its text alternative, and `data` for the script."""
+        data |= {"left": self.left, "right": self.width - self.right, "days": self.days}
+        more = "".join(f' data-{name}="{value}"' for name, value in data.items())
         return Markup(
             f'<svg class="{css} {self.name}" viewBox="0 0 {self.width} {self.height}" role="img" '
-            f'aria-label="{escape(title)}">{"".join(parts)}</svg>'
+            f'aria-label="{escape(title)}"{more}>{"".join(parts)}</svg>'
         )
 
 

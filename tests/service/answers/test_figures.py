@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from service.answers.errors import BadQuestion, NotFound, NotReady
-from service.answers.figures import COLUMNS, figures, last_of
+from service.answers.figures import COLUMNS, a_year_earlier, figures, last_of
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from tests.service.support import Hand, sql_counted, utc
@@ -78,3 +78,17 @@ def test_the_last_days_that_an_issue_was_made_of(loader: IssueLoader) -> None:
     rows = figures(loader, "people", D(2025, 12, 3), D(2025, 12, 31))
     assert last_of(view, 30) == [{name: row[name] for name in ("date", "value")} for row in rows]
     assert len(last_of(view, 10_000)) == 2922
+
+
+def test_a_year_earlier_is_the_same_date_and_the_mean_of_the_week_around_it(
+    loader: IssueLoader,
+) -> None:
+    view = loader.view("people")
+    rows = a_year_earlier(view, ["2019-01-02", "2025-06-15", "2024-02-29", "2026-12-29"])
+    june = [row["value"] for row in figures(loader, "people", D(2024, 6, 12), D(2024, 6, 18))]
+    assert rows[1] == {"last_year": june[3], "last_year_mean": round(sum(june) / 7, 1)}
+    assert rows[0]["last_year"] is not None and rows[0]["last_year_mean"] is None
+    (leap,) = figures(loader, "people", D(2023, 2, 28), D(2023, 2, 28))
+    assert rows[2]["last_year"] == leap["value"]
+    assert rows[3]["last_year"] is not None and rows[3]["last_year_mean"] is None
+    assert a_year_earlier(view, ["2027-01-01"]) == [{"last_year": None, "last_year_mean": None}]

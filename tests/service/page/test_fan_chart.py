@@ -77,3 +77,26 @@ def test_what_came_stands_on_its_own_day_whatever_is_missing_before_it() -> None
 
     whole = dots(days)
     assert dots([days[0], days[2]]) == [whole[0], whole[2]]
+
+
+def test_each_drawing_names_the_days_that_it_shows() -> None:
+    drawings = fan_chart(
+        rows("2025-10-01", [1] * 90), rows("2025-12-30", [9] * 4), "People", waiting=2
+    )
+    wide, narrow = ET.fromstring(f"<div>{drawings}</div>")
+    end = "2 days not yet published, 2 days of forecast to 2 January 2026; the numbers are"
+    assert f"People: 90 days as published, {end}" in str(wide.get("aria-label"))
+    assert f"People: 33 days as published, {end}" in str(narrow.get("aria-label"))
+    assert [len([e for e in d if e.get("class") == "actual"]) for d in (wide, narrow)] == [90, 33]
+    assert [d.get("data-skipped") for d in (wide, narrow)] == ["0", "57"]
+
+
+def test_a_year_earlier_is_a_line_that_leaves_out_days_without_figures() -> None:
+    past = [
+        row | {"last_year_mean": mean}
+        for row, mean in zip(rows("2025-12-01", [0] * 3), (None, 4, 8), strict=True)
+    ]
+    drawing = ET.fromstring(f"<div>{fan_chart(past, rows('2025-12-04', [2]), 'People')}</div>")[0]
+    (line,) = (e for e in drawing if e.get("class") == "then")
+    assert str(line.get("d")).count("L") == 1
+    assert [e.get("class") for e in drawing.iter()].count("halo") == 1

@@ -34,7 +34,7 @@ def test_views_are_kept_by_the_browser_and_asked_for_again(site: Any, path: str)
     assert first.headers["Cache-Control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/uplot.js", "/plan.csv"])
+@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/page.js", "/plan.csv"])
 def test_what_is_sent_is_compressed(site: Any, path: str) -> None:
     accepted = {"Accept-Encoding": "gzip, deflate, br"}  # as browsers say it
     plain = site.client.get(path, buffered=True)

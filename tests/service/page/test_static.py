@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.service.support import ROOT
 from tests.support.first_visit import MOST_BYTES, PATHS, measure
 
-STATIC = ROOT / "service" / "page" / "static"
+BANDS = ("band95", "band80", "band50")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -27,13 +28,18 @@ def reading(page: Page) -> str:
 
 def test_the_pointer_reads_a_day(visit: Any) -> None:
     page = visit("/")
-    over = page.locator(".u-over")
+    over = page.locator("#fan svg.wide")
     box = over.bounding_box()
-    over.hover(position={"x": box["width"] - 3, "y": 100})
+    over.hover(position={"x": box["width"] - 9, "y": 100})
     assert reading(page).startswith("Thursday 29 January 2026: median")
     assert "chance of no arrivals" in reading(page)
-    over.hover(position={"x": 2, "y": 100})
-    assert "as published" in reading(page)
+    assert over.locator(".cursor").bounding_box()["x"] > box["x"] + box["width"] - 20
+    over.hover(position={"x": box["width"] / 10, "y": 100})
+    assert re.search(r"people, as published\. A year earlier: \d", reading(page))
+    page.set_viewport_size({"width": 400, "height": 800})
+    narrow = page.locator("#fan svg.narrow")
+    narrow.hover(position={"x": 46, "y": 100})
+    assert reading(page).startswith("Friday 28 November 2025: "), "35 days before the forecast"
 
 
 def test_the_keyboard_reads_a_day_and_says_so(visit: Any) -> None:
@@ -53,14 +59,40 @@ def test_the_keyboard_reads_a_day_and_says_so(visit: Any) -> None:
     assert page.get_by_role("status").first.inner_text()
 
 
-def test_the_chart_follows_the_window_and_the_light(visit: Any) -> None:
-    page = visit("/")
-    wide = page.locator(".uplot canvas").bounding_box()["width"]
-    page.set_viewport_size({"width": 400, "height": 800})
-    page.emulate_media(color_scheme="dark")
-    expect(page.locator(".uplot")).to_have_count(1)
-    expect(page.locator(".uplot canvas")).to_have_css("width", "368px")
-    assert wide > 900
+def luminance(colour: str) -> float:
+    """Of `colour`, which is written as browsers do; WCAG 2.2, relative luminance."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("light", ["light", "dark", "print"])
+def test_lines_and_edges_of_charts_are_three_times_as_light_or_dark_as_what_is_beside(
+    visit: Any, light: str
+) -> None:
+    page = visit("/", dark=light == "dark")
+    if light == "print":
+        page.emulate_media(media="print")
+
+    def colour(selector: str, property_: str) -> str:
+        script = f"part => getComputedStyle(part).{property_}"
+        return str(page.locator(f"#fan svg.wide {selector}").first.evaluate(script))
+
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    grounds = [paper, *(colour(f".{name}", "fill") for name in ("waiting", *BANDS))]
+    assert len(set(grounds)) == 5
+    for name in BANDS:
+        assert all(contrast(colour(f".{name}", "stroke"), ground) >= 3 for ground in grounds), name
+    assert all(contrast(colour(".median", "stroke"), ground) >= 3 for ground in grounds)
+    for name, property_ in {"then": "stroke", "today": "stroke", "actual": "fill"}.items():
+        assert contrast(colour(f".{name}", property_), paper) >= 3, name
+    bar = page.locator(".chart.small .chance").first
+    assert contrast(bar.evaluate("part => getComputedStyle(part).fill"), paper) >= 3
 
 
 def test_the_plan_answers_at_once_and_the_address_keeps_it(visit: Any) -> None:
@@ -100,10 +132,3 @@ def test_a_chart_is_saved_as_png(visit: Any, tmp_path: Path, path: str) -> None:
     assert content.startswith(b"\x89PNG") and len(content) > 5_000
     (ROOT / "tests" / "artefacts" / "page").mkdir(parents=True, exist_ok=True)
     (ROOT / "tests" / "artefacts" / "page" / f"saved-{path[1:] or 'now'}.png").write_bytes(content)
-
-
-def test_the_library_is_the_one_that_is_declared() -> None:
-    head = (STATIC / "uplot.js").read_text("utf-8")[:200]
-    version = (ROOT / "scripts" / "vendor-uplot").read_text("utf-8").split("version=")[1].split()[0]
-    assert f"(v{version})" in head
-    assert "MIT" in (STATIC / "uplot.LICENSE.txt").read_text("utf-8")

@@ -57,7 +57,7 @@ def test_without_script_the_numbers_are_in_tables_and_drawings(
         assert page.locator("[hidden]:visible").count() == 0
         if view in ("now", "plan"):
             assert page.locator("svg.chart.wide").first.is_visible()
-            assert page.locator("table").first.is_visible()
+            assert page.locator("table.days, table.others").first.is_visible()
         shoot(page, f"{view}-no-script")
 
 

@@ -33,7 +33,7 @@ def test_nothing_scored_is_said_and_then_what_is(
 ) -> None:
     page = site.client.get("/record").get_data(as_text=True)
     assert page.count("There are no scores yet") == 2
-    weekly(site, 12)
+    weekly(site, 17)
     loader = site.client.application.extensions["loader"]
     record = track_record(loader, "people", 26)
     page = visit("/record")
@@ -41,6 +41,20 @@ def test_nothing_scored_is_said_and_then_what_is(
     weeks = record["weeks"]
     held = sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in weeks)
     assert f"{held} of {len(weeks)} weekly totals" in live.inner_text().replace("\xa0", " ")
+    shown = [live.locator(f"svg.{width} circle").count() for width in ("wide", "narrow")]
+    labels = (
+        live.locator("figure")
+        .first.locator("svg")
+        .evaluate_all("charts => charts.map(chart => chart.getAttribute('aria-label'))")
+    )
+    assert [
+        f"ranges of {n} forecasts" in label for n, label in zip(shown, labels, strict=True)
+    ] == [True] * 2
+    pit = live.locator("details", has=page.locator("text=Tenth of the forecast"))
+    cells = pit.locator("tbody td:nth-of-type(1)").all_text_contents()
+    assert [int(cell) for cell in cells] == record["pit_histogram"]
+    ranges = live.locator("[aria-label='How often the ranges were right'] tbody tr")
+    assert ranges.count() == live.locator("svg.coverage").count()
     assert live.locator("ol.worst li").count() == min(len(weeks), 5)
     assert live.locator("svg.coverage").count() == len([r for r in record["rows"] if r["n"]])
     assert "There are no scores yet" in page.locator("section.record").nth(1).inner_text()
