@@ -17,9 +17,11 @@ from service.answers.issue_loader import IssueView
 from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
 from service.answers.wording import FILTERS
+from service.answers.year_so_far import year_so_far
 from service.page.bar_chart import chance_bars, wave_bar
 from service.page.fan_chart import fan_chart, range_bar
 from service.page.page_params import PageParams
+from service.page.year_chart import year_chart
 
 _PAST_DAYS, _HORIZON = 90, 28
 _HIGH_SEA_M = 2.5
@@ -70,6 +72,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         "has_come": bool(came),
         "totals": totals,
         "sea": _sea(params),
+        "year": _year(params),
         "tiles": [row for name in _TILES for row in totals if row["period"] == name],
     }
 
@@ -83,6 +86,23 @@ def _sea(params: PageParams) -> dict[str, Any] | None:
     return weather | {
         "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in weather["rows"]],
     }
+
+
+def _year(params: PageParams) -> dict[str, Any] | None:
+    """Return the totals since 1 January, their chart, and the rows of the table."""
+    loader, view = params.loader, params.view
+    key = ("year", view.issue.issue_id, view.entry.model, view.first)
+    year = loader.once(key, lambda: year_so_far(view.observed, view.ahead, _LEVELS))
+    if not year["rows"]:
+        return None
+    title = f"{view.declared.unit.capitalize()} since 1 January {year['year']}"
+    following = [row["date"] for row in year["rows"][1:]]
+    ends = [
+        row
+        for row, date in zip(year["rows"], [*following, ""], strict=True)
+        if not date or date.endswith("-01")
+    ]
+    return year | {"chart": year_chart(year, title), "ends": ends}
 
 
 def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:

@@ -75,18 +75,19 @@ class Sheet:
         """Marks with the days' dates; the first, and the first of each year, name the year."""
         years = [None, *(day[:4] for _, day in days)]
         return "".join(
-            self._mark(at, day, day[:4] != year)
+            self.mark(at, short_day(day, day[:4] != year))
             for (at, day), year in zip(days, years, strict=False)
         )
 
-    def _mark(self, at: float, day: str, names_year: bool) -> str:
+    def mark(self, at: float, name: str) -> str:
+        """A mark below the axis with its name."""
         x = self.x(at)
         anchor = "end" if x > self.width - 24 else "middle"
         return (
             f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" '
             f'y1="{self.y(0):.1f}" y2="{self.y(0) + 5:.1f}"/>'
             f'<text class="tick" x="{x:.1f}" y="{self.height - 8}" text-anchor="{anchor}">'
-            f"{short_day(day, names_year)}</text>"
+            f"{name}</text>"
         )
 
     def svg(self, title: str, parts: Sequence[str], css: str = "chart", **data: int) -> Markup:

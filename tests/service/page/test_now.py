@@ -71,6 +71,16 @@ def test_what_came_stands_beside_its_own_day_after_a_gap(
     assert json.loads(data)["came"] == [7_001, None, 7_003, *[None] * 25]
 
 
+def test_the_year_ends_on_the_page_as_the_totals_say(site: Any) -> None:
+    totals = site.client.get("/v1/series/people/totals?periods=calendar_year").get_json()["rows"]
+    section = site.client.get("/").text.split('id="year-heading"')[1].split("</section>")[0]
+    last = section.split("<tbody>")[1].split("<tr>")[-1]
+    assert "31\xa0December" in last
+    assert f'<td class="figure">{totals[0]["median"]:,}</td>' in last
+    assert f"{totals[0]['lo80']:,} to {totals[0]['hi80']:,}" in last
+    assert f"<td>{totals[0]['last_year']:,}</td>" in last
+
+
 def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:
     with context.database.writing() as connection:
         claimed = run_store.claim(connection, "ingest", "x", NOW)

@@ -1,0 +1,65 @@
+"""Totals since 1 January by day: as published, then simulated, and in earlier years."""
+
+from __future__ import annotations
+
+__all__ = ["year_so_far"]
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from forecast.paths import bound_names, summary
+from forecast.series import DailySeries, as_date
+from service.answers.ahead import Ahead
+from service.answers.bands import check_levels
+from service.core.clock import span_before
+
+_DAY = dt.timedelta(days=1)
+
+
+def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> dict[str, Any]:
+    """Return the totals since 1 January of the year of the answer's first day.
+
+    Returns
+    -------
+    dict
+        ``year``; ``earlier``, the years whose figures begin on 1 January, newest first; ``rows``,
+        one a day to 31 December or the last simulated day: ``date value median lo50 hi50 …`` and
+        the total on the same date of each earlier year, as ``year_2025``. ``value`` is None after
+        the figures, the median and bounds are None up to their last day. Without figures from
+        1 January there are no rows.
+    """
+    check_levels(levels)
+    paths, start = ahead.paths, as_date(observed.start)
+    first = dt.date(ahead.first.year, 1, 1)
+    last = min(dt.date(first.year, 12, 31), as_date(paths.end))
+    simulated_from = max(first, as_date(paths.start))
+    answer: dict[str, Any] = {"year": first.year, "earlier": [], "rows": []}
+    if first < min(start, as_date(paths.start)):
+        return answer
+    earlier = [year for year in range(first.year - 1, start.year - 1, -1) if _is_whole(year, start)]
+    names = ("median", *bound_names(levels))
+    columns: dict[str, list[int]] = {}
+    if simulated_from <= last:
+        begin, end = ((day - as_date(paths.start)).days for day in (simulated_from, last + _DAY))
+        sums = paths.values[:, begin:end].cumsum(axis=1) + observed.total(first, last)
+        columns = {n: v.tolist() for n, v in summary(sums, levels).items() if n in names}
+    for at in range((last - first).days + 1):
+        day = first + at * _DAY
+        row: dict[str, Any] = {"date": day.isoformat(), "value": None} | dict.fromkeys(names)
+        if day < simulated_from:
+            row["value"] = observed.total(first, day)
+        else:
+            row |= {name: columns[name][(day - simulated_from).days] for name in names}
+        for year in earlier:
+            row[f"year_{year}"] = _total(observed, *span_before(first, day, first.year - year))
+        answer["rows"].append(row)
+    return answer | {"earlier": earlier}
+
+
+def _is_whole(year: int, start: dt.date) -> bool:
+    return start <= dt.date(year, 1, 1)
+
+
+def _total(observed: DailySeries, first: dt.date, last: dt.date) -> int | None:
+    return observed.total(first, last) if last in observed else None
