@@ -24,7 +24,7 @@ from service.api.request_log import register_trail
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.mail.subscription_pages import subscriptions
-from service.page import pages
+from service.page import downloads, pages
 
 _DESCRIPTION = """
 Probability forecasts of daily small boat arrivals in the United Kingdom. Every band, total and
@@ -79,7 +79,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     register_auth(app)
     register_limits(app, context.settings)
     app.before_request(app.extensions["require"])
-    for room in (series, issues, jobs, health, metrics, reference, grafana, pages):
+    for room in (series, issues, jobs, health, metrics, reference, grafana, pages, downloads):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(subscriptions)
     app.spec_processor(complete)

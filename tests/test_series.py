@@ -152,7 +152,7 @@ def test_the_page_says_the_units(client: FlaskClient, series_id: str) -> None:
     assert f"number of {unit} in a day" in plan
     assert ("How many places are needed" in plan) == (unit == "arrivals"), "of who arrives alone"
     assert "Arrivals</a>" in now and "Vessels</a>" in now
-    for path in ("/record", "/about", "/plan.csv"):
+    for path in ("/record", "/about", "/plan/plan.csv"):
         assert client.get(f"{path}?series={series_id}").status_code == 200
     assert client.get("/").text == client.get("/?series=strait_entries").text
 

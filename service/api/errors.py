@@ -18,7 +18,7 @@ from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible,
 from service.api.media_types import HTML, PROBLEM, preferred
 from service.core.database import Unavailable
 
-_PAGES = ("page", "subscriptions")
+_PAGES = ("page", "downloads", "subscriptions")
 _OF_PROGRAMS = ("/v1", "/grafana", "/openapi", "/metrics", "/docs")
 _STATUS: dict[type[NoAnswer], int] = {NotFound: 404, NotPossible: 409, NotReady: 503}
 _RETRY_SECONDS = 10

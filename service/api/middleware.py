@@ -45,7 +45,8 @@ def register_doors(app: Flask, settings: Settings) -> None:
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
     app.before_request(_refuse)
-    app.wsgi_app = _Safe(app.wsgi_app)  # type: ignore[method-assign]
+    framing = " ".join(one.strip() for one in settings.embed_origins.split(",") if one.strip())
+    app.wsgi_app = _Safe(app.wsgi_app, framing)  # type: ignore[method-assign]
 
     def finish(answer: Response) -> Response:
         if request.method == "OPTIONS" and answer.status_code == 200:
@@ -64,13 +65,22 @@ class _Safe:
     Below the framework, whose headers are checked one by one: these are always the same.
     """
 
-    def __init__(self, below: WSGIApplication) -> None:
+    def __init__(self, below: WSGIApplication, framing: str) -> None:
         self._below = below
+        self._framed = tuple(
+            (name, value.replace("frame-ancestors 'none'", f"frame-ancestors {framing}"))
+            for name, value in _HEADERS
+            if name != "X-Frame-Options"  # it cannot name an origin
+        )
+        self._is_framed = bool(framing)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_framed = self._is_framed and environ.get("PATH_INFO", "").startswith("/embed/")
+        safe = self._framed if is_framed else _HEADERS
+
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             there = {name for name, _ in headers}
-            added = [pair for pair in _HEADERS if pair[0] not in there]
+            added = [pair for pair in safe if pair[0] not in there]
             return start_response(status, headers + added, *more)
 
         return self._below(environ, start)

@@ -58,6 +58,11 @@ class WebSettings(Sealed):
         "",
         description="Origins, with commas between, whose pages may read the API in a browser.",
     )
+    embed_origins: Origins = Field(
+        "",
+        description="Origins, with commas between, whose pages may frame a chart under `/embed`; "
+        "empty: none.",
+    )
     contact: str = Field(
         "", description="Who runs this copy and how to reach them, as the page says it."
     )

@@ -9,6 +9,7 @@ from typing import Any
 from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.explanation import explanation
+from service.page.exhibits import Exhibit
 from service.page.page_params import PageParams
 
 _NAMES = CAUSE_NAMES | {
@@ -21,8 +22,10 @@ _NAMES = CAUSE_NAMES | {
 
 
 def reasons(params: PageParams) -> dict[str, Any]:
-    """Return ``changed`` and ``driven``; each is None if not stored for the issue."""
-    return {"changed": _changed(params), "driven": _driven(params)}
+    """Return ``changed`` and ``driven``, None if not stored for the issue, and ``exhibits``."""
+    tables = {"changed": _changed(params), "driven": _driven(params)}
+    exhibits = [table["exhibit"] for table in tables.values() if table]
+    return tables | {"exhibits": {one.name: one for one in exhibits}}
 
 
 def _changed(params: PageParams) -> dict[str, Any] | None:
@@ -30,7 +33,12 @@ def _changed(params: PageParams) -> dict[str, Any] | None:
         comparison = changes(params.loader, params.view)
     except (NotFound, BadQuestion):
         return None
-    return _table(comparison, "causes", "before", "after") | {"since": comparison["since"]}
+    columns = ("days", "before", *comparison["causes"], "after")
+    title = "What changed since the last forecast"
+    return _table(comparison, "causes", "before", "after") | {
+        "since": comparison["since"],
+        "exhibit": Exhibit("changes", title, comparison["totals"], columns),
+    }
 
 
 def _driven(params: PageParams) -> dict[str, Any] | None:
@@ -38,7 +46,12 @@ def _driven(params: PageParams) -> dict[str, Any] | None:
         answer = explanation(params.loader, params.view)
     except NotFound:
         return None
-    return _table(answer, "factors", "yearly_mean", "mean") | {"method": answer["method"]}
+    columns = ("days", "yearly_mean", *answer["factors"], "mean")
+    title = "What is driving this forecast"
+    return _table(answer, "factors", "yearly_mean", "mean") | {
+        "method": answer["method"],
+        "exhibit": Exhibit("drivers", title, answer["totals"], columns),
+    }
 
 
 def _table(answer: dict[str, Any], parts: str, first: str, last: str) -> dict[str, Any]:

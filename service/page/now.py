@@ -19,6 +19,7 @@ from service.answers.weather import coming
 from service.answers.wording import FILTERS
 from service.answers.year_so_far import year_so_far
 from service.page.bar_chart import chance_bars, wave_bar
+from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.fan_chart import fan_chart, range_bar
 from service.page.page_params import PageParams
 from service.page.year_chart import year_chart
@@ -56,23 +57,62 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     arrived = {row["date"]: row["value"] for row in came}
     for row in days:
         row["came"] = arrived.get(row["date"])
+    unit_title = unit.capitalize()
+    chance = f"Chance of more than {says['threshold']:,} {unit}, by day"
+    keys = (
+        *((("actual", "as published"),) if past else ()),
+        *((("waiting", "not yet published"),) if waiting else ()),
+        *BAND_KEYS,
+        ("then", "a year earlier, mean of 7 days"),
+        *((("came", "arrived"),) if came else ()),
+    )
+    numbers = (*RANGES, "p_zero", "p_above", "came")
+    year = _year(params)
+    exhibits = [
+        Exhibit(
+            "forecast",
+            f"{unit_title} per day, whole UK",
+            drawn,
+            ("date", "value", *RANGES, "p_zero", "came", "last_year", "last_year_mean"),
+            fan_chart(past, charted, f"{unit_title} per day", came, waiting=waiting),
+            keys,
+        ),
+        Exhibit(
+            "no-arrivals",
+            "Chance of no arrivals, by day",
+            days,
+            ("date", "p_zero"),
+            chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
+        ),
+        Exhibit(
+            "above-threshold",
+            chance,
+            [row | {"threshold": says["threshold"]} for row in days],
+            ("date", "threshold", "p_above"),
+            chance_bars(days, "p_above", chance),
+        ),
+        Exhibit("days", f"{unit_title} day by day, whole UK", days, ("date", *numbers)),
+        Exhibit(
+            "totals",
+            f"Totals of {unit}, whole UK",
+            totals,
+            ("period", "from", "to", *RANGES, "known", "last_year", "note"),
+        ),
+        *([year["exhibit"]] if year else []),
+    ]
     return {
         "headline": says,
         "briefing": briefing_of(params.loader, view),
-        "chart": fan_chart(past, charted, f"{unit.capitalize()} per day", came, waiting=waiting),
-        "charted": drawn,
+        "exhibits": {one.name: one for one in exhibits},
         "chart_data": _chart_data(unit, past, charted, waiting),
-        "quiet_chart": chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
-        "above_chart": chance_bars(
-            days, "p_above", f"Chance of more than {says['threshold']:,} {unit}, by day"
-        ),
+        "charted": drawn,
         "days": days,
         "waiting": waiting,
         "above": above,
         "has_come": bool(came),
         "totals": totals,
         "sea": _sea(params),
-        "year": _year(params),
+        "year": year,
         "tiles": [row for name in _TILES for row in totals if row["period"] == name],
     }
 
@@ -92,7 +132,11 @@ def _year(params: PageParams) -> dict[str, Any] | None:
     """Return the totals since 1 January, their chart, and the rows of the table."""
     loader, view = params.loader, params.view
     key = ("year", view.issue.issue_id, view.entry.model, view.first)
-    year = loader.once(key, lambda: year_so_far(view.observed, view.ahead, _LEVELS))
+    return loader.once(key, lambda: _draw_year(view))
+
+
+def _draw_year(view: IssueView) -> dict[str, Any] | None:
+    year = year_so_far(view.observed, view.ahead, _LEVELS)
     if not year["rows"]:
         return None
     title = f"{view.declared.unit.capitalize()} since 1 January {year['year']}"
@@ -102,7 +146,19 @@ def _year(params: PageParams) -> dict[str, Any] | None:
         for row, date in zip(year["rows"], [*following, ""], strict=True)
         if not date or date.endswith("-01")
     ]
-    return year | {"chart": year_chart(year, title), "ends": ends}
+    keys = (
+        *((("median", f"{year['year']} as published"),) if ends[0]["value"] is not None else ()),
+        ("middle", "median"),
+        *BAND_KEYS[1:],
+        *((("then", str(year["earlier"][0])),) if year["earlier"] else ()),
+        *((("before", "earlier years"),) if year["earlier"][1:] else ()),
+    )
+    columns = ("date", "value", *RANGES, *(f"year_{one}" for one in year["earlier"]))
+    drawing = year_chart(year, title)
+    return year | {
+        "ends": ends,
+        "exhibit": Exhibit("year", f"{title}, whole UK", year["rows"], columns, drawing, keys),
+    }
 
 
 def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:

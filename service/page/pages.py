@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["blueprint"]
+__all__ = ["blueprint", "citation", "context_of", "links_to", "page_params", "tagged"]
 
-import csv
 import hashlib
-import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import (
     Blueprint,
@@ -26,11 +26,12 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, listing
 from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS
-from service.core.clock import uk_day
+from service.core.clock import in_words, uk_day
+from service.page.exhibits import Exhibit
 from service.page.explanation import reasons
 from service.page.now import what_is_coming
 from service.page.page_params import FIELDS, PageParams, Plan, read_page_params
-from service.page.plan import answer_plan, has_places, plan_table
+from service.page.plan import answer_plan, has_places
 from service.page.track_record import past_forecasts
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
@@ -72,51 +73,75 @@ def static(filename: str) -> Response:
 @blueprint.get("/")
 def now() -> Response:
     """Show the forecast."""
-    params = _page_params()
-    return _page("now.html", params, **what_is_coming(params), **reasons(params))
+    return _page("now", page_params())
 
 
 @blueprint.get("/plan")
 def plan() -> Response:
     """Answer a planner's own question."""
-    params = _page_params()
-    question = Plan.read(request.args, params.declared)
-    answers = {} if question.wrong else answer_plan(params.view, question.numbers)
-    status = 400 if question.wrong else 200
-    return _page("plan.html", params, status, fields=FIELDS, plan=question, **answers)
-
-
-@blueprint.get("/plan.csv")
-def plan_csv() -> Response:
-    """Send the plan as CSV, one row a day."""
-    params = _page_params()
-    question = Plan.read(request.args, params.declared)
-    if question.wrong:
-        return _page("plan.html", params, fields=FIELDS, plan=question, status=400)
-    rows = plan_table(params.view, question.numbers)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    answer = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = (
-        f'attachment; filename="{params.view.issue.issue_id}.csv"'
-    )
-    return _tagged(answer)
+    return _page("plan", page_params())
 
 
 @blueprint.get("/record")
 def record() -> Response:
     """Show how accurate past forecasts were."""
-    params = _page_params()
-    return _page("record.html", params, **past_forecasts(params, request.args.get("window", "26")))
+    return _page("record", page_params())
 
 
 @blueprint.get("/about")
 def about() -> Response:
     """Show the page About, which needs no forecast."""
     contact = _loader().context.settings.contact
-    return _tagged(make_response(render_template("about.html", contact=contact, **_frame())))
+    return tagged(make_response(render_template("about.html", contact=contact, **_frame())))
+
+
+def context_of(view: str, params: PageParams) -> dict[str, Any]:
+    """Return the template context of a view, with its ``exhibits`` and what was ``asked``.
+
+    Raises
+    ------
+    BadQuestion
+        If a parameter is wrong; the page Plan has ``plan.wrong`` instead, and no exhibits.
+    """
+    if view == "now":
+        forecast, why = what_is_coming(params), reasons(params)
+        return forecast | why | {"exhibits": forecast["exhibits"] | why["exhibits"], "asked": {}}
+    if view == "record":
+        window = request.args.get("window", "26")
+        return past_forecasts(params, window) | {"asked": {"window": window}}
+    question = Plan.read(request.args, params.declared)
+    answers = {} if question.wrong else answer_plan(params.view, question.numbers)
+    asked = {"fields": FIELDS, "plan": question, "asked": question.numbers, "exhibits": {}}
+    return asked | answers
+
+
+def links_to(
+    params: PageParams, view: str, exhibit: Exhibit, asked: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+    """Return the addresses of an exhibit: ``csv png metadata page embed``.
+
+    All but ``embed``, which follows the newest forecast, keep to the forecast that is shown.
+    """
+    asked = context_of(view, params)["asked"] if asked is None else asked
+    link = params.link(**asked)
+    pinned = link | ({} if view == "record" else {"issue": params.view.issue.issue_id})
+    query, stem = urlencode(pinned), f"/{view}/{exhibit.name}"
+    address = params.loader.context.settings.address
+    return {
+        **{form: f"{stem}.{form}?{query}" for form in ("csv", "png", "metadata.json")},
+        "page": f"{url_for(f'page.{view}')}?{query}#{exhibit.name}",
+        "embed": f"{address}/embed{stem}?{urlencode(link)}".rstrip("?"),
+    }
+
+
+def citation(params: PageParams, exhibit: Exhibit) -> str:
+    """Return how to cite an exhibit."""
+    issue = params.view.issue
+    return (
+        f"Channel crossings forecast: {exhibit.title}. Forecast {issue.issue_id}, published "
+        f"{in_words(params.issued_on)}, from figures to {in_words(issue.data_through)}. "
+        f"{params.loader.context.settings.address}. {params.loader.route.attribution}"
+    )
 
 
 def _loader() -> IssueLoader:
@@ -124,7 +149,8 @@ def _loader() -> IssueLoader:
     return loader
 
 
-def _page_params() -> PageParams:
+def page_params() -> PageParams:
+    """Read the parameters of the request."""
     return read_page_params(_loader(), request.args)
 
 
@@ -138,26 +164,32 @@ def _frame(params: PageParams | None = None) -> dict[str, Any]:
     return {
         "params": params,
         "route": _loader().route,
-        "here": (request.endpoint or "").removeprefix("page.").removesuffix("_csv"),
+        "here": (request.endpoint or "").removeprefix("page."),
         "kept": params.link() if params else {},
     }
 
 
-def _page(template: str, params: PageParams, status: int = 200, **more: Any) -> Response:
+def _page(here: str, params: PageParams) -> Response:
     loader, view = params.loader, params.view
+    context = context_of(here, params)
+    is_wrong = "plan" in context and bool(context["plan"].wrong)
     frame = _frame(params) | {
         "view": view,
         "issue": view.issue,
         "unit": view.declared.unit,
         "has_places": has_places(view),
-        "issued_on": uk_day(view.issue.issued_at),
+        "issued_on": params.issued_on,
         "today": uk_day(loader.clock()),
         "first_day": first_day(loader, params.series_id),
         "issues": listing(loader, params.series_id, _RECENT)[0],
         "reasons": _reasons(params),
         "alarms": [] if params.is_past else record_alarms(loader, params.series_id),
+        "links": lambda exhibit: links_to(params, here, exhibit, context["asked"]),
+        "cite": lambda exhibit: citation(params, exhibit),
+        "is_framed": bool(loader.context.settings.embed_origins),
     }
-    return _tagged(make_response(render_template(template, **frame, **more), status))
+    page = render_template(f"{here}.html", **frame, **context)
+    return tagged(make_response(page, 400 if is_wrong else 200))
 
 
 def _reasons(params: PageParams) -> list[Any]:
@@ -166,7 +198,7 @@ def _reasons(params: PageParams) -> list[Any]:
     return [r for r in params.view.state.reasons if r.name not in about_today]
 
 
-def _tagged(answer: Response) -> Response:
+def tagged(answer: Response) -> Response:
     """Add an ETag, so that browsers revalidate."""
     if answer.status_code == 200:
         answer.headers["Cache-Control"] = "no-cache"

@@ -14,9 +14,11 @@ from service.answers.issue_loader import IssueView
 from service.answers.our_share import scale_to_share
 from service.answers.quiet import quiet
 from service.page.bar_chart import chance_bars, count_bars
+from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.fan_chart import Line, fan_chart
 
 _LEVELS = (50, 80, 95)
+_ASKED = ("our_share", "threshold", "window")
 
 
 def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -29,32 +31,59 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     above = exceedance(ours.ahead, numbers["threshold"], numbers["window"], horizon)
     calm = quiet(view.ahead, horizon)
     places = _places(ours, numbers) if has_places(view) else None
+    others = _others(ours, numbers)
+    whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of UK arrivals"
+    title = f"Chance of more than {numbers['threshold']:,} {unit}, by first day{whose}"
+    counts = f"Chance of each number of days with no arrivals in {horizon} days"
+    runs = f"Chance of each length of the longest quiet spell in {horizon} days"
+    spells = [
+        ("quiet-days", counts, "p_quiet_days"),
+        ("quiet-spell", runs, "p_longest_run"),
+    ]
+    exhibits = [
+        Exhibit(
+            "above",
+            title,
+            [row | {name: numbers[name] for name in _ASKED} for row in above["rows"]],
+            ("date", "to", *_ASKED, "p_above"),
+            chance_bars(above["rows"], "p_above", title),
+        ),
+        Exhibit(
+            "other-thresholds",
+            f"Chance of other thresholds in {horizon} days{whose}",
+            others,
+            ("threshold", "window", "p_any"),
+        ),
+        *(
+            Exhibit(
+                name,
+                words,
+                calm["rows"],
+                ("days", column, f"{column}_at_least"),
+                count_bars([row[column] for row in calm["rows"]], words),
+            )
+            for name, words, column in spells
+        ),
+    ]
+    if places:
+        exhibits.append(_places_exhibit(places, unit, whose))
+    table = plan_table(view, numbers)
+    exhibits.append(Exhibit("plan", f"Plan by day{whose}", table, list(table[0])))
     return {
         "above": above,
-        "others": _others(ours, numbers),
+        "others": others,
         "quiet": calm,
         "places": places,
-        "above_chart": chance_bars(
-            above["rows"],
-            "p_above",
-            f"Chance of more than {numbers['threshold']:,} {unit}, by first day",
-        ),
-        "quiet_chart": count_bars(
-            [row["p_quiet_days"] for row in calm["rows"]],
-            f"Chance of each number of days with no arrivals in {horizon} days",
-        ),
-        "run_chart": count_bars(
-            [row["p_longest_run"] for row in calm["rows"]],
-            f"Chance of each length of the longest quiet spell in {horizon} days",
-        ),
-        "places_chart": places
-        and fan_chart(
-            [],
-            places["rows"],
-            f"{unit.capitalize()} present by day, and the {places['places_peak']:,} places needed",
-            line=Line(places["places_peak"], f"{places['places_peak']:,} places"),
-        ),
+        "exhibits": {one.name: one for one in exhibits},
     }
+
+
+def _places_exhibit(places: dict[str, Any], unit: str, whose: str) -> Exhibit:
+    enough = f"{places['places_peak']:,} places"
+    title = f"{unit.capitalize()} present by day, and the {enough} needed{whose}"
+    drawing = fan_chart([], places["rows"], title, line=Line(places["places_peak"], enough))
+    keys = (("limit", "places needed"), *BAND_KEYS)
+    return Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)
 
 
 def plan_table(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
@@ -66,7 +95,7 @@ def plan_table(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]
     ]
     places = _places(view, numbers)["rows"] if has_places(view) else []
     for at, row in enumerate(rows):
-        del row["time"]
+        del row["time"], row["horizon_days"]
         row["our_share"] = numbers["our_share"]
         row["threshold"], row["window"] = numbers["threshold"], numbers["window"]
         row["p_above"] = above[at]["p_above"] if at < len(above) else None

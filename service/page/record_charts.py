@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["coverage_chart", "weeks_chart"]
+__all__ = ["coverage_chart", "coverage_grid", "weeks_chart"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -56,6 +56,20 @@ def coverage_chart(row: dict[str, Any], name: str) -> Markup:
         if row[f"coverage{level}"] is not None
     )
     return sheet.svg(f"{name}: {held or 'no scores yet'}", parts, "chart coverage")
+
+
+def coverage_grid(rows: Sequence[tuple[dict[str, Any], str]]) -> Markup:
+    """Draw the coverage of several measures as one picture, three beside each other."""
+    parts = []
+    for at, (row, name) in enumerate(rows):
+        chart = str(coverage_chart(row, name))
+        chart = chart.replace("<svg", '<svg y="22" width="300" height="96"', 1)
+        parts.append(
+            f'<g transform="translate({at % 3 * 320} {at // 3 * 130})">'
+            f'<text class="tick" y="14">{name}, {row["n"]} forecasts</text>{chart}</g>'
+        )
+    sheet = Sheet(960, 130 * ((len(rows) + 2) // 3), 0, 1, 1)
+    return sheet.svg("How often the ranges were right, by days ahead and for totals", parts)
 
 
 def _top(weeks: Rows) -> float:

@@ -62,7 +62,14 @@ def test_what_is_short_is_sent_as_it_is(client: FlaskClient) -> None:
 
 
 FORECAST = "/v1/series/people/forecast"
-TAGGED = [FORECAST, f"{FORECAST}?format=csv", "/v1/status", "/", "/plan.csv", "/static/page.css"]
+TAGGED = [
+    FORECAST,
+    f"{FORECAST}?format=csv",
+    "/v1/status",
+    "/",
+    "/plan/plan.csv",
+    "/static/page.css",
+]
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip", "br", "zstd"])

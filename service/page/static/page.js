@@ -94,7 +94,6 @@
         all("#answers details").forEach((part, at) => { part.open = Boolean(opened[at]); });
         history.replaceState(null, "", address);
         said.textContent = all("[data-said]").map((part) => part.textContent).join(" ");
-        savers();
       } catch (error) {
         if (error.name === "AbortError") return;
         said.className = "notice";
@@ -115,63 +114,8 @@
     });
   }
 
-  // --- charts as PNG: the server's drawing with its colours written out
-  function savers() {
-    all("[data-save]").forEach((button) => {
-      button.hidden = false;
-      button.onclick = () => save(button.closest("figure"), button.dataset.save);
-    });
-  }
-
-  async function save(figure, name) {
-    const drawing = one("svg", figure);
-    const copy = drawing.cloneNode(true);
-    const styles = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "font-family", "font-size", "font-weight"];
-    const originals = all("*", drawing);
-    all("*", copy).forEach((part, at) => {
-      const style = getComputedStyle(originals[at]);
-      styles.forEach((property) => part.setAttribute(property, style.getPropertyValue(property)));
-    });
-    const { width, height } = drawing.viewBox.baseVal;
-    copy.setAttribute("width", 2 * width);
-    copy.setAttribute("height", 2 * height);
-    const image = new Image();
-    image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
-    await image.decode();
-    const style = getComputedStyle(document.documentElement);
-    const canvas = Object.assign(document.createElement("canvas"), { width: 2 * width + 80, height: 2 * height + 220 });
-    const pen = canvas.getContext("2d");
-    pen.fillStyle = style.getPropertyValue("--paper");
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.fillStyle = style.getPropertyValue("--ink");
-    pen.font = "600 32px system-ui, sans-serif";
-    pen.fillText(figure.dataset.figure, 40, 64, canvas.width - 80);
-    pen.drawImage(image, 40, 90);
-    pen.font = "22px system-ui, sans-serif";
-    pen.fillStyle = style.getPropertyValue("--soft");
-    let left = 40;
-    all(".entry", figure).forEach((entry) => {
-      const key = getComputedStyle(one(".key", entry));
-      const tall = 2 * parseFloat(key.height);
-      const filled = key.backgroundColor === style.getPropertyValue("--paper") ? key.borderColor : key.backgroundColor;
-      pen.fillStyle = filled;
-      pen.fillRect(left, 2 * height + 128 - tall / 2, 2 * parseFloat(key.width), tall);
-      pen.fillStyle = style.getPropertyValue("--soft");
-      left += 2 * parseFloat(key.width) + 12;
-      pen.fillText(entry.textContent.trim(), left, 2 * height + 136);
-      left += pen.measureText(entry.textContent.trim()).width + 36;
-    });
-    const clocks = all("footer dl dd").slice(0, 2).map((part) => part.textContent.trim());
-    pen.fillText(`Figures to ${clocks[0]}; issued ${clocks[1]}. Source: Home Office, OGL v3.0; provisional.`, 40, canvas.height - 32, canvas.width - 80);
-    const blob = await new Promise((done) => { canvas.toBlob(done); });
-    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: `${name}.png` });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  }
-
   addEventListener("beforeprint", () => all("details").forEach((part) => { part.open = true; }));
   fan();
   plan();
-  savers();
   document.documentElement.dataset.ready = "";
 })();

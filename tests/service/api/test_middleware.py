@@ -107,7 +107,7 @@ def test_control_characters_are_refused_wherever_they_stand(either: FlaskClient,
         *(f"{V1}/{path}={text}" for path in ("changes?since", "issues?after", "track-record?kind")),
         *(f"{V1}/forecast?{text}=1", f"{V1}/issues/{text}", f"/v1/series/{text}/forecast"),
         *(f"/?issue={text}", f"/?series={text}", f"/?on={text}", f"/record?window={text}"),
-        *(f"/plan?share={text}", f"/plan.csv?share={text}", f"/u/{text}"),
+        *(f"/plan?share={text}", f"/plan/plan.csv?share={text}", f"/u/{text}"),
         *(f"/subscribe/confirm/{text}", f"/static/{text}", f"/nothing/{text}", f"/livez?{text}"),
     ]
     for path in asked:

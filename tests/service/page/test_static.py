@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.service.support import ROOT
 from tests.support.first_visit import MOST_BYTES, PATHS, measure
 
 BANDS = ("band95", "band80", "band50")
@@ -119,16 +117,3 @@ def test_a_silent_service_is_said_and_the_numbers_stay(visit: Any) -> None:
     page.fill("#threshold", "301")
     page.wait_for_url("**threshold=301**")
     expect(page.locator("#said")).to_have_class("unseen")
-
-
-@pytest.mark.parametrize("path", ["/", "/plan"])
-def test_a_chart_is_saved_as_png(visit: Any, tmp_path: Path, path: str) -> None:
-    page = visit(path)
-    button = page.locator(".save").last
-    with page.expect_download() as waiting:
-        button.click()
-    assert waiting.value.suggested_filename.endswith(".png")
-    content = Path(waiting.value.path()).read_bytes()
-    assert content.startswith(b"\x89PNG") and len(content) > 5_000
-    (ROOT / "tests" / "artefacts" / "page").mkdir(parents=True, exist_ok=True)
-    (ROOT / "tests" / "artefacts" / "page" / f"saved-{path[1:] or 'now'}.png").write_bytes(content)

@@ -1,0 +1,88 @@
+"""Charts and tables to take away: CSV, PNG, metadata, and a page to embed."""
+
+from __future__ import annotations
+
+__all__ = ["blueprint"]
+
+import json
+
+from flask import Blueprint, Response, make_response, render_template, request
+
+from service.answers.errors import BadQuestion, NotFound
+from service.page.exhibits import Exhibit, csv_of, metadata_of
+from service.page.page_params import PageParams
+from service.page.pages import citation, context_of, links_to, page_params, tagged
+from service.page.picture import png_of
+
+blueprint = Blueprint("downloads", __name__)
+_VIEW = "<any(now, plan, record):view>"
+_LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
+
+
+@blueprint.get(f"/{_VIEW}/<name>.csv")
+def table(view: str, name: str) -> Response:
+    """Send the numbers of a chart or table."""
+    params, exhibit = _exhibit(view, name)
+    answer = Response(csv_of(exhibit), content_type="text/csv; charset=utf-8; header=present")
+    return _attached(answer, params, name, "csv")
+
+
+@blueprint.get(f"/{_VIEW}/<name>.png")
+def picture(view: str, name: str) -> Response:
+    """Send a chart as a picture."""
+    params, exhibit = _exhibit(view, name)
+    if exhibit.drawing is None:
+        raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
+    content = png_of(exhibit, citation(params, exhibit))
+    return _attached(Response(content, content_type="image/png"), params, name, "png")
+
+
+@blueprint.get(f"/{_VIEW}/<name>.metadata.json")
+def metadata(view: str, name: str) -> Response:
+    """Describe the columns of a table, its source, licence and forecast."""
+    params, exhibit = _exhibit(view, name)
+    issue = params.view.issue
+    facts = {
+        "dc:source": params.loader.route.attribution,
+        "dc:license": {"@id": _LICENCE},
+        "dc:issued": issue.issued_at.isoformat(),
+        "dc:identifier": issue.issue_id,
+        "dc:bibliographicCitation": citation(params, exhibit),
+        "schema:temporalCoverage": f"../{issue.data_through}",
+    }
+    content = metadata_of(exhibit, params.declared.unit, f"{_stem(params, name)}.csv", facts)
+    answer = Response(json.dumps(content, indent=1), content_type="application/json")
+    return _attached(answer, params, name, "metadata.json")
+
+
+@blueprint.get(f"/embed/{_VIEW}/<name>")
+def embed(view: str, name: str) -> Response:
+    """Show one chart alone, for the frame of another page."""
+    params, exhibit = _exhibit(view, name)
+    if exhibit.drawing is None:
+        raise NotFound(f"{name!r} is a table; only charts can be embedded")
+    page = links_to(params, view, exhibit)["page"]
+    text = render_template("embed.html", one=exhibit, page=page, issue=params.view.issue)
+    return tagged(make_response(text))
+
+
+def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit]:
+    params = page_params()
+    context = context_of(view, params)
+    exhibits = context["exhibits"]
+    for field, detail in context["plan"].wrong.items() if view == "plan" else ():
+        raise BadQuestion(field, detail, repr(request.args.get(field, "")[:40]))
+    if name not in exhibits:
+        raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")
+    return params, exhibits[name]
+
+
+def _stem(params: PageParams, name: str) -> str:
+    """Series, what, and the day on which the forecast was published."""
+    return f"{params.series_id}-{name}-{params.issued_on}"
+
+
+def _attached(answer: Response, params: PageParams, name: str, form: str) -> Response:
+    filename = f"{_stem(params, name)}.{form}"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
+    return tagged(answer)

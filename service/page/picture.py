@@ -1,0 +1,98 @@
+"""A chart as PNG, drawn from the same SVG and style sheet as on the page."""
+
+from __future__ import annotations
+
+__all__ = ["png_of"]
+
+import re
+import textwrap
+from functools import cache
+from pathlib import Path
+
+from markupsafe import escape
+
+from service.page.exhibits import Exhibit
+
+_STATIC = Path(__file__).parent / "static"
+_MARGIN, _HEAD, _LINE, _SCALE = 24, 84, 18, 2
+_LETTER = 7.4  # width of a letter of the legend, about
+_LEAST_WIDTH = 620
+_VIEW = re.compile(r'viewBox="0 0 (\d+) (\d+)"')
+_VARIABLE = re.compile(r"--(\w+): ([^;]+);")
+
+
+def png_of(exhibit: Exhibit, source: str) -> bytes:
+    """Return the wide drawing of a chart with its title, its legend and where it comes from.
+
+    Parameters
+    ----------
+    source : str
+        Written below the chart.
+    """
+    import resvg_py  # here: pages without a picture do not wait for it
+    from matplotlib import get_data_path
+
+    svg = str(exhibit.drawing).partition('<svg class="chart narrow"')[0]
+    view = _VIEW.search(svg)
+    assert view is not None  # every drawing has one
+    width, height = int(view[1]), int(view[2])
+    whole = max(width, _LEAST_WIDTH) + 2 * _MARGIN
+    lines = textwrap.wrap(source, int((whole - 2 * _MARGIN) / 6.6))
+    tall = _HEAD + height + _LINE * len(lines) + _MARGIN
+    texts = "".join(
+        f'<text class="source" x="{_MARGIN}" y="{_HEAD + height + _LINE * (at + 1)}">'
+        f"{escape(line)}</text>"
+        for at, line in enumerate(lines)
+    )
+    place = f'x="{_MARGIN}" y="{_HEAD}" width="{width}" height="{height}"'
+    chart = svg.replace("<svg", f"<svg {place}", 1)
+    font = Path(get_data_path()) / "fonts" / "ttf"
+    return bytes(
+        resvg_py.svg_to_bytes(
+            svg_string=(
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{tall}">'
+                f'<text class="title" x="{_MARGIN}" y="36">{escape(exhibit.title)}</text>'
+                f"{_legend(exhibit)}{chart}{texts}</svg>"
+            ),
+            zoom=_SCALE,
+            background=_colours()["paper"],
+            style_sheet=_style(),
+            # The machine may have no fonts.
+            skip_system_fonts=True,
+            font_files=[str(font / "DejaVuSans.ttf"), str(font / "DejaVuSans-Bold.ttf")],
+            font_family="DejaVu Sans",
+        )
+    )
+
+
+def _legend(exhibit: Exhibit) -> str:
+    parts, x = [], float(_MARGIN)
+    for css, words in exhibit.keys:
+        if css in ("came", "missed"):
+            mark = f'<circle class="{css}" cx="{x + 9}" cy="59" r="4"/>'
+        elif css.startswith("band") or css in ("actual", "waiting"):
+            mark = f'<rect class="{css}" x="{x}" y="53" width="18" height="12"/>'
+        else:
+            mark = f'<line class="{css}" x1="{x}" x2="{x + 22}" y1="59" y2="59"/>'
+        text = f'<text class="source" x="{x + 28}" y="63">{escape(words)}</text>'
+        parts.append(f'<g class="chart">{mark}</g>{text}')
+        x += 28 + _LETTER * len(words) + 18
+    return "".join(parts)
+
+
+@cache
+def _colours() -> dict[str, str]:
+    """The colours of the light page."""
+    return dict(_VARIABLE.findall((_STATIC / "page.css").read_text("utf-8").partition("@media")[0]))
+
+
+@cache
+def _style() -> str:
+    """The style of charts, with colours written out: the renderer knows no variables."""
+    colours = _colours()
+    css = (_STATIC / "charts.css").read_text("utf-8").partition("@media")[0]
+    css = re.sub(r"var\(--(\w+)\)", lambda match: colours[match[1]], css)
+    return f"""{css.replace("font-family: inherit;", "")}
+        text {{ font-family: DejaVu Sans; }}
+        .source {{ fill: {colours["soft"]}; font-size: 12px; }}
+        .title {{ fill: {colours["ink"]}; font-size: 18px; font-weight: 700; }}"""

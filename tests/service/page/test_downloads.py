@@ -1,0 +1,131 @@
+"""Charts and tables leave the page with the numbers that it shows, and say where they come from."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.app import create_app
+from service.core.context import Context
+from service.page import exhibits
+from tests.service.support import NOW, Hand
+
+PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/record?window=52", "/?series=boats")
+
+
+def links(site: Any, path: str, end: str) -> list[str]:
+    page = site.client.get(path).get_data(as_text=True)
+    found = re.findall(rf'href="(/[^"?]+\.{end}\?[^"]*)"', page)
+    return [html.unescape(one) for one in found]
+
+
+def rows_of(site: Any, path: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(site.client.get(path).get_data(as_text=True))))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_table_that_a_page_offers_comes_with_its_description(site: Any, path: str) -> None:
+    tables = links(site, path, "csv")
+    assert tables or "record" in path
+    described = [one.partition("?")[0] for one in links(site, path, r"metadata\.json")]
+    unit = "boats" if "boats" in path else "people"
+    for table in tables:
+        answer = site.client.get(table)
+        what = table.split("/")[2].split(".")[0]
+        name = answer.headers["Content-Disposition"].split('"')[1]
+        assert re.fullmatch(rf"{unit}-{what}-\d{{4}}-\d\d-\d\d\.csv", name)
+        columns = answer.get_data(as_text=True).partition("\n")[0].split(",")
+        description = table.replace(".csv", ".metadata.json")
+        assert what == "plan" or description.partition("?")[0] in described
+        content = json.loads(site.client.get(description).get_data())
+        assert [one["name"] for one in content["tableSchema"]["columns"]] == columns
+        assert content["url"] == name
+        assert "Open Government Licence" in content["dc:source"]
+        assert content["dc:identifier"] in content["dc:bibliographicCitation"]
+        if what not in ("changes", "drivers"):
+            known = [any(re.fullmatch(p, name) for p in exhibits._COLUMNS) for name in columns]
+            assert all(known), columns
+
+
+def test_the_table_of_the_chart_has_the_numbers_of_the_api(site: Any) -> None:
+    days = site.client.get("/v1/series/people/forecast?horizon=28&levels=50,80,95").get_json()
+    (path,) = [one for one in links(site, "/", "csv") if "/forecast.csv" in one]
+    coming = {row["date"]: row for row in rows_of(site, path) if row["median"]}
+    for day in days["rows"]:
+        for name in ("median", "lo50", "hi80", "hi95", "p_zero"):
+            assert coming[day["date"]][name] == str(day[name])
+
+
+def test_links_keep_to_the_forecast_and_the_question_that_are_shown(site: Any) -> None:
+    for path in links(site, f"/plan?issue={site.earlier}&threshold=77", "csv"):
+        assert f"issue={site.earlier}" in path and "threshold=77" in path
+    page = site.client.get("/").get_data(as_text=True)
+    issue = site.client.get("/v1/series/people/issues").get_json()["rows"][0]["issue_id"]
+    assert f'href="/?issue={issue}#forecast"' in page
+    assert f"Forecast {issue}, published" in page
+
+
+@pytest.mark.parametrize("path", PAGES[:2])
+def test_every_chart_is_a_picture(site: Any, path: str) -> None:
+    pictures = links(site, path, "png")
+    assert len(pictures) >= 4
+    for picture in pictures[:2]:
+        answer = site.client.get(picture)
+        assert answer.content_type == "image/png"
+        assert answer.data.startswith(b"\x89PNG")
+        assert answer.headers["Content-Disposition"].endswith('.png"')
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/now/nothing.csv", "expected one of forecast, no-arrivals,"),
+        ("/now/totals.png", "is a table and has no picture"),
+        ("/embed/now/totals", "only charts can be embedded"),
+        ("/record/weeks-live.csv", "no charts yet"),
+    ],
+)
+def test_what_is_not_there_is_said(site: Any, path: str, words: str) -> None:
+    answer = site.client.get(path)
+    assert answer.status_code == 404
+    assert words in answer.get_json()["detail"]
+
+
+def test_nobody_frames_a_chart_unless_a_setting_names_them(
+    context: Context, client: FlaskClient
+) -> None:
+    bare = client.get("/embed/now/forecast")
+    assert "frame-ancestors 'none'" in bare.headers["Content-Security-Policy"]
+    assert "&lt;iframe" not in client.get("/").text
+    settings = context.settings.model_copy(
+        update={"embed_origins": "https://a.example, https://b.example"}
+    )
+    framed = create_app(Context(settings, context.database), Hand(NOW)).test_client()
+    answer = framed.get("/embed/now/forecast")
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.endswith("frame-ancestors https://a.example https://b.example")
+    assert "default-src 'none'" in policy
+    assert "X-Frame-Options" not in answer.headers
+    assert "<script" not in answer.text
+    page = framed.get("/")
+    assert page.headers["X-Frame-Options"] == "DENY"
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    (address,) = set(re.findall(r"/embed/now/year[^&\"]*", html.unescape(page.text)))
+    assert framed.get(address).status_code == 200
+
+
+def test_an_embedded_chart_is_shown_in_the_frame_of_another_page(
+    visit: Any, site: Any, shoot: Any
+) -> None:
+    page = visit("/embed/now/forecast", width=640, script=False)
+    assert page.locator("h1").inner_text() == "People per day, whole UK"
+    assert page.locator("svg:visible").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 640
+    shoot(page, "embed")

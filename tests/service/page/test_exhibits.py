@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from service.page.exhibits import Exhibit, csv_of, metadata_of
+
+
+def test_a_table_has_the_named_columns_and_empty_cells() -> None:
+    rows = [{"date": "2026-01-01", "median": 3, "other": 1}, {"date": "2026-01-02", "median": None}]
+    assert csv_of(Exhibit("x", "X", rows, ("date", "median"))) == (
+        "date,median\n2026-01-01,3\n2026-01-02,\n"
+    )
+
+
+def test_each_column_says_what_it_holds_and_in_which_unit() -> None:
+    names = ("date", "lo80", "year_2024", "p_quiet_days_at_least", "coverage95_lo", "season")
+    content = metadata_of(Exhibit("x", "X", [], names), "boats", "x.csv", {"dc:source": "S"})
+    assert (content["url"], content["dc:title"], content["dc:source"]) == ("x.csv", "X", "S")
+    columns = content["tableSchema"]["columns"]
+    assert [one["name"] for one in columns] == list(names)
+    assert [one["dc:description"] for one in columns] == [
+        "UK calendar day",
+        "lower bound of the central 80% range",
+        "published total from 1 January to the date in 2024",
+        "the same as p_quiet_days, or more",
+        "lower bound of the 95% interval of coverage95",
+        "change of the mean forecast that comes from it",
+    ]
+    assert [one.get("schema:unitText") for one in columns] == [
+        *(None, "boats", "boats", "probability", "share", "boats")
+    ]

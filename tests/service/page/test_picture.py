@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from service.page.bar_chart import count_bars
+from service.page.exhibits import Exhibit
+from service.page.picture import png_of
+
+
+def pixels(chances: list[float], title: str = "Quiet days") -> np.ndarray:  # type: ignore[type-arg]
+    exhibit = Exhibit("x", title, [], (), count_bars(chances, title), (("band80", "80% range"),))
+    picture = Image.open(io.BytesIO(png_of(exhibit, "Where it comes from. " * 12)))
+    assert picture.format == "PNG"
+    return np.asarray(picture.convert("RGB")).astype(int)
+
+
+def test_a_picture_has_the_colours_of_the_light_page_and_its_bars() -> None:
+    low, high = pixels([0.2, 0.1]), pixels([0.2, 0.2])
+    assert low[0, 0].tolist() == [0xFA, 0xF9, 0xF6]
+    bar = np.array([0x3F, 0x86, 0xA5])
+
+    def area(picture: np.ndarray) -> int:  # type: ignore[type-arg]
+        return int((np.abs(picture - bar).sum(axis=2) < 6).sum())
+
+    assert area(high) / area(low) > 1.3
+    assert (np.abs(low - [0xC6, 0xE0, 0xEB]).sum(axis=2) < 6).any(), "the legend"
+
+
+def test_title_and_source_are_written_whatever_fonts_the_machine_has() -> None:
+    picture = pixels([0.5])
+    is_dark = picture.sum(axis=2) < 400
+    assert is_dark[:80].sum() > 200, "the title"
+    assert is_dark[-80:].sum() > 500, "the source"
+
+
+def test_a_title_is_text() -> None:
+    assert pixels([0.5], "<a> & b").shape == pixels([0.5], "other").shape
