@@ -1,4 +1,4 @@
-"""Charts and tables to take away: CSV, PNG, metadata, and a page to embed."""
+"""Charts and tables to take away (CSV, PNG, metadata), a page to embed, and the feed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 
 from service.answers.errors import BadQuestion, NotFound
 from service.page.exhibits import Exhibit, csv_of, metadata_of
+from service.page.feed import entries
 from service.page.page_params import PageParams
 from service.page.pages import citation, context_of, links_to, page_params, tagged
 from service.page.picture import png_of
@@ -64,6 +65,20 @@ def embed(view: str, name: str) -> Response:
     page = links_to(params, view, exhibit)["page"]
     text = render_template("embed.html", one=exhibit, page=page, issue=params.view.issue)
     return tagged(make_response(text))
+
+
+@blueprint.get("/feed.atom")
+def feed() -> Response:
+    """Send new forecasts and corrections of a series (RFC 4287)."""
+    params = page_params()
+    text = render_template(
+        "feed.xml",
+        params=params,
+        route=params.loader.route,
+        address=params.loader.context.settings.address,
+        entries=entries(params),
+    )
+    return tagged(Response(text, content_type="application/atom+xml; charset=utf-8"))
 
 
 def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit]:

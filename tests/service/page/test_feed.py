@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import datetime as dt
+import xml.etree.ElementTree as ET
+
+from flask.testing import FlaskClient
+
+from service.core.context import Context
+from service.data import observation_store
+from service.data.observation_store import Figure
+from tests.service.support import NOW, publish, random_paths, utc
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def read(client: FlaskClient, query: str = "") -> tuple[ET.Element, list[dict[str, str]]]:
+    answer = client.get(f"/feed.atom{query}")
+    assert answer.status_code == 200
+    assert answer.mimetype == "application/atom+xml"
+    feed = ET.fromstring(answer.data)
+    parts = ("id", "title", "summary", "updated")
+    return feed, [
+        {name: (entry.findtext(ATOM + name) or "").replace("\xa0", " ") for name in parts}
+        for entry in feed.iter(f"{ATOM}entry")
+    ]
+
+
+def test_forecasts_and_corrections_stand_newest_first(
+    client: FlaskClient, context: Context
+) -> None:
+    publish(context.database, {"climatology": random_paths("2025-12-25", 20)}, 1, utc(2025, 12, 25))
+    publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
+    with context.database.writing() as connection:
+        revised = [Figure("people", dt.date(2025, 12, 3), 4321, "figures")]
+        observation_store.record(connection, revised, NOW)
+    feed, entries = read(client)
+    moments = [entry["updated"] for entry in entries]
+    assert moments == sorted(moments, reverse=True)
+    assert feed.findtext(f"{ATOM}updated") == moments[0]
+    assert len({entry["id"] for entry in entries}) == len(entries) == 4
+    (correction,) = [
+        e for e in entries if e["title"] == "Correction: the figure for 3 December 2025"
+    ]
+    assert correction["summary"].startswith("4,321 people, published before as ")
+    short, whole = entries[-2:]
+    assert short["summary"].startswith("Forecast people-"), "too short for a week"
+    assert whole["title"] == "Forecast published 25 December 2025, 00:00 UK time"
+    assert whole["summary"].startswith("25 December 2025 to 31 December 2025: about ")
+    assert read(client)[1] == entries, "a past entry stays as it is"
+
+
+def test_each_series_has_its_own(client: FlaskClient) -> None:
+    feed, entries = read(client, "?series=boats")
+    assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
+    assert " boats, with an 80% chance of between " in entries[0]["summary"]
+    assert '<link rel="alternate" type="application/atom+xml"' in client.get("/").text
