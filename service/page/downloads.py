@@ -16,7 +16,7 @@ from service.page.pages import citation, context_of, links_to, page_params, tagg
 from service.page.picture import png_of
 
 blueprint = Blueprint("downloads", __name__)
-_VIEW = "<any(now, plan, record):view>"
+_VIEW = "<any(now, plan, record, compare):view>"
 _LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 
 
@@ -85,7 +85,8 @@ def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit]:
     params = page_params()
     context = context_of(view, params)
     exhibits = context["exhibits"]
-    for field, detail in context["plan"].wrong.items() if view == "plan" else ():
+    wrong = context["plan"].wrong if view == "plan" else context.get("wrong", {})
+    for field, detail in wrong.items():
         raise BadQuestion(field, detail, repr(request.args.get(field, "")[:40]))
     if name not in exhibits:
         raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")

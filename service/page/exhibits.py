@@ -33,6 +33,8 @@ _COLUMNS = {
     "mean|before|after|yearly_mean": ("mean of the forecast", "number", "{unit}"),
     r"lo(\d+)": (r"lower bound of the central \1% range", "integer", "{unit}"),
     r"hi(\d+)": (r"upper bound of the central \1% range", "integer", "{unit}"),
+    r"median_(\d)": (r"median of forecast \1", "integer", "{unit}"),
+    r"(lo|hi)80_(\d)": (r"\1 end of the 80% range of forecast \2", "integer", "{unit}"),
     "p_zero": ("probability of no arrivals", "number", "probability"),
     "p_above": ("probability of more than the threshold", "number", "probability"),
     "p_any": ("probability of more than the threshold at least once", "number", "probability"),

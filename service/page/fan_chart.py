@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Line", "fan_chart", "range_bar"]
+__all__ = ["Line", "bar", "fan_chart", "range_bar", "ribbon", "steps"]
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -114,12 +114,12 @@ def _draw(
             f'<rect class="waiting" x="{sheet.x(first):.1f}" y="{sheet.above}" '
             f'width="{waiting * sheet.step:.1f}" height="{sheet.y(0) - sheet.above:.1f}"/>'
         )
-    parts += [_bar(sheet, at, row["value"]) for at, row in enumerate(past) if row["value"]]
+    parts += [bar(sheet, at, row["value"]) for at, row in enumerate(past) if row["value"]]
     parts += [
-        f'<path class="{css}" d="{_ribbon(sheet, first, days, lo, hi)}"/>' for lo, hi, css in _BANDS
+        f'<path class="{css}" d="{ribbon(sheet, first, days, lo, hi)}"/>' for lo, hi, css in _BANDS
     ]
     parts.append(_last_year(sheet, [*past, *days]))
-    parts.append(f'<path class="median" d="{path(_steps(sheet, first, days, "median"))}"/>')
+    parts.append(f'<path class="median" d="{path(steps(sheet, first, days, "median"))}"/>')
     place = {row["date"]: first + at for at, row in enumerate(days)}
     parts += [_dot(sheet, place[row["date"]], row["value"]) for row in came]
     if past or waiting:
@@ -146,7 +146,8 @@ def _last_year(sheet: Sheet, rows: Rows) -> str:
     return f'<path class="halo" d="{way}"/><path class="then" d="{way}"/>'
 
 
-def _bar(sheet: Sheet, at: int, value: int) -> str:
+def bar(sheet: Sheet, at: int, value: int) -> str:
+    """The published count of a day."""
     gap = min(sheet.step / 6, 1)
     return (
         f'<rect class="actual" x="{sheet.x(at) + gap:.1f}" y="{sheet.y(value):.1f}" '
@@ -168,13 +169,14 @@ def _across(sheet: Sheet, line: Line) -> str:
     )
 
 
-def _ribbon(sheet: Sheet, first: int, days: Rows, lo: str, hi: str) -> str:
+def ribbon(sheet: Sheet, first: int, days: Rows, lo: str, hi: str) -> str:
     """The outline of a band, a step a day: counts do not slide from one day to the next."""
-    outline = _steps(sheet, first, days, hi) + _steps(sheet, first, days, lo)[::-1]
+    outline = steps(sheet, first, days, hi) + steps(sheet, first, days, lo)[::-1]
     return f"{path(outline)}Z"
 
 
-def _steps(sheet: Sheet, first: int, days: Rows, column: str) -> list[tuple[float, float]]:
+def steps(sheet: Sheet, first: int, days: Rows, column: str) -> list[tuple[float, float]]:
+    """The corners of a line that keeps its height for a day."""
     return [
         (sheet.x(first + at + side), sheet.y(row[column]))
         for at, row in enumerate(days)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["FIELDS", "PageParams", "Field", "Plan", "read_page_params"]
+__all__ = ["FIELDS", "PageParams", "Field", "Plan", "read_day", "read_page_params"]
 
 import datetime as dt
 import re
@@ -72,13 +72,14 @@ def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams
     issue_id = args.get("issue") or "latest"
     on = args.get("on", "")
     if on and issue_id == "latest":
-        issue_id = of_day(loader, series_id, _day(on))
+        issue_id = of_day(loader, series_id, read_day("on", on))
     elif issue_id != "latest" and loader.view(series_id).issue.issue_id == issue_id:
         issue_id = "latest"
     return PageParams(loader, series_id, issue_id)
 
 
-def _day(text: str) -> dt.date:
+def read_day(name: str, text: str) -> dt.date:
+    """Read a parameter that is a day; raises `BadQuestion` where it is none."""
     try:
         if _DAY.fullmatch(text):
             day = dt.date.fromisoformat(text)
@@ -86,7 +87,7 @@ def _day(text: str) -> dt.date:
                 return day
     except ValueError:
         pass
-    raise BadQuestion("on", "a day such as 2026-01-02", repr(text[:40]))
+    raise BadQuestion(name, "a day such as 2026-01-02", repr(text[:40]))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The pages Now, Plan, Track record and About."""
+"""The pages Now, Plan, Track record, Compare and About."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from service.answers.issues import first_day, listing
 from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS
 from service.core.clock import in_words, uk_day
+from service.page.compare import past_beside
 from service.page.exhibits import Exhibit
 from service.page.explanation import reasons
 from service.page.now import what_is_coming
@@ -39,6 +40,7 @@ VIEWS = (
     ("now", "Now"),
     ("plan", "Plan"),
     ("record", "Track record"),
+    ("compare", "Compare"),
     ("about", "About"),
 )
 _STATIC = Path(__file__).parent / "static"
@@ -88,6 +90,12 @@ def record() -> Response:
     return _page("record", page_params())
 
 
+@blueprint.get("/compare")
+def compare() -> Response:
+    """Show past forecasts beside each other, and what arrived."""
+    return _page("compare", page_params())
+
+
 @blueprint.get("/about")
 def about() -> Response:
     """Show the page About, which needs no forecast."""
@@ -109,6 +117,8 @@ def context_of(view: str, params: PageParams) -> dict[str, Any]:
     if view == "record":
         window = request.args.get("window", "26")
         return past_forecasts(params, window) | {"asked": {"window": window}}
+    if view == "compare":
+        return past_beside(params, request.args)
     question = Plan.read(request.args, params.declared)
     answers = {} if question.wrong else answer_plan(params.view, question.numbers)
     asked = {"fields": FIELDS, "plan": question, "asked": question.numbers, "exhibits": {}}
@@ -124,7 +134,7 @@ def links_to(
     """
     asked = context_of(view, params)["asked"] if asked is None else asked
     link = params.link(**asked)
-    pinned = link | ({} if view == "record" else {"issue": params.view.issue.issue_id})
+    pinned = link | ({} if view in ("record", "compare") else {"issue": params.view.issue.issue_id})
     query, stem = urlencode(pinned), f"/{view}/{exhibit.name}"
     address = params.loader.context.settings.address
     return {
@@ -172,7 +182,7 @@ def _frame(params: PageParams | None = None) -> dict[str, Any]:
 def _page(here: str, params: PageParams) -> Response:
     loader, view = params.loader, params.view
     context = context_of(here, params)
-    is_wrong = "plan" in context and bool(context["plan"].wrong)
+    is_wrong = bool(context.get("wrong") or ("plan" in context and context["plan"].wrong))
     frame = _frame(params) | {
         "view": view,
         "issue": view.issue,

@@ -1,0 +1,98 @@
+"""Past forecasts beside each other, and what arrived on their days."""
+
+from __future__ import annotations
+
+__all__ = ["compare_forecasts", "list_models", "usual_days", "view_of_day"]
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+from service.answers.bands import bands
+from service.answers.figures import figures
+from service.answers.issue_loader import IssueLoader, IssueView
+from service.answers.issues import first_day, of_day
+from service.answers.totals import periods
+from service.core.clock import uk_day
+
+_HORIZON = 28
+_LEVELS = (80,)
+_PERIODS = ("next_7_days", "next_28_days")
+_WEEKS_APART, _USUAL = 4, 3
+
+
+def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -> IssueView:
+    """Return the forecast that stood on a day, as `of_day` finds it, by one of its models.
+
+    Raises
+    ------
+    NotFound
+        If the day has no forecast, or its forecast lacks the model.
+    """
+    return loader.view(series_id, of_day(loader, series_id, day), model)
+
+
+def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
+    """Return forecasts of one series day by day and in total, with what arrived.
+
+    Returns
+    -------
+    dict
+        ``forecasts``, each ``issue_id kind made_on model title`` (a hindcast is made as on the
+        last day of its figures), its ``rows`` of ``date median lo80 hi80`` for the first 28 days,
+        and its ``totals`` of 7 and 28 days, with ``came``, their published total or None; and
+        ``days``, one from the first to the last day of any: ``date value`` and ``median_1 lo80_1
+        hi80_1 median_2 …``, None where there is none.
+    """
+    forecasts = [_forecast(view) for view in views]
+    series_id = views[0].issue.series_id
+    first = min(dt.date.fromisoformat(one["rows"][0]["date"]) for one in forecasts)
+    last = max(dt.date.fromisoformat(one["rows"][-1]["date"]) for one in forecasts)
+    arrived = {row["date"]: row["value"] for row in figures(loader, series_id, first, last)}
+    by_day = [{row["date"]: row for row in one["rows"]} for one in forecasts]
+    days = []
+    for at in range((last - first).days + 1):
+        date = (first + dt.timedelta(days=at)).isoformat()
+        day: dict[str, Any] = {"date": date, "value": arrived.get(date)}
+        for number, rows in enumerate(by_day, start=1):
+            row = rows.get(date, {})
+            day |= {f"{name}_{number}": row.get(name) for name in ("median", "lo80", "hi80")}
+        days.append(day)
+    for one in forecasts:
+        for total in one["totals"]:
+            within = [day["date"] for day in days if total["from"] <= day["date"] <= total["to"]]
+            is_whole = all(date in arrived for date in within)
+            total["came"] = sum(arrived[date] for date in within) if is_whole else None
+    return {"forecasts": forecasts, "days": days}
+
+
+def list_models(loader: IssueLoader, series_id: str) -> dict[str, str]:
+    """Return the titles of the models of the newest forecast, by name."""
+    issue = loader.view(series_id).issue
+    with loader.context.database.reading() as connection:
+        return {entry.model: entry.title for entry in loader.entries(connection, issue)}
+
+
+def usual_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
+    """Return days 4 weeks apart, newest first, whose forecasts have figures to compare with."""
+    issue = loader.view(series_id).issue
+    first = first_day(loader, series_id) or issue.origin
+    step = dt.timedelta(weeks=_WEEKS_APART)
+    days = [issue.data_through - step * number for number in range(1, _USUAL + 1)]
+    return [day for day in days if day >= first] or [uk_day(issue.issued_at)]
+
+
+def _forecast(view: IssueView) -> dict[str, Any]:
+    ahead = view.ahead
+    is_hindcast = view.issue.kind == "hindcast"
+    names = ("date", "median", "lo80", "hi80")
+    rows = bands(ahead, min(_HORIZON, ahead.most), _LEVELS)
+    return {
+        "issue_id": view.issue.issue_id,
+        "kind": view.issue.kind,
+        "made_on": view.issue.origin if is_hindcast else uk_day(view.issue.issued_at),
+        "model": view.entry.model,
+        "title": view.entry.title,
+        "rows": [{name: row[name] for name in names} for row in rows],
+        "totals": periods(view.observed, ahead, _PERIODS, _LEVELS),
+    }

@@ -1,0 +1,143 @@
+"""Context of the page Compare: past forecasts beside each other, and what arrived."""
+
+from __future__ import annotations
+
+__all__ = ["past_beside"]
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from service.answers.comparison import compare_forecasts, list_models, usual_days, view_of_day
+from service.answers.errors import BadQuestion, NotFound
+from service.answers.wording import long_day
+from service.page.exhibits import Exhibit
+from service.page.fan_chart import bar, ribbon, steps
+from service.page.page_params import PageParams, read_day
+from service.page.svg_axes import Sheet, ceiling, path
+
+_MOST = 4
+_NAMES = ("median", "lo80", "hi80")
+
+
+def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template context; ``on1 model1 on2 …`` choose up to four forecasts.
+
+    Without any, forecasts 4 weeks apart. ``wrong`` has a message for each parameter at fault.
+    """
+    loader, series_id = params.loader, params.series_id
+    picks = _picks(params, args)
+    wrong: dict[str, str] = {}
+    asked: dict[str, str] = {}
+    views = []
+    for pick in picks:
+        day_name, model_name = pick["day_name"], pick["model_name"]
+        if not pick["day"]:
+            continue
+        asked |= {day_name: pick["day"], model_name: pick["model"]}
+        try:
+            day = read_day(day_name, pick["day"])
+            views.append(view_of_day(loader, series_id, day, pick["model"]))
+        except (BadQuestion, NotFound) as error:
+            names_model = "a model of this issue" in str(error)
+            wrong[model_name if names_model else day_name] = f"forecast {day_name[2:]}: {error}"
+    context: dict[str, Any] = {
+        "picks": picks,
+        "models": {"champion": "As published"} | list_models(loader, series_id),
+        "wrong": wrong,
+        "asked": asked,
+        "exhibits": {},
+        "forecasts": [],
+    }
+    if wrong:
+        return context
+    found = compare_forecasts(loader, views)
+    return context | found | {"exhibits": _exhibits(params, found)}
+
+
+def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return the rows of the form."""
+    picks = [
+        {
+            "day_name": f"on{number}",
+            "day": args.get(f"on{number}", "").strip()[:40],
+            "model_name": f"model{number}",
+            "model": args.get(f"model{number}", "")[:40] or "champion",
+        }
+        for number in range(1, _MOST + 1)
+    ]
+    if not any(pick["day"] for pick in picks):
+        days = usual_days(params.loader, params.series_id)
+        for pick, day in zip(picks, days, strict=False):
+            pick["day"] = day.isoformat()
+    return picks
+
+
+def _exhibits(params: PageParams, found: dict[str, Any]) -> dict[str, Exhibit]:
+    unit = params.declared.unit
+    days, forecasts = found["days"], found["forecasts"]
+    title = f"{unit.capitalize()} per day: {len(forecasts)} forecasts and what arrived"
+    title = title.replace("1 forecasts", "1 forecast")
+    keys = [
+        (f"line{number}", f"{number}: {long_day(one['made_on'])}, {one['model'].replace('_', ' ')}")
+        for number, one in enumerate(forecasts, start=1)
+    ]
+    numbered = [f"{name}_{n}" for n in range(1, len(forecasts) + 1) for name in _NAMES]
+    totals = [
+        {name: one[name] for name in ("issue_id", "model")} | total
+        for one in forecasts
+        for total in one["totals"]
+    ]
+    columns = ("issue_id", "model", "period", "from", "to", *_NAMES, "came", "note")
+    exhibits = [
+        Exhibit(
+            "comparison",
+            f"{title}, whole UK",
+            days,
+            ("date", "value", *numbered),
+            _chart(found, title),
+            (("actual", "arrived"), *keys),
+        ),
+        Exhibit("comparison-totals", f"Totals of {len(forecasts)} forecasts", totals, columns),
+    ]
+    return {one.name: one for one in exhibits}
+
+
+def _chart(found: dict[str, Any], title: str) -> Markup:
+    """Draw what arrived as bars, and each forecast as its median within its 80% range."""
+    days = found["days"]
+    highest = [day["value"] or 0 for day in days]
+    highest += [row["hi80"] for one in found["forecasts"] for row in one["rows"]]
+    top = ceiling(max(*highest, 1))
+    label = (
+        f"{title}, {long_day(days[0]['date'])} to {long_day(days[-1]['date'])}; the numbers are in "
+        "the table below"
+    )
+    sheets = (
+        Sheet(960, 380, 58, len(days), top, "wide"),
+        Sheet(420, 340, 50, len(days), top, "narrow"),
+    )
+    return Markup("").join(sheet.svg(label, _draw(sheet, found)) for sheet in sheets)
+
+
+def _draw(sheet: Sheet, found: dict[str, Any]) -> list[str]:
+    dates = [day["date"] for day in found["days"]]
+    parts = [sheet.axis(), sheet.mondays(dates)]
+    parts += [bar(sheet, at, day["value"]) for at, day in enumerate(found["days"]) if day["value"]]
+    names = []
+    for number, one in enumerate(found["forecasts"], start=1):
+        first, rows = dates.index(one["rows"][0]["date"]), one["rows"]
+        shape, line = (
+            ribbon(sheet, first, rows, "lo80", "hi80"),
+            steps(sheet, first, rows, "median"),
+        )
+        parts.append(
+            f'<path class="line{number} range" d="{shape}"/>'
+            f'<path class="line{number}" d="{path(line)}"/>'
+        )
+        names.append(
+            f'<text class="tick name" x="{sheet.x(first) + 3:.1f}" '
+            f'y="{sheet.y(rows[0]["hi80"]) - 5:.1f}">{number}</text>'
+        )
+    return parts + names

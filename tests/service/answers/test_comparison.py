@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from service.answers.comparison import compare_forecasts, list_models, usual_days, view_of_day
+from service.answers.errors import NotFound
+from service.answers.figures import figures
+from service.answers.issue_loader import IssueLoader
+from service.core.context import Context
+from tests.service.support import Hand, publish, random_paths, utc
+
+D = dt.date
+
+
+@pytest.fixture
+def loader(context: Context, clock: Hand) -> IssueLoader:
+    """With live issues of 1 and 15 December, beside the newest."""
+    for day in (1, 15):
+        models = {
+            name: random_paths(f"2025-12-{day:02}", 28, seed=seed)
+            for seed, name in enumerate(("climatology", "seasonal_naive"), day)
+        }
+        publish(context.database, models, 1, utc(2025, 12, day, 15))
+    return IssueLoader(context, clock)
+
+
+def test_forecasts_stand_on_their_days_beside_what_arrived(loader: IssueLoader) -> None:
+    views = [
+        view_of_day(loader, "people", D(2025, 12, 20), "seasonal_naive"),
+        view_of_day(loader, "people", D(2025, 12, 2), "champion"),
+    ]
+    found = compare_forecasts(loader, views)
+    days = {day["date"]: day for day in found["days"]}
+    assert [one["model"] for one in found["forecasts"]] == ["seasonal_naive", "climatology"]
+    assert [one["made_on"] for one in found["forecasts"]] == [D(2025, 12, 15), D(2025, 12, 1)]
+    assert (min(days), max(days), len(days)) == ("2025-12-01", "2026-01-11", 42)
+    arrived = {row["date"]: row["value"] for row in figures(loader, "people", D(2025, 12, 1))}
+    assert {date: day["value"] for date, day in days.items() if day["value"] is not None} == arrived
+    late, early = (view.paths for view in views)
+    both = days["2025-12-20"]
+    assert (both["median_1"], both["median_2"]) == (late.median()[5], early.median()[19])
+    assert days["2025-12-14"]["median_1"] is None
+    assert days["2025-12-29"]["hi80_2"] is None
+
+
+def test_totals_have_what_arrived_once_all_days_are_published(loader: IssueLoader) -> None:
+    view = view_of_day(loader, "people", D(2025, 12, 15), "champion")
+    (forecast,) = compare_forecasts(loader, [view])["forecasts"]
+    week, month = forecast["totals"]
+    rows = figures(loader, "people", D(2025, 12, 15), D(2025, 12, 21))
+    assert week["came"] == sum(row["value"] for row in rows)
+    assert month["came"] is None, "its last days are not published"
+
+
+def test_a_model_that_a_forecast_lacks_is_named(loader: IssueLoader) -> None:
+    with pytest.raises(NotFound, match="expected a model of this issue"):
+        view_of_day(loader, "people", D(2025, 12, 15), "prophet")
+
+
+def test_the_usual_days_are_those_that_have_a_forecast(loader: IssueLoader) -> None:
+    assert usual_days(loader, "people") == [D(2025, 12, 3)]
+    assert usual_days(loader, "boats") != [], "the newest where there is no other"
+    assert {"climatology", "seasonal_naive"} <= set(list_models(loader, "people"))
