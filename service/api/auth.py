@@ -31,7 +31,7 @@ OPEN = frozenset(
     {
         *("health.livez", "health.readyz"),
         *("openapi.spec", "docs.page", "docs.static", "page.static"),
-        "page.about",
+        *("page.about", "downloads.icon"),
         *("subscriptions.form", "subscriptions.ask"),
         *("subscriptions.show_confirmation", "subscriptions.confirm"),
         *("subscriptions.show_leaving", "subscriptions.leave"),

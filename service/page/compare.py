@@ -133,7 +133,7 @@ def _draw(sheet: Sheet, found: dict[str, Any]) -> list[str]:
             steps(sheet, first, rows, "median"),
         )
         parts.append(
-            f'<path class="line{number} range" d="{shape}"/>'
+            f'<path class="range{number}" d="{shape}"/>'
             f'<path class="line{number}" d="{path(line)}"/>'
         )
         names.append(

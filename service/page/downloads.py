@@ -13,7 +13,7 @@ from service.page.exhibits import Exhibit, csv_of, metadata_of
 from service.page.feed import entries
 from service.page.page_params import PageParams
 from service.page.pages import citation, context_of, links_to, page_params, tagged
-from service.page.picture import png_of
+from service.page.picture import icon_png, png_of
 
 blueprint = Blueprint("downloads", __name__)
 _VIEW = "<any(now, plan, record, compare):view>"
@@ -79,6 +79,15 @@ def feed() -> Response:
         entries=entries(params),
     )
     return tagged(Response(text, content_type="application/atom+xml; charset=utf-8"))
+
+
+@blueprint.get("/favicon.ico")
+@blueprint.get("/apple-touch-icon.png")
+def icon() -> Response:
+    """Send the icon as a picture, for browsers that ask for one by these names."""
+    answer = tagged(Response(icon_png(), content_type="image/png"))
+    answer.headers["Cache-Control"] = "public, max-age=86400"
+    return answer
 
 
 def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit]:

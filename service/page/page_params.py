@@ -136,9 +136,9 @@ class Plan:
         wrong: dict[str, str] = {}
         for field in FIELDS:
             usual = declared.day_threshold if field.name == "threshold" else field.default
-            text = args.get(field.name, str(usual)).strip().replace(",", "")[:40]
-            texts[field.name] = text
-            number = _number(text, field.step)
+            text = args.get(field.name, str(usual)).strip()[:40]
+            number = _number(text.replace(",", ""), field.step)
+            texts[field.name] = text if number is None else text.replace(",", "")
             if number is None or not field.least <= number <= field.most:
                 kind = "whole number" if field.step == 1 else "number with at most two decimals"
                 wrong[field.name] = (

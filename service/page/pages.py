@@ -166,7 +166,9 @@ def page_params() -> PageParams:
 
 @blueprint.app_context_processor
 def _names() -> dict[str, Any]:
-    return {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
+    has_mail = bool(_loader().context.settings.smtp_host)
+    frame = {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
+    return frame | {"has_mail": has_mail}
 
 
 def _frame(params: PageParams | None = None) -> dict[str, Any]:

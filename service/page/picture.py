@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["png_of"]
+__all__ = ["icon_png", "png_of"]
 
 import re
 import textwrap
@@ -63,6 +63,15 @@ def png_of(exhibit: Exhibit, source: str) -> bytes:
             font_family="DejaVu Sans",
         )
     )
+
+
+@cache
+def icon_png() -> bytes:
+    """Return the icon of the page, 180 pixels wide."""
+    import resvg_py
+
+    svg = (_STATIC / "icon.svg").read_text("utf-8")
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=180, height=180))
 
 
 def _legend(exhibit: Exhibit) -> str:

@@ -133,10 +133,26 @@ def test_wrong_inputs_are_named_beside_the_form(site: Any) -> None:
         answer = site.client.get(f"/plan?{query}")
         assert answer.status_code == 400
         assert words in text(answer)
-        assert 'aria-invalid="true"' in answer.get_data(as_text=True)
+        page = answer.get_data(as_text=True)
+        assert "<title>Error: Plan –" in page
+        assert 'aria-invalid="true"' in page
         refused = site.client.get(f"/plan/plan.csv?{query}")
         assert refused.status_code == 400
         assert words in refused.get_json()["detail"]
+
+
+def test_what_was_typed_is_kept_when_it_is_refused(visit: Any) -> None:
+    page = visit("/plan?threshold=1,5x&horizon=1,4", expected=400, script=False)
+    assert page.locator("#threshold").input_value() == "1,5x"
+    page = visit("/plan?threshold=1,500", script=False)
+    assert page.locator("#threshold").input_value() == "1500"
+
+
+def test_the_icon_has_the_names_that_browsers_ask_for(site: Any) -> None:
+    for path in ("/favicon.ico", "/apple-touch-icon.png"):
+        answer = site.client.get(path)
+        assert (answer.status_code, answer.content_type) == (200, "image/png")
+        assert answer.data.startswith(b"\x89PNG")
 
 
 def test_input_is_never_markup(site: Any) -> None:

@@ -7,7 +7,7 @@ from PIL import Image
 
 from service.page.bar_chart import count_bars
 from service.page.exhibits import Exhibit
-from service.page.picture import png_of
+from service.page.picture import _style, png_of
 
 
 def pixels(chances: list[float], title: str = "Quiet days") -> np.ndarray:  # type: ignore[type-arg]
@@ -38,3 +38,9 @@ def test_title_and_source_are_written_whatever_fonts_the_machine_has() -> None:
 
 def test_a_title_is_text() -> None:
     assert pixels([0.5], "<a> & b").shape == pixels([0.5], "other").shape
+
+
+def test_styles_of_charts_have_no_colour_that_the_renderer_cannot_read() -> None:
+    css = _style()
+    assert "--" not in css and "currentcolor" not in css.lower()
+    assert "stroke: #2c6580" in css
