@@ -77,7 +77,8 @@ def test_routes_and_paths_agree(app: Flask, document: dict[str, Any]) -> None:
         for rule in app.url_map.iter_rules()
         # Pages for people, and metrics, which are text, are not part of the interface.
         if rule.endpoint not in ("openapi.spec", "metrics.metrics")
-        if rule.endpoint.partition(".")[0] not in ("page", "docs", "grafana", "subscriptions")
+        if rule.endpoint.partition(".")[0]
+        not in ("page", "downloads", "docs", "grafana", "subscriptions")
     }
     assert routes == set(document["paths"])
 

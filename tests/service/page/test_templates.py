@@ -230,7 +230,7 @@ def test_every_page_can_be_walked_by_keyboard(visit: Any) -> None:
     page.keyboard.press("ControlOrMeta+a")
     page.keyboard.type("1000")
     page.wait_for_url("**threshold=1000**")
-    page.locator("#answers summary").first.focus()
+    page.locator("#answers summary", has_text="As a table").first.focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('role')") == "region"
