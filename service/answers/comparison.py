@@ -86,7 +86,7 @@ def _forecast(view: IssueView) -> dict[str, Any]:
     ahead = view.ahead
     is_hindcast = view.issue.kind == "hindcast"
     names = ("date", "median", "lo80", "hi80")
-    rows = bands(ahead, min(_HORIZON, ahead.most), _LEVELS)
+    rows = bands(ahead, min(_HORIZON, ahead.most), _LEVELS, view.declared)
     return {
         "issue_id": view.issue.issue_id,
         "kind": view.issue.kind,
