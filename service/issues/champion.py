@@ -89,7 +89,7 @@ def worse_with_weather(scores: Scores, blind: Scores) -> str:
     """Say how much worse a model is with the weather than without; empty unless it surely is.
 
     On the origins that both have, at least eight: it is worse if the paired block bootstrap puts
-    the whole 95 % interval of the ratio of their scores, over `MEASURES`, above 1.
+    the whole 95% interval of the ratio of their scores, over `MEASURES`, above 1.
 
     Parameters
     ----------
