@@ -22,7 +22,7 @@ from typing import Literal
 from pydantic import Field
 
 from service.answers.likelihood import Likelihood
-from service.api.schemas import DatedRow, Open, ReasonItem, StatusName
+from service.api.schemas import Bounds, DatedRow, Open, ReasonItem, Span, StatusName
 
 
 class Headed(Open):
@@ -43,8 +43,8 @@ class Headed(Open):
     attribution: str
 
 
-class ForecastRow(DatedRow):
-    """One day; further levels add their own ``lo`` and ``hi``."""
+class ForecastRow(DatedRow, Bounds):
+    """One day."""
 
     horizon_days: int
     median: int
@@ -52,12 +52,6 @@ class ForecastRow(DatedRow):
     p_zero: float
     p_any: float
     likelihood: Likelihood
-    lo50: int | None = None
-    hi50: int | None = None
-    lo80: int | None = None
-    hi80: int | None = None
-    lo95: int | None = None
-    hi95: int | None = None
     note: str | None
 
 
@@ -68,7 +62,7 @@ class Forecast(Headed):
     rows: list[ForecastRow]
 
 
-class TotalsRow(Open):
+class TotalsRow(Span, Bounds):
     """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
 
     period: str
@@ -109,7 +103,7 @@ class Exceedance(Headed):
     rows: list[ExceedanceRow]
 
 
-class CapacityRow(DatedRow):
+class CapacityRow(DatedRow, Bounds):
     """People present on one day, and the places that suffice."""
 
     horizon_days: int
@@ -159,13 +153,30 @@ class Quiet(Headed):
     rows: list[QuietRow]
 
 
-class ExplanationRow(DatedRow):
-    """One day: the yearly mean and each factor add up to the mean."""
+class Factors(Open):
+    """The yearly mean and each of the `factors` add up to the mean."""
+
+    yearly_mean: float
+    season: float | None = None
+    recent_level: float | None = None
+    yesterday: float | None = None
+    day_of_week: float | None = None
+    weather: float | None = None
+    other: float | None = None
+    mean: float
+
+
+class ExplanationRow(DatedRow, Factors):
+    """One day, and what moves it away from the yearly mean."""
 
     horizon_days: int
-    yearly_mean: float
-    mean: float
     note: str | None
+
+
+class ExplanationTotal(Factors):
+    """The sum of the first days."""
+
+    days: int
 
 
 class Explanation(Headed):
@@ -175,13 +186,28 @@ class Explanation(Headed):
     yearly_mean: float
     factors: list[str]
     rows: list[ExplanationRow]
+    totals: list[ExplanationTotal]
 
 
-class ChangesRow(DatedRow):
-    """One day: what was forecast before and each cause add up to what is now."""
+class Causes(Open):
+    """What was forecast before and each of the `causes` add up to what is now."""
 
     before: float
+    model: float | None = None
+    revision: float | None = None
+    weather: float | None = None
+    new_figures: float | None = None
     after: float
+
+
+class ChangesRow(DatedRow, Causes):
+    """One day, and what changed it."""
+
+
+class ChangesTotal(Causes):
+    """The sum of the first days."""
+
+    days: int
 
 
 class Changes(Headed):
@@ -192,21 +218,16 @@ class Changes(Headed):
     steps: int
     causes: list[str]
     rows: list[ChangesRow]
+    totals: list[ChangesTotal]
 
 
-class PanelRow(DatedRow):
+class PanelRow(DatedRow, Bounds):
     """One day: what was counted, what is forecast, or both."""
 
     actual: int | None
     median: int | None
     mean: float | None
     p_zero: float | None
-    lo50: int | None
-    hi50: int | None
-    lo80: int | None
-    hi80: int | None
-    lo95: int | None
-    hi95: int | None
     likelihood: Likelihood | None
 
 
@@ -256,10 +277,20 @@ class Plain(Open):
     totals: list[TotalsRow]
 
 
+class Assumed(Open):
+    """What a scenario assumes."""
+
+    level_percent: float
+    people_per_boat: float | None
+    weather: dict[str, str]
+
+
 class ScenarioAnswer(Headed):
     """A scenario, and the unchanged forecast beside it."""
 
     kind: Literal["scenario"]
+    assumed: Assumed
+    people_per_boat_forecast: float | None
     horizon: int
     levels: list[int]
     rows: list[ForecastRow]

@@ -9,7 +9,7 @@ from flask import Response
 
 from service.answers import status as answers
 from service.answers.errors import NotReady
-from service.api import queries, schemas
+from service.api import queries, status_schemas
 from service.api.representation import represent
 from service.api.responses import loader
 
@@ -22,7 +22,7 @@ blueprint = APIBlueprint(
 
 @blueprint.get("/v1/status")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.Status)
+@blueprint.output(status_schemas.Status)
 def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Say how fresh each series is, what is wrong, and how the jobs fare."""
     return represent(answers.status(loader()), rows=None, max_age_seconds=0)
@@ -30,7 +30,7 @@ def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/livez")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.Health)
+@blueprint.output(status_schemas.Health)
 def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Answer while the process lives."""
     return represent({"status": "alive"}, rows=None, max_age_seconds=0)
@@ -38,7 +38,7 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/readyz")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.Health)
+@blueprint.output(status_schemas.Health)
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Answer when the store can be read and an issue exists, however old."""
     if not answers.is_ready(loader()):

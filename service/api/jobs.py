@@ -8,7 +8,7 @@ from apiflask import APIBlueprint
 from flask import Response, g, url_for
 
 from service.answers import job_requests
-from service.api import queries, schemas
+from service.api import queries, status_schemas
 from service.api.media_types import JSON
 from service.api.representation import render, reply
 from service.api.responses import loader
@@ -23,7 +23,7 @@ blueprint = APIBlueprint(
 
 @blueprint.post("/<job>")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.JobRequest, status_code=202)
+@blueprint.output(status_schemas.JobRequest, status_code=202)
 def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Leave a request for a job; the one that waits already is returned if there is one."""
     found = job_requests.ask(loader(), job, g.key.name)
@@ -36,7 +36,7 @@ def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/requests/<int:request_id>")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.JobRequest)
+@blueprint.output(status_schemas.JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Say how far a request is: waiting, running, done, skipped or failed."""
     return reply(render(job_requests.state(loader(), request_id), JSON, None), max_age_seconds=0)

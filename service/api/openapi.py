@@ -4,17 +4,25 @@ from __future__ import annotations
 
 __all__ = ["complete"]
 
+import json
+import re
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from flask import current_app
+from werkzeug.http import HTTP_STATUS_CODES
 
 from service.api.auth import OPEN, OPERATE
-from service.api.media_types import CSV, PROBLEM
-from service.api.schemas import ProblemDetails
+from service.api.media_types import CSV, JSON, PROBLEM
+from service.api.representation import render
+from service.api.responses import loader
+from service.api.status_schemas import ProblemDetails
+from service.core.request_store import JOBS
 
 _BODIES = ("ScenarioBody",)
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
-_SAID = {
+_ANSWERS = {
     304: "The reader has this answer already (If-None-Match)",
     400: "A parameter, or a body, outside what can be asked; it is named",
     401: "No key, or one that is not known, expired or revoked",
@@ -39,39 +47,101 @@ _SCHEMES = {
         "allowed, a path that only reads answers without one.",
     }
 }
+_LICENCE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
+_STORED = ("series.observations", "series.revisions")
+"""Endpoints that answer for series that are not forecast too."""
+
+_PATH_PARAMETERS: dict[str, dict[str, Any]] = {
+    "issue_id": {"description": "Id of an issue, as the list of issues has it."},
+    "job": {"description": "The work.", "schema": {"type": "string", "enum": list(JOBS)}},
+    "request_id": {"description": "`request_id` of the answer when the work was asked for."},
+}
 
 
 def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
-    """Add to each operation its problems, its other forms and the key that it wants."""
+    """Add what holds for every operation, and name each schema once."""
     assert isinstance(spec, dict)  # a text only when YAML is asked for
-    parts = spec.setdefault("components", {})
-    parts.setdefault("securitySchemes", {}).update(_SCHEMES)
-    parts.setdefault("schemas", {})["ProblemDetails"] = ProblemDetails.model_json_schema()
+    settings = loader().context.settings
+    spec["info"] |= {
+        "license": _LICENCE,
+        "contact": {"name": settings.contact or spec["info"]["title"]}
+        | {"url": f"{settings.address}/about"},
+    }
+    # Relative to where the document was read, whatever proxy stands between.
+    spec["servers"] = [{"url": "/", "description": "The service that this document is of"}]
+    spec["components"] = _components(spec["components"])
     endpoints = {
-        (rule.rule.replace("<int:", "<").replace("<", "{").replace(">", "}"), method.lower()): (
-            rule.endpoint
-        )
+        (re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule), method.lower()): rule.endpoint
         for rule in current_app.url_map.iter_rules()
         for method in rule.methods or ()
     }
-    for name, schema in parts["schemas"].items():
-        if name in _BODIES:
-            _bound(schema)
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             endpoint = endpoints[path, method]
-            _errors(operation, endpoint, method, path)
+            operation["operationId"] = _noun(path)
+            _responses(operation, endpoint, method, path)
             _forms(operation)
             for parameter in operation.get("parameters", []):
-                _bound(parameter["schema"])
+                _parameter(parameter, endpoint)
             operation.get("requestBody", {})["required"] = True
             if endpoint not in OPEN:
                 operation["security"] = [{"key": []}]
-            operation.setdefault("operationId", endpoint.replace(".", "_"))
-    return spec
+    # The framework names a schema after the answer too that it is part of: each stands once here.
+    named: dict[str, Any] = json.loads(
+        re.sub(r"(#/components/schemas/)\w+\.", r"\1", json.dumps(spec))
+    )
+    return named
 
 
-def _errors(operation: dict[str, Any], endpoint: str, method: str, path: str) -> None:
+def _noun(path: str) -> str:
+    """The nouns of a path; a path that ends in a parameter is of one of them."""
+    nouns = "_".join(re.findall(r"/(?!v1/)([a-z][a-z-]*)", path)).replace("-", "_")
+    return nouns.removesuffix("s") if path.endswith("}") else nouns
+
+
+def _components(found: dict[str, Any]) -> dict[str, Any]:
+    route = loader().route
+    schemas = {name.rpartition(".")[2]: schema for name, schema in found["schemas"].items()}
+    for name in ("HTTPError", "ValidationError"):  # the framework's; ours are problems
+        schemas.pop(name, None)
+    schemas |= {
+        "ProblemDetails": ProblemDetails.model_json_schema(
+            ref_template="#/components/schemas/{model}"
+        ),
+        "SeriesId": {"type": "string", "enum": list(route.stored)},
+        "ForecastSeriesId": {"type": "string", "enum": list(route.forecast)},
+    }
+    schemas |= schemas["ProblemDetails"].pop("$defs")
+    for name, schema in schemas.items():
+        for one in schema.get("properties", {}).values():
+            one.pop("title", None)  # the name again, in capitals
+        if name in _BODIES:
+            _bound(schema)
+    responses = {_name(status): _response(status) for status in _ANSWERS}
+    return {"schemas": schemas, "responses": responses, "securitySchemes": _SCHEMES}
+
+
+def _name(status: int) -> str:
+    return HTTP_STATUS_CODES[status].replace(" ", "")
+
+
+def _response(status: int) -> dict[str, Any]:
+    answer: dict[str, Any] = {"description": _ANSWERS[status]}
+    if status >= 400:
+        answer["content"] = {PROBLEM: {"schema": _PROBLEM, "example": _examples()[str(status)]}}
+    if status in (429, 503):
+        answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
+    return answer
+
+
+@cache
+def _examples() -> dict[str, Any]:
+    """Answers as the service gave them, by the operationId or the status of a problem."""
+    found: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
+    return found
+
+
+def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str) -> None:
     statuses = {*_ALWAYS, 406}
     if method == "get":
         statuses.add(304)
@@ -83,16 +153,33 @@ def _errors(operation: dict[str, Any], endpoint: str, method: str, path: str) ->
         statuses.add(403)
     if method == "post":
         statuses |= {409, 415}
-    responses = operation["responses"]
-    for status in [status for status in responses if int(status) >= 400]:
-        del responses[status]
-    for status in sorted(statuses):
-        answer: dict[str, Any] = {"description": _SAID[status]}
-        if status >= 400:
-            answer["content"] = {PROBLEM: {"schema": _PROBLEM}}
-        if status in (429, 503):
-            answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
-        responses[str(status)] = answer
+    good = {status: one for status, one in operation["responses"].items() if int(status) < 400}
+    problems = {
+        str(status): {"$ref": f"#/components/responses/{_name(status)}"}
+        for status in sorted(statuses)
+    }
+    operation["responses"] = good | problems
+
+
+def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
+    """Describe what stands in a path; of a query, leave out the null that nobody can write."""
+    name, schema = parameter["name"], parameter["schema"]
+    if name == "series_id":
+        kind = "SeriesId" if endpoint in _STORED else "ForecastSeriesId"
+        titles = [f"`{key}`: {one.title}" for key, one in loader().route.series.items()]
+        parameter["description"] = "A declared series. " + "; ".join(titles) + "."
+        parameter["schema"] = {"$ref": f"#/components/schemas/{kind}"}
+        return
+    parameter.update(_PATH_PARAMETERS.get(name, {}) if parameter["in"] == "path" else {})
+    schema = parameter["schema"]
+    schema.pop("title", None)
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    kinds = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    if len(kinds) == 1:
+        del schema["anyOf"]
+        schema.update(kinds[0])
+    _bound(schema)
 
 
 def _bound(schema: dict[str, Any]) -> None:
@@ -104,7 +191,10 @@ def _bound(schema: dict[str, Any]) -> None:
 
 
 def _forms(operation: dict[str, Any]) -> None:
-    """CSV beside JSON wherever `format` can be asked."""
-    named = {parameter["name"] for parameter in operation.get("parameters", [])}
-    if "format" in named:
-        operation["responses"]["200"]["content"][CSV] = {"schema": {"type": "string"}}
+    """An example of the answer, and its other forms wherever `format` can be asked."""
+    content = next(iter(operation["responses"].values()))["content"]
+    example = _examples()[operation["operationId"]]
+    content[JSON]["example"] = example
+    if "format" in {parameter["name"] for parameter in operation.get("parameters", [])}:
+        text = render(example, CSV).content.decode()
+        content[CSV] = {"schema": {"type": "string"}, "example": text}

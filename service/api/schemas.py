@@ -1,33 +1,38 @@
-"""Shapes of all other answers: figures, issues, their record, jobs, errors. New keys may appear."""
+"""Shapes of the answers about figures, issues and their record. New keys may appear."""
 
 from __future__ import annotations
 
 __all__ = [
+    "Bounds",
     "Briefing",
     "Catalogue",
     "DatedRow",
-    "Health",
     "IssueDetails",
     "Issues",
-    "JobRequest",
     "Observations",
     "Open",
-    "ProblemDetails",
     "ReasonItem",
     "Revisions",
-    "Status",
+    "Span",
     "StatusName",
     "TrackRecord",
 ]
 
 import datetime as dt
+from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from service.answers.likelihood import Likelihood
 
-StatusName = Literal["fresh", "stale", "degraded"]
+
+class StatusName(StrEnum):
+    """Whether an answer can be relied on."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    DEGRADED = "degraded"
 
 
 class Open(BaseModel):
@@ -41,6 +46,28 @@ class DatedRow(Open):
 
     time: dt.datetime
     date: dt.date
+
+
+class Span(Open):
+    """A span of days, both included."""
+
+    first: dt.date = Field(alias="from", description="First day.")
+    last: dt.date = Field(alias="to", description="Last day.")
+
+
+class Bounds(Open):
+    """Bounds of the central bands, of the levels that were asked for."""
+
+    lo50: int | None = None
+    hi50: int | None = None
+    lo80: int | None = None
+    hi80: int | None = None
+    lo90: int | None = None
+    hi90: int | None = None
+    lo95: int | None = None
+    hi95: int | None = None
+    lo99: int | None = None
+    hi99: int | None = None
 
 
 class ReasonItem(Open):
@@ -68,6 +95,7 @@ class CatalogueRow(Open):
 class Catalogue(Open):
     """The series that are served."""
 
+    attribution: str
     rows: list[CatalogueRow]
 
 
@@ -106,6 +134,10 @@ class Revisions(Open):
     """Every revision, in the order of publication; `count` is of those that ruled."""
 
     series_id: str
+    unit: str
+    status: StatusName
+    reasons: list[ReasonItem]
+    attribution: str
     count: int
     rows: list[RevisionsRow]
 
@@ -143,11 +175,19 @@ class ModelItem(Open):
     version: str
 
 
+class FailureItem(Open):
+    """A model that could not be fitted or simulated, and why."""
+
+    model: str
+    reason: str
+
+
 class IssueWeather(Open):
     """What an issue was given of the weather, where it was wanted."""
 
     status: Literal["used", "missing", "off"]
     reason: str
+    models: list[str] = Field(default=[], description="The models that used it.")
 
 
 class IssueDetails(IssueRow):
@@ -159,18 +199,30 @@ class IssueDetails(IssueRow):
     seed: int
     inputs_hash: str
     models: list[ModelItem]
+    failures: list[FailureItem]
     weather: IssueWeather | None = None
     attribution: str
 
 
 class TrackRecordRow(Open):
-    """One lead or total: average scores, coverage with its uncertainty, skill."""
+    """One lead or total: average scores, coverage with its 95% interval, skill."""
 
     measure: str
     n: int
     crps: float | None
     wis: float | None
     bias: float | None
+    coverage50: float | None
+    coverage50_lo: float | None
+    coverage50_hi: float | None
+    coverage80: float | None
+    coverage80_lo: float | None
+    coverage80_hi: float | None
+    coverage95: float | None
+    coverage95_lo: float | None
+    coverage95_hi: float | None
+    skill_seasonal_naive: float | None
+    skill_climatology: float | None
 
 
 class LikelihoodRow(Open):
@@ -185,14 +237,17 @@ class LikelihoodRow(Open):
     share_hi: float | None
 
 
-class PastWeek(Open):
+class PastWeek(Span):
     """The 7-day total of one issue, and what came."""
 
     issue_id: str
+    model: str
     truth: int
     median: int
     lo80: int
     hi80: int
+    lo95: int
+    hi95: int
     crps: float
 
 
@@ -200,9 +255,12 @@ class TrackRecord(Open):
     """How good the published forecasts were."""
 
     series_id: str
+    unit: str
     kind: str
     model: str
     window_weeks: int
+    first: dt.date | None = Field(alias="from", description="Origin of the first issue.")
+    last: dt.date | None = Field(alias="to", description="Origin of the last issue.")
     issues: int
     rows: list[TrackRecordRow]
     likelihood: list[LikelihoodRow]
@@ -210,6 +268,7 @@ class TrackRecord(Open):
     weeks: list[PastWeek]
     worst: list[PastWeek]
     best: list[PastWeek]
+    attribution: str
 
 
 class AgainstRow(Open):
@@ -221,11 +280,12 @@ class AgainstRow(Open):
     per_cent: float | None
 
 
-class SpanItem(Open):
+class SpanItem(Span):
     """A sum, and the same span of every earlier year."""
 
     value: int
     against: list[AgainstRow]
+    beside: dict[str, int] = Field(default={}, description="The other series on the last day.")
 
 
 class Briefing(Open):
@@ -241,52 +301,4 @@ class Briefing(Open):
     sentence: str
     status: StatusName
     reasons: list[ReasonItem]
-
-
-class AlarmItem(Open):
-    """Something that a person should look at, and the numbers that it rests on."""
-
-    name: str
-    series_id: str | None
-    detail: str
-    since: dt.date
-    numbers: dict[str, float | str]
-
-
-class Status(Open):
-    """How the service is."""
-
-    status: StatusName
-    reasons: list[ReasonItem]
-    alarms: list[AlarmItem]
-    now: dt.datetime
-    scheduler_running: bool
-
-
-class JobRequest(Open):
-    """Work that was asked for, and how far it is."""
-
-    request_id: int
-    job: str
-    asked_by: str
-    asked_at: dt.datetime
-    claimed_at: dt.datetime | None
-    finished_at: dt.datetime | None
-    outcome: Literal["waiting", "running", "done", "skipped", "failed"]
-    reason: str | None
-
-
-class Health(Open):
-    """Whether it is."""
-
-    status: str
-
-
-class ProblemDetails(Open):
-    """An error, as RFC 9457 has it."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str
+    attribution: str

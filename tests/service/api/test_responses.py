@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import importlib
 import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from flask.testing import FlaskClient
 
@@ -90,19 +94,92 @@ def test_every_question_has_an_example(client: FlaskClient) -> None:
         assert question == "" or path in ("/livez", "/readyz") or re.search(pattern, said), path
 
 
-def test_the_other_programs_read_it(settings: Settings, tmp_path: Path) -> None:
-    blocks = dict(re.findall(r"```(python|r)\n(.*?)```", CLIENTS, re.DOTALL))
-    with serving(settings) as base:
-        script = blocks["python"].replace(BASE, f"{base}/v1/series")
-        done = subprocess.run(
-            [sys.executable, "-c", script], capture_output=True, text=True, timeout=PROCESS
+@pytest.fixture(scope="module")
+def address(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running service."""
+    folder = tmp_path_factory.mktemp("served")
+    shutil.copy(published / "after-refit.sqlite", folder / "crossings.sqlite")
+    with serving(Settings(var_dir=folder)) as base:
+        yield base
+
+
+def test_a_client_that_is_generated_reads_typed_values(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("post_hooks: []\n")
+    (tmp_path / "openapi.json").write_bytes(httpx.get(f"{address}/openapi.json").content)
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
+    command += ["--path", "openapi.json", "--config", "config.yaml"]
+    command += ["--output-path", "channel_crossings_forecast_client", "--fail-on-warning"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PROCESS)
+    assert done.returncode == 0, done.stdout
+    assert "arning" not in done.stdout + done.stderr
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def ask(tag: str, name: str, **asked: Any) -> Any:
+        module = importlib.import_module(f"channel_crossings_forecast_client.api.{tag}.{name}")
+        return module.sync(client=client, **asked)
+
+    models = importlib.import_module("channel_crossings_forecast_client.models")
+    with importlib.import_module("channel_crossings_forecast_client").Client(
+        base_url=address
+    ) as client:
+        people = models.ForecastSeriesId.PEOPLE
+        forecast = ask("series", "series_forecast", series_id=people, horizon=7, levels="90")
+        assert isinstance(forecast, models.Forecast)
+        assert isinstance(forecast.status, models.StatusName)
+        first = forecast.rows[0]
+        assert first.date == forecast.from_ and isinstance(first.date, dt.date)
+        assert 0 <= first.lo90 <= first.median <= first.hi90
+        total = ask("series", "series_totals", series_id=people, periods="next_7_days").rows[0]
+        assert (total.to - total.from_).days == 6
+        assert total.lo80 <= total.median <= total.hi80
+        record = ask("series", "series_track_record", series_id=people)
+        assert record.from_ is None and record.rows[0].coverage80 is None
+        figures = ask(
+            "series",
+            "series_observations",
+            series_id=models.SeriesId.BOATS,
+            from_=dt.date(2025, 12, 31),
         )
-        assert done.returncode == 0, done.stderr
-        assert re.search(r"next seven days: \d+ to \d+", done.stdout)
-        if shutil.which("Rscript") is None:
-            pytest.skip("the rest was read; R is not installed, its example was not run")
-        script = blocks["r"].replace(BASE, f"{base}/v1/series")
-        done = subprocess.run(
-            ["Rscript", "-e", script], capture_output=True, text=True, timeout=PROCESS
-        )
-        assert done.returncode == 0, done.stderr
+        assert figures.rows[0].known_at.tzinfo is not None
+        status = ask("service", "status")
+        assert status.series[0].models[0].title and status.jobs[0].last_started_at is not None
+        problem = ask("series", "series_forecast", series_id=people, horizon=401)
+        assert isinstance(problem, models.ProblemDetails)
+        assert problem.errors[0].name == "horizon"
+        issue_id = ask("issues", "series_issues", series_id=people).rows[0].issue_id
+        issue = ask("issues", "series_issue", series_id=people, issue_id=issue_id)
+        assert {model.role for model in issue.models} >= {"champion", "baseline"}
+    script = _example("python", 1).replace("http://127.0.0.1:8000", address)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"2026-\d\d-\d\d \d+ \d+ \d+\n", done.stdout)
+
+
+def _example(language: str, number: int = 0) -> str:
+    """A block of code of the document."""
+    found: list[str] = re.findall(rf"```{language}\n(.*?)```", CLIENTS, re.DOTALL)
+    return found[number]
+
+
+def test_the_other_programs_read_it(address: str) -> None:
+    script = _example("python").replace(BASE, f"{address}/v1/series")
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=PROCESS
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"next seven days: \d+ to \d+", done.stdout)
+    if shutil.which("Rscript") is None:
+        pytest.skip("the rest was read; R is not installed, its example was not run")
+    script = _example("r").replace(BASE, f"{address}/v1/series")
+    done = subprocess.run(
+        ["Rscript", "-e", script], capture_output=True, text=True, timeout=PROCESS
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,123 @@
+"""Shapes of the answers about the service: its status, jobs and errors. New keys may appear."""
+
+from __future__ import annotations
+
+__all__ = ["Health", "JobRequest", "ProblemDetails", "Status"]
+
+import datetime as dt
+from typing import Literal
+
+from service.api.schemas import Open, ReasonItem, StatusName
+
+
+class AlarmItem(Open):
+    """Something that a person should look at, and the numbers that it rests on."""
+
+    name: str
+    series_id: str | None
+    detail: str
+    since: dt.date
+    numbers: dict[str, float | str]
+
+
+class StatusModel(Open):
+    """A model of the newest issue; without role and version where it failed."""
+
+    model: str
+    title: str
+    role: str | None
+    version: str | None
+    failure: str | None
+
+
+class StatusSeries(Open):
+    """The newest issue of a series."""
+
+    series_id: str
+    status: StatusName
+    data_through: dt.date
+    figures_age_days: int
+    issue_id: str
+    issued_at: dt.datetime
+    champion: str
+    models: list[StatusModel]
+
+
+class StatusDocument(Open):
+    """The newest document of a source."""
+
+    source: str
+    data_through: dt.date
+    published_at: dt.datetime | None
+    read_at: dt.datetime
+
+
+class StatusWeather(Open):
+    """Whether weather is read, and how far it reaches."""
+
+    status: Literal["read", "missing", "off"]
+    detail: str
+    read_at: dt.datetime | None
+    through: dt.date | None
+
+
+class StatusJob(Open):
+    """The last run of a job."""
+
+    job: str
+    last_started_at: dt.datetime | None
+    last_outcome: str | None
+    last_reason: str | None
+    last_notes: list[str]
+    last_success_at: dt.datetime | None
+
+
+class Status(Open):
+    """How the service is."""
+
+    status: StatusName
+    reasons: list[ReasonItem]
+    alarms: list[AlarmItem]
+    now: dt.datetime
+    series: list[StatusSeries]
+    documents: list[StatusDocument]
+    weather: StatusWeather
+    scheduler_running: bool
+    jobs: list[StatusJob]
+
+
+class JobRequest(Open):
+    """Work that was asked for, and how far it is."""
+
+    request_id: int
+    job: str
+    asked_by: str
+    asked_at: dt.datetime
+    claimed_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    outcome: Literal["waiting", "running", "done", "skipped", "failed"]
+    reason: str | None
+
+
+class Health(Open):
+    """Whether it is."""
+
+    status: str
+
+
+class ErrorItem(Open):
+    """A parameter at fault."""
+
+    name: str
+    detail: str
+
+
+class ProblemDetails(Open):
+    """An error, as RFC 9457 has it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ErrorItem] = []
