@@ -30,7 +30,7 @@ from service.core.settings import Settings
 OPEN = frozenset(
     {
         *("health.livez", "health.readyz"),
-        *("openapi.spec", "docs.page", "docs.static", "page.static"),
+        *("openapi.spec", "docs.page", "docs.reference", "docs.static", "page.static"),
         *("page.about", "downloads.icon"),
         *("subscriptions.form", "subscriptions.ask"),
         *("subscriptions.show_confirmation", "subscriptions.confirm"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["deprecated", "register_doors"]
+__all__ = ["CONTENT_POLICY", "deprecated", "register_doors"]
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LARGEST_BODY_BYTES = 64 * 1024
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 _HEADERS = (
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
     ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
-    (
-        "Content-Security-Policy",
-        (
-            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; "
-            "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-        ),
-    ),
+    ("Content-Security-Policy", CONTENT_POLICY),
 )
 _SHOWN_TO_PAGES = (
     "ETag, Link, Location, Retry-After, X-Crossings-Status, X-Crossings-Issue-Id, X-Request-Id"

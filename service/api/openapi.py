@@ -128,7 +128,7 @@ def _name(status: int) -> str:
 def _response(status: int) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": _ANSWERS[status]}
     if status >= 400:
-        answer["content"] = {PROBLEM: {"schema": _PROBLEM, "example": _examples()[str(status)]}}
+        answer["content"] = {PROBLEM: {"schema": _PROBLEM} | _shown(_examples()[str(status)])}
     if status in (429, 503):
         answer["headers"] = {"Retry-After": {"schema": {"type": "string"}}}
     return answer
@@ -169,6 +169,7 @@ def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
         titles = [f"`{key}`: {one.title}" for key, one in loader().route.series.items()]
         parameter["description"] = "A declared series. " + "; ".join(titles) + "."
         parameter["schema"] = {"$ref": f"#/components/schemas/{kind}"}
+        parameter["example"] = loader().route.leading
         return
     parameter.update(_PATH_PARAMETERS.get(name, {}) if parameter["in"] == "path" else {})
     schema = parameter["schema"]
@@ -194,7 +195,11 @@ def _forms(operation: dict[str, Any]) -> None:
     """An example of the answer, and its other forms wherever `format` can be asked."""
     content = next(iter(operation["responses"].values()))["content"]
     example = _examples()[operation["operationId"]]
-    content[JSON]["example"] = example
+    content[JSON] |= _shown(example)
     if "format" in {parameter["name"] for parameter in operation.get("parameters", [])}:
         text = render(example, CSV).content.decode()
-        content[CSV] = {"schema": {"type": "string"}, "example": text}
+        content[CSV] = {"schema": {"type": "string"}} | _shown(text)
+
+
+def _shown(value: Any) -> dict[str, Any]:
+    return {"examples": {"answer": {"summary": "An answer, its rows shortened", "value": value}}}

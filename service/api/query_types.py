@@ -112,8 +112,8 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _as_text(example: str, **schema: Any) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "examples": [example]} | schema)
+def _as_text(example: str, pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "examples": [example], "pattern": pattern})
 
 
 def _from_to(least: float, most: float) -> WithJsonSchema:
@@ -138,12 +138,11 @@ Weeks = Annotated[
     BeforeValidator(_weeks),
     WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}w$", "examples": ["26w"]}),
 ]
-Day = Annotated[dt.date, BeforeValidator(_date), _as_text("2024-10-18", format="date")]
+Day = Annotated[
+    dt.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})
+]
 _DAY_OR_MOMENT = WithJsonSchema(
-    {
-        "anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}],
-        "examples": ["2024-10-18", "2024-10-18T14:00:00Z"],
-    }
+    {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
 )
 DayOf = Annotated[dt.date, BeforeValidator(_day_of), _DAY_OR_MOMENT]
 Moment = Annotated[AsOf, BeforeValidator(_as_of), _DAY_OR_MOMENT]

@@ -1,14 +1,19 @@
-"""``/docs``: the OpenAPI document as a page to read; it loads nothing from elsewhere."""
+"""``/docs``: the OpenAPI document to try, and as a page to read that needs no script.
+
+Neither loads anything from elsewhere.
+"""
 
 from __future__ import annotations
 
 __all__ = ["blueprint"]
 
+from collections.abc import Callable
 from typing import Any
 
 from apiflask import APIBlueprint, APIFlask
 from flask import Response, current_app, render_template
 
+from service.api.middleware import CONTENT_POLICY
 from service.api.representation import Rendered, reply, tag
 
 blueprint = APIBlueprint(
@@ -21,15 +26,31 @@ blueprint = APIBlueprint(
 )
 
 
+# The viewer styles what it draws within itself; its scripts are files like all others.
+_VIEWER_POLICY = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+
+
 @blueprint.get("/docs")
 def page() -> Response:
+    """Let a reader try what can be asked."""
+    answer = reply(_rendered("viewer.html", dict), max_age_seconds=300)
+    answer.headers["Content-Security-Policy"] = _VIEWER_POLICY
+    return answer
+
+
+@blueprint.get("/docs/reference")
+def reference() -> Response:
     """Show what can be asked."""
-    kept: Rendered | None = current_app.extensions.get("docs")
-    if kept is None:
-        text = render_template("docs.html", **_read()).encode()
-        kept = Rendered(text, "text/html; charset=utf-8", tag(text))
-        current_app.extensions["docs"] = kept
-    return reply(kept, max_age_seconds=300)
+    return reply(_rendered("reference.html", _read), max_age_seconds=300)
+
+
+def _rendered(template: str, read: Callable[[], dict[str, Any]]) -> Rendered:
+    """The page, made once."""
+    kept: dict[str, Rendered] = current_app.extensions.setdefault("docs", {})
+    if template not in kept:
+        text = render_template(template, **read()).encode()
+        kept[template] = Rendered(text, "text/html; charset=utf-8", tag(text))
+    return kept[template]
 
 
 def _read() -> dict[str, Any]:
@@ -47,7 +68,7 @@ def _read() -> dict[str, Any]:
                     "method": method.upper(),
                     "summary": operation["summary"],
                     "about": operation.get("description") or operation["summary"],
-                    "parameters": [_parameter(p) for p in operation.get("parameters", [])],
+                    "parameters": [_parameter(p, schemas) for p in operation.get("parameters", [])],
                     "body": _fields(_body(operation), schemas),
                     "answers": _fields(_answer(operation), schemas),
                     "statuses": sorted(operation["responses"]),
@@ -56,8 +77,8 @@ def _read() -> dict[str, Any]:
     return {"info": spec["info"], "tags": spec["tags"], "rooms": rooms}
 
 
-def _parameter(said: dict[str, Any]) -> dict[str, Any]:
-    schema = said["schema"]
+def _parameter(said: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]:
+    schema = _resolved(said["schema"], schemas)
     return {
         "name": said["name"],
         "about": said.get("description") or schema.get("description", ""),

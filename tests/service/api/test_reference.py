@@ -1,22 +1,78 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
+from playwright.sync_api import expect
+
+from service.api import reference
+from tests.service.page.conftest import browser, site, visit  # noqa: F401
+from tests.service.page.test_templates import violations
+from tests.service.support import ROOT
 
 
-def test_the_page_shows_every_path_and_loads_nothing_from_elsewhere(client: FlaskClient) -> None:
-    page = client.get("/docs")
-    assert page.content_type == "text/html; charset=utf-8"
+def test_the_pages_load_nothing_from_elsewhere(client: FlaskClient) -> None:
+    for path in ("/docs", "/docs/reference"):
+        page = client.get(path)
+        assert page.content_type == "text/html; charset=utf-8"
+        loaded = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.text)
+        assert loaded
+        for address in loaded:
+            assert address.startswith("/"), address
+            with client.get(address) as answer:
+                assert answer.status_code == 200
+        again = client.get(path, headers={"If-None-Match": page.headers["ETag"]})
+        assert again.status_code == 304
+
+
+def test_the_reference_shows_every_path_and_needs_no_script(client: FlaskClient) -> None:
+    page = client.get("/docs/reference").text
     for path, operations in client.get("/openapi.json").json["paths"].items():
         for method in operations:
-            assert f'id="{method.upper()}{path}"' in page.text
-    loaded = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.text)
-    assert loaded
-    for address in loaded:
-        assert address.startswith("/"), address
-        with client.get(address) as answer:
-            assert answer.status_code == 200
-    assert "<script" not in page.text
-    again = client.get("/docs", headers={"If-None-Match": page.headers["ETag"]})
-    assert again.status_code == 304
+            assert f'id="{method.upper()}{path}"' in page
+    assert "people | boats | preventions" in page
+    assert "<script" not in page
+
+
+def test_the_policy_is_looser_for_the_viewer_alone(client: FlaskClient) -> None:
+    policies = {
+        path: client.get(path).headers["Content-Security-Policy"]
+        for path in ("/docs", "/docs/reference", "/about")
+    }
+    assert policies["/docs/reference"] == policies["/about"]
+    assert "unsafe" not in policies["/about"]
+    loosened = policies["/docs"].replace(" 'unsafe-inline'", "", 1)
+    assert loosened == policies["/about"]
+
+
+def test_the_viewer_is_the_one_that_is_fetched() -> None:
+    version = (ROOT / "scripts" / "vendor").read_text("utf-8").split("fetch rapidoc ")[1].split()[0]
+    static = ROOT / "service" / "api" / "static"
+    assert f"RapiDoc {version}" in (static / "rapidoc.js").read_text("utf-8")[:100]
+    assert "MIT" in (static / "rapidoc.LICENSE.txt").read_text("utf-8")
+    assert reference.blueprint.static_folder == str(static)
+
+
+@pytest.mark.parametrize("look", [{}, {"dark": True}, {"width": 320}], ids=str)
+def test_a_question_is_tried_in_the_viewer(visit: Any, look: dict[str, Any]) -> None:  # noqa: F811
+    page = visit("/docs", **look)
+    page.get_by_text("/v1/series/{series_id}/totals").click()
+    expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
+    expect(page.get_by_text(re.compile("people-20251231-")).first).to_be_visible()  # the example
+    page.get_by_label("periods", exact=True).fill("next_week")
+    page.get_by_role("button", name="Try").click()
+    expect(page.get_by_text("OK:200")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"totals\?periods=next_week"))).to_be_visible()
+    assert not violations(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= look.get("width", 1200)
+
+
+def test_a_key_that_is_entered_is_sent(visit: Any) -> None:  # noqa: F811
+    page = visit("/docs", outage=True)
+    page.get_by_placeholder("api-token").fill("crossings_wrong")
+    page.get_by_role("button", name="SET").click()
+    page.get_by_text("/v1/status").click()
+    page.get_by_role("button", name="Try").click()
+    expect(page.get_by_text("the key is not known").first).to_be_visible()

@@ -167,9 +167,8 @@ def test_errors_are_said_to_be_problems(document: dict[str, Any]) -> None:
             if int(status) >= 400:
                 found = shared[answer["$ref"].rpartition("/")[2]]
                 assert set(found["content"]) == {"application/problem+json"}, (path, status)
-                assert found["content"]["application/problem+json"]["example"]["status"] == int(
-                    status
-                )
+                problem = found["content"]["application/problem+json"]
+                assert problem["examples"]["answer"]["value"]["status"] == int(status)
 
 
 @pytest.mark.parametrize("path", ANSWERS)
@@ -196,22 +195,23 @@ def test_every_path_has_its_answer_tested(document: dict[str, Any]) -> None:
 def test_every_answer_has_an_example_that_its_schema_allows(document: dict[str, Any]) -> None:
     for path, operation in operations(document):
         for kind, content in good(operation).items():
-            assert content["example"], (path, kind)
-            check(content["example"], content["schema"], document)
+            assert content["examples"]["answer"]["value"], (path, kind)
+            check(content["examples"]["answer"]["value"], content["schema"], document)
     problem = document["components"]["schemas"]["ProblemDetails"]
     for answer in document["components"]["responses"].values():
         for content in answer.get("content", {}).values():
-            check(content["example"], problem, document)
+            check(content["examples"]["answer"]["value"], problem, document)
 
 
 def test_the_examples_of_problems_are_answers_of_the_service(
     app: Flask, document: dict[str, Any]
 ) -> None:
-    examples = {
-        str(content["example"]["status"]): content["example"]
+    shown = [
+        content["examples"]["answer"]["value"]
         for answer in document["components"]["responses"].values()
         for content in answer.get("content", {}).values()
-    }
+    ]
+    examples = {str(problem["status"]): problem for problem in shown}
     assert set(examples) == set(PROBLEMS)
     people, client = "/v1/series/people", app.test_client()
     with app.extensions["loader"].context.database.writing() as connection:
@@ -230,9 +230,9 @@ def test_the_examples_of_problems_are_answers_of_the_service(
         client.post(scenario, data=b"<a/>", content_type="text/xml"),
     ]
     for answer in answers:
-        shown = json.dumps(examples[str(answer.status_code)])
+        text = json.dumps(examples[str(answer.status_code)])
         # The issue is another one.
-        assert answer.json == json.loads(re.sub("people-[0-9a-f]+-[0-9a-f]+", newest, shown))
+        assert answer.json == json.loads(re.sub("people-[0-9a-f]+-[0-9a-f]+", newest, text))
     assert [str(answer.status_code) for answer in answers] == list(PROBLEMS[:9])
 
 
