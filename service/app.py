@@ -17,6 +17,7 @@ from service.api import grafana, health, issues, jobs, metrics, reference, serie
 from service.api.auth import register_auth
 from service.api.errors import register_errors
 from service.api.limits import register_limits
+from service.api.media_types import NDJSON, RECORDS
 from service.api.metrics import register_metrics
 from service.api.middleware import register_doors
 from service.api.openapi import complete
@@ -34,6 +35,8 @@ answers; those that are here stay.
 
 _COMPRESSED = [
     "application/json",
+    NDJSON,
+    RECORDS,
     "image/svg+xml",
     "text/css",
     "text/csv",

@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from service.answers.errors import BadQuestion, NotReady
+from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import day_columns, instant, span_before
 from service.data import observation_store
@@ -43,8 +43,6 @@ def figures(
         raise BadQuestion("to", f"a day from {first} on", last)
     with loader.context.database.reading() as connection:
         rows = observation_store.current(connection, series_id, as_of, first, last)
-        if not rows and observation_store.first_day(connection, series_id) is None:
-            raise NotReady("no figures are stored yet")
     return [
         {
             **day_columns(row.date),

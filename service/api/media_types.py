@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["CSV", "HTML", "JSON", "PROBLEM", "preferred"]
+__all__ = ["CSV", "HTML", "JSON", "NDJSON", "PROBLEM", "RECORDS", "preferred"]
 
 from flask import request
 from werkzeug.http import parse_options_header
 
 CSV, HTML, JSON, PROBLEM = "text/csv", "text/html", "application/json", "application/problem+json"
+NDJSON = "application/x-ndjson"
+# A type of its own: a document can give `application/json` one shape alone.
+RECORDS = "application/vnd.crossings.records+json"
 _UTF_8 = {"charset": "utf-8"}
 # What is true of an answer, whether its Content-Type says so or not.
 _PARAMETERS = {CSV: _UTF_8 | {"header": "present"}}

@@ -14,7 +14,7 @@ from flask import current_app
 from werkzeug.http import HTTP_STATUS_CODES
 
 from service.api.auth import OPEN, OPERATE
-from service.api.media_types import CSV, JSON, PROBLEM
+from service.api.media_types import CSV, JSON, NDJSON, PROBLEM, RECORDS
 from service.api.representation import render
 from service.api.responses import loader
 from service.api.status_schemas import ProblemDetails
@@ -80,7 +80,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             endpoint = endpoints[path, method]
             operation["operationId"] = _noun(path)
             _responses(operation, endpoint, method, path)
-            _forms(operation)
+            _forms(operation, spec["components"]["schemas"])
             for parameter in operation.get("parameters", []):
                 _parameter(parameter, endpoint)
             operation.get("requestBody", {})["required"] = True
@@ -191,14 +191,19 @@ def _bound(schema: dict[str, Any]) -> None:
         _bound(part)
 
 
-def _forms(operation: dict[str, Any]) -> None:
-    """An example of the answer, and its other forms wherever `format` can be asked."""
+def _forms(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """An example of the answer, and the forms of its rows wherever `format` can be asked."""
     content = next(iter(operation["responses"].values()))["content"]
     example = _examples()[operation["operationId"]]
     content[JSON] |= _shown(example)
     if "format" in {parameter["name"] for parameter in operation.get("parameters", [])}:
-        text = render(example, CSV).content.decode()
-        content[CSV] = {"schema": {"type": "string"}} | _shown(text)
+        answer = content[JSON]["schema"]["$ref"].rpartition("/")[2]
+        rows = schemas[answer]["properties"]["rows"]
+        row = schemas[rows["items"]["$ref"].rpartition("/")[2].rpartition(".")[2]]
+        for kind in (CSV, NDJSON):
+            text = render(example, kind, columns=list(row["properties"])).content.decode()
+            content[kind] = {"schema": {"type": "string"}} | _shown(text)
+        content[RECORDS] = {"schema": rows} | _shown(example["rows"])
 
 
 def _shown(value: Any) -> dict[str, Any]:

@@ -90,8 +90,10 @@ class NoQuery(BaseModel):
 class TableQuery(NoQuery):
     """What every answer that is a table takes."""
 
-    format: Literal["json", "csv"] | None = Field(
-        None, description="`json` or `csv`; unless given, as the header Accept says."
+    format: Literal["json", "csv", "records", "ndjson"] | None = Field(
+        None,
+        description="`json`; or the rows alone: `csv`, `records` (a list), `ndjson` (a line each). "
+        "Unless given, as the header Accept says.",
     )
 
 
@@ -123,10 +125,11 @@ class ForecastQuery(AheadQuery):
 
     horizon: Horizon = Field(28, description=_HORIZON)
     levels: Levels = _LEVELS
-    format: Literal["json", "csv", "hubverse"] | None = Field(  # type: ignore[assignment]
+    format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
-        description="`json`, `csv`, or `hubverse`: 23 quantiles and 100 sample paths of each day "
-        "as CSV. Unless given, as the header Accept says.",
+        description="`json`; or the rows alone: `csv`, `records` (a list), `ndjson` (a line each); "
+        "or `hubverse`: 23 quantiles and 100 sample paths of each day as CSV. Unless given, as the "
+        "header Accept says.",
     )
 
 

@@ -1,4 +1,4 @@
-"""An answer as JSON or CSV, with its tag and how long it may be kept."""
+"""An answer as JSON, or its rows alone, with its tag and how long it may be kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,10 +16,11 @@ from typing import Any
 from flask import Response, current_app, request
 
 from service.api.errors import Problem
-from service.api.media_types import CSV, JSON, preferred
+from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred
 from service.core.clock import seconds_left
 
-_FORMATS = {"json": JSON, "csv": CSV, "hubverse": CSV}
+_FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
 FOREVER_SECONDS = 365 * 24 * 3600
 
 
@@ -43,14 +45,14 @@ def represent(
     Parameters
     ----------
     rows : str | None
-        Key of the rows that CSV shows; None when the answer is no table.
+        Key of the rows, which all forms but JSON show alone; None when the answer is no table.
     columns : sequence of str
         Head of the table, for when it may have no rows.
 
     Raises
     ------
     Problem
-        406 when the reader wants neither JSON nor, for a table, CSV.
+        406 when the reader wants none of the forms that there are.
     """
     kind = chosen(table=rows is not None)
     return reply(render(body, kind, rows, columns), max_age_seconds)
@@ -58,7 +60,7 @@ def represent(
 
 def chosen(table: bool) -> str:
     """The form that the reader prefers: as `format` says, and else as Accept does."""
-    offered = [JSON, CSV] if table else [JSON]
+    offered = [JSON, CSV, RECORDS, NDJSON] if table else [JSON]
     named = _FORMATS.get(request.args.get("format", ""))
     if named in offered:
         return named
@@ -66,7 +68,7 @@ def chosen(table: bool) -> str:
         return JSON
     found = preferred(*offered)
     if found is None:
-        raise Problem(406, f"expected Accept to allow {' or '.join(offered)}")
+        raise Problem(406, f"expected Accept to allow {' or '.join(offered[:2])}")
     return found
 
 
@@ -74,13 +76,18 @@ def render(
     body: dict[str, Any], kind: str, rows: str | None = "rows", columns: Sequence[str] = ()
 ) -> Rendered:
     """Turn `body` into bytes of `kind`, and tag them."""
-    if kind == CSV and rows is not None:
-        text, content_type = _csv(body[rows], columns), f"{CSV}; charset=utf-8"
+    if rows is None or kind == JSON:
+        text, kind = _json(body), JSON
+    elif kind == CSV:
+        text = _csv(body[rows], columns)
+    elif kind == NDJSON:
+        text = "".join(f"{_json(row)}\n" for row in body[rows])
     else:
-        text, content_type = json.dumps(body, separators=(",", ":"), allow_nan=False), JSON
+        text = _json(body[rows])
+    content_type = f"{CSV}; charset=utf-8" if kind == CSV else kind
     content = text.encode()
     # The tag is of the bytes themselves: issue, figures, status and reasons are all in them,
-    # save in CSV, whose status stands in headers.
+    # save where there are rows alone, whose status stands in headers.
     digest = hashlib.sha256(content)
     headers = []
     for name in ("status", "issue_id", "data_through", "from"):
@@ -114,6 +121,10 @@ def tag(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:32]
 
 
+def _json(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
 def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]) if rows else columns, lineterminator="\n")
@@ -123,7 +134,12 @@ def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a cell: true and false as JSON has them, and of reasons their names."""
+    """A value as a cell: true and false as JSON has them, and of reasons their names.
+
+    An instant, which is UTC throughout, is written as spreadsheets read it.
+    """
+    if isinstance(value, str):
+        return _INSTANT.sub(r"\1 \2", value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return " ".join(one["name"] for one in value) if isinstance(value, list) else value

@@ -39,9 +39,9 @@ blueprint = APIBlueprint(
 
 
 @blueprint.get("")
-@blueprint.input(queries.NoQuery, location="query")
+@blueprint.input(queries.TableQuery, location="query")
 @blueprint.output(schemas.Catalogue)
-def list_series(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+def list_series(query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
     rows = status.catalogue(loader())
     return represent(attribution() | {"rows": rows})

@@ -9,7 +9,6 @@ __all__ = [
     "Stored",
     "current",
     "fingerprint",
-    "first_day",
     "known_together",
     "record",
     "series",
@@ -72,12 +71,6 @@ def series(
     length = next((i for i, (day, _) in enumerate(rows) if day.toordinal() - first != i), len(rows))
     values = np.fromiter((value for _, value in rows[:length]), dtype=np.int64, count=length)
     return DailySeries(series_id, rows[0].date, values)
-
-
-def first_day(connection: sa.Connection, series_id: str) -> dt.date | None:
-    """The first day of a series as it now stands; None when there are no figures."""
-    there = span(connection, series_id)
-    return there[0] if there else None
 
 
 def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] | None:

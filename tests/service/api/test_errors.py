@@ -129,9 +129,7 @@ def test_503_when_the_database_is_damaged(context: Context, clock: Hand) -> None
     check(client.get(FORECAST), 503, "Service Unavailable")
 
 
-@pytest.mark.parametrize(
-    "path", [FORECAST, "/v1/series/boats/totals", "/readyz", "/v1/series/people/observations"]
-)
+@pytest.mark.parametrize("path", [FORECAST, "/v1/series/boats/totals", "/readyz"])
 def test_503_before_anything_is_published(empty: Context, clock: Hand, path: str) -> None:
     answer = create_app(empty, clock).test_client().get(path)
     check(answer, 503, "Service Unavailable")

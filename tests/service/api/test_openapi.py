@@ -186,5 +186,8 @@ def test_the_document_names_what_each_path_may_say(client: FlaskClient) -> None:
     assert asked["security"] == [{"key": []}]
     assert "security" not in document["paths"]["/livez"]["get"]
     forecast = document["paths"]["/v1/series/{series_id}/forecast"]["get"]
-    assert set(forecast["responses"]["200"]["content"]) == {"application/json", "text/csv"}
+    assert set(forecast["responses"]["200"]["content"]) == {
+        *("application/json", "text/csv", "application/x-ndjson"),
+        "application/vnd.crossings.records+json",
+    }
     assert {"304", "406", "503"} <= set(forecast["responses"])

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 import json
 
+import pandas as pd
 import pytest
 from flask.testing import FlaskClient
 
@@ -133,3 +135,43 @@ def test_no_number_is_outside_json(client: FlaskClient) -> None:
 
     for path in TAGGED[:-1]:
         json.loads(client.get(path).text, parse_constant=refuse)
+
+
+def test_the_rows_alone_come_in_four_forms(client: FlaskClient) -> None:
+    rows = client.get(FORECAST).json["rows"]
+    records = client.get(f"{FORECAST}?format=records")
+    assert records.json == rows
+    assert records.headers["X-Crossings-Status"] == "fresh"
+    lines = client.get(f"{FORECAST}?format=ndjson")
+    assert lines.content_type == "application/x-ndjson"
+    assert [json.loads(line) for line in lines.text.splitlines()] == rows
+    table = client.get(f"{FORECAST}?format=csv").text
+    assert len(table.splitlines()) == len(rows) + 1
+    frame = pd.read_json(io.StringIO(records.text))
+    assert list(frame["median"]) == [row["median"] for row in rows]
+    for asked in ({"format": "records"}, {"format": "ndjson"}):
+        answer = client.get("/v1/series", query_string=asked)
+        assert answer.text.count("series_id") == 3
+
+
+@pytest.mark.parametrize("kind", ["application/x-ndjson", "application/vnd.crossings.records+json"])
+def test_each_form_can_be_asked_for_by_accept(client: FlaskClient, kind: str) -> None:
+    answer = client.get(FORECAST, headers={"Accept": kind})
+    assert answer.content_type == kind
+    assert client.get("/v1/status", headers={"Accept": kind}).status_code == 406
+
+
+def test_a_spreadsheet_takes_the_time_of_csv_as_one(client: FlaskClient) -> None:
+    table = client.get("/v1/series/people/observations?from=2025-12-31&format=csv").text
+    frame = pd.read_csv(io.StringIO(table))
+    for name in ("time", "known_at"):  # date, space and time are what spreadsheets recognise
+        moments = pd.to_datetime(frame[name], format="%Y-%m-%d %H:%M:%S")
+        assert moments.dt.year.isin([2025, 2026]).all()
+    assert table.splitlines()[1] == "2025-12-31 00:00:00,2025-12-31,0,figures,2026-01-01 14:00:00"
+
+
+def test_a_series_without_figures_is_an_empty_table(client: FlaskClient) -> None:
+    path = "/v1/series/preventions/observations"
+    assert client.get(path).json["rows"] == []
+    assert client.get(f"{path}?format=records").json == []
+    assert client.get(f"{path}?format=csv").text == "time,date,value,source,known_at\n"
