@@ -5,6 +5,8 @@ from __future__ import annotations
 __all__ = ["blueprint"]
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template, request
 
@@ -12,7 +14,7 @@ from service.answers.errors import BadQuestion, NotFound
 from service.page.exhibits import Exhibit, csv_of, metadata_of
 from service.page.feed import entries
 from service.page.page_params import PageParams
-from service.page.pages import citation, context_of, links_to, page_params, tagged
+from service.page.pages import OF_ONE_FORECAST, citation, context_of, links_to, page_params, tagged
 from service.page.picture import icon_png, png_of
 
 blueprint = Blueprint("downloads", __name__)
@@ -23,7 +25,7 @@ _LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/vers
 @blueprint.get(f"/{_VIEW}/<name>.csv")
 def table(view: str, name: str) -> Response:
     """Send the numbers of a chart or table."""
-    params, exhibit = _exhibit(view, name)
+    params, exhibit, _ = _exhibit(view, name)
     answer = Response(csv_of(exhibit), content_type="text/csv; charset=utf-8; header=present")
     return _attached(answer, params, name, "csv")
 
@@ -31,26 +33,26 @@ def table(view: str, name: str) -> Response:
 @blueprint.get(f"/{_VIEW}/<name>.png")
 def picture(view: str, name: str) -> Response:
     """Send a chart as a picture."""
-    params, exhibit = _exhibit(view, name)
+    params, exhibit, _ = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
-    content = png_of(exhibit, citation(params, exhibit))
+    content = png_of(exhibit, citation(params, view, exhibit))
     return _attached(Response(content, content_type="image/png"), params, name, "png")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.metadata.json")
 def metadata(view: str, name: str) -> Response:
     """Describe the columns of a table, its source, licence and forecast."""
-    params, exhibit = _exhibit(view, name)
+    params, exhibit, _ = _exhibit(view, name)
     issue = params.view.issue
-    facts = {
+    facts: dict[str, Any] = {
         "dc:source": params.loader.route.attribution,
         "dc:license": {"@id": _LICENCE},
-        "dc:issued": issue.issued_at.isoformat(),
-        "dc:identifier": issue.issue_id,
-        "dc:bibliographicCitation": citation(params, exhibit),
+        "dc:bibliographicCitation": citation(params, view, exhibit),
         "schema:temporalCoverage": f"../{issue.data_through}",
     }
+    if view in OF_ONE_FORECAST:
+        facts |= {"dc:issued": issue.issued_at.isoformat(), "dc:identifier": issue.issue_id}
     content = metadata_of(exhibit, params.declared.unit, f"{_stem(params, name)}.csv", facts)
     answer = Response(json.dumps(content, indent=1), content_type="application/json")
     return _attached(answer, params, name, "metadata.json")
@@ -59,10 +61,10 @@ def metadata(view: str, name: str) -> Response:
 @blueprint.get(f"/embed/{_VIEW}/<name>")
 def embed(view: str, name: str) -> Response:
     """Show one chart alone, for the frame of another page."""
-    params, exhibit = _exhibit(view, name)
+    params, exhibit, asked = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table; only charts can be embedded")
-    page = links_to(params, view, exhibit)["page"]
+    page = links_to(params, view, exhibit, asked)["page"]
     text = render_template("embed.html", one=exhibit, page=page, issue=params.view.issue)
     return tagged(make_response(text))
 
@@ -90,7 +92,7 @@ def icon() -> Response:
     return answer
 
 
-def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit]:
+def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, Any]]:
     params = page_params()
     context = context_of(view, params)
     exhibits = context["exhibits"]
@@ -99,7 +101,7 @@ def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit]:
         raise BadQuestion(field, detail, repr(request.args.get(field, "")[:40]))
     if name not in exhibits:
         raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")
-    return params, exhibits[name]
+    return params, exhibits[name], context["asked"]
 
 
 def _stem(params: PageParams, name: str) -> str:

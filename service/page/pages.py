@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["blueprint", "citation", "context_of", "links_to", "page_params", "tagged"]
+__all__ = [
+    "OF_ONE_FORECAST",
+    "blueprint",
+    "citation",
+    "context_of",
+    "links_to",
+    "page_params",
+    "tagged",
+]
 
 import hashlib
 from collections.abc import Mapping
@@ -43,6 +51,8 @@ VIEWS = (
     ("compare", "Compare"),
     ("about", "About"),
 )
+OF_ONE_FORECAST = ("now", "plan")
+"""Views whose numbers all come from the forecast that is shown."""
 _STATIC = Path(__file__).parent / "static"
 _A_YEAR_SECONDS = 365 * 86400
 _RECENT = 8
@@ -126,15 +136,14 @@ def context_of(view: str, params: PageParams) -> dict[str, Any]:
 
 
 def links_to(
-    params: PageParams, view: str, exhibit: Exhibit, asked: Mapping[str, Any] | None = None
+    params: PageParams, view: str, exhibit: Exhibit, asked: Mapping[str, Any]
 ) -> dict[str, str]:
     """Return the addresses of an exhibit: ``csv png metadata page embed``.
 
     All but ``embed``, which follows the newest forecast, keep to the forecast that is shown.
     """
-    asked = context_of(view, params)["asked"] if asked is None else asked
     link = params.link(**asked)
-    pinned = link | ({} if view in ("record", "compare") else {"issue": params.view.issue.issue_id})
+    pinned = link | ({"issue": params.view.issue.issue_id} if view in OF_ONE_FORECAST else {})
     query, stem = urlencode(pinned), f"/{view}/{exhibit.name}"
     address = params.loader.context.settings.address
     return {
@@ -144,13 +153,15 @@ def links_to(
     }
 
 
-def citation(params: PageParams, exhibit: Exhibit) -> str:
+def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     """Return how to cite an exhibit."""
-    issue = params.view.issue
+    issue, settings = params.view.issue, params.loader.context.settings
+    which = f"As on {in_words(params.loader.today())}"
+    if view in OF_ONE_FORECAST:
+        which = f"Forecast {issue.issue_id}, published {in_words(params.issued_on)}"
     return (
-        f"Channel crossings forecast: {exhibit.title}. Forecast {issue.issue_id}, published "
-        f"{in_words(params.issued_on)}, from figures to {in_words(issue.data_through)}. "
-        f"{params.loader.context.settings.address}. {params.loader.route.attribution}"
+        f"Channel crossings forecast: {exhibit.title}. {which}, from figures to "
+        f"{in_words(issue.data_through)}. {settings.address}. {params.loader.route.attribution}"
     )
 
 
@@ -197,7 +208,7 @@ def _page(here: str, params: PageParams) -> Response:
         "reasons": _reasons(params),
         "alarms": [] if params.is_past else record_alarms(loader, params.series_id),
         "links": lambda exhibit: links_to(params, here, exhibit, context["asked"]),
-        "cite": lambda exhibit: citation(params, exhibit),
+        "cite": lambda exhibit: citation(params, here, exhibit),
         "is_framed": bool(loader.context.settings.embed_origins),
     }
     page = render_template(f"{here}.html", **frame, **context)

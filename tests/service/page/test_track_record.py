@@ -50,6 +50,12 @@ def test_nothing_scored_is_said_and_then_what_is(
     assert [
         f"ranges of {n} forecasts" in label for n, label in zip(shown, labels, strict=True)
     ] == [True] * 2
+    table = site.client.get("/record/weeks-live.csv").get_data(as_text=True).splitlines()
+    assert len(table) == len(weeks) + 1
+    for name in ("coverage-live", "pit-live", "scores-live"):
+        assert site.client.get(f"/record/{name}.csv").status_code == 200
+        pictured = site.client.get(f"/record/{name}.png").status_code
+        assert pictured == (404 if name == "scores-live" else 200)
     pit = live.locator("details", has=page.locator("text=Tenth of the forecast"))
     cells = pit.locator("tbody td:nth-of-type(1)").all_text_contents()
     assert [int(cell) for cell in cells] == record["pit_histogram"]
