@@ -121,13 +121,3 @@ def test_nobody_frames_a_chart_unless_a_setting_names_them(
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     (address,) = set(re.findall(r"/embed/now/year[^&\"]*", html.unescape(page.text)))
     assert framed.get(address).status_code == 200
-
-
-def test_an_embedded_chart_is_shown_in_the_frame_of_another_page(
-    visit: Any, site: Any, shoot: Any
-) -> None:
-    page = visit("/embed/now/forecast", width=640, script=False)
-    assert page.locator("h1").inner_text() == "People per day, whole UK"
-    assert page.locator("svg:visible").count() == 1
-    assert page.evaluate("document.documentElement.scrollWidth") <= 640
-    shoot(page, "embed")

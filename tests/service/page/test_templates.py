@@ -15,7 +15,14 @@ from service.mail.confirmations import mail_links
 from tests.service.mailbox import Mailbox
 from tests.service.support import utc
 
-VIEWS = {"now": "/", "plan": "/plan", "record": "/record", "compare": "/compare", "about": "/about"}
+VIEWS = {
+    "now": "/",
+    "plan": "/plan",
+    "record": "/record",
+    "compare": "/compare",
+    "about": "/about",
+    "embed": "/embed/now/forecast",
+}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LIGHTS = {"light": {}, "dark": {"dark": True}, "phone": {"width": 375}}
 
