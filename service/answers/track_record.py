@@ -80,7 +80,7 @@ def track_record(
     since = last - dt.timedelta(weeks=weeks) if last else dt.date.min
     recent = [row for row in everything if row.origin > since]
     if model == "champion":
-        scored = [row for row in recent if row.is_champion]
+        scored = issue_score_store.select_champion_scores(recent)
     else:
         scored = [row for row in recent if row.model == model]
     others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}

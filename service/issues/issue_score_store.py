@@ -2,7 +2,8 @@
 
 One issue of an origin counts, however many are published: of those of the UK day on which the first
 of them was, the last by 14:00, and the first if all were later. So a record is that of one issue a
-day, and none of it knew the weather of a later day; hindcasts are made as of the same time.
+day, and none of it knew the weather of a later day. Hindcasts are made as of the same time; of
+those of an origin the last of each model counts.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ __all__ = [
     "list_current_scores",
     "list_pending_scores",
     "save_score",
+    "select_champion_scores",
 ]
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,7 +68,7 @@ class Pending:
 
 def list_pending_scores(connection: sa.Connection, series_id: str, since: dt.date) -> list[Pending]:
     """Return each model of each issue that counts, for origins from `since`, by origin."""
-    counted = _counted(connection, series_id, since)
+    counts = _counted(connection, series_id, since)
     i, p, s = issues.c, issue_paths.c, issue_scores.c
     rows = connection.execute(
         sa.select(issues, p.model, s.score_id, s.days_known, s.truth_hash)
@@ -79,7 +82,7 @@ def list_pending_scores(connection: sa.Connection, series_id: str, since: dt.dat
     )
     items = []
     for row in rows:
-        if row.issue_id not in counted:
+        if not counts(row):
             continue
         header = {column.name: getattr(row, column.name) for column in issues.columns}
         items.append(
@@ -132,12 +135,12 @@ def list_current_scores(
     champion_only: bool = False,
 ) -> list[Scored]:
     """Return the current scores of issues that count, for origins from `since`, by origin."""
-    counted = _counted(connection, series_id, since)
+    counts = _counted(connection, series_id, since)
     i, s = issues.c, issue_scores.c
     # A hindcast without the champion names another of its models in its place.
     is_actual_champion = sa.or_(i.kind == "live", i.champion == i.wanted)
     query = (
-        sa.select(i.issue_id, s.model, i.origin, i.issued_at, s.days_known, s.content)
+        sa.select(i.issue_id, i.kind, s.model, i.origin, i.issued_at, s.days_known, s.content)
         .add_columns(sa.and_(i.champion == s.model, is_actual_champion).label("is_champion"))
         .join(issue_scores, s.issue_id == i.issue_id)
         .where(
@@ -161,27 +164,36 @@ def list_current_scores(
             row.content,
         )
         for row in connection.execute(query)
-        if row.issue_id in counted
+        if counts(row)
     ]
 
 
-def _counted(connection: sa.Connection, series_id: str, since: dt.date) -> set[str]:
-    """Return the ids of the issues that count, of each kind and origin one."""
-    c = issues.c
+def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
+    """Select those of champions, for each origin one: hindcasts made anew may have another."""
+    return list({row.origin: row for row in scores if row.is_champion}.values())
+
+
+def _counted(connection: sa.Connection, series_id: str, since: dt.date) -> Callable[[Any], bool]:
+    """Return whether a row of an issue and a model counts."""
+    i, model = issues.c, issue_paths.c.model
     query = (
-        sa.select(c.issue_id, c.kind, c.origin, c.issued_at)
-        .where(c.series_id == series_id, c.origin >= since)
-        .order_by(c.issued_at, c.run_id)
+        sa.select(i.issue_id, i.kind, i.origin, i.issued_at, model)
+        .join(issue_paths, issue_paths.c.issue_id == i.issue_id)
+        .where(i.series_id == series_id, i.origin >= since)
+        .order_by(i.issued_at, i.run_id)
     )
-    counted: dict[tuple[str, dt.date], tuple[str, dt.datetime]] = {}
+    counted: dict[tuple[str, dt.date, str], tuple[str, dt.datetime]] = {}
+
+    def key(row: Any) -> tuple[str, dt.date, str]:
+        return row.kind, row.origin, "" if row.kind == "live" else row.model
+
     for row in connection.execute(query):
-        key = row.kind, row.origin
-        if key not in counted:
+        if key(row) not in counted:
             until = assumed_known_at(uk_day(row.issued_at) - dt.timedelta(days=1))
-            counted[key] = row.issue_id, until
-        elif row.issued_at <= counted[key][1]:
-            counted[key] = row.issue_id, counted[key][1]
-    return {issue_id for issue_id, _ in counted.values()}
+            counted[key(row)] = row.issue_id, until
+        elif row.issued_at <= counted[key(row)][1]:
+            counted[key(row)] = row.issue_id, counted[key(row)][1]
+    return lambda row: counted[key(row)][0] == row.issue_id
 
 
 def get_last_scored_day(connection: sa.Connection, series_id: str, kind: str) -> dt.date | None:

@@ -97,5 +97,7 @@ def test_a_hindcast_without_the_champion_is_none_of_its_record(filled: Context) 
     hindcast(filled, days, ["seasonal_naive"])
     score(filled)
     with filled.database.reading() as connection:
-        found = issue_score_store.list_champion_scores(connection, "people", "hindcast", days[0])
+        found = issue_score_store.list_current_scores(
+            connection, "people", "hindcast", days[0], champion_only=True
+        )
     assert [(row.origin, row.model) for row in found] == [(day, "climatology") for day in days]
