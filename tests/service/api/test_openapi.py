@@ -96,6 +96,8 @@ def test_no_question_is_answered_otherwise_than_documented(
         is_valid = case.meta.generation.mode.is_positive
         if series is not None and is_valid and data.draw(st.booleans()):
             case.path_parameters["series_id"] = "people"
+        if any(value in (None, [], {}) for value in (case.query or {}).values()):
+            return  # nothing that a query string can hold: it would be asked without the parameter
         # Asked through WSGI, schemathesis says that it takes gzip and does not unpack it.
         headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
         answer = case.call_and_validate(headers=headers, checks=CHECKED)
