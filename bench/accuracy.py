@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from bench import report, weather
+from bench import report, weather, weather_peers
 from bench.peers import PEERS, missing
 from bench.runs import Entry, run_all
 from forecast import specs
@@ -28,7 +28,8 @@ from service.data.source import SourceError
 from service.issues.declared_models import declared
 
 _DAY, _PATH = click.DateTime(["%Y-%m-%d"]), click.Path(path_type=Path)
-_MODELS = "Of: all, ours, peers, champion, a declared model, " + ", ".join(PEERS) + "."
+_MODELS = "Of: all, ours, peers, champion, a declared model, "
+_MODELS += ", ".join([*PEERS, *weather_peers.PEERS]) + "; the last three with --weather."
 _WEATHER = "HISTORY FORECASTS: drivers as they came, and as forecast at each origin. Repeatable."
 _ROUTE = read_route(PROJECT / "series")
 
@@ -67,7 +68,7 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
         leading, every = (_ROUTE.leading,), _ROUTE.forecast
         columns = figures_csv.read(data, leading, every) if data else embedded.read()
         known = {name: columns[name] for name in every if name in columns}
-        entries = _entries(given["models"], given["models_dir"])
+        entries, peers = _entries(given["models"], given["models_dir"], bool(given["drivers"]))
         option = "--weather"
         sets = [weather.read(*files) for files in given["drivers"]]
     except SourceError as error:
@@ -83,10 +84,11 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
     if sets and result.champion is not None:
         judged = weather.protocol_of(sets[0], _ROUTE.leading, paths, seed)
         judged = _quick(judged) if quick else judged
-        ours = weather.entries(result.champion, sets, judged.horizon)
-        runs = run_all(ours, known, judged, processes)
-        told, remark = weather.judge({entry.name: runs[entry.name] for entry in ours})
-        print("\n" + report.weather_text(result.champion, ours, runs, told, remark))
+        shown = weather.entries(result.champion, peers, sets, judged.horizon)
+        runs = run_all(shown, known, judged, processes)
+        ours = [entry.name for entry in shown if entry.kind != "peer"]
+        told, remark = weather.judge({name: runs[name] for name in ours})
+        print("\n" + report.weather_text(result.champion, shown, runs, told, remark))
         remarks = [*result.remarks, *filter(None, [remark])]
         result = replace(result, targets=[*result.targets, *told], remarks=remarks)
     if to:
@@ -104,8 +106,8 @@ def _quick(protocol: BacktestConfig) -> BacktestConfig:
     return replace(protocol, every=every, paths=min(protocol.paths, 200))
 
 
-def _entries(asked: str, folder: Path) -> list[Entry]:
-    """Ours first, the champion before the others; then the peers."""
+def _entries(asked: str, folder: Path, with_weather: bool) -> tuple[list[Entry], list[Entry]]:
+    """Ours first, the champion before the others, then the peers; and those given the weather."""
     try:
         there = declared(folder)
         shown = specs.published(there)
@@ -113,13 +115,14 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
     except (RegistryError, specs.SpecError) as error:
         raise click.UsageError(str(error)) from error
     ours = sorted(shown, key=lambda name: name != best)
-    groups = {"all": [*ours, *PEERS], "ours": ours, "peers": list(PEERS), "champion": [best]}
+    peers = PEERS | (weather_peers.PEERS if with_weather else {})
+    groups = {"all": [*ours, *peers], "ours": ours, "peers": list(peers), "champion": [best]}
     wanted = {one for name in asked.split(",") for one in groups.get(name, [name])}
     unknown = wanted - set(groups["all"]) - set(there)
     if unknown:
         known = ", ".join([*groups, *groups["all"]])
         raise click.UsageError(f"--models: expected of {known}; found {', '.join(sorted(unknown))}")
-    lacking = missing(peer for name, peer in PEERS.items() if name in wanted)
+    lacking = missing(peer for name, peer in peers.items() if name in wanted)
     if lacking:
         raise click.UsageError(
             f"not installed: {', '.join(lacking)}; `make bench` installs it beside the project, "
@@ -129,8 +132,10 @@ def _entries(asked: str, folder: Path) -> list[Entry]:
     for name, spec in there.items():
         kind = "champion" if name == best else "ours"
         made[name] = Entry(name, spec.title, kind, specs.build(name, there), name)
-    made |= {name: Entry(name, one.title, "peer", one, name) for name, one in PEERS.items()}
-    return [made[name] for name in dict.fromkeys([*ours, *made]) if name in wanted]
+    made |= {name: Entry(name, one.title, "peer", one, name) for name, one in peers.items()}
+    chosen = [made[name] for name in dict.fromkeys([*ours, *made]) if name in wanted]
+    given = [entry for entry in chosen if entry.name in weather_peers.PEERS]
+    return [entry for entry in chosen if entry not in given], given
 
 
 if __name__ == "__main__":

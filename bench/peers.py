@@ -55,18 +55,22 @@ class RawPaths:
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer: the `packages` it needs, and how it learns from a series, given the `extras`."""
+    """A peer: the `packages` it needs, and how it learns from a series, given the `extras`.
+
+    One that is fitted with covariates learns from them too.
+    """
 
     title: str
     packages: tuple[str, ...]
     learn: Callable[..., Draw]
     extras: dict[str, Any] = field(default_factory=dict)
 
-    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> _Fitted:  # noqa: ARG002
+    def fit(self, series: DailySeries, covariates: Covariates | None = None) -> _Fitted:
         """Fit; whatever the package fails of counts as declined at this origin."""
+        given = (series,) if covariates is None else (series, covariates)
         with warnings.catch_warnings(action="ignore"):
             try:
-                return _Fitted(series.data_through, self.learn(series, **self.extras))
+                return _Fitted(series.data_through, self.learn(*given, **self.extras))
             except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
                 raise FitError(f"{type(error).__name__}: {error}") from error
 

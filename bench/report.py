@@ -22,7 +22,7 @@ Runs: TypeAlias = Mapping[str, Run]
 Measures: TypeAlias = Mapping[str, Measured]
 Targets: TypeAlias = Sequence[targets.Target]
 
-_PACKAGES = ("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast")
+_PACKAGES = (*("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast", "lightgbm"),)
 
 _COMPARED = ("day_1", "days_1_7", "total_7", "total_28")
 _TITLES = CRPS | COVERAGE | {"days_1_3": "days 1-3"}
@@ -72,7 +72,8 @@ def as_text(result: Result) -> str:
     """The tables, with what one must know to read them."""
     table = grid(protocol_rows(result.entries, result.runs, result.measured))
     judged = _judged(result, result.champion) if result.champion else ()
-    return "\n\n".join([_head(result), table, *_troubles(result), *judged])
+    troubles = _troubles(result.entries, result.runs)
+    return "\n\n".join([_head(result), table, *troubles, *judged])
 
 
 def _head(result: Result) -> str:
@@ -89,9 +90,9 @@ def _head(result: Result) -> str:
     )
 
 
-def _troubles(result: Result) -> Iterator[str]:
-    for entry in result.entries:
-        run = result.runs[entry.name]
+def _troubles(entries: Entries, runs: Runs) -> Iterator[str]:
+    for entry in entries:
+        run = runs[entry.name]
         if run.failure:
             yield f"{entry.name} failed: {run.failure}"
         elif run.declined and not entry.name.endswith(CUT):
@@ -118,13 +119,19 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
 
 
 def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, remark: str) -> str:
-    """The champion with each weather against itself without; or why it is not judged."""
-    if remark:
-        return remark
-    measured = {name: measure(run.scores) for name, run in runs.items()}
+    """The champion with each weather against itself without, or why it is not judged; and peers."""
+    measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
+    ours = [entry for entry in entries if entry.kind != "peer"]
+    peers = _with_cut([entry for entry in entries if entry.kind == "peer"], runs)
     head = f"Protocol W: {champion.name} without and with the weather. Targets are ratios to none."
-    rows = protocol_rows(entries, runs, measured)
-    return "\n\n".join([head, grid(rows), grid(target_rows(told)), _count(told)])
+    parts = [head, grid(protocol_rows([*ours, *peers], runs, measured))]
+    parts += [remark] if remark else [grid(target_rows(told)), _count(told)]
+    parts += _troubles(peers, runs)
+    for entry in ours:
+        same = [peer for peer in peers if peer.weather is entry.weather and peer.name in measured]
+        if same and entry.name in measured:
+            parts.append(grid(comparison_rows(entry, same, measured)))
+    return "\n\n".join(parts)
 
 
 def _count(judged: Targets) -> str:

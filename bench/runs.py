@@ -46,6 +46,10 @@ class Entry:
     model: str
     weather: Weather | None = None
 
+    def at(self, origin: Day) -> Covariates | None:
+        """What it is given of the weather at an origin."""
+        return self.weather(origin) if self.weather else None
+
 
 @dataclass(frozen=True)
 class Run:
@@ -125,8 +129,9 @@ def _peak_mb() -> float:
 def _score_ours(
     entry: Entry, figures: Figures, origin: Day, protocol: BacktestConfig
 ) -> dict[str, OriginScore]:
-    weather = entry.weather(origin) if entry.weather else None
-    score = backtest.score_origin(entry.model, entry.forecaster, figures, origin, protocol, weather)
+    score = backtest.score_origin(
+        entry.model, entry.forecaster, figures, origin, protocol, entry.at(origin)
+    )
     return {entry.name: score}
 
 
@@ -137,7 +142,8 @@ def _score_peer(
     truth = series.between(origin + ONE_DAY, origin + days * ONE_DAY).values
     rng = joint.generator(protocol.seed, entry.model, origin)
     began = time.perf_counter()
-    paths: Any = entry.forecaster.fit(series.upto(origin)).simulate(days, protocol.paths, rng)
+    fitted = entry.forecaster.fit(series.upto(origin), entry.at(origin))
+    paths: Any = fitted.simulate(days, protocol.paths, rng)
     who = {"origin": str(origin), "seconds": time.perf_counter() - began}
     return {
         name: OriginScore(model=name, **who, **vars(judge(what, truth, rng)))

@@ -47,14 +47,25 @@ def protocol_of(drivers: Drivers, series: str, paths: int, seed: int) -> Backtes
     )
 
 
-def entries(champion: Entry, sets: Sequence[Drivers], horizon: int) -> list[Entry]:
-    """The champion without weather, with the first drivers as they came, and each as forecast."""
+def entries(
+    champion: Entry, peers: Sequence[Entry], sets: Sequence[Drivers], horizon: int
+) -> list[Entry]:
+    """The champion without weather, with the first drivers as they came, and each as forecast.
+
+    Behind them the peers with each weather that there is.
+    """
     perfect = partial(replace(sets[0].table, archive=None).at, horizon=_PERFECT_DAYS)
     runs = {"none": None, f"perfect {sets[0].name}": perfect}
     runs |= {f"ensemble {one.name}": partial(one.table.at, horizon=horizon) for one in sets}
-    return [
+    ours = [
         replace(champion, name=name, title=name, kind="ours", weather=weather)
         for name, weather in runs.items()
+    ]
+    return ours + [
+        replace(peer, name=f"{peer.name} {name}", title=f"{name}: {peer.title}", weather=weather)
+        for name, weather in runs.items()
+        for peer in peers
+        if weather is not None
     ]
 
 

@@ -10,6 +10,7 @@ from bench.peers import PEERS, Draw, Peer, RawPaths, missing
 from bench.runs import Entry
 from bench.targets import BEST_OF
 from forecast.backtest import BacktestConfig
+from forecast.covariates import Covariates
 from forecast.evaluation import judge
 from forecast.forecasters.base import FitError
 from forecast.paths import Paths
@@ -53,6 +54,18 @@ def test_peers_are_scored_as_drawn_and_cut_at_zero(people: DailySeries) -> None:
 def test_paths_that_are_none_count_as_declined(people: DailySeries, values: np.ndarray) -> None:
     with pytest.raises(FitError, match="paths of shape"):
         of(values).fit(people).simulate(28, 10, np.random.default_rng(1))
+
+
+def test_a_peer_is_given_the_weather_of_the_origin(people: DailySeries) -> None:
+    given = Covariates(("w",), ORIGIN, np.zeros((1, 1)), np.full((1, 28, 1), 7.0))
+
+    def learn(series: DailySeries, covariates: Covariates) -> Draw:
+        return lambda *_: np.full((10, 28), covariates.future[0, 0, 0])
+
+    entry = Entry("x", "", "peer", Peer("", (), learn), "x", lambda _: given)  # type: ignore[arg-type]
+    protocol = BacktestConfig(str(ORIGIN), str(ORIGIN), paths=10, series="people")
+    found = runs._score_peer(entry, {"people": people}, ORIGIN, protocol)["x"]
+    np.testing.assert_allclose(found.error, 7.0 - found.truth)
 
 
 def test_what_a_package_fails_of_counts_as_declined(people: DailySeries) -> None:

@@ -25,7 +25,7 @@ CHAMPION = Entry("climatology", "Climatology", "champion", Climatology(), "clima
 
 
 def test_each_run_is_given_what_its_name_says() -> None:
-    entries = weather.entries(CHAMPION, [DRIVERS, replace(DRIVERS, name="inland")], 28)
+    entries = weather.entries(CHAMPION, [], [DRIVERS, replace(DRIVERS, name="inland")], 28)
     names = ["none", "perfect sea", "ensemble sea", "ensemble inland"]
     assert [entry.name for entry in entries] == names
     none, perfect, ensemble, _ = (entry.weather for entry in entries)
@@ -38,6 +38,17 @@ def test_each_run_is_given_what_its_name_says() -> None:
     np.testing.assert_array_equal(as_issued.future, ARCHIVE.values[1])
     assert as_issued.archive is not None
     assert as_issued.archive.origins.tolist() == ORIGINS[:1].tolist()
+
+
+def test_peers_are_given_each_weather_that_there_is() -> None:
+    peer = Entry("tree", "Trees", "peer", Climatology(), "tree")
+    sets = [DRIVERS, replace(DRIVERS, name="inland")]
+    ours, peers = (weather.entries(CHAMPION, some, sets, 28) for some in ([], [peer]))
+    assert [entry.name for entry in peers[:4]] == [entry.name for entry in ours]
+    names = ["tree perfect sea", "tree ensemble sea", "tree ensemble inland"]
+    assert [entry.name for entry in peers[4:]] == names
+    assert [entry.weather for entry in peers[4:]] == [entry.weather for entry in peers[1:4]]
+    assert peers[5].title == "ensemble sea: Trees"
 
 
 def test_origins_are_those_of_the_archive() -> None:
@@ -53,7 +64,7 @@ def test_a_champion_without_covariates_is_not_judged(figures: dict[str, DailySer
     protocol = weather.protocol_of(DRIVERS, "people", 40, 1)
     scores = rolling_origin({"climatology": Climatology()}, figures, protocol)[0]["climatology"]
     found, remark = weather.judge(
-        {entry.name: Run(scores) for entry in weather.entries(CHAMPION, [DRIVERS], 28)}
+        {entry.name: Run(scores) for entry in weather.entries(CHAMPION, [], [DRIVERS], 28)}
     )
     assert not found
     assert "takes no covariates" in remark

@@ -1,0 +1,79 @@
+"""What peers are given of the weather; none of their packages is needed."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bench import weather_peers
+from forecast.covariates import Covariates
+from forecast.series import ONE_DAY, DailySeries
+
+START = np.datetime64("2022-01-01")
+DAYS = 800
+HISTORY = np.arange(DAYS, dtype=float)[:, None] * [1.0, 10.0]
+
+
+def known(members: int, ahead: int) -> Covariates:
+    future = -1.0 - np.arange(members * ahead * 2, dtype=float).reshape(members, ahead, 2)
+    return Covariates(("wind", "gust"), START, HISTORY, future)
+
+
+@pytest.mark.parametrize(("members", "ahead", "count"), [(30, 5, 30), (1, 3, 20), (2, 0, 20)])
+def test_a_future_is_a_member_and_goes_on_as_a_past_year_did(
+    members: int, ahead: int, count: int
+) -> None:
+    covariates = known(members, ahead)
+    futures = weather_peers._futures(covariates, 28, np.random.default_rng(1))
+    assert futures.shape == (count, 28, 2)
+    np.testing.assert_array_equal(futures[:, :ahead], covariates.future[np.arange(count) % members])
+    years = (DAYS + np.arange(ahead, 28) - futures[:, ahead:, 0]) / 365
+    assert set(years[:, 0]) == {1.0, 2.0}
+    assert (years == years[:, :1]).all(), "one year a future"
+    np.testing.assert_array_equal(futures[:, ahead:, 1], 10 * futures[:, ahead:, 0])
+
+
+def test_every_future_has_its_share_of_the_paths() -> None:
+    assert weather_peers._shares(1000, 20) == [50] * 20
+    assert sum(weather_peers._shares(1000, 30)) == 1000
+    assert set(weather_peers._shares(1000, 30)) == {33, 34}
+
+
+def test_days_without_a_count_or_without_weather_are_left_out() -> None:
+    series = DailySeries("people", START + 100 * ONE_DAY, np.arange(DAYS - 100))
+    days, weather = weather_peers._together(series, known(1, 1))
+    np.testing.assert_array_equal(days.values, series.values)
+    np.testing.assert_array_equal(weather, HISTORY[100:])
+    longer = DailySeries("people", START - 100 * ONE_DAY, np.arange(DAYS + 100))
+    days, weather = weather_peers._together(longer, known(1, 1))
+    np.testing.assert_array_equal(days.values, np.arange(100, DAYS + 100))
+    assert len(weather) == DAYS
+
+
+def test_quantiles_of_members_are_joined_as_past_days_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With a stand-in for the package, that says the wind of the day plus the level."""
+
+    def train(options: dict[str, float], data: tuple[int, int], _: int) -> SimpleNamespace:
+        assert data == (3 * (DAYS - 91 - 28),) * 2
+        return SimpleNamespace(predict=lambda x: 1000.0 * x[:, 4] + options["alpha"])
+
+    package = SimpleNamespace(train=train, Dataset=lambda x, y: (len(x), len(y)))
+    monkeypatch.setitem(sys.modules, "lightgbm", package)
+    busy = np.repeat(np.arange(DAYS // 40) % 2 * 50, 40)
+    series = DailySeries("people", START, busy)
+    draw = weather_peers._lightgbm(series, known(20, 28))
+    paths = draw(28, 400, np.random.default_rng(1))
+    wind = known(20, 28).future[:, :, 0]
+    assert paths.shape == (400, 28)
+    for day in (0, 27):
+        np.testing.assert_array_equal(
+            np.unique(np.floor(paths[:, day] / 1000)), np.unique(wind[:, day])
+        )
+    # Days of past windows mostly go together, and so do those of the paths.
+    ranks = paths.argsort(axis=0).argsort(axis=0)
+    assert np.corrcoef(ranks[:, 3], ranks[:, 4])[0, 1] > 0.6
