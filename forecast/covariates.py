@@ -6,6 +6,7 @@ __all__ = ["CovariateTable", "Covariates", "CovariatesError", "ForecastArchive"]
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -137,7 +138,7 @@ class Covariates:
         """Number of days that the futures cover."""
         return int(self.future.shape[1])
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of all of it: equal hashes, equal covariates."""
         digest = hashlib.sha256(f"{self.names} {self.start} {self.future.shape};".encode())

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["CROSSINGS_SOURCE"] = "figures"  # for the processes of fixtures too
+os.environ["CROSSINGS_WEATHER"] = "off"
 
 import logging
 from collections.abc import Iterator

@@ -91,7 +91,9 @@ class Calibrated:
                     origin, min(self.window_days, covariates.n_ahead)
                 )
                 past = base.fit(series.upto(origin), known)
-            except (FitError, CovariatesError):
+            except CovariatesError:
+                continue  # no forecast of the weather was kept then
+            except FitError:
                 break  # too little is known so far back; the later origins stand
             rng = np.random.default_rng([_SEED, abs(int(origin.astype(np.int64)))])
             drawn = past.simulate(self.window_days, self.paths, rng)

@@ -254,9 +254,9 @@ class IssueLoader:
         """Return the state of the service as far as the database tells it."""
         settings = self.context.settings
         new_at, unused = None, ""
-        if settings.weather != "off":
-            weather = weather_store.newest(connection, "forecast")
-            new_at = weather.seen_at if weather else None
+        if settings.reads_weather:
+            weather = weather_store.newest(connection, "ensemble")
+            new_at = weather.read_at if weather else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last = {job: self._last_run(connection, job) for job in STATE_JOBS}

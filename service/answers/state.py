@@ -179,7 +179,7 @@ def _fallen(issue: Issue) -> list[Reason]:
 
 def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]:
     new_at = facts.weather_new_at
-    if settings.weather == "off":
+    if not settings.reads_weather:
         return []
     if new_at is None:
         return [Reason("weather_missing", "no weather forecast has been read yet")]

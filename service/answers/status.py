@@ -129,17 +129,17 @@ def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
 
     ``read_at`` is when what is known was first read: the same told again leaves it.
     """
-    if loader.context.settings.weather == "off":
-        detail = "no weather is read (CROSSINGS_WEATHER is off); forecasts do without"
+    if not loader.context.settings.reads_weather:
+        detail = "no weather is read (CROSSINGS_WEATHER); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
-    weather = weather_store.newest(connection, "forecast")
+    weather = weather_store.newest(connection, "ensemble")
     if weather is None:
         detail = "no weather forecast has been read yet; forecasts do not use the weather"
         return {"status": "missing", "detail": detail, "read_at": None, "through": None}
     return {
         "status": "read",
         "detail": ATTRIBUTION,
-        "read_at": instant(weather.seen_at),
+        "read_at": instant(weather.read_at),
         "through": weather.last.isoformat(),
     }
 

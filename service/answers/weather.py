@@ -13,18 +13,12 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import instant, uk_day
 from service.core.database import Connection
 from service.data import weather_store
-from service.data.daily_weather import ATTRIBUTION
+from service.data.daily_weather import ATTRIBUTION, WAVES, WIND, Array, WeatherReading
 from service.issues import note_store
 from service.issues.issue_store import Issue
 
-_DAYS = 7
-_STALE = dt.timedelta(hours=weather_store.STALE_HOURS)
-_COLUMNS = {
-    "wave_night_m": "wave_height_night_mean_m",
-    "wave_max_m": "wave_height_day_max_m",
-    "wind_night_kmh": "wind_speed_10m_night_mean_kmh",
-    "gusts_max_kmh": "wind_gusts_10m_day_max_kmh",
-}
+_KMH = 3.6
+_COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 def used(connection: Connection, issue: Issue) -> dict[str, Any]:
@@ -35,7 +29,8 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     dict
         ``status``: ``used``, ``missing`` (it was wanted and could not be had) or ``off``; and
         ``reason``. Where it was used also ``models``, ``read_at`` (when it was first read),
-        ``made_at``, ``days_ahead``, ``members`` and ``columns``.
+        ``days_ahead``, ``members``,
+        ``past_forecasts`` (how many the error of the members was learned from) and ``columns``.
     """
     note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
@@ -47,38 +42,50 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     Returns
     -------
     dict | None
-        ``made_at``, ``read_at`` (first), ``attribution``; ``used``, as of `used`; and ``rows`` of
-        at most seven days: ``date``, the waves' mean at night and highest of the day in metres,
-        the wind's mean at night and highest gust in km/h. None when no weather is read, or none
-        was new lately.
+        ``read_at`` (first), ``members``, ``attribution``; ``used``, as of `used`; and ``rows``:
+        ``date``; of the wind at night and the gusts of the day in km/h the median and the ends of
+        the middle 80% of the members; ``wind_from``, where the wind of the night comes from in
+        most of them; and of the waves, which have one future of fewer days, the mean at night and
+        the highest of the day in metres. None when no weather is read, or none was new lately.
     """
-    if loader.context.settings.weather == "off":
+    if not loader.context.settings.reads_weather:
         return None
     with loader.context.database.reading() as connection:
-        forecast = weather_store.newest(connection, "forecast", view.moment)
+        readings = weather_store.WeatherReadings(connection)
+        kinds = ("ensemble", "waves")
+        wind, waves = (readings.newest_at(kind, [view.moment])[0] for kind in kinds)
         given = used(connection, view.issue)
-    if forecast is None or view.moment - forecast.seen_at > _STALE:
+    if wind is None or wind.names != WIND:
         return None
-    if not set(_COLUMNS.values()) <= set(forecast.names):
-        return None
-    rows = []
-    for at, values in enumerate(forecast.values[0]):
-        day = forecast.first + dt.timedelta(days=at)
-        if day < uk_day(view.moment) or not np.isfinite(values).all():
-            continue
-        numbers = {
-            name: round(
-                float(values[forecast.names.index(column)]), 1 if name.endswith("_m") else 0
-            )
-            for name, column in _COLUMNS.items()
-        }
-        rows.append({"date": day.isoformat()} | numbers)
+    days = range(max((uk_day(view.moment) - wind.first).days, 0), wind.values.shape[1])
+    rows = [
+        _row(wind.first + dt.timedelta(days=at), wind.values[:, at], waves)
+        for at in days
+        if np.isfinite(wind.values[:, at]).all()
+    ]
     if not rows:
         return None
     return {
-        "made_at": instant(forecast.made_at),
-        "read_at": instant(forecast.seen_at),
+        "read_at": instant(wind.read_at),
+        "members": len(wind.values),
         "attribution": ATTRIBUTION,
         "used": given,
-        "rows": rows[:_DAYS],
+        "rows": rows,
     }
+
+
+def _row(day: dt.date, members: Array, waves: WeatherReading | None) -> dict[str, Any]:
+    """One day of the answer, of its `members`, shape (n_members, n_columns)."""
+    column = dict(zip(WIND, members.T, strict=True))
+    row: dict[str, Any] = {"date": day.isoformat()}
+    for name, speeds in (("wind", column["wind_night_mean_ms"]), ("gusts", column["gust_max_ms"])):
+        lo, median, hi = np.quantile(speeds * _KMH, [0.1, 0.5, 0.9]).round().astype(int).tolist()
+        row |= {f"{name}_lo80": lo, f"{name}_median": median, f"{name}_hi80": hi}
+    angle = np.degrees(np.arctan2(-column["u_night_ms"], -column["v_night_ms"])) % 360
+    octants = np.bincount((angle / 45).round().astype(int) % 8, minlength=8)
+    row["wind_from"] = _COMPASS[int(octants.argmax())]
+    at = (day - waves.first).days if waves else -1
+    if waves and 0 <= at < waves.values.shape[1] and np.isfinite(waves.values[0, at]).all():
+        heights = waves.values[0, at].round(1).tolist()
+        return row | dict(zip(WAVES, heights, strict=True))
+    return row | dict.fromkeys(WAVES)

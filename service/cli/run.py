@@ -96,11 +96,11 @@ def _weather(context: Context) -> None:
     from service.data import weather_store as store
     from service.data.ingest_weather import weather
 
-    if context.settings.weather == "off":
+    if not context.settings.reads_weather:
         return
     with context.database.reading() as connection:
-        newest = store.newest(connection, "forecast")
-    if newest is not None and utc_now() - newest.seen_at < _LATELY:
+        newest = store.newest(connection, "ensemble")
+    if newest is not None and utc_now() - newest.read_at < _LATELY:
         return
     hasty = context.settings.model_copy(update={"fetch_attempts": 1})
     try:

@@ -64,14 +64,13 @@ fetches = sa.Table(
     sa.Column("fetched_at", Instant, nullable=False),
 )
 
-# Weather as it was told, never changed: daily covariates of one kind and one telling.
+# Weather as it was read, never changed: daily columns of one kind and one reading.
 weather = sa.Table(
     "weather",
     metadata,
     sa.Column("weather_id", sa.Integer, primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False),
-    sa.Column("made_at", Instant, nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
     sa.Column("first_date", sa.Date, nullable=False),
     sa.Column("last_date", sa.Date, nullable=False),

@@ -71,10 +71,10 @@ class Settings(WebSettings):
         "https://assets.publishing.service.gov.uk",
         description="Where the files are that GOV.UK links to; no other host is asked.",
     )
-    weather: Literal["off", "openmeteo"] = Field(
-        "off",
+    weather: Literal["auto", "openmeteo", "off"] = Field(
+        "auto",
         description="Where the weather comes from; `openmeteo`: Open-Meteo, free of charge for "
-        "non-commercial use.",
+        "non-commercial use; `auto`: the same where `CROSSINGS_SOURCE` is `govuk`, else nowhere.",
     )
     weather_url: HttpAddress = Field(
         "https://{service}.open-meteo.com",
@@ -209,6 +209,11 @@ class Settings(WebSettings):
         pattern=_TIME,
         description="Time of the weekly mail, UK time, after the day's refit.",
     )
+
+    @property
+    def reads_weather(self) -> bool:
+        """Whether the weather is read."""
+        return self.weather == "openmeteo" or (self.weather == "auto" and self.source == "govuk")
 
     @property
     def database(self) -> str:

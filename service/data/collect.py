@@ -10,6 +10,7 @@ __all__ = [
     "fetcher",
     "gather",
     "prune",
+    "weather_fetcher",
     "weather_service",
 ]
 
@@ -105,10 +106,10 @@ def check_govuk(settings: Settings) -> str:
 
 def check_weather(settings: Settings) -> str:
     """Ask Open-Meteo once, if it is read, and return the result; raises `SourceError`."""
-    if settings.weather != "openmeteo":
-        return "not read: CROSSINGS_WEATHER is off"
-    weather = openmeteo.coming(fetcher(settings, attempts=1), weather_service(settings))
-    return f"answers, through {weather.dates[-1]}"
+    if not settings.reads_weather:
+        return "not read (CROSSINGS_WEATHER)"
+    members, _ = openmeteo.ensemble(fetcher(settings, attempts=1), weather_service(settings))
+    return f"answers, through {members.last}"
 
 
 def _govuk_site(settings: Settings) -> Site:
@@ -118,6 +119,12 @@ def _govuk_site(settings: Settings) -> Site:
 def weather_service(settings: Settings) -> Service:
     """The weather service that `settings` name."""
     return Service(settings.weather_url, settings.weather_key.get_secret_value())
+
+
+def weather_fetcher(settings: Settings) -> Fetcher:
+    """The same, but a limit is not asked again before the next time at which weather is read."""
+    usual = fetcher(settings)
+    return replace(usual, passing=usual.passing - {429})
 
 
 def fetcher(settings: Settings, attempts: int | None = None) -> Fetcher:

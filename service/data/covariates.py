@@ -1,8 +1,8 @@
-"""What is known of the weather at a moment, as models take it; or why they do without."""
+"""The weather as models take it at a moment, from the store; or why they do without."""
 
 from __future__ import annotations
 
-__all__ = ["NAMES", "Drivers", "as_known", "drivers"]
+__all__ = ["LOOKBACK", "Drivers", "as_known", "drivers"]
 
 import datetime as dt
 import logging
@@ -11,24 +11,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from forecast.covariates import Covariates, CovariatesError
+import numpy as np
+
+from forecast.covariates import Covariates, CovariatesError, ForecastArchive
 from forecast.series import Day, as_date
 from forecast.specs import Spec, published, reads_covariates
-from service.core.clock import instant
+from service.core.clock import assumed_known_at, instant
 from service.core.database import Connection
 from service.core.settings import Settings
 from service.data import weather_store
-from service.data.weather_store import Past
-
-NAMES = (
-    "wave_height_night_mean_m",
-    "wave_height_day_max_m",
-    "wind_speed_10m_night_mean_kmh",
-    "wind_gusts_10m_day_max_kmh",
-)
-"""Few of the columns that are stored: the others say nearly the same."""
+from service.data.daily_weather import WIND, Array
+from service.data.weather_store import WeatherReadings
 
 _LEAST_DAYS = 365
+_DAILY_ISSUES, _ISSUE_DAYS = 90, 400
+"""Past forecasts that models see: every day's of the last 90 days, every week's of the last 400."""
+
+LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
+"""How long before a moment something may have been read that it asks for."""
+
+_LONGEST_GAP = 14
+_PRIOR_DAYS = 20.0
+"""The prior that the recent days are read as the reanalysis will have them, in days."""
+
+_ONE_DAY = dt.timedelta(days=1)
 _log = logging.getLogger(__name__)
 
 
@@ -44,14 +50,14 @@ class Drivers:
         Why it is so, for people.
     covariates : Covariates | None
         None unless it is used.
-    told : dict
+    detail : dict
         Of what is used: when it was first read, how far it reaches.
     """
 
     status: str
     reason: str
     covariates: Covariates | None = None
-    told: dict[str, Any] = field(default_factory=dict)
+    detail: dict[str, Any] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str:
@@ -79,7 +85,7 @@ class Drivers:
         elif self.status == "used" and champion not in models:
             said = {"status": "off", "reason": f"the model {champion} makes nothing of it"}
         if models:
-            said |= self.told | {"models": list(models), "hash": self.fingerprint}
+            said |= self.detail | {"models": list(models), "hash": self.fingerprint}
         return said
 
 
@@ -89,20 +95,20 @@ def drivers(
     settings: Settings,
     origin: Day,
     as_of: dt.datetime,
-    told: Past | None = None,
+    readings: WeatherReadings | None = None,
 ) -> Drivers:
     """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`.
 
     Parameters
     ----------
-    told : Past | None
-        What was read before on this connection, for whoever asks of many moments.
+    readings : WeatherReadings | None
+        What was read on this connection before, for whoever asks of many moments.
     """
-    if settings.weather == "off":
-        return Drivers("off", "no weather is read (CROSSINGS_WEATHER is off)")
+    if not settings.reads_weather:
+        return Drivers("off", "no weather is read (CROSSINGS_WEATHER)")
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model makes anything of the weather")
-    return as_known(connection, origin, as_of, settings.horizon, told)
+    return as_known(connection, origin, as_of, settings.horizon, readings)
 
 
 def as_known(
@@ -110,47 +116,148 @@ def as_known(
     origin: Day,
     as_of: dt.datetime,
     horizon: int,
-    told: Past | None = None,
+    readings: WeatherReadings | None = None,
 ) -> Drivers:
     """The weather up to `origin`, and at most `horizon` days after it, as known at `as_of`.
 
     Weather that is missing, old or broken is none: a forecast never fails for want of it.
     """
+    readings = readings or WeatherReadings(connection)
     try:
-        return _known(connection, origin, as_of, horizon, told)
+        return _known(connection, as_date(origin), as_of, horizon, readings)
     except (CovariatesError, ValueError, KeyError, TypeError, zlib.error) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
 
 
 def _known(
-    connection: Connection, origin: Day, as_of: dt.datetime, horizon: int, told: Past | None
+    connection: Connection,
+    origin: dt.date,
+    as_of: dt.datetime,
+    horizon: int,
+    readings: WeatherReadings,
 ) -> Drivers:
-    ahead = weather_store.newest(connection, "forecast", as_of)
-    if ahead is None:
-        return Drivers("missing", "no forecast of the weather was read yet")
-    if as_of - ahead.seen_at > dt.timedelta(hours=weather_store.STALE_HOURS):
-        since = f"{instant(ahead.seen_at)}, over {weather_store.STALE_HOURS} hours ago"
-        said = f"what is known of the weather to come was last new at {since}"
-        return Drivers("missing", said)
-    day = as_date(origin)
-    table = weather_store.covariates(connection, NAMES, day, as_of, told)
-    if table is None:
-        return Drivers("missing", f"the weather of {day} is not stored")
-    found = table.at(origin, horizon)
-    days = len(found.history)
+    (ensemble,) = readings.newest_at("ensemble", [as_of])
+    if ensemble is None:
+        return Drivers("missing", _lacking(connection, as_of))
+    first, past = _past(readings, as_of)
+    at = (origin - first).days
+    if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
+        return Drivers("missing", f"the weather of {origin} is not stored")
+    gaps = np.flatnonzero(~np.isfinite(past[:at]).all(axis=1))
+    begin = int(gaps[-1]) + 1 if len(gaps) else 0
+    days = at + 1 - begin
     if days < _LEAST_DAYS:
         return Drivers(
-            "missing", f"{_LEAST_DAYS} days of weather up to {day} are needed, {days} are stored"
+            "missing",
+            f"{_LEAST_DAYS} days of weather up to {origin} are needed, {days} are stored",
         )
-    if not found.n_ahead:
-        return Drivers("missing", f"no day after {day} is foreseen without a gap")
-    used = {
-        "read_at": instant(ahead.seen_at),
-        "made_at": instant(ahead.made_at),
-        "days_ahead": found.n_ahead,
-        "members": found.n_members,
-        "columns": list(found.names),
+    # Days between the figures and the forecast, which are known by now.
+    gap = max((ensemble.first - origin).days - 1, 0)
+    between = past[at + 1 : at + 1 + min(gap, horizon)]
+    skip = max((origin - ensemble.first).days + 1, 0)
+    members = ensemble.values[:, skip : skip + max(horizon - gap, 0)]
+    future = _whole(np.concatenate([_repeated(between, len(members)), members], axis=1))
+    if future.shape[1] <= gap:
+        future = future[:1]  # every member is the same
+    if not future.shape[1]:
+        return Drivers("missing", f"no day after {origin} is foreseen without a gap")
+    archive = None
+    if gap <= _LONGEST_GAP:
+        archive = _archive(readings, origin, gap, future.shape, (first, past))
+    start = np.datetime64(first + begin * _ONE_DAY, "D")
+    covariates = Covariates(WIND, start, past[begin : at + 1], future, archive)
+    through = origin + covariates.n_ahead * _ONE_DAY
+    detail = {
+        "read_at": instant(ensemble.read_at),
+        "days_ahead": covariates.n_ahead,
+        "members": covariates.n_members,
+        "past_forecasts": len(archive.origins) if archive else 0,
+        "columns": list(WIND),
     }
-    through = day + dt.timedelta(days=found.n_ahead)
-    return Drivers("used", f"the weather as foreseen through {through}", found, used)
+    return Drivers("used", f"the weather as foreseen through {through}", covariates, detail)
+
+
+def _lacking(connection: Connection, as_of: dt.datetime) -> str:
+    """Why there is no forecast of the weather at `as_of`."""
+    last = weather_store.newest(connection, "ensemble", as_of)
+    if last is None:
+        return "no forecast of the weather was read yet"
+    hours = f"over {weather_store.STALE_HOURS} hours ago"
+    return f"the weather forecast was last new at {instant(last.read_at)}, {hours}"
+
+
+def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array]:
+    """The first day, and what is known of each day from it on, (n_days, n_columns); NaN for none.
+
+    It is the reanalysis, and on the last days, which that does not reach, what the ensemble had
+    for them, moved by the mean difference of the two on the days that both have.
+    """
+    began = as_of - LOOKBACK
+    always = dt.datetime.min.replace(tzinfo=dt.UTC)
+    archive = readings.between("archive", always, as_of)
+    recent = readings.between("recent", began, as_of)
+    both = archive + recent
+    if not both:
+        return as_of.date(), np.empty((0, len(WIND)))
+    first, last = min(one.first for one in both), max(one.last for one in both)
+    table = np.full((2, (last - first).days + 1, len(WIND)), np.nan)
+    for part, of_kind in zip(table, (archive, recent), strict=True):
+        for one in of_kind:  # where days overlap, what was read last
+            at = (one.first - first).days
+            where = part[at : at + one.values.shape[1]]
+            np.copyto(where, one.values[0], where=np.isfinite(one.values[0]))
+    apart = table[0] - table[1]
+    shared = np.isfinite(apart)
+    moved = np.where(shared, apart, 0.0).sum(axis=0) / (shared.sum(axis=0) + _PRIOR_DAYS)
+    return first, np.where(np.isfinite(table[0]), table[0], table[1] + moved)
+
+
+def _archive(
+    readings: WeatherReadings,
+    origin: dt.date,
+    gap: int,
+    shape: tuple[int, ...],
+    history: tuple[dt.date, Array],
+) -> ForecastArchive:
+    """What was foreseen at earlier origins, each with as many known days before as now.
+
+    Parameters
+    ----------
+    gap : int
+        Days between an origin and the forecast that were known.
+    shape : (n_members, n_ahead, n_columns)
+        Of the forecast of today; one with fewer days is left out.
+    """
+    first, past = history
+    n_members, n_ahead, _ = shape
+    back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
+    origins = [origin - n * _ONE_DAY for n in back]
+    moments = [assumed_known_at(day + gap * _ONE_DAY) for day in origins]
+    kept, values = [], []
+    for day, reading in zip(origins, readings.newest_at("ensemble", moments), strict=True):
+        if reading is None:
+            continue
+        at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap
+        members = reading.values[:, skip : skip + n_ahead - gap]
+        between = _repeated(past[at : at + gap], n_members)
+        # The same number of members for all: they are equally likely.
+        equal = np.resize(members, (n_members, *members.shape[1:]))
+        issued = _whole(np.concatenate([between, equal], axis=1))
+        if issued.shape[1] == n_ahead:
+            kept.append(np.datetime64(day, "D"))
+            values.append(issued)
+    empty = np.empty((0, *shape))
+    return ForecastArchive(
+        WIND, np.array(kept, dtype="datetime64[D]"), np.stack(values) if values else empty
+    )
+
+
+def _repeated(days: Array, n_members: int) -> Array:
+    return np.broadcast_to(days, (n_members, *days.shape))
+
+
+def _whole(values: Array) -> Array:
+    """The days before the first with a gap, of values of shape (n_members, n_days, n_columns)."""
+    gaps = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2)))
+    return values[:, : gaps[0]] if len(gaps) else values

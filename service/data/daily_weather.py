@@ -1,11 +1,14 @@
-"""Hourly weather at two points made into daily covariates that matter for a crossing."""
+"""Hourly weather at points of the strait made into the few daily columns that matter.
+
+History and forecast go through the same definitions. Night is 00 to 09 UTC, when boats set out;
+evening is 15 to 24 UTC of the day before. A column is the mean over the points.
+"""
 
 from __future__ import annotations
 
-__all__ = ["ATTRIBUTION", "MEMBER_NAMES", "NAMES", "VARIABLES", "Weather", "daily"]
+__all__ = ["ATTRIBUTION", "WAVES", "WIND", "WeatherReading", "daily_waves", "daily_wind"]
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,93 +16,113 @@ import numpy.typing as npt
 
 ATTRIBUTION = "Weather data by Open-Meteo.com, licensed under CC BY 4.0."
 
-VARIABLES = {
-    "wave_height": "m",
-    "wind_wave_height": "m",
-    "swell_wave_height": "m",
-    "wind_speed_10m": "kmh",
-    "wind_gusts_10m": "kmh",
-}
-"""Hourly variables and their units; the first three of the sea, the others of the air."""
+WIND = (
+    "wind_mean_ms",
+    "wind_night_mean_ms",
+    "gust_max_ms",
+    "wind_prev_evening_ms",
+    "u_night_ms",
+    "v_night_ms",
+)
+"""Columns that models read; u and v are the wind of the night towards east and north."""
 
-_NIGHT_HOURS = slice(0, 10)  # 00:00 to 09:00 UTC, both included: when boats set out
+WAVES = ("wave_night_mean_m", "wave_max_m")
+"""Columns that readers see."""
 
+_NIGHT, _EVENING = slice(0, 9), slice(15, 24)
+_LEAST_SHARE = 2 / 3
+"""Of the hours of a mean or maximum; with fewer known hours it is missing."""
 
-def _names_of(variables: Sequence[str]) -> tuple[str, ...]:
-    """The daily columns of some hourly `variables`, in order."""
-    return tuple(
-        f"{variable}_{when}_{VARIABLES[variable]}"
-        for variable in variables
-        for when in ("night_mean", "night_min", "day_max")
-    )
-
-
-NAMES = _names_of(tuple(VARIABLES))
-"""Columns of the past and of the forecast."""
-
-MEMBER_NAMES = _names_of(("wind_speed_10m", "wind_gusts_10m"))
-"""Columns of the ensemble, which knows the air only."""
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Weather:
-    """Daily covariates of consecutive or scattered days.
+class WeatherReading:
+    """Daily weather of consecutive days, as read at one time.
 
     Attributes
     ----------
     kind : str
-        ``archive`` (what was), ``past_forecast`` (what was foreseen then), ``forecast`` (what is
-        foreseen), ``ensemble`` (equally likely futures).
+        ``archive``, the reanalysis; ``recent``, the days that it does not reach yet; ``ensemble``,
+        equally likely futures; ``waves``, one future.
     names : tuple of str
         One a column, with its unit.
-    dates : tuple of date
-        UTC days, in order; a day with an hour missing is not there.
+    first : date
+        UTC day of the first row.
     values : ndarray, shape (n_members, n_days, n_columns)
-        One member unless it is an ensemble; finite.
-    made_at : datetime
-        When the forecast was made: the start of the model's run where it is told, else when it
-        was fetched.
-    fetched_at : datetime
-        When it was fetched.
+        NaN where an hour too many is missing.
+    read_at : datetime
+        When it was first read.
     """
 
     kind: str
     names: tuple[str, ...]
-    dates: tuple[dt.date, ...]
-    values: npt.NDArray[np.float64]
-    made_at: dt.datetime
-    fetched_at: dt.datetime
+    first: dt.date
+    values: Array
+    read_at: dt.datetime
+
+    @property
+    def last(self) -> dt.date:
+        """UTC day of the last row."""
+        return self.first + dt.timedelta(days=int(self.values.shape[1]) - 1)
 
 
-def daily(
-    first: dt.date, hourly: npt.NDArray[np.float64]
-) -> tuple[tuple[dt.date, ...], npt.NDArray[np.float64]]:
-    """Make days of hours.
-
-    The mean is over the night and both points. The minimum and the maximum are over the points as
-    well: one calm stretch is enough to set out from, and one rough one to be caught in.
+def daily_wind(hourly: Array) -> Array:
+    """The columns `WIND` of each day but the first, which lacks the evening before.
 
     Parameters
     ----------
-    first : date
-        UTC day of the first hour.
-    hourly : ndarray, shape (n_members, n_points, 24 * n_days, n_variables)
-        NaN where an hour is not known.
+    hourly : ndarray, shape (n_members, n_points, 24 * n_days, 3)
+        Speed and gusts in m/s, and the direction from which the wind comes in degrees.
 
     Returns
     -------
-    dates : tuple of date
-        The days of which every hour is known.
-    values : ndarray, shape (n_members, n_dates, 3 * n_variables)
-        For each variable the mean and the minimum of the night, and the maximum of the day.
+    ndarray, shape (n_members, n_days - 1, 6)
     """
+    speed, gusts, direction = np.moveaxis(_days(hourly), -1, 0)
+    night, angle = speed[..., _NIGHT], np.deg2rad(direction[..., _NIGHT])
+    evening = np.full(speed.shape[:-1], np.nan)
+    evening[..., 1:] = _mean(speed[..., _EVENING])[..., :-1]
+    columns = [
+        _mean(speed),
+        _mean(night),
+        _maximum(gusts),
+        evening,
+        _mean(-night * np.sin(angle)),
+        _mean(-night * np.cos(angle)),
+    ]
+    return np.asarray(np.stack(columns, axis=-1).mean(axis=1)[:, 1:])
+
+
+def daily_waves(hourly: Array) -> Array:
+    """The columns `WAVES`, shape (n_members, n_days, 2).
+
+    Parameters
+    ----------
+    hourly : ndarray, shape (n_members, n_points, 24 * n_days, 1)
+        Height in metres.
+    """
+    height = _days(hourly)[..., 0]
+    columns = [_mean(height[..., _NIGHT]), _maximum(height)]
+    return np.asarray(np.stack(columns, axis=-1).mean(axis=1))
+
+
+def _days(hourly: Array) -> Array:
+    """Shape (n_members, n_points, n_days, 24, n_variables)."""
     members, points, hours, variables = hourly.shape
-    days = hourly.reshape(members, points, hours // 24, 24, variables)
-    whole = np.isfinite(days).all(axis=(0, 1, 3, 4))  # (n_days,)
-    days = days[:, :, whole]
-    night = days[:, :, :, _NIGHT_HOURS]
-    columns = np.stack(
-        [night.mean(axis=(1, 3)), night.min(axis=(1, 3)), days.max(axis=(1, 3))], axis=-1
-    )  # (n_members, n_dates, n_variables, 3)
-    dates = tuple(first + dt.timedelta(days=int(at)) for at in np.flatnonzero(whole))
-    return dates, columns.reshape(members, len(dates), 3 * variables)
+    return hourly.reshape(members, points, hours // 24, 24, variables)
+
+
+def _mean(hours: Array) -> Array:
+    known = np.isfinite(hours)
+    total = np.where(known, hours, 0.0).sum(axis=-1)
+    return _if_enough(known, total / np.maximum(known.sum(axis=-1), 1))
+
+
+def _maximum(hours: Array) -> Array:
+    known = np.isfinite(hours)
+    return _if_enough(known, np.where(known, hours, -np.inf).max(axis=-1))
+
+
+def _if_enough(known: npt.NDArray[np.bool_], values: Array) -> Array:
+    return np.where(known.mean(axis=-1) >= _LEAST_SHARE, values, np.nan)

@@ -70,6 +70,8 @@ class Fetcher:
         Bound of all attempts and the pauses between them.
     longest_wait_seconds : float
         The longest pause that a site may ask for; if it asks for more we give up.
+    passing : frozenset of int
+        Statuses after which it is asked again.
     """
 
     contact: str = ""
@@ -82,6 +84,7 @@ class Fetcher:
     first_pause_seconds: float = 1.0
     longest_wait_seconds: float = 120.0
     most_redirects: int = 5
+    passing: frozenset[int] = _PASSING
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
     @property
@@ -217,7 +220,7 @@ class Fetcher:
 
     def _pause_after(self, error: Exception) -> bool | float:
         """Whether to ask again, or after how many seconds."""
-        if isinstance(error, Rejected) and error.status in _PASSING:
+        if isinstance(error, Rejected) and error.status in self.passing:
             if error.wait_seconds is None:
                 return True
             return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False

@@ -1,4 +1,4 @@
-"""Weather: what was, what was foreseen, and what is foreseen, into the store."""
+"""Weather: the past and the ensemble of the coming days, into the store."""
 
 from __future__ import annotations
 
@@ -6,112 +6,98 @@ __all__ = ["weather"]
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
+from functools import partial
 
 from service.core.clock import uk_day, utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, perform
 from service.data import openmeteo
 from service.data import weather_store as store
-from service.data.collect import fetcher, weather_service
-from service.data.daily_weather import Weather
+from service.data.collect import weather_fetcher, weather_service
+from service.data.daily_weather import WeatherReading
+from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
-from service.data.source import SourceError
-from service.data.weather_store import Told
+from service.data.source import FetchError, SourceError, Unfit
 
-_BEGIN = {"archive": dt.date(2018, 1, 1), "past_forecast": dt.date(2022, 9, 1)}
+_BEGIN = dt.date(2018, 1, 1)
 _PART_DAYS = 366
 _ONE_DAY = dt.timedelta(days=1)
-_WEEK = 7 * _ONE_DAY  # reanalysis is corrected, and its last days come late
+_WEEK = 7 * _ONE_DAY  # the last days of the reanalysis come late
 Span = tuple[dt.date, dt.date]
-Ask = Callable[[], Weather]
+Ask = Callable[[], Sequence[WeatherReading]]
 
 
 def weather(context: Context, period: str | None = None) -> Outcome:
-    """Fetch what of the past is not stored yet, the coming week and the ensemble.
+    """Fetch the coming days, and what of the past is not stored yet.
 
-    Each part is stored by itself; the run fails when one could not be had, and the next one asks
-    for that part again.
+    Each part is stored by itself. One of broken form does not keep the others from being asked
+    for; after a refusal, such as a limit, or without an answer nothing more is asked this time.
 
     Raises
     ------
     JobError
         When a part could not be fetched, or its form was broken.
     """
-    if context.settings.weather == "off":
-        return Outcome("skipped", "CROSSINGS_WEATHER is off")
+    if not context.settings.reads_weather:
+        return Outcome("skipped", "no weather is read (CROSSINGS_WEATHER)")
     return perform(context, "weather", lambda _: _weather(context), period)
 
 
 def _weather(context: Context) -> Outcome:
-    stored, refusals = [], []
-    for name, begin, ask in _parts(context, uk_day(utc_now())):
+    stored: list[str] = []
+    errors: list[SourceError] = []
+    for name, ask in _parts(context, uk_day(utc_now())):
         try:
-            told = _told(ask(), begin)
+            readings = ask()
         except SourceError as error:
-            refusals.append(error)
+            errors.append(error)
+            if isinstance(error, FetchError) and not isinstance(error, Unfit):
+                break  # asking on would make a limit last longer
             continue
         with context.database.writing() as connection:
-            if store.put(connection, told):
-                stored.append(name)
-    said = f"{', '.join(stored)} stored" if stored else "nothing new"
-    if refusals:
-        failed = "; ".join(dict.fromkeys(str(refusal) for refusal in refusals))
-        raise JobError(f"{failed} ({said})") from refusals[0]
-    return Outcome("done", f"weather: {said}", {"stored": stored})
+            news = [store.put(connection, reading) for reading in readings]
+        if any(news):
+            stored.append(name)
+    result = f"{', '.join(stored)} stored" if stored else "nothing new"
+    if errors:
+        reasons = "; ".join(dict.fromkeys(str(error) for error in errors))
+        raise JobError(f"{reasons} ({result})") from errors[0]
+    return Outcome("done", f"weather: {result}", {"stored": stored})
 
 
-def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, dt.date | None, Ask]]:
-    """What to ask for, and the day from which it is: the past, then the coming days."""
-    ask, service = fetcher(context.settings), weather_service(context.settings)
-    for kind, read in (
-        ("archive", openmeteo.archive),
-        ("past_forecast", openmeteo.past_forecasts),
-    ):
-        with context.database.reading() as connection:
-            told = store.spans(connection, kind)
-        for first, last in _untold(told, _BEGIN[kind], today - _ONE_DAY):
-            yield f"{kind} {first} to {last}", first, _past(read, ask, service, first, last)
-    yield "forecast", None, lambda: openmeteo.coming(ask, service)
-    yield "ensemble", None, lambda: openmeteo.ensemble(ask, service)
+def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
+    """What to ask for: the coming days first, which a forecast cannot do without."""
+    fetcher, service = weather_fetcher(context.settings), weather_service(context.settings)
+    yield "ensemble", lambda: openmeteo.ensemble(fetcher, service)
+    yield "waves", lambda: [openmeteo.waves(fetcher, service)]
+    with context.database.reading() as connection:
+        stretches = store.spans(connection, "archive")
+    for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
+        yield f"archive {first} to {last}", partial(_archive, fetcher, service, first, last)
 
 
-def _untold(told: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """The days that were not told yet, a year at a time, and always the last week.
+def _archive(
+    fetcher: Fetcher, service: Service, first: dt.date, last: dt.date
+) -> list[WeatherReading]:
+    return [openmeteo.archive(fetcher, service, first, last)]
+
+
+def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
+    """The days that are not stored yet, a year at a time, and always the last week.
 
     Each part reaches a week into what lies before and after it. So the last week is asked again,
-    and days of which the source knows nothing are told as missing amid others, once and for all.
+    and days of which the source knows nothing are stored as missing amid others, once and for all.
     """
-    for first, last in _holes(told, begin, yesterday):
+    for first, last in _holes(stretches, begin, yesterday):
         while first <= last:
             end = min(first + (_PART_DAYS - 1) * _ONE_DAY, last)
             yield max(first - _WEEK, begin), min(end + _WEEK, yesterday)
             first = end + _ONE_DAY
 
 
-def _holes(told: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """First and last day of each stretch that was not told; the last one ends yesterday."""
-    for first, last in told:
+def _holes(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
+    """First and last day of each stretch that is not stored; the last one ends yesterday."""
+    for first, last in stretches:
         yield begin, first - _ONE_DAY
         begin = max(begin, last + _ONE_DAY)
     yield min(begin, yesterday), yesterday
-
-
-def _past(
-    read: Callable[..., Weather],
-    ask: object,
-    service: Service,
-    first: dt.date,
-    last: dt.date,
-) -> Ask:
-    return lambda: read(ask, service, first, last)
-
-
-def _told(found: Weather, begin: dt.date | None) -> Told:
-    """The days as one block from the day `begin` on, NaN where one is missing."""
-    first = min(begin or found.dates[0], found.dates[0])
-    at = [(day - first).days for day in found.dates]
-    values = np.full((len(found.values), at[-1] + 1, len(found.names)), np.nan)
-    values[:, at] = found.values
-    return Told(found.kind, found.names, first, values, found.made_at, found.fetched_at)

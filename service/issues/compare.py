@@ -30,7 +30,7 @@ from service.core.settings import Settings
 from service.data import observation_store
 from service.data.covariates import drivers
 from service.data.observation_store import known_together
-from service.data.weather_store import Past
+from service.data.weather_store import WeatherReadings
 from service.issues import champion, model_score_store
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, within
@@ -83,10 +83,11 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     lead = figures[joint.leading(figures)]
     origins = _origins(lead, settings.champion_origins)
     with context.database.reading() as connection:
-        past = Past(connection)  # keys include the weather, so read it even for stored scores
+        # Keys include the weather, so read it even for stored scores.
+        readings = WeatherReadings(connection)
         weather = {
             origin: drivers(
-                connection, specs, settings, origin, assumed_known_at(as_date(origin)), past
+                connection, specs, settings, origin, assumed_known_at(as_date(origin)), readings
             ).covariates
             for origin in origins
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["chance_bars", "count_bars", "share_bars", "wave_bar"]
+__all__ = ["chance_bars", "count_bars", "share_bars", "wind_bar"]
 
 from collections.abc import Sequence
 from typing import Any
@@ -54,13 +54,13 @@ def share_bars(counts: Sequence[int], title: str) -> Markup:
     return sheet.svg(title, [*_frame(sheet), *ends, *_bars(sheet, shares), line], "chart small")
 
 
-def wave_bar(metres: float, top: float) -> Markup:
-    """Draw how high the waves are, of `top`; the number stands beside it."""
-    height = 40 * min(metres / top, 1)
+def wind_bar(row: dict[str, Any], top: float) -> Markup:
+    """Draw the wind at night, median and middle 80%, of `top`; the numbers stand beside it."""
+    lo, median, hi = (200 * row[f"wind_{end}"] / top for end in ("lo80", "median", "hi80"))
     return Markup(
-        f'<svg class="wave" viewBox="0 0 40 41" preserveAspectRatio="none" aria-hidden="true">'
-        f'<rect class="ground" width="40" height="41"/>'
-        f'<rect class="height" y="{40 - height:.1f}" width="40" height="{height + 1:.1f}"/></svg>'
+        '<svg class="bar" viewBox="0 0 200 16" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="band80" x="{lo:.1f}" y="2" width="{max(hi - lo, 0.6):.1f}" height="12"/>'
+        f'<rect class="tip" x="{min(median, 198):.1f}" y="0" width="2" height="16"/></svg>'
     )
 
 

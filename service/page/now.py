@@ -18,14 +18,14 @@ from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
 from service.answers.wording import FILTERS
 from service.answers.year_so_far import year_so_far
-from service.page.bar_chart import chance_bars, wave_bar
+from service.page.bar_chart import chance_bars, wind_bar
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.fan_chart import fan_chart, range_bar
 from service.page.page_params import PageParams
 from service.page.year_chart import year_chart
 
 _PAST_DAYS, _HORIZON = 90, 28
-_HIGH_SEA_M = 2.5
+_STRONG_WIND_KMH = 40
 _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
 
@@ -118,14 +118,12 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
 
 
 def _sea(params: PageParams) -> dict[str, Any] | None:
-    """Return the weather forecast by day, with a bar for the height of the waves."""
+    """Return the weather forecast by day, with a bar for the wind at night."""
     weather = coming(params.loader, params.view)
     if weather is None:
         return None
-    top = max(_HIGH_SEA_M, *(row["wave_max_m"] for row in weather["rows"]))
-    return weather | {
-        "rows": [row | {"bar": wave_bar(row["wave_max_m"], top)} for row in weather["rows"]],
-    }
+    top = max(_STRONG_WIND_KMH, *(row["wind_hi80"] for row in weather["rows"]))
+    return weather | {"rows": [row | {"bar": wind_bar(row, top)} for row in weather["rows"]]}
 
 
 def _year(params: PageParams) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import Outcome, perform
 from service.core.settings import Settings
-from service.data import collect, weather_store
+from service.data import collect, covariates, weather_store
 from service.issues import model_score_store, retention_store
 
 _WEEK = dt.timedelta(weeks=1)
@@ -43,7 +43,7 @@ def _prune(context: Context) -> Outcome:
             if one is not None
         )
         detail |= {
-            "weather": weather_store.prune(connection, foreseen),
+            "weather": weather_store.prune(connection, foreseen - covariates.LOOKBACK),
             "scores": model_score_store.prune_scores(connection, compared.date()),
             "runs": run_store.prune(connection, ran),
             "requests": request_store.prune(connection, ran),

@@ -115,7 +115,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
             ),
             Scheduled(
                 "read-weather",
-                weather_times if settings.weather != "off" else (),
+                weather_times if settings.reads_weather else (),
                 lambda context, period: weather(context, period=period),
                 "read the weather",
             ),

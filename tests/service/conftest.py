@@ -50,6 +50,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
+    monkeypatch.setenv("CROSSINGS_WEATHER", "off")
 
 
 @pytest.fixture

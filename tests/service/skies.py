@@ -11,8 +11,7 @@ from service.core.context import Context
 from service.core.database import Database
 from service.core.settings import Settings
 from service.data import embedded, weather_store
-from service.data.daily_weather import MEMBER_NAMES, NAMES
-from service.data.weather_store import Told
+from service.data.daily_weather import WAVES, WIND, WeatherReading
 from tests.service.support import declare
 
 CALM, ROUGH = 0.3, 2.2
@@ -24,17 +23,17 @@ def tell(
     seen_at: dt.datetime,
     coming: Sequence[float],
     first: dt.date = dt.date(2023, 1, 1),
-    members: int = 0,
+    members: int = 1,
     missing: Sequence[dt.date] = (),
 ) -> None:
-    """Store the archive from `first` on and the forecast from the day of `seen_at` on.
+    """Store the archive from `first` on, and the coming days from the day of `seen_at` on.
 
     Parameters
     ----------
     coming : sequence of float
         How rough the coming days are foreseen, about 0 to 3.
     members : int
-        Of an ensemble of the wind; none: no ensemble.
+        Of the ensemble; at least one.
     missing : sequence of date
         Days that the archive leaves out.
     """
@@ -43,17 +42,17 @@ def tell(
     for day in missing:
         past[(day - first).days] = np.nan
     ahead = np.array(coming, dtype=float)
-    parts = [
-        Told("archive", NAMES, first, _columns(past, NAMES)[None], seen_at, seen_at),
-        Told("forecast", NAMES, today, _columns(ahead, NAMES)[None], seen_at, seen_at),
-    ]
-    if members:
-        apart = np.linspace(-0.1, 0.1, members)
-        values = np.stack([_columns(ahead + one, MEMBER_NAMES) for one in apart])
-        parts.append(Told("ensemble", MEMBER_NAMES, today, values, seen_at, seen_at))
+    apart = np.linspace(-0.1, 0.1, members) if members > 1 else [0.0]
+    futures = np.stack([_columns(ahead + one) for one in apart])
+    waves = np.stack([ahead, ahead], axis=1)[None]
     with database.writing() as connection:
-        for part in parts:
-            weather_store.put(connection, part)
+        for reading in (
+            WeatherReading("archive", WIND, first, _columns(past)[None], seen_at),
+            WeatherReading("ensemble", WIND, today, futures, seen_at),
+            WeatherReading("recent", WIND, today, futures[:, :1].mean(axis=0)[None], seen_at),
+            WeatherReading("waves", WAVES, today, waves, seen_at),
+        ):
+            weather_store.put(connection, reading)
 
 
 def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -66,11 +65,11 @@ def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.f
     return np.maximum(1.6 - 1.0 * busy + 0.35 * rng.standard_normal(days), 0.05)
 
 
-def _columns(rough: np.ndarray, names: Sequence[str]) -> np.ndarray:  # type: ignore[type-arg]
-    """Metres and km/h of days so rough, shape (n_days, n_names)."""
-    rng = np.random.default_rng(len(names))
-    scale = np.array([1.0 if name.endswith("_m") else 18.0 for name in names])
-    return np.maximum(rough[:, None] + 0.02 * rng.standard_normal((len(rough), 1)), 0) * scale
+def _columns(rough: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    """The columns `WIND` of days so rough, shape (n_days, 6): 5 m/s at 1, from the south-west."""
+    rng = np.random.default_rng(6)
+    speeds = np.maximum(rough[:, None] + 0.02 * rng.standard_normal((len(rough), 1)), 0)
+    return speeds * np.array([5.0, 5.0, 8.0, 5.0, 3.5, 3.5])
 
 
 def reading(context: Context) -> Context:

@@ -57,6 +57,7 @@ def environment(**settings: object) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name.upper()}": str(value) for name, value in settings.items()}
     own = {"PYTHONPATH": with_guard(str(ROOT)), "CROSSINGS_SOURCE": "figures"}
+    own["CROSSINGS_WEATHER"] = "off"
     return kept | own | given
 
 

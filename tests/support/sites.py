@@ -203,7 +203,7 @@ def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members:
         series: dict[str, list[object]] = {"time": list(times)}
         units = {"time": "iso8601"}
         for variable in variables:
-            unit = "km/h" if variable.startswith("wind_") and "wave" not in variable else "m"
+            unit = {"wave_height": "m", "wind_direction_10m": "°"}.get(variable, "m/s")
             for member in range(members + 1):
                 key = variable if member == 0 else f"{variable}_member{member:02d}"
                 units[key] = unit
@@ -228,7 +228,7 @@ def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members:
 
 
 def forecast_weather(sites: Sites, today: dt.date) -> None:
-    """Play the five services of Open-Meteo under ``/{service}``."""
+    """Play the three services of Open-Meteo under ``/{service}``."""
 
     def reply(service: str, members: int = 0) -> Callable[[Asked], Answer]:
         def make(asked: Asked) -> Answer:
@@ -237,20 +237,16 @@ def forecast_weather(sites: Sites, today: dt.date) -> None:
                 last = dt.date.fromisoformat(asked.query["end_date"][0])
                 days = (last - first).days + 1
             else:
-                first, days = today, int(asked.query["forecast_days"][0])
+                past = int(asked.query.get("past_days", ["0"])[0])
+                first = today - dt.timedelta(days=past)
+                days = past + int(asked.query["forecast_days"][0])
             return Answer(hourly(asked, first, days, members=members), "application/json")
 
         return make
 
     for service, path in (
         ("marine-api", "/v1/marine"),
-        ("api", "/v1/forecast"),
         ("archive-api", "/v1/archive"),
-        ("historical-forecast-api", "/v1/forecast"),
     ):
         sites.replies[f"/{service}{path}"] = reply(service)
     sites.replies["/ensemble-api/v1/ensemble"] = reply("ensemble-api", members=3)
-    began = dt.datetime.combine(today, dt.time(), dt.UTC).timestamp()
-    meta = json.dumps({"last_run_initialisation_time": int(began)}).encode()
-    path = "/ensemble-api/data/ecmwf_ifs025_ensemble/static/meta.json"
-    sites.replies[path] = Answer(meta, "application/json")

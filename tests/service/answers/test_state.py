@@ -100,7 +100,7 @@ def test_a_source_that_should_bring_figures_and_does_not_is_late(
     now: dt.datetime, said: list[str]
 ) -> None:
     """The embedded figures are merely old: nobody expects them to grow."""
-    state = judged(now=now, settings=Settings(source="govuk"))
+    state = judged(now=now, settings=Settings(source="govuk", weather="off"))
     assert names(state) == said
     assert state.status == ("degraded" if said else "fresh")
     if said:
@@ -112,7 +112,7 @@ def test_a_past_issue_is_old_where_the_newest_is_not() -> None:
     newest = Issue(**(vars(issue()) | {"data_through": dt.date(2026, 1, 9)}))
     now = utc(2026, 1, 10, 12)
     newest = Issue(**(vars(newest) | {"issued_at": now}))
-    state = state_of(issue(), Facts(newest), now, Settings(source="govuk"))
+    state = state_of(issue(), Facts(newest), now, Settings(source="govuk", weather="off"))
     assert (state.status, names(state)) == ("stale", ["figures_old"])
 
 

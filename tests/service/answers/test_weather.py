@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.weather import coming, used
 from service.core.context import Context
 from service.data import weather_store
-from service.data.daily_weather import ATTRIBUTION
+from service.data.daily_weather import ATTRIBUTION, WIND, WeatherReading
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
@@ -38,8 +39,10 @@ def test_the_coming_days_and_what_the_issue_made_of_them(filled: Context, hand: 
     assert (found["used"]["status"], found["used"]["models"]) == ("used", ["swell"])
     assert [row["date"] for row in found["rows"]] == [f"2026-01-0{day}" for day in range(1, 8)]
     row = found["rows"][3]
-    assert row["wave_max_m"] == pytest.approx(3.0, abs=0.1)
-    assert row["wind_night_kmh"] == pytest.approx(3.0 * 18, abs=2)
+    assert (row["wave_night_mean_m"], row["wave_max_m"]) == (3.0, 3.0)
+    assert row["wind_median"] == pytest.approx(3.0 * 18, abs=2)
+    assert row["wind_lo80"] == row["wind_hi80"]  # one member
+    assert row["wind_from"] == "SW"
     # A day later: what is past is left out; what was read since is shown, and not yet used.
     hand.now += dt.timedelta(days=1)
     found = coming(loader, loader.view("people"))
@@ -58,6 +61,40 @@ def test_the_coming_days_and_what_the_issue_made_of_them(filled: Context, hand: 
     # Old weather is none.
     hand.now += dt.timedelta(days=3)
     assert coming(loader, loader.view("people")) is None
+
+
+def test_the_spread_of_the_members(filled: Context, hand: Hand) -> None:
+    """Median and middle 80% of eleven members, 0 to 10 m/s, of which most come from the east."""
+    context = skies.reading(filled)
+    speeds = np.arange(11.0)
+    members = np.zeros((11, 3, len(WIND)))
+    members[..., 1] = speeds[:, None]
+    members[..., 2] = 2 * speeds[:, None]
+    members[..., 4] = np.where(speeds < 4, 1.0, -1.0)[:, None]
+    members[5, 1, 0] = np.nan
+    first = dt.date(2025, 12, 31)
+    with context.database.writing() as connection:
+        reading = WeatherReading("ensemble", WIND, first, members, utc(2025, 12, 31, 22))
+        weather_store.put(connection, reading)
+    refit(context)
+    loader = IssueLoader(context, hand)
+    answer = coming(loader, loader.view("people"))
+    assert answer is not None
+    assert answer["members"] == 11
+    assert answer["rows"] == [  # yesterday is over, and today is not known of all
+        {
+            "date": "2026-01-02",
+            "wind_lo80": 4,
+            "wind_median": 18,
+            "wind_hi80": 32,
+            "gusts_lo80": 7,
+            "gusts_median": 36,
+            "gusts_hi80": 65,
+            "wind_from": "E",
+            "wave_night_mean_m": None,
+            "wave_max_m": None,
+        }
+    ]
 
 
 def test_weather_that_is_read_and_not_used(filled: Context, hand: Hand) -> None:
@@ -79,9 +116,9 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     refit(context)
     hand.now = SEEN + dt.timedelta(hours=37)
     with context.database.writing() as connection:
-        told = weather_store.newest(connection, "forecast")
-        assert told is not None
-        assert not weather_store.put(connection, replace(told, seen_at=hand.now))
+        reading = weather_store.newest(connection, "ensemble")
+        assert reading is not None
+        assert not weather_store.put(connection, replace(reading, read_at=hand.now))
     loader = IssueLoader(context, hand)
     (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (

@@ -2,60 +2,71 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import math
 
 import numpy as np
 import pytest
 
-from service.data import daily_weather
-
-FIRST = dt.date(2025, 12, 1)
+from service.data.daily_weather import WAVES, WIND, daily_waves, daily_wind
 
 
-def hours(members: int = 3, days: int = 4) -> np.ndarray:
+def wind_hours(members: int = 3, days: int = 4) -> np.ndarray:
     rng = np.random.default_rng(7)
-    return rng.uniform(0, 5, size=(members, 2, 24 * days, len(daily_weather.VARIABLES)))
+    return rng.uniform(0, 20, size=(members, 2, 24 * days, 3)) * [1, 1, 18]
 
 
-def test_days_are_what_a_slow_loop_says() -> None:
-    hourly = hours()
-    dates, values = daily_weather.daily(FIRST, hourly)
-    assert dates == tuple(FIRST + dt.timedelta(days=n) for n in range(4))
-    assert values.shape == (3, 4, len(daily_weather.NAMES))
+def test_days_of_wind_are_what_a_slow_loop_says() -> None:
+    hourly = wind_hours()
+    values = daily_wind(hourly)
+    assert values.shape == (3, 3, len(WIND))
     for member in range(3):
-        for day in range(4):
-            for at, variable in enumerate(daily_weather.VARIABLES):
-                night, whole = [], []
-                for point in range(2):
-                    for hour in range(24):
-                        value = hourly[member, point, 24 * day + hour, at]
-                        whole.append(value)
-                        if hour <= 9:
-                            night.append(value)
-                wanted = {
-                    "night_mean": sum(night) / len(night),
-                    "night_min": min(night),
-                    "day_max": max(whole),
-                }
-                for when, value in wanted.items():
-                    name = f"{variable}_{when}_{daily_weather.VARIABLES[variable]}"
-                    column = daily_weather.NAMES.index(name)
-                    assert values[member, day, column] == pytest.approx(value)
+        for day in (1, 2, 3):
+            columns: dict[str, list[float]] = {name: [] for name in WIND}
+            for point in range(2):
+                rows = hourly[member, point].tolist()
+                today, before = rows[24 * day : 24 * day + 24], rows[24 * day - 24 : 24 * day]
+                night = today[:9]
+                columns["wind_mean_ms"].append(sum(row[0] for row in today) / 24)
+                columns["wind_night_mean_ms"].append(sum(row[0] for row in night) / 9)
+                columns["gust_max_ms"].append(max(row[1] for row in today))
+                columns["wind_prev_evening_ms"].append(sum(row[0] for row in before[15:]) / 9)
+                for name, part in (("u_night_ms", math.sin), ("v_night_ms", math.cos)):
+                    blown = sum(-row[0] * part(math.radians(row[2])) for row in night)
+                    columns[name].append(blown / 9)
+            for at, name in enumerate(WIND):
+                mean = sum(columns[name]) / 2
+                assert values[member, day - 1, at] == pytest.approx(mean), name
 
 
-def test_a_day_with_an_hour_missing_is_not_there() -> None:
-    hourly = hours()
-    hourly[1, 0, 24 + 23, 2] = np.nan
-    dates, values = daily_weather.daily(FIRST, hourly)
-    assert dates == (FIRST, FIRST + dt.timedelta(days=2), FIRST + dt.timedelta(days=3))
-    assert np.isfinite(values).all()
+def test_wind_from_the_west_blows_towards_the_east() -> None:
+    hourly = np.broadcast_to([10.0, 15.0, 270.0], (1, 2, 48, 3))
+    assert daily_wind(hourly)[0, 0].tolist() == pytest.approx([10, 10, 15, 10, 10, 0])
 
 
-def test_names_have_units() -> None:
-    assert daily_weather.NAMES[:3] == (
-        "wave_height_night_mean_m",
-        "wave_height_night_min_m",
-        "wave_height_day_max_m",
-    )
-    assert all(name.endswith(("_m", "_kmh")) for name in daily_weather.NAMES)
-    assert set(daily_weather.MEMBER_NAMES) < set(daily_weather.NAMES)
+@pytest.mark.parametrize(
+    ("variable", "hours", "missing"),
+    [
+        (0, range(24, 33), {"wind_night_mean_ms", "u_night_ms", "v_night_ms", "wind_mean_ms"}),
+        (0, range(24, 27), set()),
+        (0, range(15, 19), {"wind_prev_evening_ms"}),
+        (1, range(24, 33), {"gust_max_ms"}),
+        (1, range(24, 32), set()),
+        (2, range(24, 28), {"u_night_ms", "v_night_ms"}),
+    ],
+)
+def test_a_third_of_the_hours_may_be_missing(
+    variable: int, hours: range, missing: set[str]
+) -> None:
+    hourly = wind_hours(members=1, days=2)
+    hourly[0, 1, list(hours), variable] = np.nan
+    (day,) = daily_wind(hourly)[0]
+    assert {name for name, value in zip(WIND, day, strict=True) if np.isnan(value)} == missing
+
+
+def test_days_of_waves() -> None:
+    hourly = np.random.default_rng(7).uniform(0, 5, size=(1, 2, 48, 1))
+    values = daily_waves(hourly)
+    assert values.shape == (1, 2, len(WAVES))
+    second = hourly[0, :, 24:, 0]
+    assert values[0, 1, 0] == pytest.approx(second[:, :9].mean())
+    assert values[0, 1, 1] == pytest.approx((second[0].max() + second[1].max()) / 2)

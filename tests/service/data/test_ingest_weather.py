@@ -13,8 +13,8 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.data import ingest_weather as module
 from service.data import weather_store as store
-from service.data.covariates import NAMES as DRIVERS
-from service.data.daily_weather import MEMBER_NAMES, NAMES, VARIABLES
+from service.data.covariates import as_known
+from service.data.daily_weather import WIND, WeatherReading
 from service.data.ingest import ingest
 from service.data.ingest_weather import weather
 from service.issues import issue_store, note_store
@@ -29,8 +29,7 @@ DAY = dt.timedelta(days=1)
 def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
     today = uk_day(utc_now())
     # A past of two parts, instead of nine.
-    begin = {"archive": today - 380 * DAY, "past_forecast": today - 20 * DAY}
-    monkeypatch.setattr(module, "_BEGIN", begin)
+    monkeypatch.setattr(module, "_BEGIN", today - 380 * DAY)
     forecast_weather(sites, today)
     return today
 
@@ -38,75 +37,85 @@ def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
 def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.date) -> None:
     outcome = weather(reader)
     assert outcome.outcome == "done"
-    assert outcome.detail["stored"][-2:] == ["forecast", "ensemble"]
+    assert outcome.detail["stored"][:2] == ["ensemble", "waves"]
     with reader.database.reading() as connection:
         assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
-        assert store.spans(connection, "past_forecast") == [(today - 20 * DAY, today - DAY)]
+        assert store.spans(connection, "recent") == [(today - 10 * DAY, today)]
         ensemble = store.newest(connection, "ensemble")
-        table = store.covariates(connection, NAMES[:3] + MEMBER_NAMES[:3], today - DAY)
+        drivers = as_known(connection, np.datetime64(today - DAY), utc_now(), 28)
     assert ensemble is not None
-    assert ensemble.values.shape == (4, 7, len(MEMBER_NAMES))
-    assert ensemble.made_at < ensemble.seen_at
-    assert table is not None
-    assert str(table.start) == str(today - 380 * DAY)
-    assert table.at(today - DAY, 7).n_ahead == 7
+    assert ensemble.values.shape == (4, 15, len(WIND))
+    assert drivers.covariates is not None
+    assert drivers.covariates.history.shape == (380, len(WIND))
+    assert drivers.covariates.future.shape == (4, 15, len(WIND))
     asked = len(sites.asked)
     weather(reader)
-    # Twice the last week of the past, each of two hosts; the forecast of two; the ensemble of one
-    # and its origin.
-    assert len(sites.asked) - asked == 2 * 2 + 2 + 2
-    first = sites.asked[asked].query["start_date"]
-    assert first == [(today - 8 * DAY).isoformat()]
+    # The ensemble, the waves and the last week of the past.
+    assert len(sites.asked) - asked == 3
+    assert sites.asked[-1].query["start_date"] == [(today - 9 * DAY).isoformat()]
 
 
-def test_a_part_that_fails_does_not_cost_us_the_others(
+def test_a_part_of_broken_form_does_not_cost_us_the_others(
     reader: Context, sites: Sites, today: dt.date
 ) -> None:
-    sites.replies["/ensemble-api/v1/ensemble"] = Answer(status=503)
-    with pytest.raises(JobError, match=r"503 Service Unavailable \(archive .*forecast stored\)"):
+    sites.replies["/ensemble-api/v1/ensemble"] = Answer(b"[]", "application/json")
+    with pytest.raises(JobError, match=r"0 points, 0 shapes \(waves, archive .* stored\)"):
         weather(reader)
     with reader.database.reading() as connection:
-        assert store.newest(connection, "forecast") is not None
+        assert store.newest(connection, "waves") is not None
         assert store.newest(connection, "ensemble") is None
 
 
-def asked_for(sites: Sites) -> list[tuple[str, str]]:
+@pytest.mark.parametrize(
+    ("status", "reason", "times"),
+    [
+        (429, "Daily API request limit exceeded. Please try again tomorrow.", 1),
+        (503, "The service is overloaded.", 2),
+    ],
+)
+def test_after_a_refusal_nothing_more_is_asked_this_time(
+    reader: Context, sites: Sites, today: dt.date, status: int, reason: str, times: int
+) -> None:
+    """A limit is not tried again either; a fault that passes is."""
+    body = json.dumps({"error": True, "reason": reason}).encode()
+    usual = sites.replies["/marine-api/v1/marine"]
+    sites.replies["/marine-api/v1/marine"] = Answer(
+        body, "application/json", status, {"Retry-After": "0"}
+    )
+    context = Context(reader.settings.model_copy(update={"fetch_attempts": 2}), reader.database)
+    with pytest.raises(JobError, match=rf"{status} .*{reason[:20]}.*ensemble stored"):
+        weather(context)
+    assert sites.times("/marine-api/v1/marine") == times
+    assert sites.times("/archive-api/v1/archive") == 0
+    assert not isinstance(usual, list)
+    sites.replies["/marine-api/v1/marine"] = usual
+    assert weather(context).outcome == "done"
+    assert sites.times("/archive-api/v1/archive") == 2
+
+
+def test_a_year_that_was_broken_is_asked_for_again(
+    reader: Context, sites: Sites, today: dt.date
+) -> None:
+    usual = sites.replies["/archive-api/v1/archive"]
+    assert callable(usual)
+    sites.replies["/archive-api/v1/archive"] = [Answer(b"[]", "application/json"), usual]
+    with pytest.raises(JobError, match="0 points"):
+        weather(reader)
+    sites.asked.clear()
+    assert weather(reader).outcome == "done"
+    # The year that is missing, and the last week.
+    assert len(_archive_spans(sites)) == 2
+    with reader.database.reading() as connection:
+        assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
+
+
+def _archive_spans(sites: Sites) -> list[tuple[str, str]]:
     """First and last day of each span that the archive was asked for."""
     return [
         (one.query["start_date"][0], one.query["end_date"][0])
         for one in sites.asked
         if one.path == "/archive-api/v1/archive"
     ]
-
-
-@pytest.mark.parametrize("refused", [0, 1, 2])
-def test_a_year_that_was_refused_is_asked_for_again(
-    reader: Context,
-    sites: Sites,
-    today: dt.date,
-    monkeypatch: pytest.MonkeyPatch,
-    refused: int,
-) -> None:
-    begin = today - 2 * 366 * DAY - 100 * DAY
-    monkeypatch.setitem(module._BEGIN, "archive", begin)
-    usual = sites.replies["/archive-api/v1/archive"]
-    assert callable(usual)
-    said = [Answer(status=429) if part == refused else usual for part in range(3)]
-    sites.replies["/archive-api/v1/archive"] = [*said, usual]
-    with pytest.raises(JobError, match="429 Too Many Requests"):
-        weather(reader)
-    assert len(asked_for(sites)) == 3
-    with reader.database.reading() as connection:
-        assert store.spans(connection, "archive") != [(begin, today - DAY)]
-    sites.asked.clear()
-    assert weather(reader).outcome == "done"
-    # The year that is missing, and the last week; where they are the same, that alone.
-    assert len(asked_for(sites)) == (1 if refused == 2 else 2)
-    with reader.database.reading() as connection:
-        assert store.spans(connection, "archive") == [(begin, today - DAY)]
-        past = store.past(store.Past(connection), "archive")
-    assert past is not None
-    assert np.isfinite(past.values).all()
 
 
 def test_days_that_nobody_knows_are_asked_for_once(
@@ -119,32 +128,34 @@ def test_days_that_nobody_knows_are_asked_for_once(
         first, last = (
             dt.date.fromisoformat(asked.query[name][0]) for name in ("start_date", "end_date")
         )
-        told = json.loads(hourly(asked, first, (last - first).days + 1))
-        for point in told:
-            for name in tuple(VARIABLES)[3:]:
-                values = point["hourly"][name]
-                for at in range(len(values)):
-                    if gone[0] <= first + at // 24 * DAY <= gone[1]:
-                        values[at] = None
-        return Answer(json.dumps(told).encode(), "application/json")
+        stated = json.loads(hourly(asked, first, (last - first).days + 1))
+        for point in stated:
+            values = point["hourly"]["wind_speed_10m"]
+            for at in range(len(values)):
+                if gone[0] <= first + at // 24 * DAY <= gone[1]:
+                    values[at] = None
+        return Answer(json.dumps(stated).encode(), "application/json")
 
     sites.replies["/archive-api/v1/archive"] = reply
-    values = np.ones((1, 12, len(NAMES)))
-    there = store.Told("archive", NAMES, today - 360 * DAY, values, utc_now(), utc_now())
+    values = np.ones((1, 12, len(WIND)))
+    stored = WeatherReading("archive", WIND, today - 360 * DAY, values, utc_now())
     with reader.database.writing() as connection:
-        store.put(connection, there)
+        store.put(connection, stored)
     weather(reader)
     with reader.database.reading() as connection:
         assert store.spans(connection, "archive") == [(begin, today - DAY)]
     sites.asked.clear()
     assert weather(reader).outcome == "done"
-    assert asked_for(sites) == [((today - 8 * DAY).isoformat(), (today - DAY).isoformat())]
+    assert _archive_spans(sites) == [((today - 9 * DAY).isoformat(), (today - DAY).isoformat())]
 
 
 def test_without_weather_nothing_is_asked(reader: Context, sites: Sites) -> None:
     settings = reader.settings.model_copy(update={"weather": "off"})
     outcome = weather(Context(settings, reader.database))
-    assert (outcome.outcome, outcome.reason) == ("skipped", "CROSSINGS_WEATHER is off")
+    assert (outcome.outcome, outcome.reason) == (
+        "skipped",
+        "no weather is read (CROSSINGS_WEATHER)",
+    )
     assert sites.asked == []
 
 
@@ -153,8 +164,7 @@ def test_from_the_site_into_the_forecast(
 ) -> None:
     """The figures end months ago: what came of the weather since is as good as foreseen."""
     today = uk_day(utc_now())
-    begin = {"archive": dt.date(2024, 11, 1), "past_forecast": dt.date(2025, 6, 1)}
-    monkeypatch.setattr(module, "_BEGIN", begin)
+    monkeypatch.setattr(module, "_BEGIN", dt.date(2024, 11, 1))
     forecast_weather(sites, today)
     context = skies.reading(reader)
     ingest(context, "figures")
@@ -168,6 +178,6 @@ def test_from_the_site_into_the_forecast(
         assert newest is not None
         note = note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
     assert note is not None
-    # The days since are told in one version; the horizon ends before the ensemble begins.
+    # The days since are known; the horizon ends before the ensemble begins.
     assert (note["days_ahead"], note["members"], note["models"]) == (28, 1, ["swell"])
-    assert note["columns"] == list(DRIVERS)
+    assert note["columns"] == list(WIND)

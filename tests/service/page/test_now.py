@@ -113,19 +113,19 @@ def test_the_sea_is_shown_where_there_is_weather(
     context = skies.reading(filled)
     refit(context)
     client = create_app(context, hand).test_client()
-    assert "The sea in the coming days" not in client.get("/").text
+    assert "Wind and waves in the coming days" not in client.get("/").text
     skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     before = client.get("/").text
     assert "does not use the weather: no forecast of the weather was read yet" in before
     hand.now += dt.timedelta(minutes=1)
     refit(context)
     page = client.get("/").text
-    assert "The forecast of arrivals uses this weather forecast." in page
-    assert "Forecast from 1\xa0January 2026, 05:00 UK time" in page
+    assert "The forecast of arrivals uses this reading." in page
+    assert "equally likely weather forecasts read at 1\xa0January 2026, 05:00 UK time" in page
     assert '<a href="https://open-meteo.com/">Weather data by Open-Meteo.com</a>' in page
     assert "The weather forecast" in page  # among what changed
-    row = re.search(r"Highest waves.*?</tr>", page, re.DOTALL)
-    assert row
-    assert re.findall(r">(\d\.\d)<", row[0]) == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
+    rows = re.findall(r"<td>SW</td>.*?</tr>", page)
+    waves = [re.findall(r">(\d\.\d)<", row)[1] for row in rows]
+    assert waves == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
     issue = client.get("/v1/series/people/issues").json["rows"][0]["issue_id"]
     assert client.get(f"/v1/series/people/issues/{issue}").json["weather"]["status"] == "used"

@@ -10,7 +10,7 @@ from service.core import request_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.data import weather_store
-from service.data.weather_store import Told
+from service.data.daily_weather import WeatherReading
 from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
 from service.issues.refit import refit
@@ -41,15 +41,19 @@ def test_issues_go_after_their_days_and_the_newest_never(
 def test_what_only_issues_and_comparisons_need_goes_with_them(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Comparisons ask for the 26 weeks before the newest origin that is scored, however old."""
+    """Comparisons ask for the 26 weeks before the newest origin that is scored, however old.
+
+    Models at the first of them look back 400 days more.
+    """
     refit(filled)
-    told = [utc(2025, 1, 1), utc(2025, 1, 2), utc(2025, 11, 1), utc(2025, 11, 2)]
+    read_at = [utc(2024, 1, 1), utc(2024, 1, 2), utc(2024, 11, 1), utc(2024, 11, 2)]
     keys = [
         Key("people", "x", "spec", day, "h") for day in (dt.date(2020, 1, 6), dt.date(2025, 12, 1))
     ]
     with filled.database.writing() as connection:
-        for seen in told:
-            one = Told("ensemble", ("wind",), seen.date(), np.ones((2, 3, 1)), seen, seen)
+        for seen in read_at:
+            values = np.ones((2, 3, 1))
+            one = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
             weather_store.put(connection, one)
         model_score_store.save_scores(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
         for _ in range(2):
@@ -61,6 +65,6 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
     counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests")}
     assert counts == dict.fromkeys(counts, 1)
     with filled.database.reading() as connection:
-        seen = [weather_store.newest(connection, "ensemble", moment) for moment in told]
+        seen = [weather_store.newest(connection, "ensemble", moment) for moment in read_at]
         assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
-    assert [one and one.seen_at for one in seen] == [None, *told[1:]]
+    assert [one and one.read_at for one in seen] == [None, *read_at[1:]]
