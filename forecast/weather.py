@@ -22,7 +22,7 @@ from forecast.series import Day
 Array = npt.NDArray[np.float64]
 
 SEAS = ("calm", "mixed", "rough")
-"""Thirds of the days of a season, by the mean of their drivers: what is high is rough."""
+"""Thirds of the days of a season: what is high where the first driver is high is rough."""
 
 _RUN_DAYS = 21
 _HALF_SEASON_DAYS = 20
@@ -207,7 +207,8 @@ def season_days(past: Array, ahead: int, sea: str) -> npt.NDArray[np.int64]:
     Parameters
     ----------
     past : ndarray, shape (n_days, k)
-        Drivers that grow with the roughness of the sea, in standard deviations.
+        Drivers in standard deviations; the first grows with the roughness of the sea, and each
+        counts by its correlation with it, so that the direction of the wind counts little.
     sea : str
         One of `SEAS`.
 
@@ -219,5 +220,6 @@ def season_days(past: Array, ahead: int, sea: str) -> npt.NDArray[np.int64]:
     age = len(past) - 1 - np.arange(len(past)) + ahead
     apart = np.abs((age + MEAN_YEAR / 2) % MEAN_YEAR - MEAN_YEAR / 2)
     near = np.flatnonzero(apart <= _SEA_HALF_SEASON_DAYS)
-    ranked = near[np.argsort(past[near].mean(axis=1), kind="stable")]
+    roughness = past @ (past * past[:, :1]).mean(axis=0)
+    ranked = near[np.argsort(roughness[near], kind="stable")]
     return np.asarray(np.array_split(ranked, len(SEAS))[SEAS.index(sea)])

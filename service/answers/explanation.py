@@ -34,7 +34,8 @@ def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         note = note_store.get_note(connection, view.issue.issue_id, note_store.EXPLANATION)
     if note is None:
         raise NotFound(f"issue {view.issue.issue_id} has no explanation")
-    factors: dict[str, list[float]] = note["factors"]
+    stored: dict[str, list[float]] = note["factors"]
+    factors = dict(sorted(stored.items(), key=lambda item: item[0] != "weather"))  # first
     base, mean = note["yearly_mean"], note["mean"]
     ahead, length = view.ahead, len(mean)
     begin = ahead.skipped

@@ -33,6 +33,9 @@ _STOP_SECONDS = 15
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LATELY = dt.timedelta(hours=12)
+FREE_WEATHER = (
+    "from Open-Meteo without a key, for non-commercial use only; CROSSINGS_WEATHER=off reads none"
+)
 
 
 class _Stopped(BaseException):
@@ -96,13 +99,16 @@ def _weather(context: Context) -> None:
     from service.data import weather_store as store
     from service.data.ingest_weather import weather
 
-    if not context.settings.reads_weather:
+    settings = context.settings
+    if not settings.reads_weather:
         return
+    if not settings.weather_key.get_secret_value():
+        _say(f"weather   {FREE_WEATHER}")
     with context.database.reading() as connection:
         newest = store.newest(connection, "ensemble")
     if newest is not None and utc_now() - newest.read_at < _LATELY:
         return
-    hasty = context.settings.model_copy(update={"fetch_attempts": 1})
+    hasty = settings.model_copy(update={"fetch_attempts": 1})
     try:
         _say(f"weather   {weather(Context(hasty, context.database)).reason}")
     except JobError as error:

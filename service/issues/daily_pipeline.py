@@ -1,8 +1,8 @@
-"""The day's cycle: read the figures, refit and publish, score, compare; replay at a first start."""
+"""What runs in turn: the day's cycle around the figures, and the weather with its refit."""
 
 from __future__ import annotations
 
-__all__ = ["renew"]
+__all__ = ["follow_weather", "renew"]
 
 from collections.abc import Callable
 
@@ -10,26 +10,22 @@ from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.job_runner import JobError, Outcome
 from service.data.ingest import ingest
+from service.data.ingest_weather import weather
 from service.issues.compare import compare
 from service.issues.refit import refit
 from service.issues.replay import replay
 from service.issues.score import score
 
+Parts = tuple[tuple[str, Callable[[], Outcome]], ...]
+
 
 def renew(context: Context, period: str) -> Outcome:
-    """Do the whole cycle; each part has a run of its own, once for each `period`.
+    """Read the figures, refit and publish, score, compare; replay at a first start.
 
-    A part that fails does not keep the next from what can be done with what there is: a site that
-    is down must not cost the day's forecast. The refit looks for itself whether there is need.
-
-    Raises
-    ------
-    JobError
-        At the end, when a part has failed.
-    Unavailable
-        The same, when the database did not answer one: then that part is to be done again.
+    Each part has a run of its own, once for each `period`. The refit looks for itself whether
+    there is need.
     """
-    parts: tuple[tuple[str, Callable[[], Outcome]], ...] = (
+    parts: Parts = (
         ("ingest", lambda: ingest(context, period=period)),
         ("refit", lambda: refit(context, period=period)),
         ("score", lambda: score(context, period=period)),
@@ -39,6 +35,31 @@ def renew(context: Context, period: str) -> Outcome:
         # Publishes anew when comparing has changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),
     )
+    return _each(parts)
+
+
+def follow_weather(context: Context, period: str) -> Outcome:
+    """Read the weather, and refit, which publishes where it moves a day's chance."""
+    parts: Parts = (
+        ("weather", lambda: weather(context, period=period)),
+        ("refit", lambda: refit(context, period=f"{period} after the weather")),
+    )
+    return _each(parts)
+
+
+def _each(parts: Parts) -> Outcome:
+    """Do one after the other.
+
+    A part that fails does not keep the next from what can be done with what there is: a site that
+    is down must not cost the day's forecast.
+
+    Raises
+    ------
+    JobError
+        At the end, when a part has failed.
+    Unavailable
+        The same, when the database did not answer one: then that part is to be done again.
+    """
     reasons, failed, is_away = [], [], False
     for name, work in parts:
         try:

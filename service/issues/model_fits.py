@@ -7,7 +7,7 @@ __all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import metadata as packages
 
@@ -84,14 +84,15 @@ def fit_all(
     progress: Callable[[str], None],
     weather: Drivers | None = None,
     worse: Mapping[str, str] | None = None,
+    names: Sequence[str] = (),
 ) -> Fits:
-    """Load or fit every model of `specs` and draw from it.
+    """Load or fit every model of `specs`, or those of `names`, and draw from it.
 
     One that fails at either is left out, and the reason kept; one that fails with the weather
     is tried again without, and one of `worse` is given none.
     """
     fits = Fits()
-    for name in published(specs):
+    for name in names or published(specs):
         progress(name)
         weather_given = weather.covariates if weather and reads_covariates(name, specs) else None
         if weather_given is not None and worse and name in worse:

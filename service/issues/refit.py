@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["reach", "refit"]
+__all__ = ["WEATHER_STEP", "reach", "refit"]
 
 import datetime as dt
 import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+
+import numpy as np
 
 from forecast import joint
 from forecast.series import DailySeries, as_date
@@ -34,6 +36,9 @@ from service.issues.publish import Draft, publish
 
 _ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
+WEATHER_STEP = 0.1
+"""New weather alone makes an issue where the chance of any arrivals of a day moves by more."""
+
 _log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
@@ -73,12 +78,22 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         origin = figures[joint.leading(figures)].data_through
         weather = drivers(connection, specs, settings, origin, now)
         worse = worse_with_weather(connection) if weather.covariates else {}
+        then = newest and drivers(connection, specs, settings, origin, newest.as_of)
     first = choose_champion(specs, settings)
     inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
     wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(settings))
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
     horizon = reach(as_date(origin), uk_day(now), settings.horizon)
+    if not force and newest and then and then.covariates and weather.covariates:
+        before = _inputs_hash(figures, specs, first, settings, then, worse)
+        if _is_current(newest, before, now, settings):  # the weather alone is new
+            trial = fit_all(specs, figures, settings, horizon, progress, weather, worse, [first])
+            progress("")
+            moved = _largest_move(context, newest, trial, first, weather.covariates.n_ahead, now)
+            if moved is not None and moved <= WEATHER_STEP:
+                reason = f"the new weather moves no day's chance by more than {WEATHER_STEP}"
+                return Outcome("skipped", f"{reason} (at most {moved:.2f}){wrong}")
     fits = fit_all(specs, figures, settings, horizon, progress, weather, worse)
     progress("")
     champion = _champion(specs, first, fits)
@@ -140,6 +155,23 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
     # A little less, since a job of every day does not begin at the same second.
     most = _NEARLY * dt.timedelta(hours=settings.refit_hours)
     return newest.inputs_hash == inputs and now - newest.issued_at < most
+
+
+def _largest_move(
+    context: Context, newest: Issue, trial: Fits, champion: str, n_ahead: int, now: dt.datetime
+) -> float | None:
+    """How far the chance of arrivals of a day moves on the days that the weather reaches.
+
+    None where the two cannot be compared.
+    """
+    with context.database.reading() as connection:
+        stored = issue_store.load_paths(connection, newest, champion)
+    if champion not in trial.standing or newest.champion != champion or stored is None:
+        return None
+    paths = trial.standing[champion].paths[newest.series_id]
+    skip = max((uk_day(now) - newest.origin).days - 1, 0)
+    days = slice(skip, min(n_ahead, paths.horizon, stored.horizon))
+    return float(np.abs(paths.p_zero()[days] - stored.p_zero()[days]).max(initial=0.0))
 
 
 def _inputs_hash(

@@ -16,9 +16,8 @@ from service.core.context import Context
 from service.core.job_runner import Outcome
 from service.core.settings import Settings
 from service.data import observation_store
-from service.data.ingest_weather import weather
 from service.issues import issue_store
-from service.issues.daily_pipeline import renew
+from service.issues.daily_pipeline import follow_weather, renew
 from service.mail.weekly import post
 from service.scheduler.prune import prune
 
@@ -116,8 +115,9 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
             Scheduled(
                 "read-weather",
                 weather_times if settings.reads_weather else (),
-                lambda context, period: weather(context, period=period),
-                "read the weather",
+                follow_weather,
+                "read the weather, and refit where it moves the forecast",
+                fits=True,
             ),
             Scheduled(
                 "tidy",

@@ -70,8 +70,22 @@ def test_seas_are_thirds_of_the_season() -> None:
     assert max(map(len, thirds)) - min(map(len, thirds)) <= 1
     ahead = (N - 1 - together + 10) % 365.25
     assert np.minimum(ahead, 365.25 - ahead).max() <= 46
-    means = [past[third].mean(axis=1) for third in thirds]
-    assert means[0].max() <= means[1].min() <= means[1].max() <= means[2].min()
+    alike = sum(row[0] * row[1] for row in past.tolist()) / N
+    assert 0.5 < alike < 1
+    rough = [[row[0] + alike * row[1] for row in past[third].tolist()] for third in thirds]
+    assert max(rough[0]) <= min(rough[1]) <= max(rough[1]) <= min(rough[2])
+
+
+def test_the_direction_of_the_wind_makes_no_day_rough() -> None:
+    """A strong wind from one side is as rough as one from the other."""
+    rng = np.random.default_rng(1)
+    speed, side = np.abs(rng.standard_normal(N)), rng.choice([-1.0, 1.0], N)
+    past = np.column_stack([speed, speed, speed * side])
+    past = (past - past.mean(axis=0)) / past.std(axis=0)
+    rough = season_days(past, 10, "rough")
+    calm = season_days(past, 10, "calm")
+    assert speed[rough].min() > 0.8 * speed[calm].max()
+    assert 0.4 < (side[rough] > 0).mean() < 0.6
 
 
 def test_an_assumed_day_is_of_that_sea_and_leaves_the_others_alone() -> None:

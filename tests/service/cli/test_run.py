@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
 from service.cli import run as run_module
 from service.core import run_store
@@ -275,14 +276,15 @@ def test_the_weather_is_read_at_the_start_and_never_keeps_it_from_starting(
     run_module._weather(reader)
     said = capsys.readouterr()
     assert said.err.startswith("weather   not read: ")
+    assert said.out == f"weather   {run_module.FREE_WEATHER}\n"
     today = uk_day(utc_now())
-    begin = dict.fromkeys(("archive", "past_forecast"), today - dt.timedelta(days=20))
-    monkeypatch.setattr(weather_module, "_BEGIN", begin)
+    monkeypatch.setattr(weather_module, "_BEGIN", today - dt.timedelta(days=20))
     forecast_weather(sites, today)
     run_module._weather(reader)
-    assert "forecast, ensemble stored" in capsys.readouterr().out
+    assert "weather: ensemble, waves, archive " in capsys.readouterr().out
     asked = len(sites.asked)
-    run_module._weather(reader)
+    keyed = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
+    run_module._weather(Context(keyed, reader.database))  # read lately, and nothing to say
     off = reader.settings.model_copy(update={"weather": "off"})
     run_module._weather(Context(off, reader.database))
     assert (len(sites.asked), capsys.readouterr().out) == (asked, "")

@@ -26,7 +26,9 @@ from service.issues import issue_store
 from service.issues import refit as module
 from service.issues.model_fits import fit_all
 from service.issues.refit import refit
+from tests.service import skies
 from tests.service.issued import contents, latest
+from tests.service.skies import CALM, ROUGH
 from tests.service.support import (
     DECLARED,
     NOW,
@@ -36,6 +38,7 @@ from tests.service.support import (
     command,
     command_on_the_next_day,
     declare,
+    utc,
 )
 from tests.support.waiting import PROCESS
 
@@ -295,3 +298,30 @@ def test_paths_are_as_they_were_drawn(filled: Context) -> None:
     assert a.values.shape == b.values.shape == (100, people.horizon_days)
     np.testing.assert_array_equal(a.values > 0, b.values > 0)
     assert str(a.start) == "2026-01-01"
+
+
+def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(module, "utc_now", hand)
+    context = skies.reading(filled)
+    skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3)
+    assert refit(context).outcome == "done"
+    hand.now += dt.timedelta(hours=3)
+    skies.tell(context.database, hand.now, [1.001] * 6 + [ROUGH], members=3)
+    outcome = refit(context)
+    assert outcome.outcome == "skipped"
+    assert "the new weather moves no day's chance by more than 0.1 (at most 0.0" in outcome.reason
+    # The last of the days that the members reach moves: that is enough.
+    hand.now += dt.timedelta(hours=1)
+    skies.tell(context.database, hand.now, [1.0] * 6 + [CALM], members=3)
+    assert refit(context).outcome == "done"
+    # The same little change with new figures, or a day later, is published.
+    hand.now += dt.timedelta(hours=23)
+    skies.tell(context.database, hand.now, [1.0] * 5 + [CALM + 0.001], members=3)
+    assert refit(context).outcome == "done"
+    hand.now += dt.timedelta(hours=1)
+    skies.tell(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
+    assert refit(context).outcome == "skipped"
+    assert refit(context, force=True).outcome == "done"

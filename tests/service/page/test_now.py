@@ -124,6 +124,8 @@ def test_the_sea_is_shown_where_there_is_weather(
     assert "equally likely weather forecasts read at 1\xa0January 2026, 05:00 UK time" in page
     assert '<a href="https://open-meteo.com/">Weather data by Open-Meteo.com</a>' in page
     assert "The weather forecast" in page  # among what changed
+    driven = page[page.index("What is driving this forecast") :]
+    assert re.findall(r'<th scope="row">(.*?)</th>', driven)[1] == "The weather forecast"
     rows = re.findall(r"<td>SW</td>.*?</tr>", page)
     waves = [re.findall(r">(\d\.\d)<", row)[1] for row in rows]
     assert waves == ["0.5", "1.0", "2.0", "3.0", "0.4", "0.5", "0.6"]
