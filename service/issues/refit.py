@@ -25,6 +25,7 @@ from service.core.settings import Settings
 from service.core.timings import step
 from service.data import observation_store
 from service.data.covariates import Drivers, drivers
+from service.data.weather_store import WeatherReadings
 from service.issues import issue_store
 from service.issues.champion import choose_champion
 from service.issues.compare import worse_with_weather
@@ -76,9 +77,10 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
-        weather = drivers(connection, specs, settings, origin, now)
+        readings = WeatherReadings(connection)
+        weather = drivers(connection, specs, settings, origin, now, readings)
         worse = worse_with_weather(connection) if weather.covariates else {}
-        then = newest and drivers(connection, specs, settings, origin, newest.as_of)
+        then = newest and drivers(connection, specs, settings, origin, newest.as_of, readings)
     first = choose_champion(specs, settings)
     inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
     wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(settings))

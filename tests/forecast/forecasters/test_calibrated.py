@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecast.calibration import estimate_stretch
-from forecast.covariates import Covariates
+from forecast.covariates import Covariates, ForecastArchive
 from forecast.forecasters.base import FitError, State
 from forecast.forecasters.calibrated import Calibrated, FittedCalibrated
 from forecast.forecasters.level_hurdle import LevelHurdle
@@ -98,6 +98,18 @@ def test_earlier_origins_end_where_too_little_is_known(series: DailySeries) -> N
         calibrated(member, **more).fit(series)
         days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
         assert days == [400, 393, 386, 379, 372, 365, 358, 351]
+
+
+def test_origins_of_which_no_forecast_was_kept_are_left_out(series: DailySeries) -> None:
+    """A gap in the archive does not hide what was kept before it."""
+    kept = [DAYS - 7 - 7 * back for back in (5, 3, 0)]  # days up to each origin
+    origins = np.array([START + (days - 1) * ONE_DAY for days in kept])
+    archive = ForecastArchive(("wind",), origins, np.zeros((3, 2, 7, 1)))
+    history, future = np.zeros((DAYS, 1)), np.zeros((2, 7, 1))
+    member = LogNormal(0.2)
+    calibrated(member).fit(series, Covariates(("wind",), START, history, future, archive))
+    days = [int((day - START).astype(int)) + 1 for day, _ in member.seen]
+    assert days == [DAYS, *reversed(kept)]
 
 
 def test_narrow_forecasts_become_wider_and_wide_ones_narrower(series: DailySeries) -> None:

@@ -265,3 +265,21 @@ def test_a_public_address_may_have_a_port_and_a_path(url: str) -> None:
 def test_a_byte_order_mark_is_no_part_of_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSINGS_SMTP_PASSWORD", "\ufeffhush")
     assert load().smtp_password.get_secret_value() == "hush"
+
+
+@pytest.mark.parametrize(
+    ("weather", "source", "is_read"),
+    [
+        ("auto", "govuk", True),
+        ("auto", "figures", False),
+        ("openmeteo", "figures", True),
+        ("off", "govuk", False),
+    ],
+)
+def test_the_weather_is_read_where_the_source_is_live(
+    weather: str, source: str, is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CROSSINGS_WEATHER", weather)
+    monkeypatch.setenv("CROSSINGS_SOURCE", source)
+    assert load().reads_weather == is_read
+    assert Settings.model_fields["weather"].default == "auto"
