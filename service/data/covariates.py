@@ -32,9 +32,12 @@ LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
 
 _LONGEST_GAP = 14
 _PRIOR_DAYS = 20.0
-"""The prior that the recent days are read as the reanalysis will have them, in days."""
+"""The prior that ensemble and reanalysis are alike, in days."""
 
 _ONE_DAY = dt.timedelta(days=1)
+History = tuple[dt.date, Array, Array]
+"""The first day, the past from it on, (n_days, n_columns), and a shift, (n_columns,)."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -140,7 +143,7 @@ def _known(
     (ensemble,) = readings.newest_at("ensemble", [as_of])
     if ensemble is None:
         return Drivers("missing", _lacking(connection, as_of))
-    first, past = _past(readings, as_of)
+    first, past, moved = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
         return Drivers("missing", f"the weather of {origin} is not stored")
@@ -156,7 +159,7 @@ def _known(
     gap = max((ensemble.first - origin).days - 1, 0)
     between = past[at + 1 : at + 1 + min(gap, horizon)]
     skip = max((origin - ensemble.first).days + 1, 0)
-    members = ensemble.values[:, skip : skip + max(horizon - gap, 0)]
+    members = ensemble.values[:, skip : skip + max(horizon - gap, 0)] + moved
     future = _whole(np.concatenate([_repeated(between, len(members)), members], axis=1))
     if future.shape[1] <= gap:
         future = future[:1]  # every member is the same
@@ -164,7 +167,7 @@ def _known(
         return Drivers("missing", f"no day after {origin} is foreseen without a gap")
     archive = None
     if gap <= _LONGEST_GAP:
-        archive = _archive(readings, origin, gap, future.shape, (first, past))
+        archive = _archive(readings, origin, gap, future.shape, (first, past, moved))
     start = np.datetime64(first + begin * _ONE_DAY, "D")
     covariates = Covariates(WIND, start, past[begin : at + 1], future, archive)
     through = origin + covariates.n_ahead * _ONE_DAY
@@ -187,11 +190,11 @@ def _lacking(connection: Connection, as_of: dt.datetime) -> str:
     return f"the weather forecast was last new at {instant(last.read_at)}, {hours}"
 
 
-def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array]:
-    """The first day, and what is known of each day from it on, (n_days, n_columns); NaN for none.
+def _past(readings: WeatherReadings, as_of: dt.datetime) -> History:
+    """The past, NaN where nothing is known, and how far the ensemble is moved to be alike.
 
-    It is the reanalysis, and on the last days, which that does not reach, what the ensemble had
-    for them, moved by the mean difference of the two on the days that both have.
+    The past is the reanalysis, and on the last days, which that does not reach, what the ensemble
+    had for them, moved by the mean difference of the two on the days that both have.
     """
     began = as_of - LOOKBACK
     always = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -199,7 +202,7 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array
     recent = readings.between("recent", began, as_of)
     both = archive + recent
     if not both:
-        return as_of.date(), np.empty((0, len(WIND)))
+        return as_of.date(), np.empty((0, len(WIND))), np.zeros(len(WIND))
     first, last = min(one.first for one in both), max(one.last for one in both)
     table = np.full((2, (last - first).days + 1, len(WIND)), np.nan)
     for part, of_kind in zip(table, (archive, recent), strict=True):
@@ -210,7 +213,7 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array
     apart = table[0] - table[1]
     shared = np.isfinite(apart)
     moved = np.where(shared, apart, 0.0).sum(axis=0) / (shared.sum(axis=0) + _PRIOR_DAYS)
-    return first, np.where(np.isfinite(table[0]), table[0], table[1] + moved)
+    return first, np.where(np.isfinite(table[0]), table[0], table[1] + moved), moved
 
 
 def _archive(
@@ -218,7 +221,7 @@ def _archive(
     origin: dt.date,
     gap: int,
     shape: tuple[int, ...],
-    history: tuple[dt.date, Array],
+    history: History,
 ) -> ForecastArchive:
     """What was foreseen at earlier origins, each with as many known days before as now.
 
@@ -229,7 +232,7 @@ def _archive(
     shape : (n_members, n_ahead, n_columns)
         Of the forecast of today; one with fewer days is left out.
     """
-    first, past = history
+    first, past, moved = history
     n_members, n_ahead, _ = shape
     back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
     origins = [origin - n * _ONE_DAY for n in back]
@@ -239,7 +242,7 @@ def _archive(
         if reading is None:
             continue
         at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap
-        members = reading.values[:, skip : skip + n_ahead - gap]
+        members = reading.values[:, skip : skip + n_ahead - gap] + moved
         between = _repeated(past[at : at + gap], n_members)
         # The same number of members for all: they are equally likely.
         equal = np.resize(members, (n_members, *members.shape[1:]))

@@ -23,8 +23,9 @@ from service.data.source import SourceError
 POINTS = ((51.05, 1.65), (50.85, 1.30))
 """Latitude and longitude: between Calais and Dover, and between Boulogne and Dungeness."""
 
-RECENT_DAYS = 10
-"""Days before today of the ensemble's own past: the reanalysis is about five days late."""
+RECENT_DAYS = 60
+"""Days before today of the ensemble's own past: the last five, which the reanalysis does not reach
+yet, and others on which the two are compared."""
 
 _AHEAD_DAYS = 15
 _WAVE_DAYS = 7

@@ -21,6 +21,7 @@ from service.data import weather_store
 from service.data.covariates import as_known
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.ingest import ingest
+from service.data.weather_store import WeatherReadings
 from service.issues import issue_store, note_store
 from service.issues import refit as refit_module
 from service.issues.compare import compare
@@ -317,9 +318,14 @@ def test_recent_days_are_moved_to_the_level_of_the_reanalysis(reader: Context) -
     with reader.database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
         covariates = as_known(connection, ORIGIN + 1, seen, 28).covariates
+        members = WeatherReadings(connection).newest_at("ensemble", [seen])
     assert covariates is not None
     np.testing.assert_allclose(covariates.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
     np.testing.assert_allclose(covariates.history[-2], archive.values[0, -1], atol=1e-5)
+    (ensemble,) = members
+    assert ensemble is not None
+    moved = covariates.future - ensemble.values[:, 1:]  # the members too
+    np.testing.assert_allclose(moved, 2 * 60 / 80, atol=1e-4)
 
 
 @pytest.mark.usefixtures("hand")

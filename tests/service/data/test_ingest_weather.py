@@ -40,7 +40,7 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
     assert outcome.detail["stored"][:2] == ["ensemble", "waves"]
     with reader.database.reading() as connection:
         assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
-        assert store.spans(connection, "recent") == [(today - 10 * DAY, today)]
+        assert store.spans(connection, "recent") == [(today - 60 * DAY, today)]
         ensemble = store.newest(connection, "ensemble")
         drivers = as_known(connection, np.datetime64(today - DAY), utc_now(), 28)
     assert ensemble is not None

@@ -61,21 +61,21 @@ def test_the_ensemble(fetcher: Fetcher, sites: Sites, service: Service) -> None:
     assert (members.kind, members.first, members.last) == ("ensemble", TODAY, TODAY + 14 * DAY)
     assert members.values.shape == (4, 15, len(WIND))
     assert np.allclose(np.diff(members.values[:, 0, 0]), 0.01)
-    assert (recent.kind, recent.first, recent.last) == ("recent", TODAY - 10 * DAY, TODAY)
-    assert recent.values.shape == (1, 11, len(WIND))
+    assert (recent.kind, recent.first, recent.last) == ("recent", TODAY - 60 * DAY, TODAY)
+    assert recent.values.shape == (1, 61, len(WIND))
     assert np.allclose(recent.values[0, -1], members.values[:, 0].mean(axis=0))
     (asked,) = sites.asked
     assert asked.query["models"] == ["ecmwf_ifs025_ensemble"]
-    assert (asked.query["past_days"], asked.query["forecast_days"]) == (["11"], ["15"])
+    assert (asked.query["past_days"], asked.query["forecast_days"]) == (["61"], ["15"])
 
 
 def test_a_member_that_lacks_days_is_left_out(
     fetcher: Fetcher, sites: Sites, service: Service
 ) -> None:
     def reply(asked: Asked) -> Answer:
-        stated = json.loads(hourly(asked, TODAY - 11 * DAY, 26, members=3))
+        stated = json.loads(hourly(asked, TODAY - 61 * DAY, 76, members=3))
         for point in stated:
-            point["hourly"]["wind_gusts_10m_member02"][24 * 14 :] = [None] * 24 * 12
+            point["hourly"]["wind_gusts_10m_member02"][24 * 64 :] = [None] * 24 * 12
         return Answer(json.dumps(stated).encode(), "application/json")
 
     sites.replies["/ensemble-api/v1/ensemble"] = reply
