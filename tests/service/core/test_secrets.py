@@ -187,6 +187,7 @@ def test_no_secret_leaves_by_any_door(
     seen = CANARIES | {"key": key[21:], "token": token}
     own = {
         "smtp_password": PASSWORD,
+        "weather": "openmeteo",
         "weather_key": CANARIES["weather_key"],
     }
     env = as_environment(settings) | environment(**own)
