@@ -37,6 +37,7 @@ _COLUMNS = {
     r"(lo|hi)80_(\d)": (r"\1 end of the 80% range of forecast \2", "integer", "{unit}"),
     "p_zero": ("probability of no arrivals", "number", "probability"),
     "p_above": ("probability of more than the threshold", "number", "probability"),
+    "likelihood": ("likelihood of crossings: likely, possible or unlikely", "string", ""),
     "p_any": ("probability of more than the threshold at least once", "number", "probability"),
     "threshold": ("threshold", "integer", "{unit}"),
     "window": ("days in a row that are added up", "integer", "days"),

@@ -55,7 +55,9 @@ class Faces:
         """What the dashboard's own request for a path gets, its variables as they are set."""
         texts = re.findall(rf'"(/v1/series/[^"]*/{name}\?[^"]*)"', json.dumps(BOARD))
         assert texts, name
-        values = {one["name"]: one["current"]["value"] for one in BOARD["templating"]["list"]}
+        values: dict[str, Any] = {"threshold": THRESHOLD}  # the dashboard asks for it
+        for one in BOARD["templating"]["list"]:
+            values |= {one["name"]: one["current"]["value"]} if "current" in one else {}
         url = re.sub(r"\$\{(\w+)\}", lambda found: str(values[found[1]]), texts[0])
         url = url.replace("${__timeFrom:date:iso}", "2025-12-01T00:00:00Z")
         answer = self.client.get(url.replace("${__timeTo:date:iso}", "2026-01-28T00:00:00Z"))

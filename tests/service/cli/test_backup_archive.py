@@ -204,10 +204,8 @@ def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
                 claimed = run_store.claim(connection, "refit", f"pair {number}", NOW)
                 assert claimed
                 run_store.finish(connection, claimed, "done", "x" * 5000, {}, NOW)
-                for name in ("a", "b"):
-                    subscriber_store.add(
-                        connection, f"{name}{number}@reader.example.org", Preferences(1), NOW
-                    )
+                for address in (f"a{number}@reader.example.org", f"b{number}@reader.example.org"):
+                    subscriber_store.add(connection, address, Preferences(1), NOW)
         own.close()
 
     writer = threading.Thread(target=write)
@@ -346,8 +344,7 @@ def test_a_version_that_is_deleted_meanwhile_is_left_out(
     version = next(lived.settings.fitted_folder.glob("hurdle/*"))
     (version / "model.json").unlink()
     (version / "model.json").symlink_to("gone")
-    file = tmp_path / "x.tar.gz"
-    back_up(lived, file)
+    back_up(lived, file := tmp_path / "x.tar.gz")
     assert not any(name.endswith("model.json") and "hurdle" in name for name in unpack(file))
     publish(lived.database, {"m": random_paths("2026-01-01", 28)}, 1, NOW)
     restore(elsewhere, file)

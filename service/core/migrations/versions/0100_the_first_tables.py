@@ -330,24 +330,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_table("deliveries")
-    op.drop_table("issue_scores")
-    op.drop_table("issue_paths")
-    op.drop_table("issue_notes")
-    op.drop_table("editions")
-    op.drop_table("issues")
-    op.drop_table("weather")
-    op.drop_table("unsubscribed")
-    op.drop_table("subscribers")
-    op.drop_table("salts")
-    op.drop_table("runs_deleted")
-    op.drop_table("runs")
-    op.drop_table("opt_ins")
-    op.drop_table("observations")
-    op.drop_table("model_scores")
-    op.drop_table("keys")
-    op.drop_table("job_requests")
-    op.drop_table("fetches")
-    op.drop_table("early_warnings")
-    op.drop_table("documents")
-    op.drop_table("asks")
+    for name in (
+        *("deliveries", "issue_scores", "issue_paths", "issue_notes", "editions"),
+        *("issues", "weather", "unsubscribed", "subscribers", "salts", "runs_deleted"),
+        *("runs", "opt_ins", "observations", "model_scores", "keys", "job_requests"),
+        *("fetches", "early_warnings", "documents", "asks"),
+    ):
+        op.drop_table(name)
