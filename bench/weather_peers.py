@@ -129,9 +129,9 @@ def _lightgbm(series: DailySeries, covariates: Covariates) -> Draw:
     counts = days.values.astype(np.float64)
     running = np.concatenate([[0.0], np.cumsum(counts)])
 
-    def recent(origin: npt.NDArray[np.int64]) -> Array:
-        """Means of the last 1, 7, 28 and 91 days up to each origin, shape (n, 4)."""
-        end = origin + 1
+    def recent(at: npt.NDArray[np.int64]) -> Array:
+        """Means of the last 1, 7, 28 and 91 days up to each day `at`, shape (n, 4)."""
+        end = at + 1
         return np.stack([(running[end] - running[end - m]) / m for m in (1, 7, 28, 91)], axis=-1)
 
     def row(dates: npt.NDArray[np.datetime64], lead: Array, *columns: Array) -> Array:
