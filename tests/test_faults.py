@@ -91,8 +91,11 @@ def check_all_is_whole(context: Context) -> None:
             for model in models:
                 paths = issue_store.load_paths(connection, issue, model)
                 assert paths is not None
-                assert paths.values.shape == (100, issue.horizon_days)
-                assert as_date(paths.end) == uk_day(issue.issued_at) + dt.timedelta(days=28)
+                days = issue.horizon_days if model == issue.champion else issue_store.KEPT_DAYS
+                assert paths.values.shape == (100, days)
+            champion = issue_store.load_paths(connection, issue, issue.champion)
+            assert champion is not None
+            assert as_date(champion.end) == uk_day(issue.issued_at) + dt.timedelta(days=28)
 
 
 class Scheduler(Forked):

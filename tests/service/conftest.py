@@ -19,6 +19,7 @@ import pytest
 import sqlalchemy as sa
 import trustme
 from flask.testing import FlaskClient
+from playwright.sync_api import Browser, sync_playwright
 
 from service.app import create_app
 from service.cli import main
@@ -35,6 +36,7 @@ from tests.service.support import (
     environment,
     quick_models,
 )
+from tests.support.first_visit import FLAGS
 from tests.support.sites import Sites, running
 from tests.support.waiting import PROCESS
 
@@ -224,6 +226,18 @@ def database(database_url: str) -> Iterator[Database]:
     opened.migrate()
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, with a fresh profile."""
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium on this machine: scripts/browser installs it as root")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
 from service.api import reference
-from tests.service.page.conftest import browser, site, visit  # noqa: F401
+from tests.service.page.conftest import site, visit  # noqa: F401
 from tests.service.page.test_templates import violations
 from tests.service.support import ROOT
 

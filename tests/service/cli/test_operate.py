@@ -103,7 +103,7 @@ BAD = [
     (b"date,people\n2025-01-01,0.5\n", "row 2"),
     (b"date,boats\n2025-01-01,1\n", "row 1"),
     (b"date,people\n", "row 2"),
-    ("date,people\n2025-01-01,1\n".encode("utf-16"), "row 1"),
+    ("date,people\n2025-01-01,\n".encode("utf-16"), "row 2"),
 ]
 
 

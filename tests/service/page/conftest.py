@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from flask.testing import FlaskClient
-from playwright.sync_api import Browser, Page, Response, sync_playwright
+from playwright.sync_api import Browser, Page, Response
 from werkzeug.serving import make_server
 
 from forecast.paths import Paths
@@ -25,7 +25,6 @@ from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
-from tests.support.first_visit import FLAGS
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 EARLIER = dt.date(2025, 12, 25)
@@ -120,18 +119,6 @@ class _served:
         self.thread.join()
         self.server.server_close()
         self.site.context.database.close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Chromium, with a fresh profile."""
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.skip("no chromium on this machine: scripts/browser installs it as root")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_no_cell_vanishes_on_a_narrow_page_or_when_enlarged(
     ids=[*LIGHTS, "small-phone", "no-script"],
 )
 def test_the_sea_is_read_by_everyone(
-    visit: Any, windy: Any, shoot: Callable[..., None], light: dict[str, Any]
+    windy: Any, visit: Any, shoot: Callable[..., None], light: dict[str, Any]
 ) -> None:
     page = visit("/", base=windy.url, **light)
     if light.get("script", True):
@@ -151,7 +151,7 @@ def test_old_figures_are_said_in_amber(visit: Any, site: Any, shoot: Callable[..
 
 
 def test_an_empty_database_says_what_is_awaited(
-    visit: Any, bare: Any, shoot: Callable[..., None]
+    bare: Any, visit: Any, shoot: Callable[..., None]
 ) -> None:
     for path in ("/", "/plan", "/record"):
         page = visit(path, base=bare.url, expected=503)
@@ -164,7 +164,7 @@ def test_an_empty_database_says_what_is_awaited(
 @pytest.mark.parametrize("light", LIGHTS)
 @pytest.mark.parametrize("view", ["now", "record"])
 def test_alarms_and_faults_are_accessible(
-    visit: Any, alarmed: Any, shoot: Callable[..., None], view: str, light: str
+    alarmed: Any, visit: Any, shoot: Callable[..., None], view: str, light: str
 ) -> None:
     page = visit(VIEWS[view], base=alarmed.url, **LIGHTS[light])
     assert "99" in page.locator(".notice.alarm" if view == "now" else "#alarms").inner_text()
@@ -187,7 +187,7 @@ def test_a_wrong_address_is_accessible(visit: Any, shoot: Callable[..., None]) -
 
 @pytest.mark.parametrize("light", LIGHTS)
 def test_joining_and_leaving_are_accessible(
-    visit: Any, mailed: Any, mailbox: Mailbox, shoot: Callable[..., None], light: str
+    mailed: Any, visit: Any, mailbox: Mailbox, shoot: Callable[..., None], light: str
 ) -> None:
     """Every page that a subscriber sees, in the order in which they are seen."""
 
