@@ -62,7 +62,8 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
     dict
         ``warnings``, their number; ``over``, those whose days all have figures; ``followed``, those
         of them that were followed by such a day or week; ``expected``, the sum of the chances that
-        they gave; and a ``sentence``.
+        they gave; and a ``sentence``, empty while
+        none can be compared.
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection)
@@ -88,7 +89,7 @@ def _came_true(one: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
 
 def _sentence(record: dict[str, Any]) -> str:
     if not record["over"]:
-        return "No early warning can be checked yet."
+        return ""
     return (
         f"Of the early warnings sent so far whose days are over, {record['followed']} of "
         f"{record['over']} were followed by such a day or week. By the chances that they gave, "

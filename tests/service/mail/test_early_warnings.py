@@ -82,12 +82,17 @@ def test_a_week_above_the_weekly_number_is_warned_of_too(
     join(mailing, "a", threshold=1000, warn_level=40, week_threshold=2000, now=JOINED)
     join(mailing, "b", threshold=1000, warn_level=40, week_threshold=3000, now=JOINED)
     forecast(mailing, hand.now, 0, 0, 0, 60, 60, 60)
+    past = [dt.date(2025, 12, day) for day in (2, 4)]
+    with mailing.database.writing() as connection:
+        earlier = EarlyWarning(past[0], 1, 1000, *past, 0.4)
+        early_warning_store.insert_warnings(connection, [earlier])
     warn(mailing, hand)
     assert mailbox.readers() == ["a@reader.example.org"]
     reason = "60% chance of more than 2,000 people in total, 5 to 11 January 2026"
     assert lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
     other = "Under 1% chance of more than 1,000 people in a day"
-    assert other in " ".join(text(mailbox).split())
+    words = " ".join(text(mailbox).split())
+    assert other in words and "0 of 1 were followed by such a day or week" in words
 
 
 def test_there_is_one_mail_a_day_and_it_is_of_the_first_whole_forecast(
