@@ -143,4 +143,4 @@ def test_the_embedded_figures(figures: dict[str, DailySeries]) -> None:
 @pytest.mark.parametrize("last", ["9999-12-31", "9000-01-01", "12000-01-01", "0999-12-31"])
 def test_days_that_a_forecast_would_not_have_are_refused(last: str) -> None:
     with pytest.raises(SeriesError, match="days of the years 1000 to 8999"):
-        DailySeries("people", np.datetime64(last) - 1, np.zeros(2, int))
+        DailySeries("people", np.datetime64(last) - ONE_DAY, np.zeros(2, int))

@@ -14,7 +14,7 @@ from forecast.forecasters.level_hurdle import LevelHurdle
 from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.joint import Joint, fit
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from forecast.weather import SEAS, FittedWeather, WeatherTerms, _season_runs, season_days
 
 ORIGIN = np.datetime64("2024-12-31")
@@ -30,7 +30,7 @@ def waves(days: int, seed: int = 1) -> np.ndarray:  # type: ignore[type-arg]
 
 def covariates(ahead: int = 7, value: float = 1.0, members: int = 1) -> Covariates:
     future = np.full((members, ahead, 2), value)
-    return Covariates(("wave_m", "wind_kmh"), ORIGIN - N + 1, waves(N), future)
+    return Covariates(("wave_m", "wind_kmh"), ORIGIN - (N - 1) * ONE_DAY, waves(N), future)
 
 
 def fitted(known: Covariates) -> FittedWeather:
@@ -114,7 +114,7 @@ def nested(figures: dict[str, DailySeries], known: Covariates | None) -> Joint:
 
 
 def test_an_assumption_reaches_through_pools(figures: dict[str, DailySeries]) -> None:
-    people = figures["people"].between(ORIGIN - N + 1, ORIGIN).values
+    people = figures["people"].between(ORIGIN - (N - 1) * ONE_DAY, ORIGIN).values
     known = covariates()
     known.history[:, 0] = np.where(people > 0, 0.5, 2.0)  # nobody comes through high waves
     joint = nested(figures, known)

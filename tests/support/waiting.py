@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-BOUND = 120.0
+BOUND = 300.0
 """Seconds within which any awaited event happens, on however busy a machine."""
 
 PROCESS = 300.0
