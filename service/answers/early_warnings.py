@@ -92,6 +92,6 @@ def _sentence(record: dict[str, Any]) -> str:
         return ""
     return (
         f"Of the early warnings sent so far whose days are over, {record['followed']} of "
-        f"{record['over']} were followed by such a day or week. By the chances that they gave, "
-        f"{record['expected']:.1f} were expected."
+        f"{record['over']} were followed by such a day or week. From the chances that they gave, "
+        f"we would expect about {record['expected']:.1f}."
     )

@@ -12,12 +12,14 @@ import re
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from service.data.size_limits import read_file
 from service.data.source import SourceError
 
 _LARGEST_BYTES = 50_000_000
+_MOST_ROWS = 1_000_000  # a blank one costs memory too
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 Row = tuple[int, dt.date, list[str]]
@@ -115,10 +117,12 @@ def parse(content: bytes, file: CsvFile) -> Table:
     separator = next((mark for mark in ",;\t" if mark in first), ",")
     reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
     try:
-        lines = [(reader.line_num, cells) for cells in reader]
+        lines = [(reader.line_num, cells) for cells in islice(reader, _MOST_ROWS + 1)]
     except csv.Error as error:
         where = f"{name}, row {reader.line_num}"
         raise SourceError(where, "comma-separated values", str(error)) from error
+    if len(lines) > _MOST_ROWS:
+        raise SourceError(name, f"at most {_MOST_ROWS:,} rows", "more")
     filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
     stated = [cell.strip() for cell in filled[0][1]] if filled else []
     table = Table(file, [cell.casefold() for cell in stated], notes=notes)
@@ -150,11 +154,11 @@ def _unpacked(content: bytes, name: str) -> bytes:
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            unpacked = stream.read(4 * _LARGEST_BYTES + 1)
+            unpacked = stream.read(_LARGEST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(name, "a whole gzip file", str(error)) from error
-    if len(unpacked) > 4 * _LARGEST_BYTES:
-        raise SourceError(name, f"at most {4 * _LARGEST_BYTES:,} bytes when unpacked", "more")
+    if len(unpacked) > _LARGEST_BYTES:
+        raise SourceError(name, f"at most {_LARGEST_BYTES:,} bytes when unpacked", "more")
     return unpacked
 
 

@@ -117,12 +117,14 @@ def last_states(connection: sa.Connection) -> dict[int, str]:
 def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     """Mails that are to be sent now: new ones, those to try again, those a killed process left.
 
-    Who joined after the edition was made waits for the next one; early warnings are planned.
+    Who joined after the edition was made waits for the next one. Early warnings are planned. One
+    whose reader has changed their preferences since is not sent: the next day is decided anew.
     """
     s, d = subscribers.c, deliveries.c
     here = sa.and_(d.subscriber_id == s.subscriber_id, d.period == of.period)
     new = sa.and_(d.state.is_(None), s.joined_at <= of.made_at)
-    chosen = s.weekly if of.kind == "weekly" else s.warn_level.is_not(None)
+    is_planned = sa.and_(s.warn_level.is_not(None), d.began_at >= s.changed_at)
+    chosen = s.weekly if of.kind == "weekly" else is_planned
     rows = connection.execute(
         sa.select(
             s.subscriber_id,

@@ -57,10 +57,10 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     chances = sorted(content["chances"], key=lambda row: not reaches(row, level))
     first, *others = [_in_words(row, common["unit"]) for row in chances]
     more = [f"{_capital(text)}." for text in others] + [
-        f"You asked for a warning from {level}% on."
+        f"You asked to be warned when the chance is at least {level}%."
     ]
     if content["state"] == WARNING:
-        more.append("We will email you when the chance is below that again.")
+        more.append("We will email you when it falls below that.")
         return f"Early warning: {first}", f"{_capital(first)}.", more
     name = "Early warnings resumed" if content["before"] == PAUSED else "Early warning over"
     return f"{name}: {first}", f"{name}: {first}.", more
@@ -68,7 +68,7 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
 
 def _in_words(chance: Mapping[str, Any], unit: str) -> str:
     first, last = (dt.date.fromisoformat(chance[name]) for name in ("from", "to"))
-    what = "in a day" if chance["window"] == 1 else "in total"
+    what = "on at least one day" if chance["window"] == 1 else "in total"
     text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
     return f"{text}, {day_span(first, last)}"
 

@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from service.answers.comparison import compare_forecasts, list_models, usual_days, view_of_day
-from service.answers.errors import BadQuestion, NotFound
+from service.answers.errors import BadQuestion, NotFound, NotPossible
 from service.answers.wording import long_day
 from service.page.exhibits import Exhibit
 from service.page.fan_chart import bar, ribbon, steps
@@ -38,7 +38,12 @@ def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
         asked |= {day_name: pick["day"], model_name: pick["model"]}
         try:
             day = read_day(day_name, pick["day"])
-            views.append(view_of_day(loader, series_id, day, pick["model"]))
+            view = view_of_day(loader, series_id, day, pick["model"])
+            _ = view.ahead  # of a model that is not served fewer days are kept
+            views.append(view)
+        except NotPossible:
+            detail = "no coming days are kept of this model; choose “As published”"
+            wrong[model_name] = f"forecast {day_name[2:]}: {detail}"
         except (BadQuestion, NotFound) as error:
             names_model = "a model of this issue" in str(error)
             wrong[model_name if names_model else day_name] = f"forecast {day_name[2:]}: {error}"

@@ -49,8 +49,10 @@ def metadata(view: str, name: str) -> Response:
         "dc:source": params.loader.route.attribution,
         "dc:license": {"@id": _LICENCE},
         "dc:bibliographicCitation": citation(params, view, exhibit),
-        "schema:temporalCoverage": f"../{issue.data_through}",
     }
+    days = [str(row[key]) for row in exhibit.rows for key in ("date", "from", "to") if row.get(key)]
+    if days:
+        facts["schema:temporalCoverage"] = f"{min(days)}/{max(days)}"
     if view in OF_ONE_FORECAST:
         facts |= {"dc:issued": issue.issued_at.isoformat(), "dc:identifier": issue.issue_id}
     content = metadata_of(exhibit, params.declared.unit, f"{_stem(params, name)}.csv", facts)
@@ -73,6 +75,7 @@ def embed(view: str, name: str) -> Response:
 def feed() -> Response:
     """Send new forecasts and corrections of a series (RFC 4287)."""
     params = page_params()
+    _ = params.view  # NotReady while nothing is published
     text = render_template(
         "feed.xml",
         params=params,

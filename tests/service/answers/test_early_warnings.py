@@ -49,6 +49,6 @@ def test_warnings_are_held_against_what_came(mailing: Context) -> None:
         "expected": 2.0,
         "sentence": (
             "Of the early warnings sent so far whose days are over, 2 of 4 were followed by such a "
-            "day or week. By the chances that they gave, 2.0 were expected."
+            "day or week. From the chances that they gave, we would expect about 2.0."
         ),
     }

@@ -171,8 +171,13 @@ def test_a_gzip_file_that_is_not_whole(cut: int) -> None:
 
 
 def test_a_small_file_that_unpacks_into_a_large_one() -> None:
-    with pytest.raises(SourceError, match="at most 200,000,000 bytes when unpacked"):
+    with pytest.raises(SourceError, match="at most 50,000,000 bytes when unpacked"):
         read_bytes(gzip.compress(bytes(1_000_000)) * 201, NAME, ("people",))
+
+
+def test_a_small_file_of_more_rows_than_anybody_counts() -> None:
+    with pytest.raises(SourceError, match="at most 1,000,000 rows"):
+        read_bytes(gzip.compress(HEAD + b"\n" * 1_000_001), NAME, ("people",))
 
 
 DATES = st.dates(dt.date(1000, 1, 1), dt.date(8999, 1, 1))

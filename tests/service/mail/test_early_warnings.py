@@ -61,9 +61,14 @@ def test_a_warning_comes_and_ends_with_the_reason_and_the_days_first(
     join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
     forecast(mailing, hand.now, 10, 45, 20)
     assert warn(mailing, hand).reason == "2026-01-05: 1 sent"
-    reason = "45% chance of more than 500 people in a day, 5 to 7 January 2026"
+    reason = "45% chance of more than 500 people on at least one day, 5 to 7 January 2026"
     assert lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
-    for line in ("Mon 5 Jan +10%", "Tue 6 Jan +45%", "Wed 7 Jan +20%", "a warning from 40% on"):
+    for line in (
+        "Mon 5 Jan +10%",
+        "Tue 6 Jan +45%",
+        "Wed 7 Jan +20%",
+        "the chance is at least 40%",
+    ):
         assert re.search(line, text(mailbox)), line
     assert warn(mailing, hand).reason.endswith("nobody to send to")
     for chance, mails in ((40, 1), (39, 2), (10, 2), (0, 2), (41, 3)):
@@ -72,7 +77,7 @@ def test_a_warning_comes_and_ends_with_the_reason_and_the_days_first(
         warn(mailing, hand)
         assert len(mailbox.taken) == mails, chance
         if chance == 39:
-            over = "39% chance of more than 500 people in a day, 7 to 9 January 2026"
+            over = "39% chance of more than 500 people on at least one day, 7 to 9 January 2026"
             assert lead(mailbox) == (f"Early warning over: {over}", f"Early warning over: {over}.")
 
 
@@ -90,7 +95,7 @@ def test_a_week_above_the_weekly_number_is_warned_of_too(
     assert mailbox.readers() == ["a@reader.example.org"]
     reason = "60% chance of more than 2,000 people in total, 5 to 11 January 2026"
     assert lead(mailbox) == (f"Early warning: {reason}", f"{reason}.")
-    other = "Under 1% chance of more than 1,000 people in a day"
+    other = "Under 1% chance of more than 1,000 people on at least one day"
     words = " ".join(text(mailbox).split())
     assert other in words and "0 of 1 were followed by such a day or week" in words
 
@@ -137,7 +142,7 @@ def test_an_old_forecast_warns_of_nothing_and_says_once_that_it_is_paused(
     assert "chance of" not in text(mailbox)
     forecast(mailing, hand.now, 0)
     warn(mailing, hand)
-    reason = "under 1% chance of more than 0 people in a day, 23 to 25 January 2026"
+    reason = "under 1% chance of more than 0 people on at least one day, 23 to 25 January 2026"
     assert lead(mailbox)[0] == f"Early warnings resumed: {reason}"
 
 

@@ -3,6 +3,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tests.service.support import NOW, utc
+
 
 def test_the_address_keeps_what_is_chosen(site: Any, visit: Any, shoot: Any) -> None:
     page = visit("/compare", script=False)
@@ -38,3 +40,11 @@ def test_a_wrong_choice_is_named_and_kept(site: Any) -> None:
         assert words in refused.get_json()["detail"]
         assert re.search(rf'id="{name}"[^>]*aria-invalid="true"', page)
         assert f'value="{query.partition("=")[2].partition("&")[0]}"' in page
+
+
+def test_a_model_of_which_no_coming_day_is_kept_is_named_beside_its_field(site: Any) -> None:
+    site.clock.now = utc(2026, 11, 28, 12)
+    page = site.client.get("/compare?on1=2026-11-28&model1=seasonal_naive")
+    site.clock.now = NOW
+    assert page.status_code == 400
+    assert "no coming days are kept of this model; choose" in page.text

@@ -5,10 +5,11 @@ import xml.etree.ElementTree as ET
 
 from flask.testing import FlaskClient
 
+from service.app import create_app
 from service.core.context import Context
 from service.data import observation_store
 from service.data.observation_store import Figure
-from tests.service.support import NOW, publish, random_paths, utc
+from tests.service.support import NOW, Hand, publish, random_paths, utc
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -54,3 +55,8 @@ def test_each_series_has_its_own(client: FlaskClient) -> None:
     assert feed.findtext(f"{ATOM}title") == "Channel crossings forecast: boats"
     assert " boats, with an 80% chance of between " in entries[0]["summary"]
     assert '<link rel="alternate" type="application/atom+xml"' in client.get("/").text
+
+
+def test_before_the_first_forecast_there_is_no_feed(empty: Context, clock: Hand) -> None:
+    answer = create_app(empty, clock).test_client().get("/feed.atom")
+    assert (answer.status_code, "published yet" in answer.text) == (503, True)
