@@ -14,7 +14,15 @@ from service.answers.errors import BadQuestion, NotFound
 from service.page.exhibits import Exhibit, csv_of, metadata_of
 from service.page.feed import entries
 from service.page.page_params import PageParams
-from service.page.pages import OF_ONE_FORECAST, citation, context_of, links_to, page_params, tagged
+from service.page.pages import (
+    OF_ONE_FORECAST,
+    citation,
+    context_of,
+    links_to,
+    page_params,
+    reasons_of,
+    tagged,
+)
 from service.page.picture import icon_png, png_of
 
 blueprint = Blueprint("downloads", __name__)
@@ -67,7 +75,14 @@ def embed(view: str, name: str) -> Response:
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table; only charts can be embedded")
     page = links_to(params, view, exhibit, asked)["page"]
-    text = render_template("embed.html", one=exhibit, page=page, issue=params.view.issue)
+    text = render_template(
+        "embed.html",
+        one=exhibit,
+        page=page,
+        view=params.view,
+        reasons=reasons_of(params),
+        is_of_one_forecast=view in OF_ONE_FORECAST,
+    )
     return tagged(make_response(text))
 
 

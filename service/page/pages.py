@@ -9,6 +9,7 @@ __all__ = [
     "context_of",
     "links_to",
     "page_params",
+    "reasons_of",
     "tagged",
 ]
 
@@ -33,7 +34,7 @@ from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, listing
 from service.answers.state import CURRENT_STATE_REASONS
-from service.answers.wording import FILTERS
+from service.answers.wording import FILTERS, status_name
 from service.core.clock import in_words, uk_day
 from service.page.compare import past_beside
 from service.page.exhibits import Exhibit
@@ -159,9 +160,14 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     which = f"As on {in_words(params.loader.today())}"
     if view in OF_ONE_FORECAST:
         which = f"Forecast {issue.issue_id}, published {in_words(params.issued_on)}"
+    state = params.view.state.status
+    warning = (
+        f" Status when downloaded: {status_name(state).lower()}." if reasons_of(params) else ""
+    )
     return (
         f"Channel crossings forecast: {exhibit.title}. {which}, from figures to "
-        f"{in_words(issue.data_through)}. {settings.address}. {params.loader.route.attribution}"
+        f"{in_words(issue.data_through)}.{warning} {settings.address}. "
+        f"{params.loader.route.attribution}"
     )
 
 
@@ -205,7 +211,7 @@ def _page(here: str, params: PageParams) -> Response:
         "today": uk_day(loader.clock()),
         "first_day": first_day(loader, params.series_id),
         "issues": listing(loader, params.series_id, _RECENT)[0],
-        "reasons": _reasons(params),
+        "reasons": reasons_of(params),
         "alarms": [] if params.is_past else record_alarms(loader, params.series_id),
         "links": lambda exhibit: links_to(params, here, exhibit, context["asked"]),
         "cite": lambda exhibit: citation(params, here, exhibit),
@@ -215,7 +221,7 @@ def _page(here: str, params: PageParams) -> Response:
     return tagged(make_response(page, 400 if is_wrong else 200))
 
 
-def _reasons(params: PageParams) -> list[Any]:
+def reasons_of(params: PageParams) -> list[Any]:
     """Return the reasons of the state; a past issue has none about the present."""
     about_today = CURRENT_STATE_REASONS if params.is_past else frozenset()
     return [r for r in params.view.state.reasons if r.name not in about_today]

@@ -6,6 +6,7 @@ __all__ = ["icon_png", "png_of"]
 
 import re
 import textwrap
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from markupsafe import escape
 from service.page.exhibits import Exhibit
 
 _STATIC = Path(__file__).parent / "static"
-_MARGIN, _HEAD, _LINE, _SCALE = 24, 84, 18, 2
-_LETTER = 7.4  # width of a letter of the legend, about
+_MARGIN, _LINE, _SCALE = 24, 18, 2
+_TITLE_LINE, _KEY_LINE = 24, 20
+_TITLE_LETTER, _LETTER, _SOURCE_LETTER = 11.0, 7.4, 6.6  # widths of a letter, about
 _LEAST_WIDTH = 620
 _VIEW = re.compile(r'viewBox="0 0 (\d+) (\d+)"')
 _VARIABLE = re.compile(r"--(\w+): ([^;]+);")
@@ -37,22 +39,23 @@ def png_of(exhibit: Exhibit, source: str) -> bytes:
     assert view is not None  # every drawing has one
     width, height = int(view[1]), int(view[2])
     whole = max(width, _LEAST_WIDTH) + 2 * _MARGIN
-    lines = textwrap.wrap(source, int((whole - 2 * _MARGIN) / 6.6))
-    tall = _HEAD + height + _LINE * len(lines) + _MARGIN
-    texts = "".join(
-        f'<text class="source" x="{_MARGIN}" y="{_HEAD + height + _LINE * (at + 1)}">'
-        f"{escape(line)}</text>"
-        for at, line in enumerate(lines)
-    )
-    place = f'x="{_MARGIN}" y="{_HEAD}" width="{width}" height="{height}"'
+    across = whole - 2 * _MARGIN
+    title = textwrap.wrap(exhibit.title, int(across / _TITLE_LETTER))
+    top = _MARGIN + _TITLE_LINE * len(title)
+    legend, rows = _legend(exhibit, across, top + 11)
+    head = top + 4 + _KEY_LINE * rows + 12
+    lines = textwrap.wrap(source, int(across / _SOURCE_LETTER))
+    tall = head + height + _LINE * len(lines) + _MARGIN
+    texts = _texts("title", title, _MARGIN + 12, _TITLE_LINE)
+    texts += _texts("source", lines, head + height + _LINE, _LINE)
+    place = f'x="{_MARGIN}" y="{head}" width="{width}" height="{height}"'
     chart = svg.replace("<svg", f"<svg {place}", 1)
     font = Path(get_data_path()) / "fonts" / "ttf"
     return bytes(
         resvg_py.svg_to_bytes(
             svg_string=(
                 f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{tall}">'
-                f'<text class="title" x="{_MARGIN}" y="36">{escape(exhibit.title)}</text>'
-                f"{_legend(exhibit)}{chart}{texts}</svg>"
+                f"{legend}{chart}{texts}</svg>"
             ),
             zoom=_SCALE,
             background=_colours()["paper"],
@@ -74,19 +77,31 @@ def icon_png() -> bytes:
     return bytes(resvg_py.svg_to_bytes(svg_string=svg, width=180, height=180))
 
 
-def _legend(exhibit: Exhibit) -> str:
-    parts, x = [], float(_MARGIN)
+def _texts(css: str, lines: Sequence[str], y: int, step: int) -> str:
+    """Return lines of text, the first at `y`."""
+    return "".join(
+        f'<text class="{css}" x="{_MARGIN}" y="{y + step * at}">{escape(line)}</text>'
+        for at, line in enumerate(lines)
+    )
+
+
+def _legend(exhibit: Exhibit, across: int, y: int) -> tuple[str, int]:
+    """Return the legend, the first row at `y`, and its number of rows."""
+    parts, x, rows = [], float(_MARGIN), min(1, len(exhibit.keys))
     for css, words in exhibit.keys:
+        wide = 28 + _LETTER * len(words)
+        if x > _MARGIN and x + wide > across + _MARGIN:
+            x, y, rows = float(_MARGIN), y + _KEY_LINE, rows + 1
         if css in ("came", "missed"):
-            mark = f'<circle class="{css}" cx="{x + 9}" cy="59" r="4"/>'
+            mark = f'<circle class="{css}" cx="{x + 9}" cy="{y}" r="4"/>'
         elif css.startswith("band") or css in ("actual", "waiting"):
-            mark = f'<rect class="{css}" x="{x}" y="53" width="18" height="12"/>'
+            mark = f'<rect class="{css}" x="{x}" y="{y - 6}" width="18" height="12"/>'
         else:
-            mark = f'<line class="{css}" x1="{x}" x2="{x + 22}" y1="59" y2="59"/>'
-        text = f'<text class="source" x="{x + 28}" y="63">{escape(words)}</text>'
+            mark = f'<line class="{css}" x1="{x}" x2="{x + 22}" y1="{y}" y2="{y}"/>'
+        text = f'<text class="source" x="{x + 28}" y="{y + 4}">{escape(words)}</text>'
         parts.append(f'<g class="chart">{mark}</g>{text}')
-        x += 28 + _LETTER * len(words) + 18
-    return "".join(parts)
+        x += wide + 18
+    return "".join(parts), rows
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import html
 import io
 import json
@@ -121,3 +122,14 @@ def test_nobody_frames_a_chart_unless_a_setting_names_them(
     assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
     (address,) = set(re.findall(r"/embed/now/year[^&\"]*", html.unescape(page.text)))
     assert framed.get(address).status_code == 200
+
+
+def test_a_copy_says_that_its_forecast_is_out_of_date(site: Any) -> None:
+    fresh = site.client.get("/embed/now/forecast").text
+    site.clock.now += dt.timedelta(days=9)
+    page = site.client.get("/embed/now/forecast").text
+    facts = site.client.get("/now/forecast.metadata.json").get_json()
+    site.clock.now -= dt.timedelta(days=9)
+    assert "Out of date" not in fresh
+    assert "latest figures are for 31 December 2025" in page.replace("\xa0", " ")
+    assert "Status when downloaded: out of date." in facts["dc:bibliographicCitation"]

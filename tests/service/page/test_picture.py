@@ -40,6 +40,18 @@ def test_a_title_is_text() -> None:
     assert pixels([0.5], "<a> & b").shape == pixels([0.5], "other").shape
 
 
+def test_long_titles_and_legends_take_more_lines() -> None:
+    assert len(pixels([0.5], "word " * 60)) > len(pixels([0.5], "word"))
+    shares = []
+    for number in (1, 9):
+        keys = [("band80", f"a key with the number {at}") for at in range(number)]
+        exhibit = Exhibit("x", "x", [], (), count_bars([0.5], "x"), keys)
+        picture = Image.open(io.BytesIO(png_of(exhibit, "x"))).convert("RGB")
+        colour = np.abs(np.asarray(picture).astype(int) - [0xC6, 0xE0, 0xEB]).sum(axis=2)
+        shares.append((colour < 6).sum() / number)
+    assert abs(shares[1] - shares[0]) < 0.05 * shares[0], "every key is within the picture"
+
+
 def test_styles_of_charts_have_no_colour_that_the_renderer_cannot_read() -> None:
     css = _style()
     assert "--" not in css and "currentcolor" not in css.lower()
