@@ -255,8 +255,8 @@ class IssueLoader:
         settings = self.context.settings
         new_at, unused = None, ""
         if settings.reads_weather:
-            weather = weather_store.newest(connection, "ensemble")
-            new_at = weather.read_at if weather else None
+            read = weather_store.last_read(connection, "ensemble")
+            new_at = read[0] if read else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last = {job: self._last_run(connection, job) for job in STATE_JOBS}

@@ -132,15 +132,15 @@ def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
     if not loader.context.settings.reads_weather:
         detail = "no weather is read (CROSSINGS_WEATHER); forecasts do without"
         return {"status": "off", "detail": detail, "read_at": None, "through": None}
-    weather = weather_store.newest(connection, "ensemble")
-    if weather is None:
+    read = weather_store.last_read(connection, "ensemble")
+    if read is None:
         detail = "no weather forecast has been read yet; forecasts do not use the weather"
         return {"status": "missing", "detail": detail, "read_at": None, "through": None}
     return {
         "status": "read",
         "detail": ATTRIBUTION,
-        "read_at": instant(weather.read_at),
-        "through": weather.last.isoformat(),
+        "read_at": instant(read[0]),
+        "through": read[1].isoformat(),
     }
 
 

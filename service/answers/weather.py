@@ -46,14 +46,19 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
         ``date``; of the wind at night and the gusts of the day in km/h the median and the ends of
         the middle 80% of the members; ``wind_from``, where the wind of the night comes from in
         most of them; and of the waves, which have one future of fewer days, the mean at night and
-        the highest of the day in metres. None when no weather is read, or none was new lately.
+        the highest of the day in metres. None when no weather is read, none was new lately,
+        or what is stored is damaged.
     """
     if not loader.context.settings.reads_weather:
         return None
     with loader.context.database.reading() as connection:
         readings = weather_store.WeatherReadings(connection)
-        kinds = ("ensemble", "waves")
-        wind, waves = (readings.newest_at(kind, [view.moment])[0] for kind in kinds)
+        try:
+            ((wind,), (waves,)) = (
+                readings.newest_at(kind, [view.moment]) for kind in ("ensemble", "waves")
+            )
+        except ValueError:  # a damaged reading costs the weather alone; the refit says so
+            return None
         given = used(connection, view.issue)
     if wind is None or wind.names != WIND:
         return None

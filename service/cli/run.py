@@ -105,8 +105,8 @@ def _weather(context: Context) -> None:
     if not settings.weather_key.get_secret_value():
         _say(f"weather   {FREE_WEATHER}")
     with context.database.reading() as connection:
-        newest = store.newest(connection, "ensemble")
-    if newest is not None and utc_now() - newest.read_at < _LATELY:
+        read = store.last_read(connection, "ensemble")
+    if read is not None and utc_now() - read[0] < _LATELY:
         return
     hasty = settings.model_copy(update={"fetch_attempts": 1})
     try:

@@ -79,5 +79,5 @@ weather = sa.Table(
     sa.Column("encoding", sa.String(32), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
-    sa.Index("ix_weather_kind_last_date", "kind", "last_date"),
+    sa.Index("ix_weather_kind_first_seen_at", "kind", "first_seen_at"),
 )

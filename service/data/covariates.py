@@ -6,7 +6,6 @@ __all__ = ["LOOKBACK", "Drivers", "as_known", "drivers"]
 
 import datetime as dt
 import logging
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,11 +98,14 @@ def drivers(
     origin: Day,
     as_of: dt.datetime,
     readings: WeatherReadings | None = None,
+    horizon: int = 0,
 ) -> Drivers:
     """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`.
 
     Parameters
     ----------
+    horizon : int
+        Days after `origin` that are forecast; 0: as many as the settings say.
     readings : WeatherReadings | None
         What was read on this connection before, for whoever asks of many moments.
     """
@@ -111,7 +113,7 @@ def drivers(
         return Drivers("off", "no weather is read (CROSSINGS_WEATHER)")
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model makes anything of the weather")
-    return as_known(connection, origin, as_of, settings.horizon, readings)
+    return as_known(connection, origin, as_of, horizon or settings.horizon, readings)
 
 
 def as_known(
@@ -128,7 +130,7 @@ def as_known(
     readings = readings or WeatherReadings(connection)
     try:
         return _known(connection, as_date(origin), as_of, horizon, readings)
-    except (CovariatesError, ValueError, KeyError, TypeError, zlib.error) as error:
+    except (CovariatesError, ValueError, KeyError, TypeError) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
 
@@ -183,11 +185,11 @@ def _known(
 
 def _lacking(connection: Connection, as_of: dt.datetime) -> str:
     """Why there is no forecast of the weather at `as_of`."""
-    last = weather_store.newest(connection, "ensemble", as_of)
+    last = weather_store.last_read(connection, "ensemble", as_of)
     if last is None:
         return "no forecast of the weather was read yet"
     hours = f"over {weather_store.STALE_HOURS} hours ago"
-    return f"the weather forecast was last new at {instant(last.read_at)}, {hours}"
+    return f"the weather forecast was last new at {instant(last[0])}, {hours}"
 
 
 def _past(readings: WeatherReadings, as_of: dt.datetime) -> History:

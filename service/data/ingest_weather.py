@@ -66,14 +66,14 @@ def _weather(context: Context) -> Outcome:
 
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
-    """What to ask for: the coming days first, which a forecast cannot do without."""
+    """What to ask for: what forecasts need first, then the waves, which are only shown."""
     fetcher, service = weather_fetcher(context.settings), weather_service(context.settings)
     yield "ensemble", lambda: openmeteo.ensemble(fetcher, service)
-    yield "waves", lambda: [openmeteo.waves(fetcher, service)]
     with context.database.reading() as connection:
         stretches = store.spans(connection, "archive")
     for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
         yield f"archive {first} to {last}", partial(_archive, fetcher, service, first, last)
+    yield "waves", lambda: [openmeteo.waves(fetcher, service)]
 
 
 def _archive(

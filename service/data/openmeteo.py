@@ -99,7 +99,8 @@ def ensemble(fetcher: Fetcher, service: Service) -> tuple[WeatherReading, Weathe
     values = daily_wind(hours.values)
     first, at = hours.first + _ONE_DAY, hours.read_at
     known = np.isfinite(values).all(axis=2).sum(axis=1)
-    values = values[known == known.max()]  # a member that lacks days would cost them all
+    # A member that lacks days would cost them all; one that is a day ahead costs nobody.
+    values = values[known >= np.median(known)]
     recent = _reading("recent", WIND, first, values[:, : RECENT_DAYS + 1].mean(axis=0)[None], at)
     today = first + RECENT_DAYS * _ONE_DAY
     return _reading("ensemble", WIND, today, values[:, RECENT_DAYS:], at), recent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STALE_HOURS", "WeatherReadings", "newest", "prune", "put", "spans"]
+__all__ = ["STALE_HOURS", "WeatherReadings", "last_read", "prune", "put", "spans"]
 
 import datetime as dt
 import hashlib
@@ -91,16 +91,20 @@ def put(connection: sa.Connection, reading: WeatherReading) -> bool:
     return True
 
 
-def newest(
+def last_read(
     connection: sa.Connection, kind: str, as_of: dt.datetime | None = None
-) -> WeatherReading | None:
-    """The last of a kind that was read, as of `as_of`; None when there is none."""
-    query = sa.select(weather).where(weather.c.kind == kind)
+) -> tuple[dt.datetime, dt.date] | None:
+    """When the newest reading of a kind was made, and its last day; None without a reading.
+
+    Nothing is unpacked, so that a reading that is damaged does not matter here.
+    """
+    c = weather.c
+    query = sa.select(c.first_seen_at, c.last_date).where(c.kind == kind)
     if as_of is not None:
-        query = query.where(weather.c.first_seen_at <= as_of)
-    last = query.order_by(weather.c.first_seen_at.desc(), weather.c.weather_id.desc()).limit(1)
+        query = query.where(c.first_seen_at <= as_of)
+    last = query.order_by(c.first_seen_at.desc(), c.weather_id.desc()).limit(1)
     row = connection.execute(last).first()
-    return _unpacked(row) if row else None
+    return (row.first_seen_at, row.last_date) if row else None
 
 
 def spans(connection: sa.Connection, kind: str) -> list[tuple[dt.date, dt.date]]:
@@ -133,10 +137,15 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
 
 
 def _unpacked(row: sa.Row[tuple[object, ...]]) -> WeatherReading:
+    """Raise ValueError where the stored bytes are damaged."""
     if row.encoding != _ENCODING:
         raise ValueError(f"expected weather encoded as {_ENCODING}, found {row.encoding!r}")
     shape = row.n_members, (row.last_date - row.first_date).days + 1, len(row.names)
-    values = np.frombuffer(zlib.decompress(row.content), dtype="<f4").reshape(shape)
+    try:
+        content = zlib.decompress(row.content)
+    except zlib.error as error:
+        raise ValueError(f"expected packed weather of {row.first_date}, found {error}") from error
+    values = np.frombuffer(content, dtype="<f4").reshape(shape)
     return WeatherReading(
         row.kind,
         tuple(row.names),

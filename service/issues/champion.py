@@ -103,6 +103,8 @@ def worse_with_weather(scores: Scores, blind: Scores) -> str:
         np.array([[record[origin][name] for name in MEASURES] for origin in shared])
         for record in (scores, blind)
     )
+    if not theirs.mean(axis=0).all():
+        return ""  # a measure that is 0 throughout has no ratio
     found = bootstrap.ratio(ours, theirs)
     if not found.lo > 1.0:
         return ""

@@ -21,6 +21,7 @@ from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
+from service.core.settings import Settings
 from service.data import observation_store
 from service.data.covariates import drivers
 from service.issues import issue_input_store, issue_store
@@ -130,17 +131,12 @@ def make(
     simulated: dict[str, tuple[Entry, dict[str, Paths]]] = {}
     failures: dict[str, str] = {}
     for name in chosen:
-        rng = joint.generator(settings.seed, name, as_day(day))
-        try:
-            covariates = weather.covariates if reads_covariates(name, specs) else None
-            fit, _ = fitted(Order(name, specs, figures, covariates), settings)
-            paths = fit.draw(horizon, n_paths, rng)
-        except FitError as error:
-            failures[name] = str(error)
-            continue
-        except Exception as error:  # one model's defect must not stop the others
-            _log.exception("model %s failed", name)
-            failures[name] = f"{type(error).__name__}: {error}"
+        covariates = weather.covariates if reads_covariates(name, specs) else None
+        paths = _simulate(Order(name, specs, figures, covariates), settings, horizon, n_paths)
+        if isinstance(paths, str) and covariates is not None:  # as for a published forecast
+            paths = _simulate(Order(name, specs, figures, None), settings, horizon, n_paths)
+        if isinstance(paths, str):
+            failures[name] = paths
             continue
         version = hashlib.sha256(f"{name} {inputs}".encode()).hexdigest()[:10]
         entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)
@@ -171,6 +167,21 @@ def make(
             issue_store.insert_issue(connection, header, rows)
             issue_input_store.save_inputs(connection, header, figures[series_id], declared_as)
     return "made"
+
+
+def _simulate(
+    order: Order, settings: Settings, horizon: int, n_paths: int
+) -> dict[str, Paths] | str:
+    """Fit a model and draw from it; a string says why it failed."""
+    origin = order.figures[joint.leading(order.figures)].data_through
+    try:
+        fit, _ = fitted(order, settings)
+        return fit.draw(horizon, n_paths, joint.generator(settings.seed, order.name, origin))
+    except FitError as error:
+        return str(error)
+    except Exception as error:  # one model's defect must not stop the others
+        _log.exception("model %s failed", order.name)
+        return f"{type(error).__name__}: {error}"
 
 
 def _figures_known_at(

@@ -7,7 +7,7 @@ __all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from importlib import metadata as packages
 
@@ -85,11 +85,13 @@ def fit_all(
     weather: Drivers | None = None,
     worse: Mapping[str, str] | None = None,
     names: Sequence[str] = (),
+    spared: Set[str] = frozenset(),
 ) -> Fits:
     """Load or fit every model of `specs`, or those of `names`, and draw from it.
 
     One that fails at either is left out, and the reason kept; one that fails with the weather
-    is tried again without, and one of `worse` is given none.
+    is tried again without, and one of `worse` is given none. Versions of `spared` stay on the
+    disk, however old they are.
     """
     fits = Fits()
     for name in names or published(specs):
@@ -97,10 +99,10 @@ def fit_all(
         weather_given = weather.covariates if weather and reads_covariates(name, specs) else None
         if weather_given is not None and worse and name in worse:
             fits.without_weather[name], weather_given = worse[name], None
-        reason = _stand(fits, name, specs, figures, settings, horizon, weather_given)
+        reason = _stand(fits, name, specs, figures, settings, horizon, weather_given, spared)
         if reason and weather_given is not None:
             fits.without_weather[name] = f"could not be fitted with it ({reason})"
-            reason = _stand(fits, name, specs, figures, settings, horizon, None)
+            reason = _stand(fits, name, specs, figures, settings, horizon, None, spared)
         elif weather_given is not None:
             fits.with_weather.append(name)
         if reason:
@@ -117,10 +119,11 @@ def _stand(
     settings: Settings,
     horizon: int,
     covariates: Covariates | None,
+    spared: Set[str],
 ) -> str:
     """Put a model among those that stand; or else the reason why it does not."""
     try:
-        version, joint_fit, is_kept = _one(fits, name, specs, figures, settings, covariates)
+        version, joint_fit, is_kept = _one(fits, name, specs, figures, settings, covariates, spared)
         rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
         with step(f"draw {name}"):
             paths = joint_fit.draw(horizon, settings.paths, rng)
@@ -142,6 +145,7 @@ def _one(
     figures: Mapping[str, DailySeries],
     settings: Settings,
     covariates: Covariates | None,
+    spared: Set[str],
 ) -> tuple[Version, Joint, bool]:
     """The version, the fit, and whether it is on the disk."""
     root, training = settings.fitted_folder, _training_hash(name, specs, figures, covariates)
@@ -178,7 +182,7 @@ def _one(
         reason = f"{error.filename or root}: {error.strerror or error}"
         _log.error("the fit of %s could not be kept: %s", name, reason)
         return Version(f"unkept-{training[:10]}", root, metadata), joint_fit, False
-    prune(root, name, settings.keep_versions, {version.name})
+    prune(root, name, settings.keep_versions, {version.name, *spared})
     return version, joint_fit, True
 
 

@@ -8,7 +8,7 @@ import datetime as dt
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -77,27 +77,37 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
+        horizon = reach(as_date(origin), uk_day(now), settings.horizon)
         readings = WeatherReadings(connection)
-        weather = drivers(connection, specs, settings, origin, now, readings)
+        weather = drivers(connection, specs, settings, origin, now, readings, horizon)
         worse = worse_with_weather(connection) if weather.covariates else {}
-        then = newest and drivers(connection, specs, settings, origin, newest.as_of, readings)
+        then, spared = None, set[str]()
+        if newest:
+            reached = newest.horizon_days
+            then = drivers(connection, specs, settings, origin, newest.as_of, readings, reached)
+            entries = issue_store.list_entries(connection, newest.issue_id)
+            spared = {entry.version for entry in entries}
     first = choose_champion(specs, settings)
     inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
     wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(settings))
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
-    horizon = reach(as_date(origin), uk_day(now), settings.horizon)
+
+    def fit(names: Sequence[str] = ()) -> Fits:
+        fits = fit_all(specs, figures, settings, horizon, progress, weather, worse, names, spared)
+        progress("")
+        return fits
+
     if not force and newest and then and then.covariates and weather.covariates:
         before = _inputs_hash(figures, specs, first, settings, then, worse)
         if _is_current(newest, before, now, settings):  # the weather alone is new
-            trial = fit_all(specs, figures, settings, horizon, progress, weather, worse, [first])
-            progress("")
-            moved = _largest_move(context, newest, trial, first, weather.covariates.n_ahead, now)
+            moved = _largest_move(
+                context, newest, fit([newest.champion]), weather.covariates.n_ahead, now
+            )
             if moved is not None and moved <= WEATHER_STEP:
                 reason = f"the new weather moves no day's chance by more than {WEATHER_STEP}"
                 return Outcome("skipped", f"{reason} (at most {moved:.2f}){wrong}")
-    fits = fit_all(specs, figures, settings, horizon, progress, weather, worse)
-    progress("")
+    fits = fit()
     champion = _champion(specs, first, fits)
     draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather, horizon)
     with step("publish"):
@@ -160,17 +170,23 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
 
 
 def _largest_move(
-    context: Context, newest: Issue, trial: Fits, champion: str, n_ahead: int, now: dt.datetime
+    context: Context, newest: Issue, trial: Fits, n_ahead: int, now: dt.datetime
 ) -> float | None:
     """How far the chance of arrivals of a day moves on the days that the weather reaches.
 
     None where the two cannot be compared.
     """
-    with context.database.reading() as connection:
-        stored = issue_store.load_paths(connection, newest, champion)
-    if champion not in trial.standing or newest.champion != champion or stored is None:
+    if newest.champion not in trial.standing:
         return None
-    paths = trial.standing[champion].paths[newest.series_id]
+    try:
+        with context.database.reading() as connection:
+            stored = issue_store.load_paths(connection, newest, newest.champion)
+    except ValueError as error:
+        _log.error("the paths of %s cannot be read: %s", newest.issue_id, error)
+        return None
+    if stored is None:
+        return None
+    paths = trial.standing[newest.champion].paths[newest.series_id]
     skip = max((uk_day(now) - newest.origin).days - 1, 0)
     days = slice(skip, min(n_ahead, paths.horizon, stored.horizon))
     return float(np.abs(paths.p_zero()[days] - stored.p_zero()[days]).max(initial=0.0))

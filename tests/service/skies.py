@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 import numpy as np
+import sqlalchemy as sa
 
 from service.core.context import Context
 from service.core.database import Database
@@ -16,6 +17,15 @@ from tests.service.support import declare
 
 CALM, ROUGH = 0.3, 2.2
 _DAY = dt.timedelta(days=1)
+
+
+def newest(
+    connection: sa.Connection, kind: str, as_of: dt.datetime = dt.datetime.max
+) -> WeatherReading | None:
+    """The last stored reading of a kind as of `as_of`, however old it is."""
+    first, last = (moment.replace(tzinfo=dt.UTC) for moment in (dt.datetime.min, as_of))
+    readings = weather_store.WeatherReadings(connection).between(kind, first, last)
+    return readings[-1] if readings else None
 
 
 def tell(

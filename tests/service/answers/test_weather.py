@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.weather import coming, used
+from service.app import create_app
 from service.core.context import Context
 from service.data import weather_store
 from service.data.daily_weather import ATTRIBUTION, WIND, WeatherReading
@@ -116,7 +118,7 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     refit(context)
     hand.now = SEEN + dt.timedelta(hours=37)
     with context.database.writing() as connection:
-        reading = weather_store.newest(connection, "ensemble")
+        reading = skies.newest(connection, "ensemble")
         assert reading is not None
         assert not weather_store.put(connection, replace(reading, read_at=hand.now))
     loader = IssueLoader(context, hand)
@@ -149,3 +151,16 @@ def test_weather_that_is_read_and_not_used_degrades(filled: Context, hand: Hand)
     hand.now += dt.timedelta(minutes=1)
     refit(context)
     assert IssueLoader(context, hand).view("people").state.reasons == ()
+
+
+def test_weather_that_is_damaged_costs_no_other_answer(filled: Context, hand: Hand) -> None:
+    context = skies.reading(filled)
+    skies.tell(context.database, SEEN, [0.5] * 7)
+    refit(context)
+    with context.database.writing() as connection:
+        damage = sa.text("UPDATE weather SET content = :bytes WHERE kind = 'ensemble'")
+        connection.execute(damage, {"bytes": b"no zlib"})
+    client = create_app(context, hand).test_client()
+    for path in ("/", "/v1/status", "/v1/series/people/forecast", "/metrics"):
+        assert client.get(path).status_code == 200, path
+    assert refit(context, force=True).detail["weather"] == "missing"

@@ -14,6 +14,7 @@ from service.data import weather_store
 from service.data.covariates import as_known
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.weather_store import WeatherReadings
+from tests.service import skies
 from tests.service.support import utc
 
 SEEN = utc(2026, 1, 1, 5)
@@ -106,7 +107,7 @@ def test_what_is_deleted_is_not_asked_for(database: Database) -> None:
 def test_recent_days_are_moved_to_the_level_of_the_reanalysis(database: Database) -> None:
     daily_readings(database, 1, bias=0.0)
     with database.writing() as connection:
-        archive = weather_store.newest(connection, "archive")
+        archive = skies.newest(connection, "archive")
         assert archive is not None
         recent = archive.values[:, -60:] - 2.0
         recent = np.concatenate([recent, [[[5.0] * len(WIND)]]], axis=1)

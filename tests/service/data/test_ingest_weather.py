@@ -19,6 +19,7 @@ from service.data.ingest import ingest
 from service.data.ingest_weather import weather
 from service.issues import issue_store, note_store
 from service.issues.refit import refit
+from service.issues.reproduce import repeat
 from tests.service import skies
 from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly
 
@@ -37,11 +38,12 @@ def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
 def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.date) -> None:
     outcome = weather(reader)
     assert outcome.outcome == "done"
-    assert outcome.detail["stored"][:2] == ["ensemble", "waves"]
+    stored = outcome.detail["stored"]
+    assert (stored[0], stored[-1]) == ("ensemble", "waves")
     with reader.database.reading() as connection:
         assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
         assert store.spans(connection, "recent") == [(today - 60 * DAY, today)]
-        ensemble = store.newest(connection, "ensemble")
+        ensemble = skies.newest(connection, "ensemble")
         drivers = as_known(connection, np.datetime64(today - DAY), utc_now(), 28)
     assert ensemble is not None
     assert ensemble.values.shape == (4, 15, len(WIND))
@@ -52,18 +54,18 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
     weather(reader)
     # The ensemble, the waves and the last week of the past.
     assert len(sites.asked) - asked == 3
-    assert sites.asked[-1].query["start_date"] == [(today - 9 * DAY).isoformat()]
+    assert sites.asked[-2].query["start_date"] == [(today - 9 * DAY).isoformat()]
 
 
 def test_a_part_of_broken_form_does_not_cost_us_the_others(
     reader: Context, sites: Sites, today: dt.date
 ) -> None:
     sites.replies["/ensemble-api/v1/ensemble"] = Answer(b"[]", "application/json")
-    with pytest.raises(JobError, match=r"0 points, 0 shapes \(waves, archive .* stored\)"):
+    with pytest.raises(JobError, match=r"0 points, 0 shapes \(archive .*, waves stored\)"):
         weather(reader)
     with reader.database.reading() as connection:
-        assert store.newest(connection, "waves") is not None
-        assert store.newest(connection, "ensemble") is None
+        assert skies.newest(connection, "waves") is not None
+        assert skies.newest(connection, "ensemble") is None
 
 
 @pytest.mark.parametrize(
@@ -78,19 +80,30 @@ def test_after_a_refusal_nothing_more_is_asked_this_time(
 ) -> None:
     """A limit is not tried again either; a fault that passes is."""
     body = json.dumps({"error": True, "reason": reason}).encode()
-    usual = sites.replies["/marine-api/v1/marine"]
-    sites.replies["/marine-api/v1/marine"] = Answer(
+    usual = sites.replies["/archive-api/v1/archive"]
+    sites.replies["/archive-api/v1/archive"] = Answer(
         body, "application/json", status, {"Retry-After": "0"}
     )
     context = Context(reader.settings.model_copy(update={"fetch_attempts": 2}), reader.database)
     with pytest.raises(JobError, match=rf"{status} .*{reason[:20]}.*ensemble stored"):
         weather(context)
-    assert sites.times("/marine-api/v1/marine") == times
-    assert sites.times("/archive-api/v1/archive") == 0
+    assert sites.times("/archive-api/v1/archive") == times
+    assert sites.times("/marine-api/v1/marine") == 0
     assert not isinstance(usual, list)
-    sites.replies["/marine-api/v1/marine"] = usual
+    sites.replies["/archive-api/v1/archive"] = usual
     assert weather(context).outcome == "done"
-    assert sites.times("/archive-api/v1/archive") == 2
+    assert sites.times("/marine-api/v1/marine") == 1
+
+
+def test_waves_that_are_away_cost_the_models_nothing(
+    reader: Context, sites: Sites, today: dt.date
+) -> None:
+    sites.replies["/marine-api/v1/marine"] = Answer(b"", "application/json", 503)
+    with pytest.raises(JobError, match="503"):
+        weather(reader)
+    with reader.database.reading() as connection:
+        drivers = as_known(connection, np.datetime64(today - DAY), utc_now(), 28)
+    assert drivers.status == "used"
 
 
 def test_a_year_that_was_broken_is_asked_for_again(
@@ -178,6 +191,8 @@ def test_from_the_site_into_the_forecast(
         assert newest is not None
         note = note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
     assert note is not None
-    # The days since are known; the horizon ends before the ensemble begins.
-    assert (note["days_ahead"], note["members"], note["models"]) == (28, 1, ["swell"])
+    # The days since are known; the ensemble has today and the 14 days after it.
+    ahead = (today + 14 * DAY - newest.data_through).days
+    assert (note["days_ahead"], note["members"], note["models"]) == (ahead, 4, ["swell"])
+    assert repeat(context, newest.issued_at).outcome == "done", "the same weather is found again"
     assert note["columns"] == list(WIND)

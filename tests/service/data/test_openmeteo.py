@@ -83,6 +83,23 @@ def test_a_member_that_lacks_days_is_left_out(
     assert members.values.shape == (3, 15, len(WIND))
 
 
+def test_a_member_that_is_a_day_ahead_does_not_cost_the_others(
+    fetcher: Fetcher, sites: Sites, service: Service
+) -> None:
+    """As while a run is being published: of all others the last day is not there yet."""
+
+    def reply(asked: Asked) -> Answer:
+        stated = json.loads(hourly(asked, TODAY - 61 * DAY, 76, members=3))
+        for point in stated:
+            for name in ("", "_member01", "_member02"):
+                point["hourly"][f"wind_speed_10m{name}"][24 * 75 :] = [None] * 24
+        return Answer(json.dumps(stated).encode(), "application/json")
+
+    sites.replies["/ensemble-api/v1/ensemble"] = reply
+    members, _ = openmeteo.ensemble(fetcher, service)
+    assert members.values.shape == (4, 14, len(WIND))
+
+
 def test_the_waves(fetcher: Fetcher, sites: Sites, service: Service) -> None:
     reading = openmeteo.waves(fetcher, service)
     assert (reading.kind, reading.names, reading.first) == ("waves", WAVES, TODAY)

@@ -10,6 +10,7 @@ from service.core.database import Database
 from service.data import weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.weather_store import WeatherReadings
+from tests.service import skies
 from tests.service.support import utc
 
 D = dt.date
@@ -38,16 +39,16 @@ def test_what_was_read_is_there_again(database: Database) -> None:
     later = reading("ensemble", D(2023, 12, 29), [[2.5, 10.0]], utc(2023, 12, 29, 6), members=3)
     assert put(database, one, one, later) == [True, False, True]
     with database.reading() as connection:
-        again = weather_store.newest(connection, "ensemble", utc(2023, 12, 28, 7))
+        again = skies.newest(connection, "ensemble", utc(2023, 12, 28, 7))
         assert again is not None
         np.testing.assert_array_equal(again.values, one.values)
         assert (again.names, again.first, again.last) == (NAMES, one.first, D(2023, 12, 29))
         assert again.read_at == SEEN
-        newest = weather_store.newest(connection, "ensemble")
+        newest = skies.newest(connection, "ensemble")
         assert newest is not None
         assert newest.first == D(2023, 12, 29)
-        assert weather_store.newest(connection, "ensemble", utc(2023, 12, 28, 5)) is None
-        assert weather_store.newest(connection, "waves") is None
+        assert skies.newest(connection, "ensemble", utc(2023, 12, 28, 5)) is None
+        assert skies.newest(connection, "waves") is None
 
 
 def test_a_stretch_ends_where_no_reading_reaches(database: Database) -> None:
@@ -89,7 +90,20 @@ def test_an_encoding_that_is_not_known_is_refused(database: Database) -> None:
         database.reading() as connection,
         pytest.raises(ValueError, match="expected weather encoded as float32-zlib, found 'other'"),
     ):
-        weather_store.newest(connection, "archive")
+        skies.newest(connection, "archive")
+
+
+def test_when_the_last_was_read_is_known_though_it_is_damaged(database: Database) -> None:
+    put(database, reading("ensemble", D(2023, 12, 28), [[1, 1], [1, 1]]))
+    with database.writing() as connection:
+        connection.execute(sa.text("UPDATE weather SET content = :bytes"), {"bytes": b"no zlib"})
+    with database.reading() as connection:
+        assert weather_store.last_read(connection, "waves") is None
+        last = weather_store.last_read(connection, "ensemble")
+        with pytest.raises(ValueError, match="expected packed weather of 2023-12-28"):
+            skies.newest(connection, "ensemble")
+    assert last is not None
+    assert last[1] == D(2023, 12, 29)
 
 
 def test_forecasts_go_but_for_the_newest_before(database: Database) -> None:

@@ -73,3 +73,10 @@ def test_weather_is_set_aside_where_it_surely_makes_a_model_worse(
     if spread == 0 and is_worse:
         said = "its score is 1.050 (1.050 to 1.050) of that without, on 8 weekly origins"
         assert found == f"is worse with it: {said}"
+
+
+def test_a_measure_that_is_zero_throughout_decides_nothing() -> None:
+    zero = scores(range(8), 0.0)
+    assert worse_with_weather(scores(range(8), 1.0), zero) == ""
+    one = {origin: measures | {MEASURES[0]: 1.0} for origin, measures in zero.items()}
+    assert worse_with_weather(scores(range(8), 1.0), one) == ""

@@ -95,6 +95,6 @@ def test_the_weather_is_followed_by_a_refit(quick: Context, sites: Sites) -> Non
         follow_weather(Context(settings, quick.database), "monday")
     with quick.database.reading() as connection:
         run = run_store.find(connection, "refit", "monday after the weather")
-        assert weather_store.newest(connection, "ensemble") is not None
+        assert weather_store.last_read(connection, "ensemble") is not None
     assert run is not None
     assert run.outcome == "done"

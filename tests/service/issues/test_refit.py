@@ -325,3 +325,23 @@ def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
     skies.tell(context.database, hand.now, [1.0] * 5 + [CALM + 0.002], members=3)
     assert refit(context).outcome == "skipped"
     assert refit(context, force=True).outcome == "done"
+
+
+def test_the_version_of_the_newest_issue_outlasts_every_trial(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand = Hand(utc(2026, 1, 1, 14))
+    monkeypatch.setattr(module, "utc_now", hand)
+    context = skies.reading(filled)
+    context = Context(context.settings.model_copy(update={"keep_versions": 1}), context.database)
+    skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 7)
+    refit(context)
+    issue = latest(context, "people")
+    with context.database.reading() as connection:
+        entries = issue_store.list_entries(connection, issue.issue_id)
+    (served,) = (entry.version for entry in entries if entry.model == issue.champion)
+    for number in (1, 2):
+        hand.now += dt.timedelta(hours=1)
+        skies.tell(context.database, hand.now, [1.0 + number / 1000] * 7)
+        assert refit(context).outcome == "skipped"
+    assert (context.settings.fitted_folder / issue.champion / served).is_dir()

@@ -219,7 +219,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("weather_id", name=op.f("pk_weather")),
         sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
     )
-    op.create_index("ix_weather_kind_last_date", "weather", ["kind", "last_date"], unique=False)
+    op.create_index(
+        "ix_weather_kind_first_seen_at", "weather", ["kind", "first_seen_at"], unique=False
+    )
     op.create_table(
         "issues",
         sa.Column("issue_id", sa.String(length=64), nullable=False),
