@@ -27,9 +27,11 @@ class BadQuestion(NoAnswer):
         The parameter.
     """
 
-    def __init__(self, name: str, expected: str, value: object) -> None:
+    def __init__(self, name: str, expected: str, value: object = None) -> None:
+        """`expected` is a whole sentence where no `value` is given."""
         self.name = name
-        super().__init__(f"{name}: expected {expected}, found {value}")
+        fault = expected if value is None else f"expected {expected}, found {value}"
+        super().__init__(f"{name}: {fault}")
 
 
 class NotFound(NoAnswer):

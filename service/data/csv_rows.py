@@ -114,7 +114,7 @@ def parse(content: bytes, file: CsvFile) -> Table:
     name, notes = str(file), dict[str, None]()
     text = _decoded(_unpacked(content, name), file, notes)
     first = text.lstrip("\r\n").partition("\n")[0]
-    separator = next((mark for mark in ",;\t" if mark in first), ",")
+    separator = next((mark for mark in ",;\t" if _has_date(first, mark)), ",")
     reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
     try:
         lines = [(reader.line_num, cells) for cells in islice(reader, _MOST_ROWS + 1)]
@@ -142,6 +142,12 @@ def parse(content: bytes, file: CsvFile) -> Table:
             raise SourceError(f"{name}, row {line}", f"{len(stated)} values", f"{len(cells)}")
         table.rows.append((line, table.day(cells[at_date], line), cells))
     return table
+
+
+def _has_date(header: str, separator: str) -> bool:
+    """Whether a column `date` is among others in a header with that separator."""
+    cells = header.split(separator)
+    return len(cells) > 1 and "date" in (cell.strip(' "\r').casefold() for cell in cells)
 
 
 def names(header: list[str]) -> str:

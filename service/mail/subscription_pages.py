@@ -190,10 +190,10 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
 
 
 def _form(status: int = 200, problem: str = "") -> Response:
-    typed = request.form
+    typed, offered = request.form, bool(_settings().smtp_host)
     page = render_template(
         "subscribe.html",
-        offered=bool(_settings().smtp_host),
+        offered=offered,
         problem=problem,
         address=typed.get("address", "")[:254],
         emails=typed.get("emails", EMAILS[0]),
@@ -203,7 +203,7 @@ def _form(status: int = 200, problem: str = "") -> Response:
         unit=_leading().unit,
         largest=MOST_THRESHOLD,
         days=DAYS,
-        record=warning_record(_loader())["sentence"],
+        record=warning_record(_loader())["sentence"] if offered else "",
     )
     return _answer(page, status)
 

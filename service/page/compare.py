@@ -28,6 +28,7 @@ def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """
     loader, series_id = params.loader, params.series_id
     picks = _picks(params, args)
+    models = {"champion": "As published"} | list_models(loader, series_id)
     wrong: dict[str, str] = {}
     asked: dict[str, str] = {}
     views = []
@@ -44,12 +45,16 @@ def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
         except NotPossible:
             detail = "no coming days are kept of this model; choose “As published”"
             wrong[model_name] = f"forecast {day_name[2:]}: {detail}"
-        except (BadQuestion, NotFound) as error:
-            names_model = "a model of this issue" in str(error)
-            wrong[model_name if names_model else day_name] = f"forecast {day_name[2:]}: {error}"
+        except BadQuestion:
+            wrong[day_name] = f"the day of forecast {day_name[2:]} must be a date"
+        except NotFound as error:
+            if pick["model"] in models:
+                wrong[day_name] = f"forecast {day_name[2:]}: {error}"
+            else:
+                wrong[model_name] = f"the model of forecast {day_name[2:]} does not exist"
     context: dict[str, Any] = {
         "picks": picks,
-        "models": {"champion": "As published"} | list_models(loader, series_id),
+        "models": models,
         "wrong": wrong,
         "asked": asked,
         "exhibits": {},

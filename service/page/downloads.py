@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, make_response, render_template, request
+from flask import Blueprint, Response, make_response, render_template
 
 from service.answers.errors import BadQuestion, NotFound
 from service.page.exhibits import Exhibit, csv_of, metadata_of
@@ -116,7 +116,7 @@ def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, An
     exhibits = context["exhibits"]
     wrong = context["plan"].wrong if view == "plan" else context.get("wrong", {})
     for field, detail in wrong.items():
-        raise BadQuestion(field, detail, repr(request.args.get(field, "")[:40]))
+        raise BadQuestion(field, detail)
     if name not in exhibits:
         raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")
     return params, exhibits[name], context["asked"]

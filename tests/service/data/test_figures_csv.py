@@ -164,6 +164,11 @@ def test_another_encoding_is_read_where_it_is_named(tmp_path: Path) -> None:
             described(content, tmp_path, encoding=encoding)
 
 
+def test_the_separator_is_the_one_that_the_header_has_a_date_with() -> None:
+    content = b'date;people;"a, note"\n2025-01-01;7;x\n'
+    assert read_bytes(content, NAME, ("people",), ("people",))["people"].values.tolist() == [7]
+
+
 @pytest.mark.parametrize("cut", [3, 12, -1])
 def test_a_gzip_file_that_is_not_whole(cut: int) -> None:
     with pytest.raises(SourceError, match="expected a whole gzip file"):

@@ -28,8 +28,8 @@ def test_the_address_keeps_what_is_chosen(site: Any, visit: Any, shoot: Any) -> 
 def test_a_wrong_choice_is_named_and_kept(site: Any) -> None:
     for query, name, words in (
         ("on1=2019-01-01", "on1", "forecast 1: there is no forecast from 2019-01-01"),
-        ("on2=soon", "on2", "forecast 2: on2: expected a day such as 2026-01-02"),
-        ("on1=2025-12-26&model1=cats", "model1", "expected a model of this issue"),
+        ("on2=soon", "on2", "on2: the day of forecast 2 must be a date"),
+        ("on1=2025-12-26&model1=cats", "model1", "model1: the model of forecast 1 does not exist"),
     ):
         answer = site.client.get(f"/compare?{query}")
         page = answer.get_data(as_text=True)
