@@ -65,6 +65,7 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
     counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests")}
     assert counts == dict.fromkeys(counts, 1)
     with filled.database.reading() as connection:
-        seen = [weather_store.newest(connection, "ensemble", moment) for moment in read_at]
+        readings = weather_store.WeatherReadings(connection)
+        seen = readings.newest_at("ensemble", read_at)
         assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
     assert [one and one.read_at for one in seen] == [None, *read_at[1:]]
