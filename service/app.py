@@ -66,6 +66,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         COMPRESS_STREAMS=False,  # it leaves the file of a 304 open
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.globals["zone"] = context.route.zone
     app.extensions["loader"] = IssueLoader(context, clock)
     proxies = context.settings.trusted_proxies
     if proxies:

@@ -22,7 +22,6 @@ import sqlalchemy as sa
 
 from forecast.series import as_date
 from service.core import locks
-from service.core.clock import uk_day
 from service.core.context import Context, open_context
 from service.core.run_store import Run
 from service.core.settings import Settings
@@ -33,7 +32,7 @@ from service.issues import issue_store
 from service.issues.refit import refit
 from service.issues.replay import ORIGINS
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
-from tests.service.support import ROOT, as_environment, command, quick_models, serving
+from tests.service.support import ROOT, ROUTE, as_environment, command, quick_models, serving
 from tests.support.forked import Forked
 from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until
@@ -95,7 +94,7 @@ def check_all_is_whole(context: Context) -> None:
                 assert paths.values.shape == (100, days)
             champion = issue_store.load_paths(connection, issue, issue.champion)
             assert champion is not None
-            assert as_date(champion.end) == uk_day(issue.issued_at) + dt.timedelta(days=28)
+            assert as_date(champion.end) == ROUTE.day(issue.issued_at) + dt.timedelta(days=28)
 
 
 class Scheduler(Forked):

@@ -23,7 +23,7 @@ from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import Facts, issue_limit, state_of
 from service.core import run_store
-from service.core.clock import instant, uk_day
+from service.core.clock import instant
 from service.data import observation_store
 from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import Scored
@@ -135,7 +135,7 @@ def record_alarms(loader: IssueLoader, only: str | None = None) -> list[dict[str
     """Return the alarms about the accuracy of published forecasts, of one series or all."""
     with loader.context.database.reading() as connection:
         scored = run_store.latest(connection, "score", "done")
-    today = uk_day(loader.clock())
+    today = loader.today()
     monday = today - today.weekday() * _DAY
     rows: list[dict[str, Any]] = []
     for series_id in loader.route.forecast if only is None else [only]:
@@ -150,7 +150,9 @@ def _of_series(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
         last = issue_score_store.get_last_scored_day(connection, series_id, "live")
         since = last - 2 * _WINDOW if last else dt.date.min
         rows = (
-            issue_score_store.list_current_scores(connection, series_id, "live", since, True)
+            issue_score_store.list_current_scores(
+                connection, loader.route, series_id, "live", since, True
+            )
             if last
             else []
         )
@@ -276,11 +278,13 @@ def _late(loader: IssueLoader) -> list[Alarm]:
         newest = issue_store.get_latest_issue(connection, loader.route.leading)
     if newest is None:
         return []
-    details = {r.name: r.detail for r in state_of(newest, Facts(), now, settings).reasons}
+    details = {
+        r.name: r.detail for r in state_of(newest, Facts(), now, settings, loader.route).reasons
+    }
     raised = []
     if "source_late" in details:
         since = newest.data_through + (settings.stale_after_days + 1) * _DAY
-        days = (uk_day(now) - newest.data_through).days
+        days = (loader.route.day(now) - newest.data_through).days
         numbers: dict[str, Any] = {
             "data_through": newest.data_through.isoformat(),
             "days": days,
@@ -294,7 +298,7 @@ def _late(loader: IssueLoader) -> list[Alarm]:
             "hours": round((now - newest.issued_at).total_seconds() / 3600, 1),
             "limit_hours": limit.total_seconds() / 3600,
         }
-        since = uk_day(newest.issued_at + limit)
+        since = loader.route.day(newest.issued_at + limit)
         raised.append(Alarm("issues_late", None, details["scheduler_down"], since, numbers))
     return raised
 

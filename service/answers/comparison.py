@@ -13,7 +13,6 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import first_day, of_day
 from service.answers.totals import periods
-from service.core.clock import uk_day
 
 _HORIZON = 28
 _LEVELS = (80,)
@@ -79,7 +78,7 @@ def usual_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
     first = first_day(loader, series_id) or issue.origin
     step = dt.timedelta(weeks=_WEEKS_APART)
     days = [issue.data_through - step * number for number in range(1, _USUAL + 1)]
-    return [day for day in days if day >= first] or [uk_day(issue.issued_at)]
+    return [day for day in days if day >= first] or [loader.route.day(issue.issued_at)]
 
 
 def _forecast(view: IssueView) -> dict[str, Any]:
@@ -90,7 +89,7 @@ def _forecast(view: IssueView) -> dict[str, Any]:
     return {
         "issue_id": view.issue.issue_id,
         "kind": view.issue.kind,
-        "made_on": view.issue.origin if is_hindcast else uk_day(view.issue.issued_at),
+        "made_on": view.issue.origin if is_hindcast else view.route.day(view.issue.issued_at),
         "model": view.entry.model,
         "title": view.entry.title,
         "rows": [{name: row[name] for name in names} for row in rows],

@@ -9,7 +9,7 @@ from typing import Any
 
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
-from service.core.clock import instant, uk_day
+from service.core.clock import instant
 
 
 def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[s
 def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:
     """Hours since the issue, and days since the last figure, at the moment `now`."""
     hours = (now - view.issue.issued_at).total_seconds() / 3600
-    days = (uk_day(now) - view.issue.data_through).days
+    days = (view.route.day(now) - view.issue.data_through).days
     return {
         "time": instant(view.issue.issued_at),
         "hours_since_issue": round(max(hours, 0.0), 2),

@@ -23,7 +23,7 @@ from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import STATE_JOBS, Facts, State, state_of
 from service.answers.view import IssueView, day_after, day_of
 from service.core import run_store
-from service.core.clock import end_of_day, uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.files import RegistryError
@@ -51,8 +51,8 @@ class IssueLoader:
         self._model_problems = ModelProblems(context.settings)
 
     def today(self) -> dt.date:
-        """Current UK day."""
-        return uk_day(self.clock())
+        """Current day of the route."""
+        return self.route.day(self.clock())
 
     def view(
         self,
@@ -67,7 +67,7 @@ class IssueLoader:
         Parameters
         ----------
         as_of : date | datetime | None
-            Load the newest issue at that instant, or at the end of that UK day.
+            Load the newest issue at that instant, or at the end of that day.
         first : date | None
             First day of the answer; None means `IssueView.today`.
 
@@ -88,23 +88,26 @@ class IssueLoader:
             moment = now
             issue, entry, paths, observed, facts = self._newest(series_id, model)
             state = self._state_of(issue, facts, now)
-            today = max(uk_day(now), day_after(issue))
+            today = max(self.route.day(now), day_after(issue))
         else:
             with self.context.database.reading() as connection:
                 if as_of is None:
                     issue = self._issue(connection, series_id, issue_id)
                     moment = issue.issued_at
                 else:
-                    moment = min(_end(as_of), now)
+                    moment = min(self._end(as_of), now)
                     issue = self._standing(connection, series_id, moment)
                 state = self.state(connection, issue, now)
                 entry, paths = self._entry_and_paths(connection, issue, model)
                 observed = self._observed(connection, issue)
-            today = day_after(issue) if as_of is None else day_of(issue, as_of, moment)
+            today = (
+                day_after(issue) if as_of is None else day_of(issue, as_of, self.route.day(moment))
+            )
         first = first or today
-        over = first < uk_day(now)
-        declared = self.route.series[series_id]
-        return IssueView(declared, issue, entry, paths, observed, state, moment, today, first, over)
+        over = first < self.route.day(now)
+        return IssueView(
+            self.route, issue, entry, paths, observed, state, moment, today, first, over
+        )
 
     def _newest(self, series_id: str, model: str) -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
         """Return the newest issue and the state of the service, cached until either changes."""
@@ -145,7 +148,7 @@ class IssueLoader:
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         facts = self._with_faults(facts)
-        return state_of(issue, facts, now, self.context.settings)
+        return state_of(issue, facts, now, self.context.settings, self.route)
 
     def standing(self, series_id: str) -> State:
         """Return the state of the newest issue of a series.
@@ -305,7 +308,6 @@ class IssueLoader:
             ("known", issue.issue_id), lambda: issue_input_store.get_figures(connection, issue)
         )
 
-
-def _end(as_of: AsOf) -> dt.datetime:
-    """Return `as_of`, or the last second of that UK day."""
-    return as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
+    def _end(self, as_of: AsOf) -> dt.datetime:
+        """Return `as_of`, or the last second of that day."""
+        return as_of if isinstance(as_of, dt.datetime) else self.route.end_of_day(as_of)

@@ -12,7 +12,7 @@ from typing import Any
 from service.answers.checks import MOST_ISSUES, check_whole
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import end_of_day, instant, uk_day
+from service.core.clock import instant
 from service.issues import issue_store, note_store
 from service.issues.issue_store import Issue
 
@@ -69,7 +69,7 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
     with loader.context.database.reading() as connection:
         newest = issue_store.get_latest_issue(connection, series_id)
         issue = issue_store.get_latest_issue(
-            connection, series_id, end_of_day(day)
+            connection, series_id, loader.route.end_of_day(day)
         ) or issue_store.get_latest_hindcast(connection, series_id, day)
     if newest is None:
         raise NotReady("nothing is published yet: the first refit is still to come")
@@ -84,7 +84,7 @@ def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
     with loader.context.database.reading() as connection:
         issue = issue_store.get_first_issue(connection, series_id)
         hindcast = issue_store.get_first_hindcast(connection, series_id)
-    days = [uk_day(issue.issued_at)] if issue else []
+    days = [loader.route.day(issue.issued_at)] if issue else []
     return min([*days, hindcast.origin] if hindcast else days, default=None)
 
 

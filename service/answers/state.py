@@ -18,7 +18,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from service.core.clock import instant, uk_day
+from service.core.clock import instant
+from service.core.declared_series import Route
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
@@ -107,13 +108,15 @@ class Facts:
     model_problems: tuple[tuple[str, str], ...] = ()
 
 
-def state_of(issue: Issue | None, facts: Facts, now: dt.datetime, settings: Settings) -> State:
+def state_of(
+    issue: Issue | None, facts: Facts, now: dt.datetime, settings: Settings, route: Route
+) -> State:
     """Return the state of an issue, or of a series that has none yet, at `now`."""
     old, broken = [], [Reason("no_issue", "nothing is published yet")]
     if issue:
         newest = facts.newest or issue
-        old = _old(issue, newest, now, settings)
-        late, fallen = _late(newest, now, settings), _fallen(issue)
+        old = _old(issue, newest, now, settings, route)
+        late, fallen = _late(newest, now, settings, route), _fallen(issue)
         broken = [*late, *fallen, *_weather(facts, now, settings)]
     broken += [
         Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
@@ -133,21 +136,25 @@ def issue_limit(settings: Settings) -> dt.timedelta:
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
-def _old(issue: Issue, newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
+def _old(
+    issue: Issue, newest: Issue, now: dt.datetime, settings: Settings, route: Route
+) -> list[Reason]:
     """Check for old figures, unless `_late` reports a late source."""
-    age = (uk_day(now) - issue.data_through).days
-    is_said = issue.data_through == newest.data_through and _late_source(newest, now, settings)
+    age = (route.day(now) - issue.data_through).days
+    is_said = issue.data_through == newest.data_through and _late_source(
+        newest, now, settings, route
+    )
     if age <= settings.stale_after_days or is_said:
         return []
     detail = f"the latest figures are for {issue.data_through}, {age} days ago"
     return [Reason("figures_old", detail)]
 
 
-def _late(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
+def _late(newest: Issue, now: dt.datetime, settings: Settings, route: Route) -> list[Reason]:
     reasons = []
-    source = _late_source(newest, now, settings)
+    source = _late_source(newest, now, settings, route)
     if source:
-        age = (uk_day(now) - newest.data_through).days
+        age = (route.day(now) - newest.data_through).days
         detail = (
             f"{source} figures are late: the latest are for {newest.data_through}, {age} days ago"
         )
@@ -163,9 +170,9 @@ def _late(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
     return reasons
 
 
-def _late_source(newest: Issue, now: dt.datetime, settings: Settings) -> str | None:
+def _late_source(newest: Issue, now: dt.datetime, settings: Settings, route: Route) -> str | None:
     """Return the name of a live source with overdue figures, if any."""
-    age = (uk_day(now) - newest.data_through).days
+    age = (route.day(now) - newest.data_through).days
     return _LIVE_SOURCES.get(settings.source) if age > settings.stale_after_days else None
 
 

@@ -13,7 +13,7 @@ from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import State
 from service.core import locks, run_store
-from service.core.clock import instant, uk_day
+from service.core.clock import instant
 from service.core.database import Connection
 from service.data import document_store, observation_store, weather_store
 from service.data.daily_weather import ATTRIBUTION
@@ -106,7 +106,7 @@ def _issue(
         "series_id": issue.series_id,
         "status": state.status,
         "data_through": issue.data_through.isoformat(),
-        "figures_age_days": (uk_day(now) - issue.data_through).days,
+        "figures_age_days": (loader.route.day(now) - issue.data_through).days,
         "issue_id": issue.issue_id,
         "issued_at": instant(issue.issued_at),
         "champion": issue.champion,

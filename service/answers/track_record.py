@@ -70,7 +70,9 @@ def track_record(
     if kind not in KINDS:
         raise BadQuestion("kind", f"one of {', '.join(KINDS)}", kind)
     with loader.context.database.reading() as connection:
-        everything = issue_score_store.list_current_scores(connection, series_id, kind, dt.date.min)
+        everything = issue_score_store.list_current_scores(
+            connection, loader.route, series_id, kind, dt.date.min
+        )
         newest = issue_store.get_latest_issue(connection, series_id)
         entries = loader.entries(connection, newest) if newest else []
     known = {"champion", *(row.model for row in everything), *(one.model for one in entries)}

@@ -12,8 +12,7 @@ from forecast.series import DailySeries, as_day
 from service.answers.ahead import Ahead
 from service.answers.errors import NotPossible
 from service.answers.state import State
-from service.core.clock import uk_day
-from service.core.declared_series import Series
+from service.core.declared_series import Route, Series
 from service.data.observation_store import AsOf
 from service.issues.issue_store import Entry, Issue
 
@@ -24,24 +23,24 @@ class IssueView:
 
     Attributes
     ----------
-    declared : Series
-        What the series counts, as it is declared.
+    route : Route
+        The route of the series.
     observed : DailySeries
         The figures as they were known when the issue was made, up to its `data_through`.
     moment : datetime
         The moment at which it is looked at: now for the latest issue; for one that is asked for
         by its id, when it was issued; by a moment, that moment.
     today : date
-        The day from which on is looked ahead unless another is asked: the UK day of now for the
+        The day from which on is looked ahead unless another is asked: the day of now for the
         latest issue; for one that is asked for by its id, the day after its figures; by a bare
-        date, the day after it; by an instant, its UK day. Never a day that has a figure.
+        date, the day after it; by an instant, its day. Never a day that has a figure.
     first : date
         The day from which on is looked ahead.
     is_past : bool
         Whether that day is over, whatever was known of it when the issue was made.
     """
 
-    declared: Series
+    route: Route
     issue: Issue
     entry: Entry
     paths: Paths
@@ -51,6 +50,11 @@ class IssueView:
     today: dt.date
     first: dt.date
     is_past: bool
+
+    @property
+    def declared(self) -> Series:
+        """What the series counts, as it is declared."""
+        return self.route.series[self.issue.series_id]
 
     @property
     def ahead(self) -> Ahead:
@@ -79,9 +83,8 @@ def day_after(issue: Issue) -> dt.date:
     return issue.data_through + dt.timedelta(days=1)
 
 
-def day_of(issue: Issue, as_of: AsOf, moment: dt.datetime) -> dt.date:
-    """The day after a bare date, and the UK day of an instant, unless the figures reach further."""
-    day = uk_day(moment)
+def day_of(issue: Issue, as_of: AsOf, day: dt.date) -> dt.date:
+    """The day after a bare date, and the `day` of an instant, unless the figures reach further."""
     if not isinstance(as_of, dt.datetime):
         day += dt.timedelta(days=1)
     return max(day, day_after(issue))

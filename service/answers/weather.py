@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import instant, uk_day
+from service.core.clock import instant
 from service.core.database import Connection
 from service.data import weather_store
 from service.data.daily_weather import ATTRIBUTION, WAVES, WIND, Array, WeatherReading
@@ -62,7 +62,7 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
         given = used(connection, view.issue)
     if wind is None or wind.names != WIND:
         return None
-    days = range(max((uk_day(view.moment) - wind.first).days, 0), wind.values.shape[1])
+    days = range(max((loader.route.day(view.moment) - wind.first).days, 0), wind.values.shape[1])
     rows = [
         _row(wind.first + dt.timedelta(days=at), wind.values[:, at], waves)
         for at in days

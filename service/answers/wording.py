@@ -15,6 +15,7 @@ __all__ = [
     "likelihoods",
     "long_day",
     "per_cent",
+    "sentence",
     "short_day",
     "signed",
     "status_name",
@@ -28,8 +29,12 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from service.core.clock import LONDON, in_words, uk_day
+from jinja2 import pass_context
+from jinja2.runtime import Context
+
+from service.core.clock import in_words
 from service.core.declared_series import Series
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -106,11 +111,11 @@ def unbroken(text: str) -> str:
     return _TOGETHER.sub(lambda match: match[0].replace(" ", NO_BREAK), text)
 
 
-def week_name(week: str, created_at: str) -> str:
+def week_name(week: str, created_at: str, zone: ZoneInfo) -> str:
     """``Week 2 of 2026, Friday 9 January 2026``."""
     year, number = week.split("-W")
-    day = uk_day(dt.datetime.fromisoformat(created_at))
-    return f"Week {int(number)} of {year}, {day:%A} {in_words(day)}"
+    day = dt.datetime.fromisoformat(created_at).astimezone(zone)
+    return f"Week {int(number)} of {year}, {day:%A} {in_words(day.date())}"
 
 
 def _count(number: float | None) -> str:
@@ -153,16 +158,22 @@ def _long_day(value: str | dt.date) -> str:
     return long_day(value).replace(" ", NO_BREAK, 1)
 
 
-def _moment(value: str | dt.datetime) -> str:
-    """An instant in UK local time."""
+def _moment(value: str | dt.datetime, zone: ZoneInfo) -> str:
+    """An instant in local time."""
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
-    local = moment.astimezone(LONDON)
+    local = moment.astimezone(zone)
     return f"{_long_day(local.date())}, {local:%H:%M}"
 
 
-def _issued_on(value: str, today: dt.date) -> str:
-    """The UK day of an instant, for a short list."""
-    return _short_day(uk_day(dt.datetime.fromisoformat(value)), today)
+@pass_context
+def _moment_filter(context: Context, value: str | dt.datetime) -> str:
+    return _moment(value, context["zone"])
+
+
+@pass_context
+def _issued_on(context: Context, value: str, today: dt.date) -> str:
+    """The day of an instant, for a short list."""
+    return _short_day(dt.datetime.fromisoformat(value).astimezone(context["zone"]).date(), today)
 
 
 def _period(row: Mapping[str, Any]) -> str:
@@ -175,14 +186,19 @@ def _period(row: Mapping[str, Any]) -> str:
     return f"{(last - first).days + 1} days, to {short_day(last, names_year=True)}"
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str, zone: ZoneInfo) -> str:
     """A reason as a sentence: a capital, days and moments in words, a full stop."""
 
     def in_words(match: re.Match[str]) -> str:
-        return _moment(match[0]) if match[1] else _long_day(match[0])
+        return _moment(match[0], zone) if match[1] else _long_day(match[0])
 
-    sentence = _ISO_DAY.sub(in_words, text.strip())
-    return f"{sentence[:1].upper()}{sentence[1:]}".rstrip(".") + "."
+    changed = _ISO_DAY.sub(in_words, text.strip())
+    return f"{changed[:1].upper()}{changed[1:]}".rstrip(".") + "."
+
+
+@pass_context
+def _sentence(context: Context, text: str) -> str:
+    return sentence(text, context["zone"])
 
 
 def _fold(text: str) -> str:
@@ -202,7 +218,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "issued_on": _issued_on,
     "likelihoods": likelihoods,
     "long_day": _long_day,
-    "moment": _moment,
+    "moment": _moment_filter,
     "per_cent": _per_cent,
     "period": _period,
     "sentence": _sentence,

@@ -14,7 +14,6 @@ from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
 from service.api import request_bodies
 from service.api.responses import loader
-from service.core.clock import uk_day
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
@@ -76,9 +75,9 @@ def _days(asked: request_bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
 
 
 def _day(name: str, moment: dt.datetime) -> dt.date:
-    """The UK day of a moment, which those at the ends of the calendar do not have."""
+    """The day of a moment, which those at the ends of the calendar do not have."""
     try:
-        return uk_day(moment)
+        return loader().route.day(moment)
     except OverflowError:
         raise BadQuestion(name, "a moment such as 2024-10-18T14:00:00Z", moment) from None
 

@@ -23,6 +23,7 @@ import datetime as dt
 import re
 from typing import Annotated, Any
 
+from flask import current_app
 from pydantic import BeforeValidator, WithJsonSchema
 
 from service.answers.ahead import MOST_HORIZON
@@ -30,7 +31,6 @@ from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.our_share import LEAST_SHARE
 from service.answers.totals import PERIODS
-from service.core.clock import uk_day
 from service.data.observation_store import AsOf
 
 _ANY_LEVEL = "|".join(map(str, LEVELS))
@@ -72,11 +72,15 @@ def _no_moment(value: str) -> ValueError:
 
 
 def _day_of(value: Any) -> Any:
-    """A date, or the UK day of an instant: charts ask with instants."""
+    """A date, or the day of an instant: charts ask with instants."""
     found = _as_of(value)
     try:
-        return uk_day(found) if isinstance(found, dt.datetime) else found
-    except OverflowError:  # the first minute of the calendar is of no UK day
+        return (
+            current_app.extensions["loader"].route.day(found)
+            if isinstance(found, dt.datetime)
+            else found
+        )
+    except OverflowError:  # the first minute of the calendar is of no day
         raise _no_moment(value) from None
 
 

@@ -17,7 +17,6 @@ from flask import Response, current_app, request
 
 from service.api.errors import Problem
 from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred
-from service.core.clock import seconds_left
 
 _FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
@@ -103,7 +102,8 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     # What was read with a key is not for a shared cache to hand to others.
     scope = "private" if "Authorization" in request.headers else "public"
     # What starts today must not be taken for tomorrow's.
-    most = seconds_left(current_app.extensions["loader"].clock())
+    loader = current_app.extensions["loader"]
+    most = loader.route.seconds_left(loader.clock())
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     headers = [
         *rendered.headers,

@@ -156,7 +156,7 @@ def _copy(
     )
     try:
         loader = IssueLoader(context)
-        edition = edition_for(loader, week or iso_week(utc_now()))
+        edition = edition_for(loader, week or iso_week(loader.route, utc_now()))
         paths = loader.view(loader.route.leading, edition.issue_id).paths
         press = MailRenderer(edition, paths, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""

@@ -16,9 +16,9 @@ from service.cli.output import console, new_table
 from service.cli.ports import require_free
 from service.cli.progress import counting, fitting
 from service.cli.settings import open_for_command, pass_settings
-from service.core.clock import end_of_day
 
 if TYPE_CHECKING:
+    from service.core.context import Context
     from service.core.settings import Settings
     from service.data.csv_rows import CsvFile
 
@@ -107,18 +107,18 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
 
     if force and as_of:
         raise click.UsageError("expected --force or --as-of, found both")
-    moment = _moment(as_of) if as_of else None
     with fitting(len(published(declared(settings.models_dir)))) as progress:
         context = open_for_command(settings)
+        moment = _moment(as_of, context) if as_of else None
         outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
     click.echo(outcome.reason)
 
 
-def _moment(text: str) -> dt.datetime:
-    """An instant, or the end of a UK day."""
+def _moment(text: str, context: Context) -> dt.datetime:
+    """An instant, or the end of a day."""
     try:
         if len(text) == len("2025-12-19"):
-            return end_of_day(dt.date.fromisoformat(text))
+            return context.route.end_of_day(dt.date.fromisoformat(text))
         instant = dt.datetime.fromisoformat(text)
         if instant.tzinfo is not None:
             return instant.astimezone(dt.UTC)

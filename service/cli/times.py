@@ -12,7 +12,7 @@ import click
 
 from service.cli.output import console, new_table
 from service.cli.settings import open_for_command, pass_settings
-from service.core.clock import LONDON, instant, utc_now
+from service.core.clock import instant, utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _rows(context: Context) -> list[dict[str, Any]]:
     from service.scheduler import schedule as jobs
 
     now, rows = utc_now(), []
-    for item in jobs.schedule(context.settings):
+    for item in jobs.schedule(context.settings, context.route):
         due = item.next_due(now)
         with context.database.reading() as connection:
             last = run_store.latest(connection, item.name)
@@ -60,9 +60,11 @@ def _rows(context: Context) -> list[dict[str, Any]]:
                 "times": list(item.crons),
                 "is_recorded": item.is_recorded,
                 "next_at": instant(due) if due else None,
-                "next_uk": _in_the_uk(due) if due else "never",
+                "next_uk": _local(context, due) if due else "never",
                 "last_due_at": was_due,
-                "last_due_uk": _in_the_uk(dt.datetime.fromisoformat(was_due)) if was_due else None,
+                "last_due_uk": _local(context, dt.datetime.fromisoformat(was_due))
+                if was_due
+                else None,
                 "last_outcome": last.outcome if last else None,
                 "last_reason": last.reason if last else None,
             }
@@ -70,8 +72,8 @@ def _rows(context: Context) -> list[dict[str, Any]]:
     return rows
 
 
-def _in_the_uk(moment: dt.datetime) -> str:
-    return moment.astimezone(LONDON).strftime("%a %d %b %H:%M")
+def _local(context: Context, moment: dt.datetime) -> str:
+    return moment.astimezone(context.route.zone).strftime("%a %d %b %H:%M")
 
 
 @click.command()

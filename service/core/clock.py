@@ -1,33 +1,23 @@
-"""Days and instants: UK calendar days, and moments in UTC."""
+"""Days and instants: calendar days in words, and moments in UTC."""
 
 from __future__ import annotations
 
 __all__ = [
-    "LONDON",
     "MONTHS",
-    "assumed_known_at",
     "day_columns",
-    "end_of_day",
     "in_words",
     "instant",
-    "seconds_left",
     "span_before",
-    "uk_day",
     "utc_now",
 ]
 
 import datetime as dt
-from zoneinfo import ZoneInfo
 
-LONDON = ZoneInfo("Europe/London")
 MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
 """As British pages write them, whatever the language of the machine."""
-
-_PUBLISHED = dt.time(14, 0)
-_LAST_SECOND = dt.time(23, 59, 59)
 
 
 def utc_now() -> dt.datetime:
@@ -35,29 +25,9 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
-def uk_day(moment: dt.datetime) -> dt.date:
-    """UK calendar day on which `moment` falls."""
-    return moment.astimezone(LONDON).date()
-
-
-def end_of_day(day: dt.date) -> dt.datetime:
-    """The last second of a UK calendar day, in UTC."""
-    return dt.datetime.combine(day, _LAST_SECOND, LONDON).astimezone(dt.UTC)
-
-
-def seconds_left(moment: dt.datetime) -> int:
-    """Seconds from `moment` to the end of its UK day, which may have 23 or 25 hours."""
-    return int((end_of_day(uk_day(moment)) - moment).total_seconds()) + 1
-
-
 def in_words(day: dt.date) -> str:
     """``9 January 2026``."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
-
-
-def assumed_known_at(day: dt.date) -> dt.datetime:
-    """When the figure of `day` counts as known if its source does not say: next day, 14:00 UK."""
-    return dt.datetime.combine(day + dt.timedelta(days=1), _PUBLISHED, LONDON).astimezone(dt.UTC)
 
 
 def instant(moment: dt.datetime) -> str:

@@ -2,7 +2,9 @@
 
 ::
 
-    time_zone = "Europe/London"
+    time_zone = "Europe/London"         # of the days, and of the times at which jobs run
+    publication_time = 14:00:00         # when the figure of a day counts as known where its source
+    publication_lag_days = 1            # does not say: so many days later, at that time
     attribution = "Source: …"           # shown with every answer
 
     [series.people]                     # the `series_id`, unique over all routes
@@ -27,24 +29,38 @@ from __future__ import annotations
 
 __all__ = ["Route", "Series", "read_route"]
 
+import datetime as dt
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.core.files import RegistryError, read_declaration
 
 _MOST_THRESHOLD = 1_000_000  # as large as `service.answers.checks` lets it be asked
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
-_PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?")
+_PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?|Value error, ")
 _FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_below")
+
+_LAST_SECOND = dt.time(23, 59, 59)
+
+
+def _checked_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("the name of a time zone such as Europe/London")
+    return name
+
 
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _Threshold = Annotated[int, Field(ge=0, le=_MOST_THRESHOLD)]
 _Chance = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+_TimeZone = Annotated[str, AfterValidator(_checked_zone)]
 
 
 class _Declared(BaseModel):
@@ -84,10 +100,34 @@ class Series(_Declared):
 class Route(_Declared):
     """The series of one route, by `series_id`, and what they share."""
 
-    # Days are counted in this zone throughout; another one would be declared and not used.
-    time_zone: Literal["Europe/London"]
+    time_zone: _TimeZone
     attribution: _Text
+    publication_time: dt.time = dt.time(14, 0)
+    publication_lag_days: Annotated[int, Field(ge=0, le=60)] = 1
     series: Annotated[dict[str, Series], Field(min_length=1)]
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The time zone of its days."""
+        return ZoneInfo(self.time_zone)
+
+    def day(self, moment: dt.datetime) -> dt.date:
+        """The calendar day on which `moment` falls."""
+        return moment.astimezone(self.zone).date()
+
+    def end_of_day(self, day: dt.date) -> dt.datetime:
+        """The last second of a calendar day, in UTC."""
+        return dt.datetime.combine(day, _LAST_SECOND, self.zone).astimezone(dt.UTC)
+
+    def seconds_left(self, moment: dt.datetime) -> int:
+        """Seconds from `moment` to the end of its day, which may have 23 or 25 hours."""
+        return int((self.end_of_day(self.day(moment)) - moment).total_seconds()) + 1
+
+    def assumed_known_at(self, day: dt.date) -> dt.datetime:
+        """When the figure of `day` counts as known if its source does not say."""
+        published_on = day + dt.timedelta(days=self.publication_lag_days)
+        known_at = dt.datetime.combine(published_on, self.publication_time, self.zone)
+        return known_at.astimezone(dt.UTC)
 
     @property
     def leading(self) -> str:

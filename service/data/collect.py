@@ -169,7 +169,7 @@ def _from_csv(route: Route, file: CsvFile, today: dt.date) -> Document:
         raise SourceError(str(file), f"days up to {today}", str(last))
     document = _document("csv", str(file), series)
     notes = _check_counts(route, document, today)
-    _, more = rules.check_stamp(None, last, today, document.name)
+    _, more = rules.check_stamp(None, last, today, document.name, route.zone)
     return replace(document, notes=(*notes, *more))
 
 

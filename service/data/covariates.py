@@ -15,9 +15,10 @@ import numpy as np
 from forecast.covariates import Covariates, CovariatesError, ForecastArchive
 from forecast.series import Day, as_date
 from forecast.specs import Spec, published, reads_covariates
-from service.core.clock import assumed_known_at, instant
+from service.core.clock import instant
+from service.core.context import Context
 from service.core.database import Connection
-from service.core.settings import Settings
+from service.core.declared_series import Route
 from service.data import weather_store
 from service.data.daily_weather import WIND, Array
 from service.data.weather_store import WeatherReadings
@@ -93,8 +94,8 @@ class Drivers:
 
 def drivers(
     connection: Connection,
+    context: Context,
     specs: Mapping[str, Spec],
-    settings: Settings,
     origin: Day,
     as_of: dt.datetime,
     readings: WeatherReadings | None = None,
@@ -109,15 +110,17 @@ def drivers(
     readings : WeatherReadings | None
         What was read on this connection before, for whoever asks of many moments.
     """
+    settings, route = context.settings, context.route
     if not settings.reads_weather:
         return Drivers("off", "no weather is read (CROSSINGS_WEATHER)")
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model makes anything of the weather")
-    return as_known(connection, origin, as_of, horizon or settings.horizon, readings)
+    return as_known(connection, route, origin, as_of, horizon or settings.horizon, readings)
 
 
 def as_known(
     connection: Connection,
+    route: Route,
     origin: Day,
     as_of: dt.datetime,
     horizon: int,
@@ -129,7 +132,7 @@ def as_known(
     """
     readings = readings or WeatherReadings(connection)
     try:
-        return _known(connection, as_date(origin), as_of, horizon, readings)
+        return _known(connection, route, as_date(origin), as_of, horizon, readings)
     except (CovariatesError, ValueError, KeyError, TypeError) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
@@ -137,6 +140,7 @@ def as_known(
 
 def _known(
     connection: Connection,
+    route: Route,
     origin: dt.date,
     as_of: dt.datetime,
     horizon: int,
@@ -169,7 +173,7 @@ def _known(
         return Drivers("missing", f"no day after {origin} is foreseen without a gap")
     archive = None
     if gap <= _LONGEST_GAP:
-        archive = _archive(readings, origin, gap, future.shape, (first, past, moved))
+        archive = _archive(route, readings, origin, gap, future.shape, (first, past, moved))
     start = np.datetime64(first + begin * _ONE_DAY, "D")
     covariates = Covariates(WIND, start, past[begin : at + 1], future, archive)
     through = origin + covariates.n_ahead * _ONE_DAY
@@ -219,6 +223,7 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> History:
 
 
 def _archive(
+    route: Route,
     readings: WeatherReadings,
     origin: dt.date,
     gap: int,
@@ -238,7 +243,7 @@ def _archive(
     n_members, n_ahead, _ = shape
     back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
     origins = [origin - n * _ONE_DAY for n in back]
-    moments = [assumed_known_at(day + gap * _ONE_DAY) for day in origins]
+    moments = [route.assumed_known_at(day + gap * _ONE_DAY) for day in origins]
     kept, values = [], []
     for day, reading in zip(origins, readings.newest_at("ensemble", moments), strict=True):
         if reading is None:

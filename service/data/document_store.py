@@ -14,7 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.clock import assumed_known_at, instant
+from service.core.clock import instant
+from service.core.declared_series import Route
 from service.core.tables import documents
 from service.data.history import Statement
 
@@ -51,7 +52,7 @@ class StoredDocument:
     Attributes
     ----------
     known_at : datetime | None
-        None: each figure counts as known on the day after its own, 14:00 UK time.
+        None: each figure counts as known when its route says.
     fingerprint : str
         Hash of what it states, and of when; not of when it was read.
     """
@@ -66,8 +67,10 @@ class StoredDocument:
     marked: frozenset[Key] = field(repr=False)
     document_id: int = 0
 
-    def statements(self, keys: frozenset[Key] | None = None) -> Iterator[tuple[Key, Statement]]:
-        """What it states, of `keys` or of all."""
+    def statements(
+        self, route: Route, keys: frozenset[Key] | None = None
+    ) -> Iterator[tuple[Key, Statement]]:
+        """What it states, of `keys` or of all; `route` says when it counts as known."""
         # Of two that are known since they were read, within one second, the later read is newer;
         # of two that say when they were published, the order of reading must not decide.
         is_dated = self.published_at is not None or self.known_at is None or self.is_assumed
@@ -77,7 +80,7 @@ class StoredDocument:
                 continue
             known_at, is_assumed = self.known_at, self.is_assumed
             if known_at is None:
-                usual = assumed_known_at(key[1])
+                usual = route.assumed_known_at(key[1])
                 # A figure that has been seen is known, however early it came.
                 known_at, is_assumed = (
                     min(usual, self.first_seen_at),

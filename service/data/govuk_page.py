@@ -15,7 +15,7 @@ from service.core.clock import MONTHS
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
 from service.data.size_limits import LARGEST_PAGE, MOST_TAGS
-from service.data.source import Document, SourceError
+from service.data.source import UK, Document, SourceError
 
 MEDIA_TYPES = ("text/html",)
 
@@ -75,7 +75,7 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     if len(rows) != _USUAL_ROWS:
         notes.append(f"{name}: {len(rows)} days instead of {_USUAL_ROWS}; taken as stated")
     figures, revised = rules.daily_figures(rows)
-    published_at, more = rules.check_stamp(_published_at(tree), rows[-1].date, today, name)
+    published_at, more = rules.check_stamp(_published_at(tree), rows[-1].date, today, name, UK)
     return Document(
         source="page",
         name=name,

@@ -13,7 +13,7 @@ from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row, Week, is_possible
-from service.data.source import PREVENTIONS, Document, SourceError
+from service.data.source import PREVENTIONS, UK, Document, SourceError
 from service.data.zip_archive import unpack
 
 MEDIA_TYPES = (
@@ -70,7 +70,7 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     rules.check_weeks(weeks, rows)
     figures, revised = rules.daily_figures(rows)
     prevented = {w.ending: w.preventions for w in weeks if w.preventions is not None}
-    published_at, more = rules.check_stamp(_saved_at(meta), rows[-1].date, today, name)
+    published_at, more = rules.check_stamp(_saved_at(meta), rows[-1].date, today, name, UK)
     return Document(
         source="workbook",
         name=name,

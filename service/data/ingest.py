@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from service.core.clock import assumed_known_at, instant, uk_day, utc_now
+from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
@@ -165,20 +165,20 @@ def _refused(refusals: Sequence[SourceError]) -> str:
 def _gather(context: Context, source: str, file: CsvFile | Path | None, is_kept: bool) -> Gathered:
     with context.database.reading() as connection:
         known = fetch_store.known(connection)
-    return gather(context, source, file, uk_day(utc_now()), known, is_kept)
+    return gather(context, source, file, context.route.day(utc_now()), known, is_kept)
 
 
 def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps: bool) -> Reading:
     """Store each document unless it contradicts what was published before it."""
     now = utc_now()
     taken, refusals = [], list(gathered.refusals)
-    for document in sorted(gathered.documents, key=lambda d: _known_at(d, now)):
+    for document in sorted(gathered.documents, key=lambda d: _known_at(route, d, now)):
         try:
             _check_declared(route, document)
             if document.source not in _UNDATED and not accept_jumps:
                 _check_changes(connection, route, document, now)
-            figures = _figures(document, now)
-            stored = observation_store.record(connection, figures, now, assume_known=True)
+            figures = _figures(route, document, now)
+            stored = observation_store.record(connection, route, figures, now, assume_known=True)
             taken.append((document, stored))
         except SourceError as error:
             refusals.append(error)
@@ -198,7 +198,7 @@ def _check_declared(route: Route, document: Document) -> None:
 def _check_changes(
     connection: Connection, route: Route, document: Document, now: dt.datetime
 ) -> None:
-    just_before = min(_known_at(document, now), now) - dt.timedelta(microseconds=1)
+    just_before = min(_known_at(route, document, now), now) - dt.timedelta(microseconds=1)
     published = {}
     for series_id, counts in document.figures.items():
         if counts:
@@ -209,17 +209,17 @@ def _check_changes(
     rules.check_changes(document, published, route)
 
 
-def _known_at(document: Document, now: dt.datetime) -> dt.datetime:
+def _known_at(route: Route, document: Document, now: dt.datetime) -> dt.datetime:
     """When the document came to be known; the day after its last if it does not say."""
     if document.source in _UNDATED:
         return now
-    return document.published_at or assumed_known_at(document.data_through)
+    return document.published_at or route.assumed_known_at(document.data_through)
 
 
-def _figures(document: Document, now: dt.datetime) -> Iterator[Figure]:
+def _figures(route: Route, document: Document, now: dt.datetime) -> Iterator[Figure]:
     stands = None
     if document.published_at is None and document.source not in _UNDATED:
-        stands = _known_at(document, now)
+        stands = _known_at(route, document, now)
     for series_id, counts in document.figures.items():
         for day, value in counts.items():
             yield Figure(

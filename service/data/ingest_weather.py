@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, perform
 from service.data import openmeteo
@@ -46,7 +46,7 @@ def weather(context: Context, period: str | None = None) -> Outcome:
 def _weather(context: Context) -> Outcome:
     stored: list[str] = []
     errors: list[SourceError] = []
-    for name, ask in _parts(context, uk_day(utc_now())):
+    for name, ask in _parts(context, context.route.day(utc_now())):
         try:
             readings = ask()
         except SourceError as error:

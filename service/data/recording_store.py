@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from service.core.declared_series import Route
 from service.core.tables import observations
 from service.data import document_store
 from service.data.document_store import Figure, Key
@@ -52,6 +53,7 @@ class Stored:
 
 def record(
     connection: sa.Connection,
+    route: Route,
     figures: Iterable[Figure],
     seen_at: dt.datetime,
     assume_known: bool = False,
@@ -59,7 +61,7 @@ def record(
     """Store `figures`, in whatever order documents come.
 
     A figure with a time of publication is known from then on. One without is known from when it
-    was read; or, with `assume_known`, from 14:00 UK time on the day after its own, unless its
+    was read; or, with `assume_known`, from when its route usually publishes it, unless its
     source stated another value before: a correction is known from when it was read.
 
     Parameters
@@ -78,9 +80,9 @@ def record(
         one for one in document_store.group(dated, seen_at) if document_store.add(connection, one)
     ]
     touched = frozenset(
-        key for one in fresh for key, s in one.statements() if _matters(s, there.get(key))
+        key for one in fresh for key, s in one.statements(route) if _matters(s, there.get(key))
     )
-    return _stored(wanted, there, _rebuild(connection, touched) if touched else {})
+    return _stored(wanted, there, _rebuild(connection, route, touched) if touched else {})
 
 
 def _rulings(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, _Current]:
@@ -140,12 +142,12 @@ def _matters(one: Statement, ruling: _Current | None) -> bool:
     return one.source != ruling.source or one.is_marked
 
 
-def _rebuild(connection: sa.Connection, keys: frozenset[Key]) -> dict[Key, Ruling]:
+def _rebuild(connection: sa.Connection, route: Route, keys: frozenset[Key]) -> dict[Key, Ruling]:
     """Make the histories of `keys` of all that was ever stated about them; what now rules."""
     days = [day for _, day in keys]
     stated: dict[Key, list[Statement]] = {}
     for document in document_store.overlapping(connection, min(days), max(days)):
-        for key, one in document.statements(keys):
+        for key, one in document.statements(route, keys):
             stated.setdefault(key, []).append(one)
     now: dict[Key, Ruling] = {}
     rows = []

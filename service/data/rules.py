@@ -21,8 +21,8 @@ __all__ = [
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
-from service.core.clock import uk_day
 from service.core.declared_series import Route
 from service.data.source import BOATS, PEOPLE, Counts, Document, SourceError
 
@@ -92,7 +92,7 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
     Parameters
     ----------
     today : date
-        The present UK day, beyond which no figure may lie.
+        The present day, beyond which no figure may lie.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def _check_sums(week: Week, days: Mapping[dt.date, Row]) -> None:
 
 
 def check_stamp(
-    published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str
+    published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str, zone: ZoneInfo
 ) -> tuple[dt.datetime | None, list[str]]:
     """Check the time of publication that a document states against its `last` day.
 
@@ -197,10 +197,10 @@ def check_stamp(
             return None, []
         age = f"its last day, {last}, lies {(today - last).days} days before today"
         return None, [f"{name}: {age}; taken as stated"]
-    if not is_possible(published_at) or uk_day(published_at) > today:
+    if not is_possible(published_at) or published_at.astimezone(zone).date() > today:
         expected = f"a time of publication up to today, {today}"
         raise SourceError(name, expected, f"{published_at:%Y-%m-%dT%H:%M:%SZ}")
-    published_on = uk_day(published_at)
+    published_on = published_at.astimezone(zone).date()
     if published_on - last > _LONGEST_DELAY:
         expected = (
             f"a last day within {_LONGEST_DELAY.days} days of the publication on {published_on}"

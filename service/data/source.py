@@ -12,16 +12,21 @@ __all__ = [
     "PREVENTIONS",
     "Rejected",
     "SourceError",
+    "UK",
     "Unfit",
 ]
 
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 PEOPLE, BOATS, PREVENTIONS = "people", "boats", "preventions"
 """The series that GOV.UK publishes: arrivals and their boats each day, and people prevented from
 leaving France each week, under the Sunday that ends it. Other modules read the declared series."""
+
+UK = ZoneInfo("Europe/London")
+"""The days of GOV.UK."""
 
 Counts = Mapping[dt.date, int]
 

@@ -21,7 +21,7 @@ from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
 from service.core import run_store
-from service.core.clock import assumed_known_at, instant, utc_now
+from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.files import RegistryError
@@ -74,10 +74,10 @@ def compare(
 
 
 def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
-    settings = context.settings
+    settings, route = context.settings, context.route
     specs = declared(settings.models_dir)
     with context.database.reading() as connection:
-        figures = known_together(connection, context.route.forecast, utc_now())
+        figures = known_together(connection, route.forecast, utc_now())
     if not figures:
         raise JobError("no figures are stored: run `crossings ingest` first")
     lead = figures[joint.leading(figures)]
@@ -87,7 +87,12 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
         readings = WeatherReadings(connection)
         weather = {
             origin: drivers(
-                connection, specs, settings, origin, assumed_known_at(as_date(origin)), readings
+                connection,
+                context,
+                specs,
+                origin,
+                route.assumed_known_at(as_date(origin)),
+                readings,
             ).covariates
             for origin in origins
         }

@@ -15,7 +15,6 @@ from forecast.forecasters.base import FitError
 from forecast.paths import Paths
 from forecast.series import DailySeries, SeriesError, as_date, as_day
 from forecast.specs import reads_covariates
-from service.core.clock import assumed_known_at
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
@@ -106,7 +105,7 @@ def make(
         Treat figures that were first read in bulk, long after their day, as available at 14:00 on
         the following day.
     """
-    settings, as_of = context.settings, assumed_known_at(day)
+    settings, as_of = context.settings, context.route.assumed_known_at(day)
     specs = declared(settings.models_dir)
     champion = choose_champion(specs, settings)
     chosen = list(models) or [
@@ -119,7 +118,7 @@ def make(
         if not figures:
             return "unknown"
         issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
-        weather = drivers(connection, specs, settings, as_day(day), as_of)
+        weather = drivers(connection, context, specs, as_day(day), as_of)
     declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
     decides = [*declarations, settings.seed, champion, horizon, n_paths]
     text = f"{observation_store.fingerprint(figures.values())} {decides}"

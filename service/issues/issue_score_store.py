@@ -26,7 +26,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.clock import assumed_known_at, uk_day
+from service.core.declared_series import Route
 from service.core.tables import issue_paths, issue_scores, issues
 from service.issues.issue_store import Issue
 
@@ -66,9 +66,11 @@ class Pending:
     truth_hash: str
 
 
-def list_pending_scores(connection: sa.Connection, series_id: str, since: dt.date) -> list[Pending]:
+def list_pending_scores(
+    connection: sa.Connection, route: Route, series_id: str, since: dt.date
+) -> list[Pending]:
     """Return each model of each issue that counts, for origins from `since`, by origin."""
-    counts = _counted(connection, series_id, since)
+    counts = _counted(connection, route, series_id, since)
     i, p, s = issues.c, issue_paths.c, issue_scores.c
     rows = connection.execute(
         sa.select(issues, p.model, s.score_id, s.days_known, s.truth_hash)
@@ -129,13 +131,14 @@ def save_score(
 
 def list_current_scores(
     connection: sa.Connection,
+    route: Route,
     series_id: str,
     kind: str,
     since: dt.date,
     champion_only: bool = False,
 ) -> list[Scored]:
     """Return the current scores of issues that count, for origins from `since`, by origin."""
-    counts = _counted(connection, series_id, since)
+    counts = _counted(connection, route, series_id, since)
     i, s = issues.c, issue_scores.c
     # A hindcast without the champion names another of its models in its place.
     is_actual_champion = sa.or_(i.kind == "live", i.champion == i.wanted)
@@ -173,7 +176,9 @@ def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
     return list({row.origin: row for row in scores if row.is_champion}.values())
 
 
-def _counted(connection: sa.Connection, series_id: str, since: dt.date) -> Callable[[Any], bool]:
+def _counted(
+    connection: sa.Connection, route: Route, series_id: str, since: dt.date
+) -> Callable[[Any], bool]:
     """Return whether a row of an issue and a model counts."""
     i, model = issues.c, issue_paths.c.model
     query = (
@@ -189,7 +194,7 @@ def _counted(connection: sa.Connection, series_id: str, since: dt.date) -> Calla
 
     for row in connection.execute(query):
         if key(row) not in counted:
-            until = assumed_known_at(uk_day(row.issued_at) - dt.timedelta(days=1))
+            until = route.assumed_known_at(route.day(row.issued_at) - dt.timedelta(days=1))
             counted[key(row)] = row.issue_id, until
         elif row.issued_at <= counted[key(row)][1]:
             counted[key(row)] = row.issue_id, counted[key(row)][1]

@@ -16,9 +16,9 @@ from forecast.joint import Joint
 from forecast.series import DailySeries, as_date, as_day
 from forecast.specs import Spec, reads_covariates
 from service.core import run_store
-from service.core.clock import uk_day
 from service.core.context import Context
 from service.core.database import Connection, DatabaseError
+from service.core.declared_series import Route
 from service.core.job_runner import JobError
 from service.core.run_store import Claim
 from service.data.covariates import Drivers, as_known
@@ -48,6 +48,7 @@ class Draft:
     """
 
     run: Claim
+    route: Route
     specs: Mapping[str, Spec]
     figures: Mapping[str, DailySeries]
     fits: Fits
@@ -62,7 +63,7 @@ class Draft:
     def waiting(self) -> int:
         """Days that are over, or under way, and have no figure."""
         leading = self.figures[joint.leading(self.figures)]
-        return max((uk_day(self.now) - as_date(leading.data_through)).days, 0)
+        return max((self.route.day(self.now) - as_date(leading.data_through)).days, 0)
 
 
 def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
@@ -151,9 +152,9 @@ def _weather(
     then = now = None
     is_read = reads_covariates(draft.champion, draft.specs)
     if before.champion in note.get("models", ()) and is_read:
-        then = as_known(connection, origin, before.as_of, horizon).covariates
+        then = as_known(connection, draft.route, origin, before.as_of, horizon).covariates
     if draft.champion in draft.fits.with_weather:
-        now = as_known(connection, origin, draft.now, horizon).covariates
+        now = as_known(connection, draft.route, origin, draft.now, horizon).covariates
     return then, now
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from forecast import joint
 from forecast.series import DailySeries, as_date
 from forecast.specs import ROLES, Spec
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
@@ -77,14 +77,14 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
-        horizon = reach(as_date(origin), uk_day(now), settings.horizon)
+        horizon = reach(as_date(origin), context.route.day(now), settings.horizon)
         readings = WeatherReadings(connection)
-        weather = drivers(connection, specs, settings, origin, now, readings, horizon)
+        weather = drivers(connection, context, specs, origin, now, readings, horizon)
         worse = worse_with_weather(connection) if weather.covariates else {}
         then, spared = None, set[str]()
         if newest:
             reached = newest.horizon_days
-            then = drivers(connection, specs, settings, origin, newest.as_of, readings, reached)
+            then = drivers(connection, context, specs, origin, newest.as_of, readings, reached)
             entries = issue_store.list_entries(connection, newest.issue_id)
             spared = {entry.version for entry in entries}
     first = choose_champion(specs, settings)
@@ -109,7 +109,9 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
                 return Outcome("skipped", f"{reason} (at most {moved:.2f}){wrong}")
     fits = fit()
     champion = _champion(specs, first, fits)
-    draft = Draft(run, specs, figures, fits, champion, first, inputs, now, weather, horizon)
+    draft = Draft(
+        run, context.route, specs, figures, fits, champion, first, inputs, now, weather, horizon
+    )
     with step("publish"):
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
@@ -187,7 +189,7 @@ def _largest_move(
     if stored is None:
         return None
     paths = trial.standing[newest.champion].paths[newest.series_id]
-    skip = max((uk_day(now) - newest.origin).days - 1, 0)
+    skip = max((context.route.day(now) - newest.origin).days - 1, 0)
     days = slice(skip, min(n_ahead, paths.horizon, stored.horizon))
     return float(np.abs(paths.p_zero()[days] - stored.p_zero()[days]).max(initial=0.0))
 

@@ -8,7 +8,7 @@ import datetime as dt
 
 from forecast.series import as_date
 from service.core import run_store
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import JobError, Outcome, perform
@@ -74,7 +74,7 @@ def _days(context: Context, connection: Connection) -> list[dt.date]:
         return []
     figures = observation_store.series(connection, context.route.leading)
     assert figures is not None  # the issue was made of them
-    last = min(as_date(figures.data_through), uk_day(first.issued_at)) - _WEEK
+    last = min(as_date(figures.data_through), context.route.day(first.issued_at)) - _WEEK
     sunday = last - dt.timedelta(days=(last.weekday() + 1) % 7)
     days = (sunday - week * _WEEK for week in range(ORIGINS))
     return [day for day in days if day > as_date(figures.start)]

@@ -17,6 +17,7 @@ from forecast.specs import Spec, SpecError, build
 from service.core.clock import instant
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.data.covariates import as_known
 from service.issues import issue_input_store, issue_store, note_store
@@ -61,7 +62,7 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
         }
         models = [entry.model for entry in issue_store.list_entries(connection, lead.issue_id)]
         note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-        weather = _weather(connection, lead) if note.get("models") else None
+        weather = _weather(connection, context.route, lead) if note.get("models") else None
     others = {}
     for name in models:
         progress(name)
@@ -77,9 +78,9 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
     return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
-def _weather(connection: Connection, issue: Issue) -> Covariates | None:
+def _weather(connection: Connection, route: Route, issue: Issue) -> Covariates | None:
     origin = as_day(issue.data_through)
-    return as_known(connection, origin, issue.as_of, issue.horizon_days).covariates
+    return as_known(connection, route, origin, issue.as_of, issue.horizon_days).covariates
 
 
 def _other(

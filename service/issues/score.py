@@ -42,7 +42,9 @@ def score_issues(context: Context, since: dt.date) -> Outcome:
     for series_id in context.route.forecast:
         with context.database.reading() as connection:
             figures = observation_store.series(connection, series_id, utc_now())
-            items = issue_score_store.list_pending_scores(connection, series_id, since)
+            items = issue_score_store.list_pending_scores(
+                connection, context.route, series_id, since
+            )
         if figures is None:
             continue
         for item in items:

@@ -17,7 +17,7 @@ from typing import Any
 
 from service.answers.early_warnings import chances, warning_record
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import LONDON, instant, uk_day, utc_now
+from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.job_runner import Outcome, perform
 from service.core.run_store import Claim
@@ -32,7 +32,7 @@ from service.mail.warning_render import CALM, PAUSED, WARNING, message, reaches
 
 def is_due(context: Context, now: dt.datetime) -> bool:
     """Whether warnings are to be decided or sent now."""
-    day, leading = uk_day(now), context.route.leading
+    day, leading = context.route.day(now), context.route.leading
     with context.database.reading() as connection:
         if failed_lately(connection, "warn", now):
             return False
@@ -43,7 +43,7 @@ def is_due(context: Context, now: dt.datetime) -> bool:
         if newest is None or not _readers(subscriber_store.everybody(connection)):
             return False
     latest = dt.time.fromisoformat(context.settings.digest_time)
-    if now.astimezone(LONDON).time() >= latest:
+    if now.astimezone(context.route.zone).time() >= latest:
         return True
     is_complete = newest.data_through >= day - dt.timedelta(days=1)
     return is_complete and IssueLoader(context, lambda: now).standing(leading).status == "fresh"
@@ -72,7 +72,7 @@ def _send(context: Context, clock: Clock) -> Outcome:
 def _decided(loader: IssueLoader) -> Edition:
     """The edition of today; decided now, all mails at once, if it was not yet."""
     now, database = loader.clock(), loader.context.database
-    day = uk_day(now)
+    day = loader.today()
     with database.reading() as connection:
         edition = delivery_store.edition(connection, day.isoformat())
     if edition:
@@ -101,6 +101,7 @@ def _content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
         "record": warning_record(loader)["sentence"],
+        "time_zone": loader.route.time_zone,
         "attribution": loader.route.attribution,
     }
 

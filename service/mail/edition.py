@@ -17,7 +17,8 @@ from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.answers.wording import likelihoods
-from service.core.clock import instant, uk_day
+from service.core.clock import instant
+from service.core.declared_series import Route
 from service.mail.delivery_store import Edition
 from service.mail.lookback import changes, last_week, track_record
 
@@ -27,9 +28,9 @@ _PERIODS = ("next_7_days", "next_28_days", "this_month", "calendar_year")
 _WEEK = re.compile(r"(\d{4})-W(\d{2})")
 
 
-def iso_week(moment: dt.datetime) -> str:
-    """ISO week of the UK day on which `moment` falls, such as ``2026-W02``."""
-    year, week, _ = uk_day(moment).isocalendar()
+def iso_week(route: Route, moment: dt.datetime) -> str:
+    """ISO week of the day on which `moment` falls, such as ``2026-W02``."""
+    year, week, _ = route.day(moment).isocalendar()
     return f"{year}-W{week:02}"
 
 
@@ -98,6 +99,7 @@ def gather(
         "last_week": last_week(loader, previous),
         "changes": changes(loader, view, previous),
         "track_record": track_record(loader),
+        "time_zone": loader.route.time_zone,
         "attribution": loader.route.attribution,
     }
     return Edition(week, view.issue.issue_id, now, content)

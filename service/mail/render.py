@@ -25,6 +25,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache, cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import css_inline
 import jinja2
@@ -150,10 +151,12 @@ class MailRenderer:
 
     def _context(self, reader: Reader) -> dict[str, Any]:
         content = self.edition.content
+        zone = ZoneInfo(content["time_zone"])
         return {
+            "zone": zone,
             "e": content,
             "days": content["days"][:_DAYS],
-            "week_name": week_name(content["week"], content["made_at"]),
+            "week_name": week_name(content["week"], content["made_at"], zone),
             "reader": self._of(reader.threshold),
             "address": self._settings.address,
             "unsubscribe": unsubscribe_link(self._settings, reader.token),

@@ -8,8 +8,9 @@ import datetime as dt
 from collections.abc import Mapping
 from email.message import EmailMessage
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from service.answers.wording import FILTERS, day_span, per_cent
+from service.answers.wording import day_span, per_cent, sentence
 from service.core.settings import Settings
 from service.mail.delivery_store import Due, Edition
 from service.mail.render import addressed, rendered, unsubscribe_link
@@ -29,6 +30,7 @@ def message(settings: Settings, edition: Edition, one: Due) -> EmailMessage:
     subject, lead, more = _words(edition.content, one.content)
     values = {
         "e": edition.content,
+        "zone": ZoneInfo(edition.content["time_zone"]),
         "subject": subject,
         "lead": lead,
         "more": more,
@@ -46,7 +48,9 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     """Return the subject, the first sentence, and the other paragraphs."""
     level = content["level"]
     if content["state"] == PAUSED:
-        first, *others = map(FILTERS["sentence"], common["reasons"])
+        first, *others = (
+            sentence(reason, ZoneInfo(common["time_zone"])) for reason in common["reasons"]
+        )
         until = (
             "You will get no warning until the forecast is up to date again. Then we will email "
             "you the chance at that time."

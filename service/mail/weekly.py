@@ -9,11 +9,10 @@ from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.core.clock import LONDON, instant, utc_now
+from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
-from service.core.settings import Settings
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
 from service.mail.confirmations import mail_links
@@ -44,7 +43,7 @@ def digest(
     JobError
         When mail cannot be sent as things stand; what is sent stays sent.
     """
-    week = week or iso_week(clock())
+    week = week or iso_week(context.route, clock())
     try:
         monday(week)
     except NoAnswer as error:
@@ -64,7 +63,7 @@ def edition_for(loader: IssueLoader, week: str) -> Edition:
     NoAnswer
         If there is no such week, or nothing was published at its time.
     """
-    moment, leading = _moment(loader.context.settings, monday(week)), loader.route.leading
+    moment, leading = _moment(loader.context, monday(week)), loader.route.leading
     with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
         previous = delivery_store.before(connection, week)
@@ -73,23 +72,23 @@ def edition_for(loader: IssueLoader, week: str) -> Edition:
     if frozen:
         return frozen
     now = loader.clock()
-    if week >= iso_week(now):
+    if week >= iso_week(loader.route, now):
         return gather(loader, week, previous)
     if then is None and nearest is not None:
         raise NotFound(
             f"no forecast stood when the mail of {week} was due, {instant(moment)}: the first, "
             f"{nearest.issue_id}, was issued at {instant(nearest.issued_at)}; the first mail can "
-            f"be that of {_first_week(loader.context.settings, nearest.issued_at)}"
+            f"be that of {_first_week(loader.context, nearest.issued_at)}"
         )
     return gather(IssueLoader(loader.context, lambda: moment), week, previous, moment)
 
 
-def due_week(settings: Settings, now: dt.datetime) -> tuple[str, dt.datetime]:
+def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
     """The week whose mail was due last, and when it was."""
-    this = _moment(settings, monday(iso_week(now)))
+    this = _moment(context, monday(iso_week(context.route, now)))
     if this > now:
-        this = _moment(settings, monday(iso_week(now)) - dt.timedelta(days=7))
-    return iso_week(this), this
+        this = _moment(context, monday(iso_week(context.route, now)) - dt.timedelta(days=7))
+    return iso_week(context.route, this), this
 
 
 def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
@@ -107,7 +106,7 @@ def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa
     mail_links(context, clock)
     if early_warnings.is_due(context, clock()):
         early_warnings.warn(context, clock)
-    week, moment = due_week(context.settings, clock())
+    week, moment = due_week(context, clock())
     if _is_wanted(context, week, moment, clock()):
         digest(context, week, clock)
 
@@ -140,10 +139,11 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
     with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
     if frozen is None:
-        this = {iso_week(loader.clock()), due_week(loader.context.settings, loader.clock())[0]}
-        if week not in this:
+        now = loader.clock()
+        this_week = iso_week(loader.route, now)
+        if week not in {this_week, due_week(loader.context, now)[0]}:
             raise MailError(
-                f"week: expected {iso_week(loader.clock())}, the current one, found {week}; "
+                f"week: expected {this_week}, the current one, found {week}; "
                 "of another week a copy can be had with --to or --dry-run"
             )
         with loader.context.database.reading() as connection:
@@ -154,16 +154,16 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
     return frozen
 
 
-def _first_week(settings: Settings, issued_at: dt.datetime) -> str:
+def _first_week(context: Context, issued_at: dt.datetime) -> str:
     """The first week whose mail was due when an issue of `issued_at` stood."""
-    week = monday(iso_week(issued_at))
-    if _moment(settings, week) < issued_at:
+    week = monday(iso_week(context.route, issued_at))
+    if _moment(context, week) < issued_at:
         week += dt.timedelta(days=7)
-    return iso_week(_moment(settings, week))
+    return iso_week(context.route, _moment(context, week))
 
 
-def _moment(settings: Settings, first: dt.date) -> dt.datetime:
+def _moment(context: Context, first: dt.date) -> dt.datetime:
     """When the mail of the week that begins on `first` is due."""
-    day = first + dt.timedelta(days=_DAYS.index(settings.digest_day))
-    time = dt.time.fromisoformat(settings.digest_time)
-    return dt.datetime.combine(day, time, LONDON).astimezone(dt.UTC)
+    day = first + dt.timedelta(days=_DAYS.index(context.settings.digest_day))
+    time = dt.time.fromisoformat(context.settings.digest_time)
+    return dt.datetime.combine(day, time, context.route.zone).astimezone(dt.UTC)

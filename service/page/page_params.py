@@ -16,7 +16,6 @@ from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
 from service.answers.our_share import LEAST_SHARE
-from service.core.clock import uk_day
 from service.core.declared_series import Series
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -55,8 +54,8 @@ class PageParams:
 
     @property
     def issued_on(self) -> dt.date:
-        """The UK day on which the forecast was published."""
-        return uk_day(self.view.issue.issued_at)
+        """The day on which the forecast was published."""
+        return self.loader.route.day(self.view.issue.issued_at)
 
     def link(self, **more: Any) -> dict[str, Any]:
         """Return the query parameters of a link to the same series and issue."""

@@ -35,7 +35,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, listing
 from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS, status_name
-from service.core.clock import in_words, uk_day
+from service.core.clock import in_words
 from service.page.compare import past_beside
 from service.page.exhibits import Exhibit
 from service.page.explanation import reasons
@@ -208,7 +208,7 @@ def _page(here: str, params: PageParams) -> Response:
         "unit": view.declared.unit,
         "has_places": has_places(view),
         "issued_on": params.issued_on,
-        "today": uk_day(loader.clock()),
+        "today": loader.today(),
         "first_day": first_day(loader, params.series_id),
         "issues": listing(loader, params.series_id, _RECENT)[0],
         "reasons": reasons_of(params),

@@ -35,7 +35,7 @@ def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = 
         When this process began; what failed before does not keep it waiting.
     """
     now = now or utc_now()
-    if not any(item.name == _JOB for item in schedule(context.settings)):
+    if not any(item.name == _JOB for item in schedule(context.settings, context.route)):
         return  # embedded figures alone, or nobody is asked but by hand
     with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
         with context.database.reading() as connection:

@@ -1,4 +1,4 @@
-"""What runs when: each job with its times, in Europe/London."""
+"""What runs when: each job with its times, in the time zone of the route."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ __all__ = ["Scheduled", "schedule"]
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
 from service.core import run_store
-from service.core.clock import LONDON, uk_day
 from service.core.context import Context
+from service.core.declared_series import Route
 from service.core.job_runner import Outcome
 from service.core.settings import Settings
 from service.data import observation_store
@@ -37,8 +38,10 @@ class Scheduled:
 
     Attributes
     ----------
+    zone : ZoneInfo
+        Whose local time the times are in.
     crons : tuple of str
-        Five fields each, UK time.
+        Five fields each, local time.
     work : callable
         Called with the context and the period.
     is_needed : callable
@@ -50,10 +53,11 @@ class Scheduled:
     fits : bool
         Whether it fits models, which takes minutes: such jobs do not hold up the others.
     until_hour : int
-        Hour of its day, UK time, from which a time that was not begun is not caught up.
+        Hour of its day, local time, from which a time that was not begun is not caught up.
     """
 
     name: str
+    zone: ZoneInfo
     crons: tuple[str, ...]
     work: Work
     about: str
@@ -65,7 +69,7 @@ class Scheduled:
     @property
     def triggers(self) -> list[CronTrigger]:
         """APScheduler's triggers of these times."""
-        return [CronTrigger.from_crontab(cron, timezone=LONDON) for cron in self.crons]
+        return [CronTrigger.from_crontab(cron, timezone=self.zone) for cron in self.crons]
 
     def next_due(self, after: dt.datetime) -> dt.datetime | None:
         """The first of its times after that moment, in UTC."""
@@ -76,7 +80,7 @@ class Scheduled:
         """Whether it is too late at `now` to begin what was due."""
         if self.until_hour is None:
             return False
-        day, at = uk_day(due), now.astimezone(LONDON)
+        day, at = due.astimezone(self.zone).date(), now.astimezone(self.zone)
         return at.date() > day or (at.date() == day and at.hour >= self.until_hour)
 
     def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
@@ -87,8 +91,9 @@ class Scheduled:
         return last
 
 
-def schedule(settings: Settings) -> tuple[Scheduled, ...]:
-    """Every job with the times that `settings` give it."""
+def schedule(settings: Settings, route: Route) -> tuple[Scheduled, ...]:
+    """Every job with the times that `settings` give it, in the time zone of `route`."""
+    zone = route.zone
     daily = _crons(settings.ingest_times.split(","))
     weekend = _crons(settings.ingest_times_weekend.split(","), _WEEKEND)
     weather_times = _crons(settings.weather_times.split(","))
@@ -97,6 +102,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
         for item in (
             Scheduled(
                 "renew",
+                zone,
                 (*daily, *weekend),
                 renew,
                 "read the figures, refit, publish, score and compare",
@@ -105,6 +111,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
             ),
             Scheduled(
                 "renew-again",
+                zone,
                 (*_again(settings, daily, "*"), *_again(settings, weekend, _WEEKEND)),
                 renew,
                 "the same, while GOV.UK lacks the figure of the day before",
@@ -114,6 +121,7 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
             ),
             Scheduled(
                 "read-weather",
+                zone,
                 weather_times if settings.reads_weather else (),
                 follow_weather,
                 "read the weather, and refit where it moves the forecast",
@@ -121,12 +129,14 @@ def schedule(settings: Settings) -> tuple[Scheduled, ...]:
             ),
             Scheduled(
                 "tidy",
+                zone,
                 _crons([settings.prune_time]),
                 lambda context, period: prune(context, period=period),
                 "delete what is older than the settings keep",
             ),
             Scheduled(
                 "post",
+                zone,
                 ("* * * * *",) if settings.smtp_host else (),
                 post,
                 "send what mail is due",
@@ -179,4 +189,4 @@ def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
         readings = run_store.ended(connection, "ingest", context.settings.source)
     if readings and readings[0].outcome == "failed":
         return False
-    return span is None or span[1] < uk_day(due) - dt.timedelta(days=1)
+    return span is None or span[1] < context.route.day(due) - dt.timedelta(days=1)

@@ -60,7 +60,7 @@ def build(context: Context) -> BackgroundScheduler:
     def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
         scheduler.add_job(guarded, trigger, [work, context, *args], executor=executor, **more)
 
-    for item in schedule(context.settings):
+    for item in schedule(context.settings, context.route):
         for number, trigger in enumerate(item.triggers):
             executor = HEAVY if item.fits else LIGHT
             add(run_due, FromNow(trigger), executor, item, id=f"{item.name}-{number}")
@@ -88,7 +88,7 @@ def run(context: Context) -> None:
     reading, writing = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(writing, b"."))
-    for item in schedule(context.settings):
+    for item in schedule(context.settings, context.route):
         fires = item.next_due(utc_now())
         _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
     threading.Thread(target=keep_time, args=(scheduler, ClockWatch()), daemon=True).start()
@@ -140,7 +140,7 @@ def close_dead(context: Context) -> None:
 def catch_up(context: Context, fits: bool) -> None:
     """Do what was due and is not done: the jobs that fit models, or the others."""
     close_dead(context)  # first: what its process left undone is open again
-    for item in schedule(context.settings):
+    for item in schedule(context.settings, context.route):
         if item.is_recorded and item.fits == fits:
             run_due(context, item)
 

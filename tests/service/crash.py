@@ -13,10 +13,10 @@ from pathlib import Path
 
 import trustme
 
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import open_context
 from tests.service.mailbox import PASSWORD, Mailbox, furnish, join, mail_settings, serving
-from tests.service.support import ROOT, command, environment
+from tests.service.support import ROOT, ROUTE, command, environment
 from tests.support.waiting import PROCESS, wait_until
 
 
@@ -44,7 +44,7 @@ def crash_again_and_again(
         settings = mail_settings(folder, box.port, ca_file)
         context = open_context(settings)
         # The process has the real clock, and a forecast must reach beyond it.
-        furnish(context, uk_day(utc_now()) - dt.timedelta(days=2))
+        furnish(context, ROUTE.day(utc_now()) - dt.timedelta(days=2))
         # Of a number that is always exceeded, or, on a machine of another day, of old figures.
         join(context, *names, threshold=0, warn_level=1)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}

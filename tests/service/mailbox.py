@@ -29,7 +29,7 @@ from service.data import observation_store
 from service.data.observation_store import Figure
 from service.mail import subscriber_store
 from service.mail.preferences import Preferences
-from tests.service.support import NOW, publish, quick_models, random_paths
+from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths
 from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
@@ -190,7 +190,7 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
             for series_id, top in (("people", 600), ("boats", 12))
             for at in range(800)
         ]
-        observation_store.record(connection, figures, issued(last), assume_known=True)
+        observation_store.record(connection, ROUTE, figures, issued(last), assume_known=True)
     issue_anew(context.database, last, seed)
 
 

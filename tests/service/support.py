@@ -24,6 +24,7 @@ from forecast.series import ONE_DAY
 from forecast.specs import champion, published
 from service.core.context import Context
 from service.core.database import Database
+from service.core.declared_series import read_route
 from service.core.settings import Settings
 from service.issues import issue_store
 from service.issues.declared_models import declared
@@ -41,6 +42,9 @@ DECLARED = sorted(published(_SPECS))
 """Names of the project's models that are published by themselves."""
 
 CHAMPION = champion(_SPECS)
+
+ROUTE = read_route(ROOT / "series")
+"""The route that is served."""
 
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -65,8 +69,8 @@ def environment(**settings: object) -> dict[str, str]:
 _ON_THE_NEXT_DAY = """
 import datetime, sys
 from service.cli import main
-from service.issues import publish, refit
-publish.uk_day = refit.uk_day = lambda moment: datetime.date(2026, 1, 1)
+from service.core.declared_series import Route
+Route.day = lambda route, moment: datetime.date(2026, 1, 1)
 sys.argv[0] = "crossings"
 main()
 """

@@ -15,13 +15,12 @@ from selectolax.lexbor import LexborHTMLParser
 from service.answers.issue_loader import IssueLoader
 from service.answers.wording import FILTERS, approximate_headline, per_cent
 from service.app import create_app
-from service.core.clock import uk_day
 from service.core.context import Context
 from service.issues import refit as refits
 from service.issues.refit import refit
 from service.mail.edition import gather, iso_week
 from service.mail.render import MailRenderer, Reader
-from tests.service.support import NOW, ROOT, Hand, utc
+from tests.service.support import NOW, ROOT, ROUTE, Hand, utc
 
 D = dt.date
 
@@ -61,7 +60,7 @@ class Faces:
             values |= {one["name"]: one["current"]["value"]} if "current" in one else {}
         url = re.sub(r"\$\{(\w+)\}", lambda found: str(values[found[1]]), texts[-1])
         url = url.replace("${__timeFrom:date:iso}", "2025-12-01T00:00:00Z")
-        last = uk_day(self.clock()) + dt.timedelta(days=27)
+        last = ROUTE.day(self.clock()) + dt.timedelta(days=27)
         answer = self.client.get(url.replace("${__timeTo:date:iso}", f"{last}T12:00:00Z"))
         assert answer.status_code == 200, url
         return answer.get_json()
@@ -190,7 +189,7 @@ def moved(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         monkeypatch.setattr(refits, "utc_now", Hand(made))
         refit(filled)
         clock = Hand(asked)
-        return Faces(create_app(filled, clock).test_client(), filled, clock, iso_week(asked))
+        return Faces(create_app(filled, clock).test_client(), filled, clock, iso_week(ROUTE, asked))
 
     yield ask
 

@@ -16,7 +16,7 @@ from service.data import observation_store
 from service.data.observation_store import Figure
 from service.issues.issue_score_store import Scored
 from service.issues.score import score
-from tests.service.support import Hand, publish, utc
+from tests.service.support import ROUTE, Hand, publish, utc
 
 FIRST = dt.date(2025, 1, 5)
 """A Sunday: the origin of the first issue."""
@@ -135,7 +135,9 @@ def watched(empty: Context) -> Context:
         for at, value in enumerate(values)
     ]
     with empty.database.writing() as connection:
-        observation_store.record(connection, figures, utc(2025, 12, 29, 12), assume_known=True)
+        observation_store.record(
+            connection, ROUTE, figures, utc(2025, 12, 29, 12), assume_known=True
+        )
     return empty
 
 

@@ -12,10 +12,8 @@ from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.state import Reason, State
 from service.core.context import Context
-from service.core.declared_series import read_route
-from service.core.settings import Settings
 from service.issues.issue_store import Entry, Issue
-from tests.service.support import NOW, Hand, utc
+from tests.service.support import NOW, ROUTE, Hand, utc
 
 
 def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
@@ -29,9 +27,8 @@ def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
     today = first.item()
     whole = {"state": State("fresh", ()), "today": today, "first": today, "is_past": False} | state
     paths = Paths(first, np.asarray(values))
-    declared = read_route(Settings().series_dir).series[issue.series_id]
     return IssueView(
-        declared=declared,
+        route=ROUTE,
         issue=issue,
         entry=entry,
         paths=paths,

@@ -18,6 +18,7 @@ from tests.service.support import (
     CHAMPION,
     DECLARED,
     NOW,
+    ROUTE,
     Hand,
     publish,
     random_paths,
@@ -94,6 +95,7 @@ def test_an_issue_is_frozen_whatever_the_figures_become(
     with context.database.writing() as connection:
         observation_store.record(
             connection,
+            ROUTE,
             [Figure("people", dt.date(2025, 12, 30), 9_999, "test")],
             utc(2099, 1, 1),
         )

@@ -13,7 +13,7 @@ from service.answers.status import catalogue, status
 from service.core.context import Context
 from service.data import observation_store
 from service.data.observation_store import Figure
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 DAY = dt.date(2025, 12, 13)
 
@@ -21,14 +21,14 @@ DAY = dt.date(2025, 12, 13)
 def page(context: Context, value: int, published_at: dt.datetime, marked: bool) -> None:
     one = Figure("people", DAY, value, "page", published_at, is_marked=marked)
     with context.database.writing() as connection:
-        observation_store.record(connection, [one], utc(2025, 12, 31))
+        observation_store.record(connection, ROUTE, [one], utc(2025, 12, 31))
 
 
 def weeks(context: Context) -> None:
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", dt.date(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
-        observation_store.record(connection, rows, at)
+        observation_store.record(connection, ROUTE, rows, at)
 
 
 def test_revisions_are_listed_and_counted(context: Context) -> None:

@@ -23,6 +23,7 @@ from service.data.observation_store import Figure
 from service.issues.issue_store import Issue
 from tests.service.support import (
     NOW,
+    ROUTE,
     Hand,
     publish,
     random_paths,
@@ -54,7 +55,7 @@ def judged(
     """The state with an issue that was just made, of figures as old as they are."""
     one = one or issue()
     made = Issue(**(vars(one) | {"issued_at": now}))
-    return state_of(made, facts or Facts(), now, settings or Settings())
+    return state_of(made, facts or Facts(), now, settings or Settings(), ROUTE)
 
 
 def names(state: State) -> list[str]:
@@ -112,21 +113,21 @@ def test_a_past_issue_is_old_where_the_newest_is_not() -> None:
     newest = Issue(**(vars(issue()) | {"data_through": dt.date(2026, 1, 9)}))
     now = utc(2026, 1, 10, 12)
     newest = Issue(**(vars(newest) | {"issued_at": now}))
-    state = state_of(issue(), Facts(newest), now, Settings(source="govuk", weather="off"))
+    state = state_of(issue(), Facts(newest), now, Settings(source="govuk", weather="off"), ROUTE)
     assert (state.status, names(state)) == ("stale", ["figures_old"])
 
 
 def test_no_new_issue_for_36_hours_is_said_with_the_moment_of_the_last() -> None:
     settings = Settings(stale_after_days=10)
-    assert state_of(issue(), Facts(), NOW + 36 * HOUR, settings).status == "fresh"
-    state = state_of(issue(), Facts(), NOW + 36 * HOUR + HOUR / 3600, settings)
+    assert state_of(issue(), Facts(), NOW + 36 * HOUR, settings, ROUTE).status == "fresh"
+    state = state_of(issue(), Facts(), NOW + 36 * HOUR + HOUR / 3600, settings, ROUTE)
     assert (state.status, names(state)) == ("degraded", ["scheduler_down"])
     assert state.reasons[0].detail == (
         "no forecast has been published for 36 hours, since 2026-01-02T12:00:00Z: "
         "the scheduler may not be running"
     )
     assert "scheduler_down" not in names(
-        state_of(issue(), Facts(), NOW + 70 * HOUR, Settings(refit_hours=48))
+        state_of(issue(), Facts(), NOW + 70 * HOUR, Settings(refit_hours=48), ROUTE)
     ), "who refits every two days expects no issue before"
 
 
@@ -182,7 +183,7 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
         not_written=("database_read_only", "the database can be read and not written"),
     )
     settings = Settings(source="govuk", weather="openmeteo")
-    state = state_of(issue("hurdle", "pool"), facts, NOW + 90 * HOUR, settings)
+    state = state_of(issue("hurdle", "pool"), facts, NOW + 90 * HOUR, settings, ROUTE)
     assert names(state) == [
         *("source_late", "scheduler_down", "champion_failed", "weather_missing"),
         *("ingest_failed", "refit_failed", "database_read_only"),
@@ -283,7 +284,7 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, claimed.run_id)
     with database.writing() as connection:
         day = Figure("people", dt.date(2025, 12, 31), 1, "test")
-        observation_store.record(connection, [day], NOW, assume_known=True)
+        observation_store.record(connection, ROUTE, [day], NOW, assume_known=True)
 
     def lock(setting: str) -> None:
         with database.writing() as connection:

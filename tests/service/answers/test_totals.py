@@ -12,8 +12,7 @@ from forecast.series import ONE_DAY, DailySeries
 from service.answers.ahead import Ahead
 from service.answers.errors import BadQuestion
 from service.answers.totals import PERIODS, between, periods
-from service.core.clock import uk_day
-from tests.service.support import random_paths, utc
+from tests.service.support import ROUTE, random_paths, utc
 
 D = dt.date
 DAY = dt.timedelta(days=1)
@@ -34,7 +33,7 @@ def table(
 
 def at(paths: Paths, moment: dt.datetime | None = None) -> Ahead:
     """`paths`, looked at from the UK day of `moment`; from their first day on without one."""
-    today = uk_day(moment) if moment else paths.dates[0].item()
+    today = ROUTE.day(moment) if moment else paths.dates[0].item()
     return Ahead(paths, today, today)
 
 

@@ -16,7 +16,7 @@ from service.answers.track_record import track_record
 from service.core import run_store
 from service.core.context import Context
 from service.issues import issue_score_store
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 FIRST = dt.date(2025, 6, 1)
 WEEKS = 12
@@ -84,7 +84,7 @@ def store(context: Context, origin: dt.date, known: int, scores: dict[str, Any])
     paths = {name: random_paths(start, 28) for name in scores}
     publish(context.database, paths, claimed.run_id, moment, champion="pool")
     with context.database.writing() as connection:
-        for item in issue_score_store.list_pending_scores(connection, "people", origin):
+        for item in issue_score_store.list_pending_scores(connection, ROUTE, "people", origin):
             issue_score_store.save_score(
                 connection, item, known, "x", scores[item.model], False, NOW
             )

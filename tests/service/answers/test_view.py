@@ -10,7 +10,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.view import day_of
 from service.core.context import Context
 from service.issues.issue_store import KEPT_DAYS
-from tests.service.support import NOW, Hand, utc
+from tests.service.support import NOW, ROUTE, Hand, utc
 
 D = dt.date
 
@@ -31,12 +31,12 @@ def test_it_begins_today_and_never_on_a_day_that_has_a_figure(context: Context) 
         (D(2025, 6, 5), D(2026, 1, 1)),
     ],
 )
-def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
+def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_day(
     context: Context, as_of: D | dt.datetime, day: D
 ) -> None:
     issue = IssueLoader(context, Hand(NOW)).view("people").issue
     moment = as_of if isinstance(as_of, dt.datetime) else dt.datetime.combine(as_of, dt.time(20))
-    assert day_of(issue, as_of, moment.replace(tzinfo=dt.UTC)) == day
+    assert day_of(issue, as_of, ROUTE.day(moment.replace(tzinfo=dt.UTC))) == day
 
 
 def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import jinja2
 import pytest
 
 from service.answers.wording import (
@@ -10,12 +11,14 @@ from service.answers.wording import (
     NO_BREAK,
     approximate,
     per_cent,
+    sentence,
     short_day,
     signed,
     status_name,
     unbroken,
     week_name,
 )
+from tests.service.support import ROUTE
 
 TODAY = dt.date(2026, 1, 9)
 
@@ -60,7 +63,12 @@ def test_a_probability_does_not_claim_too_much(p: float, text: str) -> None:
     ],
 )
 def test_filters(name: str, arguments: list[Any], text: str) -> None:
-    assert FILTERS[name](*arguments) == text
+    template = jinja2.Environment()
+    template.filters.update(FILTERS)
+    asked = f"{{{{ value|{name}(*more) }}}}"
+    value, *more = arguments
+    said = template.from_string(asked).render(value=value, more=more, zone=ROUTE.zone)
+    assert said == text
 
 
 @pytest.mark.parametrize(
@@ -79,7 +87,7 @@ def test_signs_and_weeks() -> None:
     assert [signed(n) for n in (2, -1500, 0.2, -0.2)] == ["+2", "−1,500", "0", "0"]
     assert short_day(TODAY, names_year=True) == "9 Jan 2026"
     # Half an hour before midnight in UTC is the next day in a British summer.
-    assert week_name("2026-W02", "2026-07-10T23:30:00Z") == (
+    assert week_name("2026-W02", "2026-07-10T23:30:00Z", ROUTE.zone) == (
         "Week 2 of 2026, Saturday 11 July 2026"
     )
 
@@ -116,4 +124,4 @@ def test_a_number_stays_beside_its_word() -> None:
 def test_a_reason_has_days_and_moments_in_words() -> None:
     reason = "none since 2026-07-06T12:00:00Z, of 2026-07-05"
     expected = "None since 6~July 2026, 13:00, of 5~July 2026."
-    assert FILTERS["sentence"](reason) == expected.replace("~", NO_BREAK)
+    assert sentence(reason, ROUTE.zone) == expected.replace("~", NO_BREAK)

@@ -9,10 +9,10 @@ import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient
 
-from service.answers.wording import FILTERS
+from service.answers.wording import sentence
 from service.app import create_app
 from service.core.context import Context
-from tests.service.support import Hand
+from tests.service.support import ROUTE, Hand
 
 FORECAST = "/v1/series/people/forecast"
 
@@ -147,7 +147,7 @@ def test_what_fails_is_the_same_problem_as_page_and_as_json(app: Flask) -> None:
         assert page.mimetype == "text/html"
         assert page.status_code == problem.status_code == problem.json["status"]
         assert problem.json["title"] in page.text
-        assert FILTERS["sentence"](problem.json["detail"]) in html.unescape(page.text)
+        assert sentence(problem.json["detail"], ROUTE.zone) in html.unescape(page.text)
         assert page.headers["Cache-Control"] == problem.headers["Cache-Control"] == "no-store"
         assert "Accept" in page.headers["Vary"] and "Accept" in problem.headers["Vary"]
 

@@ -19,10 +19,10 @@ from pydantic import SecretStr
 
 from service.cli import run as run_module
 from service.core import run_store
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.data import ingest_weather as weather_module
-from tests.service.support import ROOT, Crossings, command, environment, quick_models
+from tests.service.support import ROOT, ROUTE, Crossings, command, environment, quick_models
 from tests.support.sites import Sites, forecast_weather
 from tests.support.waiting import BOUND, wait_until
 
@@ -136,7 +136,7 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
     before = utc_now()
     status, body = service.get("/v1/series/people/forecast")
     assert status == 200
-    today = {uk_day(before).isoformat(), uk_day(utc_now()).isoformat()}
+    today = {ROUTE.day(before).isoformat(), ROUTE.day(utc_now()).isoformat()}
     assert json.loads(body)["rows"][0]["date"] in today
     assert "<svg" in service.get("/")[1]
 
@@ -277,7 +277,7 @@ def test_the_weather_is_read_at_the_start_and_never_keeps_it_from_starting(
     said = capsys.readouterr()
     assert said.err.startswith("weather   not read: ")
     assert said.out == f"weather   {run_module.FREE_WEATHER}\n"
-    today = uk_day(utc_now())
+    today = ROUTE.day(utc_now())
     monkeypatch.setattr(weather_module, "_BEGIN", today - dt.timedelta(days=20))
     forecast_weather(sites, today)
     run_module._weather(reader)

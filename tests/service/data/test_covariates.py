@@ -28,7 +28,7 @@ from service.issues.issue_store import Issue
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.skies import CALM, ROUGH
-from tests.service.support import Hand, declare, utc
+from tests.service.support import ROUTE, Hand, declare, utc
 
 SEEN = utc(2026, 1, 1, 5)
 NOON = utc(2026, 1, 1, 14)
@@ -197,8 +197,8 @@ def test_the_weather_is_taken_as_it_was_known(reader: Context) -> None:
     skies.tell(reader.database, SEEN, [ROUGH] * 7, members=3)
     skies.tell(reader.database, SEEN + dt.timedelta(days=1), [CALM] * 7, members=5)
     with reader.database.reading() as connection:
-        then = as_known(connection, ORIGIN, NOON, 28).covariates
-        now = as_known(connection, ORIGIN, NOON + dt.timedelta(days=1), 28).covariates
+        then = as_known(connection, ROUTE, ORIGIN, NOON, 28).covariates
+        now = as_known(connection, ROUTE, ORIGIN, NOON + dt.timedelta(days=1), 28).covariates
     assert then is not None
     assert now is not None
     assert (then.names, then.n_members, then.n_ahead) == (WIND, 3, 7)
@@ -215,7 +215,7 @@ def test_figures_that_are_newer_than_the_forecast(reader: Context) -> None:
     """The forecast was read on a day that the figures have reached since."""
     skies.tell(reader.database, utc(2025, 12, 31, 5), [CALM, ROUGH, ROUGH], members=3)
     with reader.database.reading() as connection:
-        known = as_known(connection, ORIGIN, NOON, 28).covariates
+        known = as_known(connection, ROUTE, ORIGIN, NOON, 28).covariates
     assert known is not None
     assert known.history[-1, 0] < 2.5
     assert (known.n_members, known.n_ahead) == (3, 2)
@@ -296,8 +296,8 @@ def test_hindcasts_and_comparisons_know_what_was_known(
     asked: list[tuple[str, str]] = []
     known = module.as_known
 
-    def noted(connection: Any, origin: Any, as_of: Any, horizon: int, readings: Any = None) -> Any:
-        found = known(connection, origin, as_of, horizon, readings)
+    def noted(connection: Any, route: Any, origin: Any, *more: Any) -> Any:
+        found = known(connection, route, origin, *more)
         asked.append((str(origin), found.status))
         return found
 

@@ -15,7 +15,7 @@ from service.data.covariates import as_known
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.weather_store import WeatherReadings
 from tests.service import skies
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 SEEN = utc(2026, 1, 1, 5)
 NOON = utc(2026, 1, 1, 14)
@@ -42,10 +42,10 @@ def daily_readings(database: Database, days: int, bias: float) -> None:
 def test_past_forecasts_go_with_the_members(database: Database) -> None:
     daily_readings(database, 110, bias=3.0)
     with database.reading() as connection:
-        drivers = as_known(connection, ORIGIN, NOON, 28)
+        drivers = as_known(connection, ROUTE, ORIGIN, NOON, 28)
         # Of figures a day older: the day between is known, as it was at each origin before.
-        older = as_known(connection, ORIGIN - 1 * ONE_DAY, NOON, 28).covariates
-        far = as_known(connection, ORIGIN - 15 * ONE_DAY, NOON, 28).covariates
+        older = as_known(connection, ROUTE, ORIGIN - 1 * ONE_DAY, NOON, 28).covariates
+        far = as_known(connection, ROUTE, ORIGIN - 15 * ONE_DAY, NOON, 28).covariates
     covariates = drivers.covariates
     assert covariates is not None
     assert covariates.archive is not None
@@ -85,7 +85,7 @@ def test_a_past_forecast_is_the_one_that_was_known_then(database: Database) -> N
         reading = WeatherReading("ensemble", WIND, seen.date(), short, seen)
         weather_store.put(connection, reading)
     with database.reading() as connection:
-        covariates = as_known(connection, ORIGIN, NOON, 28).covariates
+        covariates = as_known(connection, ROUTE, ORIGIN, NOON, 28).covariates
     assert covariates is not None
     assert covariates.archive is not None
     assert "2025-12-26" not in covariates.archive.origins.astype(str)
@@ -96,10 +96,10 @@ def test_a_past_forecast_is_the_one_that_was_known_then(database: Database) -> N
 def test_what_is_deleted_is_not_asked_for(database: Database) -> None:
     daily_readings(database, 410, bias=1.0)
     with database.reading() as connection:
-        before = as_known(connection, ORIGIN, NOON, 28)
+        before = as_known(connection, ROUTE, ORIGIN, NOON, 28)
     with database.writing() as connection:
         assert weather_store.prune(connection, NOON - module.LOOKBACK) > 0
-        after = as_known(connection, ORIGIN, NOON, 28)
+        after = as_known(connection, ROUTE, ORIGIN, NOON, 28)
     assert before.detail["past_forecasts"] == 90 + 45
     assert after.fingerprint == before.fingerprint
 
@@ -115,7 +115,7 @@ def test_recent_days_are_moved_to_the_level_of_the_reanalysis(database: Database
         weather_store.put(connection, WeatherReading("recent", WIND, first, recent, SEEN))
     with database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
-        covariates = as_known(connection, ORIGIN + 1 * ONE_DAY, seen, 28).covariates
+        covariates = as_known(connection, ROUTE, ORIGIN + 1 * ONE_DAY, seen, 28).covariates
         members = WeatherReadings(connection).newest_at("ensemble", [seen])
     assert covariates is not None
     np.testing.assert_allclose(covariates.history[-1], 5 + 2 * 60 / 80, atol=1e-4)

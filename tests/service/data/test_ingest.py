@@ -8,14 +8,14 @@ import sqlalchemy as sa
 
 from service.app import create_app
 from service.core import run_store
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.core.public_reasons import without_folders
 from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.ingest import OTHER, ingest
-from tests.service.support import Hand, utc
+from tests.service.support import ROUTE, Hand, utc
 
 
 def stored(context: Context) -> int:
@@ -110,7 +110,7 @@ def test_a_file_of_somebodys_own_tells_nothing_of_the_service(
 
 
 def test_a_day_that_has_not_begun_has_no_figure(empty: Context, tmp_path: Path) -> None:
-    today = uk_day(utc_now())
+    today = ROUTE.day(utc_now())
     days = [today + dt.timedelta(days=n) for n in (-1, 0, 1)]
     with pytest.raises(JobError, match=f"expected days up to {today}, found {days[-1]}"):
         ingest(empty, "csv", write(tmp_path, *(f"{day},1,1" for day in days)))

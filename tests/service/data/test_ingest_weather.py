@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.data import ingest_weather as module
@@ -21,6 +21,7 @@ from service.issues import issue_store, note_store
 from service.issues.refit import refit
 from service.issues.reproduce import repeat
 from tests.service import skies
+from tests.service.support import ROUTE
 from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly
 
 DAY = dt.timedelta(days=1)
@@ -28,7 +29,7 @@ DAY = dt.timedelta(days=1)
 
 @pytest.fixture
 def today(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> dt.date:
-    today = uk_day(utc_now())
+    today = ROUTE.day(utc_now())
     # A past of two parts, instead of nine.
     monkeypatch.setattr(module, "_BEGIN", today - 380 * DAY)
     forecast_weather(sites, today)
@@ -44,7 +45,7 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
         assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
         assert store.spans(connection, "recent") == [(today - 60 * DAY, today)]
         ensemble = skies.newest(connection, "ensemble")
-        drivers = as_known(connection, np.datetime64(today - DAY), utc_now(), 28)
+        drivers = as_known(connection, ROUTE, np.datetime64(today - DAY), utc_now(), 28)
     assert ensemble is not None
     assert ensemble.values.shape == (4, 15, len(WIND))
     assert drivers.covariates is not None
@@ -102,7 +103,7 @@ def test_waves_that_are_away_cost_the_models_nothing(
     with pytest.raises(JobError, match="503"):
         weather(reader)
     with reader.database.reading() as connection:
-        drivers = as_known(connection, np.datetime64(today - DAY), utc_now(), 28)
+        drivers = as_known(connection, ROUTE, np.datetime64(today - DAY), utc_now(), 28)
     assert drivers.status == "used"
 
 
@@ -176,7 +177,7 @@ def test_from_the_site_into_the_forecast(
     reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The figures end months ago: what came of the weather since is as good as foreseen."""
-    today = uk_day(utc_now())
+    today = ROUTE.day(utc_now())
     monkeypatch.setattr(module, "_BEGIN", dt.date(2024, 11, 1))
     forecast_weather(sites, today)
     context = skies.reading(reader)

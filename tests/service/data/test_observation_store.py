@@ -8,7 +8,7 @@ from forecast.series import DailySeries
 from service.core.database import Database
 from service.data import observation_store
 from service.data.observation_store import AsOf, Figure, Stored
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 D = dt.date
 SEEN = utc(2025, 6, 10, 9)
@@ -26,7 +26,7 @@ def record(
     **more: object,
 ) -> Stored:
     with database.writing() as connection:
-        return observation_store.record(connection, figures(values, **more), seen, assume)
+        return observation_store.record(connection, ROUTE, figures(values, **more), seen, assume)
 
 
 def read(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
@@ -120,7 +120,7 @@ def test_no_two_states_of_the_figures_have_the_same_version(database: Database) 
             for day, count in counts.items()
         ]
         with database.writing() as connection:
-            observation_store.record(connection, there, SEEN)
+            observation_store.record(connection, ROUTE, there, SEEN)
         with database.reading() as connection:
             versions.append(observation_store.version(connection))
         states.append(read(database))
@@ -134,7 +134,7 @@ def test_any_number_of_revisions_is_taken(database: Database, count: int) -> Non
     for value in (1, 2):
         with database.writing() as connection:
             stored = observation_store.record(
-                connection, [Figure("people", day, value, "test") for day in days], SEEN
+                connection, ROUTE, [Figure("people", day, value, "test") for day in days], SEEN
             )
     assert stored == Stored(0, count, 0)
 

@@ -16,7 +16,7 @@ from service.core.tables import documents
 from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.observation_store import Figure, Stored
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 D = dt.date
 SEEN = utc(2025, 12, 31, 12)
@@ -35,6 +35,7 @@ def put(database: Database, document: Document, seen_at: dt.datetime = SEEN) -> 
     with database.writing() as connection:
         return observation_store.record(
             connection,
+            ROUTE,
             [
                 Figure("people", D(2025, 12, day), value, source, published_at)
                 for day, value in values.items()

@@ -6,7 +6,7 @@ from service.core.database import Database
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.data.revision_store import Revision, revisions
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 D = dt.date
 SEEN = utc(2025, 12, 31, 12)
@@ -18,7 +18,7 @@ def put(
     one = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
     same = Figure("people", D(2025, 12, 14), 52, source, published_at)
     with database.writing() as connection:
-        observation_store.record(connection, [one, same], SEEN, assume_known=True)
+        observation_store.record(connection, ROUTE, [one, same], SEEN, assume_known=True)
 
 
 def test_every_other_value_is_listed_in_the_order_of_publication(database: Database) -> None:

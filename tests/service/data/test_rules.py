@@ -6,13 +6,11 @@ import datetime as dt
 
 import pytest
 
-from service.core.declared_series import read_route
-from service.core.settings import Settings
 from service.data import rules
 from service.data.source import Document, SourceError
+from tests.service.support import ROUTE
 
 DAY = dt.date(2025, 12, 17)
-ROUTE = read_route(Settings().series_dir)
 
 
 def document(series_id: str, value: int, revised: bool = False) -> Document:
@@ -76,7 +74,7 @@ def test_a_last_day_long_before_the_publication_has_a_wrong_year(days: int) -> N
     today = published_at.date()
     if days > 180:
         with pytest.raises(SourceError, match="expected a last day within 180 days"):
-            rules.check_stamp(published_at, last, today, "p.html")
+            rules.check_stamp(published_at, last, today, "p.html", ROUTE.zone)
     else:
-        rules.check_stamp(published_at, last, today, "p.html")
-    assert bool(rules.check_stamp(None, last, today, "p.html")[1]) is (days > 180)
+        rules.check_stamp(published_at, last, today, "p.html", ROUTE.zone)
+    assert bool(rules.check_stamp(None, last, today, "p.html", ROUTE.zone)[1]) is (days > 180)

@@ -4,13 +4,14 @@ import pytest
 import sqlalchemy as sa
 
 from service.core import run_store
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Unavailable
 from service.core.job_runner import JobError
 from service.data import weather_store
 from service.issues import issue_store, replay
 from service.issues.daily_pipeline import follow_weather, renew
+from tests.service.support import ROUTE
 from tests.support.sites import Answer, Sites, forecast_weather
 
 PARTS = ("ingest", "refit", "score", "compare")
@@ -87,7 +88,7 @@ def test_a_part_that_the_database_did_not_answer_is_done_again(quick: Context) -
 
 def test_the_weather_is_followed_by_a_refit(quick: Context, sites: Sites) -> None:
     """Also where a part of it fails: what was read of it may have moved the forecast."""
-    forecast_weather(sites, uk_day(utc_now()))
+    forecast_weather(sites, ROUTE.day(utc_now()))
     sites.replies["/marine-api/v1/marine"] = Answer(status=429)
     url = f"{sites.url}/{{service}}"
     settings = quick.settings.model_copy(update={"weather": "openmeteo", "weather_url": url})

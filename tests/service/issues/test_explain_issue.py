@@ -16,7 +16,7 @@ from service.issues import note_store, publish
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service.issued import latest
-from tests.service.support import Hand, utc
+from tests.service.support import ROUTE, Hand, utc
 
 NOON = utc(2026, 1, 1, 14)
 
@@ -32,7 +32,7 @@ def state(context: Context, day: dt.date, people: int, published: dt.datetime) -
     """A document says how many arrived on a day."""
     figure = Figure("people", day, people, "page", published, is_marked=True)
     with context.database.writing() as connection:
-        observation_store.record(connection, [figure], published)
+        observation_store.record(connection, ROUTE, [figure], published)
 
 
 def causes(context: Context) -> dict[str, list[float]]:

@@ -17,7 +17,7 @@ from service.issues.fit_task import Fitting, Order, fitted
 from service.issues.hindcast import hindcast, origins
 from service.issues.score import score
 from tests.service import skies
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 
 def test_origins_have_a_figure_and_one_after_them(filled: Context) -> None:
@@ -90,7 +90,7 @@ def put(
         for n in range(count)
     ]
     with context.database.writing() as connection:
-        observation_store.record(connection, figures, utc(2026, 3, 1), assume_known=True)
+        observation_store.record(connection, ROUTE, figures, utc(2026, 3, 1), assume_known=True)
 
 
 def test_days_of_which_nothing_was_known_are_passed_over_and_said(empty: Context) -> None:
@@ -122,6 +122,6 @@ def test_a_hindcast_without_the_champion_is_none_of_its_record(filled: Context) 
     score(filled)
     with filled.database.reading() as connection:
         found = issue_score_store.list_current_scores(
-            connection, "people", "hindcast", days[0], champion_only=True
+            connection, ROUTE, "people", "hindcast", days[0], champion_only=True
         )
     assert [(row.origin, row.model) for row in found] == [(day, "climatology") for day in days]

@@ -7,7 +7,7 @@ import pytest
 from service.core import run_store
 from service.core.database import Database
 from service.issues import issue_score_store
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 HOUR = dt.timedelta(hours=1)
 LONG_AGO = dt.date(2020, 1, 1)
@@ -32,7 +32,7 @@ def issue(
     paths = {model: random_paths("2026-01-01", 28) for model in models}
     made = publish(database, paths, run_id, moment, champion=champion).issue_id
     with database.writing() as connection:
-        for item in issue_score_store.list_pending_scores(connection, "people", LONG_AGO):
+        for item in issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO):
             if item.issue.issue_id == made:
                 issue_score_store.save_score(connection, item, 1, "x", {}, False, moment)
     return made
@@ -53,9 +53,9 @@ def test_of_an_origin_one_issue_counts_though_the_champion_differs(
     ]
     with database.reading() as connection:
         (row,) = issue_score_store.list_current_scores(
-            connection, "people", "live", LONG_AGO, champion_only=True
+            connection, ROUTE, "people", "live", LONG_AGO, champion_only=True
         )
-        pending = issue_score_store.list_pending_scores(connection, "people", LONG_AGO)
+        pending = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
     assert (row.issue_id, row.model) == (made[counts], "b" if counts else "a")
     assert {item.issue.issue_id for item in pending} == {made[counts]}, "no other is scored"
 
@@ -66,5 +66,5 @@ def test_of_two_issues_of_one_moment_the_later_run_counts(database: Database) ->
     last = issue(database, ["a", "b"], "b", NOW, late)
     issue(database, ["a"], "a", NOW, early)
     with database.reading() as connection:
-        found = issue_score_store.list_current_scores(connection, "people", "live", LONG_AGO)
+        found = issue_score_store.list_current_scores(connection, ROUTE, "people", "live", LONG_AGO)
     assert {row.issue_id for row in found} == {last}

@@ -28,7 +28,7 @@ from service.issues.hindcast import hindcast
 from service.issues.refit import refit
 from service.issues.replay import replay
 from tests.service.issued import contents, latest
-from tests.service.support import ROOT, Hand, as_environment, quick_models
+from tests.service.support import ROOT, ROUTE, Hand, as_environment, quick_models
 
 
 def test_a_fit_that_cannot_be_kept_is_published_all_the_same(
@@ -168,7 +168,7 @@ def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
     refit(context)
     revised = Figure("people", dt.date(2024, 1, 9), 9_000, "page", utc_now(), is_marked=True)
     with context.database.writing() as connection:
-        observation_store.record(connection, [revised], utc_now())
+        observation_store.record(connection, ROUTE, [revised], utc_now())
     for name, work in (
         ("refit", lambda: refit(context)),
         ("compare", lambda: compare(context)),

@@ -16,7 +16,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.app import create_app
 from service.core import run_store
-from service.core.clock import uk_day, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
@@ -33,6 +33,7 @@ from tests.service.support import (
     DECLARED,
     NOW,
     ROOT,
+    ROUTE,
     Hand,
     as_environment,
     command,
@@ -68,7 +69,7 @@ def test_an_issue_a_series_in_one_run(filled: Context) -> None:
     assert people.run_id == boats.run_id
     assert people.origin == people.data_through == dt.date(2025, 12, 31)
     assert (people.champion, people.wanted) == ("climatology", "climatology")
-    waiting = (uk_day(people.issued_at) - people.data_through).days
+    waiting = (ROUTE.day(people.issued_at) - people.data_through).days
     assert (people.n_paths, people.horizon_days, people.seed) == (100, waiting + 28, 1)
     assert people.kind == "live"
 

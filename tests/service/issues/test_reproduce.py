@@ -18,7 +18,7 @@ from service.issues.refit import refit
 from service.issues.reproduce import repeat
 from tests.service import skies
 from tests.service.skies import CALM, ROUGH
-from tests.service.support import Crossings, Hand, declare, utc
+from tests.service.support import ROUTE, Crossings, Hand, declare, utc
 
 NOON = utc(2026, 1, 1, 14)
 
@@ -34,7 +34,7 @@ def revise(context: Context, at: dt.datetime) -> None:
     """A figure of the past becomes another."""
     figure = Figure("people", dt.date(2025, 12, 20), 5, "page", at, is_marked=True)
     with context.database.writing() as connection:
-        observation_store.record(connection, [figure], at)
+        observation_store.record(connection, ROUTE, [figure], at)
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])

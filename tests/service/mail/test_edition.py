@@ -10,7 +10,7 @@ from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.mail.edition import gather, iso_week, monday
 from tests.service.mailbox import issue_anew
-from tests.service.support import NOW, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ from tests.service.support import NOW, Hand, publish, random_paths, utc
         (utc(2026, 6, 28, 23, 30), "2026-W27"),  # already Monday in the United Kingdom
     ],
 )
-def test_the_week_is_the_iso_week_of_the_uk_day(moment: dt.datetime, week: str) -> None:
-    assert iso_week(moment) == week
+def test_the_week_is_the_iso_week_of_the_local_day(moment: dt.datetime, week: str) -> None:
+    assert iso_week(ROUTE, moment) == week
 
 
 def test_a_week_begins_on_its_monday() -> None:

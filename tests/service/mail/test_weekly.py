@@ -256,9 +256,9 @@ def test_a_week_that_is_not_this_one_is_not_begun(mailing: Context, hand: Hand) 
     ],
 )
 def test_the_mail_is_due_at_its_time_in_the_united_kingdom(
-    now: dt.datetime, week: str, moment: dt.datetime
+    mailing: Context, now: dt.datetime, week: str, moment: dt.datetime
 ) -> None:
-    assert due_week(Settings(), now) == (week, moment)
+    assert due_week(mailing, now) == (week, moment)
 
 
 def test_the_scheduler_begins_in_time_or_not_at_all(
@@ -281,7 +281,7 @@ def test_the_scheduler_begins_in_time_or_not_at_all(
 
 def test_after_a_failure_the_scheduler_pauses(mailing: Context, mailbox: Mailbox) -> None:
     hand = Hand(utc_now())
-    _, moment = due_week(mailing.settings, hand.now)
+    _, moment = due_week(mailing, hand.now)
     join(mailing, "a", now=utc(2025, 1, 1))
     hand.now = moment + dt.timedelta(minutes=1)
     mailbox.sender = lambda _: "550 not you"

@@ -16,7 +16,7 @@ from service.data.observation_store import Figure
 from service.issues import refit as refit_module
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.support import NOW, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 
 def test_last_year_is_the_sum_of_the_same_published_days(site: Any) -> None:
@@ -48,7 +48,7 @@ def test_figures_after_a_gap_are_not_drawn_before_the_forecast(
     before = client.get("/").text
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2026, 1, 5), 5_000, "test")
-        observation_store.record(connection, [figure], NOW)
+        observation_store.record(connection, ROUTE, [figure], NOW)
     assert re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL) == re.findall(
         r"<svg.*?</svg>", before, re.DOTALL
     )
@@ -62,7 +62,7 @@ def test_what_came_stands_beside_its_own_day_after_a_gap(
     with context.database.writing() as connection:
         counts = {dt.date(2026, 1, day): 7_000 + day for day in (1, 3)}
         figures = [Figure("people", day, count, "test") for day, count in counts.items()]
-        observation_store.record(connection, figures, NOW + dt.timedelta(days=3))
+        observation_store.record(connection, ROUTE, figures, NOW + dt.timedelta(days=3))
     page = client.get("/", query_string={"issue": past}).text
     rows = re.findall(r'<time datetime="([\d-]+)">.*<td>([^<]*)</td></tr>', page)
     assert [last for _, last in rows[:4]] == ["7,001", "–", "7,003", "–"]

@@ -4,15 +4,14 @@ import datetime as dt
 
 import pytest
 
-from service.core.clock import LONDON
 from service.core.context import Context
 from service.core.settings import Settings
 from service.scheduler.schedule import Scheduled, schedule
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 
 def find(name: str, **settings: object) -> Scheduled:
-    (item,) = [item for item in schedule(Settings(**settings)) if item.name == name]  # type: ignore[arg-type]
+    (item,) = [item for item in schedule(Settings(**settings), ROUTE) if item.name == name]  # type: ignore[arg-type]
     return item
 
 
@@ -28,7 +27,7 @@ def find(name: str, **settings: object) -> Scheduled:
 def test_figures_are_read_after_the_days_publication(after: dt.datetime, at: dt.datetime) -> None:
     due = find("renew").next_due(after)
     assert due == at
-    assert due.astimezone(LONDON).time() == dt.time(13, 50)
+    assert due.astimezone(ROUTE.zone).time() == dt.time(13, 50)
 
 
 def test_and_earlier_at_weekends() -> None:
@@ -78,10 +77,10 @@ def test_until_an_hour_of_its_day_in_the_uk() -> None:
 
 
 def test_what_is_switched_off_has_no_times() -> None:
-    names = [item.name for item in schedule(Settings())]
+    names = [item.name for item in schedule(Settings(), ROUTE)]
     assert names == ["renew", "tidy"]
     on = Settings(source="govuk", weather="openmeteo", smtp_host="mail.example.org")
-    assert [item.name for item in schedule(on)] == [
+    assert [item.name for item in schedule(on, ROUTE)] == [
         "renew",
         "renew-again",
         "read-weather",
@@ -89,7 +88,7 @@ def test_what_is_switched_off_has_no_times() -> None:
         "post",
     ]
     none = Settings(ingest_times="", ingest_times_weekend="")
-    assert [item.name for item in schedule(none)] == ["tidy"]
+    assert [item.name for item in schedule(none, ROUTE)] == ["tidy"]
 
 
 def test_weather_is_read_four_times_a_day() -> None:
@@ -99,5 +98,5 @@ def test_weather_is_read_four_times_a_day() -> None:
         due = item.next_due(at)
         assert due is not None
         at = due
-        found.append(f"{at.astimezone(LONDON):%H:%M}")
+        found.append(f"{at.astimezone(ROUTE.zone):%H:%M}")
     assert found == ["05:25", "11:25", "17:25", "23:25"]

@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 
 from service.core import run_store
-from service.core.clock import LONDON
 from service.core.context import Context
 from service.core.database import Unavailable, connect
 from service.core.job_runner import JobError, Outcome
@@ -20,7 +19,7 @@ from service.core.settings import Settings
 from service.scheduler import scheduler as module
 from service.scheduler.schedule import Scheduled, schedule
 from service.scheduler.scheduler import build, catch_up, run_due
-from tests.service.support import ROOT, as_environment, utc
+from tests.service.support import ROOT, ROUTE, as_environment, utc
 from tests.support.waiting import BOUND
 
 NOON = utc(2026, 1, 5, 12)
@@ -43,7 +42,7 @@ def state(context: Context, period: str, name: str = "x") -> str | None:
 def test_a_late_job_is_not_left_out(empty: Context) -> None:
     scheduler = build(empty)
     names = {job.id.rpartition("-")[0] or job.id for job in scheduler.get_jobs()}
-    assert {item.name for item in schedule(empty.settings)} <= names
+    assert {item.name for item in schedule(empty.settings, ROUTE)} <= names
     assert scheduler._job_defaults["misfire_grace_time"] >= 3600
     assert scheduler._job_defaults["coalesce"]
     assert scheduler._job_defaults["max_instances"] == 1
@@ -133,7 +132,7 @@ def test_gov_uk_is_not_asked_again_at_midnight(filled: Context) -> None:
     """The figure of the day before each time was there, whatever day it is meanwhile."""
     done: list[str] = []
     settings = filled.settings.model_copy(update={"source": "govuk"})
-    (again,) = [item for item in schedule(settings) if item.name == "renew-again"]
+    (again,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
     again = replace(again, work=daily(filled, done).work)
     now = utc(2026, 1, 1, 14)  # the last figure is that of 31 December
     while now < utc(2026, 1, 2, 13, 50):
@@ -148,7 +147,7 @@ def test_gov_uk_is_not_asked_again_at_midnight(filled: Context) -> None:
 def test_gov_uk_is_not_asked_again_after_the_hour_of_its_day(filled: Context) -> None:
     done: list[str] = []
     settings = filled.settings.model_copy(update={"source": "govuk"})
-    (again,) = [item for item in schedule(settings) if item.name == "renew-again"]
+    (again,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
     again = replace(again, work=daily(filled, done).work)
     for now in (utc(2026, 1, 2, 21), utc(2026, 1, 3, 0), utc(2026, 1, 3, 9)):
         run_due(filled, again, now)
@@ -180,7 +179,7 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
     done: list[str] = []
     items = [
         replace(item, work=daily(empty, done).work)
-        for item in schedule(settings)
+        for item in schedule(settings, ROUTE)
         if item.is_recorded
     ]
     monkeypatch.setattr(module, "schedule", lambda _: items)
@@ -207,9 +206,9 @@ def test_the_night_when_an_hour_comes_twice(empty: Context) -> None:
     for settings_time in ("01:00", "01:30", "01:59"):
         with pytest.raises(ValueError, match="prune_time"):
             Settings(prune_time=settings_time)
-    (tidy,) = [item for item in schedule(empty.settings) if item.name == "tidy"]
+    (tidy,) = [item for item in schedule(empty.settings, ROUTE) if item.name == "tidy"]
     fires = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
-    assert [at.astimezone(LONDON).time() for at in fires if at] == [dt.time(3, 40)] * 3
+    assert [at.astimezone(ROUTE.zone).time() for at in fires if at] == [dt.time(3, 40)] * 3
 
 
 def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(

@@ -12,11 +12,10 @@ from apscheduler.schedulers import base as schedulers
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from service.core.clock import LONDON
 from service.core.context import Context
 from service.scheduler import scheduler as module
 from service.scheduler.wall_clock import ClockWatch, FromNow, every, keep_time
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 from tests.support.waiting import BOUND, wait_until
 
 DAY = dt.timedelta(days=1)
@@ -72,7 +71,7 @@ def test_a_watch_tells_by_how_much_and_once() -> None:
 
 
 def test_times_are_counted_from_now_alone() -> None:
-    trigger = FromNow(CronTrigger.from_crontab("50 13 * * *", timezone=LONDON))
+    trigger = FromNow(CronTrigger.from_crontab("50 13 * * *", timezone=ROUTE.zone))
     due = utc(2026, 1, 5, 13, 50)
     assert trigger.get_next_fire_time(None, due - DAY / 24) == due
     assert trigger.get_next_fire_time(None, due) == due + DAY, "after now, never now"
