@@ -13,9 +13,9 @@ from service.answers.comparison import compare_forecasts, list_models, usual_day
 from service.answers.errors import BadQuestion, NotFound, NotPossible
 from service.answers.wording import long_day
 from service.page.exhibits import Exhibit
-from service.page.fan_chart import bar, ribbon, steps
+from service.page.fan_chart import ribbon, steps
 from service.page.page_params import PageParams, read_day
-from service.page.svg_axes import Sheet, ceiling, path
+from service.page.svg_axes import Sheet, ceiling, element, path
 
 _MOST = 4
 _NAMES = ("median", "lo80", "hi80")
@@ -134,20 +134,16 @@ def _chart(found: dict[str, Any], title: str) -> Markup:
 def _draw(sheet: Sheet, found: dict[str, Any]) -> list[str]:
     dates = [day["date"] for day in found["days"]]
     parts = [sheet.axis(), sheet.mondays(dates)]
-    parts += [bar(sheet, at, day["value"]) for at, day in enumerate(found["days"]) if day["value"]]
+    counts = enumerate(day["value"] for day in found["days"])
+    parts += [sheet.bar("actual", at, 0, count) for at, count in counts if count]
     names = []
     for number, one in enumerate(found["forecasts"], start=1):
         first, rows = dates.index(one["rows"][0]["date"]), one["rows"]
-        shape, line = (
-            ribbon(sheet, first, rows, "lo80", "hi80"),
-            steps(sheet, first, rows, "median"),
-        )
+        median = path(steps(sheet, first, rows, "median"))
         parts.append(
-            f'<path class="range{number}" d="{shape}"/>'
-            f'<path class="line{number}" d="{path(line)}"/>'
+            element("path", f"range{number}", d=ribbon(sheet, first, rows, "lo80", "hi80"))
         )
-        names.append(
-            f'<text class="tick name" x="{sheet.x(first) + 3:.1f}" '
-            f'y="{sheet.y(rows[0]["hi80"]) - 5:.1f}">{number}</text>'
-        )
+        parts.append(element("path", f"line{number}", d=median))
+        x, y = sheet.x(first) + 3, sheet.y(rows[0]["hi80"]) - 5
+        names.append(element("text", "tick name", number, x=x, y=y))
     return parts + names

@@ -6,13 +6,16 @@ __all__ = ["blueprint"]
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, make_response, render_template
 
-from service.answers.errors import BadQuestion, NotFound
+from service.answers.errors import BadQuestion, NoAnswer, NotFound
+from service.answers.headline import headline
+from service.answers.issues import listing
+from service.answers.revisions import revisions
 from service.page.exhibits import Exhibit, csv_of, metadata_of
-from service.page.feed import entries
 from service.page.page_params import PageParams
 from service.page.pages import (
     OF_ONE_FORECAST,
@@ -20,13 +23,13 @@ from service.page.pages import (
     context_of,
     links_to,
     page_params,
-    reasons_of,
     tagged,
 )
 from service.page.picture import icon_png, png_of
 
 blueprint = Blueprint("downloads", __name__)
 _VIEW = "<any(now, plan, record, compare):view>"
+_FEED_ISSUES, _FEED_CORRECTIONS = 10, 30
 _LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 
 
@@ -34,8 +37,8 @@ _LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/vers
 def table(view: str, name: str) -> Response:
     """Send the numbers of a chart or table."""
     params, exhibit, _ = _exhibit(view, name)
-    answer = Response(csv_of(exhibit), content_type="text/csv; charset=utf-8; header=present")
-    return _attached(answer, params, name, "csv")
+    kind = "text/csv; charset=utf-8; header=present"
+    return _attached(csv_of(exhibit), kind, params, f"{name}.csv")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.png")
@@ -45,7 +48,7 @@ def picture(view: str, name: str) -> Response:
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
     content = png_of(exhibit, citation(params, view, exhibit))
-    return _attached(Response(content, content_type="image/png"), params, name, "png")
+    return _attached(content, "image/png", params, f"{name}.png")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.metadata.json")
@@ -63,9 +66,9 @@ def metadata(view: str, name: str) -> Response:
         facts["schema:temporalCoverage"] = f"{min(days)}/{max(days)}"
     if view in OF_ONE_FORECAST:
         facts |= {"dc:issued": issue.issued_at.isoformat(), "dc:identifier": issue.issue_id}
-    content = metadata_of(exhibit, params.declared.unit, f"{_stem(params, name)}.csv", facts)
-    answer = Response(json.dumps(content, indent=1), content_type="application/json")
-    return _attached(answer, params, name, "metadata.json")
+    content = metadata_of(exhibit, params.declared.unit, _filename(params, f"{name}.csv"), facts)
+    text = json.dumps(content, indent=1)
+    return _attached(text, "application/json", params, f"{name}.metadata.json")
 
 
 @blueprint.get(f"/embed/{_VIEW}/<name>")
@@ -80,7 +83,7 @@ def embed(view: str, name: str) -> Response:
         one=exhibit,
         page=page,
         view=params.view,
-        reasons=reasons_of(params),
+        reasons=params.reasons,
         is_of_one_forecast=view in OF_ONE_FORECAST,
     )
     return tagged(make_response(text))
@@ -96,7 +99,7 @@ def feed() -> Response:
         params=params,
         route=params.loader.route,
         address=params.loader.context.settings.address,
-        entries=entries(params),
+        entries=_entries(params),
     )
     return tagged(Response(text, content_type="application/atom+xml; charset=utf-8"))
 
@@ -113,21 +116,52 @@ def icon() -> Response:
 def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, Any]]:
     params = page_params()
     context = context_of(view, params)
-    exhibits = context["exhibits"]
-    wrong = context["plan"].wrong if view == "plan" else context.get("wrong", {})
-    for field, detail in wrong.items():
+    for field, detail in context["wrong"].items():
         raise BadQuestion(field, detail)
+    exhibits = context["exhibits"]
     if name not in exhibits:
         raise NotFound(f"expected one of {', '.join(exhibits) or 'no charts yet'}, found {name!r}")
     return params, exhibits[name], context["asked"]
 
 
-def _stem(params: PageParams, name: str) -> str:
+def _filename(params: PageParams, file: str) -> str:
     """Series, what, and the day on which the forecast was published."""
-    return f"{params.series_id}-{name}-{params.issued_on}"
+    name, _, form = file.partition(".")
+    return f"{params.series_id}-{name}-{params.issued_on}.{form}"
 
 
-def _attached(answer: Response, params: PageParams, name: str, form: str) -> Response:
-    filename = f"{_stem(params, name)}.{form}"
+def _attached(content: str | bytes, kind: str, params: PageParams, file: str) -> Response:
+    answer = Response(content, content_type=kind)
+    filename = _filename(params, file)
     answer.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return tagged(answer)
+
+
+def _entries(params: PageParams) -> list[dict[str, Any]]:
+    """Return the last forecasts and corrections of a series, newest first.
+
+    Returns
+    -------
+    list of dict
+        ``updated``; ``issue_id`` with its ``headline``, None where it is too short to have one; or
+        ``revision``.
+    """
+    loader, series_id = params.loader, params.series_id
+    rows: list[dict[str, Any]] = []
+    for issue in listing(loader, series_id, _FEED_ISSUES)[0]:
+        issue_id = issue["issue_id"]
+        summary = loader.once(("feed", issue_id), partial(_summary, params, issue_id))
+        rows.append({"updated": issue["issued_at"], "issue_id": issue_id, "headline": summary})
+    revised = [row for row in revisions(loader, series_id)["rows"] if row["ruled"]]
+    rows += [{"updated": row["known_at"], "revision": row} for row in revised[-_FEED_CORRECTIONS:]]
+    return sorted(rows, key=lambda row: str(row["updated"]), reverse=True)
+
+
+def _summary(params: PageParams, issue_id: str) -> dict[str, Any] | None:
+    view = params.loader.view(params.series_id, issue_id)
+    try:
+        numbers = headline(params.loader, view)
+    except NoAnswer:
+        return None
+    # Its sentence changes when the figures arrive; an entry does not.
+    return {name: numbers[name] for name in ("from", "to", "median", "lo80", "hi80")}

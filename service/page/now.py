@@ -18,10 +18,11 @@ from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
 from service.answers.wording import FILTERS
 from service.answers.year_so_far import year_so_far
-from service.page.bar_chart import chance_bars, wind_bar
+from service.page.bar_chart import chance_bars
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
-from service.page.fan_chart import fan_chart, range_bar
+from service.page.fan_chart import fan_chart
 from service.page.page_params import PageParams
+from service.page.svg_axes import BANDS, inline_bar
 from service.page.year_chart import year_chart
 
 _PAST_DAYS, _HORIZON = 90, 28
@@ -53,7 +54,8 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         row["name"] = _name(row, view, params.loader.today())
     for row, passing in zip(days, above["rows"], strict=True):
         row["p_above"] = passing["p_above"]
-        row["bar"] = range_bar(row, top)
+        bounds = [(css, row[lo], row[hi]) for lo, hi, css in BANDS]
+        row["bar"] = inline_bar(bounds, row["median"], top)
     arrived = {row["date"]: row["value"] for row in came}
     for row in days:
         row["came"] = arrived.get(row["date"])
@@ -123,7 +125,10 @@ def _sea(params: PageParams) -> dict[str, Any] | None:
     if weather is None:
         return None
     top = max(_STRONG_WIND_KMH, *(row["wind_hi80"] for row in weather["rows"]))
-    return weather | {"rows": [row | {"bar": wind_bar(row, top)} for row in weather["rows"]]}
+    for row in weather["rows"]:
+        bounds = ("band80", row["wind_lo80"], row["wind_hi80"])
+        row["bar"] = inline_bar([bounds], row["wind_median"], top)
+    return weather
 
 
 def _year(params: PageParams) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
 from service.answers.our_share import LEAST_SHARE
+from service.answers.state import CURRENT_STATE_REASONS, Reason
 from service.core.declared_series import Series
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -56,6 +57,12 @@ class PageParams:
     def issued_on(self) -> dt.date:
         """The day on which the forecast was published."""
         return self.loader.route.day(self.view.issue.issued_at)
+
+    @property
+    def reasons(self) -> list[Reason]:
+        """The reasons of the state; a past issue has none about the present."""
+        about_today = CURRENT_STATE_REASONS if self.is_past else frozenset()
+        return [one for one in self.view.state.reasons if one.name not in about_today]
 
     def link(self, **more: Any) -> dict[str, Any]:
         """Return the query parameters of a link to the same series and issue."""
@@ -112,13 +119,6 @@ FIELDS = (
 )
 
 
-def _number(text: str, step: float) -> float | None:
-    """Return the number in `text`, or None where it does not suit `step`."""
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    return float(text) if step < 1 and _DECIMAL.fullmatch(text) else None
-
-
 @dataclass(frozen=True)
 class Plan:
     """The inputs as text, their values, and error messages by field."""
@@ -130,25 +130,25 @@ class Plan:
     @classmethod
     def read(cls, args: Mapping[str, str], declared: Series) -> Plan:
         """Read the inputs, with defaults for missing ones."""
-        texts: dict[str, str] = {}
-        numbers: dict[str, Any] = {}
-        wrong: dict[str, str] = {}
+        plan = cls({}, {}, {})
         for field in FIELDS:
             usual = declared.day_threshold if field.name == "threshold" else field.default
             text = args.get(field.name, str(usual)).strip()[:40]
-            number = _number(text.replace(",", ""), field.step)
-            texts[field.name] = text if number is None else text.replace(",", "")
-            if number is None or not field.least <= number <= field.most:
-                kind = "whole number" if field.step == 1 else "number with at most two decimals"
-                wrong[field.name] = (
-                    f"{field.label.lower()} must be a {kind} from {field.least:,} to "
-                    f"{field.most:,}, like {usual:,}"
-                )
-            else:
-                numbers[field.name] = number
-        if not wrong and numbers["window"] > numbers["horizon"]:
-            wrong["window"] = (
-                f"number of days in a row must be at most {numbers['horizon']}, the number of days "
-                "ahead"
+            plain, number = text.replace(",", ""), None
+            if _WHOLE.fullmatch(plain) or (field.step < 1 and _DECIMAL.fullmatch(plain)):
+                text, number = plain, float(plain) if "." in plain else int(plain)
+            plan.texts[field.name] = text
+            if number is not None and field.least <= number <= field.most:
+                plan.numbers[field.name] = number
+                continue
+            kind = "whole number" if field.step == 1 else "number with at most two decimals"
+            plan.wrong[field.name] = (
+                f"{field.label.lower()} must be a {kind} from {field.least:,} to {field.most:,}, "
+                f"like {usual:,}"
             )
-        return cls(texts, numbers, wrong)
+        if not plan.wrong and plan.numbers["window"] > plan.numbers["horizon"]:
+            plan.wrong["window"] = (
+                f"number of days in a row must be at most {plan.numbers['horizon']}, the number of "
+                "days ahead"
+            )
+        return plan

@@ -9,7 +9,6 @@ __all__ = [
     "context_of",
     "links_to",
     "page_params",
-    "reasons_of",
     "tagged",
 ]
 
@@ -33,7 +32,6 @@ from flask import (
 from service.answers.alarms import record_alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, listing
-from service.answers.state import CURRENT_STATE_REASONS
 from service.answers.wording import FILTERS, status_name
 from service.core.clock import in_words
 from service.page.compare import past_beside
@@ -45,13 +43,13 @@ from service.page.plan import answer_plan, has_places
 from service.page.track_record import past_forecasts
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
-VIEWS = (
-    ("now", "Now"),
-    ("plan", "Plan"),
-    ("record", "Track record"),
-    ("compare", "Compare"),
-    ("about", "About"),
-)
+VIEWS = {
+    "now": "Now",
+    "plan": "Plan",
+    "record": "Track record",
+    "compare": "Compare",
+    "about": "About",
+}
 OF_ONE_FORECAST = ("now", "plan")
 """Views whose numbers all come from the forecast that is shown."""
 _STATIC = Path(__file__).parent / "static"
@@ -61,6 +59,21 @@ _marks: dict[str, str] = {}
 
 for _name, _filter in FILTERS.items():
     blueprint.add_app_template_filter(_filter, _name)
+
+
+@blueprint.app_context_processor
+def _frame() -> dict[str, Any]:
+    """Return the template context that all pages share."""
+    loader = _loader()
+    return {
+        "static_file": _static,
+        "views": VIEWS,
+        "here": (request.endpoint or "").removeprefix("page."),
+        "kept": {},
+        "route": loader.route,
+        "contact": loader.context.settings.contact,
+        "has_mail": bool(loader.context.settings.smtp_host),
+    }
 
 
 def _static(filename: str) -> str:
@@ -83,57 +96,63 @@ def static(filename: str) -> Response:
     return answer
 
 
-@blueprint.get("/")
-def now() -> Response:
-    """Show the forecast."""
-    return _page("now", page_params())
-
-
-@blueprint.get("/plan")
-def plan() -> Response:
-    """Answer a planner's own question."""
-    return _page("plan", page_params())
-
-
-@blueprint.get("/record")
-def record() -> Response:
-    """Show how accurate past forecasts were."""
-    return _page("record", page_params())
-
-
-@blueprint.get("/compare")
-def compare() -> Response:
-    """Show past forecasts beside each other, and what arrived."""
-    return _page("compare", page_params())
-
-
 @blueprint.get("/about")
 def about() -> Response:
     """Show the page About, which needs no forecast."""
-    contact = _loader().context.settings.contact
-    return tagged(make_response(render_template("about.html", contact=contact, **_frame())))
+    return tagged(make_response(render_template("about.html")))
+
+
+@blueprint.get("/", endpoint="now")
+@blueprint.get("/plan", endpoint="plan")
+@blueprint.get("/record", endpoint="record")
+@blueprint.get("/compare", endpoint="compare")
+def page() -> Response:
+    """Show a view of the forecast."""
+    params, here = page_params(), str(request.endpoint).removeprefix("page.")
+    loader, view = params.loader, params.view
+    context = context_of(here, params)
+    text = render_template(
+        f"{here}.html",
+        params=params,
+        kept=params.link(),
+        view=view,
+        issue=view.issue,
+        unit=view.declared.unit,
+        has_places=has_places(view),
+        issued_on=params.issued_on,
+        today=loader.today(),
+        first_day=first_day(loader, params.series_id),
+        issues=listing(loader, params.series_id, _RECENT)[0],
+        reasons=params.reasons,
+        alarms=[] if params.is_past else record_alarms(loader, params.series_id),
+        links=lambda exhibit: links_to(params, here, exhibit, context["asked"]),
+        cite=lambda exhibit: citation(params, here, exhibit),
+        is_framed=bool(loader.context.settings.embed_origins),
+        **context,
+    )
+    return tagged(make_response(text, 400 if context["wrong"] else 200))
 
 
 def context_of(view: str, params: PageParams) -> dict[str, Any]:
-    """Return the template context of a view, with its ``exhibits`` and what was ``asked``.
+    """Return the template context of a view: ``exhibits``, what was ``asked``, what is ``wrong``.
 
     Raises
     ------
     BadQuestion
-        If a parameter is wrong; the page Plan has ``plan.wrong`` instead, and no exhibits.
+        If a parameter is wrong; Plan and Compare have ``wrong`` instead, and no exhibits.
     """
     if view == "now":
         forecast, why = what_is_coming(params), reasons(params)
-        return forecast | why | {"exhibits": forecast["exhibits"] | why["exhibits"], "asked": {}}
+        exhibits = forecast["exhibits"] | why["exhibits"]
+        return forecast | why | {"exhibits": exhibits, "asked": {}, "wrong": {}}
     if view == "record":
         window = request.args.get("window", "26")
-        return past_forecasts(params, window) | {"asked": {"window": window}}
+        return past_forecasts(params, window) | {"asked": {"window": window}, "wrong": {}}
     if view == "compare":
         return past_beside(params, request.args)
-    question = Plan.read(request.args, params.declared)
-    answers = {} if question.wrong else answer_plan(params.view, question.numbers)
-    asked = {"fields": FIELDS, "plan": question, "asked": question.numbers, "exhibits": {}}
-    return asked | answers
+    plan = Plan.read(request.args, params.declared)
+    context = {"fields": FIELDS, "plan": plan, "asked": plan.numbers, "wrong": plan.wrong}
+    return context | ({"exhibits": {}} if plan.wrong else answer_plan(params.view, plan.numbers))
 
 
 def links_to(
@@ -156,18 +175,17 @@ def links_to(
 
 def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     """Return how to cite an exhibit."""
-    issue, settings = params.view.issue, params.loader.context.settings
-    which = f"As on {in_words(params.loader.today())}"
+    issue, loader = params.view.issue, params.loader
+    which, warning = f"As on {in_words(loader.today())}", ""
     if view in OF_ONE_FORECAST:
         which = f"Forecast {issue.issue_id}, published {in_words(params.issued_on)}"
-    state = params.view.state.status
-    warning = (
-        f" Status when downloaded: {status_name(state).lower()}." if reasons_of(params) else ""
-    )
+    if params.reasons:
+        state = status_name(params.view.state.status).lower()
+        warning = f" Status when downloaded: {state}."
     return (
         f"Channel crossings forecast: {exhibit.title}. {which}, from figures to "
-        f"{in_words(issue.data_through)}.{warning} {settings.address}. "
-        f"{params.loader.route.attribution}"
+        f"{in_words(issue.data_through)}.{warning} {loader.context.settings.address}. "
+        f"{loader.route.attribution}"
     )
 
 
@@ -179,52 +197,6 @@ def _loader() -> IssueLoader:
 def page_params() -> PageParams:
     """Read the parameters of the request."""
     return read_page_params(_loader(), request.args)
-
-
-@blueprint.app_context_processor
-def _names() -> dict[str, Any]:
-    has_mail = bool(_loader().context.settings.smtp_host)
-    frame = {"static_file": _static, "views": VIEWS, "here": "", "kept": {}}
-    return frame | {"has_mail": has_mail}
-
-
-def _frame(params: PageParams | None = None) -> dict[str, Any]:
-    """Return the template context that all pages share."""
-    return {
-        "params": params,
-        "route": _loader().route,
-        "here": (request.endpoint or "").removeprefix("page."),
-        "kept": params.link() if params else {},
-    }
-
-
-def _page(here: str, params: PageParams) -> Response:
-    loader, view = params.loader, params.view
-    context = context_of(here, params)
-    is_wrong = bool(context.get("wrong") or ("plan" in context and context["plan"].wrong))
-    frame = _frame(params) | {
-        "view": view,
-        "issue": view.issue,
-        "unit": view.declared.unit,
-        "has_places": has_places(view),
-        "issued_on": params.issued_on,
-        "today": loader.today(),
-        "first_day": first_day(loader, params.series_id),
-        "issues": listing(loader, params.series_id, _RECENT)[0],
-        "reasons": reasons_of(params),
-        "alarms": [] if params.is_past else record_alarms(loader, params.series_id),
-        "links": lambda exhibit: links_to(params, here, exhibit, context["asked"]),
-        "cite": lambda exhibit: citation(params, here, exhibit),
-        "is_framed": bool(loader.context.settings.embed_origins),
-    }
-    page = render_template(f"{here}.html", **frame, **context)
-    return tagged(make_response(page, 400 if is_wrong else 200))
-
-
-def reasons_of(params: PageParams) -> list[Any]:
-    """Return the reasons of the state; a past issue has none about the present."""
-    about_today = CURRENT_STATE_REASONS if params.is_past else frozenset()
-    return [r for r in params.view.state.reasons if r.name not in about_today]
 
 
 def tagged(answer: Response) -> Response:

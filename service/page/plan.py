@@ -15,7 +15,7 @@ from service.answers.our_share import scale_to_share
 from service.answers.quiet import quiet
 from service.page.bar_chart import chance_bars, count_bars
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
-from service.page.fan_chart import Line, fan_chart
+from service.page.fan_chart import fan_chart
 
 _LEVELS = (50, 80, 95)
 _ASKED = ("our_share", "threshold", "window")
@@ -81,7 +81,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
 def _places_exhibit(places: dict[str, Any], unit: str, whose: str) -> Exhibit:
     enough = f"{places['places_peak']:,} places"
     title = f"{unit.capitalize()} present by day, and the {enough} needed{whose}"
-    drawing = fan_chart([], places["rows"], title, line=Line(places["places_peak"], enough))
+    drawing = fan_chart([], places["rows"], title, limit=(places["places_peak"], enough))
     keys = (("limit", "places needed"), *BAND_KEYS)
     return Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Sheet", "ceiling", "path"]
+__all__ = ["BANDS", "Sheet", "ceiling", "element", "inline_bar", "path"]
 
 import datetime as dt
 import math
@@ -13,8 +13,20 @@ from markupsafe import Markup, escape
 
 from service.answers.wording import short_day
 
+BANDS = (("lo95", "hi95", "band95"), ("lo80", "hi80", "band80"), ("lo50", "hi50", "band50"))
+"""Columns and class of each band, the widest first."""
 _MARK_ROOM = 76  # units of the drawing, from one mark to the next
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
+
+
+def element(name: str, css: str, text: object = "", **attributes: float | str) -> str:
+    """Return an SVG element; lengths that are no whole numbers have one decimal."""
+    written = "".join(
+        f' {key.replace("_", "-")}="{f"{value:.1f}" if isinstance(value, float) else value}"'
+        for key, value in attributes.items()
+    )
+    start = f'<{name} class="{css}"{written}'
+    return f"{start}/>" if text == "" else f"{start}>{text}</{name}>"
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,11 @@ class Sheet:
         """Width of a day."""
         return (self.width - self.left - self.right) / self.days
 
+    @property
+    def end(self) -> int:
+        """Right edge of the last day."""
+        return self.width - self.right
+
     def x(self, day: float) -> float:
         """Left edge of a day."""
         return self.left + day * self.step
@@ -52,17 +69,31 @@ class Sheet:
 
     def axis(self, parts: int = 4, unit: str = "") -> str:
         """Lines across, with their counts."""
-        lines = []
-        for part in range(parts + 1):
-            count = self.top * part / parts
-            y = self.y(count)
-            lines.append(
-                f'<line class="grid" x1="{self.left}" x2="{self.width - self.right}" '
-                f'y1="{y:.1f}" y2="{y:.1f}"/>'
-                f'<text class="tick" x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end">'
-                f"{count:,.0f}{unit}</text>"
-            )
-        return "".join(lines)
+        counts = [self.top * part / parts for part in range(parts + 1)]
+        return "".join(
+            self.across("grid", count)
+            + self.text(self.left - 8, self.y(count) + 4, f"{count:,.0f}{unit}", "end")
+            for count in counts
+        )
+
+    def across(self, css: str, count: float) -> str:
+        """A line at the height of `count`."""
+        y = self.y(count)
+        return element("line", css, x1=self.left, x2=self.end, y1=y, y2=y)
+
+    def text(self, x: float, y: float, text: object, anchor: str = "middle") -> str:
+        """A word of an axis."""
+        return element("text", "tick", text, x=x, y=y, text_anchor=anchor)
+
+    def bar(self, css: str, at: int, lo: float, hi: float, gap: float = 1, least: float = 0) -> str:
+        """A bar within a day, from one count to another, at least so high."""
+        gap = min(self.step / 6, gap)
+        height, width = max(self.y(lo) - self.y(hi), float(least)), self.step - 2 * gap
+        return element("rect", css, x=self.x(at) + gap, y=self.y(hi), width=width, height=height)
+
+    def dot(self, css: str, at: int, count: float, radius: float) -> str:
+        """A dot in the middle of a day."""
+        return element("circle", css, cx=self.x(at + 0.5), cy=self.y(count), r=f"{radius:g}")
 
     def mondays(self, days: Sequence[str]) -> str:
         """A mark on Mondays, as many as have room."""
@@ -81,23 +112,35 @@ class Sheet:
 
     def mark(self, at: float, name: str) -> str:
         """A mark below the axis with its name."""
-        x = self.x(at)
+        x, y = self.x(at), self.y(0)
         anchor = "end" if x > self.width - 24 else "middle"
-        return (
-            f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" '
-            f'y1="{self.y(0):.1f}" y2="{self.y(0) + 5:.1f}"/>'
-            f'<text class="tick" x="{x:.1f}" y="{self.height - 8}" text-anchor="{anchor}">'
-            f"{name}</text>"
-        )
+        line = element("line", "mark", x1=x, x2=x, y1=y, y2=y + 5)
+        return line + self.text(x, self.height - 8, name, anchor)
 
     def svg(self, title: str, parts: Sequence[str], css: str = "chart", **data: int) -> Markup:
         """The drawing with its text alternative, and `data` for the script."""
-        data |= {"left": self.left, "right": self.width - self.right, "days": self.days}
+        data |= {"left": self.left, "right": self.end, "days": self.days}
         more = "".join(f' data-{name}="{value}"' for name, value in data.items())
         return Markup(
             f'<svg class="{css} {self.name}" viewBox="0 0 {self.width} {self.height}" role="img" '
             f'aria-label="{escape(title)}"{more}>{"".join(parts)}</svg>'
         )
+
+
+def inline_bar(bars: Sequence[tuple[str, float, float]], tip: float, top: float) -> Markup:
+    """Draw ranges (class, from, to) and a tip on the scale of `top`; the numbers stand beside."""
+    parts = [
+        element(
+            "rect", css, x=200 * lo / top, y=2, width=max(200 * (hi - lo) / top, 0.6), height=12
+        )
+        for css, lo, hi in bars
+    ]
+    x = min(max(200 * tip / top - 1, 0.0), 198.0)
+    parts.append(element("rect", "tip", x=x, y=0, width=2, height=16))
+    return Markup(
+        '<svg class="bar" viewBox="0 0 200 16" preserveAspectRatio="none" aria-hidden="true">'
+        f"{''.join(parts)}</svg>"
+    )
 
 
 def ceiling(count: float) -> float:

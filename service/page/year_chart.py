@@ -11,9 +11,8 @@ from typing import Any
 from markupsafe import Markup
 
 from service.answers.wording import long_day
-from service.page.svg_axes import Sheet, ceiling, path
+from service.page.svg_axes import BANDS, Sheet, ceiling, element, path
 
-_BANDS = (("lo95", "hi95", "band95"), ("lo80", "hi80", "band80"), ("lo50", "hi50", "band50"))
 Rows = Sequence[dict[str, Any]]
 
 
@@ -41,17 +40,14 @@ def year_chart(year: dict[str, Any], title: str) -> Markup:
 
 def _draw(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
     parts = [sheet.axis(), _months(sheet, rows)]
-    for lo, hi, css in _BANDS:
+    for lo, hi, css in BANDS:
         outline = [*_points(sheet, rows, hi), *_points(sheet, rows, lo)[::-1]]
-        parts += [f'<path class="{css}" d="{path(outline)}Z"/>'] if outline else []
-    for year in reversed(earlier):
-        points = _points(sheet, rows, f"year_{year}")
-        css = "then" if year == earlier[0] else "before"
-        parts += [f'<path class="{css}" d="{path(points)}"/>'] if points else []
-    for name in ("median", "value"):
+        parts += [element("path", css, d=f"{path(outline)}Z")] if outline else []
+    curves = [(f"year_{year}", "before") for year in reversed(earlier[1:])]
+    curves += [(f"year_{year}", "then") for year in earlier[:1]]
+    for name, css in (*curves, ("median", "middle"), ("value", "median")):
         points = _points(sheet, rows, name)
-        css = "median" if name == "value" else "middle"
-        parts += [f'<path class="{css}" d="{path(points)}"/>'] if points else []
+        parts += [element("path", css, d=path(points))] if points else []
     return [*parts, *_names(sheet, rows, earlier)]
 
 
@@ -81,8 +77,6 @@ def _names(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
         # Room is left for the names below it.
         lowest = sheet.y(0) - apart * (len(ends) - 1 - place)
         above = min(max(y + 4, above + apart if place else y + 4), lowest + 4)
-        names.append(
-            f'<text class="tick{" then-label" if year == earlier[0] else ""}" '
-            f'x="{sheet.width - sheet.right + 6}" y="{above:.1f}">{year}</text>'
-        )
+        css = "tick then-label" if year == earlier[0] else "tick"
+        names.append(element("text", css, year, x=sheet.end + 6, y=above))
     return names

@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from service.page.fan_chart import Line, fan_chart
+from service.page.fan_chart import fan_chart
 from service.page.svg_axes import ceiling
 
 
@@ -60,7 +60,7 @@ def test_what_is_counted_is_escaped() -> None:
 
 def test_what_came_and_what_suffices_are_drawn_over_the_bands() -> None:
     days = rows("2026-01-01", [100, 50])
-    drawings = fan_chart([], days, "people", came=days[:1], line=Line(130, "130 places"))
+    drawings = fan_chart([], days, "people", came=days[:1], limit=(130, "130 places"))
     wide = ET.fromstring(f"<div>{drawings}</div>")[0]
     (dot,) = (e for e in wide if e.get("class") == "came")
     (line,) = (e for e in wide if e.get("class") == "limit")
