@@ -11,7 +11,7 @@ __all__ = ["blueprint", "register_metrics"]
 import datetime as dt
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -124,116 +124,104 @@ class _Store(Collector):
         self._watch = Watch(loader)
 
     def collect(self) -> Iterator[Metric]:
-        build = GaugeMetricFamily("crossings_build_info", "The program.", labels=["version"])
-        build.add_metric([metadata.version("channel-crossings-forecast")], 1)
-        yield build
-        up = GaugeMetricFamily("crossings_store_up", "Whether the database answers.")
+        version = metadata.version("channel-crossings-forecast")
+        yield _gauge("build_info", "The program.", ("version",), {(version,): 1})
         try:
-            found = self._watch.take()
+            vitals = self._watch.take()
         except Unavailable:
-            up.add_metric([], 0)
-            yield up
-            return
-        up.add_metric([], 1)
-        yield up
-        yield from _families(found)
+            vitals = None
+        up = float(vitals is not None)
+        yield _gauge("store_up", "Whether the database answers.", (), {(): up})
+        if vitals is not None:
+            yield from _families(vitals)
 
     def describe(self) -> list[Metric]:
         """Nothing: to register it must not ask the database."""
         return []
 
 
-def _families(found: Vitals) -> Iterator[Metric]:
-    status = GaugeMetricFamily(
-        "crossings_service_status", "1 for the status that holds.", labels=["status"]
+def _gauge(
+    name: str, text: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]
+) -> Metric:
+    family = GaugeMetricFamily(f"crossings_{name}", text, labels=labels)
+    for label_values, value in values.items():
+        family.add_metric(label_values, value)
+    return family
+
+
+def _families(vitals: Vitals) -> Iterator[Metric]:
+    series, weeks = ("series_id",), vitals.next_week.items()
+    midnight = {
+        name: dt.datetime.combine(day, dt.time(), dt.UTC)
+        for name, day in vitals.data_through.items()
+    }
+    yield _gauge(
+        "service_status",
+        "1 for the status that holds.",
+        ("status",),
+        {(name,): float(vitals.status == name) for name in _STATUSES},
     )
-    for name in _STATUSES:
-        status.add_metric([name], float(found.status == name))
-    yield status
-    reasons = GaugeMetricFamily(
-        "crossings_service_status_reason", "1 for each reason of the status.", labels=["reason"]
+    yield _gauge(
+        "service_status_reason",
+        "1 for each reason of the status.",
+        ("reason",),
+        {(name,): 1 for name in vitals.reasons},
     )
-    for name in found.reasons:
-        reasons.add_metric([name], 1)
-    yield reasons
-    issued = GaugeMetricFamily(
-        "crossings_forecast_issued_timestamp_seconds",
+    yield _gauge(
+        "forecast_issued_timestamp_seconds",
         "When the newest forecast was issued.",
-        labels=["series_id"],
+        series,
+        {(name,): moment.timestamp() for name, moment in vitals.issued_at.items()},
     )
-    for series_id, moment in found.issued_at.items():
-        issued.add_metric([series_id], moment.timestamp())
-    yield issued
-    through = GaugeMetricFamily(
-        "crossings_data_through_timestamp_seconds",
+    yield _gauge(
+        "data_through_timestamp_seconds",
         "The last day of figures that the newest forecast saw, at its 00:00 UTC.",
-        labels=["series_id"],
+        series,
+        {(name,): moment.timestamp() for name, moment in midnight.items()},
     )
-    for series_id, day in found.data_through.items():
-        midnight = dt.datetime.combine(day, dt.time(), dt.UTC)
-        through.add_metric([series_id], midnight.timestamp())
-    yield through
-    yield from _forecasts(found)
-    yield from _scores(found)
-    yield from _jobs(found)
-
-
-def _forecasts(found: Vitals) -> Iterator[Metric]:
-    totals = GaugeMetricFamily(
-        "crossings_forecast_next_7_days",
+    yield _gauge(
+        "forecast_next_7_days",
         "Total of the next seven days: the median, and the bounds of its prediction intervals.",
-        labels=["series_id", "bound"],
+        (*series, "bound"),
+        {(name, bound): total for name, week in weeks for bound, total in week.bounds.items()},
     )
-    chances = GaugeMetricFamily(
-        "crossings_forecast_threshold_probability",
+    yield _gauge(
+        "forecast_threshold_probability",
         "Chance that within seven days some run of so many days brings more than the threshold.",
-        labels=["series_id", "days", "threshold"],
+        (*series, "days", "threshold"),
+        {
+            (name, str(days), str(threshold)): chance
+            for name, week in weeks
+            for days, threshold, chance in week.chances
+        },
     )
-    for series_id, week in found.next_week.items():
-        for bound, total in week.bounds.items():
-            totals.add_metric([series_id, bound], total)
-        for days, threshold, chance in week.chances:
-            chances.add_metric([series_id, str(days), str(threshold)], chance)
-    yield totals
-    yield chances
-
-
-def _scores(found: Vitals) -> Iterator[Metric]:
-    scored = GaugeMetricFamily(
-        "crossings_forecast_scored_issues",
+    yield _gauge(
+        "forecast_scored_issues",
         "Issues of the last 26 weeks that have a score.",
-        labels=["series_id"],
+        series,
+        {(name,): number for name, number in vitals.scored.items()},
     )
-    for series_id, number in found.scored.items():
-        scored.add_metric([series_id], number)
-    yield scored
-    coverage = GaugeMetricFamily(
-        "crossings_forecast_interval_coverage_ratio",
+    yield _gauge(
+        "forecast_interval_coverage_ratio",
         "Share of what came that lay within the interval, over the last 26 weeks.",
-        labels=["series_id", "measure", "level"],
+        (*series, "measure", "level"),
+        {(one.series_id, one.measure, str(one.level)): one.ratio for one in vitals.coverage},
     )
-    for one in found.coverage:
-        coverage.add_metric([one.series_id, one.measure, str(one.level)], one.ratio)
-    yield coverage
-
-
-def _jobs(found: Vitals) -> Iterator[Metric]:
-    success = GaugeMetricFamily(
-        "crossings_job_last_success_timestamp_seconds",
+    yield _gauge(
+        "job_last_success_timestamp_seconds",
         "When the job was done last.",
-        labels=["job"],
+        ("job",),
+        {(job,): moment.timestamp() for job, moment in vitals.last_done.items()},
     )
-    for job, moment in found.last_done.items():
-        success.add_metric([job], moment.timestamp())
-    yield success
-    yield GaugeMetricFamily(
-        "crossings_scheduler_running",
+    yield _gauge(
+        "scheduler_running",
         "Whether a process schedules the jobs: 1 or 0.",
-        value=float(found.has_scheduler),
+        (),
+        {(): float(vitals.has_scheduler)},
     )
     ended = CounterMetricFamily(
         "crossings_job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
     )
-    for (job, outcome), number in found.runs_ended.items():
-        ended.add_metric([job, outcome], number)
+    for labels, number in vitals.runs_ended.items():
+        ended.add_metric(labels, number)
     yield ended
