@@ -46,7 +46,6 @@ from service.api.query_types import (
     StayDays,
     Threshold,
     Weeks,
-    Window,
 )
 
 _LEVELS = Field(
@@ -168,7 +167,7 @@ class ExceedanceQuery(SpanQuery):
     """Above what, in how many days, how far."""
 
     threshold: Threshold | None = Field(None, description=_THRESHOLD)
-    window: Window = Field(1, description="Days that are summed, 1 to the horizon.")
+    window: Horizon = Field(1, description="Days that are summed, 1 to the horizon.")
     our_share: OurShare = _OUR_SHARE
 
 
@@ -255,7 +254,7 @@ class ChanceQuery(SpanQuery):
     """Above what, in how many days, how far."""
 
     threshold: Threshold | None = Field(None, description=_THRESHOLD)
-    window: Window = Field(7, description="Days that are summed, 1 to the horizon.")
+    window: Horizon = Field(7, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(7, description=_HORIZON)
 
 

@@ -16,11 +16,11 @@ __all__ = [
     "StayDays",
     "Threshold",
     "Weeks",
-    "Window",
 ]
 
 import datetime as dt
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from flask import current_app
@@ -33,130 +33,101 @@ from service.answers.our_share import LEAST_SHARE
 from service.answers.totals import PERIODS
 from service.data.observation_store import AsOf
 
-_ANY_LEVEL = "|".join(map(str, LEVELS))
-_ANY_PERIOD = "|".join(PERIODS)
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # ISO 8601 has other forms
-
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
-def _date(value: Any) -> Any:
-    if isinstance(value, str):
+def _written(expected: str, read: Callable[[str], Any], pattern: str = ".*") -> BeforeValidator:
+    """Read a text that has the form of `pattern`, or say what was `expected`."""
+
+    def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
         try:
-            if DATE.fullmatch(value):
-                return dt.date.fromisoformat(value)
-        except ValueError:
+            if re.fullmatch(pattern, value, re.DOTALL):
+                return read(value)
+        except (ValueError, OverflowError):  # no day, or at an end of the calendar
             pass
-        raise ValueError(f"expected a date such as 2024-10-18, found {value[:40]!r}")
-    return value
+        raise ValueError(f"expected {expected}, found {value[:40]!r}")
+
+    return BeforeValidator(validate)
 
 
-def _as_of(value: Any) -> Any:
-    if not isinstance(value, str) or DATE.fullmatch(value):
-        return _date(value)
-    try:
-        # In a query string an unescaped "+" arrives as a space.
-        text = value.replace(" ", "+")
-        if not _INSTANT.fullmatch(text):
-            raise ValueError
-        # Some moments at the ends of the calendar have no counterpart in UTC.
-        return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise _no_moment(value) from None
+def _read_moment(text: str) -> AsOf:
+    if DATE.fullmatch(text):
+        return dt.date.fromisoformat(text)
+    text = text.replace(" ", "+")  # as an unescaped "+" arrives in a query string
+    if not _INSTANT.fullmatch(text):
+        raise ValueError
+    return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
-def _no_moment(value: str) -> ValueError:
-    return ValueError(f"expected 2024-10-18 or 2024-10-18T14:00:00Z, found {value[:40]!r}")
-
-
-def _day_of(value: Any) -> Any:
+def _read_day_of(text: str) -> dt.date:
     """A date, or the day of an instant: charts ask with instants."""
-    found = _as_of(value)
-    try:
-        return (
-            current_app.extensions["loader"].route.day(found)
-            if isinstance(found, dt.datetime)
-            else found
-        )
-    except OverflowError:  # the first minute of the calendar is of no day
-        raise _no_moment(value) from None
+    moment = _read_moment(text)
+    if isinstance(moment, dt.datetime):
+        day: dt.date = current_app.extensions["loader"].route.day(moment)
+        return day
+    return moment
 
 
-def _numbers(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,3}(,[0-9]{1,3})*", value):
-            raise ValueError(f"expected numbers such as 50,80,95, found {value[:40]!r}")
-        return tuple(int(part) for part in value.split(","))
-    return value
+def _text(example: str, pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "examples": [example], "pattern": f"^{pattern}$"})
 
 
-def _names(value: Any) -> Any:
-    return tuple(value.split(",")) if isinstance(value, str) else value
+def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
+    one = "|".join(map(str, names))
+    return _text(example, f"({one})(,({one}))*")
 
 
-def _whole(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,9}", value):
-        raise ValueError(f"expected a whole number such as 28, found {value[:40]!r}")
-    return value
-
-
-def _weeks(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[1-9]\d{0,2}w", value):
-            raise ValueError(f"expected weeks such as 26w, found {value[:40]!r}")
-        return int(value[:-1])
-    return value
-
-
-def _number(value: Any) -> Any:
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,20})?", value):
-        raise ValueError(f"expected a number such as 0.9, found {value[:40]!r}")
-    return value
-
-
-def _as_text(example: str, pattern: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "examples": [example], "pattern": pattern})
-
-
-def _from_to(least: float, most: float) -> WithJsonSchema:
-    return WithJsonSchema({"type": "number", "minimum": least, "maximum": most})
-
-
+# The bounds are for the document alone: the answers check what is allowed.
 def _whole_number(least: int, most: int) -> Any:
     schema = {"type": "integer", "minimum": least, "maximum": most}
-    return Annotated[int, BeforeValidator(_whole), WithJsonSchema(schema)]
+    read = _written("a whole number such as 28", int, r"-?[0-9]{1,9}")
+    return Annotated[int, read, WithJsonSchema(schema)]
 
 
-# For the document alone: the answers check what is allowed.
+def _number(least: float, most: float) -> Any:
+    schema = {"type": "number", "minimum": least, "maximum": most}
+    read = _written("a number such as 0.9", float, r"[0-9]{1,3}(\.[0-9]{1,20})?")
+    return Annotated[float, read, WithJsonSchema(schema)]
+
+
+_DATE = {"type": "string", "format": "date"}
+_DAY_OR_MOMENT = WithJsonSchema({"anyOf": [_DATE, {"type": "string", "format": "date-time"}]})
+_MOMENT = "2024-10-18 or 2024-10-18T14:00:00Z"
+
 Horizon = _whole_number(1, MOST_HORIZON)
 Threshold = _whole_number(0, MOST_THRESHOLD)
-Window = _whole_number(1, MOST_HORIZON)
 StayDays = _whole_number(1, MOST_STAY_DAYS)
 Limit = _whole_number(1, MOST_ISSUES)
-Share = Annotated[float, BeforeValidator(_number), _from_to(*SHARES)]
-OurShare = Annotated[float, BeforeValidator(_number), _from_to(LEAST_SHARE, 100)]
+Share = _number(*SHARES)
+OurShare = _number(LEAST_SHARE, 100)
+Day = Annotated[
+    dt.date,
+    _written("a date such as 2024-10-18", dt.date.fromisoformat, DATE.pattern),
+    WithJsonSchema(_DATE),
+]
+DayOf = Annotated[dt.date, _written(_MOMENT, _read_day_of), _DAY_OR_MOMENT]
+Moment = Annotated[AsOf, _written(_MOMENT, _read_moment), _DAY_OR_MOMENT]
 Weeks = Annotated[
     int,
-    BeforeValidator(_weeks),
-    WithJsonSchema({"type": "string", "pattern": "^[1-9][0-9]{0,2}w$", "examples": ["26w"]}),
+    _written("weeks such as 26w", lambda text: int(text[:-1]), r"[1-9]\d{0,2}w"),
+    _text("26w", "[1-9][0-9]{0,2}w"),
 ]
-Day = Annotated[
-    dt.date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})
-]
-_DAY_OR_MOMENT = WithJsonSchema(
-    {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}]}
-)
-DayOf = Annotated[dt.date, BeforeValidator(_day_of), _DAY_OR_MOMENT]
-Moment = Annotated[AsOf, BeforeValidator(_as_of), _DAY_OR_MOMENT]
 Levels = Annotated[
     tuple[int, ...],
-    BeforeValidator(_numbers),
-    _as_text("50,80,95", pattern=f"^({_ANY_LEVEL})(,({_ANY_LEVEL}))*$"),
+    _written(
+        "numbers such as 50,80,95",
+        lambda text: tuple(map(int, text.split(","))),
+        r"[0-9]{1,3}(,[0-9]{1,3})*",
+    ),
+    _list_of(LEVELS, "50,80,95"),
 ]
 Periods = Annotated[
     tuple[str, ...],
-    BeforeValidator(_names),
-    _as_text("next_7_days,calendar_year", pattern=f"^({_ANY_PERIOD})(,({_ANY_PERIOD}))*$"),
+    BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value),
+    _list_of(PERIODS, "next_7_days,calendar_year"),
 ]
