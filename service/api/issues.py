@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["blueprint"]
 
+from typing import Any
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
@@ -12,10 +13,19 @@ from flask import Response, request
 from service.answers import gauges, scenario
 from service.answers import issues as issue_answers
 from service.answers import panel as panels
+from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, request_bodies, schemas
 from service.api.media_types import JSON
 from service.api.representation import chosen, render, reply, represent
-from service.api.responses import about, attribution, head, horizon_of, loader, view_of
+from service.api.responses import (
+    about,
+    attribution,
+    head,
+    horizon_of,
+    loader,
+    of_series,
+    question,
+)
 
 blueprint = APIBlueprint(
     "published",
@@ -25,25 +35,19 @@ blueprint = APIBlueprint(
 )
 
 
-@blueprint.get("/<series_id>/issues")
-@blueprint.input(queries.IssuesQuery, location="query")
-@blueprint.output(schemas.Issues)
+@question(blueprint, "issues", queries.IssuesQuery, schemas.Issues)
 def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
     """List the issues of a series, newest first, a page at a time."""
-    q = query_data
-    rows, after = issue_answers.listing(loader(), series_id, q.limit, q.after)
-    unit = loader().route.series[series_id].unit
-    body = {"series_id": series_id, "unit": unit} | attribution()
-    answer = represent(body | {"next": after, "rows": rows}, columns=issue_answers.COLUMNS)
+    rows, after = issue_answers.listing(loader(), series_id, query_data.limit, query_data.after)
+    body = of_series(series_id) | attribution() | {"next": after, "rows": rows}
+    answer = represent(body, columns=issue_answers.COLUMNS)
     if after:
         asked = request.args.to_dict() | {"after": after}
         answer.headers["Link"] = f'<{request.path}?{urlencode(asked)}>; rel="next"'
     return answer
 
 
-@blueprint.get("/<series_id>/issues/<issue_id>")
-@blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(schemas.IssueDetails)
+@question(blueprint, "issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
 def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Return all that is frozen of one issue save its paths; it never changes."""
     kind = chosen(table=False)
@@ -51,38 +55,31 @@ def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Respons
     return reply(render(body, kind, None), immutable=True)
 
 
-@blueprint.get("/<series_id>/panel")
-@blueprint.input(queries.PanelQuery, location="query")
-@blueprint.output(answer_schemas.Panel)
+@question(blueprint, "panel", queries.PanelQuery, answer_schemas.Panel)
 def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
     """Return past figures and coming days in one table, as charts want it."""
     q = query_data
-    view = view_of(series_id, q)
-    return about(
-        view,
-        q,
-        lambda: {"rows": panels.panel(loader(), view, q.first, q.last, q.as_of)},
-        columns=panels.COLUMNS,
-        beside=loader().figures_version(),
-    )
+
+    def answer(view: IssueView) -> dict[str, Any]:
+        return {"rows": panels.panel(loader(), view, q.first, q.last, q.as_of)}
+
+    version = loader().figures_version()
+    return about(series_id, q, answer, columns=panels.COLUMNS, beside=version)
 
 
-@blueprint.get("/<series_id>/gauges/chance")
-@blueprint.input(queries.ChanceQuery, location="query")
-@blueprint.output(answer_schemas.Chance)
+@question(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
 def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
     """Return one probability in one row, for alerts: some run of days sums to more than that."""
     q = query_data
-    view = view_of(series_id, q)
-    threshold = view.declared.week_threshold if q.threshold is None else q.threshold
-    return about(
-        view, q, lambda: {"rows": [gauges.chance(view, threshold, q.window, horizon_of(q, view))]}
-    )
+
+    def answer(view: IssueView) -> dict[str, Any]:
+        threshold = view.declared.week_threshold if q.threshold is None else q.threshold
+        return {"rows": [gauges.chance(view, threshold, q.window, horizon_of(q, view))]}
+
+    return about(series_id, q, answer)
 
 
-@blueprint.get("/<series_id>/gauges/age")
-@blueprint.input(queries.AgeQuery, location="query")
-@blueprint.output(answer_schemas.Age)
+@question(blueprint, "gauges/age", queries.AgeQuery, answer_schemas.Age)
 def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG001
     """Return how old the newest issue and its figures are in one row, for alerts."""
     view = loader().view(series_id)

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-__all__ = ["about", "attribution", "loader", "head", "horizon_of", "view_of"]
+__all__ = [
+    "about",
+    "attribution",
+    "head",
+    "horizon_of",
+    "loader",
+    "of_series",
+    "question",
+    "view_of",
+]
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from apiflask import APIBlueprint
 from flask import Response, current_app, request
 
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.api.queries import AheadQuery, ExplanationQuery, IssueQuery, SpanQuery, WhichQuery
+from service.api.queries import (
+    AheadQuery,
+    ExplanationQuery,
+    IssueQuery,
+    NoQuery,
+    SpanQuery,
+    WhichQuery,
+)
 from service.api.representation import Rendered, chosen, render, reply
+from service.api.schemas import Open
 from service.core.clock import instant
 
 _MOST_BYTES = 32 * 1024 * 1024
@@ -28,6 +46,24 @@ def loader() -> IssueLoader:
 def attribution() -> dict[str, str]:
     """Whose figures these are, as every answer must say."""
     return {"attribution": loader().route.attribution}
+
+
+def of_series(series_id: str) -> dict[str, str]:
+    """What every answer about a series says first."""
+    return {"series_id": series_id, "unit": loader().route.series[series_id].unit}
+
+
+def question(
+    blueprint: APIBlueprint, path: str, query: type[NoQuery], answer: type[Open]
+) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Let a function answer GET for `path` of a series."""
+
+    def register(view: Callable[..., Response]) -> Callable[..., Response]:
+        view = blueprint.input(query, location="query")(blueprint.output(answer)(view))
+        endpoint = view.__name__.removeprefix("get_")
+        return blueprint.get(f"/<series_id>/{path}", endpoint=endpoint)(view)
+
+    return register
 
 
 def view_of(series_id: str, asked: WhichQuery) -> IssueView:
@@ -62,29 +98,29 @@ def head(view: IssueView) -> dict[str, Any]:
 
 
 def about(
-    view: IssueView,
-    asked: Hashable,
-    answer: Callable[[], dict[str, Any]],
+    series_id: str,
+    asked: WhichQuery,
+    answer: Callable[[IssueView], dict[str, Any]],
     columns: Sequence[str] = (),
     beside: Hashable = None,
 ) -> Response:
-    """Answer with the head of `view` and what `answer` returns, or with the bytes of last time.
+    """Answer with the head of an issue and what `answer` returns, or with the bytes of last time.
 
     Parameters
     ----------
-    asked : hashable
+    asked
         All of the question that is not in the path.
     beside : hashable
         Whatever the answer depends on that is neither in the question nor in the issue.
     """
-    kind = chosen(table=True)
+    view, kind = view_of(series_id, asked), chosen(table=True)
     days = view.today, view.first
     key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, days, beside)
     kept: _Kept = current_app.extensions.setdefault("kept", _Kept())
-    found = kept.get(key)
-    if found is None:
-        found = kept.put(key, render(head(view) | answer(), kind, columns=columns))
-    return reply(found)
+    rendered = kept.get(key)
+    if rendered is None:
+        rendered = kept.put(key, render(head(view) | answer(view), kind, columns=columns))
+    return reply(rendered)
 
 
 class _Kept:

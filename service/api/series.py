@@ -25,10 +25,20 @@ from service.answers import (
     track_record,
 )
 from service.answers.errors import BadQuestion
+from service.answers.issue_loader import IssueView
 from service.answers.our_share import scale_to_share
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
-from service.api.responses import about, attribution, head, horizon_of, loader, view_of
+from service.api.responses import (
+    about,
+    attribution,
+    head,
+    horizon_of,
+    loader,
+    of_series,
+    question,
+    view_of,
+)
 
 blueprint = APIBlueprint(
     "series",
@@ -47,9 +57,7 @@ def list_series(query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     return represent(attribution() | {"rows": rows})
 
 
-@blueprint.get("/<series_id>/observations", endpoint="observations")
-@blueprint.input(queries.ObservationsQuery, location="query")
-@blueprint.output(schemas.Observations)
+@question(blueprint, "observations", queries.ObservationsQuery, schemas.Observations)
 def get_observations(series_id: str, query_data: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     q = query_data
@@ -57,121 +65,94 @@ def get_observations(series_id: str, query_data: queries.ObservationsQuery) -> R
     return represent(_stored(series_id) | {"rows": rows}, columns=figures.COLUMNS)
 
 
-@blueprint.get("/<series_id>/revisions", endpoint="revisions")
-@blueprint.input(queries.TableQuery, location="query")
-@blueprint.output(schemas.Revisions)
+@question(blueprint, "revisions", queries.TableQuery, schemas.Revisions)
 def get_revisions(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return every figure that was published anew with another value."""
     found = revisions.revisions(loader(), series_id)
     return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
 
 
-@blueprint.get("/<series_id>/forecast", endpoint="forecast")
-@blueprint.input(queries.ForecastQuery, location="query")
-@blueprint.output(answer_schemas.Forecast)
+@question(blueprint, "forecast", queries.ForecastQuery, answer_schemas.Forecast)
 def get_forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
     """Return the bands of each coming day."""
     q = query_data
-    view = view_of(series_id, q)
-    if q.format == "hubverse":
+
+    def answer(view: IssueView) -> dict[str, Any]:
+        if q.format != "hubverse":
+            rows = bands.bands(view.ahead, q.horizon, q.levels, view.declared)
+            return {"levels": list(q.levels), "rows": rows}
         if q.first:
             raise BadQuestion("from", "none with format=hubverse, which has an origin", q.first)
-        return about(view, q, lambda: {"rows": hubverse.hubverse(view, q.horizon)})
-    return about(
-        view,
-        q,
-        lambda: {
-            "levels": list(q.levels),
-            "rows": bands.bands(view.ahead, q.horizon, q.levels, view.declared),
-        },
-    )
+        return {"rows": hubverse.hubverse(view, q.horizon)}
+
+    return about(series_id, q, answer)
 
 
-@blueprint.get("/<series_id>/totals", endpoint="totals")
-@blueprint.input(queries.TotalsQuery, location="query")
-@blueprint.output(answer_schemas.Totals)
+@question(blueprint, "totals", queries.TotalsQuery, answer_schemas.Totals)
 def get_totals(series_id: str, query_data: queries.TotalsQuery) -> Response:
     """Return sums over named periods, or over a span of your own."""
     q = query_data
-    view = view_of(series_id, q)
 
-    def answer() -> dict[str, Any]:
+    def answer(view: IssueView) -> dict[str, Any]:
         if q.last:
             rows = totals.between(view.observed, view.paths, view.first, q.last, q.levels)
         else:
             rows = totals.periods(view.observed, view.ahead, q.periods or totals.PERIODS, q.levels)
         return {"levels": list(q.levels), "rows": rows}
 
-    return about(view, q, answer)
+    return about(series_id, q, answer)
 
 
-@blueprint.get("/<series_id>/exceedance", endpoint="exceedance")
-@blueprint.input(queries.ExceedanceQuery, location="query")
-@blueprint.output(answer_schemas.Exceedance)
+@question(blueprint, "exceedance", queries.ExceedanceQuery, answer_schemas.Exceedance)
 def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     """Return how likely each day, or run of days, brings more than a threshold."""
     q = query_data
-    view = view_of(series_id, q)
-    threshold = view.declared.day_threshold if q.threshold is None else q.threshold
 
-    def answer() -> dict[str, Any]:
+    def answer(view: IssueView) -> dict[str, Any]:
         ours = scale_to_share(view, q.our_share)
+        threshold = view.declared.day_threshold if q.threshold is None else q.threshold
         found = exceedance.exceedance(ours.ahead, threshold, q.window, horizon_of(q, view))
         return {"our_share": q.our_share} | found
 
-    return about(view, q, answer)
+    return about(series_id, q, answer)
 
 
-@blueprint.get("/<series_id>/capacity", endpoint="capacity")
-@blueprint.input(queries.CapacityQuery, location="query")
-@blueprint.output(answer_schemas.Capacity)
+@question(blueprint, "capacity", queries.CapacityQuery, answer_schemas.Capacity)
 def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
     """Return how many people are present at once, and how many places suffice."""
     q = query_data
-    view = view_of(series_id, q)
 
-    def answer() -> dict[str, Any]:
+    def answer(view: IssueView) -> dict[str, Any]:
         ours = scale_to_share(view, q.our_share)
         found = capacity.capacity(
             ours.observed, ours.ahead, q.stay_days, q.share, horizon_of(q, view), q.levels
         )
         return {"our_share": q.our_share} | found
 
-    return about(view, q, answer)
+    return about(series_id, q, answer)
 
 
-@blueprint.get("/<series_id>/quiet", endpoint="quiet")
-@blueprint.input(queries.QuietQuery, location="query")
-@blueprint.output(answer_schemas.Quiet)
+@question(blueprint, "quiet", queries.QuietQuery, answer_schemas.Quiet)
 def get_quiet(series_id: str, query_data: queries.QuietQuery) -> Response:
     """Return how long it may stay quiet, and on how many days."""
-    q = query_data
-    view = view_of(series_id, q)
-    return about(view, q, lambda: quiet.quiet(view.ahead, q.horizon))
+    return about(series_id, query_data, lambda view: quiet.quiet(view.ahead, query_data.horizon))
 
 
-@blueprint.get("/<series_id>/explanation", endpoint="explanation")
-@blueprint.input(queries.ExplanationQuery, location="query")
-@blueprint.output(answer_schemas.Explanation)
+@question(blueprint, "explanation", queries.ExplanationQuery, answer_schemas.Explanation)
 def get_explanation(series_id: str, query_data: queries.ExplanationQuery) -> Response:
     """Return what drives the forecast: season, level, yesterday, weekday, weather."""
     view = view_of(series_id, query_data)
     return represent(head(view) | explanation.explanation(loader(), view))
 
 
-@blueprint.get("/<series_id>/changes", endpoint="changes")
-@blueprint.input(queries.ChangesQuery, location="query")
-@blueprint.output(answer_schemas.Changes)
+@question(blueprint, "changes", queries.ChangesQuery, answer_schemas.Changes)
 def get_changes(series_id: str, query_data: queries.ChangesQuery) -> Response:
     """Return what changed since an earlier issue, and because of what."""
-    q = query_data
-    view = loader().view(series_id, q.issue, as_of=q.as_of)
-    return represent(head(view) | changes.changes(loader(), view, q.since))
+    view = view_of(series_id, query_data)
+    return represent(head(view) | changes.changes(loader(), view, query_data.since))
 
 
-@blueprint.get("/<series_id>/track-record", endpoint="track_record")
-@blueprint.input(queries.TrackRecordQuery, location="query")
-@blueprint.output(schemas.TrackRecord)
+@question(blueprint, "track-record", queries.TrackRecordQuery, schemas.TrackRecord)
 def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
     """Return how good the published forecasts were."""
     q = query_data
@@ -179,9 +160,7 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
     return represent(answer | attribution())
 
 
-@blueprint.get("/<series_id>/briefing", endpoint="briefing")
-@blueprint.input(queries.BriefingQuery, location="query")
-@blueprint.output(schemas.Briefing)
+@question(blueprint, "briefing", queries.BriefingQuery, schemas.Briefing)
 def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
     """Compare the last day, the last seven days and the year so far with earlier years."""
     answer = briefing.briefing(loader(), series_id, query_data.as_of)
@@ -191,5 +170,4 @@ def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
 
 def _stored(series_id: str) -> dict[str, Any]:
     """What every answer about figures says first."""
-    first = {"series_id": series_id, "unit": loader().route.series[series_id].unit}
-    return first | loader().standing(series_id).to_dict() | attribution()
+    return of_series(series_id) | loader().standing(series_id).to_dict() | attribution()
