@@ -22,14 +22,12 @@ from typing import Literal
 from pydantic import Field
 
 from service.answers.likelihood import Likelihood
-from service.api.schemas import Bounds, DatedRow, Open, ReasonItem, Span, StatusName
+from service.api.schemas import Bounds, DatedRow, OfSeries, Open, Span, Standing
 
 
-class Headed(Open):
+class Headed(OfSeries, Standing):
     """What every answer about an issue says first."""
 
-    series_id: str
-    unit: str
     issue_id: str
     model: str
     model_version: str
@@ -38,9 +36,6 @@ class Headed(Open):
     as_of: dt.datetime
     issued_at: dt.datetime
     first: dt.date = Field(alias="from", description="First day of what looks ahead.")
-    status: StatusName
-    reasons: list[ReasonItem]
-    attribution: str
 
 
 class ForecastRow(DatedRow, Bounds):

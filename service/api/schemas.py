@@ -77,7 +77,22 @@ class ReasonItem(Open):
     detail: str
 
 
-class CatalogueRow(Open):
+class Standing(Open):
+    """Whether an answer can be relied on, and if not why."""
+
+    status: StatusName
+    reasons: list[ReasonItem]
+
+
+class OfSeries(Open):
+    """Which series, and whose figures."""
+
+    series_id: str
+    unit: str
+    attribution: str
+
+
+class CatalogueRow(Standing):
     """A series."""
 
     series_id: str
@@ -88,8 +103,6 @@ class CatalogueRow(Open):
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None
-    status: StatusName
-    reasons: list[ReasonItem]
 
 
 class Catalogue(Open):
@@ -107,14 +120,9 @@ class ObservationsRow(DatedRow):
     known_at: dt.datetime
 
 
-class Observations(Open):
+class Observations(OfSeries, Standing):
     """The published figures."""
 
-    series_id: str
-    unit: str
-    status: StatusName
-    reasons: list[ReasonItem]
-    attribution: str
     rows: list[ObservationsRow]
 
 
@@ -130,14 +138,9 @@ class RevisionsRow(DatedRow):
     ruled: bool
 
 
-class Revisions(Open):
+class Revisions(OfSeries, Standing):
     """Every revision, in the order of publication; `count` is of those that ruled."""
 
-    series_id: str
-    unit: str
-    status: StatusName
-    reasons: list[ReasonItem]
-    attribution: str
     count: int
     rows: list[RevisionsRow]
 
@@ -156,12 +159,9 @@ class IssueRow(Open):
     horizon_days: int
 
 
-class Issues(Open):
+class Issues(OfSeries):
     """Issues, newest first; `next` is null on the last page."""
 
-    series_id: str
-    unit: str
-    attribution: str
     next: str | None
     rows: list[IssueRow]
 
@@ -190,18 +190,15 @@ class IssueWeather(Open):
     models: list[str] = Field(default=[], description="The models that used it.")
 
 
-class IssueDetails(IssueRow):
+class IssueDetails(IssueRow, OfSeries):
     """One issue; it never changes."""
 
-    series_id: str
-    unit: str
     kind: str
     seed: int
     inputs_hash: str
     models: list[ModelItem]
     failures: list[FailureItem]
     weather: IssueWeather | None = None
-    attribution: str
 
 
 class TrackRecordRow(Open):
@@ -251,11 +248,9 @@ class PastWeek(Span):
     crps: float
 
 
-class TrackRecord(Open):
+class TrackRecord(OfSeries):
     """How good the published forecasts were."""
 
-    series_id: str
-    unit: str
     kind: str
     model: str
     window_weeks: int
@@ -268,7 +263,6 @@ class TrackRecord(Open):
     weeks: list[PastWeek]
     worst: list[PastWeek]
     best: list[PastWeek]
-    attribution: str
 
 
 class AgainstRow(Open):
@@ -288,17 +282,12 @@ class SpanItem(Span):
     beside: dict[str, int] = Field(default={}, description="The other series on the last day.")
 
 
-class Briefing(Open):
+class Briefing(OfSeries, Standing):
     """Where things stand."""
 
-    series_id: str
-    unit: str
     as_of: str
     data_through: dt.date
     last_day: SpanItem
     last_7_days: SpanItem
     year_to_date: SpanItem
     sentence: str
-    status: StatusName
-    reasons: list[ReasonItem]
-    attribution: str

@@ -7,7 +7,7 @@ __all__ = ["Health", "JobRequest", "ProblemDetails", "Status"]
 import datetime as dt
 from typing import Literal
 
-from service.api.schemas import Open, ReasonItem, StatusName
+from service.api.schemas import Open, Standing, StatusName
 
 
 class AlarmItem(Open):
@@ -72,11 +72,9 @@ class StatusJob(Open):
     last_success_at: dt.datetime | None
 
 
-class Status(Open):
+class Status(Standing):
     """How the service is."""
 
-    status: StatusName
-    reasons: list[ReasonItem]
     alarms: list[AlarmItem]
     now: dt.datetime
     series: list[StatusSeries]
