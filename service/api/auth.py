@@ -14,7 +14,6 @@ import ipaddress
 import logging
 import threading
 import time
-from base64 import b64decode
 from functools import lru_cache
 
 from flask import Flask, g, request
@@ -50,37 +49,25 @@ _log = logging.getLogger(__name__)
 
 def register_auth(app: Flask) -> None:
     """Note before each request what key is presented; `require` is for after the limits."""
-    uses, seen = _Uses(), _Seen()
+    keys = _Keys(app.extensions["loader"])
+    settings: Settings = app.extensions["loader"].context.settings
 
     def note() -> None:
         g.key, g.refused = None, ""
         g.presented = None if _is_for_all() else _presented()
         is_presented = g.presented is not None
         g.key_hash = key_store.hashed(g.presented) if is_presented else ""
-        g.is_guess = is_presented and seen.lately(g.presented) is None
-
-    def identify() -> None:
-        if g.presented is None:
-            return
-        loader: IssueLoader = app.extensions["loader"]
-        key = seen.look_up(loader, g.presented)
-        state = key.state(loader.clock()) if key else "not known"
-        if key is None or state != "active":
-            g.refused = f"the key is {state}"
-            _log.warning("refused %s: %s (%s…)", request.endpoint, g.refused, _shown(g.presented))
-            return
-        g.key = key
-        uses.note(loader, key)
+        g.is_guess = is_presented and keys.lately(g.presented) is None
 
     def require() -> None:
         if _is_for_all():
             return
-        identify()
-        settings = app.extensions["loader"].context.settings
-        if g.key is None:
-            if g.refused or request.endpoint in OPERATE or not _is_open(settings):
-                raise _unauthorised(g.refused or "expected a key")
-        elif request.endpoint in OPERATE and g.key.scope != "operate":
+        must_operate = request.endpoint in OPERATE
+        if g.presented is not None:
+            g.key = keys.identify(g.presented)
+        elif must_operate or not _is_open(settings):
+            raise _unauthorised("expected a key")
+        if must_operate and g.key.scope != "operate":
             _log.warning("refused %s: key %s may only read", request.endpoint, g.key.prefix)
             raise Problem(403, "expected a key of the scope operate, found one that may read")
 
@@ -95,15 +82,12 @@ def _is_for_all() -> bool:
 
 def _presented() -> str | None:
     """The key that is presented: after Bearer, or, for browsers that read, as Basic's password."""
-    scheme, _, value = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        return value.strip()
-    if scheme.lower() == "basic" and request.method in ("GET", "HEAD"):
-        try:
-            return b64decode(value.strip(), validate=True).decode("utf-8").partition(":")[2]
-        except ValueError:
-            return ""
-    return "" if scheme else None
+    if not request.headers.get("Authorization"):
+        return None
+    given = request.authorization
+    if given and given.type == "basic" and request.method in ("GET", "HEAD"):
+        return given.password or ""
+    return given.token or "" if given and given.type == "bearer" else ""
 
 
 def _is_open(settings: Settings) -> bool:
@@ -143,66 +127,65 @@ def _shown(presented: str) -> str:
     return prefix if prefix.startswith("crossings_") and prefix.isascii() else "of another form"
 
 
-class _Seen:
+class _Keys:
     """Looks keys up, and keeps those that were valid when the database was asked last."""
 
-    def __init__(self) -> None:
-        self._keys: dict[str, tuple[Key, float]] = {}
+    def __init__(self, loader: IssueLoader) -> None:
+        self._loader = loader
+        self._seen: dict[str, tuple[Key, float]] = {}
+        self._used: dict[int, float] = {}
         self._lock = threading.Lock()
 
-    def lately(self, presented: str) -> Key | None:
-        """The key, if it was valid within the hour."""
-        name = key_store.hashed(presented)
+    def lately(self, presented: str) -> tuple[Key, float] | None:
+        """The key, if it was valid within the hour, and when that was."""
         with self._lock:
-            key, seen = self._keys.get(name, (None, 0.0))
-        return key if time.monotonic() - seen < _BELIEVED_SECONDS else None
+            remembered = self._seen.get(key_store.hashed(presented))
+        is_recent = remembered and time.monotonic() - remembered[1] < _BELIEVED_SECONDS
+        return remembered if is_recent else None
 
-    def look_up(self, loader: IssueLoader, presented: str) -> Key | None:
-        """The key that is presented, valid or not; None when it is none of ours.
+    def identify(self, presented: str) -> Key:
+        """The key that is presented, if it is valid.
 
         Raises
         ------
+        Problem
+            401 when it is not.
         Unavailable
             When the database does not answer and the key was not valid lately.
         """
+        key: Key | None
+        name, seen = key_store.hashed(presented), time.monotonic()
         try:
-            with loader.context.database.glancing() as connection:
+            with self._loader.context.database.glancing() as connection:
                 key = key_store.match(connection, presented)
         except Unavailable:
-            believed = self.lately(presented)
-            if believed is None:
+            remembered = self.lately(presented)
+            if remembered is None:
                 raise
-            return believed
-        is_valid = key is not None and key.state(loader.clock()) == "active"
-        self._note(presented, key if is_valid else None)
+            key, seen = remembered  # the hour is counted from the last answer of the database
+        state = key.state(self._loader.clock()) if key else "not known"
+        with self._lock:
+            self._seen.pop(name, None)
+            if key and state == "active":
+                self._seen[name] = key, seen
+            if len(self._seen) > _MOST_BELIEVED:
+                del self._seen[next(iter(self._seen))]  # the one not seen for longest
+        if key is None or state != "active":
+            shown = _shown(presented)
+            _log.warning("refused %s: the key is %s (%s…)", request.endpoint, state, shown)
+            raise _unauthorised(f"the key is {state}")
+        self._record_use(key)
         return key
 
-    def _note(self, presented: str, valid: Key | None) -> None:
-        name = key_store.hashed(presented)
-        with self._lock:
-            self._keys.pop(name, None)
-            if valid is not None:
-                self._keys[name] = valid, time.monotonic()
-            if len(self._keys) > _MOST_BELIEVED:
-                del self._keys[next(iter(self._keys))]  # the one not seen for longest
-
-
-class _Uses:
-    """Records when a key was used last, at most once a minute: no write for each request."""
-
-    def __init__(self) -> None:
-        self._noted: dict[int, float] = {}
-        self._lock = threading.Lock()
-
-    def note(self, loader: IssueLoader, key: Key) -> None:
-        """Record that `key` is used now, unless that was just done."""
+    def _record_use(self, key: Key) -> None:
+        """Record that `key` is used now, at most once a minute: no write for each request."""
         now = time.monotonic()
         with self._lock:
-            if now - self._noted.get(key.key_id, -_USED_SECONDS) < _USED_SECONDS:
+            if now - self._used.get(key.key_id, -_USED_SECONDS) < _USED_SECONDS:
                 return
-            self._noted[key.key_id] = now
+            self._used[key.key_id] = now
         try:
-            with loader.context.database.writing(waits=False) as connection:
-                key_store.touch(connection, key.key_id, loader.clock())
+            with self._loader.context.database.writing(waits=False) as connection:
+                key_store.touch(connection, key.key_id, self._loader.clock())
         except Unavailable as error:  # reading goes on; a minute later it is tried again
             _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

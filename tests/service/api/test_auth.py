@@ -5,6 +5,7 @@ import datetime as dt
 import logging
 import tempfile
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -228,6 +229,9 @@ def test_a_key_seen_lately_is_believed_while_the_database_is_away(
     with far.database.writing() as connection:
         assert key_store.revoke(connection, f"read {NOW + dt.timedelta(days=1)}", NOW)
     assert ask(revoked) == 401, "at once while the database answers"
+    with monkeypatch.context() as patch:  # so it was seen half an hour ago
+        patch.setattr(module.time, "monotonic", lambda now=time.monotonic: now() - 1800)
+        assert ask(lasting) == 200
     away.go()
     assert "crossings_store_up 0.0" in web.get("/metrics", headers=bearer(lasting)).text
     assert ask(short) == 200
@@ -235,8 +239,8 @@ def test_a_key_seen_lately_is_believed_while_the_database_is_away(
     assert (ask(short), ask(revoked), ask(other)) == (401, 503, 503), "expired, revoked, unseen"
     assert ask(lasting[:-1] + ("a" if lasting[-1] != "a" else "b")) == 503
     assert [ask(key, "/livez") for key in (lasting, other, "nonsense")] == [200] * 3
-    monkeypatch.setattr(module, "_BELIEVED_SECONDS", 0.0)
-    assert ask(lasting) == 503, "not for longer than an hour"
+    monkeypatch.setattr(module, "_BELIEVED_SECONDS", 1700.0)
+    assert ask(lasting) == 503, "not for longer than an hour, whatever was asked meanwhile"
     away.come_back()
     assert [ask(key) for key in (lasting, short, revoked)] == [200, 401, 401]
 
@@ -245,12 +249,12 @@ def test_no_more_keys_are_believed_than_are_kept(
     context: Context, clock: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_BELIEVED", 2)
-    seen, loader = module._Seen(), IssueLoader(context, clock)
+    keys = module._Keys(IssueLoader(context, clock))
     with context.database.writing() as connection:
         made = [key_store.create(connection, f"{n}", "read", NOW) for n in range(3)]
-    found = [seen.look_up(loader, key) for key in made]
-    assert [seen.lately(key) for key in made] == [None, *found[1:]]
-    assert made[2] not in str(vars(seen))
+    found = [keys.identify(key) for key in made]
+    assert [(keys.lately(key) or [None])[0] for key in made] == [None, *found[1:]]
+    assert made[2] not in str(vars(keys))
 
 
 def test_open_endpoints_look_no_key_up(closed: FlaskClient, context: Context) -> None:
