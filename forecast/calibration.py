@@ -18,7 +18,7 @@ _FLOOR = 50.0
 """People, added to totals before their ratio is taken."""
 
 _MOST_STRETCH = 0.4
-_FEWEST_SCORES = 6
+_FEWEST_ORIGINS = 6
 
 
 def normal_score(totals: npt.NDArray[np.integer], truth: int) -> float:
@@ -40,16 +40,16 @@ def estimate_stretch(scores: Array, independent: float, prior_strength: float) -
 
     Parameters
     ----------
-    scores : ndarray, shape (n,)
+    scores : ndarray, shape (n_origins,) or (n_origins, n_totals)
         Normal scores of past truths.
     independent : float
         Share of each score that is news: below 1 when their windows overlap.
     prior_strength : float
         The prior that the spread is right, in independent scores.
     """
-    if len(scores) < _FEWEST_SCORES:
+    if len(scores) < _FEWEST_ORIGINS:
         return 0.0
-    weight = len(scores) * independent
+    weight = scores.size * independent
     variance = (prior_strength + weight * float(np.mean(scores**2))) / (prior_strength + weight)
     return float(np.clip(0.5 * np.log(variance), -_MOST_STRETCH, _MOST_STRETCH))
 

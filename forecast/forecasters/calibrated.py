@@ -1,7 +1,8 @@
 """Calibrated: another forecaster, its totals as wide as its own past errors say.
 
 At each origin the other forecaster is fitted again at earlier origins, each time on the days up
-to that origin, and asked for the total of the days that followed, which are all known by now.
+to that origin, and asked for the totals of the days that followed, which are all known by now: of
+the whole window, and of each of its weeks.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from forecast.series import ONE_DAY, DailySeries
 Array = npt.NDArray[np.float64]
 
 _SEED = 20180101
+_WEEK = 7
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,11 +49,11 @@ class Calibrated:
     origins, step_days : int
         How many earlier origins, and how far apart.
     window_days : int
-        The totals that are calibrated.
+        The total that is calibrated; its spread is learned from those of its weeks too.
     paths : int
         Paths at each earlier origin.
     prior_strength : float
-        The prior that the spread is right, in windows that do not overlap.
+        The prior that the spread is right, in totals that do not overlap.
     least_days : int
         An earlier origin needs so many days before it.
     """
@@ -79,7 +81,12 @@ class Calibrated:
 
     def _past_scores(
         self, base: Forecaster, series: DailySeries, covariates: Covariates | None
-    ) -> list[float]:
+    ) -> list[list[float]]:
+        """Of each earlier origin the scores of its window and, if it is longer, of its weeks."""
+        spans = [slice(0, self.window_days)]
+        if self.window_days > _WEEK:
+            weeks = range(0, self.window_days - _WEEK + 1, _WEEK)
+            spans += [slice(first, first + _WEEK) for first in weeks]
         scores = []
         for back in range(self.origins):
             origin = series.data_through - (self.window_days + back * self.step_days) * ONE_DAY
@@ -96,9 +103,11 @@ class Calibrated:
             except FitError:
                 break  # too little is known so far back; the later origins stand
             rng = np.random.default_rng([_SEED, abs(int(origin.astype(np.int64)))])
-            drawn = past.simulate(self.window_days, self.paths, rng)
-            truth = series.total(origin + ONE_DAY, origin + self.window_days * ONE_DAY)
-            scores.append(normal_score(drawn.total(drawn.start, drawn.end), truth))
+            drawn = past.simulate(self.window_days, self.paths, rng).values
+            came = series.between(origin + ONE_DAY, origin + self.window_days * ONE_DAY).values
+            scores.append(
+                [normal_score(drawn[:, span].sum(axis=1), int(came[span].sum())) for span in spans]
+            )
         return scores
 
 

@@ -32,6 +32,8 @@ def test_stretch_is_half_the_log_of_the_shrunken_variance(scores: list[float]) -
     variance = (13.0 * 1.0 + told * sum(squares) / len(squares)) / (13.0 + told)
     expected = math.log(math.sqrt(variance))
     assert estimate_stretch(np.array(scores), 0.5, 13.0) == pytest.approx(expected)
+    rows = np.repeat(np.array(scores)[:, None], 2, axis=1)  # two totals an origin are twice as many
+    assert estimate_stretch(rows, 0.25, 13.0) == pytest.approx(expected)
 
 
 def test_stretch_is_positive_when_the_truth_lay_far_out() -> None:
@@ -40,10 +42,10 @@ def test_stretch_is_positive_when_the_truth_lay_far_out() -> None:
     assert estimate_stretch(np.array([1.0, -1.0] * 5), 1.0, 5.0) == 0.0
 
 
-def test_stretch_is_bounded_and_needs_six_scores() -> None:
+def test_stretch_is_bounded_and_needs_six_origins() -> None:
     assert estimate_stretch(np.full(50, 9.0), 1.0, 0.0) == 0.4
     assert estimate_stretch(np.full(50, 0.01), 1.0, 0.0) == -0.4
-    assert estimate_stretch(np.full(5, 9.0), 1.0, 0.0) == 0.0
+    assert estimate_stretch(np.full((5, 2), 9.0), 1.0, 0.0) == 0.0
     assert estimate_stretch(np.full(6, 9.0), 1.0, 0.0) == 0.4
 
 

@@ -59,22 +59,30 @@ def calibrated(member: Any, **more: Any) -> Calibrated:
     return Calibrated({"one": member}, **settings)
 
 
-def test_the_stretch_by_a_slow_loop(series: DailySeries) -> None:
-    """Each past total against paths drawn on the days before it."""
-    fitted = calibrated(LogNormal(0.2)).fit(series)
+@pytest.mark.parametrize(
+    ("window", "spans"),
+    [(7, [(0, 7)]), (14, [(0, 14), (0, 7), (7, 14)]), (17, [(0, 17), (0, 7), (7, 14)])],
+)
+def test_the_stretch_by_a_slow_loop(
+    series: DailySeries, window: int, spans: list[tuple[int, int]]
+) -> None:
+    """Each past total, and that of each of its weeks, against paths drawn on the days before it."""
+    fitted = calibrated(LogNormal(0.2), window_days=window, step_days=window).fit(series)
     scores = []
     for back in range(20):
-        known = DAYS - 7 * back  # the week that is foretold is the last of so many days
-        truth = sum(series.values[known - 7 : known].tolist())
-        origin = START + (known - 8) * ONE_DAY
+        known = DAYS - window * (back + 1)  # days up to the origin
+        origin = START + (known - 1) * ONE_DAY
         rng = np.random.default_rng([20180101, int(origin.astype(int))])
         factors = np.exp(0.2 * rng.standard_normal((300, 1)))[:, 0]
-        totals = [7 * round(MEAN * f) for f in factors.tolist()]
-        below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
-        rank = min(max(below / 300, 0.5 / 300), 1 - 0.5 / 300)
-        scores.append(statistics.NormalDist().inv_cdf(rank))
+        for first, last in spans:
+            truth = sum(series.values[known + first : known + last].tolist())
+            totals = [(last - first) * round(MEAN * f) for f in factors.tolist()]
+            below = sum(t < truth for t in totals) + 0.5 * sum(t == truth for t in totals)
+            rank = min(max(below / 300, 0.5 / 300), 1 - 0.5 / 300)
+            scores.append(statistics.NormalDist().inv_cdf(rank))
     assert fitted.stretch == pytest.approx(estimate_stretch(np.array(scores), 1.0, 13.0))
-    assert fitted.window_days == 7
+    assert fitted.stretch != 0.0
+    assert fitted.window_days == window
 
 
 @pytest.mark.parametrize("step", [7, 3, 14])
