@@ -31,13 +31,18 @@ _DAY, _PATH = click.DateTime(["%Y-%m-%d"]), click.Path(path_type=Path)
 _MODELS = "Of: all, ours, peers, champion, a declared model, "
 _MODELS += ", ".join([*PEERS, *weather_peers.PEERS]) + "; the last three with --weather."
 _WEATHER = "HISTORY FORECASTS: drivers as they came, and as forecast at each origin. Repeatable."
+_SECOND = "CSV of a second crossing, scored in place of the figures: protocol I."
+_SPANS = {False: ("2023-01-01", "2025-12-01"), True: ("2022-01-01", "2024-12-01")}
+"""First and last origin, without and with a second crossing."""
+
 _ROUTE = read_route(PROJECT / "series")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--data", type=_PATH, help="CSV; the embedded figures if not.")
-@click.option("--first", type=_DAY, default="2023-01-01", show_default=True, help="First origin.")
-@click.option("--last", type=_DAY, default="2025-12-01", show_default=True, help="None is later.")
+@click.option("--second", type=_PATH, help=_SECOND)
+@click.option("--first", type=_DAY, help="First origin: 2023-01-01, with --second 2022-01-01.")
+@click.option("--last", type=_DAY, help="None is later: 2025-12-01, with --second 2024-12-01.")
 @click.option("--every", type=click.IntRange(1), default=14, show_default=True, help="Days.")
 @click.option("--paths", type=click.IntRange(10), default=1000, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
@@ -55,16 +60,21 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
       make bench
       python -m bench.accuracy --models champion,climatology,auto_ets
       python -m bench.accuracy --data longer.csv --first 2026-01-01 --last 2026-12-31
+      python -m bench.accuracy --second another_crossing.csv
     """
     began = time.monotonic()
-    first, last = (str(given[name].date()) for name in ("first", "last"))
+    second = given["second"] is not None
+    if second and (given["data"] or given["drivers"]):
+        raise click.UsageError("--second takes neither --data nor --weather")
+    asked, spans = (given["first"], given["last"]), _SPANS[second]
+    first, last = (str(d.date()) if d else usual for d, usual in zip(asked, spans, strict=True))
     protocol = BacktestConfig(first, last, given["every"], 28, paths, seed, series=_ROUTE.leading)
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
         protocol = _quick(protocol)
-    option = "--data"
+    option = "--second" if second else "--data"
     try:
-        data = given["data"]
+        data = given["second"] or given["data"]
         leading, every = (_ROUTE.leading,), _ROUTE.forecast
         columns = figures_csv.read(data, leading, every) if data else embedded.read()
         known = {name: columns[name] for name in every if name in columns}
@@ -79,7 +89,8 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
             f"expected an origin with {protocol.horizon} days of figures after it, found none: "
             f"the figures end on {end}"
         )
-    result = report.evaluate(protocol, entries, run_all(entries, known, protocol, processes))
+    runs = run_all(entries, known, protocol, processes)
+    result = report.evaluate(protocol, entries, runs, second)
     print(report.as_text(result), flush=True)
     if sets and result.champion is not None:
         judged = weather.protocol_of(sets[0], _ROUTE.leading, paths, seed)

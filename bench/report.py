@@ -25,6 +25,7 @@ Targets: TypeAlias = Sequence[targets.Target]
 _PACKAGES = (*("numpy", "pandas", "scipy", "statsmodels", "prophet", "statsforecast", "lightgbm"),)
 
 _COMPARED = ("day_1", "days_1_7", "total_7", "total_28")
+_HELD = ("cover_80_total_7", "cover_80_total_28")
 _TITLES = CRPS | COVERAGE | {"days_1_3": "days 1-3"}
 _tenths, _share, _ratio = "{:,.1f}".format, "{:.2f}".format, "{:.3f}".format
 
@@ -47,16 +48,35 @@ class Result:
         return there[0] if there else None
 
 
-def evaluate(protocol: BacktestConfig, entries: Entries, runs: Runs) -> Result:
-    """Measure every run, and judge the champion's targets that need no weather."""
+_HEADS = {
+    False: "The best peer is, in each column, the best of "
+    f"{', '.join(targets.BEST_OF)}; as drawn, and cut at zero. Bounds in people are meant for the "
+    "origins of 2023-2025.",
+    True: "Protocol I: the best is, in each column, the best of all peers, as drawn and cut at "
+    f"zero, and of {', '.join(targets.BEST_OF_OURS)}.",
+}
+"""How to read the targets, without and with a second crossing."""
+
+
+def evaluate(
+    protocol: BacktestConfig, entries: Entries, runs: Runs, second: bool = False
+) -> Result:
+    """Measure every run, and judge the champion's targets that need no weather.
+
+    `second`: the figures are those of a second crossing, where it shall be ahead of all peers.
+    """
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     result = Result(protocol, _with_cut(entries, runs), runs, measured)
     if result.champion is None:
         return result
-    own = measured[result.champion.name]
-    judged = [*targets.against_peers(own, measured), *targets.within(own)]
-    lacking = [name for name in targets.BEST_OF if name not in measured]
-    remarks = [f"Not run, so not among the best peers: {', '.join(lacking)}."] if lacking else []
+    own, remarks = measured[result.champion.name], [_HEADS[second]]
+    if second:
+        peers = [entry.name for entry in result.entries if entry.kind == "peer"]
+        judged = targets.on_a_second_crossing(own, measured, peers)
+    else:
+        judged = [*targets.against_peers(own, measured), *targets.within(own)]
+    if lacking := [name for name in targets.BEST_OF if name not in measured]:
+        remarks.append(f"Not run, so not among the best peers: {', '.join(lacking)}.")
     return replace(result, targets=judged, remarks=remarks)
 
 
@@ -102,16 +122,15 @@ def _troubles(entries: Entries, runs: Runs) -> Iterator[str]:
 def _judged(result: Result, champion: Entry) -> Iterator[str]:
     n = len(result.measured[champion.name].origins)
     yield (
-        f"Ratios of CRPS at the same origins, with {bootstrap.LEVEL} % intervals of a paired "
-        f"block bootstrap ({bootstrap.block_length(n)} origins a block):\n"
+        f"Ratios of CRPS at the same origins, and how many totals the other's 80 % intervals hold, "
+        f"with {bootstrap.LEVEL} % intervals of a paired block bootstrap "
+        f"({bootstrap.block_length(n)} origins a block):\n"
         "< the champion is better, > it is worse, = the interval holds 1 and nobody wins."
     )
     yield grid(comparison_rows(champion, result.entries, result.measured))
     yield (
-        f"Targets of {champion.name}. The best peer is, in each column, the best of "
-        f"{', '.join(targets.BEST_OF)}; as drawn, and cut at zero.\n"
-        "`surely`: the whole interval lies on the same side of the bound. Bounds in people are "
-        "meant for the origins of 2023-2025."
+        f"Targets of {champion.name}. `surely`: the whole interval lies on the same side of the "
+        "bound."
     )
     yield from result.remarks
     yield grid(target_rows(sorted(result.targets, key=lambda target: target.stretch)))
@@ -195,11 +214,12 @@ def protocol_rows(entries: Entries, runs: Runs, measured: Measures) -> list[list
 
 def comparison_rows(champion: Entry, entries: Entries, measured: Measures) -> list[list[str]]:
     """Ratios of the champion to each of the others, with what the interval allows to say."""
-    rows = [[f"{champion.name} against", *(_TITLES[column] for column in _COMPARED)]]
+    rows = [[f"{champion.name} against", *(_TITLES[column] for column in (*_COMPARED, *_HELD))]]
     for entry in entries:
         if entry.name != champion.name and entry.name in measured:
             ours, theirs = together(measured[champion.name], measured[entry.name])
-            rows.append([entry.title, *(_compared(ours, theirs, column) for column in _COMPARED)])
+            row = [entry.title, *(_compared(ours, theirs, column) for column in _COMPARED)]
+            rows.append([*row, *(_held(theirs, column) for column in _HELD)])
     return rows
 
 
@@ -228,6 +248,13 @@ def _compared(ours: Measured, theirs: Measured, column: str) -> str:
     # An interval that holds 1 lets nobody win.
     verdict = "=" if found.holds(1.0) else "<" if found.hi < 1 else ">"
     return f"{_ratio(found.value)} ({_ratio(found.lo)}-{_ratio(found.hi)}) {verdict}"
+
+
+def _held(measured: Measured, column: str) -> str:
+    if column not in measured.columns or not measured.origins:
+        return "–"
+    found = bootstrap.mean(measured.columns[column])
+    return f"{_share(found.value)} ({_share(found.lo)}-{_share(found.hi)})"
 
 
 def _people(value: float) -> str:

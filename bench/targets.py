@@ -14,6 +14,9 @@ from forecast.bootstrap import Interval
 BEST_OF = ("prophet_defaults", "auto_ets", "auto_arima")
 """The best of these in the same run, column by column, is the best peer."""
 
+BEST_OF_OURS = ("sarimax", "prophet", "climatology", "seasonal_naive")
+"""Declared models that count as peers on a second crossing."""
+
 Bounds: TypeAlias = Mapping[str, tuple[float, float]]
 """Least and most of each column."""
 
@@ -73,9 +76,11 @@ class Target:
         return not any(self.found.holds(bound) for bound in (self.least, self.most) if bound > 0)
 
 
-def best_peers(runs: Mapping[str, Measured], ending: str = "") -> dict[str, str]:
-    """Name of the best peer in each column, of those that were run; `ending` is that of names."""
-    names = [name + ending for name in BEST_OF]
+def best_peers(
+    runs: Mapping[str, Measured], ending: str = "", names: Sequence[str] = BEST_OF
+) -> dict[str, str]:
+    """The best of `names` in each column, of those that were run; `ending` is that of names."""
+    names = [name + ending for name in names]
     there = [name for name in names if name in runs and runs[name].origins]
     return {
         column: min(there, key=lambda name: runs[name].columns[column].mean())
@@ -92,6 +97,17 @@ def against_peers(champion: Measured, runs: Mapping[str, Measured]) -> list[Targ
             bounds = {column: (0.0, _RATIOS[column])}
             found += _ratios(group, champion, runs[peer], bounds, peer.removesuffix(ending))
     return found
+
+
+def on_a_second_crossing(
+    champion: Measured, runs: Mapping[str, Measured], peers: Sequence[str]
+) -> list[Target]:
+    """Ratios to the best of all `peers` and of ours that count as such; and coverage."""
+    group, found = "against the best of all, below", []
+    for column, peer in best_peers(runs, names=[*peers, *BEST_OF_OURS]).items():
+        if column != "day_1":
+            found += _ratios(group, champion, runs[peer], {column: (0.0, 1.0)}, peer)
+    return found + _means("coverage between", champion, _WITHIN["coverage between"])
 
 
 def within(champion: Measured) -> list[Target]:

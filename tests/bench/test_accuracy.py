@@ -73,9 +73,20 @@ def test_quick_prints_every_table(models: Path) -> None:
     assert "| in people, at most " in done.stdout
 
 
+def test_a_second_crossing_is_judged_by_its_own_protocol(models: Path) -> None:
+    done = bench(models, "--quick", "--models", "ours", "--second", str(FIGURES))
+    assert done.returncode == 0, done.stderr
+    assert "4 origins every 350 days from 2022-01-01 to 2024-12-01" in done.stdout
+    assert "Protocol I: " in done.stdout
+    assert "| coverage between " in done.stdout
+    assert "in people, at most" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--second", "x.csv", "--data", "x.csv"], "--second takes neither --data nor --weather"),
+        (["--models", "ours", "--second", "nowhere.csv"], "--second: "),
         (["--models", "nobody"], "expected of all, ours, peers, champion, best, naive"),
         (["--models", "ours", "--first", "2025-12-20"], "expected an origin with 28 days"),
         (["--models", "ours", "--data", "nowhere.csv"], "expected a readable file"),

@@ -121,3 +121,21 @@ def test_weather_is_judged_against_ourselves_without_it() -> None:
     assert 0 <= found[2].found.value <= 1, "a share, not a ratio of shares"
     people = {target.column: target.found.value for target in targets.without_weather(without)}
     assert people["day_1"] == 60
+
+
+def test_on_a_second_crossing_the_champion_shall_be_ahead_of_all() -> None:
+    runs = {
+        "auto_ets": measured(90, 65, 80, 260, 800),
+        "auto_ets_cut": measured(90, 65, 76, 290, 900),
+        "sarimax": measured(40, 65, 90, 310, 690),
+        "hurdle": measured(1, 1, 1, 1, 1),
+    }
+    champion = measured(60, 65, 75, 270, 700)
+    found = targets.on_a_second_crossing(champion, runs, ["auto_ets", "auto_ets_cut"])
+    assert [(one.column, one.note, one.met) for one in found[:3]] == [
+        ("days_1_7", "auto_ets_cut", True),
+        ("total_7", "auto_ets", False),
+        ("total_28", "sarimax", False),
+    ]
+    assert found[2].found.value == pytest.approx(700 / 690)
+    assert [one.column for one in found[3:]] == ["cover_80_total_7", "cover_80_total_28"]
