@@ -68,7 +68,7 @@ def gamma_regression(x: Array, size: Array, weights: Array, ridge: float | Array
     scoring = (x * weights[:, None]).T @ x + np.diag(penalty)
     beta = np.linalg.solve(scoring, x.T @ (weights * np.log(size)))
     for _ in range(_MOST_STEPS):
-        ratio = np.clip(size / np.exp(np.clip(x @ beta, -20.0, 20.0)), 0.0, 20.0)
+        ratio = np.minimum(size / np.exp(np.clip(x @ beta, -20.0, 20.0)), 20.0)
         step = np.linalg.solve(scoring, x.T @ (weights * (ratio - 1.0)) - penalty * beta)
         beta = beta + np.clip(step, -1.0, 1.0)
         if np.max(np.abs(step)) < _CLOSE_ENOUGH:

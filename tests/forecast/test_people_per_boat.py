@@ -112,3 +112,13 @@ def test_years_of_growth_are_counted_back_from_the_last_day() -> None:
     people = boats * np.array([40, 30, 20, 20])[year]
     [grown] = {PeoplePerBoat.fit(*both(people, boats)).growth}
     assert grown == pytest.approx(np.mean([np.log(40 / 30), np.log(30 / 20)]) / 2, abs=1e-6)
+
+
+def test_the_365th_day_before_the_last_is_of_the_last_year_and_the_366th_is_not() -> None:
+    """Each year has five busy days, the fewest that count."""
+    ago = np.array([0, 10, 20, 30, 365, 366, 410, 420, 430, 440, *range(800, 850, 10)])
+    boats, people = np.zeros(900, int), np.zeros(900, int)
+    boats[899 - ago] = 10
+    people[899 - ago] = 10 * np.repeat([40, 30, 20], 5)
+    growth = PeoplePerBoat.fit(*both(people, boats)).growth
+    assert growth == pytest.approx(np.mean([np.log(40 / 30), np.log(30 / 20)]) / 2)

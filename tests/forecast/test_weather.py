@@ -15,7 +15,7 @@ from forecast.forecasters.pool import LinearPool
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.joint import Joint, fit
 from forecast.series import ONE_DAY, DailySeries
-from forecast.weather import SEAS, FittedWeather, WeatherTerms, _season_runs, season_days
+from forecast.weather import SEAS, FittedWeather, WeatherTerms, _begins, _season_runs, season_days
 
 ORIGIN = np.datetime64("2024-12-31")
 N = 1096  # three years, to the origin
@@ -188,6 +188,23 @@ def test_runs_beyond_the_members_are_of_the_season_and_consecutive() -> None:
         assert np.abs((years_back - np.rint(years_back)) * 365.2425).max() <= 21
         assert years_back.min() > 0.9
         assert set(np.rint(years_back)) >= ({1, 2, 3, 4} if begin else {1})
+
+
+@pytest.mark.parametrize(
+    ("n", "ahead", "years"),
+    [
+        (1781, 325, {1, 2, 3, 4, 5}),  # the last day of the run and 20 more are the 365th ahead
+        (1781, 326, {2, 3, 4, 5}),
+        (1461, 20, {1, 2, 3}),  # 20 days before it is day 1460: no whole four years
+        (1462, 20, {1, 2, 3, 4}),
+    ],
+)
+def test_a_run_begins_in_years_that_hold_it_and_20_days_on_either_side(
+    n: int, ahead: int, years: set[int]
+) -> None:
+    begin = _begins(n, ahead, 21, (4000, 1), np.random.default_rng(1))
+    assert set(np.rint((n - 1 + ahead - begin[:, 0]) / 365.2425).astype(int)) == years
+    assert 0 <= begin.min() <= begin.max() <= n - 21
 
 
 def test_the_first_run_joins_the_last_given_day() -> None:

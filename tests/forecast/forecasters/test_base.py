@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from forecast.forecasters.base import MOST_PEOPLE, FitError, Forecaster, require_days, whole_people
+from forecast.forecasters.base import (
+    MOST_PEOPLE,
+    FitError,
+    Fitted,
+    Forecaster,
+    require_days,
+    whole_people,
+)
 from forecast.paths import Paths
 from forecast.serialize import dump, restore
 from forecast.series import ONE_DAY, DailySeries
@@ -23,20 +30,25 @@ SPECS = {
 }
 
 
-@pytest.fixture(params=sorted(FAMILIES))
+@pytest.fixture(scope="module", params=sorted(FAMILIES))
 def family(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def forecaster(family: str) -> Forecaster:
     return build(family, SPECS)
 
 
-@pytest.fixture
-def recent(people: DailySeries) -> DailySeries:
+@pytest.fixture(scope="module")
+def recent(figures: dict[str, DailySeries]) -> DailySeries:
     """Two years and a half, so that fits are quick; it ends on the day before a leap day."""
-    return people.between("2021-09-01", "2024-02-28")
+    return figures["people"].between("2021-09-01", "2024-02-28")
+
+
+@pytest.fixture(scope="module")
+def fitted(forecaster: Forecaster, recent: DailySeries) -> Fitted:
+    return forecaster.fit(recent)
 
 
 def drawn(forecaster: Forecaster, series: DailySeries, horizon: int = 28, n: int = 60) -> Paths:
@@ -47,38 +59,32 @@ def series_of(values: Any, start: str = "2022-01-01") -> DailySeries:
     return DailySeries("people", np.datetime64(start), np.asarray(values))
 
 
-def test_the_same_seed_gives_the_same_paths(forecaster: Forecaster, recent: DailySeries) -> None:
-    fitted = forecaster.fit(recent)
+def test_the_same_seed_gives_the_same_paths_and_the_global_generator_is_left_alone(
+    forecaster: Forecaster, fitted: Fitted, recent: DailySeries
+) -> None:
+    np.random.seed(11)
+    expected = np.random.random(3)
     first = fitted.simulate(20, 50, np.random.default_rng(3))
-    np.random.default_rng().random(5)
+    other = fitted.simulate(20, 50, np.random.default_rng(4))
+    np.random.seed(11)
     again = fitted.simulate(20, 50, np.random.default_rng(3))
     refitted = forecaster.fit(recent).simulate(20, 50, np.random.default_rng(3))
-    other = fitted.simulate(20, 50, np.random.default_rng(4))
+    np.testing.assert_array_equal(np.random.random(3), expected)
     np.testing.assert_array_equal(first.values, again.values)
     np.testing.assert_array_equal(first.values, refitted.values)
     assert (first.values != other.values).any()
 
 
-def test_the_global_generator_is_left_alone(forecaster: Forecaster, recent: DailySeries) -> None:
-    np.random.seed(11)
-    expected = np.random.random(3)
-    np.random.seed(11)
-    drawn(forecaster, recent)
-    np.testing.assert_array_equal(np.random.random(3), expected)
-
-
-def test_paths_begin_the_day_after_the_data_and_cross_a_leap_day(
-    forecaster: Forecaster, recent: DailySeries
-) -> None:
-    paths = drawn(forecaster, recent)
+def test_paths_begin_the_day_after_the_data_and_cross_a_leap_day(fitted: Fitted) -> None:
+    paths = fitted.simulate(28, 60, np.random.default_rng(7))
     assert str(paths.start) == "2024-02-29"
     assert (paths.n_paths, paths.horizon) == (60, 28)
     assert paths.values.dtype == np.int32
     assert paths.values.min() >= 0
 
 
-def test_a_path_of_400_days_stays_sane(forecaster: Forecaster, recent: DailySeries) -> None:
-    paths = drawn(forecaster, recent, horizon=400, n=40)
+def test_a_path_of_400_days_stays_sane(fitted: Fitted, recent: DailySeries) -> None:
+    paths = fitted.simulate(400, 40, np.random.default_rng(7))
     assert paths.values.shape == (40, 400)
     assert paths.values.max() <= 10 * recent.values.max()
     # A year of these paths and the last year of the figures are of one order.
@@ -86,8 +92,8 @@ def test_a_path_of_400_days_stays_sane(forecaster: Forecaster, recent: DailySeri
     assert last_year / 4 < paths.values[:, :365].sum(axis=1).mean() < last_year * 4
 
 
-def test_one_path_of_one_day(forecaster: Forecaster, recent: DailySeries) -> None:
-    assert drawn(forecaster, recent, horizon=1, n=1).values.shape == (1, 1)
+def test_one_path_of_one_day(fitted: Fitted) -> None:
+    assert fitted.simulate(1, 1, np.random.default_rng(7)).values.shape == (1, 1)
 
 
 def test_days_after_the_origin_cannot_matter(forecaster: Forecaster, recent: DailySeries) -> None:
@@ -99,8 +105,7 @@ def test_days_after_the_origin_cannot_matter(forecaster: Forecaster, recent: Dai
     np.testing.assert_array_equal(one.values, two.values)
 
 
-def test_the_state_survives_json_bit_for_bit(forecaster: Forecaster, recent: DailySeries) -> None:
-    fitted = forecaster.fit(recent)
+def test_the_state_survives_json_bit_for_bit(fitted: Fitted) -> None:
     values, arrays = dump(fitted)
     text = json.dumps(values, allow_nan=False)
     kept = {
