@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 
 from bench import report
+from bench.accuracy import main
 from bench.runs import Entry, Run, run_all
 from bench.targets import Target
 from forecast.backtest import BacktestConfig, rolling_origin
@@ -34,9 +36,8 @@ def models(tmp_path: Path) -> Path:
     return folder
 
 
-def bench(models: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "bench.accuracy", "--models-dir", str(models)]
-    return subprocess.run([*command, *options], cwd=ROOT, capture_output=True, text=True)
+def bench(models: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["--models-dir", str(models), *options])
 
 
 def test_nothing_depends_on_where_the_file_ends(models: Path, tmp_path: Path) -> None:
@@ -52,7 +53,7 @@ def test_nothing_depends_on_where_the_file_ends(models: Path, tmp_path: Path) ->
             *("--data", str(data), "--first", "2023-01-01", "--last", "2023-02-26"),
             *("--models", "ours", "--paths", "100", "--json", str(to)),
         )
-        assert done.returncode == 0, done.stderr
+        assert done.exit_code == 0, done.stderr
         scores = json.loads(to.read_text())
         for row in scores["forecasters"].values():
             assert row.pop("peak_mb") > 20
@@ -63,7 +64,9 @@ def test_nothing_depends_on_where_the_file_ends(models: Path, tmp_path: Path) ->
 
 
 def test_quick_prints_every_table(models: Path) -> None:
-    done = bench(models, "--quick", "--models", "ours")
+    command = [sys.executable, "-m", "bench.accuracy", "--models-dir", str(models)]
+    command += ["--quick", "--models", "ours"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "QUICK" in done.stdout
     assert "4 origins" in done.stdout
@@ -75,7 +78,7 @@ def test_quick_prints_every_table(models: Path) -> None:
 
 def test_a_second_crossing_is_judged_by_its_own_protocol(models: Path) -> None:
     done = bench(models, "--quick", "--models", "ours", "--second", str(FIGURES))
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "4 origins every 350 days from 2022-01-01 to 2024-12-01" in done.stdout
     assert "Protocol I: " in done.stdout
     assert "| coverage between " in done.stdout
@@ -95,9 +98,8 @@ def test_a_second_crossing_is_judged_by_its_own_protocol(models: Path) -> None:
 )
 def test_what_cannot_be_is_one_clear_line(models: Path, options: list[str], message: str) -> None:
     done = bench(models, *options)
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_a_package_that_is_not_there_is_named(models: Path) -> None:
@@ -106,7 +108,7 @@ def test_a_package_that_is_not_there_is_named(models: Path) -> None:
     if not missing(PEERS.values()):
         pytest.skip("all packages of the peers are installed")
     done = bench(models, "--models", "champion,auto_ets")
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "not installed: statsforecast; `make bench`" in done.stderr
 
 
