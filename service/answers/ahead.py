@@ -1,31 +1,34 @@
-"""Paths from the first day of an answer onwards."""
+"""An issue as it is looked at: by which model, at which moment, and from which day onwards."""
 
 from __future__ import annotations
 
-__all__ = ["MOST_HORIZON", "UNPUBLISHED", "Ahead"]
+__all__ = ["MOST_HORIZON", "UNPUBLISHED", "Ahead", "IssueView"]
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from forecast.paths import Paths
-from forecast.series import as_date, as_day
-from service.answers.errors import BadQuestion
-from service.issues.issue_store import MOST_HORIZON
+from forecast.series import DailySeries, as_date, as_day
+from service.answers.errors import BadQuestion, NotPossible
+from service.answers.state import State
+from service.core.clock import day_columns
+from service.core.declared_series import Route, Series
+from service.issues.issue_store import MOST_HORIZON, Entry, Issue
 
 UNPUBLISHED = "not yet published"
-"""What is noted of a day that is over and has no figure."""
+"""Note on a day that is over and has no figure."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ahead:
-    """The paths of an issue, and the first day of the answer.
+    """The paths of an issue from the first day of an answer, which horizons are counted from.
 
     Parameters
     ----------
     paths : Paths
         From the day after the figures.
-    first : date
-        The first day of the answer, which a horizon is counted from.
     today : date
         Days before it are over, though nothing is published of them.
 
@@ -63,13 +66,7 @@ class Ahead:
         return self.paths.horizon - self.skipped
 
     def end(self, horizon: int) -> int:
-        """Days of the paths up to the end of `horizon` days.
-
-        Raises
-        ------
-        BadQuestion
-            If that is after the last day of the forecast.
-        """
+        """Days of the paths up to the end of `horizon` days; raises `BadQuestion` beyond them."""
         if not 1 <= horizon <= self.most:
             raise BadQuestion(
                 "horizon",
@@ -96,3 +93,75 @@ class Ahead:
     def note(self, day: dt.date) -> str | None:
         """Return a note about `day`."""
         return UNPUBLISHED if day < self.today else None
+
+    def rows(self, horizon: int, columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+        """Return ``time date horizon_days``, `columns` and ``note``, one row a day of the answer.
+
+        Columns begin with the first day of the paths, from which ``horizon_days`` is counted too.
+        """
+        begin, end = self.skipped, self.end(horizon)
+        return [
+            {**day_columns(day), "horizon_days": at + 1}
+            | {name: values[at] for name, values in columns.items()}
+            | {"note": self.note(day)}
+            for at, day in enumerate(self.paths.dates[begin:end].tolist(), start=begin)
+        ]
+
+
+@dataclass(frozen=True)
+class IssueView:
+    """One issue of one series, as one model of it sees the future.
+
+    Attributes
+    ----------
+    observed : DailySeries
+        The figures as they were known when the issue was made, up to its `data_through`.
+    moment : datetime
+        Now for the latest issue; for one asked for by its id, when it was issued; by a moment,
+        that moment.
+    today : date
+        First day of an answer unless another is asked for: the day of now for the latest issue;
+        by its id, the day after its figures; by a bare date, the day after it; by an instant, its
+        day. Never a day that has a figure.
+    first : date
+        First day of the answer.
+    is_past : bool
+        Whether that day is over, whatever was known of it when the issue was made.
+    """
+
+    route: Route
+    issue: Issue
+    entry: Entry
+    paths: Paths
+    observed: DailySeries
+    state: State
+    moment: dt.datetime
+    today: dt.date
+    first: dt.date
+    is_past: bool
+
+    @property
+    def declared(self) -> Series:
+        """What the series counts, as it is declared."""
+        return self.route.series[self.issue.series_id]
+
+    @property
+    def ahead(self) -> Ahead:
+        """The coming days.
+
+        Raises
+        ------
+        BadQuestion
+            If they begin on a day that was asked for and that the issue does not reach.
+        NotPossible
+            If the issue is so old that it does not reach today.
+        """
+        if self.first == self.today and as_day(self.first) > self.paths.end:
+            is_served = self.entry.model == self.issue.champion
+            raise NotPossible(
+                f"the last day that {'' if is_served else f'{self.entry.model} of '}"
+                f"issue {self.issue.issue_id} can answer is {self.paths.end}, "
+                f"and {self.first} is asked: a newer forecast is needed (`crossings refit`)"
+                + ("" if is_served else f", or the champion, {self.issue.champion}")
+            )
+        return Ahead(self.paths, self.first, self.today)

@@ -6,22 +6,22 @@ computed from the database on request, so all faces and notifications agree.
 
 from __future__ import annotations
 
-__all__ = ["CHANCE", "LEVEL", "WEEKS", "Alarm", "alarms", "record_alarms"]
+__all__ = ["CHANCE", "WEEKS", "alarms", "record_alarms"]
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from forecast.calibration_tests import coverage_p, pit_moments
 from forecast.evaluation import DAY_LEVELS
-from forecast.paths import bound_names, summary
 from forecast.scores import held_by_pit
 from forecast.series import as_date
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.state import Facts, issue_limit, state_of
+from service.answers.totals import between
+from service.answers.track_record import apart
 from service.core import run_store
 from service.core.clock import instant
 from service.data import observation_store
@@ -32,50 +32,22 @@ WEEKS = 26
 CHANCE = 0.001
 """P-value below which an alarm is raised."""
 
-LEVEL = 99
-"""Prediction interval, in per cent; a week outside it raises an alarm."""
-
+_LEVEL = 99  # per cent; a week outside this interval raises an alarm
 _WINDOW = dt.timedelta(weeks=WEEKS)
 _LEAST = 8  # minimum number of issues, or weeks
 _DAY, _WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 
 
-@dataclass(frozen=True)
-class Alarm:
-    """A condition that someone should investigate.
+Alarm = dict[str, Any]
+"""``name series_id detail since numbers``, with the statistics behind it.
 
-    Attributes
-    ----------
-    name : str
-        ``pit_mean``, ``pit_spread``, ``weekly_coverage``, ``week_beyond_band``, ``figures_late``
-        or ``issues_late``.
-    series_id : str | None
-        None for an alarm about the service.
-    since : date
-        First day of the alarm.
-    numbers : dict
-        The statistics behind the alarm.
-    """
-
-    name: str
-    series_id: str | None
-    detail: str
-    since: dt.date
-    numbers: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the alarm as JSON-serialisable values."""
-        return asdict(self) | {"since": self.since.isoformat()}
+Names are ``pit_mean``, ``pit_spread``, ``weekly_coverage``, ``week_beyond_band``, ``figures_late``
+and ``issues_late``; the last two are about the service and have no series.
+"""
 
 
 class _Record:
-    """Scored live issues of a series, ordered by origin.
-
-    Parameters
-    ----------
-    scored : sequence of Scored
-        At least one.
-    """
+    """Scored live issues of a series, at least one, ordered by origin."""
 
     def __init__(self, series_id: str, scored: Sequence[Scored]) -> None:
         self.series_id = series_id
@@ -86,7 +58,13 @@ class _Record:
             (row.origin, row.content["days"]["pit"][: (until - row.origin).days][: row.days_known])
             for row, until in zip(scored, following, strict=True)
         ]
-        self._weeks = _apart(scored)
+        # The first issue of each week. Weeks of issues begin on Sunday, so that the days forecast
+        # begin on Monday, and the choice does not depend on the current day.
+        first: dict[int, Scored] = {}
+        for row in scored:
+            if "total_7" in row.content["totals"]:
+                first.setdefault(row.origin.toordinal() // 7, row)
+        self._weeks = apart(list(first.values()), 7)
 
     def days(self, end: dt.date) -> list[list[float]]:
         """Return the PIT of the window's days, one list per issue."""
@@ -105,62 +83,48 @@ class _Record:
         ]
 
 
-def _apart(scored: Sequence[Scored]) -> list[Scored]:
-    """Select the first issue of each week, skipping seven-day periods that overlap.
-
-    Weeks of issues begin on Sunday, so the forecast days begin on Monday. The selection does not
-    depend on the current day.
-    """
-    first: dict[int, Scored] = {}
-    for row in scored:
-        if "total_7" in row.content["totals"]:
-            first.setdefault(row.origin.toordinal() // 7, row)
-    chosen: list[Scored] = []
-    for row in first.values():
-        if not chosen or row.origin - chosen[-1].origin >= _WEEK:
-            chosen.append(row)
-    return chosen
+def alarms(loader: IssueLoader) -> list[Alarm]:
+    """Return all current alarms; those about accuracy need some weeks of scored live issues."""
+    return _late(loader) + record_alarms(loader)
 
 
-def alarms(loader: IssueLoader) -> list[dict[str, Any]]:
-    """Return all current alarms: ``name series_id detail since numbers``.
-
-    The list is empty before the first issue. Alarms about accuracy need some weeks of scored live
-    issues.
-    """
-    return [alarm.to_dict() for alarm in _late(loader)] + record_alarms(loader)
-
-
-def record_alarms(loader: IssueLoader, only: str | None = None) -> list[dict[str, Any]]:
+def record_alarms(loader: IssueLoader, only: str | None = None) -> list[Alarm]:
     """Return the alarms about the accuracy of published forecasts, of one series or all."""
     with loader.context.database.reading() as connection:
         scored = run_store.latest(connection, "score", "done")
     today = loader.today()
     monday = today - today.weekday() * _DAY
-    rows: list[dict[str, Any]] = []
+    raised: list[Alarm] = []
     for series_id in loader.route.forecast if only is None else [only]:
         key = ("alarms", series_id, scored and scored.run_id, monday, loader.figures_version())
-        raised = loader.once(key, partial(_of_series, loader, series_id, monday))
-        rows += [alarm.to_dict() for alarm in raised]
-    return rows
+        raised += loader.once(key, partial(_of_series, loader, series_id, monday))
+    return raised
 
 
 def _of_series(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Alarm]:
     with loader.context.database.reading() as connection:
         last = issue_score_store.get_last_scored_day(connection, series_id, "live")
-        since = last - 2 * _WINDOW if last else dt.date.min
-        rows = (
-            issue_score_store.list_current_scores(
-                connection, loader.route, series_id, "live", since, True
-            )
-            if last
-            else []
+        since = last - 2 * _WINDOW if last else dt.date.max
+        rows = issue_score_store.list_current_scores(
+            connection, loader.route, series_id, "live", since, True
         )
-    week = _last_week(loader, series_id, monday)
-    if not rows:
-        return week
-    record = _Record(series_id, rows)
-    return [*_moments(record), *_coverage(record), *week]
+    record = _Record(series_id, rows) if rows else None
+    of_record = [*_moments(record), *_coverage(record)] if record else []
+    return [*of_record, *_last_week(loader, series_id, monday)]
+
+
+def _alarm(
+    name: str, series_id: str | None, detail: str, since: dt.date, numbers: Mapping[str, Any]
+) -> Alarm:
+    if series_id:
+        detail = f"{series_id}: {detail}"
+    return {
+        "name": name,
+        "series_id": series_id,
+        "detail": detail,
+        "since": since.isoformat(),
+        "numbers": dict(numbers),
+    }
 
 
 def _moments(record: _Record) -> list[Alarm]:
@@ -181,10 +145,10 @@ def _moments(record: _Record) -> list[Alarm]:
             what = f"show that the ranges are too {side}: "
             what += f"the PIT varies {moments.spread:.2f} times as much as expected"
         detail = (
-            f"{record.series_id}: the {moments.n_days} days of the last {WEEKS} weeks {what} "
+            f"the {moments.n_days} days of the last {WEEKS} weeks {what} "
             f"(p = {_p(getattr(moments, p_of))})"
         )
-        raised.append(Alarm(name, record.series_id, detail, since, numbers))
+        raised.append(_alarm(name, record.series_id, detail, since, numbers))
     return raised
 
 
@@ -206,11 +170,10 @@ def _coverage(record: _Record) -> list[Alarm]:
     for each, p in chances.items():
         numbers |= {f"held_{each}": _hits(pits, each), f"p_{each}": round(p, 5)}
     detail = (
-        f"{record.series_id}: {hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were "
-        f"within the {level}% range; {level * len(pits) / 100:.0f} were expected "
-        f"(p = {_p(chances[level])})"
+        f"{hits} of {len(pits)} weekly totals of the last {WEEKS} weeks were within the {level}% "
+        f"range; {level * len(pits) / 100:.0f} were expected (p = {_p(chances[level])})"
     )
-    return [Alarm("weekly_coverage", record.series_id, detail, since, numbers)]
+    return [_alarm("weekly_coverage", record.series_id, detail, since, numbers)]
 
 
 def _p_of_weeks(record: _Record, end: dt.date) -> dict[int, float]:
@@ -248,27 +211,20 @@ def _last_week(loader: IssueLoader, series_id: str, monday: dt.date) -> list[Ala
     ahead = (sunday - view.issue.origin).days
     if not 7 <= ahead <= view.paths.horizon:
         return []
-    totals = view.paths.total(first, sunday)
-    band = summary(totals, [LEVEL])
-    bounds = {name: band[name].item() for name in bound_names([LEVEL])}
-    lo, hi = bounds.values()
+    (band,) = between(view.observed, view.paths, first, sunday, [_LEVEL])
+    lo, hi = band[f"lo{_LEVEL}"], band[f"hi{_LEVEL}"]
     at = figures.index(sunday)
     came = int(figures.values[at - 6 : at + 1].sum())
     if lo <= came <= hi:
         return []
     side = "above" if came > hi else "below"
     detail = (
-        f"{series_id}: {came:,} arrived from {first} to {sunday}, {side} the {LEVEL}% range "
-        f"of the forecast, {lo:,} to {hi:,}"
+        f"{came:,} arrived from {first} to {sunday}, {side} the {_LEVEL}% range of the forecast, "
+        f"{lo:,} to {hi:,}"
     )
-    numbers = {
-        "from": first.isoformat(),
-        "to": sunday.isoformat(),
-        "came": came,
-        **bounds,
-        "issue_id": view.issue.issue_id,
-    }
-    return [Alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]
+    numbers = {"from": str(first), "to": str(sunday), "came": came}
+    numbers |= {f"lo{_LEVEL}": lo, f"hi{_LEVEL}": hi, "issue_id": view.issue.issue_id}
+    return [_alarm("week_beyond_band", series_id, detail, sunday + _DAY, numbers)]
 
 
 def _late(loader: IssueLoader) -> list[Alarm]:
@@ -284,13 +240,12 @@ def _late(loader: IssueLoader) -> list[Alarm]:
     raised = []
     if "source_late" in details:
         since = newest.data_through + (settings.stale_after_days + 1) * _DAY
-        days = (loader.route.day(now) - newest.data_through).days
         numbers: dict[str, Any] = {
             "data_through": newest.data_through.isoformat(),
-            "days": days,
+            "days": (loader.route.day(now) - newest.data_through).days,
             "limit_days": settings.stale_after_days,
         }
-        raised.append(Alarm("figures_late", None, details["source_late"], since, numbers))
+        raised.append(_alarm("figures_late", None, details["source_late"], since, numbers))
     if "scheduler_down" in details:
         limit = issue_limit(settings)
         numbers = {
@@ -299,7 +254,7 @@ def _late(loader: IssueLoader) -> list[Alarm]:
             "limit_hours": limit.total_seconds() / 3600,
         }
         since = loader.route.day(newest.issued_at + limit)
-        raised.append(Alarm("issues_late", None, details["scheduler_down"], since, numbers))
+        raised.append(_alarm("issues_late", None, details["scheduler_down"], since, numbers))
     return raised
 
 

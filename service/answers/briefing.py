@@ -18,12 +18,7 @@ from service.data.observation_store import AsOf
 
 
 def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
-    """Compare the newest figures with the same point of every earlier year.
-
-    Parameters
-    ----------
-    as_of : date | datetime | None
-        A bare date: the figures for days up to it. An instant: what was known then.
+    """Compare the newest figures, or those as of `as_of`, with the same point of earlier years.
 
     Returns
     -------
@@ -31,11 +26,6 @@ def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> 
         ``last_day``, ``last_7_days`` and ``year_to_date``, each with ``from to value`` and
         ``against``: ``year value difference per_cent`` for every earlier year, newest first;
         the other series of the last day beside it; and the whole as a ``sentence``.
-
-    Raises
-    ------
-    BadQuestion
-        If `as_of` lies before the first figure.
     """
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
@@ -72,15 +62,15 @@ def _brief(
     as_of: AsOf | None,
     today: dt.date,
 ) -> dict[str, Any]:
-    last = as_date(series.data_through)
+    start, last = as_date(series.start), as_date(series.data_through)
     answer: dict[str, Any] = {
         "series_id": series.name,
         "unit": route.series[series.name].unit,
         "as_of": _as_of(as_of, last),
         "data_through": last.isoformat(),
         "last_day": _against(series, last, last),
-        "last_7_days": _against(series, max(last - dt.timedelta(days=6), _first(series)), last),
-        "year_to_date": _against(series, max(last.replace(month=1, day=1), _first(series)), last),
+        "last_7_days": _against(series, max(last - dt.timedelta(days=6), start), last),
+        "year_to_date": _against(series, max(last.replace(month=1, day=1), start), last),
     }
     answer["last_day"]["beside"] = {
         name: one.on(last) for name, one in beside.items() if one is not None and last in one
@@ -89,29 +79,20 @@ def _brief(
     return answer
 
 
-def _first(series: DailySeries) -> dt.date:
-    return as_date(series.start)
-
-
 def _against(series: DailySeries, first: dt.date, last: dt.date) -> dict[str, Any]:
     """Return the total of a period, compared with the same period of each complete earlier year."""
-    value = series.total(first, last)
+    start, value = as_date(series.start), series.total(first, last)
     rows = []
-    for year in range(last.year - 1, _first(series).year - 1, -1):
+    for year in range(last.year - 1, start.year - 1, -1):
         begin, end = span_before(first, last, last.year - year)
-        if begin < _first(series):
+        if begin < start:
             break
         before = series.total(begin, end)
         change = round(100.0 * (value - before) / before, 1) if before else None
         rows.append(
             {"year": year, "value": before, "difference": value - before, "per_cent": change}
         )
-    return {
-        "from": first.isoformat(),
-        "to": last.isoformat(),
-        "value": value,
-        "against": rows,
-    }
+    return {"from": str(first), "to": str(last), "value": value, "against": rows}
 
 
 def _as_of(as_of: AsOf | None, last: dt.date) -> str:

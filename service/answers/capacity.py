@@ -14,7 +14,6 @@ from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
 from service.answers.checks import MOST_STAY_DAYS, SHARES, check_number, check_whole
-from service.core.clock import day_columns
 
 
 def capacity(
@@ -27,13 +26,8 @@ def capacity(
 ) -> dict[str, Any]:
     """Return the people present on each day; the day of arrival is the first day of the stay.
 
-    Parameters
-    ----------
-    known : DailySeries
-        The figures before the paths: who arrived less than `stay_days` ago is still there. So
-        is, as simulated, who arrived on the days since.
-    share : float
-        Probability with which the places are enough.
+    Whoever arrived less than `stay_days` ago is still present, by the figures or, on days since,
+    as simulated. The stay must not begin before the figures.
 
     Returns
     -------
@@ -41,42 +35,25 @@ def capacity(
         ``stay_days share horizon``; ``places_peak``, which are enough on every day of the horizon
         at once with probability `share`; and ``rows`` of ``time date horizon_days median mean
         places lo50 hi50 … note``, where ``places`` are enough on that day with probability `share`.
-
-    Raises
-    ------
-    BadQuestion
-        If a number lies outside what can be asked, or who is still there is not known, as the
-        figures begin later than a stay before the paths.
     """
     check_whole("stay_days", stay_days, 1, min(MOST_STAY_DAYS, len(observed) + 1))
     check_number("share", share, *SHARES)
     check_levels(levels)
-    begin, end = ahead.skipped, ahead.end(horizon)
-    near = ahead.paths.upto(end)
-    present = Paths(
-        near.dates[begin], near.present(stay_days, observed.values)[:, begin:].astype(np.int32)
-    )
+    near = ahead.paths.upto(ahead.end(horizon))
+    present = Paths(near.start, near.present(stay_days, observed.values).astype(np.int32))
     summary = present.summary(levels)
     columns = {
-        "median": summary["median"],
-        "mean": present.mean().round(2),
-        "places": present.quantiles([share])[0],
-        **{name: summary[name] for name in bound_names(levels)},
+        "median": summary["median"].tolist(),
+        "mean": present.mean().round(2).tolist(),
+        "places": present.quantiles([share])[0].tolist(),
+        **{name: summary[name].tolist() for name in bound_names(levels)},
     }
-    rows = [
-        {
-            **day_columns(day),
-            "horizon_days": begin + at + 1,
-        }
-        | {name: values[at].item() for name, values in columns.items()}
-        | {"note": ahead.note(day)}
-        for at, day in enumerate(present.dates.tolist())
-    ]
+    peak = present.values[:, ahead.skipped :].max(axis=1)
     return {
         "stay_days": stay_days,
         "share": share,
         "horizon": horizon,
-        "places_peak": int(quantiles(present.values.max(axis=1), [share])[0]),
+        "places_peak": int(quantiles(peak, [share])[0]),
         "levels": list(levels),
-        "rows": rows,
+        "rows": ahead.rows(horizon, columns),
     }

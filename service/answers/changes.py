@@ -29,12 +29,7 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     """Split the change of the mean forecast since an earlier issue into its causes.
 
     Each issue stores the causes of its change from the one before. This adds up the changes of all
-    issues between the two, day by day.
-
-    Parameters
-    ----------
-    since : str | None
-        An earlier issue of the series; None: the one before.
+    issues from `since`, or the one before, to this one, day by day.
 
     Returns
     -------
@@ -47,8 +42,6 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     ------
     NotFound
         If no issue stands before this one, or the two are not linked by live issues.
-    BadQuestion
-        If the issues have no day in common.
     """
     with loader.context.database.reading() as connection:
         chain = _chain(connection, view, since)
@@ -71,10 +64,9 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
             | {c: round(sum(_share(note, c, i) for note, i in at), 3) for c in causes}
             | {"after": chain[0]["after"][at[0][1]]}
         )
+    names = ("before", *causes, "after")
     totals = [
-        {"days": days}
-        | {key: round(sum(row[key] for row in rows[:days]), 3) for key in ("before", *causes)}
-        | {"after": round(sum(row["after"] for row in rows[:days]), 3)}
+        {"days": days} | {name: round(sum(row[name] for row in rows[:days]), 3) for name in names}
         for days in _SPANS
         if days <= length
     ]

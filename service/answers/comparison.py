@@ -21,13 +21,7 @@ _WEEKS_APART, _USUAL = 4, 3
 
 
 def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -> IssueView:
-    """Return the forecast that stood on a day, as `of_day` finds it, by one of its models.
-
-    Raises
-    ------
-    NotFound
-        If the day has no forecast, or its forecast lacks the model.
-    """
+    """Return the forecast that stood on a day, as `of_day` finds it, by one of its models."""
     return loader.view(series_id, of_day(loader, series_id, day), model)
 
 

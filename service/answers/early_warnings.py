@@ -27,11 +27,6 @@ def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[di
     -------
     list of dict
         ``threshold window from to p`` and ``days``, the ``date p_above`` of each day.
-
-    Raises
-    ------
-    BadQuestion
-        If a number is out of range, or the forecast does not reach as far.
     """
     asked = [(threshold, 1, DAYS)]
     if week_threshold is not None:
@@ -62,8 +57,7 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
     dict
         ``warnings``, their number; ``over``, those whose days all have figures; ``followed``, those
         of them that were followed by such a day or week; ``expected``, the sum of the chances that
-        they gave; and a ``sentence``, empty while
-        none can be compared.
+        they gave; and a ``sentence``, empty while none can be compared.
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection)
@@ -73,25 +67,22 @@ def warning_record(loader: IssueLoader) -> dict[str, Any]:
         for one in warnings
         if figures is not None and one.first_date in figures and one.last_date in figures
     ]
-    record = {
+    over, followed = len(outcomes), sum(came_true for _, came_true in outcomes)
+    expected = round(sum(p for p, _ in outcomes), 1)
+    sentence = (
+        f"Of the early warnings sent so far whose days are over, {followed} of {over} were "
+        "followed by such a day or week. From the chances that they gave, we would expect about "
+        f"{expected:.1f}."
+    )
+    return {
         "warnings": len(warnings),
-        "over": len(outcomes),
-        "followed": sum(followed for _, followed in outcomes),
-        "expected": round(sum(p for p, _ in outcomes), 1),
+        "over": over,
+        "followed": followed,
+        "expected": expected,
+        "sentence": sentence if over else "",
     }
-    return record | {"sentence": _sentence(record)}
 
 
 def _came_true(one: EarlyWarning, values: npt.NDArray[np.int64]) -> bool:
     exceeded = values.max() if one.window_days == 1 else values.sum()
     return bool(exceeded > one.threshold)
-
-
-def _sentence(record: dict[str, Any]) -> str:
-    if not record["over"]:
-        return ""
-    return (
-        f"Of the early warnings sent so far whose days are over, {record['followed']} of "
-        f"{record['over']} were followed by such a day or week. From the chances that they gave, "
-        f"we would expect about {record['expected']:.1f}."
-    )

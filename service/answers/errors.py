@@ -6,26 +6,11 @@ __all__ = ["BadQuestion", "NoAnswer", "NotFound", "NotPossible", "NotReady"]
 
 
 class NoAnswer(Exception):
-    """Base class; the message says what is allowed.
-
-    ::
-
-        NoAnswer
-        ├── BadQuestion   a parameter that is not allowed
-        ├── NotFound      a series, an issue or a model that does not exist
-        ├── NotPossible   a valid question that this issue cannot answer
-        └── NotReady      nothing is published yet
-    """
+    """Base class; the message says what is allowed."""
 
 
 class BadQuestion(NoAnswer):
-    """A parameter that is not allowed.
-
-    Attributes
-    ----------
-    name : str
-        The parameter.
-    """
+    """The parameter `name` is not allowed."""
 
     def __init__(self, name: str, expected: str, value: object = None) -> None:
         """`expected` is a whole sentence where no `value` is given."""

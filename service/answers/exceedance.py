@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["exceedance"]
 
+import datetime as dt
 from typing import Any
 
 from service.answers.ahead import Ahead
@@ -19,26 +20,22 @@ def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[
     dict
         ``threshold window horizon p_any``, the probability of at least one such run within the
         horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
-
-    Raises
-    ------
-    BadQuestion
-        If a number is out of range.
     """
     near = ahead.upto(horizon)
     check_whole("window", window, 1, horizon)
     check_whole("threshold", threshold, 0, MOST_THRESHOLD)
     chances = near.exceedance(threshold, window).round(4).tolist()
-    days = near.dates.tolist()
     rows = [
         {
-            **day_columns(days[at]),
-            "to": str(days[at + window - 1]),
-            "horizon_days": ahead.skipped + at + 1,
+            **day_columns(day),
+            "to": str(day + dt.timedelta(days=window - 1)),
+            "horizon_days": at,
             "p_above": chance,
-            "note": ahead.note(days[at]),
+            "note": ahead.note(day),
         }
-        for at, chance in enumerate(chances)
+        for at, (day, chance) in enumerate(
+            zip(near.dates.tolist(), chances, strict=False), start=ahead.skipped + 1
+        )
     ]
     return {
         "threshold": threshold,

@@ -8,10 +8,9 @@ from typing import Any
 
 from service.answers.errors import NotFound
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core.clock import day_columns
 from service.issues import note_store
 
-SPANS = (1, 7, 28)
+_SPANS = (1, 7, 28)
 
 
 def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
@@ -34,39 +33,28 @@ def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         note = note_store.get_note(connection, view.issue.issue_id, note_store.EXPLANATION)
     if note is None:
         raise NotFound(f"issue {view.issue.issue_id} has no explanation")
-    stored: dict[str, list[float]] = note["factors"]
-    factors = dict(sorted(stored.items(), key=lambda item: item[0] != "weather"))  # first
-    base, mean = note["yearly_mean"], note["mean"]
-    ahead, length = view.ahead, len(mean)
+    ahead, length = view.ahead, len(note["mean"])
     begin = ahead.skipped
     if begin >= length:
         last = view.paths.dates[length - 1]
         raise NotFound(f"issue {view.issue.issue_id} explains days to {last}, not {ahead.first}")
-    rows = [
-        {**day_columns(day), "horizon_days": at + 1, "yearly_mean": base}
-        | {_key(name): share[at] for name, share in factors.items()}
-        | {"mean": mean[at], "note": ahead.note(day)}
-        for at, day in enumerate(view.paths.dates[begin:length].tolist(), start=begin)
-    ]
+    factors: dict[str, list[float]] = {
+        name.replace(" ", "_"): shares
+        # The weather first.
+        for name, shares in sorted(note["factors"].items(), key=lambda item: item[0] != "weather")
+    }
+    columns = {"yearly_mean": [note["yearly_mean"]] * length, **factors, "mean": note["mean"]}
     totals = [
-        {"days": days, "yearly_mean": round(base * days, 3)}
-        | {
-            _key(name): round(sum(share[begin : begin + days]), 3)
-            for name, share in factors.items()
-        }
-        | {"mean": round(sum(mean[begin : begin + days]), 3)}
-        for days in SPANS
+        {"days": days}
+        | {name: round(sum(each[begin : begin + days]), 3) for name, each in columns.items()}
+        for days in _SPANS
         if days <= length - begin
     ]
     return {
         "method": note["method"],
         "model": view.issue.champion,
-        "yearly_mean": base,
-        "factors": [_key(name) for name in factors],
-        "rows": rows,
+        "yearly_mean": note["yearly_mean"],
+        "factors": list(factors),
+        "rows": ahead.rows(min(length - begin, ahead.most), columns),
         "totals": totals,
     }
-
-
-def _key(name: str) -> str:
-    return name.replace(" ", "_")

@@ -24,21 +24,8 @@ def figures(
     last: dt.date | None = None,
     as_of: AsOf | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows ``time date value source known_at``, in order of days.
-
-    Parameters
-    ----------
-    first, last : date | None
-        The span, both included; None: as far as the figures go.
-    as_of : date | datetime | None
-        A bare date: the figures for days up to it. An instant: what was known then.
-
-    Raises
-    ------
-    BadQuestion
-        If the span is empty.
-    """
-    loader.check_stored(series_id)
+    """Rows ``time date value source known_at``, from `first` to `last`, as of `as_of`."""
+    loader.check_series(series_id, is_stored=True)
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with loader.context.database.reading() as connection:
@@ -71,17 +58,15 @@ def a_year_earlier(view: IssueView, days: Sequence[str]) -> list[dict[str, Any]]
     The first is the input figure of the same date a year earlier, the second the mean of the 7 days
     around it.
     """
-    rows = []
-    for text in days:
-        day, _ = span_before(dt.date.fromisoformat(text), dt.date.fromisoformat(text), 1)
-        first, last = day - dt.timedelta(days=3), day + dt.timedelta(days=3)
-        is_whole = first in view.observed and last in view.observed
+    observed, three, rows = view.observed, dt.timedelta(days=3), []
+    for date in map(dt.date.fromisoformat, days):
+        day, _ = span_before(date, date, 1)
+        first, last = day - three, day + three
+        is_whole = first in observed and last in observed
         rows.append(
             {
-                "last_year": view.observed.on(day) if day in view.observed else None,
-                "last_year_mean": round(view.observed.total(first, last) / 7, 1)
-                if is_whole
-                else None,
+                "last_year": observed.on(day) if day in observed else None,
+                "last_year_mean": round(observed.total(first, last) / 7, 1) if is_whole else None,
             }
         )
     return rows

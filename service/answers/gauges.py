@@ -13,19 +13,9 @@ from service.core.clock import instant
 
 
 def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
-    """P(some run of `window` days within the horizon sums to more than `threshold`).
+    """P(some run of `window` days within the horizon sums to more than `threshold`), as ``value``.
 
     With ``window`` and ``horizon`` both 7: P(the next seven days bring more than that).
-
-    Returns
-    -------
-    dict
-        ``time value``, and what was asked.
-
-    Raises
-    ------
-    BadQuestion
-        If a number is out of range.
     """
     answer = exceedance(view.ahead, threshold, window, horizon)
     parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}
@@ -33,13 +23,12 @@ def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[s
 
 
 def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:
-    """Hours since the issue, and days since the last figure, at the moment `now`."""
+    """Hours since the issue, days since the last figure, and the status as 0 or 1."""
     hours = (now - view.issue.issued_at).total_seconds() / 3600
-    days = (view.route.day(now) - view.issue.data_through).days
     return {
         "time": instant(view.issue.issued_at),
         "hours_since_issue": round(max(hours, 0.0), 2),
-        "days_since_figures": days,
+        "days_since_figures": (view.route.day(now) - view.issue.data_through).days,
         "fresh": int(view.state.status == "fresh"),
         "degraded": int(view.state.status == "degraded"),
     }

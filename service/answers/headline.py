@@ -26,11 +26,6 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     dict
         ``sentence``, which rounds the numbers; ``from to median lo80 hi80 threshold p_above``; and
         ``caution``, a sentence on what old figures mean for it, empty while they are up to date.
-
-    Raises
-    ------
-    NotPossible
-        If the issue does not reach the end of the week.
     """
     ahead, unit = view.ahead, view.declared.unit
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
@@ -44,8 +39,7 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     numbers = {name: week[name] for name in ("from", "to", "median", "lo80", "hi80")}
     first, last = dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"])
     median, lo80, hi80 = approximate_headline(week)
-    about = f"about {median} {unit}"
-    within = f"80% chance of between {lo80} and {hi80}"
+    about, within = f"about {median} {unit}", f"80% chance of between {lo80} and {hi80}"
     if view.is_past:
         came = figures(loader, view.issue.series_id, first, last)
         sentence = (

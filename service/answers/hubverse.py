@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from forecast.paths import Paths
 from service.answers.checks import check_whole
 from service.answers.issue_loader import IssueView
 
@@ -30,16 +29,13 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
     """Rows of quantiles, 23 levels a day, and of sample paths, 100 of them.
 
     A sample's ``output_type_id`` is the same on each of its days: it is one joint path.
-
-    Raises
-    ------
-    BadQuestion
-        If the horizon is longer than the paths.
     """
     check_whole("horizon", horizon, 1, view.paths.horizon)
     near = view.paths.upto(horizon)
     quantiles = near.quantiles(QUANTILE_LEVELS).tolist()  # (23, horizon)
-    samples = near.values[_chosen(near)].tolist()  # (100, horizon)
+    # Evenly spread over all paths: those of a mixture may stand in the order of its members.
+    chosen = np.arange(SAMPLES) * near.n_paths // SAMPLES
+    samples = near.values[chosen].tolist()  # (100, horizon)
     rows = []
     for at, day in enumerate(near.dates.tolist()):
         task = {
@@ -49,15 +45,8 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
             "target_end_date": str(day),
             "location": _LOCATION,
         }
-        for level, column in zip(QUANTILE_LEVELS, quantiles, strict=True):
-            output = {"output_type": "quantile", "output_type_id": level, "value": column[at]}
-            rows.append(task | output)
-        for number, path in enumerate(samples, start=1):
-            output = {"output_type": "sample", "output_type_id": number, "value": path[at]}
-            rows.append(task | output)
+        by_level = zip(QUANTILE_LEVELS, quantiles, strict=True)
+        outputs = [("quantile", level, values[at]) for level, values in by_level]
+        outputs += [("sample", number, path[at]) for number, path in enumerate(samples, start=1)]
+        rows += [task | dict(zip(COLUMNS[5:], output, strict=True)) for output in outputs]
     return rows
-
-
-def _chosen(paths: Paths) -> Any:
-    """Evenly spread over all paths: those of a mixture may stand in the order of its members."""
-    return np.arange(SAMPLES) * paths.n_paths // SAMPLES

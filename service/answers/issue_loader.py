@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 from forecast.joint import Joint
 from forecast.paths import Paths
 from forecast.series import DailySeries
+from service.answers.ahead import IssueView
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import STATE_JOBS, Facts, State, state_of
-from service.answers.view import IssueView, day_after, day_of
 from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
@@ -35,7 +35,7 @@ from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
 from service.issues.model_problems import ModelProblems
 
-_KEPT = 40
+_KEPT, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
 
 
@@ -62,12 +62,10 @@ class IssueLoader:
         as_of: AsOf | None = None,
         first: dt.date | None = None,
     ) -> IssueView:
-        """Load an issue of a series.
+        """Load an issue of a series: by its id, or the newest at `as_of` or the end of that day.
 
         Parameters
         ----------
-        as_of : date | datetime | None
-            Load the newest issue at that instant, or at the end of that day.
         first : date | None
             First day of the answer; None means `IssueView.today`.
 
@@ -85,24 +83,24 @@ class IssueLoader:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            moment = now
+            moment, day = now, self.today()
             issue, entry, paths, observed, facts = self._newest(series_id, model)
             state = self._state_of(issue, facts, now)
-            today = max(self.route.day(now), day_after(issue))
         else:
             with self.context.database.reading() as connection:
                 if as_of is None:
                     issue = self._issue(connection, series_id, issue_id)
-                    moment = issue.issued_at
+                    moment, day = issue.issued_at, issue.data_through
                 else:
-                    moment = min(self._end(as_of), now)
+                    end_of_day = self.route.end_of_day
+                    at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
+                    moment = min(at, now)
+                    day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
                     issue = self._standing(connection, series_id, moment)
                 state = self.state(connection, issue, now)
                 entry, paths = self._entry_and_paths(connection, issue, model)
                 observed = self._observed(connection, issue)
-            today = (
-                day_after(issue) if as_of is None else day_of(issue, as_of, self.route.day(moment))
-            )
+        today = max(day, issue.data_through + _DAY)
         first = first or today
         over = first < self.route.day(now)
         return IssueView(
@@ -122,22 +120,13 @@ class IssueLoader:
         # Read first: what is kept is at least as new as its token.
         token = self._glance(
             ("token", series_id),
-            lambda connection: change_token_store.read_change_token(
-                connection, series_id, STATE_JOBS
-            ),
+            lambda opened: change_token_store.read_change_token(opened, series_id, STATE_JOBS),
         )
         return self.once(("newest", series_id, model), read, token)
 
-    def check_series(self, series_id: str) -> None:
-        """Raise `NotFound` unless the series is served."""
-        self._check(series_id, self.route.forecast)
-
-    def check_stored(self, series_id: str) -> None:
-        """Raise `NotFound` unless the figures of the series are served."""
-        self._check(series_id, self.route.stored)
-
-    @staticmethod
-    def _check(series_id: str, served: tuple[str, ...]) -> None:
+    def check_series(self, series_id: str, is_stored: bool = False) -> None:
+        """Raise `NotFound` unless the series is forecast, or its figures are stored."""
+        served = self.route.stored if is_stored else self.route.forecast
         if series_id not in served:
             raise NotFound(f"expected a series of {', '.join(served)}, found {series_id!r}")
 
@@ -147,14 +136,13 @@ class IssueLoader:
         return self._state_of(issue, self._facts(connection, newest), now)
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
-        facts = self._with_faults(facts)
+        """Add what is wrong now, whatever the database says."""
+        not_written = self.context.database.not_written()
+        facts = replace(facts, not_written=not_written, model_problems=self._model_problems())
         return state_of(issue, facts, now, self.context.settings, self.route)
 
     def standing(self, series_id: str) -> State:
-        """Return the state of the newest issue of a series.
-
-        A series that is not forecast has the state of the leading one.
-        """
+        """Return the state of the newest issue of a series, or of the leading one."""
         series_id = series_id if series_id in self.route.forecast else self.route.leading
         with self.context.database.reading() as connection:
             issue = issue_store.get_latest_issue(connection, series_id)
@@ -175,13 +163,7 @@ class IssueLoader:
         return glance() if version is None else self.once(key, glance, version)
 
     def fitted(self, view: IssueView) -> Joint:
-        """Load the fitted model that simulated the paths of `view`.
-
-        Raises
-        ------
-        NotPossible
-            If the fitted model is not stored on this machine.
-        """
+        """Load the fitted model that simulated the paths of `view`, if it is still stored here."""
         root, entry = self.context.settings.fitted_folder, view.entry
 
         def read() -> Joint:
@@ -245,14 +227,6 @@ class IssueLoader:
             lambda: issue_store.list_entries(connection, issue.issue_id),
         )
 
-    def _with_faults(self, facts: Facts) -> Facts:
-        """Add what is wrong now, whatever the database says."""
-        return replace(
-            facts,
-            not_written=self.context.database.not_written(),
-            model_problems=self._model_problems(),
-        )
-
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
         """Return the state of the service as far as the database tells it."""
         settings = self.context.settings
@@ -262,13 +236,11 @@ class IssueLoader:
             new_at = read[0] if read else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
-        last = {job: self._last_run(connection, job) for job in STATE_JOBS}
+        last: dict[str, Run | None] = {}
+        for job in STATE_JOBS:  # an ingest counts if it read the source that the settings name
+            ended = run_store.ended(connection, job, settings.source if job == "ingest" else None)
+            last[job] = ended[0] if ended else None
         return Facts(newest, last, new_at, unused)
-
-    def _last_run(self, connection: Connection, job: str) -> Run | None:
-        """Return the last run that ended; for ingest, only runs of the configured source."""
-        source = self.context.settings.source if job == "ingest" else None
-        return next(iter(run_store.ended(connection, job, source)), None)
 
     @staticmethod
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
@@ -307,7 +279,3 @@ class IssueLoader:
         return self.once(
             ("known", issue.issue_id), lambda: issue_input_store.get_figures(connection, issue)
         )
-
-    def _end(self, as_of: AsOf) -> dt.datetime:
-        """Return `as_of`, or the last second of that day."""
-        return as_of if isinstance(as_of, dt.datetime) else self.route.end_of_day(as_of)

@@ -25,24 +25,9 @@ COLUMNS = (
 def listing(
     loader: IssueLoader, series_id: str, limit: int, after: str | None = None
 ) -> tuple[list[dict[str, Any]], str | None]:
-    """Return the live issues of a series, newest first, and the cursor of the next page.
+    """Return the live issues of a series, newest first, and the cursor of the next page, if any.
 
-    Parameters
-    ----------
-    after : str | None
-        As the page before gave it.
-
-    Returns
-    -------
-    rows : list of dict
-        ``issue_id issued_at data_through origin as_of champion n_paths horizon_days``
-    next : str | None
-        None on the last page.
-
-    Raises
-    ------
-    BadQuestion
-        If `after` is not of a page before, or `limit` is too large or below 1.
+    `after` is the cursor that the page before gave.
     """
     loader.check_series(series_id)
     check_whole("limit", limit, 1, MOST_ISSUES)
@@ -56,14 +41,8 @@ def listing(
 def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
     """Return the id of the newest issue at the end of a UK day; ``latest`` if it still is.
 
-    Before the first issue it is the last hindcast from figures up to that day.
-
-    Raises
-    ------
-    NotFound
-        If the first issue and the first hindcast are of a later day.
-    NotReady
-        If nothing is published yet.
+    Before the first issue it is the last hindcast from figures up to that day; `NotFound` is raised
+    before the first hindcast.
     """
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
@@ -89,13 +68,7 @@ def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
 
 
 def one(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
-    """Return everything stored for an issue except its paths, with its models.
-
-    Raises
-    ------
-    NotFound
-        If it is no issue of the series.
-    """
+    """Return everything stored for an issue except its paths, with its models."""
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
         issue = issue_store.get_issue(connection, issue_id)

@@ -33,13 +33,8 @@ def state(loader: IssueLoader, request_id: int) -> dict[str, Any]:
 
 
 def _row(request: JobRequest) -> dict[str, Any]:
+    moments = ("asked_at", "claimed_at", "finished_at")
     return {
-        "request_id": request.request_id,
-        "job": request.job,
-        "asked_by": request.asked_by,
-        "asked_at": instant(request.asked_at),
-        "claimed_at": instant(request.claimed_at) if request.claimed_at else None,
-        "finished_at": instant(request.finished_at) if request.finished_at else None,
-        "outcome": request.outcome,
-        "reason": request.reason,
+        name: instant(value) if name in moments and value else value
+        for name, value in vars(request).items()
     }

@@ -24,11 +24,6 @@ def scale_to_share(view: IssueView, our_share: float) -> IssueView:
 
     A share of a day is a whole number of people, and places that are rounded down are too few. A
     day without arrivals has none in any share.
-
-    Raises
-    ------
-    BadQuestion
-        If the share is not a percentage from 0.01 to 100 with at most two decimals.
     """
     if our_share == 100:
         return view

@@ -40,11 +40,6 @@ def panel(
         figures, the days since, and four weeks ahead.
     as_of : date | datetime | None
         The figures shown as actuals: for days up to it, or as known then; None: as they stand.
-
-    Raises
-    ------
-    BadQuestion
-        If the span is empty.
     """
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)
@@ -56,11 +51,11 @@ def panel(
         observations = observation_store.current(
             connection, view.issue.series_id, as_of, first, last
         )
-    rows = {row.date: _EMPTY | {"actual": row.value} for row in observations}
+    rows = {one.date: _EMPTY | {"actual": one.value} for one in observations}
     horizon = (min(last, end) - start).days + 1
-    ahead_of = Ahead.of(paths)
-    for ahead in bands(ahead_of, horizon, _LEVELS, view.declared) if horizon > 0 else []:
-        day = dt.date.fromisoformat(ahead["date"])
+    coming = bands(Ahead.of(paths), horizon, _LEVELS, view.declared) if horizon > 0 else []
+    for row in coming:
+        day = dt.date.fromisoformat(row["date"])
         if day >= first:
-            rows[day] = rows.get(day, _EMPTY) | {name: ahead[name] for name in COLUMNS[3:]}
+            rows[day] = rows.get(day, _EMPTY) | {name: row[name] for name in COLUMNS[3:]}
     return [day_columns(day) | rows[day] for day in sorted(rows)]

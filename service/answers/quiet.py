@@ -16,7 +16,7 @@ from service.answers.ahead import Ahead
 def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
     """Distributions of the longest run of days without arrivals, and of the number of such days.
 
-    Both within the horizon alone: days before it do not lengthen a run.
+    Days before the horizon do not lengthen a run.
 
     Returns
     -------
@@ -24,17 +24,12 @@ def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
         ``horizon``; ``longest_run`` and ``quiet_days``, each ``median mean lo80 hi80``; and
         ``rows`` of ``days p_longest_run p_longest_run_at_least p_quiet_days
         p_quiet_days_at_least`` for 0 to `horizon` days.
-
-    Raises
-    ------
-    BadQuestion
-        If the horizon is longer than the paths.
     """
     near = ahead.upto(horizon)
     run, count = near.longest_quiet_run(), near.quiet_days()
     columns = {
-        "p_longest_run": _shares(run, horizon),
-        "p_quiet_days": _shares(count, horizon),
+        name: np.bincount(sample, minlength=horizon + 1) / len(sample)
+        for name, sample in (("p_longest_run", run), ("p_quiet_days", count))
     }
     rows = []
     for days in range(horizon + 1):
@@ -49,10 +44,6 @@ def quiet(ahead: Ahead, horizon: int) -> dict[str, Any]:
         "quiet_days": _summary(count),
         "rows": rows,
     }
-
-
-def _shares(sample: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.float64]:
-    return np.bincount(sample, minlength=most + 1) / len(sample)
 
 
 def _summary(sample: npt.NDArray[np.int64]) -> dict[str, float]:

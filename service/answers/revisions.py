@@ -11,15 +11,8 @@ from service.core.clock import day_columns, instant
 from service.data import revision_store as store
 
 COLUMNS = (
-    "time",
-    "date",
-    "value_before",
-    "value",
-    "source_before",
-    "source",
-    "known_at",
-    "marked_revised",
-    "ruled",
+    *("time", "date", "value_before", "value", "source_before", "source"),
+    *("known_at", "marked_revised", "ruled"),
 )
 
 
@@ -29,7 +22,7 @@ def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
     ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;
     such a row is listed, and not counted.
     """
-    loader.check_stored(series_id)
+    loader.check_series(series_id, is_stored=True)
     with loader.context.database.reading() as connection:
         revised = store.revisions(connection, series_id)
     rows = [

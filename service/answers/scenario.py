@@ -24,8 +24,7 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.issues import note_store
 
-LEVEL_PERCENT = (-100, 400)
-PEOPLE_PER_BOAT = (1, 300)
+LEVEL_PERCENT, PEOPLE_PER_BOAT = (-100, 400), (1, 300)
 """The least and the most of each that can be assumed."""
 
 _PERIODS = ("next_7_days", "next_28_days")
@@ -65,33 +64,34 @@ def scenario(
 
     Raises
     ------
-    BadQuestion
-        If nothing is assumed, or a number is out of range.
     NotPossible
         If the model of this issue does not use what is assumed.
     """
-    _check(assumed)
+    per_boat = assumed.people_per_boat
+    check_number("level_percent", assumed.level_percent, *LEVEL_PERCENT)
+    if per_boat is not None:
+        check_number("people_per_boat", per_boat, *PEOPLE_PER_BOAT)
+    if not (assumed.level_percent or per_boat or assumed.weather):
+        raise BadQuestion("level_percent", "something that is assumed", "nothing")
     base = _under(loader, view, assumed.weather, horizon) if assumed.weather else view.paths
     plain = _answered(view, view.paths, horizon, levels)
     load = _load(loader, view)
     factor = 1 + assumed.level_percent / 100
-    if assumed.people_per_boat is not None and view.issue.series_id == loader.route.leading:
+    if per_boat is not None and view.issue.series_id == loader.route.leading:
         if not load:
-            units = [loader.route.series[name].unit for name in loader.route.followers] or [
-                "others"
-            ]
+            units = (loader.route.series[name].unit for name in loader.route.followers)
             raise NotPossible(
-                f"people_per_boat: no {units[0]} are drawn with the {view.declared.unit} "
-                "of this issue"
+                f"people_per_boat: no {next(units, 'others')} are drawn with the "
+                f"{view.declared.unit} of this issue"
             )
-        factor *= assumed.people_per_boat / load
+        factor *= per_boat / load
     rng = joint.generator(view.issue.seed, "scenario", view.paths.start)
     changed = base if math.isclose(factor, 1) else scaled(base, factor, rng)
     return {
         "kind": "scenario",
         "assumed": {
             "level_percent": assumed.level_percent,
-            "people_per_boat": assumed.people_per_boat,
+            "people_per_boat": per_boat,
             "weather": {str(day): sea for day, sea in sorted(assumed.weather.items())},
         },
         "people_per_boat_forecast": round(load, 2) if load else None,
@@ -148,12 +148,3 @@ def _paths(loader: IssueLoader, view: IssueView, series_id: str) -> Paths | None
         return view.paths
     issue_id = loader.beside(view.issue, series_id)
     return loader.view(series_id, issue_id, view.entry.model).paths if issue_id else None
-
-
-def _check(assumed: Scenario) -> None:
-    check_number("level_percent", assumed.level_percent, *LEVEL_PERCENT)
-    load = assumed.people_per_boat
-    if load is not None:
-        check_number("people_per_boat", load, *PEOPLE_PER_BOAT)
-    if not (assumed.level_percent or load or assumed.weather):
-        raise BadQuestion("level_percent", "something that is assumed", "nothing")

@@ -29,31 +29,16 @@ from service.issues.model_problems import REASONS
 STATE_JOBS = ("ingest", "weather", "refit")
 """Jobs whose runs affect the state."""
 
-_NEEDED = ("ingest", "refit")
-"""Jobs whose failure makes the service degraded; old weather has a reason of its own."""
-
-CURRENT_STATE_REASONS = frozenset(
-    {
-        "figures_old",
-        "source_late",
-        "scheduler_down",
-        "weather_missing",
-        "weather_old",
-        "database_read_only",
-        "database_not_written",
-        "ingest_failed",
-        "refit_failed",
-        *REASONS,
-    }
-)
+OLD_FIGURES_REASONS = frozenset({"figures_old", "source_late"})
+CURRENT_STATE_REASONS = OLD_FIGURES_REASONS | {
+    *("scheduler_down", "weather_missing", "weather_old", "database_read_only"),
+    *("database_not_written", "ingest_failed", "refit_failed", *REASONS),
+}
 """Reasons about the present, which do not apply to past issues."""
 
-OLD_FIGURES_REASONS = frozenset({"figures_old", "source_late"})
-"""Reasons for old figures."""
-
+_NEEDED = ("ingest", "refit")  # jobs whose failure degrades; old weather has its own reason
 _ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
-_LIVE_SOURCES = {"govuk": "GOV.UK"}
-"""Display names of live sources, which are expected to publish new figures."""
+_LIVE_SOURCES = {"govuk": "GOV.UK"}  # expected to publish new figures, by their display names
 
 
 @dataclass(frozen=True)
@@ -94,10 +79,8 @@ class Facts:
         When a forecast of the weather was last new: first read, as one told again says no more.
     weather_unused : str
         Why the newest issue was made without the weather, where it was wanted.
-    not_written : (name, detail) | None
-        Why the database cannot be written.
-    model_problems : tuple of (name, detail)
-        What is wrong with the files of models.
+    not_written, model_problems : (name, detail)
+        Why the database cannot be written; what is wrong with the files of models.
     """
 
     newest: Issue | None = None
@@ -114,19 +97,17 @@ def state_of(
     """Return the state of an issue, or of a series that has none yet, at `now`."""
     old, broken = [], [Reason("no_issue", "nothing is published yet")]
     if issue:
-        newest = facts.newest or issue
-        old = _old(issue, newest, now, settings, route)
-        late, fallen = _late(newest, now, settings, route), _fallen(issue)
+        newest, day = facts.newest or issue, route.day(now)
+        old = _old(issue, newest, day, settings)
+        late, fallen = _late(newest, now, day, settings), _fallen(issue)
         broken = [*late, *fallen, *_weather(facts, now, settings)]
     broken += [
         Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
         for job in _NEEDED
         if (run := facts.last_runs.get(job)) is not None and run.outcome == "failed"
     ]
-    broken += [
-        *([Reason(*facts.not_written)] if facts.not_written else []),
-        *(Reason(*problem) for problem in facts.model_problems),
-    ]
+    problems = [facts.not_written] if facts.not_written else []
+    broken += [Reason(*problem) for problem in (*problems, *facts.model_problems)]
     status = "degraded" if broken else "stale" if old else "fresh"
     return State(status, (*old, *broken))
 
@@ -136,25 +117,21 @@ def issue_limit(settings: Settings) -> dt.timedelta:
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
-def _old(
-    issue: Issue, newest: Issue, now: dt.datetime, settings: Settings, route: Route
-) -> list[Reason]:
+def _old(issue: Issue, newest: Issue, day: dt.date, settings: Settings) -> list[Reason]:
     """Check for old figures, unless `_late` reports a late source."""
-    age = (route.day(now) - issue.data_through).days
-    is_said = issue.data_through == newest.data_through and _late_source(
-        newest, now, settings, route
-    )
+    age = (day - issue.data_through).days
+    is_said = issue.data_through == newest.data_through and _late_source(newest, day, settings)
     if age <= settings.stale_after_days or is_said:
         return []
-    detail = f"the latest figures are for {issue.data_through}, {age} days ago"
-    return [Reason("figures_old", detail)]
+    return [
+        Reason("figures_old", f"the latest figures are for {issue.data_through}, {age} days ago")
+    ]
 
 
-def _late(newest: Issue, now: dt.datetime, settings: Settings, route: Route) -> list[Reason]:
+def _late(newest: Issue, now: dt.datetime, day: dt.date, settings: Settings) -> list[Reason]:
     reasons = []
-    source = _late_source(newest, now, settings, route)
-    if source:
-        age = (route.day(now) - newest.data_through).days
+    if source := _late_source(newest, day, settings):
+        age = (day - newest.data_through).days
         detail = (
             f"{source} figures are late: the latest are for {newest.data_through}, {age} days ago"
         )
@@ -170,9 +147,9 @@ def _late(newest: Issue, now: dt.datetime, settings: Settings, route: Route) -> 
     return reasons
 
 
-def _late_source(newest: Issue, now: dt.datetime, settings: Settings, route: Route) -> str | None:
+def _late_source(newest: Issue, day: dt.date, settings: Settings) -> str | None:
     """Return the name of a live source with overdue figures, if any."""
-    age = (route.day(now) - newest.data_through).days
+    age = (day - newest.data_through).days
     return _LIVE_SOURCES.get(settings.source) if age > settings.stale_after_days else None
 
 

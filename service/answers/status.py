@@ -44,14 +44,22 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             state = loader.state(connection, issue, now)
             states.append(state)
             rows.append(_issue(loader, connection, issue, state, now))
-        read = [_document(row) for row in document_store.newest(connection)]
+        documents = [
+            {
+                "source": row["source"],
+                "data_through": row["data_through"].isoformat(),
+                "published_at": _instant(row["published_at"]),
+                "read_at": _instant(row["read_at"]),
+            }
+            for row in document_store.newest(connection)
+        ]
         weather = _weather(loader, connection)
         jobs = [_job(connection, job) for job in STATUS_JOBS]
         if not states:
             states = [loader.state(connection, None, now)]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     worst = max((state.status for state in states), key=_SEVERITY.index)
-    # What holds of both series alike is said once, and what differs for each.
+    # What holds of all series alike is said once, and what differs for each.
     reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
     return {
         "status": worst,
@@ -59,7 +67,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
         "alarms": alarms(loader),
         "now": instant(now),
         "series": rows,
-        "documents": read,
+        "documents": documents,
         "weather": weather,
         "scheduler_running": has_scheduler,
         "jobs": jobs,
@@ -114,43 +122,31 @@ def _issue(
     }
 
 
-def _document(row: dict[str, Any]) -> dict[str, Any]:
-    published_at = row["published_at"]
-    return {
-        "source": row["source"],
-        "data_through": row["data_through"].isoformat(),
-        "published_at": instant(published_at) if published_at else None,
-        "read_at": instant(row["read_at"]),
-    }
-
-
 def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
-    """Whether there is weather, and how far; without it the service works, and says so.
-
-    ``read_at`` is when what is known was first read: the same told again leaves it.
-    """
-    if not loader.context.settings.reads_weather:
-        detail = "no weather is read (CROSSINGS_WEATHER); forecasts do without"
-        return {"status": "off", "detail": detail, "read_at": None, "through": None}
-    read = weather_store.last_read(connection, "ensemble")
-    if read is None:
-        detail = "no weather forecast has been read yet; forecasts do not use the weather"
-        return {"status": "missing", "detail": detail, "read_at": None, "through": None}
-    return {
-        "status": "read",
-        "detail": ATTRIBUTION,
-        "read_at": instant(read[0]),
-        "through": read[1].isoformat(),
-    }
+    """Whether there is weather, how far, and when it was first read."""
+    read = None
+    status, detail = "off", "no weather is read (CROSSINGS_WEATHER); forecasts do without"
+    if loader.context.settings.reads_weather:
+        read = weather_store.last_read(connection, "ensemble")
+        status, detail = "read", ATTRIBUTION
+        if read is None:
+            status = "missing"
+            detail = "no weather forecast has been read yet; forecasts do not use the weather"
+    read_at, through = (instant(read[0]), read[1].isoformat()) if read else (None, None)
+    return {"status": status, "detail": detail, "read_at": read_at, "through": through}
 
 
 def _job(connection: Connection, job: str) -> dict[str, Any]:
     last, good = run_store.latest(connection, job), run_store.latest(connection, job, "done")
     return {
         "job": job,
-        "last_started_at": instant(last.started_at) if last else None,
-        "last_outcome": last.outcome if last else None,
-        "last_reason": last.reason if last else None,
+        "last_started_at": _instant(last.started_at if last else None),
+        "last_outcome": last and last.outcome,
+        "last_reason": last and last.reason,
         "last_notes": last.detail.get("notes", []) if last else [],
-        "last_success_at": instant(good.finished_at) if good and good.finished_at else None,
+        "last_success_at": _instant(good.finished_at if good else None),
     }
+
+
+def _instant(moment: dt.datetime | None) -> str | None:
+    return instant(moment) if moment else None

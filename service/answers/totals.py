@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from forecast.paths import Paths, bound_names, summary
 from forecast.series import DailySeries, as_date
@@ -62,28 +61,15 @@ def periods(
 ) -> list[dict[str, Any]]:
     """Return one row per period of `names`, relative to the first day of the answer.
 
-    Parameters
-    ----------
-    known : DailySeries
-        The figures, up to the day before the paths begin.
-
     ``year_to_date`` alone runs to the day before the first; what is not yet published of a period
     is simulated. A period that begins before the figures or ends after the simulated days has null
     for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is
     the sum of the same days a year earlier (see `service.core.clock.span_before`), as then
     known, or null where the figures do not reach.
-
-    Raises
-    ------
-    BadQuestion
-        If a name is not one of `PERIODS`, or a level is not one of the levels.
     """
-    unknown = [name for name in names if name not in _SPANS]
-    if unknown or not names or len(set(names)) != len(names):
-        allowed = ", ".join(PERIODS)
-        raise BadQuestion(
-            "periods", f"some of {allowed}, each once", ",".join(names)[:40] or "none"
-        )
+    if not names or not set(names) <= set(PERIODS) or len(set(names)) != len(names):
+        expected = f"some of {', '.join(PERIODS)}, each once"
+        raise BadQuestion("periods", expected, ",".join(names)[:40] or "none")
     check_levels(levels)
     rows = []
     for name in names:
@@ -95,13 +81,7 @@ def periods(
 def between(
     observed: DailySeries, paths: Paths, first: dt.date, last: dt.date, levels: Sequence[int]
 ) -> list[dict[str, Any]]:
-    """Return one row for the period from `first` to `last`, inclusive.
-
-    Raises
-    ------
-    BadQuestion
-        If the span is empty, or begins before the figures, or ends after the simulated days.
-    """
+    """Return one row for the period from `first` to `last`, inclusive."""
     check_levels(levels)
     earliest, latest = as_date(observed.start), as_date(paths.end)
     if not earliest <= first <= latest:
@@ -123,31 +103,21 @@ def _row(
         "known": observed.total(observed_first, observed_last),
         "known_days": max((observed_last - observed_first).days + 1, 0),
         "simulated_days": max((last - simulated_first).days + 1, 0),
-        "last_year": _a_year_earlier(observed, first, last),
+        "last_year": None,
         "note": None,
     }
+    begin, end = span_before(first, last, 1)
+    if begin >= as_date(observed.start) and end <= as_date(observed.data_through):
+        row["last_year"] = observed.total(begin, end)
     if last > as_date(paths.end):
         row["note"] = f"ends after the last day of the forecast, {paths.end}"
     if first < as_date(observed.start):
         row |= {"note": f"begins before the first figure, {observed.start}", "known": None}
     if row["note"]:
         return row | dict.fromkeys(["simulated_median", "median", "mean", *bound_names(levels)])
-    simulated = _simulated(paths, simulated_first, last)
-    total = simulated + row["known"]
-    sums = {name: value.item() for name, value in summary(total, levels).items()}
+    simulated = np.zeros(paths.n_paths, dtype=np.int64)
+    if simulated_first <= last:
+        simulated = paths.total(simulated_first, last)
+    sums = {k: value.item() for k, value in summary(simulated + row["known"], levels).items()}
     row["simulated_median"] = sums["median"] - row["known"]
     return row | sums | {"mean": round(sums["mean"], 2)}
-
-
-def _a_year_earlier(observed: DailySeries, first: dt.date, last: dt.date) -> int | None:
-    begin, end = span_before(first, last, 1)
-    if begin < as_date(observed.start) or end > as_date(observed.data_through):
-        return None
-    return observed.total(begin, end)
-
-
-def _simulated(paths: Paths, first: dt.date, last: dt.date) -> npt.NDArray[np.int64]:
-    """Sum of each path over the span, shape (n_paths,); zeros when it has no simulated day."""
-    if first > last:
-        return np.zeros(paths.n_paths, dtype=np.int64)
-    return paths.total(first, last)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-__all__ = ["KINDS", "LEADS", "track_record"]
+__all__ = ["KINDS", "LEADS", "apart", "track_record"]
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import held_by_pit, skill
+from service.answers.bands import LIKELIHOODS, Likelihood, likelihood
 from service.answers.checks import check_whole
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.answers.likelihood import LIKELIHOODS, Likelihood, likelihood
 from service.core.declared_series import Series
 from service.issues import issue_score_store, issue_store
 from service.issues.issue_score_store import Scored
@@ -41,12 +41,7 @@ def track_record(
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 
-    Parameters
-    ----------
-    model : str
-        ``champion``: whichever model was served at the time.
-    kind : str
-        ``live``, or ``hindcast`` for the past replayed.
+    The ``champion`` is whichever model was served at the time; a `kind` is one of `KINDS`.
 
     Returns
     -------
@@ -57,13 +52,6 @@ def track_record(
         ``likelihood``, how often any arrived on the days of each class, by days ahead;
         ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against the outcome;
         ``worst`` and ``best`` of them by CRPS.
-
-    Raises
-    ------
-    BadQuestion
-        If a parameter is out of range.
-    NotFound
-        If no issue of the series has the model.
     """
     loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -113,22 +101,13 @@ References = dict[str, dict[dt.date, Scored]]
 def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, Any]:
     """Scores of the day `lead` days ahead."""
 
-    def at(row: Scored, name: str) -> float:
-        return float(row.content["days"][name][lead - 1])
+    def at(row: Scored, key: str) -> float:
+        return float(row.content["days"][key][lead - 1])
 
-    complete = [row for row in scored if row.days_known >= lead]
-    pits = [at(row, "pit") for row in complete]
-    measures = _averages(complete, at) | {"measure": f"day_{lead}"}
-    for level in DAY_LEVELS:
-        measures |= _share(f"coverage{level}", held_by_pit(pits, level).tolist())
-    for name, rows in others.items():
-        pairs = [
-            (at(row, "crps"), at(rows[row.origin], "crps"))
-            for row in complete
-            if row.origin in rows and rows[row.origin].days_known >= lead
-        ]
-        measures[f"skill_{name}"] = _skill(pairs)
-    return measures
+    def held(rows: Sequence[Scored], level: int) -> list[bool]:
+        return [bool(hit) for hit in held_by_pit([at(row, "pit") for row in rows], level)]
+
+    return _measured(f"day_{lead}", scored, others, lambda row: row.days_known >= lead, at, held)
 
 
 def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
@@ -137,19 +116,34 @@ def _total(scored: Sequence[Scored], others: References, name: str, days: int) -
     def at(row: Scored, key: str) -> float:
         return float(row.content["totals"][name][key])
 
-    complete = [row for row in scored if name in row.content["totals"]]
-    measures = _averages(complete, at) | {"measure": name}
-    apart = _apart(complete, days)
+    def held(rows: Sequence[Scored], level: int) -> list[bool]:
+        return [at(row, f"within_{level}") > 0 for row in apart(rows, days)]
+
+    return _measured(name, scored, others, lambda row: name in row.content["totals"], at, held)
+
+
+def _measured(
+    measure: str,
+    scored: Sequence[Scored],
+    others: References,
+    is_complete: Callable[[Scored], bool],
+    at: Callable[[Scored, str], float],
+    held: Callable[[Sequence[Scored], int], list[bool]],
+) -> dict[str, Any]:
+    """Mean scores, coverage and skill of the issues whose outcome is complete."""
+    complete = [row for row in scored if is_complete(row)]
+    answer: dict[str, Any] = {"measure": measure, "n": len(complete)}
+    for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
+        values = [at(row, key) for row in complete]
+        answer[name] = round(float(np.mean(values)), 2) if values else None
     for level in DAY_LEVELS:
-        measures |= _share(f"coverage{level}", [at(row, f"within_{level}") > 0 for row in apart])
-    for reference, rows in others.items():
-        pairs = [
-            (at(row, "crps"), at(rows[row.origin], "crps"))
-            for row in complete
-            if row.origin in rows and name in rows[row.origin].content["totals"]
-        ]
-        measures[f"skill_{reference}"] = _skill(pairs)
-    return measures
+        answer |= _share(f"coverage{level}", held(complete, level))
+    for name, rows in others.items():
+        both = [row for row in complete if row.origin in rows and is_complete(rows[row.origin])]
+        reference = sum(at(rows[row.origin], "crps") for row in both)
+        ours = sum(at(row, "crps") for row in both)
+        answer[f"skill_{name}"] = round(skill(ours, reference), 3) if reference > 0 else None
+    return answer
 
 
 def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
@@ -175,14 +169,7 @@ def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]
     return rows
 
 
-def _averages(rows: Sequence[Scored], at: Any) -> dict[str, Any]:
-    measures: dict[str, Any] = {"measure": None, "n": len(rows)}
-    for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
-        measures[name] = round(float(np.mean([at(r, key) for r in rows])), 2) if rows else None
-    return measures
-
-
-def _apart(rows: Sequence[Scored], days: int) -> list[Scored]:
+def apart(rows: Sequence[Scored], days: int) -> list[Scored]:
     """Issues whose windows of `days` days do not overlap, from the first on."""
     chosen: list[Scored] = []
     for row in rows:
@@ -206,18 +193,11 @@ def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
     }
 
 
-def _skill(pairs: Sequence[tuple[float, float]]) -> float | None:
-    reference = sum(other for _, other in pairs)
-    if not pairs or reference <= 0:
-        return None
-    return round(skill(sum(scored for scored, _ in pairs), reference), 3)
-
-
 def _histogram(scored: Sequence[Scored]) -> list[int]:
     """Counts of the PIT of days 1 to 7 in ten equal bins; flat when calibrated."""
     values = [v for row in scored for v in row.content["days"]["pit"][:7]]
-    counts, _ = np.histogram(values, bins=_BINS, range=(0.0, 1.0))
-    return [int(count) for count in counts]
+    counts: list[int] = np.histogram(values, bins=_BINS, range=(0.0, 1.0))[0].tolist()
+    return counts
 
 
 def _week(row: Scored) -> dict[str, Any]:

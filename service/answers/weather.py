@@ -28,9 +28,8 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     -------
     dict
         ``status``: ``used``, ``missing`` (it was wanted and could not be had) or ``off``; and
-        ``reason``. Where it was used also ``models``, ``read_at`` (when it was first read),
-        ``days_ahead``, ``members``,
-        ``past_forecasts`` (how many the error of the members was learned from) and ``columns``.
+        ``reason``. Where it was used also ``models``, ``read_at`` (first), ``days_ahead``,
+        ``members``, ``past_forecasts`` (that their error was learned from) and ``columns``.
     """
     note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
@@ -43,11 +42,10 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     -------
     dict | None
         ``read_at`` (first), ``members``, ``attribution``; ``used``, as of `used`; and ``rows``:
-        ``date``; of the wind at night and the gusts of the day in km/h the median and the ends of
-        the middle 80% of the members; ``wind_from``, where the wind of the night comes from in
-        most of them; and of the waves, which have one future of fewer days, the mean at night and
-        the highest of the day in metres. None when no weather is read, none was new lately,
-        or what is stored is damaged.
+        ``date``; median and middle 80% of the members of the wind at night and the gusts of the day
+        in km/h; ``wind_from``, where the wind of the night comes from in most of them; and of the
+        waves, which have one future of fewer days, the mean at night and the highest of the day in
+        metres. None when no weather is read, none was new lately, or what is stored is damaged.
     """
     if not loader.context.settings.reads_weather:
         return None

@@ -1,7 +1,7 @@
 """Numbers, days and sentences as page and mail write them.
 
-Text that must stay on one line contains no-break spaces; `service.mail.render` replaces them in
-emails, where they make text hard to search and copy.
+Functions write ordinary spaces, and filters no-break spaces where a line must not end;
+`service.mail.render` replaces these in emails, where they make text hard to search and copy.
 """
 
 from __future__ import annotations
@@ -42,32 +42,30 @@ _ISO_DAY = re.compile(r"\b\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}Z)?\b")
 _MONTHS = "|".join(calendar.month_name[1:])
 _TOGETHER = re.compile(rf"\b(about|over|than|under) (?=\d)|\b(\d{{1,2}}) (?=(?:{_MONTHS})\b)")
 _LINE = 76
-_STATUS_NAMES = {"fresh": "Up to date", "stale": "Out of date", "degraded": "Problem"}
 
 
 def per_cent(p: float) -> str:
-    """A probability in whole per cent, as precise as the sample allows; with ordinary spaces."""
+    """A probability in whole per cent, as precise as the sample allows."""
     if p < 0.0051:
         return "under 1%"
     return "over 99%" if p > 0.9949 else f"{100 * p:.0f}%"
 
 
 def long_day(value: str | dt.date) -> str:
-    """``9 January 2026``; with ordinary spaces."""
+    """``9 January 2026``."""
     return in_words(_date(value))
 
 
 def day_span(first: dt.date, last: dt.date) -> str:
-    """``9 to 11 January 2026``; with ordinary spaces."""
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {in_words(last)}"
+    """``9 to 11 January 2026``."""
+    begin = in_words(first)
     if first.year == last.year:
-        return f"{first.day} {first:%B} to {in_words(last)}"
-    return f"{in_words(first)} to {in_words(last)}"
+        begin = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"
+    return f"{begin} to {in_words(last)}"
 
 
 def short_day(value: str | dt.date, names_year: bool) -> str:
-    """``9 Jan`` or ``9 Jan 2026``; with ordinary spaces."""
+    """``9 Jan`` or ``9 Jan 2026``."""
     date = _date(value)
     return f"{date.day} {date:%b}" + (f" {date.year}" if names_year else "")
 
@@ -93,7 +91,7 @@ def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
 
 def status_name(status: str) -> str:
     """A status of the service in the reader's words."""
-    return _STATUS_NAMES[status]
+    return {"fresh": "Up to date", "stale": "Out of date", "degraded": "Problem"}[status]
 
 
 def likelihoods(declared: Series) -> str:
@@ -133,13 +131,8 @@ def _per_cent(p: float) -> str:
 
 
 def _short_per_cent(p: float) -> str:
-    """The same for a narrow column."""
+    """``<1%``, for a narrow column."""
     return _per_cent(p).replace(f"under{NO_BREAK}", "<").replace(f"over{NO_BREAK}", ">")
-
-
-def _weekday(value: str | dt.date) -> str:
-    """``Fri``."""
-    return f"{_date(value):%a}"
 
 
 def _day(value: str | dt.date) -> str:
@@ -201,11 +194,6 @@ def _sentence(context: Context, text: str) -> str:
     return sentence(text, context["zone"])
 
 
-def _fold(text: str) -> str:
-    """Text wrapped into lines."""
-    return textwrap.fill(unbroken(text), _LINE, break_long_words=False, break_on_hyphens=False)
-
-
 def _date(value: str | dt.date) -> dt.date:
     return dt.date.fromisoformat(value) if isinstance(value, str) else value
 
@@ -214,7 +202,9 @@ FILTERS: dict[str, Callable[..., str]] = {
     "count": _count,
     "approximate": approximate,
     "day": _day,
-    "fold": _fold,
+    "fold": lambda text: textwrap.fill(
+        unbroken(text), _LINE, break_long_words=False, break_on_hyphens=False
+    ),
     "issued_on": _issued_on,
     "likelihoods": likelihoods,
     "long_day": _long_day,
@@ -227,6 +217,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "signed": signed,
     "span": _span,
     "status_name": status_name,
-    "weekday": _weekday,
+    "weekday": lambda value: f"{_date(value):%a}",  # ``Fri``
 }
 """Filters of the templates, by name."""

@@ -37,7 +37,8 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     answer: dict[str, Any] = {"year": first.year, "earlier": [], "rows": []}
     if first < min(start, as_date(paths.start)):
         return answer
-    earlier = [year for year in range(first.year - 1, start.year - 1, -1) if _is_whole(year, start)]
+    whole_from = start.year if start == dt.date(start.year, 1, 1) else start.year + 1
+    earlier = list(range(first.year - 1, whole_from - 1, -1))
     names = ("median", *bound_names(levels))
     columns: dict[str, list[int]] = {}
     if simulated_from <= last:
@@ -52,14 +53,7 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
         else:
             row |= {name: columns[name][(day - simulated_from).days] for name in names}
         for year in earlier:
-            row[f"year_{year}"] = _total(observed, *span_before(first, day, first.year - year))
+            span = span_before(first, day, first.year - year)
+            row[f"year_{year}"] = observed.total(*span) if span[1] in observed else None
         answer["rows"].append(row)
     return answer | {"earlier": earlier}
-
-
-def _is_whole(year: int, start: dt.date) -> bool:
-    return start <= dt.date(year, 1, 1)
-
-
-def _total(observed: DailySeries, first: dt.date, last: dt.date) -> int | None:
-    return observed.total(first, last) if last in observed else None

@@ -21,7 +21,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from service.answers.likelihood import Likelihood
+from service.answers.bands import Likelihood
 from service.api.schemas import Bounds, DatedRow, OfSeries, Open, Span, Standing
 
 

@@ -24,7 +24,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.service_metrics import Vitals, Watch
+from service.answers.service_metrics import Vitals, vitals
 from service.api import queries
 from service.api.request_log import route
 from service.core.database import Unavailable
@@ -121,19 +121,19 @@ class _Store(Collector):
     """What the store knows, read at the time of asking."""
 
     def __init__(self, loader: IssueLoader) -> None:
-        self._watch = Watch(loader)
+        self._loader = loader
 
     def collect(self) -> Iterator[Metric]:
         version = metadata.version("channel-crossings-forecast")
         yield _gauge("build_info", "The program.", ("version",), {(version,): 1})
         try:
-            vitals = self._watch.take()
+            read = vitals(self._loader)
         except Unavailable:
-            vitals = None
-        up = float(vitals is not None)
+            read = None
+        up = float(read is not None)
         yield _gauge("store_up", "Whether the database answers.", (), {(): up})
-        if vitals is not None:
-            yield from _families(vitals)
+        if read is not None:
+            yield from _families(read)
 
     def describe(self) -> list[Metric]:
         """Nothing: to register it must not ask the database."""
@@ -149,29 +149,29 @@ def _gauge(
     return family
 
 
-def _families(vitals: Vitals) -> Iterator[Metric]:
-    series, weeks = ("series_id",), vitals.next_week.items()
+def _families(figures: Vitals) -> Iterator[Metric]:
+    series, weeks = ("series_id",), figures.next_week.items()
     midnight = {
         name: dt.datetime.combine(day, dt.time(), dt.UTC)
-        for name, day in vitals.data_through.items()
+        for name, day in figures.data_through.items()
     }
     yield _gauge(
         "service_status",
         "1 for the status that holds.",
         ("status",),
-        {(name,): float(vitals.status == name) for name in _STATUSES},
+        {(name,): float(figures.status == name) for name in _STATUSES},
     )
     yield _gauge(
         "service_status_reason",
         "1 for each reason of the status.",
         ("reason",),
-        {(name,): 1 for name in vitals.reasons},
+        {(name,): 1 for name in figures.reasons},
     )
     yield _gauge(
         "forecast_issued_timestamp_seconds",
         "When the newest forecast was issued.",
         series,
-        {(name,): moment.timestamp() for name, moment in vitals.issued_at.items()},
+        {(name,): moment.timestamp() for name, moment in figures.issued_at.items()},
     )
     yield _gauge(
         "data_through_timestamp_seconds",
@@ -199,29 +199,29 @@ def _families(vitals: Vitals) -> Iterator[Metric]:
         "forecast_scored_issues",
         "Issues of the last 26 weeks that have a score.",
         series,
-        {(name,): number for name, number in vitals.scored.items()},
+        {(name,): number for name, number in figures.scored.items()},
     )
     yield _gauge(
         "forecast_interval_coverage_ratio",
         "Share of what came that lay within the interval, over the last 26 weeks.",
         (*series, "measure", "level"),
-        {(one.series_id, one.measure, str(one.level)): one.ratio for one in vitals.coverage},
+        {(one.series_id, one.measure, str(one.level)): one.ratio for one in figures.coverage},
     )
     yield _gauge(
         "job_last_success_timestamp_seconds",
         "When the job was done last.",
         ("job",),
-        {(job,): moment.timestamp() for job, moment in vitals.last_done.items()},
+        {(job,): moment.timestamp() for job, moment in figures.last_done.items()},
     )
     yield _gauge(
         "scheduler_running",
         "Whether a process schedules the jobs: 1 or 0.",
         (),
-        {(): float(vitals.has_scheduler)},
+        {(): float(figures.has_scheduler)},
     )
     ended = CounterMetricFamily(
         "crossings_job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
     )
-    for labels, number in vitals.runs_ended.items():
+    for labels, number in figures.runs_ended.items():
         ended.add_metric(labels, number)
     yield ended

@@ -24,7 +24,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.answers.likelihood import Likelihood
+from service.answers.bands import Likelihood
 
 
 class StatusName(StrEnum):

@@ -139,13 +139,11 @@ def _copy(
     from service.answers.issue_loader import IssueLoader
     from service.mail import subscriber_store as store
     from service.mail.edition import iso_week
-    from service.mail.render import MailRenderer, Reader, serialise
+    from service.mail.render import Reader, serialise
     from service.mail.smtp import MailError, Session
-    from service.mail.weekly import edition_for
+    from service.mail.weekly import edition_for, renderer_of
 
-    # To look at it nothing needs to be set.
-    named = {} if through or context.settings.mail_from else {"mail_from": "digest@example.org"}
-    settings = context.settings.model_copy(update=named)
+    settings = through or _to_look_at(context.settings)
     with context.database.reading() as connection:
         subscriber = store.find(connection, to) if to else None
     default_threshold = subscriber.threshold if subscriber else _declared(context)
@@ -157,8 +155,7 @@ def _copy(
     try:
         loader = IssueLoader(context)
         edition = edition_for(loader, week or iso_week(loader.route, utc_now()))
-        paths = loader.view(loader.route.leading, edition.issue_id).paths
-        press = MailRenderer(edition, paths, settings)
+        press = renderer_of(loader, edition, settings)
         content = serialise(press.message(reader)) if through is None or through.mail_from else b""
         if out or through is None:
             _write(out or Path(), edition.period, press, reader, content)
@@ -189,19 +186,39 @@ def _write(out: Path, week: str, press: object, reader: object, content: bytes) 
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent, and to whom.")
 @pass_settings
-def warn(settings: Settings) -> None:
+def warn(settings: Settings, dry_run: bool) -> None:
     """Decide the early warnings of today and send them; each day's once.
 
     The scheduler does this by itself.
 
     \b
-    Example:
+    Examples:
       crossings warn
+      crossings warn --dry-run
     """
-    from service.mail.early_warnings import warn as job
+    from service.mail import early_warnings
 
-    click.echo(job(open_for_command(settings)).reason)
+    context = open_for_command(settings)
+    if not dry_run:
+        click.echo(early_warnings.warn(context).reason)
+        return
+    try:
+        mails = early_warnings.preview(replace(context, settings=_to_look_at(settings)))
+    except NoAnswer as error:
+        raise click.ClickException(str(error)) from error
+    for mail in mails:
+        text = mail.get_body(("plain",))
+        click.echo(f"To: {mail['To']}\nSubject: {mail['Subject']}\n")
+        click.echo(text.get_content() if text else "")
+    click.echo(f"{len(mails)} would be sent")
+
+
+def _to_look_at(settings: Settings) -> Settings:
+    """Settings with a sender, as nothing needs to be set to look at a mail."""
+    sender = settings.mail_from or "digest@example.org"
+    return settings.model_copy(update={"mail_from": sender})
 
 
 @click.group(cls=Group)

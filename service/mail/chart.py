@@ -44,8 +44,8 @@ class Charts:
 
 def draw(content: Mapping[str, Any]) -> Charts:
     """Draw the past days as bars and the coming ones as nested bands around the median."""
-    past, waiting, days = _parts(content)
-    return Charts(_draw(past, waiting, days, _LIGHT), _draw(past, waiting, days, _DARK))
+    parts = _parts(content)
+    return Charts(_draw(*parts, _LIGHT), _draw(*parts, _DARK))
 
 
 def alt_text(content: Mapping[str, Any]) -> str:
@@ -55,11 +55,19 @@ def alt_text(content: Mapping[str, Any]) -> str:
     widest = max(days, key=lambda row: row["hi80"])
     low, high = min(row["median"] for row in days), max(row["median"] for row in days)
     medians = f"medians between {low:,} and {high:,}" if high else "a median of 0 on each day"
+    published = ""
+    if past:
+        highest = max(past, key=lambda row: row["value"])
+        published = (
+            f"{len(past)} days as published: the highest {highest['value']:,} on "
+            f"{long_day(highest['date'])}, {sum(row['value'] == 0 for row in past)} days with no "
+            "arrivals. "
+        )
     return (
-        f"Chart of {unit} per day. {_published(past)}"
+        f"Chart of {unit} per day. {published}"
         + (f"{len(waiting)} days not yet published. " if waiting else "")
-        + f"Then {len(days)} days "
-        f"of forecast: {medians}; on the widest day, {long_day(widest['date'])}, "
+        + f"Then {len(days)} days of forecast: {medians}; on the widest day, "
+        f"{long_day(widest['date'])}, "
         f"the 80% range is {widest['lo80']:,} to {widest['hi80']:,}. "
         "The numbers are in the table below."
     )
@@ -68,17 +76,6 @@ def alt_text(content: Mapping[str, Any]) -> str:
 def _parts(content: Mapping[str, Any]) -> tuple[Rows, Rows, Rows]:
     """The days as published, those not yet published, and the coming ones."""
     return content["past"], content.get("waiting", []), content["days"][:_AHEAD]
-
-
-def _published(past: Rows) -> str:
-    if not past:
-        return ""
-    highest = max(past, key=lambda row: row["value"])
-    quiet = sum(row["value"] == 0 for row in past)
-    return (
-        f"{len(past)} days as published: the highest {highest['value']:,} on "
-        f"{long_day(highest['date'])}, {quiet} days with no arrivals. "
-    )
 
 
 def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -> bytes:

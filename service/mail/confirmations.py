@@ -25,11 +25,6 @@ def mail_links(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
 
     A link that may or may not have arrived is not sent twice: another is made, and the first
     one holds no longer.
-
-    Raises
-    ------
-    JobError
-        When mail cannot be sent as things stand; the requests wait.
     """
     with context.database.alone("opt-in") as held:
         if not held:

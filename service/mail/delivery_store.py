@@ -26,52 +26,31 @@ import sqlalchemy as sa
 
 from service.core.tables import deliveries, editions, subscribers
 
-BOUNCES = 3
-"""Mails in a row that bounce before a subscriber is suspended."""
+BOUNCES = 3  # in a row, before a subscriber is suspended
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What the mails of a week or of a day say, frozen before the first one is sent.
+    """What the mails of a week or of a day say, frozen before the first one is sent."""
 
-    Attributes
-    ----------
-    period : str
-        ISO week, such as ``2026-W02``; of early warnings the day, such as ``2026-01-09``.
-    issue_id : str
-        The issue of people that the chances of each reader's threshold are read off.
-    kind : str
-        ``weekly`` or ``warning``.
-    """
-
-    period: str
-    issue_id: str
+    period: str  # ISO week, such as 2026-W02; of early warnings the day, such as 2026-01-09
+    issue_id: str  # of the issue that the chances of each reader's threshold are read off
     made_at: dt.datetime
     content: dict[str, Any]
-    kind: str = "weekly"
+    kind: str = "weekly"  # or "warning"
 
 
 @dataclass(frozen=True)
 class Due:
-    """A mail that is to be sent.
-
-    Attributes
-    ----------
-    attempts : int
-        How often it was tried; 0 when it is new.
-    began_at : datetime
-        When it was planned or first tried.
-    content : dict | None
-        What an early warning says to this reader.
-    """
+    """A mail that is to be sent."""
 
     subscriber_id: int
     address: str
     threshold: int
     token: str
     attempts: int
-    began_at: dt.datetime | None
-    content: dict[str, Any] | None
+    began_at: dt.datetime | None  # when it was planned or first tried
+    content: dict[str, Any] | None  # what an early warning says to this reader
 
 
 def edition(connection: sa.Connection, period: str) -> Edition | None:
@@ -127,12 +106,7 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     chosen = s.weekly if of.kind == "weekly" else is_planned
     rows = connection.execute(
         sa.select(
-            s.subscriber_id,
-            s.address,
-            s.threshold,
-            s.token,
-            d.began_at,
-            d.content,
+            *(s.subscriber_id, s.address, s.threshold, s.token, d.began_at, d.content),
             sa.func.coalesce(d.attempts, 0).label("attempts"),
         )
         .select_from(subscribers.outerjoin(deliveries, here))
@@ -174,28 +148,27 @@ def end(
     now: dt.datetime,
     next_at: dt.datetime | None = None,
 ) -> bool:
-    """Record what became of a mail.
+    """Record what became of a mail; True when its subscriber is suspended by it.
 
-    Parameters
-    ----------
-    state : str
-        ``sent``, ``later``, ``bounced``, or ``given up``.
-    code : int | None
-        What the server answered; None when it did not.
-
-    Returns
-    -------
-    bool
-        Whether the subscriber is suspended by it.
+    A `state` is ``sent``, ``later``, ``bounced`` or ``given up``; `code` what the server answered.
     """
+    d, s = deliveries.c, subscribers.c
     ended = None if state == "later" else now
     values = {"state": state, "code": code, "ended_at": ended, "next_at": next_at or now}
     connection.execute(deliveries.update().where(_of(period, one)).values(values))
-    if state != "bounced" or _bounces(connection, one.subscriber_id) < BOUNCES:
+    last = connection.scalars(
+        sa.select(d.state)
+        .join(subscribers, s.subscriber_id == d.subscriber_id)
+        # Whoever comes back from a suspension begins anew.
+        .where(d.subscriber_id == one.subscriber_id, d.began_at >= s.changed_at)
+        .order_by(d.began_at.desc())
+        .limit(BOUNCES)
+    ).all()
+    if state != "bounced" or list(last) != ["bounced"] * BOUNCES:
         return False
     changed = connection.execute(
         subscribers.update()
-        .where(subscribers.c.subscriber_id == one.subscriber_id)
+        .where(s.subscriber_id == one.subscriber_id)
         .values(state="suspended", changed_at=now)
     )
     return bool(changed.rowcount)
@@ -204,28 +177,8 @@ def end(
 def counts(connection: sa.Connection, period: str) -> dict[str, int]:
     """How many mails of an edition are in each state."""
     d = deliveries.c
-    rows = connection.execute(
-        sa.select(d.state, sa.func.count())
-        .where(d.period == period)
-        .group_by(d.state)
-        .order_by(d.state)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def _bounces(connection: sa.Connection, subscriber_id: int) -> int:
-    """How many of a subscriber's last mails, up to the newest, bounced in a row."""
-    d, s = deliveries.c, subscribers.c
-    rows = connection.execute(
-        sa.select(d.state)
-        .join(subscribers, s.subscriber_id == d.subscriber_id)
-        # Whoever comes back from a suspension begins anew.
-        .where(d.subscriber_id == subscriber_id, d.began_at >= s.changed_at)
-        .order_by(d.began_at.desc())
-        .limit(BOUNCES)
-    )
-    states = [str(row.state) for row in rows]
-    return next((at for at, state in enumerate(states) if state != "bounced"), len(states))
+    query = sa.select(d.state, sa.func.count()).where(d.period == period)
+    return dict(connection.execute(query.group_by(d.state).order_by(d.state)).all())
 
 
 def _edition(connection: sa.Connection, which: sa.ColumnElement[bool]) -> Edition | None:

@@ -8,26 +8,34 @@ or degraded then, one mail says that warnings are paused.
 
 from __future__ import annotations
 
-__all__ = ["is_due", "warn"]
+__all__ = ["is_due", "preview", "warn"]
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from email.message import EmailMessage
 from functools import cache, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from service.answers.early_warnings import chances, warning_record
 from service.answers.issue_loader import IssueLoader, IssueView
+from service.answers.wording import day_span, per_cent, sentence
 from service.core.clock import instant, utc_now
 from service.core.context import Context
-from service.core.job_runner import Outcome, perform
-from service.core.run_store import Claim
+from service.core.database import Connection
+from service.core.job_runner import Outcome
+from service.core.settings import Settings
 from service.issues import early_warning_store, issue_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
-from service.mail.delivery_store import Edition
-from service.mail.sending import Clock, failed_lately, send, within
+from service.mail.delivery_store import Due, Edition
+from service.mail.render import addressed, rendered, unsubscribe_link
+from service.mail.sending import Clock, failed_lately, run_alone, send
 from service.mail.subscriber_store import Subscriber
-from service.mail.warning_render import CALM, PAUSED, WARNING, message, reaches
+
+_CALM, _PAUSED, _WARNING = "calm", "paused", "warning"
+_FAULTS = {"stale": "the forecast is out of date", "degraded": "the forecast has a problem"}
+_Mails = dict[int, dict[str, Any]]  # what each reader is told, by number of the subscriber
 
 
 def is_due(context: Context, now: dt.datetime) -> bool:
@@ -40,7 +48,7 @@ def is_due(context: Context, now: dt.datetime) -> bool:
         if edition:
             return bool(delivery_store.due(connection, edition, now))
         newest = issue_store.get_latest_issue(connection, leading)
-        if newest is None or not _readers(subscriber_store.everybody(connection)):
+        if newest is None or not _readers(connection):
             return False
     latest = dt.time.fromisoformat(context.settings.digest_time)
     if now.astimezone(context.route.zone).time() >= latest:
@@ -58,42 +66,52 @@ def warn(context: Context, clock: Clock = utc_now) -> Outcome:
         When mail cannot be sent as things stand; what is sent stays sent.
     """
 
-    def work(run: Claim) -> Outcome:  # noqa: ARG001
-        return within(context, "warn", lambda: _send(context, clock))
+    def work() -> Outcome:
+        edition = _decided(IssueLoader(context, clock))
+        return send(context, edition, partial(_message, context.settings, edition), clock)
 
-    return perform(context, "warn", work)
+    return run_alone(context, "warn", work)
 
 
-def _send(context: Context, clock: Clock) -> Outcome:
-    edition = _decided(IssueLoader(context, clock))
-    return send(context, edition, partial(message, context.settings, edition), clock)
+def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
+    """The mails that `warn` would send now; nothing is sent or stored."""
+    loader, now = IssueLoader(context, clock), clock()
+    with context.database.reading() as connection:
+        edition = delivery_store.edition(connection, str(loader.today()))
+        due = delivery_store.due(connection, edition, now) if edition else []
+    if edition is None:
+        view = loader.view(loader.route.leading)
+        edition = _draft(loader, view)
+        with context.database.reading() as connection:
+            readers, mails = _readers(connection), _changes(connection, view)
+        due = [
+            Due(one.subscriber_id, one.address, one.threshold, one.token, 0, now, content)
+            for one in readers
+            if (content := mails.get(one.subscriber_id))
+        ]
+    return [_message(context.settings, edition, one) for one in due]
 
 
 def _decided(loader: IssueLoader) -> Edition:
     """The edition of today; decided now, all mails at once, if it was not yet."""
-    now, database = loader.clock(), loader.context.database
-    day = loader.today()
+    database, day = loader.context.database, loader.today()
     with database.reading() as connection:
         edition = delivery_store.edition(connection, day.isoformat())
     if edition:
         return edition
     view = loader.view(loader.route.leading)
-    edition = Edition(day.isoformat(), view.issue.issue_id, now, _content(loader, view), "warning")
+    edition = _draft(loader, view)
     with database.writing() as connection:
-        mails = _changes(
-            view,
-            _readers(subscriber_store.everybody(connection)),
-            delivery_store.last_states(connection),
-        )
+        mails = _changes(connection, view)
         delivery_store.freeze(connection, edition)
         delivery_store.plan(connection, edition, mails)
         early_warning_store.insert_warnings(connection, _given(day, mails.values()))
     return edition
 
 
-def _content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
-    """What the mails of the day have in common."""
-    return {
+def _draft(loader: IssueLoader, view: IssueView) -> Edition:
+    """What the mails of today have in common."""
+    content = {
         "unit": view.declared.unit,
         "issue_id": view.issue.issue_id,
         "issued_at": instant(view.issue.issued_at),
@@ -104,25 +122,25 @@ def _content(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         "time_zone": loader.route.time_zone,
         "attribution": loader.route.attribution,
     }
+    return Edition(str(loader.today()), view.issue.issue_id, loader.clock(), content, "warning")
 
 
-def _readers(everybody: Iterable[Subscriber]) -> list[Subscriber]:
+def _readers(connection: Connection) -> list[Subscriber]:
+    everybody = subscriber_store.everybody(connection)
     return [one for one in everybody if one.state == "active" and one.warn_level is not None]
 
 
-def _changes(
-    view: IssueView, readers: Iterable[Subscriber], last: Mapping[int, str]
-) -> dict[int, dict[str, Any]]:
-    """What is to be mailed to those for whom something changed, by number of the subscriber."""
-    mails = {}
+def _changes(connection: Connection, view: IssueView) -> _Mails:
+    """What is to be mailed to those for whom something changed."""
+    mails, last = {}, delivery_store.last_states(connection)
     once = cache(partial(chances, view.ahead)) if view.state.status == "fresh" else None
-    for one in readers:
+    for one in _readers(connection):
         level = one.warn_level or 0
         rows = once(one.threshold, one.week_threshold) if once else []
-        state = PAUSED if once is None else CALM
-        if any(reaches(row, level) for row in rows):
-            state = WARNING
-        before = last.get(one.subscriber_id, CALM)
+        state = _CALM if once else _PAUSED
+        if any(_reaches(row, level) for row in rows):
+            state = _WARNING
+        before = last.get(one.subscriber_id, _CALM)
         if state != before:
             content = {"state": state, "before": before, "level": level, "chances": rows}
             mails[one.subscriber_id] = content
@@ -134,8 +152,68 @@ def _given(day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterable[EarlyWarni
     given = {}
     for content in mails:
         for row in content["chances"]:
-            if content["state"] == WARNING and reaches(row, content["level"]):
+            if content["state"] == _WARNING and _reaches(row, content["level"]):
                 first, last = (dt.date.fromisoformat(row[name]) for name in ("from", "to"))
                 one = EarlyWarning(day, row["window"], row["threshold"], first, last, row["p"])
                 given[one.window_days, one.threshold] = one
     return given.values()
+
+
+def _reaches(chance: Mapping[str, Any], level: int) -> bool:
+    """Whether a chance, in whole per cent as it is written, is at least `level`."""
+    return round(100 * float(chance["p"])) >= level
+
+
+def _message(settings: Settings, edition: Edition, one: Due) -> EmailMessage:
+    assert one.content is not None
+    subject, lead, more = _words(edition.content, one.content)
+    values = {
+        "e": edition.content,
+        "zone": ZoneInfo(edition.content["time_zone"]),
+        "subject": subject,
+        "lead": lead,
+        "more": more,
+        "rows": one.content["chances"][:1],
+        "address": settings.address,
+        "unsubscribe": unsubscribe_link(settings, one.token),
+    }
+    mail = addressed(settings, edition, one.address, one.token, subject)
+    mail.set_content(rendered("warning.txt", values), cte="quoted-printable")
+    mail.add_alternative(rendered("warning.html", values), subtype="html", cte="quoted-printable")
+    return mail
+
+
+def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+    """Return the subject, the first sentence, and the other paragraphs."""
+    level = content["level"]
+    if content["state"] == _PAUSED:
+        zone = ZoneInfo(common["time_zone"])
+        first, *others = (sentence(reason, zone) for reason in common["reasons"])
+        until = (
+            "You will get no warning until the forecast is up to date again. Then we will email "
+            "you the chance at that time."
+        )
+        subject = f"Early warnings paused: {_FAULTS[common['status']]}"
+        return subject, f"Early warnings are paused. {first}", [*others, until]
+    # What reached the level comes first.
+    chances = sorted(content["chances"], key=lambda row: not _reaches(row, level))
+    first, *others = [_in_words(row, common["unit"]) for row in chances]
+    more = [f"{_capital(text)}." for text in others] + [
+        f"You asked to be warned when the chance is at least {level}%."
+    ]
+    if content["state"] == _WARNING:
+        more.append("We will email you when it falls below that.")
+        return f"Early warning: {first}", f"{_capital(first)}.", more
+    name = "Early warnings resumed" if content["before"] == _PAUSED else "Early warning over"
+    return f"{name}: {first}", f"{name}: {first}.", more
+
+
+def _in_words(chance: Mapping[str, Any], unit: str) -> str:
+    first, last = (dt.date.fromisoformat(chance[name]) for name in ("from", "to"))
+    what = "on at least one day" if chance["window"] == 1 else "in total"
+    text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
+    return f"{text}, {day_span(first, last)}"
+
+
+def _capital(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["gather", "iso_week", "monday"]
 
+import contextlib
 import datetime as dt
 import re
 from typing import Any
@@ -25,7 +26,7 @@ from service.mail.lookback import changes, last_week, track_record
 _PAST_DAYS, _HORIZON = 28, 28
 _LEVELS = (50, 80, 95)
 _PERIODS = ("next_7_days", "next_28_days", "this_month", "calendar_year")
-_WEEK = re.compile(r"(\d{4})-W(\d{2})")
+_WEEK = re.compile(r"\d{4}-W\d{2}", re.ASCII)
 
 
 def iso_week(route: Route, moment: dt.datetime) -> str:
@@ -35,18 +36,11 @@ def iso_week(route: Route, moment: dt.datetime) -> str:
 
 
 def monday(week: str) -> dt.date:
-    """First day of an ISO week.
-
-    Raises
-    ------
-    BadQuestion
-        If the format is wrong or the year does not have that week.
-    """
-    try:
-        year, number = map(int, _WEEK.fullmatch(week).groups())  # type: ignore[union-attr]
-        return dt.date.fromisocalendar(year, number, 1)
-    except (AttributeError, ValueError):
-        raise BadQuestion("week", "an ISO week such as 2026-W02", week) from None
+    """First day of an ISO week."""
+    with contextlib.suppress(ValueError):
+        if _WEEK.fullmatch(week):
+            return dt.date.fromisoformat(week)
+    raise BadQuestion("week", "an ISO week such as 2026-W02", week)
 
 
 def gather(
@@ -55,21 +49,10 @@ def gather(
     previous: Edition | None = None,
     as_of: dt.datetime | None = None,
 ) -> Edition:
-    """Collect the content of the email from one issue.
+    """Collect the content of the email from the issue that is the newest now, or at `as_of`.
 
-    Parameters
-    ----------
-    previous : Edition | None
-        The previous email, whose forecast is compared with the outcome.
-    as_of : datetime | None
-        Use the newest issue at that moment; None means now.
-
-    Raises
-    ------
-    NoAnswer
-        If the issue does not exist or nothing is published yet.
+    The forecast of the `previous` email is compared with the outcome.
     """
-    monday(week)
     now = loader.clock()
     view = loader.view(loader.route.leading, as_of=as_of)
     last = view.issue.data_through
@@ -111,7 +94,7 @@ def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
     for series_id in loader.route.followers:
         issue_id = loader.beside(view.issue, series_id)
         if issue_id is not None:
-            # From the same day on: by its id alone it would begin on the day after the figures.
+            # Its id alone would begin on the day after the figures.
             other = loader.view(series_id, issue_id, first=view.first)
             unit = other.declared.unit.capitalize()
             sentences.append(f"{unit}. {headline(loader, other)['sentence']}")

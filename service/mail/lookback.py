@@ -22,11 +22,7 @@ _RECORD_WEEKS = 26
 def last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """Compare the seven days of the previous email with the published figures.
 
-    Returns
-    -------
-    dict
-        ``sentence``, and ``rows`` of ``date median lo80 hi80 came``; ``came`` is None for a day
-        whose figure is not published.
+    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None before it is published.
     """
     if previous is None:
         return {"sentence": _last_hindcast(loader), "rows": []}
@@ -74,18 +70,15 @@ def changes(loader: IssueLoader, view: IssueView, previous: Edition | None) -> l
 def track_record(loader: IssueLoader) -> str:
     """Summarise the accuracy of past forecasts in one line; hindcasts are labelled."""
     live = _record(loader, "live", "Published forecasts")
-    if live is None:
-        replayed = _record(loader, "hindcast", "Hindcasts")
-        none_yet = "No published forecast has been scored yet."
-        return f"{none_yet} {replayed}" if replayed else none_yet
-    return live
+    none_yet = "No published forecast has been scored yet."
+    return live or f"{none_yet} {_record(loader, 'hindcast', 'Hindcasts')}".strip()
 
 
-def _record(loader: IssueLoader, kind: str, name: str) -> str | None:
+def _record(loader: IssueLoader, kind: str, name: str) -> str:
     scores = record.track_record(loader, loader.route.leading, _RECORD_WEEKS, kind=kind)
     week = next(row for row in scores["rows"] if row["measure"] == "total_7")
     if not week["n"] or week["coverage80"] is None:
-        return None
+        return ""
     text = (
         f"{name}, {scores['window_weeks']} weeks to {long_day(scores['to'])}: the "
         f"80% range of a week was right {_share(week['coverage80'])} of the time (95% confidence "

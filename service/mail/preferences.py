@@ -15,24 +15,12 @@ EMAILS = ("weekly", "warnings", "both")
 
 @dataclass(frozen=True)
 class Preferences:
-    """Which emails a reader gets, and the numbers that these are about.
+    """Which emails a reader gets, and the numbers that these are about."""
 
-    Attributes
-    ----------
-    threshold : int
-        The weekly email gives the chances of exceeding it; early warnings are about a day above it.
-    weekly : bool
-        Whether there is a weekly email.
-    warn_level : int | None
-        The chance, in per cent, from which on to warn; None: no early warnings.
-    week_threshold : int | None
-        Warn of a seven-day total above it too; None: of days alone.
-    """
-
-    threshold: int
+    threshold: int  # of arrivals in a day
     weekly: bool = True
-    warn_level: int | None = None
-    week_threshold: int | None = None
+    warn_level: int | None = None  # per cent; None: no early warnings
+    week_threshold: int | None = None  # None: no warnings about seven-day totals
 
     def columns(self) -> dict[str, Any]:
         """The preferences by the name of their column."""

@@ -20,7 +20,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.headerregistry import Address
-from email.message import EmailMessage, MIMEPart
+from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache, cached_property
@@ -29,7 +29,6 @@ from zoneinfo import ZoneInfo
 
 import css_inline
 import jinja2
-from markupsafe import Markup
 
 from forecast.paths import Paths
 from service.answers.ahead import Ahead
@@ -87,34 +86,12 @@ class MailRenderer:
         first = dt.date.fromisoformat(edition.content["days"][0]["date"])
         self._ahead = Ahead(paths, first, first)
         self._settings = settings
-        self._chances: dict[int, dict[str, Any]] = {}
+        self._chances = cache(self._above)
 
     @cached_property
     def charts(self) -> Charts:
         """The chart, rendered on first use."""
         return chart.draw(self.edition.content)
-
-    @cached_property
-    def _pictures(self) -> list[Any]:  # which the stubs do not let a message attach
-        parts = []
-        for name, png in (("light", self.charts.light), ("dark", self.charts.dark)):
-            part = MIMEPart(_POLICY)
-            part.set_content(
-                png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
-                filename=f"chart-{name}.png",
-            )  # fmt: skip
-            parts.append(part)
-        return parts
-
-    @cached_property
-    def _table(self) -> Any:
-        part = MIMEPart(_POLICY)
-        part.set_content(
-            _csv(self.edition.content["days"]),
-            subtype="csv", cte="quoted-printable", disposition="attachment",
-            filename=f"people-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
-        )  # fmt: skip
-        return part
 
     def html(self, reader: Reader) -> str:
         """Return the email as HTML with inline styles."""
@@ -129,24 +106,24 @@ class MailRenderer:
         return rendered("digest.txt", self._context(reader))
 
     def message(self, reader: Reader) -> EmailMessage:
-        """Return the complete email.
-
-        Raises
-        ------
-        ValueError
-            If a value would inject a header.
-        """
+        """Return the complete email; raises `ValueError` if a value would inject a header."""
         message = addressed(
             self._settings, self.edition, reader.address, reader.token, self.subject
         )
         message.set_content(self.text(reader), cte="quoted-printable")
         message.add_alternative(self.html(reader), subtype="html", cte="quoted-printable")
-        _, related = message.iter_parts()
-        related.make_related()
-        message.make_mixed()
-        for part in self._pictures:
-            related.attach(part)
-        message.attach(self._table)
+        _, html = message.iter_parts()
+        for name, png in vars(self.charts).items():
+            html.add_related(
+                png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
+                filename=f"chart-{name}.png",
+            )  # fmt: skip
+        message.add_attachment(
+            _csv(self.edition.content["days"]),
+            subtype="csv",
+            cte="quoted-printable",
+            filename=f"people-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
+        )
         return message
 
     def _context(self, reader: Reader) -> dict[str, Any]:
@@ -157,24 +134,20 @@ class MailRenderer:
             "e": content,
             "days": content["days"][:_DAYS],
             "week_name": week_name(content["week"], content["made_at"], zone),
-            "reader": self._of(reader.threshold),
+            "reader": self._chances(reader.threshold),
             "address": self._settings.address,
             "unsubscribe": unsubscribe_link(self._settings, reader.token),
         }
 
-    def _of(self, threshold: int) -> dict[str, Any]:
-        """Return the chances above a threshold, computed once per threshold."""
-        if threshold not in self._chances:
-            days = exceedance(self._ahead, threshold, 1, _DAYS)
-            week = exceedance(self._ahead, threshold, _DAYS, _DAYS)
-            self._chances[threshold] = {
-                "title": "Your threshold",
-                "threshold": threshold,
-                "p_day": days["p_any"],
-                "p_days": [row["p_above"] for row in days["rows"]],
-                "p_week": week["p_any"],
-            }
-        return self._chances[threshold]
+    def _above(self, threshold: int) -> dict[str, Any]:
+        days = exceedance(self._ahead, threshold, 1, _DAYS)
+        return {
+            "title": "Your threshold",
+            "threshold": threshold,
+            "p_day": days["p_any"],
+            "p_days": [row["p_above"] for row in days["rows"]],
+            "p_week": exceedance(self._ahead, threshold, _DAYS, _DAYS)["p_any"],
+        }
 
     def cid(self, name: str) -> str:
         """Return the Content-ID of a chart."""
@@ -186,16 +159,12 @@ def addressed(
 ) -> EmailMessage:
     """Return the headers of a mail of an edition; its Message-ID is stable across retries.
 
-    Parameters
-    ----------
-    token : str | None
-        The reader's; None for a single copy, which nobody can unsubscribe from.
+    A single copy has no token, and nobody can unsubscribe from it.
     """
-    message = _begin(settings, address, about, edition.made_at)
-    list_id = _list_id(settings, edition.kind)
+    domain = addresses.domain(settings.mail_from)
+    list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"
     whole = f"{list_id} {edition.period} {token or f'copy {address}'}"
-    digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
-    message["Message-ID"] = f"<{edition.period}.{digest}@{addresses.domain(settings.mail_from)}>"
+    message = _begin(settings, address, about, edition.made_at, edition.period, whole)
     message["List-Id"] = f"Channel crossings forecast, {edition.kind} <{list_id}>"
     if link := unsubscribe_link(settings, token):
         message["List-Unsubscribe"] = f"<{link}>"
@@ -214,9 +183,8 @@ def confirmation(
 ) -> EmailMessage:
     """Return the email that asks the owner of `address` to confirm."""
     settings, route = context.settings, context.route
-    message = _begin(settings, address, "Confirm your emails about Channel crossings", now)
-    digest = hashlib.sha256(token.encode()).hexdigest()[:32]
-    message["Message-ID"] = f"<confirm.{digest}@{addresses.domain(settings.mail_from)}>"
+    about = "Confirm your emails about Channel crossings"
+    message = _begin(settings, address, about, now, "confirm", token)
     text = rendered(
         "confirm.txt",
         emails=preferences.in_words(route.series[route.leading].unit),
@@ -232,7 +200,10 @@ def serialise(message: EmailMessage) -> bytes:
     return message.as_bytes(policy=_POLICY)
 
 
-def _begin(settings: Settings, to: str, about: str, date: dt.datetime) -> EmailMessage:
+def _begin(
+    settings: Settings, to: str, about: str, date: dt.datetime, kind: str, whole: str
+) -> EmailMessage:
+    """Return a message with its headers; its ID is of `kind` and the hash of `whole`."""
     message = EmailMessage(policy=_POLICY)
     name, sender = addresses.sender(settings.mail_from)
     message["From"] = Address(name or "Channel crossings forecast", addr_spec=sender)
@@ -240,12 +211,9 @@ def _begin(settings: Settings, to: str, about: str, date: dt.datetime) -> EmailM
     message["Subject"] = about
     message["Date"] = format_datetime(date)
     message["Auto-Submitted"] = "auto-generated"
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
+    message["Message-ID"] = f"<{kind}.{digest}@{addresses.domain(sender)}>"
     return message
-
-
-def _list_id(settings: Settings, kind: str) -> str:
-    sender = addresses.domain(settings.mail_from)
-    return settings.mail_list_id or f"crossings-{kind}.{sender}"
 
 
 def _csv(days: list[dict[str, Any]]) -> str:
@@ -274,18 +242,10 @@ def rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
     """Return a template filled in: HTML with inline styles, or text without no-break spaces."""
     template = _environment().get_template(name)
     if name.endswith(".html"):
-        return unbroken(_inliner().inline(template.render(*values, css=_css(), **others)))
+        return unbroken(_inliner().inline(template.render(*values, **others)))
     # In text, where they would make it hard to search, they have done their work by now.
     text = template.render(*values, **others).replace(NO_BREAK, " ")
     return text.strip("\n") + "\n"
-
-
-@cache
-def _css() -> Markup:
-    environment = _environment()
-    assert environment.loader is not None
-    source, _, _ = environment.loader.get_source(environment, "digest.css")
-    return Markup(source)
 
 
 @cache

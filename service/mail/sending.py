@@ -2,49 +2,56 @@
 
 from __future__ import annotations
 
-__all__ = ["GIVE_UP", "Clock", "failed_lately", "send", "within"]
+__all__ = ["GIVE_UP", "Clock", "failed_lately", "run_alone", "send"]
 
 import datetime as dt
 import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
+from dataclasses import replace
 from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer
-from service.core import run_store
+from service.core import addresses, run_store
 from service.core.context import Context
 from service.core.database import Connection
-from service.core.job_runner import JobError, Outcome
+from service.core.job_runner import JobError, Outcome, perform
+from service.core.run_store import Claim
 from service.mail import delivery_store
 from service.mail.delivery_store import Due, Edition
 from service.mail.render import serialise
 from service.mail.smtp import MailError, Sent, Session, require_settings
-from service.mail.smtp_refusals import Refusals
 
 GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 _PAUSE = dt.timedelta(minutes=10)
 _SILENT_MOST = 3  # mails in a row that the server leaves without an answer
+_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and their domains, that are the server's doing
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
 Message = Callable[[Due], EmailMessage]
+Result = tuple[Due, Sent]
 
 
-def within(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
-    """Do `work` unless another process is at it.
+def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
+    """Do `work` as a run of `job`, unless another process is at it.
 
     Raises
     ------
     JobError
         When mail cannot be sent as things stand; what is sent stays sent.
     """
-    try:
-        require_settings(context.settings)
-        with context.database.alone(job) as held:
-            return work() if held else Outcome("skipped", "another process is sending")
-    except (MailError, NoAnswer) as error:
-        raise JobError(str(error)) from error
+
+    def claimed(_: Claim) -> Outcome:
+        try:
+            require_settings(context.settings)
+            with context.database.alone(job) as held:
+                return work() if held else Outcome("skipped", "another process is sending")
+        except (MailError, NoAnswer) as error:
+            raise JobError(str(error)) from error
+
+    return perform(context, job, claimed)
 
 
 def failed_lately(connection: Connection, job: str, now: dt.datetime) -> bool:
@@ -54,12 +61,7 @@ def failed_lately(connection: Connection, job: str, now: dt.datetime) -> bool:
 
 
 def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
-    """Send the mails of an edition that are due.
-
-    Parameters
-    ----------
-    message : callable
-        Makes the mail of one reader.
+    """Send the mails of an edition that are due; `message` makes the mail of one reader.
 
     Raises
     ------
@@ -70,10 +72,10 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
         waiting = delivery_store.due(connection, edition, clock())
     done: Counter[str] = Counter()
 
-    def record(results: Iterable[tuple[Due, Sent]]) -> None:
+    def record(results: Iterable[Result]) -> None:
         done.update([_record(context, edition.period, one, sent, clock()) for one, sent in results])
 
-    refusals = Refusals()
+    refusals = _Refusals()
     try:
         with closing(_sent(context, edition.period, message, waiting, clock)) as results:
             for one, sent in results:
@@ -94,7 +96,7 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
 
 def _sent(
     context: Context, period: str, message: Message, waiting: Iterable[Due], clock: Clock
-) -> Generator[tuple[Due, Sent], None, None]:
+) -> Generator[Result, None, None]:
     """Send one mail after the other, each claimed before."""
     silent = 0
     with Session(context.settings) as session:
@@ -117,8 +119,7 @@ def _record(context: Context, period: str, one: Due, sent: Sent, now: dt.datetim
     """Record what became of a mail, and say so without saying whose it was."""
     state, next_at = sent.state, now
     if state == "later":
-        wait = min(_RETRY_FIRST * 3 ** min(one.attempts, 10), _RETRY_MOST)
-        next_at = now + wait
+        next_at = now + min(_RETRY_FIRST * 3 ** min(one.attempts, 10), _RETRY_MOST)
         if next_at - (one.began_at or now) > GIVE_UP:
             state = "given up"
     with context.database.writing() as connection:
@@ -129,3 +130,49 @@ def _record(context: Context, period: str, one: Due, sent: Sent, now: dt.datetim
     if suspended:
         _log.warning("subscriber %s is suspended: the mail bounces", one.subscriber_id)
     return state
+
+
+class _Refusals:
+    """Holds refusals back until one mail of the run is taken: then each is its reader's.
+
+    As long as none is, several refusals say that the server will not have the mail, or ours at
+    all, and nobody's address is bad: none of them may count towards a suspension. Refusals at the
+    recipient count so only when they are of several domains, since one domain may be gone.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[Result] = []
+        self._is_taking = False
+
+    def settle(self, one: Due, sent: Sent) -> list[Result]:
+        """What may be recorded now that this is known."""
+        if sent.state == "bounced" and not self._is_taking:
+            self._held.append((one, sent))
+            return []
+        self._is_taking |= sent.state == "sent"
+        released = self._held if self._is_taking else []
+        self._held = [] if self._is_taking else self._held
+        return [*released, (one, sent)]
+
+    @property
+    def is_systematic(self) -> bool:
+        """Whether to stop: so many were refused, and none was taken."""
+        return len(self._held) >= _REFUSED_MOST and self._is_ours()
+
+    def end(self) -> tuple[list[Result], str]:
+        """What is to be recorded at the end of a run, and what the server refuses, if it does.
+
+        Mails that were refused for no fault of their readers are to be tried again.
+        """
+        held = self._held
+        if not held or not self._is_ours():
+            return held, ""
+        code = held[-1][1].code
+        what = f"the SMTP server refuses the mail itself, of {len(held)} readers ({code})"
+        return [(one, replace(sent, state="later")) for one, sent in held], what
+
+    def _is_ours(self) -> bool:
+        if all(sent.of_content for _, sent in self._held):
+            return True
+        domains = {addresses.domain(one.address) for one, _ in self._held}
+        return len(self._held) >= _REFUSED_MOST and len(domains) >= _DOMAINS

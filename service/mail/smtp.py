@@ -12,7 +12,6 @@ import time
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 
 from service.core import addresses
 from service.core.settings import Settings
@@ -27,22 +26,11 @@ class MailError(RuntimeError):
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one mail.
+    """What became of one mail."""
 
-    Attributes
-    ----------
-    state : str
-        ``sent``; ``later`` when the server put it off or went away; ``bounced`` when it will not
-        take it.
-    code : int | None
-        What the server answered; None when it went away.
-    of_content : bool
-        Whether it was the content that was refused, after the recipient had been taken.
-    """
-
-    state: str
-    code: int | None
-    of_content: bool = False
+    state: str  # sent; later when the server put it off or went away; bounced when it refuses it
+    code: int | None  # what the server answered; None when it went away
+    of_content: bool = False  # whether it took the recipient, and refused the content
 
 
 def require_settings(settings: Settings) -> None:
@@ -57,7 +45,7 @@ def require_settings(settings: Settings) -> None:
         )
 
 
-class Session:
+class Session(contextlib.AbstractContextManager["Session"]):
     """A way to the SMTP server that the settings name, for as many mails as there are."""
 
     def __init__(self, settings: Settings, wait: Callable[[float], None] = time.sleep) -> None:
@@ -70,26 +58,8 @@ class Session:
         self._smtp: smtplib.SMTP | None = None
         self._mails = 0
 
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._close()
-
-    def greet(self) -> None:
-        """Connect, check the server and log in; send nothing.
-
-        Raises
-        ------
-        MailError
-            When that cannot be done.
-        """
-        self._open()
 
     def send(self, to: str, content: bytes) -> Sent:
         """Hand one mail to the server, for one reader.
@@ -101,7 +71,7 @@ class Session:
         """
         to = addresses.clean(to)
         self._keep_pace()
-        smtp = self._open()
+        smtp = self.open()
         try:
             sent = self._transact(smtp, to, content)
         except _AWAY:  # it may have the mail or not: the same Message-ID goes out again
@@ -137,8 +107,8 @@ class Session:
             self._wait(self._next - now)
         self._next = max(self._next, now) + self._gap
 
-    def _open(self) -> smtplib.SMTP:
-        """The connection; one that is old or was closed meanwhile is replaced."""
+    def open(self) -> smtplib.SMTP:
+        """The connection, checked and logged in; one that is old or was closed is replaced."""
         if self._smtp is not None and self._mails >= _MAILS_A_CONNECTION:
             self._close()
         if self._smtp is None:
@@ -215,17 +185,11 @@ def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:
 
 
 def check_server(settings: Settings) -> str:
-    """Log in at the mail server, if there is one, and return the result; sends nothing.
-
-    Raises
-    ------
-    MailError
-        When it does not answer or refuses the login.
-    """
+    """Log in at the mail server, if there is one, and return the result; sends nothing."""
     if not settings.smtp_host:
         return "not sent: CROSSINGS_SMTP_HOST is empty"
     with Session(settings) as session:
-        session.greet()
+        session.open()
     who = " and lets us in" if settings.smtp_user else ", without a login"
     return f"{settings.smtp_host}:{settings.smtp_port} answers{who}"
 

@@ -20,6 +20,7 @@ __all__ = [
     "put_off",
     "remove",
     "tokenise",
+    "too_often",
     "waiting",
 ]
 
@@ -27,54 +28,39 @@ import contextlib
 import datetime as dt
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from service.core.tables import opt_ins, subscribers, unsubscribed
+from service.core.tables import asks, opt_ins, salts, subscribers, unsubscribed
 from service.mail.preferences import Preferences
 
 CONFIRM_HOURS = 48
-"""Hours for which a request can be confirmed."""
-_KEPT_HOURS = 24  # after that, so that a late click is told why it fails
+_KEPT = dt.timedelta(hours=24)  # after that, so that a late click is told why it fails
 _TOKEN_BYTES = 16  # 22 characters: the link stays below the 78 that mail folds at
+_ASKING = 0x61736B73  # any number that is always the same
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subscriber(Preferences):
-    """One who gets email.
-
-    Attributes
-    ----------
-    state : str
-        ``active``, or ``suspended`` after bounces.
-    token : str
-        In the link that unsubscribes.
-    joined_at, changed_at : datetime
-        Since when there is mail, and when preferences or state changed last.
-    """
+    """One who gets email."""
 
     subscriber_id: int
     address: str
-    state: str
-    token: str
+    state: str  # active, or suspended after bounces
+    token: str  # in the link that unsubscribes
     joined_at: dt.datetime
-    changed_at: dt.datetime
+    changed_at: dt.datetime  # when preferences or state changed last
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptIn(Preferences):
-    """A request that is not yet confirmed.
-
-    Attributes
-    ----------
-    state : str
-        ``asked``; ``mailed`` when the link is on its way; ``refused`` when the server would not.
-    """
+    """A request that is not yet confirmed."""
 
     opt_in_id: int
     address: str
-    state: str
+    state: str  # asked; mailed when the link is on its way; refused when the server would not
     token_hash: str | None
     asked_at: dt.datetime
     expires_at: dt.datetime
@@ -85,28 +71,14 @@ class OptIn(Preferences):
 def add(
     connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
 ) -> bool:
-    """Let `address` have email from now on; for one who has it, set preferences and state.
-
-    Returns
-    -------
-    bool
-        Whether the address is new.
-    """
-    change = (
-        subscribers.update()
-        .where(subscribers.c.address == address)
-        .values(**preferences.columns(), state="active", changed_at=now)
-    )
+    """Let `address` have email from now on, with these preferences; whether it is new."""
+    values = preferences.columns() | {"state": "active", "changed_at": now}
+    change = subscribers.update().where(subscribers.c.address == address).values(values)
     if connection.execute(change).rowcount:
         return False
-    fresh = subscribers.insert().values(
-        address=address,
-        **preferences.columns(),
-        state="active",
-        token=secrets.token_urlsafe(_TOKEN_BYTES),
-        joined_at=now,
-        changed_at=now,
-    )
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    values |= {"address": address, "token": token, "joined_at": now}
+    fresh = subscribers.insert().values(values)
     try:
         with connection.begin_nested():
             connection.execute(fresh)
@@ -172,11 +144,7 @@ def ask(
 def waiting(connection: sa.Connection, now: dt.datetime) -> list[OptIn]:
     """Requests whose link is to be mailed now; those long expired are deleted."""
     c = opt_ins.c
-    query = sa.select(opt_ins).where(c.expires_at <= now - dt.timedelta(hours=_KEPT_HOURS))
-    if connection.execute(query.limit(1)).first():
-        connection.execute(
-            opt_ins.delete().where(c.expires_at <= now - dt.timedelta(hours=_KEPT_HOURS))
-        )
+    connection.execute(opt_ins.delete().where(c.expires_at <= now - _KEPT))
     rows = connection.execute(
         sa.select(opt_ins)
         .where(c.state == "asked", c.next_at <= now, c.expires_at > now)
@@ -221,6 +189,35 @@ def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
         return False
     add(connection, opt_in.address, opt_in, now)
     return True
+
+
+def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetime) -> list[str]:
+    """Count a request for each of `who`, with their daily limits; return those above them.
+
+    Stored are hashes alone, with a salt that lasts a day.
+    """
+    if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ASKING)))
+    salt = _salt(connection, now.astimezone(dt.UTC).date())
+    digests = {name: hashlib.sha256(f"{salt} {name}".encode()).hexdigest() for name in who}
+    query = sa.select(asks.c.who, sa.func.count()).where(asks.c.who.in_(digests.values()))
+    counted: dict[str, int] = dict(connection.execute(query.group_by(asks.c.who)).all())
+    over = [name for name, digest in digests.items() if counted.get(digest, 0) >= who[name]]
+    if not over:
+        connection.execute(asks.insert(), [{"who": digest} for digest in digests.values()])
+    return over
+
+
+def _salt(connection: sa.Connection, day: dt.date) -> str:
+    """Return the salt of `day`; a new day deletes the previous salt and counts."""
+    salt = connection.execute(sa.select(salts.c.salt).where(salts.c.day == day)).scalar()
+    if salt is not None:
+        return str(salt)
+    connection.execute(asks.delete())
+    connection.execute(salts.delete())
+    fresh = secrets.token_hex(32)
+    connection.execute(salts.insert().values(day=day, salt=fresh))
+    return fresh
 
 
 def _hash(token: str) -> str:

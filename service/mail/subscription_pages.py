@@ -10,6 +10,7 @@ from __future__ import annotations
 
 __all__ = ["subscriptions"]
 
+import calendar
 from dataclasses import replace
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
@@ -21,7 +22,6 @@ from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.declared_series import Series
 from service.core.settings import Settings
-from service.mail import signup_limit_store
 from service.mail import subscriber_store as store
 from service.mail.preferences import EMAILS, Preferences
 
@@ -30,15 +30,6 @@ subscriptions = Blueprint("subscriptions", __name__, template_folder="templates"
 _ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
 _LEVEL = 50  # per cent, unless another is chosen
 _DAY_SECONDS = 24 * 3600
-_DAYS = {
-    "mon": "Monday",
-    "tue": "Tuesday",
-    "wed": "Wednesday",
-    "thu": "Thursday",
-    "fri": "Friday",
-    "sat": "Saturday",
-    "sun": "Sunday",
-}
 
 
 def _loader() -> IssueLoader:
@@ -57,29 +48,43 @@ def _leading() -> Series:
 
 
 @subscriptions.get("/subscribe")
-def form() -> Response:
-    """Show the form."""
-    return _form()
+def form(status: int = 200, problem: str = "") -> Response:
+    """Show the form, or show it again with the `problem` of what was entered."""
+    typed, offered = request.form, bool(_settings().smtp_host)
+    page = render_template(
+        "subscribe.html",
+        offered=offered,
+        problem=problem,
+        address=typed.get("address", "")[:254],
+        emails=typed.get("emails", EMAILS[0]),
+        threshold=typed.get("threshold", "")[:8] or _leading().day_threshold,
+        level=typed.get("level", "")[:8] or _LEVEL,
+        week_threshold=typed.get("week_threshold", "")[:8],
+        unit=_leading().unit,
+        largest=MOST_THRESHOLD,
+        days=DAYS,
+        record=warning_record(_loader())["sentence"] if offered else "",
+    )
+    return _answer(page, status)
 
 
 @subscriptions.post("/subscribe")
 def ask() -> Response:
     """Store a request; the response does not reveal whether the address is subscribed."""
     if not _settings().smtp_host:
-        return _form(503)
+        return form(503)
     try:
         address = addresses.clean(request.form.get("address", ""))
-    except AddressError:
-        return _form(400, "Enter an email address, like name@example.org.")
-    try:
         preferences = _preferences()
+    except AddressError:
+        return form(400, "Enter an email address, like name@example.org.")
     except ValueError as error:
-        return _form(400, str(error))
+        return form(400, str(error))
     network = f"network {addresses.network(request.remote_addr or '')}"
     limits = {f"address {address}": _ADDRESS_A_DAY, network: _NETWORK_A_DAY}
     now = _loader().clock()
     with _loader().context.database.writing() as connection:
-        over = signup_limit_store.too_often(connection, limits, now)
+        over = store.too_often(connection, limits, now)
         if not over:
             store.ask(connection, address, preferences, now)
     if network in over:
@@ -122,9 +127,10 @@ def confirm(token: str) -> Response:
         done = opt_in is not None and store.confirm(connection, opt_in, now)
     if not done or opt_in is None:
         return _no_confirmation(opt_in is not None)
-    text = f"You will get the next weekly email on {_DAYS[_settings().digest_day]}."
-    if not opt_in.weekly:
-        text = "You will get an email when the chance reaches your level."
+    text = "You will get an email when the chance reaches your level."
+    if opt_in.weekly:
+        names = {name[:3].lower(): name for name in calendar.day_name}
+        text = f"You will get the next weekly email on {names[_settings().digest_day]}."
     return _say(200, "You are subscribed", text)
 
 
@@ -187,25 +193,6 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
             f"{label} must be a whole number from {least} to {most:,}, like {example:,}."
         )
     return int(text)
-
-
-def _form(status: int = 200, problem: str = "") -> Response:
-    typed, offered = request.form, bool(_settings().smtp_host)
-    page = render_template(
-        "subscribe.html",
-        offered=offered,
-        problem=problem,
-        address=typed.get("address", "")[:254],
-        emails=typed.get("emails", EMAILS[0]),
-        threshold=typed.get("threshold", "")[:8] or _leading().day_threshold,
-        level=typed.get("level", "")[:8] or _LEVEL,
-        week_threshold=typed.get("week_threshold", "")[:8],
-        unit=_leading().unit,
-        largest=MOST_THRESHOLD,
-        days=DAYS,
-        record=warning_record(_loader())["sentence"] if offered else "",
-    )
-    return _answer(page, status)
 
 
 def _say(status: int, title: str, text: str, button: str = "") -> Response:

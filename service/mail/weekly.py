@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["digest", "due_week", "edition_for", "post"]
+__all__ = ["digest", "due_week", "edition_for", "post", "renderer_of"]
 
+import calendar
 import datetime as dt
 from email.message import EmailMessage
 
@@ -11,58 +12,40 @@ from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import instant, utc_now
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome, perform
-from service.core.run_store import Claim
+from service.core.job_runner import JobError, Outcome
+from service.core.settings import Settings
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
 from service.mail.confirmations import mail_links
 from service.mail.delivery_store import Due, Edition
 from service.mail.edition import gather, iso_week, monday
 from service.mail.render import MailRenderer, Reader
-from service.mail.sending import GIVE_UP, Clock, failed_lately, send, within
+from service.mail.sending import GIVE_UP, Clock, failed_lately, run_alone, send
 from service.mail.smtp import MailError
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # after that a week's mail would be yesterday's news
 
 
-def digest(
-    context: Context,
-    week: str | None = None,
-    clock: Clock = utc_now,
-) -> Outcome:
-    """Send the email of a week to every subscriber who has not received it.
+def digest(context: Context, week: str | None = None, clock: Clock = utc_now) -> Outcome:
+    """Send the email of an ISO week, or the current one, to every subscriber who does not have it.
 
-    Parameters
-    ----------
-    week : str | None
-        ISO week; None: the current one. Another is only continued, never begun.
+    Another week than the current one is only continued, never begun.
 
     Raises
     ------
     JobError
         When mail cannot be sent as things stand; what is sent stays sent.
     """
-    week = week or iso_week(context.route, clock())
+    chosen = week or iso_week(context.route, clock())
     try:
-        monday(week)
+        monday(chosen)
     except NoAnswer as error:
         raise JobError(str(error)) from error
-
-    def work(run: Claim) -> Outcome:  # noqa: ARG001
-        return within(context, "digest", lambda: _send(context, week, clock))
-
-    return perform(context, "digest", work)
+    return run_alone(context, "digest", lambda: _send(context, chosen, clock))
 
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
-    """The edition of `week`: the frozen one, or one as it would have been at its time.
-
-    Raises
-    ------
-    NoAnswer
-        If there is no such week, or nothing was published at its time.
-    """
+    """The edition of `week`: the frozen one, or one as it would have been at its time."""
     moment, leading = _moment(loader.context, monday(week)), loader.route.leading
     with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week)
@@ -83,6 +66,12 @@ def edition_for(loader: IssueLoader, week: str) -> Edition:
     return gather(IssueLoader(loader.context, lambda: moment), week, previous, moment)
 
 
+def renderer_of(loader: IssueLoader, edition: Edition, settings: Settings) -> MailRenderer:
+    """Render `edition`, with the chances of each reader's threshold by the paths of its issue."""
+    paths = loader.view(loader.route.leading, edition.issue_id).paths
+    return MailRenderer(edition, paths, settings)
+
+
 def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
     """The week whose mail was due last, and when it was."""
     this = _moment(context, monday(iso_week(context.route, now)))
@@ -92,15 +81,7 @@ def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
 
 
 def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
-    """Send what is due now: links to confirm, early warnings, the week's mail.
-
-    Nothing when mail is off.
-
-    Raises
-    ------
-    JobError
-        When mail cannot be sent as things stand.
-    """
+    """Send what is due now, unless mail is off: links to confirm, warnings, the week's mail."""
     if not context.settings.smtp_host:
         return
     mail_links(context, clock)
@@ -125,8 +106,7 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
 def _send(context: Context, week: str, clock: Clock) -> Outcome:
     loader = IssueLoader(context, clock)
     edition = _frozen(loader, week)
-    paths = loader.view(loader.route.leading, edition.issue_id).paths
-    press = MailRenderer(edition, paths, context.settings)
+    press = renderer_of(loader, edition, context.settings)
 
     def message(one: Due) -> EmailMessage:
         return press.message(Reader(one.address, one.threshold, one.token))
@@ -164,6 +144,7 @@ def _first_week(context: Context, issued_at: dt.datetime) -> str:
 
 def _moment(context: Context, first: dt.date) -> dt.datetime:
     """When the mail of the week that begins on `first` is due."""
-    day = first + dt.timedelta(days=_DAYS.index(context.settings.digest_day))
+    names = [name.lower() for name in calendar.day_abbr]
+    day = first + dt.timedelta(days=names.index(context.settings.digest_day))
     time = dt.time.fromisoformat(context.settings.digest_time)
     return dt.datetime.combine(day, time, context.route.zone).astimezone(dt.UTC)

@@ -198,11 +198,22 @@ def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
         yield box
 
 
-@pytest.fixture
-def mailing(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
-    """A database with figures, an issue and no subscriber, that sends to `mailbox`."""
-    opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with figures, an issue and no subscriber."""
+    settings = mail_settings(tmp_path_factory.mktemp("furnished"), 25)
+    opened = open_context(settings)
     furnish(opened)
+    opened.database.close()
+    return settings.var_dir / "crossings.sqlite"
+
+
+@pytest.fixture
+def mailing(furnished: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+    """A copy of it, that sends to `mailbox`."""
+    (tmp_path / "var").mkdir()
+    shutil.copy(furnished, tmp_path / "var" / "crossings.sqlite")
+    opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
     yield opened
     opened.database.close()
 

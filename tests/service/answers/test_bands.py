@@ -5,9 +5,8 @@ import pytest
 
 from forecast.paths import Paths
 from service.answers.ahead import Ahead
-from service.answers.bands import LEVELS, bands, check_levels
+from service.answers.bands import LEVELS, LIKELIHOODS, bands, check_levels, likelihood
 from service.answers.errors import BadQuestion
-from service.answers.likelihood import likelihood
 from service.core.declared_series import read_route
 from service.core.settings import Settings
 from tests.service.support import random_paths
@@ -87,3 +86,39 @@ def test_a_horizon_beyond_the_paths_is_refused(horizon: int) -> None:
 def test_other_levels_are_refused(levels: list[int]) -> None:
     with pytest.raises(BadQuestion, match="expected some of 50, 80, 90, 95, 99, each once"):
         check_levels(levels)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "expected"),
+    [
+        (2000, "likely"),
+        (1101, "likely"),
+        (1100, "possible"),  # exactly 0.55
+        (1099, "possible"),
+        (701, "possible"),
+        (700, "possible"),  # exactly 0.35
+        (699, "unlikely"),
+        (0, "unlikely"),
+    ],
+)
+def test_a_chance_at_a_threshold_is_possible(arrived: int, expected: str) -> None:
+    assert likelihood((2000 - arrived) / 2000, PEOPLE) == expected
+
+
+def test_every_declared_threshold_is_possible_itself() -> None:
+    """With any number of paths, whatever 1 - p_zero is in binary fractions."""
+    for n_paths in (100, 1000, 2000, 100_000):
+        for per_cent in range(101):
+            chance = per_cent / 100
+            declared = PEOPLE.model_copy(update={"likely_above": chance, "unlikely_below": chance})
+            zeros = n_paths - n_paths * per_cent // 100
+            found = [
+                likelihood(count / n_paths, declared)
+                for count in (zeros - 1, zeros, zeros + 1)
+                if 0 <= count <= n_paths
+            ]
+            assert found == [
+                name
+                for count, name in zip((zeros - 1, zeros, zeros + 1), LIKELIHOODS, strict=True)
+                if 0 <= count <= n_paths
+            ]

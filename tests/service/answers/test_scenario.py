@@ -13,23 +13,20 @@ from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.answers.scenario import Scenario, scenario
 from service.core.context import Context
-from service.issues import refit as module
+from service.core.settings import Settings
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.support import Hand, utc
+from tests.service.answers.conftest import NOON, copied
+from tests.service.support import Hand
 
-NOON = utc(2026, 1, 1, 14)
 DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
 
 
-@pytest.fixture
-def loader(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueLoader]:
-    hand = Hand(NOON)
-    monkeypatch.setattr(module, "utc_now", hand)
-    context = skies.reading(filled)
-    skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
-    refit(context)
-    yield IssueLoader(context, hand)
+@pytest.fixture(scope="module")
+def loader(windy: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IssueLoader]:
+    context = copied(windy, tmp_path_factory.mktemp("scenario"))
+    yield IssueLoader(context, Hand(NOON))
+    context.database.close()
 
 
 def week(
@@ -62,16 +59,7 @@ def test_a_day_beyond_the_forecast_of_the_weather(loader: IssueLoader) -> None:
     assert [row["median"] for row in calm[:7]] == [row["median"] for row in rough[:7]]
 
 
-def test_days_about_which_nothing_is_assumed_stay_as_they_are(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hand = Hand(NOON)
-    monkeypatch.setattr(module, "utc_now", hand)
-    context = skies.reading(filled)
-    context = Context(context.settings.model_copy(update={"horizon": 60}), context.database)
-    skies.tell(context.database, utc(2026, 1, 1, 5), [1.2] * 7, members=3)
-    refit(context)
-    loader = IssueLoader(context, hand)
+def test_days_about_which_nothing_is_assumed_stay_as_they_are(loader: IssueLoader) -> None:
     found = scenario(
         loader, loader.view("people"), Scenario(weather={DAYS[20]: "rough"}), 28, (80,)
     )
@@ -108,14 +96,18 @@ def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
         scenario(IssueLoader(context), view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
 
 
-def test_a_fit_that_is_gone_or_broken(loader: IssueLoader) -> None:
-    folder = loader.context.settings.fitted_folder / "swell"
+def test_a_fit_that_is_gone_or_broken(windy: Settings, tmp_path: Path) -> None:
+    context = copied(windy, tmp_path)
+    shutil.copytree(windy.fitted_folder, tmp_path / "fitted")
+    own = context.settings.model_copy(update={"fitted_dir": tmp_path / "fitted"})
+    loader = IssueLoader(Context(own, context.database), Hand(NOON))
+    folder = tmp_path / "fitted" / "swell"
     (version,) = folder.glob("2*")
-    state: Path = version / "model.json"
-    state.write_text("{}")
+    (version / "model.json").write_text("{}")
     view, asked = loader.view("people"), Scenario(weather={DAYS[0]: "calm"})
     with pytest.raises(NotPossible, match="swell cannot be read again: its files are broken"):
         scenario(loader, view, asked, 14, (80,))
     shutil.rmtree(folder)
     with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):
         scenario(loader, view, asked, 14, (80,))
+    context.database.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.service_metrics import JOBS, Watch
+from service.answers.service_metrics import JOBS, vitals
 from service.answers.status import status
 from service.answers.track_record import track_record
 from service.core import run_store
@@ -25,7 +25,7 @@ def run(context: Context, job: str, period: str, at: dt.datetime, outcome: str) 
 
 
 def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
-    taken = Watch(IssueLoader(empty, clock)).take()
+    taken = vitals(IssueLoader(empty, clock))
     assert (taken.issued_at, taken.data_through, taken.coverage) == ({}, {}, [])
     assert taken.scored == {"people": 0, "boats": 0}
     assert not taken.has_scheduler
@@ -34,7 +34,7 @@ def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
 
 def test_of_a_published_service(context: Context, clock: Hand) -> None:
     loader = IssueLoader(context, clock)
-    taken = Watch(loader).take()
+    taken = vitals(loader)
     assert (taken.status, taken.reasons) == (status(loader)["status"], [])
     assert taken.data_through == {"people": dt.date(2025, 12, 31), "boats": dt.date(2025, 12, 31)}
     assert taken.issued_at == {s: loader.view(s).issue.issued_at for s in ("people", "boats")}
@@ -44,27 +44,26 @@ def test_of_a_published_service(context: Context, clock: Hand) -> None:
 
 
 def test_each_reason_once(context: Context) -> None:
-    taken = Watch(IssueLoader(context, Hand(utc(2026, 11, 21, 12)))).take()
+    taken = vitals(IssueLoader(context, Hand(utc(2026, 11, 21, 12))))
     assert (taken.status, taken.reasons) == ("stale", ["figures_old"])
 
 
 def test_whether_a_process_schedules(empty: Context, clock: Hand) -> None:
-    watch = Watch(IssueLoader(empty, clock))
+    loader = IssueLoader(empty, clock)
     with empty.database.alone(SCHEDULER):
-        assert watch.take().has_scheduler
-    assert not watch.take().has_scheduler
+        assert vitals(loader).has_scheduler
+    assert not vitals(loader).has_scheduler
 
 
 def test_coverage_is_taken_anew_when_a_score_has_come(filled: Context, clock: Hand) -> None:
     loader = IssueLoader(filled, clock)
-    watch = Watch(loader)
-    assert watch.take().coverage == []
+    assert vitals(loader).coverage == []
     for week in range(2):
         at = utc(2025, 11, 3 + 7 * week, 12)
         paths = {"climatology": random_paths(f"2025-11-{2 + 7 * week:02}", 28)}
         publish(filled.database, paths, run(filled, "refit", f"{week}", at, "done"), at)
         score(filled, f"week {week}")
-        taken = watch.take()
+        taken = vitals(loader)
         assert taken.scored == {"people": week + 1, "boats": 0}
         rows = {row["measure"]: row for row in track_record(loader, "people")["rows"]}
         assert {(c.series_id, c.measure, c.level): c.ratio for c in taken.coverage} == {
@@ -73,4 +72,4 @@ def test_coverage_is_taken_anew_when_a_score_has_come(filled: Context, clock: Ha
             for level in (50, 80, 95)
             if row[f"coverage{level}"] is not None
         }
-        assert watch.take() == taken
+        assert vitals(loader) == taken

@@ -19,7 +19,7 @@ from tests.service.support import (
     utc,
 )
 
-PERFORMED = re.compile(r'\bperform\(\s*context,\s*"(\w+)"')
+PERFORMED = re.compile(r'\b(?:perform|run_alone)\(\s*context,\s*"(\w+)"')
 
 
 def test_all_is_well(context: Context, clock: Hand) -> None:

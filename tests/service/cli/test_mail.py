@@ -58,7 +58,11 @@ def test_early_warnings_are_chosen_and_sent(run: Any, mailbox: Mailbox) -> None:
         (False, 40, 2000),
         (True, 1, None),
     ]
+    shown = run("warn", "--dry-run").stdout
+    assert shown.endswith("\n2 would be sent\n") and not mailbox.taken
+    assert "To: a@example.org\nSubject: Early warning" in shown and "warnings are paused" in shown
     assert run("warn").stdout.endswith(": 2 sent\n")
+    assert run("warn", "--dry-run").stdout == "0 would be sent\n"
     assert all("Early warning" in message["Subject"] for message in mailbox.messages())
     nothing = run("subscribers", "add", "a@example.org", "--no-weekly")
     assert nothing.exit_code == 2 and "nothing would be sent" in nothing.output

@@ -15,7 +15,7 @@ from service.core.job_runner import JobError
 from service.issues import early_warning_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
-from service.mail.early_warnings import is_due, warn
+from service.mail.early_warnings import is_due, preview, warn
 from service.mail.weekly import post
 from tests.service.mailbox import Mailbox, join
 from tests.service.support import Hand, publish, utc
@@ -146,22 +146,45 @@ def test_an_old_forecast_warns_of_nothing_and_says_once_that_it_is_paused(
     assert lead(mailbox)[0] == f"Early warnings resumed: {reason}"
 
 
-@pytest.mark.parametrize("weekly", [True, False])
-def test_each_gets_what_they_chose(
-    weekly: bool, mailing: Context, mailbox: Mailbox, hand: Hand
-) -> None:
-    join(mailing, "alone", threshold=500, warn_level=40, weekly=weekly, now=JOINED)
+@pytest.mark.usefixtures("plain_chart")
+def test_each_gets_what_they_chose(mailing: Context, mailbox: Mailbox, hand: Hand) -> None:
+    join(mailing, "alone", threshold=500, warn_level=40, weekly=False, now=JOINED)
+    join(mailing, "both", threshold=500, warn_level=40, now=JOINED)
     join(mailing, "weekly", threshold=500, now=JOINED)
     forecast(mailing, hand.now, 90)
     warn(mailing, hand)
-    assert mailbox.readers() == ["alone@reader.example.org"]
+    assert mailbox.readers() == ["alone@reader.example.org", "both@reader.example.org"]
     hand.now = utc(2026, 1, 9, 15, 30)
     forecast(mailing, hand.now, 90)
     post(mailing, "", hand)
-    assert mailbox.readers()[1:] == [
-        *(["alone@reader.example.org"] if weekly else []),
-        "weekly@reader.example.org",
-    ]
+    assert mailbox.readers()[2:] == ["both@reader.example.org", "weekly@reader.example.org"]
+
+
+def test_a_preview_is_of_the_mails_that_are_sent_and_sends_none(
+    mailing: Context, mailbox: Mailbox, hand: Hand
+) -> None:
+    join(mailing, "a", threshold=500, warn_level=40, now=JOINED)
+    join(mailing, "b", threshold=500, warn_level=95, now=JOINED)
+    forecast(mailing, hand.now, 90)
+    shown = preview(mailing, hand)
+    assert [message["To"] for message in shown] == ["a@reader.example.org"]
+    assert shown[0]["Subject"].startswith("Early warning: 90% chance")
+    assert not mailbox.taken
+    with mailing.database.reading() as connection:
+        assert delivery_store.edition(connection, str(FIRST)) is None
+        assert run_store.latest(connection, "warn") is None
+        assert early_warning_store.list_warnings(connection) == []
+    mailbox.rcpt = lambda _: "451 later"
+    warn(mailing, hand)
+    assert preview(mailing, hand) == [], "not at once"
+    hand.now += dt.timedelta(minutes=6)
+    (again,) = preview(mailing, hand)
+    assert again.items()[:-1] == shown[0].items()[:-1], "decided, and still to be sent"
+    assert again.get_body().as_bytes() == shown[0].get_body().as_bytes()  # type: ignore[union-attr]
+    mailbox.rcpt = lambda _: None
+    warn(mailing, hand)
+    assert mailbox.messages()[0]["Subject"] == shown[0]["Subject"]
+    assert preview(mailing, hand) == []
 
 
 def test_one_click_leaves_and_a_planned_warning_is_not_sent(

@@ -10,7 +10,15 @@ from flask.testing import FlaskClient
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
-from service.core.tables import asks, deliveries, opt_ins, unsubscribed
+from service.core.tables import (
+    asks,
+    deliveries,
+    editions,
+    opt_ins,
+    salts,
+    subscribers,
+    unsubscribed,
+)
 from service.mail import chart, subscriber_store
 from service.mail.confirmations import mail_links
 from service.mail.subscriber_store import Subscriber
@@ -22,14 +30,33 @@ LINK = re.compile(r"https://forecast\.example\.org(/subscribe/confirm/[\w-]{22})
 ADDRESS = "new@reader.example.org"
 
 
-@pytest.fixture
-def hand() -> Hand:
-    return Hand(NOW)
+HAND = Hand(NOW)
+
+
+@pytest.fixture(scope="module")
+def web(module_mailing: Context) -> FlaskClient:
+    return create_app(module_mailing, HAND).test_client()
 
 
 @pytest.fixture
-def web(mailing: Context, hand: Hand) -> FlaskClient:
-    return create_app(mailing, hand).test_client()
+def mailing(module_mailing: Context) -> Context:
+    """Begin each test without a subscriber or a request."""
+    with module_mailing.database.writing() as connection:
+        for table in (deliveries, editions, opt_ins, subscribers, unsubscribed, asks, salts):
+            connection.execute(table.delete())
+    return module_mailing
+
+
+@pytest.fixture(autouse=True)
+def hand(mailing: Context) -> Hand:
+    HAND.now = NOW
+    return HAND
+
+
+@pytest.fixture
+def mailbox(module_mailbox: Mailbox) -> Mailbox:
+    module_mailbox.taken.clear()
+    return module_mailbox
 
 
 def everybody(context: Context) -> list[Subscriber]:
@@ -50,14 +77,14 @@ def link(context: Context, mailbox: Mailbox, hand: Hand) -> str:
 def test_joining_takes_a_request_a_mail_and_a_button(
     web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
 ) -> None:
-    assert "/subscribe" in web.get("/subscribe").text
+    assert "<title>Emails</title>" in web.get("/subscribe").text
     assert ask(web, threshold="700") == 200
     assert not everybody(mailing) and not mailbox.taken, "the web process sends nothing"
     address = link(mailing, mailbox, hand)
     for _ in range(3):  # as programs that look at mail do
         assert web.get(address).status_code == 200
     assert not everybody(mailing)
-    assert "You are subscribed" in web.post(address).text
+    assert "You will get the next weekly email on Friday." in web.post(address).text
     (one,) = everybody(mailing)
     assert (one.address, one.threshold, one.state) == (ADDRESS, 700, "active")
 
@@ -238,6 +265,7 @@ def test_a_choice_that_is_none_is_refused_and_what_was_typed_stays(
     answer = web.post("/subscribe", data=typed)
     assert answer.status_code == 400
     assert refusal in answer.text
+    assert "<title>Error: Emails</title>" in answer.text
     assert 'value="321"' in answer.text and f'value="{ADDRESS}"' in answer.text
     assert field == "emails" or f'value="{value}"' in answer.text
 

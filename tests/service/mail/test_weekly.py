@@ -12,7 +12,7 @@ from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.mail import chart, delivery_store, subscriber_store
+from service.mail import delivery_store, subscriber_store
 from service.mail.weekly import digest, due_week, post
 from tests.service.crash import ids
 from tests.service.mailbox import (
@@ -26,6 +26,7 @@ from tests.service.mailbox import (
 )
 from tests.service.support import Hand, utc
 
+pytestmark = pytest.mark.usefixtures("plain_chart")
 FRIDAY = utc(2026, 1, 2, 16)
 WEEK = "2026-W01"
 
@@ -33,19 +34,6 @@ WEEK = "2026-W01"
 @pytest.fixture
 def hand() -> Hand:
     return Hand(FRIDAY)
-
-
-@pytest.fixture(autouse=True)
-def _plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A picture that is drawn in no time; counts how often."""
-    drawn: list[int] = []
-
-    def draw(content: dict[str, object]) -> chart.Charts:
-        drawn.append(1)
-        return chart.Charts(b"light", b"dark")
-
-    monkeypatch.setattr(chart, "draw", draw)
-    return drawn
 
 
 def counts(context: Context, week: str = WEEK) -> dict[str, int]:
@@ -64,14 +52,14 @@ def to(*names: str) -> list[str]:
 
 
 def test_each_reader_gets_one_and_a_second_run_sends_nothing(
-    mailing: Context, mailbox: Mailbox, hand: Hand, _plain_chart: list[int]
+    mailing: Context, mailbox: Mailbox, hand: Hand, plain_chart: list[int]
 ) -> None:
     join(mailing, "a", "b", "c")
     assert digest(mailing, clock=hand).reason == "2026-W01: 3 sent"
     assert mailbox.readers() == to("a", "b", "c")
     assert [m["To"] for m in mailbox.messages()] == to("a", "b", "c")
     assert len(set(ids(mailbox))) == 3
-    assert len(_plain_chart) == 1, "drawn once for all"
+    assert len(plain_chart) == 1, "drawn once for all"
     assert digest(mailing, clock=hand).reason == "2026-W01: nobody to send to"
     assert len(mailbox.taken) == 3
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from service.core.database import Database
 from service.core.tables import asks as table
 from service.core.tables import salts
-from service.mail import signup_limit_store
+from service.mail import subscriber_store
 from tests.service.support import NOW, at_once
 
 DAY = dt.timedelta(days=1)
@@ -15,7 +15,7 @@ DAY = dt.timedelta(days=1)
 
 def ask(database: Database, now: dt.datetime, **who: int) -> list[str]:
     with database.writing() as connection:
-        return signup_limit_store.too_often(connection, who, now)
+        return subscriber_store.too_often(connection, who, now)
 
 
 def test_who_asks_more_often_than_a_day_allows_is_named(database: Database) -> None:

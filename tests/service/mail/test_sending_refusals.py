@@ -12,6 +12,7 @@ from service.mail.weekly import digest
 from tests.service.mailbox import Mailbox, join
 from tests.service.support import Hand, utc
 
+pytestmark = pytest.mark.usefixtures("plain_chart")
 FRIDAY = utc(2026, 1, 2, 16)
 WEEK = "2026-W01"
 

@@ -1,0 +1,49 @@
+"""An issue of a model that reads the weather, made once and copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from service.core.context import Context, open_context
+from service.core.settings import Settings
+from service.issues import refit as module
+from service.issues.refit import refit
+from tests.service import skies
+from tests.service.support import Hand, quick_models, utc
+
+SEEN, NOON = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
+"""When the weather was read, and the issue made."""
+
+
+@pytest.fixture(scope="session")
+def windy(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    folder = tmp_path_factory.mktemp("windy")
+    (folder / "var").mkdir()
+    shutil.copy(published / "after-ingest.sqlite", folder / "var" / "crossings.sqlite")
+    settings = Settings(
+        source="figures",
+        var_dir=folder / "var",
+        models_dir=quick_models(folder / "models"),
+        paths=100,
+        horizon=60,
+        fit_seconds=0,
+    )
+    opened = open_context(settings)
+    context = skies.reading(opened)
+    coming = [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6]
+    skies.tell(context.database, SEEN, coming, members=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "utc_now", Hand(NOON))
+        refit(context)
+    opened.database.close()
+    return context.settings
+
+
+def copied(settings: Settings, folder: Path) -> Context:
+    """Open a copy of the database, with the same fitted models."""
+    shutil.copytree(settings.var_dir, folder / "var")
+    own = {"var_dir": folder / "var"}
+    return open_context(settings.model_copy(update=own))

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+
+from service.core.context import Context, open_context
+from service.mail import chart
+from tests.service.mailbox import Mailbox, mail_settings, serving
+
+
+@pytest.fixture(scope="module")
+def module_mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
+    with serving(Mailbox(), authority) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def module_mailing(
+    furnished: Path,
+    module_mailbox: Mailbox,
+    ca_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Context]:
+    """As `mailing`, one for all tests of a file."""
+    folder = tmp_path_factory.mktemp("mailing")
+    (folder / "var").mkdir()
+    shutil.copy(furnished, folder / "var" / "crossings.sqlite")
+    opened = open_context(mail_settings(folder, module_mailbox.port, ca_file))
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A picture that is drawn in no time; counts how often."""
+    drawn: list[int] = []
+
+    def draw(content: dict[str, object]) -> chart.Charts:
+        drawn.append(1)
+        return chart.Charts(b"light", b"dark")
+
+    monkeypatch.setattr(chart, "draw", draw)
+    return drawn
