@@ -35,6 +35,7 @@ _SECOND = "CSV of a second crossing, scored in place of the figures: protocol I.
 _SPANS = {False: ("2023-01-01", "2025-12-01"), True: ("2022-01-01", "2024-12-01")}
 """First and last origin, without and with a second crossing."""
 
+_STEP = "Score at every n-th of the archive's origins."
 _ROUTE = read_route(PROJECT / "series")
 
 
@@ -50,6 +51,7 @@ _ROUTE = read_route(PROJECT / "series")
 @click.option("--models-dir", type=_PATH, default=PROJECT / "models")
 @click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--weather", "drivers", type=_PATH, nargs=2, multiple=True, help=_WEATHER)
+@click.option("--weather-step", type=click.IntRange(1), default=1, help=_STEP)
 @click.option("--json", "to", type=_PATH, help="All scores.")
 @click.option("--quick", is_flag=True, help="Four origins and few paths: a test of the program.")
 def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **given: Any) -> None:
@@ -93,7 +95,7 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
     result = report.evaluate(protocol, entries, runs, second)
     print(report.as_text(result), flush=True)
     if sets and result.champion is not None:
-        judged = weather.protocol_of(sets[0], _ROUTE.leading, paths, seed)
+        judged = weather.protocol_of(sets[0], _ROUTE.leading, paths, seed, given["weather_step"])
         judged = _quick(judged) if quick else judged
         shown = weather.entries(result.champion, peers, sets, judged.horizon)
         runs = run_all(shown, known, judged, processes)

@@ -142,7 +142,9 @@ def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, r
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     ours = [entry for entry in entries if entry.kind != "peer"]
     peers = _with_cut([entry for entry in entries if entry.kind == "peer"], runs)
-    head = f"Protocol W: {champion.name} without and with the weather. Targets are ratios to none."
+    n = max((len(one.origins) for one in measured.values()), default=0)
+    head = f"Protocol W at {n} origins: {champion.name} without and with the weather. "
+    head += "Targets are ratios to none."
     parts = [head, grid(protocol_rows([*ours, *peers], runs, measured))]
     parts += [remark] if remark else [grid(target_rows(told)), _count(told)]
     parts += _troubles(peers, runs)

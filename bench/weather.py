@@ -35,16 +35,23 @@ def read(history: Path, forecasts: Path) -> Drivers:
     return Drivers(history.name.split(".")[0], replace(table, archive=archive))
 
 
-def protocol_of(drivers: Drivers, series: str, paths: int, seed: int) -> BacktestConfig:
-    """The origins of the archive, 28 days ahead; `ValueError` if they are not equally far apart."""
+def protocol_of(
+    drivers: Drivers, series: str, paths: int, seed: int, step: int = 1
+) -> BacktestConfig:
+    """Every `step`-th origin of the archive, 28 days ahead.
+
+    Raises
+    ------
+    ValueError
+        If the origins are not equally far apart.
+    """
     assert drivers.table.archive is not None
     origins = drivers.table.archive.origins
     steps = np.diff(origins) // ONE_DAY
     if not len(steps) or (steps != steps[0]).any():
         raise ValueError("expected forecasts issued at origins equally far apart")
-    return BacktestConfig(
-        str(origins[0]), str(origins[-1]), int(steps[0]), 28, paths, seed, series=series
-    )
+    every = step * int(steps[0])
+    return BacktestConfig(str(origins[0]), str(origins[-1]), every, 28, paths, seed, series=series)
 
 
 def entries(

@@ -54,6 +54,7 @@ def test_peers_are_given_each_weather_that_there_is() -> None:
 def test_origins_are_those_of_the_archive() -> None:
     protocol = weather.protocol_of(DRIVERS, "people", 40, 2)
     assert protocol == BacktestConfig("2022-01-01", "2022-02-19", 7, 28, 40, 2, series="people")
+    assert weather.protocol_of(DRIVERS, "people", 40, 2, 3) == replace(protocol, every=21)
     apart = replace(ARCHIVE, origins=ORIGINS + np.arange(8) ** 2 * ONE_DAY)
     uneven = weather.Drivers("sea", replace(DRIVERS.table, archive=apart))
     with pytest.raises(ValueError, match="equally far apart"):
