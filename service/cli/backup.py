@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.settings import open_for_command, pass_settings
+from service.cli.options import open_for_command, pass_settings
 
 if TYPE_CHECKING:
     from service.core.settings import Settings

@@ -5,22 +5,21 @@ from __future__ import annotations
 __all__ = ["config"]
 
 import difflib
-import json
 import os
 import shlex
 from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.output import console, new_table
-from service.cli.settings import pass_settings
+from service.cli.options import form_option, pass_settings
+from service.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["table", "json", "env"]), default="table")
+@form_option("table", "json", "env")
 @pass_settings
 def config(settings: Settings, form: str) -> None:
     """Show every setting as it holds, and where it comes from; secrets are masked.
@@ -32,24 +31,25 @@ def config(settings: Settings, form: str) -> None:
       crossings config
       crossings config --format env > crossings.env
     """
-    from service.core.secrets import MASK, variable
+    from service.core.secrets import MASK, file_of, variable
     from service.core.settings import Settings
 
-    rows = [(variable(n), settings.shown(n), _origin(settings, n)) for n in Settings.model_fields]
+    rows = []
+    for name in Settings.model_fields:
+        origin = "default"
+        if name in settings.model_fields_set:
+            is_from_file = variable(name) not in os.environ and file_of(name).is_file()
+            origin = str(file_of(name)) if is_from_file else "environment"
+        rows.append((variable(name), settings.shown(name), origin))
     if form == "json":
-        values = {name: {"value": value, "from": origin} for name, value, origin in rows}
-        click.echo(json.dumps(values, indent=2))
+        print_json({name: {"value": value, "from": origin} for name, value, origin in rows})
     elif form == "env":
         for name, value, _ in rows:
             # A masked value would be taken for the secret by whoever reads the file.
-            click.echo(
-                f"{'# ' if MASK in value else ''}{name}={shlex.quote(value) if value else ''}"
-            )
+            comment = "# " if MASK in value else ""
+            click.echo(f"{comment}{name}={shlex.quote(value) if value else ''}")
     else:
-        table = new_table("setting", "value", "from")
-        for row in rows:
-            table.add_row(*row)
-        console().print(table)
+        print_table(("setting", "value", "from"), rows)
         click.echo(_requests(settings))
     names = [name for name, _, _ in rows]
     for name in sorted(os.environ):
@@ -60,7 +60,7 @@ def config(settings: Settings, form: str) -> None:
 
 
 def _requests(settings: Settings) -> str:
-    """Who is asked what, how often and by which name."""
+    """Say who is asked what, how often and by which name."""
     from service.core.declared_series import read_route
     from service.data.collect import fetcher
     from service.scheduler.schedule import schedule
@@ -78,12 +78,3 @@ def _requests(settings: Settings) -> str:
         "again after 5 minutes, then ever more rarely, at most every 3 hours.\n"
         f"User-Agent: {fetcher(settings).user_agent}"
     )
-
-
-def _origin(settings: Settings, name: str) -> str:
-    from service.core.secrets import file_of, variable
-
-    if name not in settings.model_fields_set:
-        return "default"
-    is_from_file = variable(name) not in os.environ and file_of(name).is_file()
-    return str(file_of(name)) if is_from_file else "environment"

@@ -94,10 +94,12 @@ def clock(now: dt.datetime) -> Iterator[Finding]:
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:
-    places = {"CROSSINGS_VAR_DIR": settings.var_dir, "CROSSINGS_FITTED_DIR": settings.fitted_folder}
-    places["temporary files"] = Path(tempfile.gettempdir())
     disks: dict[int, tuple[list[str], int]] = {}
-    for name, place in places.items():
+    for name, place in (
+        ("CROSSINGS_VAR_DIR", settings.var_dir),
+        ("CROSSINGS_FITTED_DIR", settings.fitted_folder),
+        ("temporary files", Path(tempfile.gettempdir())),
+    ):
         existing = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
         names, _ = disks.setdefault(existing.stat().st_dev, ([], shutil.disk_usage(existing).free))
         names.append(name)
@@ -107,8 +109,10 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 def space(check: str, free: int) -> Finding:
     """Return the finding for `free` bytes."""
     settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
-    remedy, state = f"free space, or lower {settings}", FAIL if free < 200 * 10**6 else WARN
-    return _finding(check, f"{free / 10**9:,.1f} GB free", remedy * (free < 10**9), state)
+    remedy = f"free space, or lower {settings}" if free < 10**9 else ""
+    return _finding(
+        check, f"{free / 10**9:,.1f} GB free", remedy, FAIL if free < 2 * 10**8 else WARN
+    )
 
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:

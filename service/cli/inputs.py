@@ -1,10 +1,10 @@
-"""What forecast and backtest are given: figures, drivers and declared models."""
+"""What forecast and backtest read: figures, drivers and declared models."""
 
 from __future__ import annotations
 
-__all__ = ["drivers", "figures", "models", "upto"]
+__all__ = ["Inputs", "models", "read"]
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import click
 
@@ -12,49 +12,58 @@ from forecast import specs
 from forecast.covariates import CovariateTable
 from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
-from service.core.declared_series import read_route
+from service.core.declared_series import Route, read_route
 from service.core.settings import Settings
-from service.data import covariate_csv
+from service.data import covariate_csv, figures_csv
 from service.data.csv_rows import CsvFile
-from service.data.figures_csv import read
 from service.issues.declared_models import declared
 
 
-def drivers(covariates: CsvFile | None, forecasts: CsvFile | None) -> CovariateTable | None:
-    """The history of the drivers, with their forecasts as issued when those are given."""
-    if covariates is None:
-        if forecasts is not None:
-            raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
-        return None
-    table = covariate_csv.read(covariates)
-    if forecasts is None:
-        return table
-    return replace(table, archive=covariate_csv.read_forecasts(forecasts, table.names))
+@dataclass(frozen=True)
+class Inputs:
+    """The column `series` of the file `data`, those that are drawn with it, and the drivers."""
+
+    route: Route
+    data: CsvFile
+    series: str
+    figures: dict[str, DailySeries]
+    drivers: CovariateTable | None
+    drivers_file: CsvFile | None
+
+    def upto(self, day: str) -> dict[str, DailySeries]:
+        """Return the figures to `day`, a day of theirs."""
+        for one in self.figures.values():
+            if as_day(day) not in one:
+                raise click.UsageError(
+                    f"--as-of: expected a day of {self.data}, {one.start} to {one.data_through}, "
+                    f"found {day}"
+                )
+        return {name: one.upto(day) for name, one in self.figures.items()}
 
 
-def figures(
-    settings: Settings, data: CsvFile, series: str | None
-) -> tuple[str, dict[str, DailySeries]]:
-    """The column `series` of the file `data`, and those that are drawn with it.
-
-    None is the leading series of the route.
-    """
+def read(
+    settings: Settings,
+    data: CsvFile,
+    series: str | None,
+    covariates: CsvFile | None,
+    covariate_forecasts: CsvFile | None,
+) -> Inputs:
+    """Read the files; `series` is the leading one of the route unless given."""
     route = read_route(settings.series_dir)
     series = (series or route.leading).casefold()  # as the names of columns are read
-    columns = read(data, (series,), route.forecast)
-    if series in route.forecast and route.leading in columns:
-        return series, {name: columns[name] for name in route.forecast if name in columns}
-    return series, {series: columns[series]}
-
-
-def upto(columns: dict[str, DailySeries], day: str, data: CsvFile) -> dict[str, DailySeries]:
-    """The columns of the file `data` to `day`, a day of theirs."""
-    for one in columns.values():
-        if as_day(day) not in one:
-            raise click.UsageError(
-                f"--as-of: expected a day of {data}, {one.start} to {one.data_through}, found {day}"
-            )
-    return {name: one.upto(day) for name, one in columns.items()}
+    columns = figures_csv.read(data, (series,), route.forecast)
+    is_route = series in route.forecast and route.leading in columns
+    used = [name for name in route.forecast if name in columns] if is_route else [series]
+    columns = {name: columns[name] for name in used}
+    drivers = None
+    if covariates is not None:
+        drivers = covariate_csv.read(covariates)
+        if covariate_forecasts is not None:
+            archive = covariate_csv.read_forecasts(covariate_forecasts, drivers.names)
+            drivers = replace(drivers, archive=archive)
+    elif covariate_forecasts is not None:
+        raise click.UsageError("--covariate-forecasts: expected --covariates beside it")
+    return Inputs(route, data, series, columns, drivers, covariate_forecasts or covariates)
 
 
 def models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:

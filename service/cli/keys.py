@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.group import Group
-from service.cli.output import console, new_table
-from service.cli.settings import open_for_command, pass_settings
+from service.cli.options import open_for_command, pass_settings
+from service.cli.output import Group, print_table
 from service.core.clock import instant, utc_now
 
 if TYPE_CHECKING:
@@ -68,19 +67,22 @@ def show(settings: Settings) -> None:
 
     now = utc_now()
     with open_for_command(settings).database.reading() as connection:
-        found = store.listing(connection)
-    table = new_table("name", "key", "scope", "state", "made", "expires", "last used")
-    for key in found:
-        table.add_row(
-            key.name,
-            f"crossings_{key.prefix}_…",
-            key.scope,
-            key.state(now),
-            instant(key.created_at),
-            instant(key.expires_at) if key.expires_at else "never",
-            instant(key.last_used_at) if key.last_used_at else "never",
-        )
-    console().print(table)
+        listed = store.listing(connection)
+    print_table(
+        ("name", "key", "scope", "state", "made", "expires", "last used"),
+        (
+            (
+                key.name,
+                f"crossings_{key.prefix}_…",
+                key.scope,
+                key.state(now),
+                instant(key.created_at),
+                instant(key.expires_at) if key.expires_at else "never",
+                instant(key.last_used_at) if key.last_used_at else "never",
+            )
+            for key in listed
+        ),
+    )
 
 
 @keys.command()

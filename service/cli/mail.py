@@ -5,8 +5,8 @@ from __future__ import annotations
 __all__ = ["digest", "subscribers", "warn"]
 
 import csv
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
@@ -16,9 +16,8 @@ import click
 
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import NoAnswer
-from service.cli.group import Group
-from service.cli.output import console, new_table, write_out
-from service.cli.settings import open_for_command, pass_settings
+from service.cli.options import form_option, open_for_command, pass_settings
+from service.cli.output import Group, print_json, print_table, write_out
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.clock import instant, utc_now
@@ -27,7 +26,9 @@ from service.core.context import Context
 if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.mail.preferences import Preferences
-    from service.mail.subscriber_store import Subscriber
+    from service.mail.render import MailRenderer, Reader
+
+_THRESHOLD = click.IntRange(0, MOST_THRESHOLD)
 
 
 class _Address(click.ParamType[str]):
@@ -40,15 +41,12 @@ class _Address(click.ParamType[str]):
             self.fail(str(error), param, ctx)
 
 
-_Command = Callable[..., None]
-
-
-def _chosen(command: _Command) -> _Command:
+def _chosen(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that say what is mailed; `command` gets them as `preferences`."""
 
     @click.option(
         "--threshold",
-        type=click.IntRange(0, MOST_THRESHOLD),
+        type=_THRESHOLD,
         help="Arrivals in a day whose chances are mailed; unless given, the declared number.",
     )
     @click.option("--weekly/--no-weekly", default=True, help="The weekly email; on unless refused.")
@@ -59,13 +57,13 @@ def _chosen(command: _Command) -> _Command:
     )
     @click.option(
         "--week-threshold",
-        type=click.IntRange(0, MOST_THRESHOLD),
+        type=_THRESHOLD,
         help="Warn of more arrivals than this in 7 days too.",
     )
+    @pass_settings
     @wraps(command)
     def chosen(
         settings: Settings,
-        *args: Any,
         threshold: int | None,
         weekly: bool,
         warn_at: int | None,
@@ -80,19 +78,15 @@ def _chosen(command: _Command) -> _Command:
             raise click.UsageError("--week-threshold belongs to --warn-at")
         context = open_for_command(settings)
         number = _declared(context) if threshold is None else threshold
-        command(context, *args, Preferences(number, weekly, warn_at, week_threshold), **more)
+        command(context, Preferences(number, weekly, warn_at, week_threshold), **more)
 
     return chosen
 
 
 @click.command()
 @click.option("--week", help="ISO week, such as 2026-W02; the current one unless given.")
-@click.option("--to", "to", type=_Address(), help="Send a single copy there, to nobody else.")
-@click.option(
-    "--threshold",
-    type=click.IntRange(0, MOST_THRESHOLD),
-    help="Of the copy; else the subscriber's own.",
-)
+@click.option("--to", type=_Address(), help="Send a single copy there, to nobody else.")
+@click.option("--threshold", type=_THRESHOLD, help="Of the copy; else the subscriber's own.")
 @click.option("--dry-run", is_flag=True, help="Send nothing; write the mail to look at.")
 @click.option(
     "--out",
@@ -116,73 +110,68 @@ def digest(
       crossings digest --week 2026-W02 --to me@example.org
       crossings digest --week 2026-W02 --dry-run --out look
     """
-    context = open_for_command(settings)
-    if to or dry_run:
-        _copy(context, week, to, threshold, None if dry_run else settings, out)
-        return
-    if out or threshold is not None:
-        raise click.UsageError("--out and --threshold belong to --to or --dry-run")
+    from service.mail.render import serialise
+    from service.mail.smtp import MailError, Session
     from service.mail.weekly import digest as job
 
-    click.echo(job(context, week).reason)
-
-
-def _copy(
-    context: Context,
-    week: str | None,
-    to: str | None,
-    threshold: int | None,
-    through: Settings | None,
-    out: Path | None,
-) -> None:
-    """Print one mail, and send it through the server of `through` unless that is None."""
-    from service.answers.issue_loader import IssueLoader
-    from service.mail import subscriber_store as store
-    from service.mail.edition import iso_week
-    from service.mail.render import Reader, serialise
-    from service.mail.smtp import MailError, Session
-    from service.mail.weekly import edition_for, renderer_of
-
-    settings = through or _to_look_at(context.settings)
-    with context.database.reading() as connection:
-        subscriber = store.find(connection, to) if to else None
-    default_threshold = subscriber.threshold if subscriber else _declared(context)
-    reader = Reader(
-        to or "reader@example.org",
-        default_threshold if threshold is None else threshold,
-        subscriber.token if subscriber else None,
-    )
+    context = open_for_command(settings)
+    if not (to or dry_run):
+        if out or threshold is not None:
+            raise click.UsageError("--out and --threshold belong to --to or --dry-run")
+        click.echo(job(context, week).reason)
+        return
     try:
-        loader = IssueLoader(context)
-        edition = edition_for(loader, week or iso_week(loader.route, utc_now()))
-        press = renderer_of(loader, edition, settings)
-        content = serialise(press.message(reader)) if through is None or through.mail_from else b""
-        if out or through is None:
-            _write(out or Path(), edition.period, press, reader, content)
-        if through is not None:
-            with Session(through) as session:
-                sent = session.send(reader.address, content)
-            if sent.state != "sent":
-                raise click.ClickException(f"not sent: the server answered {sent.code}")
-            click.echo(f"sent a copy: {press.subject}")
+        renderer, reader = _copy(context, week, to, threshold, dry_run)
+        with nullcontext() if dry_run else Session(settings) as session:
+            content = serialise(renderer.message(reader))
+            if out or dry_run:
+                _write(out or Path(), renderer, reader, content)
+            sent = session and session.send(reader.address, content)
+        if sent and sent.state != "sent":
+            raise click.ClickException(f"not sent: the server answered {sent.code}")
+        if sent:
+            click.echo(f"sent a copy: {renderer.subject}")
     except (NoAnswer, MailError) as error:
         raise click.ClickException(str(error)) from error
 
 
-def _write(out: Path, week: str, press: object, reader: object, content: bytes) -> None:
-    from service.mail.render import MailRenderer, Reader
+def _copy(
+    context: Context, week: str | None, to: str | None, threshold: int | None, dry_run: bool
+) -> tuple[MailRenderer, Reader]:
+    """Return what renders the mail of `week`, and the reader of the copy."""
+    from service.answers.issue_loader import IssueLoader
+    from service.mail import subscriber_store as store
+    from service.mail.edition import iso_week
+    from service.mail.render import Reader
+    from service.mail.weekly import edition_for, renderer_of
 
-    assert isinstance(press, MailRenderer) and isinstance(reader, Reader)
+    settings, token = context.settings, None
+    if dry_run:
+        settings = _to_look_at(settings)
+    with context.database.reading() as connection:
+        subscriber = store.find(connection, to) if to else None
+    default = _declared(context)
+    if subscriber:
+        default, token = subscriber.threshold, subscriber.token
+    threshold = default if threshold is None else threshold
+    loader = IssueLoader(context)
+    edition = edition_for(loader, week or iso_week(loader.route, utc_now()))
+    reader = Reader(to or "reader@example.org", threshold, token)
+    return renderer_of(loader, edition, settings), reader
+
+
+def _write(out: Path, renderer: MailRenderer, reader: Reader, content: bytes) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    html = press.html(reader)
-    for name, png in (("light", press.charts.light), ("dark", press.charts.dark)):
+    week, html = renderer.edition.period, renderer.html(reader)
+    for name, png in (("light", renderer.charts.light), ("dark", renderer.charts.dark)):
         file = f"{week}-{name}.png"
         write_out(out / file, png)
-        html = html.replace(f"cid:{press.cid(name)}", file)
-    texts = {"html": html.encode(), "txt": press.text(reader).encode()}
-    for form, written in ({"eml": content} | texts).items():
+        html = html.replace(f"cid:{renderer.cid(name)}", file)
+    texts = {"eml": content, "html": html.encode(), "txt": renderer.text(reader).encode()}
+    for form, written in texts.items():
         write_out(out / f"{week}.{form}", written)
-    click.echo(f"{press.subject}\n{len(content):,} bytes; .eml, .html, .txt and .png in {out}")
+    files = f".eml, .html, .txt and .png in {out}"
+    click.echo(f"{renderer.subject}\n{len(content):,} bytes; {files}")
 
 
 @click.command()
@@ -240,7 +229,6 @@ def subscribers() -> None:
 
 @subscribers.command()
 @click.argument("address", type=_Address())
-@pass_settings
 @_chosen
 def add(context: Context, preferences: Preferences, address: str) -> None:
     """Put ADDRESS on the list; for one that is on it, set what is mailed."""
@@ -268,48 +256,49 @@ def remove(settings: Settings, address: str) -> None:
 
 
 @subscribers.command("list")
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@form_option("table", "json")
 @pass_settings
 def list_(settings: Settings, form: str) -> None:
     """Show every subscriber."""
     from service.mail import subscriber_store as store
 
     with open_for_command(settings).database.reading() as connection:
-        rows = [_row(one) for one in store.everybody(connection)]
+        everybody = store.everybody(connection)
+    rows = [
+        {
+            "address": one.address,
+            "threshold": one.threshold,
+            "weekly": one.weekly,
+            "warn_at": one.warn_level,
+            "week_threshold": one.week_threshold,
+            "state": one.state,
+            "joined_at": instant(one.joined_at),
+            "changed_at": instant(one.changed_at),
+        }
+        for one in everybody
+    ]
     if form == "json":
-        click.echo(json.dumps(rows, indent=2))
+        print_json(rows)
         return
-    titles = ("address", "threshold", "weekly", "warn at", "week threshold", "state", "since")
-    table = new_table(*titles, "changed")
-    for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    console().print(table)
+    columns = ("address", "threshold", "weekly", "warn at", "week threshold", "state", "since")
+    print_table((*columns, "changed"), (row.values() for row in rows))
     click.echo(f"{len(rows)} subscribers")
 
 
 @subscribers.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
-@pass_settings
 @_chosen
 def import_(context: Context, preferences: Preferences, file: TextIO) -> None:
     """Put the addresses of FILE, a CSV `address[,threshold]`, on the list: all or none."""
     from service.mail import subscriber_store as store
 
-    rows, wrong = [], []
-    reader = csv.DictReader(file, strict=True)
-    try:
-        listed = [(reader.line_num, row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        where = f"{file.name}, after line {reader.line_num}"
-        raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
-    if "address" not in (reader.fieldnames or []):
-        raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
-    for line, row in listed:
+    thresholds, wrong = {}, []
+    for line, address, threshold in _rows(file):
         try:
-            row_threshold = int(row.get("threshold") or preferences.threshold)
-            if not 0 <= row_threshold <= MOST_THRESHOLD:
+            number = int(threshold or preferences.threshold)
+            if not 0 <= number <= MOST_THRESHOLD:
                 raise ValueError
-            rows.append((addresses.clean(row["address"] or ""), row_threshold))
+            thresholds[addresses.clean(address)] = number
         except AddressError as error:
             wrong.append(f"line {line}: {error}")
         except ValueError:
@@ -318,25 +307,25 @@ def import_(context: Context, preferences: Preferences, file: TextIO) -> None:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with context.database.writing() as connection:
         new = sum(
-            store.add(connection, address, replace(preferences, threshold=value), utc_now())
-            for address, value in dict(rows).items()
+            store.add(connection, address, replace(preferences, threshold=number), utc_now())
+            for address, number in thresholds.items()
         )
-    click.echo(f"{new} added, {len(dict(rows)) - new} were there")
+    click.echo(f"{new} added, {len(thresholds) - new} were there")
+
+
+def _rows(file: TextIO) -> Iterator[tuple[int, str, str]]:
+    """Yield line, address and threshold of each row."""
+    reader = csv.DictReader(file, strict=True)
+    try:
+        if "address" not in (reader.fieldnames or ()):
+            raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
+        for row in reader:
+            yield reader.line_num, row["address"] or "", row.get("threshold") or ""
+    except (UnicodeDecodeError, csv.Error) as error:
+        where = f"{file.name}, after line {reader.line_num}"
+        raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
 
 
 def _declared(context: Context) -> int:
     """The threshold of who chooses none."""
     return context.route.series[context.route.leading].day_threshold
-
-
-def _row(one: Subscriber) -> dict[str, object]:
-    return {
-        "address": one.address,
-        "threshold": one.threshold,
-        "weekly": one.weekly,
-        "warn_at": one.warn_level,
-        "week_threshold": one.week_threshold,
-        "state": one.state,
-        "joined_at": instant(one.joined_at),
-        "changed_at": instant(one.changed_at),
-    }

@@ -9,50 +9,23 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.csv_options import csv_options
-from service.cli.output import console, new_table, write_out
-from service.cli.progress import counting
-from service.cli.settings import pass_settings
+from service.cli.options import csv_options, form_option, pass_settings
+from service.cli.output import console, counting, print_json, print_table, write_out
 
 if TYPE_CHECKING:
     from forecast.paths import Paths
+    from service.cli.inputs import Inputs
     from service.core.settings import Settings
-    from service.data.csv_rows import CsvFile
 
-F = TypeVar("F", bound=Callable[..., Any])
 _LEVELS = (50, 80, 95)
 _DAY = click.DateTime(["%Y-%m-%d"])
-_DATA = click.option(
-    "--data",
-    required=True,
-    type=click.Path(path_type=Path),
-    help="CSV, or - for standard input: the column date and one for each series.",
-)
-_SERIES = click.option("--series", help="Column to forecast; unless given, the leading series.")
-_SEED = click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
-_COVARIATES = click.option(
-    "--covariates",
-    type=click.Path(path_type=Path),
-    help="CSV of drivers: date, numeric columns, member for an ensemble of futures.",
-)
-_COVARIATE_FORECASTS = click.option(
-    "--covariate-forecasts",
-    type=click.Path(path_type=Path),
-    help="CSV of their forecasts as issued: origin, member, date, the same columns.",
-)
-_PATHS = click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
-_FORMAT = click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "json", "csv"]),
-    default="table",
-    show_default=True,
-)
+_CSV = click.Path(path_type=Path)
 # Of the table of a backtest, 80 wide: header, name and form. The rest is in JSON and CSV.
 _SCORES = (
     ("day\n1", "crps_day_1", ".1f"),
@@ -67,43 +40,68 @@ _SCORES = (
 )
 
 
-def _horizon(default: int) -> Callable[[F], F]:
-    return click.option(
-        "--horizon", default=default, show_default=True, type=click.IntRange(1, 400)
+def _offline(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of both commands; what the files hold comes as `inputs`."""
+
+    @click.option(
+        "--data",
+        required=True,
+        type=_CSV,
+        help="CSV, or - for standard input: the column date and one for each series.",
     )
+    @click.option("--series", help="Column to forecast; unless given, the leading series.")
+    @click.option("--horizon", default=28, show_default=True, type=click.IntRange(1, 400))
+    @click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
+    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+    @click.option(
+        "--covariates",
+        type=_CSV,
+        help="CSV of drivers: date, numeric columns, member for an ensemble of futures.",
+    )
+    @click.option(
+        "--covariate-forecasts",
+        type=_CSV,
+        help="CSV of their forecasts as issued: origin, member, date, the same columns.",
+    )
+    @csv_options("data", "covariates", "covariate_forecasts")
+    @form_option("table", "json", "csv")
+    @pass_settings
+    @wraps(command)
+    def call(
+        settings: Settings,
+        data: Any,
+        series: str | None,
+        covariates: Any,
+        covariate_forecasts: Any,
+        **options: Any,
+    ) -> None:
+        from service.cli.inputs import read
+
+        inputs = read(settings, data, series, covariates, covariate_forecasts)
+        command(settings, inputs, **options)
+
+    return call
 
 
 @click.command()
-@_DATA
-@_SERIES
+@_offline
 @click.option(
     "--as-of", type=_DAY, help="Last day that is used; the last of the file if not given."
 )
-@_horizon(28)
 @click.option("--model", default="champion", show_default=True, help="A declared model.")
-@_PATHS
-@_SEED
-@_COVARIATES
-@_COVARIATE_FORECASTS
-@csv_options("data", "covariates", "covariate_forecasts")
-@_FORMAT
 @click.option(
     "--paths-out",
     type=click.Path(path_type=Path, dir_okay=False),
     help="NPZ file for `paths` (n_paths, horizon) and `dates`.",
 )
-@pass_settings
 def forecast(
     settings: Settings,
-    data: CsvFile,
-    series: str | None,
+    inputs: Inputs,
     as_of: Any,
     horizon: int,
     model: str,
     paths: int,
     seed: int,
-    covariates: CsvFile | None,
-    covariate_forecasts: CsvFile | None,
     form: str,
     paths_out: Path | None,
 ) -> None:
@@ -122,76 +120,59 @@ def forecast(
     from service.answers.ahead import Ahead
     from service.answers.bands import bands
     from service.answers.totals import between
-    from service.cli import inputs
-    from service.core.declared_series import read_route
+    from service.cli.inputs import models
 
-    series, figures = inputs.figures(settings, data, series)
-    if as_of is not None:
-        figures = inputs.upto(figures, str(as_of.date()), data)
-    name, forecaster = inputs.models(settings, [model])[0]
-    rng = joint.generator(seed, name, figures[series].data_through)
-    table = inputs.drivers(covariates, covariate_forecasts)
+    series, route = inputs.series, inputs.route
+    figures = inputs.upto(str(as_of.date())) if as_of else inputs.figures
+    history = figures[series]
+    name, forecaster = models(settings, [model])[0]
+    rng = joint.generator(seed, name, history.data_through)
     try:
-        drivers = table.at(figures[series].data_through, horizon) if table else None
+        drivers = inputs.drivers.at(history.data_through, horizon) if inputs.drivers else None
     except CovariatesError as error:
-        raise click.UsageError(f"{covariate_forecasts or covariates}: {error}") from error
+        raise click.UsageError(f"{inputs.drivers_file}: {error}") from error
     simulated = joint.fit(forecaster, figures, drivers).draw(horizon, paths, rng)[series]
     if paths_out:
         _write_paths(paths_out, simulated)
-    route = read_route(settings.series_dir)
     declared = route.series[series] if series in route.forecast else None
     rows = bands(Ahead.of(simulated), horizon, _LEVELS, declared)
-    history = figures[series]
-    spans = [days for days in (7, 28) if days <= horizon]
     first = as_date(simulated.start)
     totals = [
-        between(
+        row
+        for days in (7, 28)
+        if days <= horizon
+        for row in between(
             history, simulated, first, as_date(simulated.start + (days - 1) * ONE_DAY), _LEVELS
-        )[0]
-        for days in spans
+        )
     ]
-    head = {
-        "series_id": series,
-        "model": name,
-        "origin": str(history.data_through),
-        "seed": seed,
-        "n_paths": paths,
-    }
+    origin = str(history.data_through)
     if form == "json":
-        click.echo(json.dumps(head | {"rows": rows, "totals": totals}, indent=2))
+        head: dict[str, Any] = {"series_id": series, "model": name, "origin": origin, "seed": seed}
+        print_json(head | {"n_paths": paths, "rows": rows, "totals": totals})
     elif form == "csv":
         _write_csv(rows)
     else:
-        _show_forecast(head, rows, totals)
+        console().print(f"{series} by {name}, from the figures through {origin}")
+        _show_forecast(rows, totals)
 
 
 @click.command()
-@_DATA
-@_SERIES
+@_offline
 @click.option("--first", required=True, type=_DAY, help="First origin.")
 @click.option("--last", required=True, type=_DAY, help="No origin is later.")
 @click.option("--every", default=14, show_default=True, type=click.IntRange(1), help="Days.")
-@_horizon(28)
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
-@_PATHS
-@_SEED
-@_COVARIATES
-@_COVARIATE_FORECASTS
-@csv_options("data", "covariates", "covariate_forecasts")
 @click.option(
     "--covariate-days",
     type=click.IntRange(1, 400),
     help="Days ahead that they are forecast; the whole horizon if not given.",
 )
-@_FORMAT
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
-@pass_settings
 def backtest(
     settings: Settings,
-    data: CsvFile,
-    series: str | None,
+    inputs: Inputs,
     first: Any,
     last: Any,
     every: int,
@@ -199,8 +180,6 @@ def backtest(
     models: str,
     paths: int,
     seed: int,
-    covariates: CsvFile | None,
-    covariate_forecasts: CsvFile | None,
     covariate_days: int | None,
     form: str,
     out: Path | None,
@@ -221,41 +200,35 @@ def backtest(
     """
     from forecast import backtest as backtests
     from forecast.series import ONE_DAY, as_day
-    from service.cli import inputs
+    from service.cli import inputs as reading
     from service.cli.workers import choose
 
-    series, figures = inputs.figures(settings, data, series)
     protocol = backtests.BacktestConfig(
-        str(first.date()), str(last.date()), every, horizon, paths, seed, series=series
+        str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )
-    chosen = dict(inputs.models(settings, models.split(",")))
-    through = figures[series].data_through
+    chosen = dict(reading.models(settings, models.split(",")))
+    judged, data = inputs.figures[inputs.series], inputs.data
     requested = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
-    origins = protocol.origins(through)
+    origins = protocol.origins(judged.data_through)
+    ends = f"{data} ends on {judged.data_through}"
     if not origins:
-        raise click.UsageError(
-            f"expected an origin with {horizon} days of figures after it, "
-            f"found none: {data} ends on {through}"
-        )
-    if origins[0] < figures[series].start:
-        raise click.UsageError(f"--first: expected a day from {figures[series].start} on")
-    if len(origins) < requested:
-        click.echo(
-            f"{requested - len(origins)} of {requested} origins are left out: "
-            f"{data} ends on {through}, less than {horizon} days after them",
-            err=True,
-        )
+        expected = f"an origin with {horizon} days of figures after it"
+        raise click.UsageError(f"expected {expected}, found none: {ends}")
+    if origins[0] < judged.start:
+        raise click.UsageError(f"--first: expected a day from {judged.start} on")
+    if left_out := requested - len(origins):
+        rest = f"{ends}, less than {horizon} days after them"
+        click.echo(f"{left_out} of {requested} origins are left out: {rest}", err=True)
     mapper = choose(workers, dask)
-    drivers = inputs.drivers(covariates, covariate_forecasts)
     with counting("origins x models", len(origins) * len(chosen)) as progress:
         run = backtests.rolling_origin(
-            chosen, figures, protocol, progress, mapper, drivers, covariate_days
+            chosen, inputs.figures, protocol, progress, mapper, inputs.drivers, covariate_days
         )
     summary = backtests.summary(protocol, *run)
     if out:
         write_out(out, (json.dumps(summary, indent=2) + "\n").encode())
     if form == "json":
-        click.echo(json.dumps(summary, indent=2))
+        print_json(summary)
     elif form == "csv":
         _write_csv(_backtest_rows(summary))
     else:
@@ -280,34 +253,18 @@ def _write_csv(rows: list[dict[str, Any]]) -> None:
     writer.writerows(rows)
 
 
-def _show_forecast(
-    head: dict[str, Any], rows: list[dict[str, Any]], totals: list[dict[str, Any]]
-) -> None:
-    shown = console(160)
-    said = f"{head['series_id']} by {head['model']}, from the figures through {head['origin']}"
-    shown.print(said)
-    table = new_table("date", *("median", "mean", "P(0)", "crossings", "50%", "80%", "95%"))
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        table.add_row(
-            row["date"],
-            f"{row['median']:,}",
-            f"{row['mean']:,.1f}",
-            f"{row['p_zero']:.2f}",
-            row["likelihood"] or "–",
-            *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
-        )
+def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> None:
+    def cells(row: dict[str, Any], name: str, *between: str) -> list[str]:
+        ranges = (f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS)
+        return [name, f"{row['median']:,}", f"{row['mean']:,.1f}", *between, *ranges]
+
+    columns = ("date", "median", "mean", "P(0)", "crossings", "50%", "80%", "95%")
+    table = [
+        cells(row, row["date"], f"{row['p_zero']:.2f}", row["likelihood"] or "–") for row in rows
+    ]
     for row in totals:
-        table.add_section()
-        table.add_row(
-            f"{row['simulated_days']} days",
-            f"{row['median']:,}",
-            f"{row['mean']:,.1f}",
-            *("", ""),
-            *(f"{row[f'lo{level}']:,}–{row[f'hi{level}']:,}" for level in _LEVELS),
-        )
-    shown.print(table)
+        table += [[], cells(row, f"{row['simulated_days']} days", "", "")]
+    print_table(columns, table, width=160, numbers_from=1)
 
 
 def _backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
@@ -325,16 +282,17 @@ def _backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _show_backtest(rows: list[dict[str, Any]]) -> None:
-    shown = console(80)
-    shown.print("Mean CRPS of days and totals at n origins; share within the 80% range")
-    table = new_table("model", "n", *(head for head, _, _ in _SCORES), is_dense=True)
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for row in rows:
-        cells = (_number(row[name], form) for _, name, form in _SCORES)
-        table.add_row(row["model"], str(row["origins"]), *cells)
-    shown.print(table)
+    def number(value: float | None, form: str) -> str:
+        return "–" if value is None else format(value, ",.0f" if value >= 100 else form)
 
-
-def _number(value: float | None, form: str) -> str:
-    return "–" if value is None else format(value, ",.0f" if value >= 100 else form)
+    console(80).print("Mean CRPS of days and totals at n origins; share within the 80% range")
+    print_table(
+        ("model", "n", *(head for head, _, _ in _SCORES)),
+        (
+            [row["model"], row["origins"], *(number(row[key], form) for _, key, form in _SCORES)]
+            for row in rows
+        ),
+        width=80,
+        numbers_from=1,
+        is_dense=True,
+    )

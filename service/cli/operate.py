@@ -1,26 +1,25 @@
-"""The commands that need the database: ingest, refit, serve, scheduler, status."""
+"""The commands of the jobs, and status: each does once what the scheduler does at its time."""
 
 from __future__ import annotations
 
-__all__ = ["compare", "ingest", "refit", "scheduler", "serve", "status", "weather"]
+__all__ = ["compare", "hindcast", "ingest", "refit", "score", "status", "weather"]
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.csv_options import csv_options
-from service.cli.output import console, new_table
-from service.cli.ports import require_free
-from service.cli.progress import counting, fitting
-from service.cli.settings import open_for_command, pass_settings
+from service.cli.options import csv_options, form_option, open_for_command, pass_settings
+from service.cli.output import console, counting, fitting, print_json, print_table
 
 if TYPE_CHECKING:
     from service.core.context import Context
     from service.core.settings import Settings
     from service.data.csv_rows import CsvFile
+    from service.data.ingest import Reading
+
+_MOST_ROWS = 60
 
 
 @click.command()
@@ -50,7 +49,6 @@ def ingest(
       crossings ingest --source workbook 31_December_2025_Small_boats_-_time_series.ods
       crossings ingest --source csv my-figures.csv
     """
-    from service.cli.changes import show
     from service.data import ingest as jobs
 
     if (source in ("workbook", "page", "csv")) != (file is not None):
@@ -59,7 +57,7 @@ def ingest(
     readable = file.path if file and source != "csv" else file
     if dry_run:
         reading = jobs.preview(context, source, readable, accept_jumps)
-        show(reading, source or settings.source)
+        _show_changes(reading, source or settings.source)
         if reading.refusals:
             raise reading.refusals[0]
         return
@@ -67,6 +65,35 @@ def ingest(
     click.echo(outcome.reason)
     for note in outcome.detail.get("notes", []):
         click.echo(f"note: {note}")
+
+
+def _show_changes(reading: Reading, source: str) -> None:
+    """Print the difference between the store and what `source` says, and what was refused."""
+    click.echo(reading.counted(source))
+    for document, _ in reading.taken:
+        click.echo(f"read: {document.name}, through {document.data_through}")
+    for address in reading.unchanged:
+        click.echo(f"unchanged: {address}")
+    changes = reading.changes
+    if changes:
+        rows = (
+            (
+                c.series_id,
+                c.date,
+                None if c.before is None else f"{c.before:,}",
+                f"{c.value:,}",
+                c.source,
+            )
+            for c in changes[-_MOST_ROWS:]
+        )
+        print_table(("series", "date", "stored", "would be", "source"), rows)
+        if len(changes) > _MOST_ROWS:
+            click.echo(f"and {len(changes) - _MOST_ROWS:,} more before these")
+    for note in reading.notes:
+        click.echo(f"note: {note}")
+    for refusal in reading.refusals[1:]:
+        click.echo(f"Error: {refusal}", err=True)
+    click.echo("nothing was stored")
 
 
 @click.command()
@@ -153,36 +180,54 @@ def compare(settings: Settings) -> None:
 
 @click.command()
 @pass_settings
-def serve(settings: Settings) -> None:
-    """Serve the API and the page; starts no work of its own.
+def score(settings: Settings) -> None:
+    """Score every published issue against the figures that have come since.
 
     \b
     Example:
-      CROSSINGS_PORT=8080 crossings serve
+      crossings score
     """
-    from service.server import serve as run
+    from service.issues.score import score as job
 
-    require_free(settings)
-    open_for_command(settings).database.close()  # migrate once, before the workers start
-    run(settings)
+    click.echo(job(open_for_command(settings)).reason)
 
 
 @click.command()
+@click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First origin.")
+@click.option("--every", default=7, show_default=True, type=click.IntRange(1, 365), help="Days.")
+@click.option("--models", default="", help="Declared models; champion and baselines if not given.")
+@click.option("--horizon", default=28, show_default=True, type=click.IntRange(1, 400))
+@click.option("--paths", default=1000, show_default=True, type=click.IntRange(100, 20_000))
 @pass_settings
-def scheduler(settings: Settings) -> None:
-    """Run the jobs at their times, until stopped. One such process is enough.
+def hindcast(
+    settings: Settings, since: Any, every: int, models: str, horizon: int, paths: int
+) -> None:
+    """Replay the past as it would have run, and score it; kept apart from live issues.
+
+    Each hindcast sees what was known on the day after its origin, and is marked for ever.
+    Those that are there already are not made again.
 
     \b
     Example:
-      crossings scheduler
+      crossings hindcast --since 2024-01-01
     """
-    from service.scheduler.scheduler import run
+    from service.issues.hindcast import hindcast as job
+    from service.issues.hindcast import origins
+    from service.issues.score import score as scoring
 
-    run(open_for_command(settings))
+    context = open_for_command(settings)
+    days = origins(context, since.date(), every)
+    if not days:
+        raise click.UsageError("--since: expected a day with figures after it")
+    chosen = [name for name in models.split(",") if name]
+    with counting("hindcasts", len(days)) as progress:
+        outcome = job(context, days, chosen, horizon, paths, progress)
+    click.echo(outcome.reason)
+    click.echo(scoring(context).reason)
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@form_option("table", "json")
 @click.option(
     "--check",
     is_flag=True,
@@ -204,45 +249,43 @@ def status(settings: Settings, form: str, check: bool) -> int:
     body = answer(IssueLoader(open_for_command(settings)))
     is_wrong = body["status"] == "degraded" or bool(body["alarms"])
     if form == "json":
-        click.echo(json.dumps(body, indent=2))
-    elif not check:
-        _show(body)
-    elif is_wrong:  # cron mails whatever is printed
-        _show_reasons(body)
+        print_json(body)
+    elif is_wrong or not check:  # cron mails whatever is printed
+        _show_status(body, is_whole=not check)
     return int(check and is_wrong)
 
 
-def _show_reasons(body: dict[str, Any]) -> None:
-    shown = console()
-    shown.print(body["status"], style="bold")
+def _show_status(body: dict[str, Any], is_whole: bool) -> None:
+    """Print the reasons and alarms; with `is_whole` the series and jobs too."""
+    console().print(body["status"], style="bold")
     for reason in body["reasons"]:
-        shown.print(f"  {reason['name']}: {reason['detail']}")
+        console().print(f"  {reason['name']}: {reason['detail']}")
     for alarm in body["alarms"]:
-        shown.print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
-
-
-def _show(body: dict[str, Any]) -> None:
-    _show_reasons(body)
-    shown = console()
-    table = new_table("series", "figures through", "issue", "issued at", "champion", "left out")
-    for row in body["series"]:
-        left_out = [m["model"] for m in row["models"] if m["failure"]]
-        table.add_row(
-            row["series_id"],
-            row["data_through"],
-            row["issue_id"],
-            row["issued_at"],
-            row["champion"],
-            ", ".join(left_out) or "none",
-        )
-    shown.print(table)
-    jobs = new_table("job", "last started", "outcome", "last success", "said")
-    for row in body["jobs"]:
-        jobs.add_row(
-            row["job"],
-            row["last_started_at"] or "never",
-            row["last_outcome"] or "",
-            row["last_success_at"] or "never",
-            row["last_reason"] or "",
-        )
-    shown.print(jobs)
+        console().print(f"  alarm {alarm['name']}, since {alarm['since']}: {alarm['detail']}")
+    if not is_whole:
+        return
+    keys = ("series_id", "data_through", "issue_id", "issued_at", "champion")
+    left_out = (
+        ", ".join(model["model"] for model in row["models"] if model["failure"]) or "none"
+        for row in body["series"]
+    )
+    print_table(
+        ("series", "figures through", "issue", "issued at", "champion", "left out"),
+        (
+            [*(row[key] for key in keys), out]
+            for row, out in zip(body["series"], left_out, strict=True)
+        ),
+    )
+    print_table(
+        ("job", "last started", "outcome", "last success", "said"),
+        (
+            (
+                row["job"],
+                row["last_started_at"] or "never",
+                row["last_outcome"],
+                row["last_success_at"] or "never",
+                row["last_reason"],
+            )
+            for row in body["jobs"]
+        ),
+    )

@@ -1,16 +1,36 @@
-"""What commands write: files where they are told to, and tables on standard output."""
+"""What commands write: help, files where they are told to, tables and progress bars."""
 
 from __future__ import annotations
 
-__all__ = ["console", "new_table", "write_out"]
+__all__ = ["Group", "console", "counting", "fitting", "print_json", "print_table", "write_out"]
 
+import json
 import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.progress import Progress
+
+
+class Group(click.Group):
+    """A group whose help has every summary whole, in the order of the commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the names in the order in which they were added."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands; click cuts their summaries."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, one.get_short_help_str(1000)) for name, one in self.commands.items()]
+            )
 
 
 def write_out(file: Path, content: bytes) -> None:
@@ -32,7 +52,7 @@ def write_out(file: Path, content: bytes) -> None:
 
 
 def console(width: int = 200) -> Console:
-    """Standard output for tables and lines, whose text is printed as it stands.
+    """Return standard output for lines and tables, whose text is printed as it stands.
 
     Off a terminal it is `width` wide, so that nothing is cut. Names and reasons come from others:
     brackets in them are no markup.
@@ -43,8 +63,77 @@ def console(width: int = 200) -> Console:
     return Console(width=at, markup=False, emoji=False, highlight=False)
 
 
-def new_table(*columns: str, is_dense: bool = False) -> Table:
-    """An empty table with these columns; a dense one has no lines between them."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Iterable[object]],
+    width: int = 200,
+    numbers_from: int | None = None,
+    is_dense: bool = False,
+) -> None:
+    """Print a table.
+
+    Parameters
+    ----------
+    rows : iterable
+        Of cells; None is an empty one. An empty row is a line across.
+    numbers_from : int | None
+        The first column of those that are aligned to the right.
+    is_dense : bool
+        Whether to leave out the lines between columns.
+    """
     from rich.table import Table
 
-    return Table(*columns, box=None, pad_edge=False) if is_dense else Table(*columns)
+    table = Table(*columns, box=None, pad_edge=False) if is_dense else Table(*columns)
+    for column in table.columns[numbers_from:] if numbers_from is not None else ():
+        column.justify = "right"
+    for row in rows:
+        cells = ["" if cell is None else str(cell) for cell in row]
+        table.add_row(*cells) if cells else table.add_section()
+    console(width).print(table)
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as JSON."""
+    click.echo(json.dumps(value, indent=2))
+
+
+@contextmanager
+def fitting(total: int) -> Iterator[Callable[[str], None]]:
+    """Show which of `total` models is being fitted; call with its name, and "" at the end."""
+    if not sys.stderr.isatty():
+        yield lambda name: click.echo(f"fitting {name}", err=True) if name else None
+        return
+    with _bar() as bar:
+        task = bar.add_task("fitting", total=total)
+        began = False
+
+        def step(name: str) -> None:
+            nonlocal began
+            bar.update(task, advance=int(began), description=f"fitting {name}" if name else "done")
+            began = True
+
+        yield step
+
+
+@contextmanager
+def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show how many of `total` are done; call after each of them. Silent off a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with _bar() as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)
+
+
+def _bar() -> Progress:
+    from rich import progress
+    from rich.console import Console
+
+    return progress.Progress(
+        progress.TextColumn("{task.description:28}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        console=Console(stderr=True),
+    )

@@ -1,8 +1,8 @@
-"""``crossings run``: everything, on a fresh machine, with one command."""
+"""``crossings run``: everything with one command; and its processes, serve and scheduler."""
 
 from __future__ import annotations
 
-__all__ = ["run"]
+__all__ = ["CHILD", "end_with_input", "run", "scheduler", "serve"]
 
 import contextlib
 import datetime as dt
@@ -10,8 +10,10 @@ import errno
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from types import FrameType
@@ -19,15 +21,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.cli import parent
-from service.cli.ports import require_free
-from service.cli.progress import fitting
-from service.cli.settings import pass_settings
+from service.cli.options import open_for_command, pass_settings
+from service.cli.output import fitting
 from service.core.context import Context, open_context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
 
+CHILD = "--end-with-input"
+"""The option of a child that is to end when its standard input does.
+
+The parent holds the other end of that pipe, and the system closes it however the parent dies.
+"""
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
 _ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -55,9 +60,66 @@ def run(settings: Settings) -> int:
       CROSSINGS_PORT=8080 crossings run
     """
     with contextlib.suppress(_Stopped), _stoppable():
-        require_free(settings)
+        _require_free(settings)
         return _serve(open_context(settings))
     return 0
+
+
+@click.command()
+@pass_settings
+def serve(settings: Settings) -> None:
+    """Serve the API and the page; starts no work of its own.
+
+    \b
+    Example:
+      CROSSINGS_PORT=8080 crossings serve
+    """
+    from service.server import serve
+
+    _require_free(settings)
+    open_for_command(settings).database.close()  # migrate once, before the workers start
+    serve(settings)
+
+
+@click.command()
+@pass_settings
+def scheduler(settings: Settings) -> None:
+    """Run the jobs at their times, until stopped. One such process is enough.
+
+    \b
+    Example:
+      crossings scheduler
+    """
+    from service.scheduler.scheduler import run
+
+    run(open_for_command(settings))
+
+
+def _require_free(settings: Settings) -> None:
+    """Find out before the fits, not after, that the port is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise click.ClickException(
+                f"{settings.bind}: {error.strerror}; choose another with CROSSINGS_HOST and "
+                "CROSSINGS_PORT"
+            ) from error
+
+
+def end_with_input() -> None:
+    """End this process as SIGTERM ends it, once its standard input has ended."""
+
+    def wait() -> None:
+        while os.read(0, 1024):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_STOP_SECONDS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _prepare(context: Context, is_served: bool) -> None:
@@ -133,7 +195,7 @@ def _serve(context: Context) -> int:
         # A session of their own: Ctrl-C reaches us alone, and we pass it on.
         with _undisturbed():
             children[role] = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", parent.OPTION, role],
+                [sys.executable, "-m", "service.cli", CHILD, role],
                 stdin=theirs,
                 start_new_session=True,
             )

@@ -5,13 +5,12 @@ from __future__ import annotations
 __all__ = ["prune", "schedule"]
 
 import datetime as dt
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.output import console, new_table
-from service.cli.settings import open_for_command, pass_settings
+from service.cli.options import form_option, open_for_command, pass_settings
+from service.cli.output import print_json, print_table
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table")
+@form_option("table", "json")
 @pass_settings
 def schedule(settings: Settings, form: str) -> None:
     """List the scheduled jobs, when each runs next, and how it ended last.
@@ -30,16 +29,24 @@ def schedule(settings: Settings, form: str) -> None:
       crossings schedule
       crossings schedule --format json | jq -r '.jobs[] | [.job, .next_at] | @tsv'
     """
-    context = open_for_command(settings)
-    rows = _rows(context)
+    rows = _rows(open_for_command(settings))
     if form == "json":
-        click.echo(json.dumps({"jobs": rows}, indent=2))
+        print_json({"jobs": rows})
         return
-    table = new_table("job", "next, UK time", "last was due, UK time", "outcome", "what it does")
-    for row in rows:
-        last = row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record")
-        table.add_row(row["job"], row["next_uk"], last, row["last_outcome"] or "", row["about"])
-    console(160).print(table)
+    print_table(
+        ("job", "next, UK time", "last was due, UK time", "outcome", "what it does"),
+        (
+            (
+                row["job"],
+                row["next_uk"],
+                row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record"),
+                row["last_outcome"],
+                row["about"],
+            )
+            for row in rows
+        ),
+        width=160,
+    )
 
 
 def _rows(context: Context) -> list[dict[str, Any]]:

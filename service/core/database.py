@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -179,34 +180,34 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this version of the program; does nothing when it is there."""
-        script = ScriptDirectory.from_config(_alembic())
-        with self.reading() as connection:  # one that may not be written is read as it stands
-            now = _revision(connection)
-            if now == script.get_current_head():
-                return
-            if now is not None and not self.is_known(now):
-                unknown = f"migration {now}, which this version does not have"
-                raise DatabaseError(f"the database is at {unknown}: {self.remedy()}")
+        now, head = self.pending()  # one that may not be written is read as it stands
+        if now == head:
+            return
+        if now is not None and not self.is_known(now):
+            unknown = f"migration {now}, which this version does not have"
+            raise DatabaseError(f"the database is at {unknown}: {self.remedy()}")
         with self.writing() as connection:
             self._wait_for_turn(connection)
             now = _revision(connection)
-            if now == script.get_current_head():
+            if now == head:
                 return
-            _upgrade(connection, "head")
-        _log.info("database migrated from %s to %s", now, script.get_current_head())
+            if now is None:
+                _create(connection)
+            else:
+                config = _alembic()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        _log.info("database migrated from %s to %s", now, head)
 
     def pending(self) -> tuple[str | None, str | None]:
         """The migration that the database is at, and the one that this version brings it to."""
-        script = ScriptDirectory.from_config(_alembic())
         with self.reading() as connection:
-            now = _revision(connection)
-        return now, script.get_current_head()
+            return _revision(connection), _script().get_current_head()
 
     @staticmethod
     def is_known(revision: str | None) -> bool:
         """Whether this version has such a migration."""
-        script = ScriptDirectory.from_config(_alembic())
-        return revision in {one.revision for one in script.walk_revisions()}
+        return revision in {one.revision for one in _script().walk_revisions()}
 
     def remedy(self) -> str:
         """What to do with a database whose migration this version does not have."""
@@ -223,7 +224,7 @@ class Database:
         DatabaseError
             If `revision`, at which the rows were read, is not that of this version.
         """
-        head = ScriptDirectory.from_config(_alembic()).get_current_head()
+        head = _script().get_current_head()
         if revision != head:
             raise DatabaseError(
                 f"the backup is at migration {revision}, this version at {head}: "
@@ -235,7 +236,7 @@ class Database:
             named = set(sa.inspect(connection).get_table_names())
             existing.reflect(connection, only=sorted(named & {*metadata.tables, "alembic_version"}))
             existing.drop_all(connection)
-            _upgrade(connection, "head")
+            _create(connection)
             yield connection
 
     @staticmethod
@@ -336,10 +337,15 @@ def _revision(connection: sa.Connection) -> str | None:
     return rows[0] if rows else None
 
 
-def _upgrade(connection: sa.Connection, revision: str) -> None:
-    config = _alembic()
-    config.attributes["connection"] = connection
-    command.upgrade(config, revision)
+def _create(connection: sa.Connection) -> None:
+    """Make the tables as they are declared; a new database needs none of the migrations."""
+    metadata.create_all(connection, checkfirst=False)
+    MigrationContext.configure(connection).stamp(_script(), "head")
+
+
+@cache
+def _script() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_alembic())
 
 
 def _alembic() -> Config:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -9,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -97,7 +95,9 @@ def test_many_may_migrate_a_fresh_database_at_once(database_url: str) -> None:
     assert failed == []
 
 
-def test_the_migrations_make_exactly_the_tables(database: Database) -> None:
+def test_a_new_database_has_exactly_the_tables_and_the_newest_migration(database: Database) -> None:
+    now, head = database.pending()
+    assert now == head == "0100"
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
@@ -122,45 +122,42 @@ def test_code_and_database_may_lie_at_any_path(tmp_path: Path) -> None:
     assert (folder / "20%31 %s/crossings.sqlite").exists()
 
 
-def test_every_migration_goes_down_and_up_again(database: Database) -> None:
+def test_a_database_of_the_version_before_is_brought_to_this_one(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a migration as a later version has it: what is stored stays, and only once."""
+    with database.writing() as connection:
+        claim(connection, "kept")
+    versions = Path(module.__file__).parent / "migrations" / "versions"
+    (tmp_path / "0101_later.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        "revision, down_revision = '0101', '0100'\n"
+        "def upgrade():\n    op.add_column('runs', sa.Column('host', sa.String(64)))\n"
+    )
     config = module._alembic()
-    steps = list(ScriptDirectory.from_config(config).walk_revisions())
-    with database.writing() as connection:
-        before = described(connection)
-        config.attributes["connection"] = connection
-        for _ in steps:
-            command.downgrade(config, "-1")
-        assert set(sa.inspect(connection).get_table_names()) == {"alembic_version"}
-    database.migrate()
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", f"{versions}\n{tmp_path}")
+    monkeypatch.setattr(module, "_alembic", lambda: config)
+    monkeypatch.setattr(module, "_script", lambda: ScriptDirectory.from_config(config))
+    assert database.pending() == ("0100", "0101")
+    for _ in range(2):
+        database.migrate()
+        assert database.pending() == ("0101", "0101")
+    assert count(database) == 1
     with database.reading() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        assert described(connection) == before
+        columns = {column["name"] for column in sa.inspect(connection).get_columns("runs")}
+    assert columns == {*runs.columns.keys(), "host"}
 
 
-def test_the_migrations_make_what_the_metadata_says(database: Database) -> None:
-    """Constraints, defaults and conditions of indexes too, which Alembic does not compare."""
-    with database.writing() as connection:
-        migrated = described(connection)
-        metadata.drop_all(connection)
-        metadata.create_all(connection)
-        assert migrated == described(connection)
-
-
-def described(connection: sa.Connection) -> dict[str, object]:
-    look = sa.inspect(connection)
-    if connection.dialect.name == "sqlite":
-        asked = "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"
-        rows = connection.execute(sa.text(asked)).all()
-        return {name: sorted(re.findall(r"[^\s,()]+", str(sql))) for name, sql in rows}
-    return {
-        name: [
-            {column["name"]: str(column) for column in look.get_columns(name)},
-            look.get_pk_constraint(name),
-            *(sorted(map(str, rows(name))) for rows in (look.get_foreign_keys, look.get_indexes)),
-            sorted(map(str, look.get_unique_constraints(name))),
-        ]
-        for name in look.get_table_names()
-    }
+def test_tables_of_others_by_our_names_are_not_taken_for_ours(database_url: str) -> None:
+    opened = connect(database_url)
+    with opened.writing() as connection:
+        connection.execute(sa.text("CREATE TABLE keys (car INTEGER)"))
+    with pytest.raises((sa.exc.DBAPIError, DatabaseError), match="keys"):
+        opened.migrate()
+    with opened.reading() as connection:
+        assert sa.inspect(connection).get_table_names() == ["keys"]
+    opened.close()
 
 
 @pytest.mark.parametrize("revision", ["0053", "0001", "9999"])

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from service.cli.settings import pass_settings
+from service.cli.options import pass_settings
 from service.core.settings import Settings, SettingsError
 
 

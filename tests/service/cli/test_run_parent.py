@@ -8,7 +8,7 @@ import sys
 from tests.service.support import ROOT, environment
 from tests.support.waiting import BOUND
 
-_CHILD = "from service.cli import parent; import signal; parent.follow(); signal.pause()"
+_CHILD = "from service.cli import run; import signal; run.end_with_input(); signal.pause()"
 
 
 def test_a_child_ends_when_its_input_does() -> None:

@@ -1,0 +1,69 @@
+"""What commands are given: settings, the database, CSV files. Their help needs none of it."""
+
+from __future__ import annotations
+
+__all__ = ["csv_options", "form_option", "open_for_command", "pass_settings"]
+
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from service.core.context import Context
+    from service.core.settings import Settings
+
+_Command = Callable[..., Any]
+
+
+def pass_settings(command: _Command) -> _Command:
+    """Call `command` with the settings first, and with the log set up by them."""
+
+    @wraps(command)
+    def call(*arguments: Any, **options: Any) -> Any:
+        from service.core import logs
+        from service.core.settings import load
+
+        settings = load()
+        logs.configure(settings.log_level, settings.log_format, settings.secrets())
+        return command(settings, *arguments, **options)
+
+    return call
+
+
+def open_for_command(settings: Settings) -> Context:
+    """Open the database that `settings` name until the command ends."""
+    from service.core.context import open_context
+
+    context = open_context(settings)
+    click.get_current_context().call_on_close(context.database.close)
+    return context
+
+
+def form_option(*forms: str) -> Callable[[_Command], _Command]:
+    """Add ``--format``; the command gets it as `form`, the first of `forms` unless given."""
+    return click.option(
+        "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True
+    )
+
+
+def csv_options(*parameters: str) -> Callable[[_Command], _Command]:
+    """Add the options of CSV files; the paths in `parameters` become each a `CsvFile`."""
+
+    def decorate(command: _Command) -> _Command:
+        @click.option("--encoding", help="Of CSV files: UTF-8 or UTF-16 unless given.")
+        @click.option("--dayfirst", is_flag=True, help="Read 18/10/2024 in CSV files as a day.")
+        @wraps(command)
+        def call(*arguments: Any, encoding: str | None, dayfirst: bool, **options: Any) -> Any:
+            from service.data.csv_rows import CsvFile
+
+            report = partial(click.echo, err=True)
+            for name in parameters:
+                if options[name] is not None:
+                    options[name] = CsvFile(options[name], encoding, dayfirst, report)
+            return command(*arguments, **options)
+
+        return call
+
+    return decorate
