@@ -6,7 +6,6 @@ import contextlib
 import datetime as dt
 import random
 import signal
-import subprocess
 import tempfile
 import time
 import urllib.error
@@ -30,9 +29,8 @@ from service.data import embedded, observation_store
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
-from service.issues.replay import ORIGINS
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
-from tests.service.support import ROOT, ROUTE, as_environment, command, quick_models, serving
+from tests.service.support import ROUTE, quick_models, serving
 from tests.support.forked import Forked
 from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until
@@ -100,8 +98,9 @@ def check_all_is_whole(context: Context) -> None:
 class Scheduler(Forked):
     """A scheduler in a fork of a process that has loaded all it needs."""
 
-    def begin(self, settings: Settings) -> int:
-        return self.start(settings.model_dump(mode="json", exclude_defaults=True))
+    def begin(self, settings: Settings, log: Path | None = None) -> int:
+        asked = {"log": str(log)} if log else {}
+        return self.start(settings.model_dump(mode="json", exclude_defaults=True), **asked)
 
 
 @pytest.fixture(scope="module")
@@ -149,15 +148,15 @@ def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -
     """
     context = open_context(settings)
     pid = scheduler.begin(settings)
-    wait_until(lambda: any(run.job == part for run in all_runs(context)), f"{part} begins", 0.01)
+    wait_until(lambda: any(run.job == part for run in all_runs(context)), f"{part} begins", 0.02)
     if settings.fit_seconds:
-        wait_until(lambda: fits(pid), "a fit begins", 0.01)
+        wait_until(lambda: fits(pid), "a fit begins", 0.02)
     time.sleep(after)
     kill(scheduler, pid)
     # Where it is fitted changes nothing of what is found; in the scheduler itself it is quicker.
     pid = scheduler.begin(settings.model_copy(update={"fit_seconds": 0}))
     try:
-        wait_until(lambda: is_cycle_done(context), "the cycle is done")
+        wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
         wait_until(
             lambda: all(run.outcome != "running" for run in all_runs(context)), "no run goes on"
         )
@@ -171,10 +170,13 @@ def kill_in(scheduler: Scheduler, settings: Settings, part: str, after: float) -
     return is_cut_short
 
 
-def seconds_of_each_part(scheduler: Scheduler, settings: Settings) -> dict[str, float]:
+@pytest.fixture(scope="module")
+def seconds(scheduler: Scheduler, tmp_path_factory: pytest.TempPathFactory) -> dict[str, float]:
+    """How long each part of a cycle takes when nobody ends it."""
+    settings = settings_for(tmp_path_factory.mktemp("whole"), "")
     context = open_context(settings)
     pid = scheduler.begin(settings)
-    wait_until(lambda: is_cycle_done(context), "the cycle is done")
+    wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
     scheduler.end(pid, signal.SIGTERM)
     check_all_is_whole(context)
     # The first of each: a second refit, after comparing, has nothing to do.
@@ -193,88 +195,66 @@ def empty_again(url: str) -> None:
 
 
 def kill_often(
-    scheduler: Scheduler, folder: Path, database_url: str, times: int, seed: int
+    scheduler: Scheduler,
+    seconds: dict[str, float],
+    folder: Path,
+    database_url: str,
+    times: int,
+    seed: int,
 ) -> None:
     rng, cut_short = random.Random(seed), 0
-    seconds: dict[str, float] = {}
-    for number in range(times + 1):
-        if number and "sqlite" not in database_url:
+    for number in range(1, times + 1):
+        if number > 1 and "sqlite" not in database_url:
             empty_again(database_url)
         (home := folder / str(number)).mkdir()
         url = f"sqlite:///{home}/store.sqlite" if "sqlite" in database_url else database_url
         # One in three with fits in processes of their own, as they are by default.
-        limits = {"fit_seconds": 300} if number and number % 3 == 0 else {}
-        settings = settings_for(home, url, **limits)
-        if number == 0:
-            seconds = seconds_of_each_part(scheduler, settings)
-        else:
-            part, share = KILLED[(number + seed) % len(KILLED)]
-            after = rng.uniform(share, 1) * (0.1 if limits else seconds[part])
-            cut_short += kill_in(scheduler, settings, part, after)
+        limits = {"fit_seconds": 300} if number % 3 == 0 else {}
+        part, share = KILLED[(number + seed) % len(KILLED)]
+        after = rng.uniform(share, 1) * (0.1 if limits else seconds[part])
+        cut_short += kill_in(scheduler, settings_for(home, url, **limits), part, after)
     assert cut_short, "no kill came in time"
 
 
 def test_a_scheduler_that_is_killed_anywhere_is_caught_up(
-    scheduler: Scheduler, tmp_path: Path, database_url: str
+    scheduler: Scheduler, seconds: dict[str, float], tmp_path: Path, database_url: str
 ) -> None:
     """Three kills of each database; together they meet every part."""
-    kill_often(scheduler, tmp_path, database_url, 3, seed=2 if "sqlite" in database_url else 4)
+    kill_often(
+        scheduler, seconds, tmp_path, database_url, 3, seed=2 if "sqlite" in database_url else 4
+    )
 
 
 @pytest.mark.long
 def test_a_scheduler_that_is_killed_anywhere_many_times(
-    scheduler: Scheduler, tmp_path: Path, database_url: str
+    scheduler: Scheduler, seconds: dict[str, float], tmp_path: Path, database_url: str
 ) -> None:
-    kill_often(scheduler, tmp_path, database_url, 50 * len(KILLED), seed=int(time.time()))
+    kill_often(scheduler, seconds, tmp_path, database_url, 50 * len(KILLED), seed=int(time.time()))
 
 
 def test_two_schedulers_and_four_web_workers_run_each_job_once(
     scheduler: Scheduler, tmp_path: Path, database_url: str
 ) -> None:
+    """And when the one at work is killed, the other goes on where it was."""
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
     context, log = open_context(settings), tmp_path / "log"
+    log.touch()
     with serving(settings, workers=4) as address:
-        pids = [scheduler.begin(settings)]
-        wait_until(lambda: all_runs(context), "a run begins")
-        with log.open("w") as file:
-            other = subprocess.Popen(
-                command("scheduler"), env=as_environment(settings), cwd=ROOT, stderr=file
-            )
+        first = scheduler.begin(settings)
+        wait_until(lambda: any(r.job == "refit" for r in all_runs(context)), "a fit begins", 0.02)
+        other = scheduler.begin(settings, log)
         try:
-            wait_until(lambda: is_cycle_done(context), "the cycle is done")
             wait_until(lambda: "another scheduler is at work" in log.read_text(), "it waits")
+            assert has_scheduler(context)
+            kill(scheduler, first)
+            wait_until(lambda: has_scheduler(context), "the other has the lock")
+            wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
+            # The first may have come that far by itself.
+            wait_until(lambda: weeks_replayed(context) == 2, "every week is replayed", 0.2)
             with urllib.request.urlopen(f"{address}/v1/status") as answer:
                 assert answer.status == 200
         finally:
-            other.terminate()
-            scheduler.end(pids[0], signal.SIGTERM)
-            other.wait()
-    check_all_is_whole(context)
-    context.database.close()
-
-
-def test_a_scheduler_that_waits_starts_work_when_the_first_is_killed(
-    scheduler: Scheduler, tmp_path: Path, database_url: str
-) -> None:
-    settings, log = settings_for(tmp_path, database_url), tmp_path / "log"
-    context = open_context(settings)
-    first = scheduler.begin(settings)
-    wait_until(lambda: any(run.job == "refit" for run in all_runs(context)), "a fit begins", 0.01)
-    with log.open("w") as file:
-        other = subprocess.Popen(
-            command("scheduler"), env=as_environment(settings), cwd=ROOT, stderr=file
-        )
-    try:
-        wait_until(lambda: "another scheduler is at work" in log.read_text(), "it waits")
-        assert has_scheduler(context)
-        kill(scheduler, first)
-        wait_until(lambda: has_scheduler(context), "the other has the lock")
-        wait_until(lambda: is_cycle_done(context), "the cycle is done")
-        # The first may have come that far by itself; the other replays more weeks.
-        wait_until(lambda: weeks_replayed(context) == ORIGINS, "every week is replayed")
-    finally:
-        other.terminate()
-        other.wait()
+            scheduler.end(other, signal.SIGTERM)
     assert not has_scheduler(context)
     check_all_is_whole(context)
     context.database.close()
@@ -312,7 +292,7 @@ def test_a_database_that_is_killed_and_comes_back(
     with serving(settings) as address:
         pid = scheduler.begin(settings)
         try:
-            wait_until(lambda: is_cycle_done(context), "the cycle is done")
+            wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
             assert [ask(address, path)[0] for path in paths] == [200, 200, 200]
             own_postgresql.kill()
             for path in paths:
@@ -329,7 +309,7 @@ def test_a_database_that_is_killed_and_comes_back(
             with context.database.writing() as connection:  # as if the kill had cut it short
                 renew = table.update().where(table.c.job == "renew")
                 connection.execute(renew.values(outcome="stopped"))
-            wait_until(lambda: is_cycle_done(context), "the cycle is done")
+            wait_until(lambda: is_cycle_done(context), "the cycle is done", 0.2)
         finally:
             scheduler.end(pid, signal.SIGTERM)
     (run,) = [run for run in all_runs(context) if run.job == "renew"]

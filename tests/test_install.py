@@ -214,20 +214,40 @@ def test_without_a_python_the_only_line_says_so(tmp_path: Path, command: str) ->
     assert re.fullmatch(r"Python 3\.11, .* set PYTHON to its path\n", done.stderr)
 
 
-@pytest.mark.parametrize("left", ["made elsewhere", "half made"])
-def test_an_environment_that_is_not_whole_is_made_anew(project: Path, left: str) -> None:
-    made_at = project / ".venv/made-at"
-    if left == "made elsewhere":
-        made_at.write_text("/elsewhere\n")
-    stray = project / ".venv/stray"
+def test_an_environment_that_is_not_whole_is_made_anew(tmp_path: Path) -> None:
+    project = tmp_path / "a project of 100 %"
+    shutil.copytree(SCRIPTS, project / "scripts")
+    quick = tmp_path / "python"  # to install pip too takes most of the time
+    quick.write_text(
+        f'#!/bin/sh\nif [ "$1" = -m ]; then shift 2; set -- -m venv --without-pip "$@"; fi\n'
+        f'exec {sys.executable} "$@"\n'
+    )
+    quick.chmod(0o755)
+
+    def make() -> bytes:
+        done = subprocess.run(
+            ["scripts/environment", ".venv"],
+            cwd=project,
+            env=os.environ | {"PYTHON": str(quick)},
+            check=True,
+            capture_output=True,
+            timeout=PROCESS,
+        )
+        return done.stdout
+
+    made_at, stray = project / ".venv/made-at", project / ".venv/stray"
+    assert make()
+    assert made_at.read_text() == f"{project}\n"
+    for left in ("/elsewhere\n", None):
+        stray.touch()
+        if left is None:
+            made_at.unlink()
+        else:
+            made_at.write_text(left)
+        assert make()
+        assert not stray.exists(), left
     stray.touch()
-    command = ["scripts/environment", ".venv"]
-    environment = os.environ | {"PYTHON": sys.executable}
-    subprocess.run(command, cwd=project, env=environment, check=True, timeout=PROCESS)
-    assert not stray.exists()
-    stray.touch()
-    again = subprocess.run(command, cwd=project, check=True, capture_output=True, timeout=PROCESS)
-    assert (again.stdout, stray.exists()) == (b"", True)
+    assert (make(), stray.exists()) == (b"", True)
 
 
 def test_a_step_that_succeeds_shows_no_log(tmp_path: Path) -> None:

@@ -31,17 +31,21 @@ def doctor(settings: Settings, form: str) -> int:
     from service.cli.doctor_checks import FAIL, OK, WARN, examine
 
     styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-    states, findings = [], []
+    findings = []
     for finding in examine(settings):
-        states.append(finding.state)
-        findings.append(finding._asdict())
+        findings.append(finding)
         if form == "lines":
             remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
             console().print(f"{finding.state:<5}", style=styles[finding.state], end="")
             console().print(f"{finding.check}: {finding.said}{remedy}", soft_wrap=True)
+    states = [finding.state for finding in findings]
     worst = next((state for state in (FAIL, WARN) if state in states), OK)
     if form == "json":
-        print_json({"state": worst, "findings": findings})
+        rows = [
+            {name: getattr(one, name) for name in ("check", "state", "said", "remedy")}
+            for one in findings
+        ]
+        print_json({"state": worst, "findings": rows})
     else:
         counts = f"{states.count(WARN)} warn, {states.count(FAIL)} fail"
         click.echo(f"{len(states)} checks: {counts}")

@@ -43,12 +43,17 @@ _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
 
 
 class Finding(NamedTuple):
-    """The result of a check: its state (``ok``, ``warn``, ``fail``), a message and a remedy."""
+    """The result of a check: well without a remedy, else as bad as `severity` says."""
 
     check: str
-    state: str
     said: str
     remedy: str = ""
+    severity: str = FAIL
+
+    @property
+    def state(self) -> str:
+        """One of ``ok``, ``warn`` and ``fail``."""
+        return self.severity if self.remedy else OK
 
 
 def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
@@ -72,17 +77,12 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
     """Yield the findings of a check, or that it is well; an exception becomes a finding too."""
     try:
         result = check()
-        yield from [_finding(name, result)] if isinstance(result, str) else result
+        yield from [Finding(name, result)] if isinstance(result, str) else result
     except (DatabaseError, MailError, RegistryError, SourceError) as error:
-        yield _finding(name, str(error), remedy, WARN if name in _OPTIONAL else FAIL)
+        yield Finding(name, str(error), remedy, WARN if name in _OPTIONAL else FAIL)
     except Exception as error:
         said = " ".join(f"could not be looked at: {type(error).__name__}: {error}".split())
-        yield _finding(name, said[:300], _ABOVE)
-
-
-def _finding(check: str, said: str, remedy: str = "", state: str = FAIL) -> Finding:
-    """Return a finding: ok without a remedy, else `state`."""
-    return Finding(check, state if remedy else OK, said, remedy)
+        yield Finding(name, said[:300], _ABOVE)
 
 
 def clock(now: dt.datetime) -> Iterator[Finding]:
@@ -90,16 +90,13 @@ def clock(now: dt.datetime) -> Iterator[Finding]:
     said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
     is_past = now.year < 2026  # when the last of the embedded figures was published
     remedy = "it is in the past: set it; run a time service" if is_past else ""
-    yield _finding("clock", said, remedy)
+    yield Finding("clock", said, remedy)
 
 
 def _disks(settings: Settings) -> Iterator[Finding]:
+    places = {"CROSSINGS_VAR_DIR": settings.var_dir, "CROSSINGS_FITTED_DIR": settings.fitted_folder}
     disks: dict[int, tuple[list[str], int]] = {}
-    for name, place in (
-        ("CROSSINGS_VAR_DIR", settings.var_dir),
-        ("CROSSINGS_FITTED_DIR", settings.fitted_folder),
-        ("temporary files", Path(tempfile.gettempdir())),
-    ):
+    for name, place in (places | {"temporary files": Path(tempfile.gettempdir())}).items():
         existing = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
         names, _ = disks.setdefault(existing.stat().st_dev, ([], shutil.disk_usage(existing).free))
         names.append(name)
@@ -110,7 +107,7 @@ def space(check: str, free: int) -> Finding:
     """Return the finding for `free` bytes."""
     settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
     remedy = f"free space, or lower {settings}" if free < 10**9 else ""
-    return _finding(
+    return Finding(
         check, f"{free / 10**9:,.1f} GB free", remedy, FAIL if free < 2 * 10**8 else WARN
     )
 
@@ -118,20 +115,19 @@ def space(check: str, free: int) -> Finding:
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
     path = sqlite.file_of(settings.database)
     if path and not path.exists():  # to open it would make it
-        yield _finding("database", f"{path} is not there", "`crossings run` makes and fills it")
+        yield Finding("database", f"{path} is not there", "`crossings run` makes and fills it")
         return
     with contextlib.closing(connect(settings.database)) as opened:
-        began = time.perf_counter()
+        where, began = mask_url(opened.engine.url.render_as_string()), time.perf_counter()
         try:
             revision, head = opened.pending()
         except DatabaseError as error:
             if not any(words in str(error) for words in _DAMAGED):
                 raise
-            where = mask_url(opened.engine.url.render_as_string())
-            yield _finding("database", f"{where}: {error}", _RESTORE)
+            yield Finding("database", f"{where}: {error}", _RESTORE)
             return
         took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
-        yield from _guarded("database", lambda: _state(opened, took))
+        yield from _guarded("database", lambda: _state(opened, f"{where} {took}"))
         said, remedy, state = f"at {revision}, this version wants {head}", opened.remedy(), FAIL
         if revision is None:
             said, remedy, state = "no tables yet", "`crossings run` makes and fills them", WARN
@@ -139,7 +135,7 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             said, remedy = f"at {head}, as this version wants", ""
         elif opened.is_known(revision):
             state, remedy = WARN, "back it up by the version before; any command migrates it"
-        yield _finding("migrations", said, remedy, state)
+        yield Finding("migrations", said, remedy, state)
         with opened.reading() as connection:
             has_tables = service_metrics_store.has_tables(connection)
         if has_tables:
@@ -147,17 +143,15 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             yield from _guarded("forecast", lambda: _forecast(Context(settings, opened), now))
 
 
-def _state(database: Database, took: str) -> Iterator[Finding]:
+def _state(database: Database, said: str) -> Iterator[Finding]:
     with database.reading() as connection:
         damage = service_metrics_store.damage(connection)
         server = service_metrics_store.server_time(connection)
-    said = f"{mask_url(database.engine.url.render_as_string())} {took}"
-    remedy = _RESTORE if damage else ""
-    yield _finding("database", f"{said}: {damage}" if damage else said, remedy)
+    yield Finding("database", f"{said}: {damage}" if damage else said, _RESTORE if damage else "")
     if server is not None:
         apart = abs(utc_now() - server)
         remedy = "run a time service on both machines" if apart > _APART else ""
-        yield _finding("clock of the database", f"{apart.total_seconds():.0f} s from ours", remedy)
+        yield Finding("clock of the database", f"{apart.total_seconds():.0f} s from ours", remedy)
 
 
 def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
@@ -169,17 +163,17 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
         overdue = request_store.overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
         said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
-        yield _finding("clock", said, "the clock has gone back: set it right")
+        yield Finding("clock", said, "the clock has gone back: set it right")
     said = "running" if has_scheduler else "no process schedules the jobs"
     remedy = "" if has_scheduler else "start it: `crossings scheduler`, or `crossings run` for all"
     # A new installation has no scheduler yet.
-    yield _finding("scheduler", said, remedy, FAIL if has_run else WARN)
+    yield Finding("scheduler", said, remedy, FAIL if has_run else WARN)
     for run in dead:
         said = f"its process died; begun at {instant(run.started_at)}"
-        yield _finding(f"job {run.job}", said, "the scheduler takes it up by itself", WARN)
+        yield Finding(f"job {run.job}", said, "the scheduler takes it up by itself", WARN)
     for request in overdue:
         said = f"requested at {instant(request.asked_at)} and still waiting"
-        yield _finding(f"job {request.job}", said, "start the scheduler again", WARN)
+        yield Finding(f"job {request.job}", said, "start the scheduler again", WARN)
 
 
 def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
@@ -188,15 +182,15 @@ def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
     said = ": ".join(filter(None, (current["status"], reasons)))
     remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"
     state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
-    yield _finding("forecast", said, "" if state == OK else remedy, state)
+    yield Finding("forecast", said, "" if state == OK else remedy, state)
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
     declarations = read_declarations(settings.models_dir)
     remedy = "mend the file or move it away; the next refit takes it up"
-    yield from (_finding("models", line, remedy, WARN) for line in declarations.problems)
+    yield from (Finding("models", line, remedy, WARN) for line in declarations.problems)
     specs = declarations.specs
-    yield _finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
+    yield Finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
 
 
 def _fitted(settings: Settings) -> Iterator[Finding]:
@@ -206,16 +200,15 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         remedy = f"let user {os.getuid()} write there, or see CROSSINGS_FITTED_DIR"
-        yield _finding("fitted", f"{folder}: {error.strerror}", remedy)
+        yield Finding("fitted", f"{folder}: {error.strerror}", remedy)
         return
     number, unsound = examine_versions(folder)
     remedy = "delete that folder: `crossings refit --force` fits the model again"
-    yield from (_finding("fitted", said, remedy, WARN) for said in unsound)
+    yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
     try:
         read_aliases(folder)
+        if not unsound:
+            yield Finding("fitted", f"{folder} can be written, {number} versions are sound")
     except RegistryError as error:
-        again = "it is set aside and made again: `crossings compare` does so now"
-        yield _finding("fitted", str(error), again)
-        return
-    if not unsound:
-        yield _finding("fitted", f"{folder} can be written, {number} versions are sound")
+        remedy = "it is set aside and made again: `crossings compare` does so now"
+        yield Finding("fitted", str(error), remedy)

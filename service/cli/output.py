@@ -15,7 +15,6 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 
 class Group(click.Group):
@@ -100,17 +99,15 @@ def print_json(value: Any) -> None:
 @contextmanager
 def fitting(total: int) -> Iterator[Callable[[str], None]]:
     """Show which of `total` models is being fitted; call with its name, and "" at the end."""
-    if not sys.stderr.isatty():
-        yield lambda name: click.echo(f"fitting {name}", err=True) if name else None
-        return
-    with _bar() as bar:
-        task = bar.add_task("fitting", total=total)
-        began = False
+    with _bar("fitting", total) as bar:
+        began = 0
 
         def step(name: str) -> None:
             nonlocal began
-            bar.update(task, advance=int(began), description=f"fitting {name}" if name else "done")
-            began = True
+            bar.update(began, name)
+            began = 1
+            if name and bar.hidden:
+                click.echo(f"fitting {name}", err=True)
 
         yield step
 
@@ -118,22 +115,16 @@ def fitting(total: int) -> Iterator[Callable[[str], None]]:
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
     """Show how many of `total` are done; call after each of them. Silent off a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda: None
-        return
-    with _bar() as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+    with _bar(what, total) as bar:
+        yield lambda: bar.update(1)
 
 
-def _bar() -> Progress:
-    from rich import progress
-    from rich.console import Console
-
-    return progress.Progress(
-        progress.TextColumn("{task.description:28}"),
-        progress.BarColumn(),
-        progress.MofNCompleteColumn(),
-        progress.TimeElapsedColumn(),
-        console=Console(stderr=True),
+def _bar(label: str, total: int) -> Any:
+    return click.progressbar(
+        length=total,
+        label=label,
+        item_show_func=lambda name: name,
+        show_pos=True,
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
     )

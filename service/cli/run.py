@@ -15,7 +15,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -59,7 +58,8 @@ def run(settings: Settings) -> int:
       crossings run
       CROSSINGS_PORT=8080 crossings run
     """
-    with contextlib.suppress(_Stopped), _stoppable():
+    with contextlib.suppress(_Stopped):
+        _heed_signals()
         _require_free(settings)
         return _serve(open_context(settings))
     return 0
@@ -137,16 +137,6 @@ def _prepare(context: Context, is_served: bool) -> None:
             _say(f"{name:10}not renewed, the last forecast is served: {error}", err=True)
 
 
-def _refit(context: Context) -> None:
-    from forecast.specs import published
-    from service.issues.declared_models import declared
-    from service.issues.refit import refit
-
-    with fitting(len(published(declared(context.settings.models_dir)))) as progress:
-        outcome = refit(context, progress=progress)
-    _say(f"forecast  {outcome.reason}")
-
-
 def _ingest(context: Context) -> None:
     """Store the embedded figures, the base of all others; the scheduler asks for newer ones."""
     from service.data.ingest import ingest
@@ -158,7 +148,7 @@ def _weather(context: Context) -> None:
     """Read the weather unless it was read lately; asked once, since a forecast does without."""
     from service.core.clock import utc_now
     from service.core.job_runner import JobError
-    from service.data import weather_store as store
+    from service.data import weather_store
     from service.data.ingest_weather import weather
 
     settings = context.settings
@@ -167,14 +157,23 @@ def _weather(context: Context) -> None:
     if not settings.weather_key.get_secret_value():
         _say(f"weather   {FREE_WEATHER}")
     with context.database.reading() as connection:
-        read = store.last_read(connection, "ensemble")
+        read = weather_store.last_read(connection, "ensemble")
     if read is not None and utc_now() - read[0] < _LATELY:
         return
-    hasty = settings.model_copy(update={"fetch_attempts": 1})
+    once = Context(settings.model_copy(update={"fetch_attempts": 1}), context.database)
     try:
-        _say(f"weather   {weather(Context(hasty, context.database)).reason}")
+        _say(f"weather   {weather(once).reason}")
     except JobError as error:
         _say(f"weather   not read: {error}", err=True)
+
+
+def _refit(context: Context) -> None:
+    from forecast.specs import published
+    from service.issues.declared_models import declared
+    from service.issues.refit import refit
+
+    with fitting(len(published(declared(context.settings.models_dir)))) as progress:
+        _say(f"forecast  {refit(context, progress=progress).reason}")
 
 
 def _serve(context: Context) -> int:
@@ -193,12 +192,8 @@ def _serve(context: Context) -> int:
 
     def start(role: str) -> None:
         # A session of their own: Ctrl-C reaches us alone, and we pass it on.
-        with _undisturbed():
-            children[role] = subprocess.Popen(
-                [sys.executable, "-m", "service.cli", CHILD, role],
-                stdin=theirs,
-                start_new_session=True,
-            )
+        command = [sys.executable, "-m", "service.cli", CHILD, role]
+        children[role] = subprocess.Popen(command, stdin=theirs, start_new_session=True)
 
     try:
         url = context.database.engine.url.render_as_string(hide_password=True)
@@ -270,24 +265,7 @@ def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> No
     raise click.ClickException("the web server did not become ready")
 
 
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Put off a signal to the end: a child that is not yet in our list would outlive us."""
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda signum, _: came.append(signum)) for number in _ENDS
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            signal.raise_signal(came[0])
-
-
-@contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
+def _heed_signals() -> None:
     """Turn what ends us into one orderly way out, at any moment."""
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
@@ -300,4 +278,3 @@ def _stoppable() -> Iterator[None]:
         # nohup means that the end of the terminal is not ours.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)
-    yield

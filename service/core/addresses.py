@@ -26,12 +26,7 @@ def clean(text: str) -> str:
     """Return the address in `text`, in small letters, so that one mailbox is one subscriber.
 
     No quoted local parts, no comments, no bare hosts, ASCII alone: what remains cannot begin
-    another header or another command, whatever is done with it.
-
-    Raises
-    ------
-    AddressError
-        If it is anything else than one plain address.
+    another header or another command, whatever is done with it. All else is an `AddressError`.
     """
     address = text.strip(" ").lower()
     local = address.partition("@")[0]
@@ -43,12 +38,8 @@ def clean(text: str) -> str:
 def sender(text: str) -> tuple[str, str]:
     """Return name and address of ``Some Name <name@example.org>``, or of an address alone.
 
-    Whatever precedes the brackets is the name: an "@" or a comma makes no address of it.
-
-    Raises
-    ------
-    AddressError
-        If it is anything else, or not ASCII.
+    Whatever precedes the brackets is the name: an "@" or a comma makes no address of it. All else
+    is an `AddressError`.
     """
     parts = _SENDER.fullmatch(text)
     quoted, name, address = parts.groups() if parts else (None, "", text)

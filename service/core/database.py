@@ -43,7 +43,10 @@ class Unavailable(DatabaseError):
 
 
 class Database:
-    """One database: reading, writing, migrating."""
+    """One database: reading, writing, migrating.
+
+    Whatever asks it raises `Unavailable` when it does not answer.
+    """
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
@@ -55,13 +58,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """A connection whose reads all see one state.
-
-        Raises
-        ------
-        Unavailable
-            When the database does not answer.
-        """
+        """Open a connection whose reads all see one state."""
         with _one_line(), self.engine.connect() as connection:
             if self.engine.dialect.name == "postgresql":  # where each statement has its own
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -70,13 +67,7 @@ class Database:
 
     @contextmanager
     def glancing(self) -> Iterator[sa.Connection]:
-        """A connection for one short statement that reads, without a transaction about it.
-
-        Raises
-        ------
-        Unavailable
-            When the database does not answer.
-        """
+        """Open a connection for one short statement that reads, without a transaction about it."""
         with _one_line(), self._glancing.connect() as connection:
             yield connection
 
@@ -129,17 +120,9 @@ class Database:
 
     @contextmanager
     def writing(self, waits: bool = True) -> Iterator[sa.Connection]:
-        """A transaction: all of it is stored, or nothing.
+        """Open a transaction: all of it is stored, or nothing.
 
-        Parameters
-        ----------
-        waits : bool
-            Whether to wait for others who write; bookkeeping beside a reader's question does not.
-
-        Raises
-        ------
-        Unavailable
-            When the database does not answer, or somebody else writes and it does not wait.
+        Without `waits` it is `Unavailable` while others write: bookkeeping beside a question.
         """
         with self._noted(), _one_line(), self.engine.connect() as connection:
             # SQLite would begin as a reader and fail when it turns writer behind another one.
@@ -166,13 +149,7 @@ class Database:
         self._failed = None
 
     def compact(self) -> int | None:
-        """Give the disk back what deleted rows held; bytes, or None where the server sees to it.
-
-        Raises
-        ------
-        Unavailable
-            When there is no room for the copy that it takes, or somebody else is writing.
-        """
+        """Give the disk back what deleted rows held; bytes, or None where the server sees to it."""
         if self.engine.dialect.name != "sqlite":
             return None
         with self._noted(), _one_line():
@@ -250,13 +227,7 @@ class Database:
 
     @staticmethod
     def hold(lock: ProcessLock) -> bool:
-        """Take `lock` without waiting; whether it is held now.
-
-        Raises
-        ------
-        Unavailable
-            When the database does not answer, or the lock's file cannot be made.
-        """
+        """Take `lock` without waiting; whether it is held now."""
         try:
             with _one_line():
                 return lock.acquire()
@@ -265,13 +236,7 @@ class Database:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
-        """Hold the lock `name` if it is free; yields whether it is held.
-
-        Raises
-        ------
-        Unavailable
-            When the database does not answer.
-        """
+        """Hold the lock `name` if it is free; yields whether it is held."""
         lock = self.lock(name)
         is_held = self.hold(lock)
         try:
@@ -289,13 +254,7 @@ class Database:
 
 
 def connect(url: str) -> Database:
-    """Open the database at `url`; a SQLite file and its folder are made when missing.
-
-    Raises
-    ------
-    DatabaseError
-        If the URL is not understood or its driver is not installed.
-    """
+    """Open the database at `url`; a SQLite file and its folder are made when missing."""
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":

@@ -31,10 +31,7 @@ class RegistryError(RuntimeError):
 def read_declaration(file: Path) -> str:
     """Return the text of a file that a person writes, with or without a byte-order mark.
 
-    Raises
-    ------
-    RegistryError
-        If it is not a regular file of at most 100,000 bytes in UTF-8; the message names no file.
+    It is a regular file of at most 100,000 bytes in UTF-8, or a `RegistryError` that names no file.
     """
     if file.exists() and not file.is_file():  # a pipe would never end
         raise RegistryError("expected a regular file, found another kind")
@@ -57,15 +54,7 @@ def read_declaration(file: Path) -> str:
 def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     """Write beside `file`; at the end see it on the disk and put it in place, or nothing of it.
 
-    Parameters
-    ----------
-    mode : int
-        Who may do what with it, as far as the process's own mask allows.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, with `file` as its `filename`.
+    If it cannot be written the `OSError` names `file`.
     """
     beside = file.with_name(f".{file.name}.{unique()}")
     try:
@@ -103,13 +92,7 @@ def write_json(file: Path, values: Any) -> None:
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises
-    ------
-    RegistryError
-        If the file cannot be read or is none.
-    """
+    """Read a JSON object, or raise `RegistryError`."""
     try:
         values = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:

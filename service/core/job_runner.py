@@ -17,14 +17,11 @@ from service.core.context import Context
 from service.core.database import DatabaseError, Unavailable
 from service.core.files import RegistryError
 from service.core.logs import within_run
-from service.core.public_reasons import without_folders
 from service.core.run_store import Claim
-from service.core.secrets import Masker
+from service.core.secrets import Masker, without_folders
 from service.core.timings import recorded
 
 _STOPPED = "the process was told to stop before it was done"
-_EXPECTED = (RegistryError, OSError)
-"""What needs no traceback: files and disks that a person has to see to."""
 _running: dict[Claim, float] = {}
 _log = logging.getLogger(__name__)
 
@@ -32,10 +29,7 @@ _log = logging.getLogger(__name__)
 class JobError(RuntimeError):
     """A job that could not be done, for a reason that a person can act on.
 
-    Attributes
-    ----------
-    detail : dict
-        What is worth keeping of a run that did a part of its work.
+    Its `detail` is what is worth keeping of a run that did a part of its work.
     """
 
     def __init__(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
@@ -61,21 +55,11 @@ def perform(
     work: Callable[[Claim], Outcome],
     period: str | None = None,
 ) -> Outcome:
-    """Run `work` with its claim, once for each `period`.
+    """Run `work` with its claim, once for each `period`; None is this very call.
 
-    The process holds a lock of the run's own while it lasts, so that others see when it dies. What
-    its steps took is kept.
-
-    Parameters
-    ----------
-    period : str | None
-        What the run is for; the second run of a period is skipped, unless the first was stopped,
-        its process has died, or the database did not answer. None: this very call.
-
-    Raises
-    ------
-    JobError
-        When `work` raised one, or any other exception; the row says so too.
+    The second run of a period is skipped, unless the first was stopped, its process has died, or
+    the database did not answer. The process holds a lock of the run's own while it lasts, so that
+    others see when it dies. Whatever `work` raises is recorded, and becomes a `JobError`.
     """
     began = time.perf_counter()
     is_again = period is not None  # whoever names it comes again for what was stopped
@@ -110,24 +94,20 @@ def _perform(
 
         try:
             outcome = work(claimed)
-        except (JobError, DatabaseError) as error:
-            _log.error("%s failed: %s", job, error)
+        except Exception as error:
+            is_told = isinstance(error, (JobError, DatabaseError))
             is_away = is_again and isinstance(error, Unavailable)
-            kept = error.detail if isinstance(error, JobError) else {}
-            finish(Outcome("stopped" if is_away else "failed", mask(str(error)), kept))
-            raise
-        except _EXPECTED as error:
+            is_defect = not isinstance(error, (JobError, DatabaseError, RegistryError, OSError))
             reason = str(error)
             if isinstance(error, OSError) and error.filename is not None:
                 reason = f"{error.filename}: {error.strerror}"
-            _log.error("%s failed: %s", job, reason)
-            finish(Outcome("failed", mask(reason)))
-            raise JobError(f"{job} failed: {reason}") from error
-        except Exception as error:
-            # The first line alone: statements and their values are for the log.
-            reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0][:300]}"
-            _log.exception("%s failed: %s", job, reason)
-            finish(Outcome("failed", mask(reason)))
+            elif is_defect:  # the first line alone: statements and their values are for the log
+                reason = f"{type(error).__name__}: {reason.partition(chr(10))[0][:300]}"
+            _log.error("%s failed: %s", job, reason, exc_info=is_defect)
+            kept = error.detail if isinstance(error, JobError) else {}
+            finish(Outcome("stopped" if is_away else "failed", mask(reason), kept))
+            if is_told:
+                raise
             raise JobError(f"{job} failed: {reason}") from error
         except BaseException:  # told to stop, which is nobody's failure
             _log.warning("%s was stopped before it was done", job)

@@ -33,14 +33,9 @@ _CLIENT |= {"keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 
 class ProcessLock:
-    """A lock that one process at a time holds; child processes do not inherit it.
+    """A lock beside a database that one process at a time holds; children do not inherit it.
 
-    Parameters
-    ----------
-    engine : sqlalchemy.Engine
-        The database beside which the lock stands.
-    name : str
-        What is locked, such as ``scheduler`` or ``run-12``: letters, digits and dashes.
+    Its name, such as ``scheduler`` or ``run-12``, has letters, digits and dashes.
     """
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
@@ -53,14 +48,8 @@ class ProcessLock:
     def acquire(self) -> bool:
         """Take the lock without waiting; True when it is held now, also if it was before.
 
-        A lock that was lost with its database session is taken again, if it is free.
-
-        Raises
-        ------
-        sqlalchemy.exc.DBAPIError
-            When the database does not answer.
-        OSError
-            When the file beside SQLite cannot be made.
+        A lock that was lost with its database session is taken again, if it is free. The database
+        may not answer (`DBAPIError`), or the file beside SQLite not be made (`OSError`).
         """
         with self._guard:
             if self._engine.dialect.name == "postgresql":

@@ -40,8 +40,7 @@ def configure(level: str, form: str = "auto", secrets: Iterable[str] = ()) -> No
     stream = sys.stderr
     is_json = form == "json" or (form == "auto" and not stream.isatty())
     handler = logging.StreamHandler(stream)
-    mask = Masker(secrets)
-    handler.setFormatter(_Json(mask) if is_json else _Lines(mask))
+    handler.setFormatter(_Formatter(Masker(secrets), is_json))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in _LIBRARIES:
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelName(level)))
@@ -57,47 +56,34 @@ def within_run(number: int) -> Iterator[None]:
         run_id.reset(before)
 
 
-class _Json(logging.Formatter):
-    """One JSON object a line."""
+class _Formatter(logging.Formatter):
+    """One JSON object a line, or one plain line, followed by any traceback."""
 
-    def __init__(self, mask: Masker) -> None:
-        super().__init__()
+    def __init__(self, mask: Masker, is_json: bool) -> None:
+        super().__init__(
+            "%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z"
+        )
         self._mask = mask
+        self._is_json = is_json
 
     def format(self, record: logging.LogRecord) -> str:
+        whose: dict[str, object] = {}
+        if request_id.get():  # the client may have chosen it
+            whose["request_id"] = self._mask(request_id.get())
+        if run_id.get() is not None:
+            whose["run_id"] = run_id.get()
+        if not self._is_json:
+            ids = "".join(f" [{name} {value}]" for name, value in whose.items())
+            first, cut, rest = self._mask(super().format(record)).partition("\n")
+            return f"{first}{ids}{cut}{rest}"
         moment = dt.datetime.fromtimestamp(record.created, dt.UTC)
         fields: dict[str, object] = {
             "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "level": record.levelname,
             "logger": record.name,
             "message": self._mask(record.getMessage()),
-        } | _whose(self._mask)
+        } | whose
         fields |= getattr(record, "fields", {})
         if record.exc_info:
             fields["error"] = self._mask(self.formatException(record.exc_info))
         return json.dumps(fields, default=str)
-
-
-class _Lines(logging.Formatter):
-    """One plain line, followed by any traceback."""
-
-    def __init__(self, mask: Masker) -> None:
-        super().__init__(
-            "%(asctime)s %(levelname)s %(name)s: %(message)s", datefmt="%Y-%m-%dT%H:%M:%S%z"
-        )
-        self._mask = mask
-
-    def format(self, record: logging.LogRecord) -> str:
-        whose = "".join(f" [{name} {value}]" for name, value in _whose(self._mask).items())
-        first, cut, rest = self._mask(super().format(record)).partition("\n")
-        return f"{first}{whose}{cut}{rest}"
-
-
-def _whose(mask: Masker) -> dict[str, object]:
-    """Return the ids of the current request and run, if any."""
-    context: dict[str, object] = {}
-    if request_id.get():  # the client may have chosen it
-        context["request_id"] = mask(request_id.get())
-    if run_id.get() is not None:
-        context["run_id"] = run_id.get()
-    return context

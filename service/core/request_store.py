@@ -34,13 +34,7 @@ _WITHOUT_RUN = dt.timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A request to run a job.
-
-    Attributes
-    ----------
-    outcome : str
-        ``waiting``, ``running``, ``done``, ``skipped`` or ``failed``.
-    """
+    """A request to run a job: ``waiting``, ``running``, ``done``, ``skipped`` or ``failed``."""
 
     request_id: int
     job: str
@@ -53,13 +47,7 @@ class JobRequest:
 
 
 def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> JobRequest:
-    """Request `job`; return the waiting request if there already is one.
-
-    Raises
-    ------
-    Unavailable
-        If the scheduler claims each waiting request before it can be read.
-    """
+    """Request `job`; return the waiting request if there already is one."""
     c = job_requests.c
     row = {"job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
     query = sa.select(job_requests).where(c.job == job, c.outcome == "waiting")

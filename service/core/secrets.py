@@ -11,6 +11,7 @@ __all__ = [
     "mask_url",
     "passwords_of",
     "variable",
+    "without_folders",
 ]
 
 import contextlib
@@ -44,6 +45,14 @@ _INTERNET = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?
 
 # Whole runs, each looked at once; which of them are addresses is for `ipaddress` to say.
 _INTERNET_6 = re.compile(r"(?<![\w.])[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
+
+# A slash that begins a path, not one within an address or a fraction; then folders, and a name.
+_PATH = re.compile(r"(?<![\w:/.~-])/(?:[^\s/:'\",;()]+/)+([^\s/:'\",;()]*)")
+
+
+def without_folders(text: str) -> str:
+    """Return `text` with files by their names alone: where they lie is for the log alone."""
+    return _PATH.sub(r"\1", text)
 
 
 def mask_url(url: str) -> str:
@@ -179,7 +188,7 @@ class Sealed(BaseSettings):
     def secrets(self) -> set[str]:
         """Return every secret in these settings; use only for masking."""
         values = [getattr(self, name) for name in self.sealed]
-        secrets = {_plain(value) for value in values if isinstance(value, SecretStr)}
+        secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
         secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
         return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
 
@@ -192,7 +201,3 @@ def variable(name: str) -> str:
 def file_of(name: str) -> Path:
     """The file that a setting is read from where `FOLDER` is there."""
     return FOLDER / variable(name).lower()
-
-
-def _plain(value: str | SecretStr) -> str:
-    return value.get_secret_value() if isinstance(value, SecretStr) else value

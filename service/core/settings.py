@@ -9,16 +9,25 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as SecretsError
 
-from service.core.secrets import file_of, variable
-from service.core.setting_types import File, Folder, Host, HttpAddress, Sender
-from service.core.web_settings import WebSettings
+from service.core.secrets import Sealed, file_of, variable
+from service.core.setting_types import (
+    File,
+    Folder,
+    Host,
+    HttpAddress,
+    OptionalHttpAddress,
+    Origins,
+    Sender,
+)
 
 # Not between one and two at night, an hour that is left out or comes twice once a year.
 _CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
 _TIME = rf"^{_CLOCK}$"
 _TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
+_RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
 SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
@@ -29,10 +38,58 @@ class SettingsError(ValueError):
     """Settings that do not hold; the message has a line for each."""
 
 
-class Settings(WebSettings):
+class Settings(Sealed):
     """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
 
     sealed: ClassVar[tuple[str, ...]] = SECRETS
+    model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
+
+    host: Host = Field("127.0.0.1", description="Address that the web server binds.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
+    workers: int = Field(1, ge=1, le=64, description="Web worker processes.")
+    threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
+    public_url: OptionalHttpAddress = Field(
+        "", description="Address under which readers reach the service; empty: host and port."
+    )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies before the web server whose forwarded addresses are believed; "
+        "set it whenever there is one.",
+    )
+    anonymous_reading: Literal["local", "yes", "no"] = Field(
+        "local",
+        description="Who may read without a key; `local`: who asks from this machine a server "
+        "bound to loopback, with no proxy between.",
+    )
+    rate_per_key: str = Field(
+        "1200/minute", pattern=_RATE, description="Requests that one key may make; empty: any."
+    )
+    rate_per_address: str = Field(
+        "600/minute",
+        pattern=_RATE,
+        description="Requests that one address may make without a key; empty: any.",
+    )
+    rate_store: str = Field(
+        "memory://",
+        repr=False,
+        pattern=r"^(memory://|rediss?://.+)$",
+        description="Where requests are counted: `memory://`, each worker for itself, or a "
+        "`redis://` URL, which needs the extra `redis`.",
+    )
+    cors_origins: Origins = Field(
+        "",
+        description="Origins, with commas between, whose pages may read the API in a browser.",
+    )
+    embed_origins: Origins = Field(
+        "",
+        description="Origins, with commas between, whose pages may frame a chart under `/embed`; "
+        "empty: none.",
+    )
+    contact: str = Field(
+        "", description="Who runs this copy and how to reach them, as the page says it."
+    )
 
     var_dir: Folder = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
@@ -242,13 +299,7 @@ class Settings(WebSettings):
 
 
 def load() -> Settings:
-    """Read the environment.
-
-    Raises
-    ------
-    SettingsError
-        With one line for every setting that does not hold.
-    """
+    """Read the environment; a `SettingsError` has one line for every setting that does not hold."""
     lines = [
         f"{name}: no longer read; put the secret into {file_of(name[10:-5])} instead"
         for name in sorted(os.environ)

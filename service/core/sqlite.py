@@ -52,13 +52,7 @@ def file_of(url: str | sa.URL) -> Path | None:
 
 
 def engine(url: sa.URL) -> sa.Engine:
-    """Open the file that `url` names; it and its folder are made when missing.
-
-    Raises
-    ------
-    OSError
-        If the folder cannot be made.
-    """
+    """Open the file that `url` names; it and its folder are made when missing."""
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +64,7 @@ def engine(url: sa.URL) -> sa.Engine:
         connection = dialect.connect(*cargs, **cparams)
         try:
             _prepare(connection)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             connection.close()
             if file is None or not _can_stand_in(file, error):
                 raise
@@ -103,10 +97,7 @@ def compact(opened: sa.Engine) -> int:
 
 
 def not_written(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
-    """Name and sentence of what would refuse a transaction that writes; None when nothing does.
-
-    A busy database does not.
-    """
+    """Name and sentence of what would refuse a write; a busy database does not."""
     if _is_full(opened.url.database or ":memory:"):
         return _FULL
     return READ_ONLY if _is_read_only(connection) else None
@@ -175,7 +166,7 @@ def _prepare(connection: Any) -> None:
     connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # only this opens the log
 
 
-def _can_stand_in(file: Path, error: sqlite3.OperationalError) -> bool:
+def _can_stand_in(file: Path, error: sqlite3.Error) -> bool:
     """Whether the file holds all there is, and is not read for want of a log."""
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0

@@ -20,7 +20,7 @@ from forecast.series import DailySeries
 from forecast.specs import FAMILIES, Spec, SpecError, closure, published, reads_covariates
 from service.core.clock import instant, utc_now
 from service.core.files import RegistryError
-from service.core.public_reasons import without_folders
+from service.core.secrets import without_folders
 from service.core.settings import Settings
 from service.core.timings import step
 from service.data.covariates import Drivers

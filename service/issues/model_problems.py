@@ -7,7 +7,7 @@ __all__ = ["REASONS", "ModelProblems", "find_problems"]
 import time
 
 from service.core.files import RegistryError
-from service.core.public_reasons import without_folders
+from service.core.secrets import without_folders
 from service.core.settings import Settings
 from service.issues.declared_models import read_declarations
 from service.issues.model_aliases import read_aliases

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from service.core import run_store
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.core.public_reasons import without_folders
+from service.core.secrets import without_folders
 from service.core.tables import documents
 from service.core.tables import observations as table
 from service.data import observation_store

@@ -40,7 +40,7 @@ class Forks(Forked):
         pid = self.start(self.settings, source="workbook", file=str(file))
         began = time.monotonic()
         if kill_after is None:
-            status = self.wait()
+            status = self.wait(pid)
         else:
             time.sleep(kill_after)
             status = self.end(pid)

@@ -6,12 +6,12 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,13 +31,15 @@ START = (
 )
 
 
-@pytest.fixture
-def port(settings: Settings) -> Iterator[int]:
-    """Port of a real server with two threads."""
+@pytest.fixture(scope="module")
+def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """Port of a real server with two threads; one for all, as it has to outlive every request."""
+    var = tmp_path_factory.mktemp("server")
+    shutil.copy(published / "after-refit.sqlite", var / "crossings.sqlite")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free: int = probe.getsockname()[1]
-    own = settings.model_copy(update={"port": free, "threads": 2})
+    own = Settings(var_dir=var, port=free, threads=2)
     arguments = [*command()[:1], "-c", START]
     child = subprocess.Popen(
         arguments,
@@ -47,13 +49,14 @@ def port(settings: Settings) -> Iterator[int]:
         stderr=subprocess.PIPE,
         text=True,
     )
-    deadline = time.monotonic() + 40
-    while time.monotonic() < deadline and child.poll() is None:
-        try:
-            assert ask(free, "/readyz")[0] == 200
-            break
-        except OSError:
-            time.sleep(0.05)
+
+    def is_ready() -> bool:
+        assert child.poll() is None
+        with contextlib.suppress(OSError):
+            return ask(free, "/readyz")[0] == 200
+        return False
+
+    wait_until(is_ready, "the server is ready")
     yield free
     child.send_signal(signal.SIGTERM)
     _, said = child.communicate(timeout=20)

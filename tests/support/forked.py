@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Forked:
-    """Starts jobs, one after the other, each in a process that may be killed."""
+    """Starts jobs, each in a process that may be killed."""
 
     def __init__(self) -> None:
         self._child = subprocess.Popen(
@@ -43,22 +43,25 @@ class Forked:
     def _line(self) -> str:
         return self._lines.get(timeout=PROCESS)
 
-    def start(self, settings: dict[str, Any], **asked: str) -> int:
-        """Begin a job; see `tests.support.forks`. Gives its process id."""
+    def _ask(self, line: object) -> int:
         assert self._child.stdin is not None
-        self._child.stdin.write(json.dumps({"settings": settings} | asked) + "\n")
+        self._child.stdin.write(json.dumps(line) + "\n")
         self._child.stdin.flush()
         return int(self._line())
 
-    def wait(self) -> int:
-        """The status with which the job has ended."""
-        return int(self._line())
+    def start(self, settings: dict[str, Any], **asked: str) -> int:
+        """Begin a job; see `tests.support.forks`. Gives its process id."""
+        return self._ask({"settings": settings} | asked)
+
+    def wait(self, pid: int) -> int:
+        """The status with which the job ends."""
+        return self._ask(pid)
 
     def end(self, pid: int, number: int = signal.SIGKILL) -> int:
         """Send the job a signal, unless it has ended, and wait for its end."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
-        return self.wait()
+        return self.wait(pid)
 
     def close(self) -> None:
         assert self._child.stdin is not None

@@ -1,4 +1,4 @@
-"""Runs as a child process: reads one job a line, does each in a fork, and says how it ended.
+"""Runs as a child process: starts each job that a line asks for in a fork, and waits for its end.
 
 The imports are done once, so that a kill at a random moment falls into the work.
 """
@@ -11,6 +11,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 
 def say(what: object) -> None:
@@ -18,30 +19,42 @@ def say(what: object) -> None:
     sys.stdout.flush()
 
 
-def main() -> None:
+def work(settings: dict[str, Any], log: str = "", source: str = "", file: str = "") -> None:
     from service.core.context import open_context
     from service.core.settings import Settings
     from service.data.ingest import ingest
+    from service.scheduler import scheduler
+
+    if log:
+        logging.basicConfig(filename=log)
+    else:
+        logging.disable(logging.CRITICAL)
+    context = open_context(Settings(**settings))
+    if file:
+        ingest(context, source, Path(file))
+    else:
+        scheduler.run(context)
+
+
+def main() -> None:
     from service.issues import replay
     from service.scheduler import scheduler
 
     import_module("scoringrules")  # else each fork would load it
 
     replay.ORIGINS = 2
-    logging.disable(logging.CRITICAL)
+    scheduler._LOOK_SECONDS = 2  # a test waits for the next look after each kill
     say("ready")
     for line in sys.stdin:
         asked = json.loads(line)
+        if isinstance(asked, int):
+            say(os.waitpid(asked, 0)[1])
+            continue
         child = os.fork()
         if child == 0:
-            context = open_context(Settings(**asked["settings"]))
-            if "file" in asked:
-                ingest(context, asked["source"], Path(asked["file"]))
-            else:
-                scheduler.run(context)
+            work(**asked)
             os._exit(0)
         say(child)
-        say(os.waitpid(child, 0)[1])
 
 
 if __name__ == "__main__":

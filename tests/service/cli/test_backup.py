@@ -7,7 +7,7 @@ from pathlib import Path
 from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
-from tests.service.support import NOW, ROOT, Crossings, as_environment, bind, command
+from tests.service.support import NOW, ROOT, Crossings, bind, command, environment
 
 
 def test_a_backup_is_made_checked_and_restored(
@@ -45,14 +45,15 @@ def test_what_cannot_be_done_is_one_line(
     assert file.read_bytes() == b"not it"
 
 
-def test_declarations_in_a_read_only_folder(context: Context, tmp_path: Path) -> None:
+def test_declarations_in_a_read_only_folder(
+    crossings: Crossings, context: Context, tmp_path: Path
+) -> None:
     """As in the container: the same ones are no hindrance, others are told beforehand."""
     models = tmp_path / "models"
     shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
-    env = as_environment(context.settings.model_copy(update={"models_dir": models}))
-    env["CROSSINGS_MODELS_DIR"] = str(models)
+    own = context.settings.model_dump(exclude_defaults=True) | {"models_dir": models}
     file, sarimax = str(tmp_path / "crossings.tar.gz"), models / "sarimax.toml"
-    subprocess.run(command("backup", file), env=env, cwd=ROOT, check=True, capture_output=True)
+    assert crossings("backup", file, **own).returncode == 0
     mine = context.settings.fitted_folder / "mine"
     for more, status in ((b"", 0), (b"# ours\n", 1)):
         with sarimax.open("ab") as stream:
@@ -64,7 +65,7 @@ def test_declarations_in_a_read_only_folder(context: Context, tmp_path: Path) ->
         try:
             done = subprocess.run(
                 command("restore", "--overwrite", file),
-                env=env,
+                env=environment(**own),
                 cwd=ROOT,
                 capture_output=True,
                 text=True,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import re
 import subprocess
@@ -93,21 +94,17 @@ def test_a_mistyped_command_suggests_the_right_one(
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8", "cp437"])
-def test_what_is_printed_suits_any_terminal(encoding: str) -> None:
+def test_what_is_printed_suits_any_terminal(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = str(ROOT / "service" / "data" / "figures.csv")
-    done = subprocess.run(
-        [
-            *command("forecast", "--data", figures, "--model", "climatology"),
-            *("--horizon", "1", "--paths", "10"),
-        ],
-        env=environment() | {"PYTHONIOENCODING": encoding},
-        cwd=ROOT,
-        capture_output=True,
-        check=False,
-        timeout=PROCESS,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    shown = done.stdout.decode(encoding)
+    arguments = ("--data", figures, "--model", "climatology", "--horizon", "1", "--paths", "10")
+    monkeypatch.setattr(sys, "argv", ["crossings", "forecast", *arguments])
+    out = io.TextIOWrapper(io.BytesIO(), encoding)
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    out.flush()
+    shown = out.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
+    assert ended.value.code == 0
     assert re.search("0–[0-9]+" if encoding == "utf-8" else "0-[0-9]+", shown), shown
     assert "?" not in shown
 
@@ -179,11 +176,10 @@ def test_the_help_of_no_command_loads_a_library() -> None:
         assert not (loaded := sorted(HEAVY & set(packages))), f"{words} loads {loaded}"
 
 
-@pytest.mark.parametrize("name", ["status", "doctor"])
-def test_a_look_at_the_service_loads_no_fitting_library(name: str, settings: Settings) -> None:
+def test_a_look_at_the_service_loads_no_fitting_library(settings: Settings) -> None:
     script = (
         "import sys\nfrom service.cli.main import group\n"
-        f"group.main(['{name}'], standalone_mode=False)\n"
+        "for name in ('status', 'doctor'):\n    group.main([name], standalone_mode=False)\n"
         "print(*{name.partition('.')[0] for name in sys.modules})"
     )
     done = subprocess.run(
@@ -194,7 +190,7 @@ def test_a_look_at_the_service_loads_no_fitting_library(name: str, settings: Set
         text=True,
         timeout=PROCESS,
     )
-    assert "calibrated_pool" in done.stdout, done.stderr
+    assert done.stdout.count("calibrated_pool") >= 2, done.stderr
     packages = set(done.stdout.splitlines()[-1].split())
     assert "sqlalchemy" in packages
     assert not packages & {"cmdstanpy", "matplotlib", "pandas", "prophet", "scipy", "statsmodels"}

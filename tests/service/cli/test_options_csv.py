@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from service.core.settings import Settings
-from tests.service.support import ROOT, Crossings, as_environment, command
+from tests.service.support import ROOT, Crossings, command, environment
 from tests.support.waiting import PROCESS
 
 FIGURES = ROOT / "service" / "data" / "figures.csv"
@@ -29,30 +28,23 @@ def as_a_spreadsheet_writes(lines: list[str]) -> str:
     return "\n".join(["Date;People;Boats;Note", *reversed(rows), "", ""])
 
 
-def test_figures_of_any_form_give_the_same_forecast(settings: Settings) -> None:
+def test_figures_of_any_form_give_the_same_forecast(crossings: Crossings) -> None:
     content = gzip.compress(as_a_spreadsheet_writes(FIGURES.read_text().splitlines()).encode("l1"))
-    plain = subprocess.run(
-        command(*FORECAST, "--format", "json", "--data", str(FIGURES)),
-        env=as_environment(settings),
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        timeout=PROCESS,
-    )
+    plain = crossings(*FORECAST, "--format", "json", "--data", str(FIGURES))
     piped = subprocess.run(
         command(
             *(*FORECAST, "--format", "json", "--data", "-"),
             *("--series", "PEOPLE", "--encoding", "latin-1", "--dayfirst"),
         ),
         input=content,
-        env=as_environment(settings),
+        env=environment(),
         cwd=ROOT,
         capture_output=True,
         check=True,
         timeout=PROCESS,
     )
     assert json.loads(piped.stdout) == json.loads(plain.stdout)
-    assert plain.stderr == b""
+    assert plain.stderr == ""
     (said,) = piped.stderr.decode().splitlines()
     assert said.startswith("standard input is read with ';' between columns, ")
 

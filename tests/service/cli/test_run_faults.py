@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,13 +12,16 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from service.core.context import open_context
+from service.cli import run as run_module
+from service.core.context import Context, open_context
+from service.core.files import RegistryError
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.cli.test_run import Service, Start, start  # noqa: F401
-from tests.service.support import quick_models
+from tests.service.mailbox import free_port
+from tests.service.support import Crossings, quick_models
 from tests.support.small_disk import fill, mount, small_disk
 from tests.support.waiting import wait_until
 
@@ -54,8 +59,15 @@ def names(answer: dict[str, list[dict[str, str]]]) -> list[str]:
     return [reason["name"] for reason in answer["reasons"]]
 
 
-def end(service: Service) -> None:
-    assert service.stop() == 0
+def answers(service: Service) -> bool:
+    assert service.process.poll() is None
+    with contextlib.suppress(OSError):
+        return service.get("/readyz")[0] == 200
+    return False
+
+
+def end(service: Service, number: int = signal.SIGTERM) -> None:
+    assert service.stop(number) == 0
     assert "Traceback" not in "".join(service.said)
 
 
@@ -113,8 +125,8 @@ def test_a_server_that_is_read_only(
                 sa.text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
             )
             connection.commit()
-        service = start(database_url=database_url)
-        service.wait_for("stop with Ctrl-C")
+        service = start("serve", database_url=database_url)
+        wait_until(lambda: answers(service), "the server answers")
         assert "database_read_only" in names_of_reasons(service, issue_id)
         end(service)
     finally:
@@ -128,45 +140,48 @@ def test_a_server_that_is_read_only(
 
 
 def test_broken_files_of_models(start: Start, home: Settings) -> None:  # noqa: F811
+    """First of some, then of all, and last of models that can be read and not fitted."""
     issued(home)
     (home.models_dir / ".#climatology.toml").symlink_to("me@here.1234")
     (home.models_dir / "x.toml").write_text("no TOML")
     (home.fitted_folder / "aliases.json").write_text("{")
-    service = start()
+    service = start(refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
     reasons = names(json.loads(service.get("/v1/status")[1]))
     assert "models_left_out" in reasons
     assert not {"no_models", "refit_failed"} & set(reasons)
     assert (home.fitted_folder / "aliases.json.broken").exists()
-    end(service)
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
+    for text, reason in (
         ("no TOML", "no_models"),
         ('family = "climatology"\nrole = "champion"\n[parameters]\nx = 1', "refit_failed"),
-    ],
-)
-def test_no_model_stands(
-    start: Start,  # noqa: F811
-    home: Settings,
-    text: str,
-    reason: str,
-) -> None:
-    issue_id = issued(home)
-    for file in home.models_dir.glob("*.toml"):
-        file.write_text(text)
-    service = start()
-    service.wait_for("stop with Ctrl-C")
-    assert "forecast  not renewed, the last forecast is served: " in "".join(service.said)
-    assert reason in names_of_reasons(service, issue_id)
-    end(service)
+    ):
+        for file in home.models_dir.glob("[!.]*.toml"):
+            file.write_text(text)
+
+        def is_served_with(reason: str = reason) -> bool:
+            status, body = service.get("/v1/series/people/forecast")
+            return status == 200 and reason in names(json.loads(body))
+
+        wait_until(is_served_with, reason, 0.2)
+    end(service, signal.SIGHUP)
 
 
-def test_without_a_forecast_a_fault_ends_it(start: Start, home: Settings) -> None:  # noqa: F811
+def test_no_model_stands(home: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is a forecast it is served; where there is none, the start ends."""
     for file in home.models_dir.glob("*.toml"):
         file.write_text("no TOML")
-    service = start()
-    service.wait_for("Error: ")
-    assert service.process.wait() == 2
+    with contextlib.closing(open_context(home).database) as database:
+        context = Context(home, database)
+        run_module._prepare(context, is_served=True)
+        said = "forecast  not renewed, the last forecast is served: "
+        assert said in capsys.readouterr().err
+        with pytest.raises(RegistryError):
+            run_module._prepare(context, is_served=False)
+
+
+def test_without_a_forecast_a_fault_ends_it(crossings: Crossings, home: Settings) -> None:
+    for file in home.models_dir.glob("*.toml"):
+        file.write_text("no TOML")
+    done = crossings("run", models_dir=home.models_dir, port=free_port())
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("Error: ")

@@ -26,6 +26,7 @@ from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
 from forecast.series import DailySeries
 from service.cli.workers import WorkersError, on_cluster, on_processes
+from tests.service.support import Crossings
 
 ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is under way for a while, and can be caught at it.
@@ -69,11 +70,24 @@ def run(work: Work, mapper: Mapper, progress: Any = lambda: None) -> Any:
     return backtest.rolling_origin(work.models, work.figures, work.protocol, progress, mapper)
 
 
-@pytest.mark.parametrize("count", [2, 3])
-def test_processes_change_nothing(work: Work, here: Any, count: int) -> None:
-    done = []
-    assert same_runs(run(work, on_processes(count), lambda: done.append(1)), here)
+def test_processes_change_nothing(work: Work, here: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is sent the figures once, and none is left behind."""
+    done, sent, children = [], [], []
+
+    def state(self: Work) -> dict[str, Any]:
+        sent.append(1)
+        return self.__dict__
+
+    def progress() -> None:
+        done.append(1)
+        alive = multiprocessing.active_children()
+        children[:] = [child for child in alive if child.name.startswith("Spawn")]
+
+    monkeypatch.setattr(Work, "__getstate__", state, raising=False)
+    assert same_runs(run(work, on_processes(3), progress), here)
     assert len(done) == len(work.tasks()) == 8
+    assert len(sent) == len(children) == 3
+    assert not [child for child in children if child.is_alive()]
 
 
 def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeries]) -> None:
@@ -81,49 +95,24 @@ def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeri
         "2018-02-01", "2018-04-01", every=14, horizon=7, paths=20, series="people"
     )
     people = {"people": figures["people"]}
-    scores, declined = run(Work(MODELS, people, early), on_processes(2))
+    scores, declined = run(Work(MODELS, people, early), on_processes(1))
     assert len(scores["climatology"]) == 3
     assert declined["climatology"][0] == "2018-02-01: climatology needs at least 60 days, found 32"
     assert same_runs((scores, declined), backtest.rolling_origin(MODELS, people, early))
 
 
-def test_the_figures_are_sent_once_to_each_process(
-    work: Work, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = []
-
-    def state(self: Work) -> dict[str, Any]:
-        sent.append(1)
-        return self.__dict__
-
-    monkeypatch.setattr(Work, "__getstate__", state, raising=False)
-    run(work, on_processes(2))
-    assert len(sent) == 2
-
-
-@pytest.mark.parametrize("victims", [1, 2])
-def test_killed_processes_cost_a_try_and_nothing_else(work: Work, here: Any, victims: int) -> None:
+def test_killed_processes_cost_a_try_and_nothing_else(work: Work, here: Any) -> None:
     killed: list[int] = []
 
     def kill() -> None:
         if not killed:
-            for child in multiprocessing.active_children()[:victims]:
+            for child in multiprocessing.active_children():
                 assert child.pid
                 os.kill(child.pid, signal.SIGKILL)
                 killed.append(child.pid)
 
     assert same_runs(run(work, on_processes(2), kill), here)
-    assert len(killed) == victims
-
-
-def test_no_process_is_left_behind(work: Work) -> None:
-    mapper = on_processes(2)
-    outcomes = iter(mapper(work, work.tasks()[:4]))
-    next(outcomes)
-    children = [child for child in multiprocessing.active_children() if child.name[:5] == "Spawn"]
-    list(outcomes)
-    assert children
-    assert not [child for child in children if child.is_alive()]
+    assert len(killed) == 2
 
 
 DEADLY = """
@@ -201,18 +190,15 @@ def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.Mon
         on_cluster("tcp://127.0.0.1:8786")
 
 
-def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -> None:
-    data = ROOT / "service" / "data" / "figures.csv"
-    command = [sys.executable, "-m", "service.cli", "backtest", "--data", str(data)]
-    command += ["--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology"]
+BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))
+WEEKS = ("--first", "2024-01-01", "--last", "2024-02-01", "--models", "hurdle,climatology")
 
+
+def test_the_command_says_the_same_whoever_works(crossings: Crossings, cluster: Any) -> None:
     def scores(*options: str) -> Any:
-        out = tmp_path / "scores.json"
-        done = subprocess.run(
-            [*command, *options, "--out", str(out)], cwd=ROOT, capture_output=True, text=True
-        )
+        done = crossings(*BACKTEST, *WEEKS, "--format", "json", *options)
         assert done.returncode == 0, done.stderr
-        found = json.loads(out.read_text())
+        found = json.loads(done.stdout)
         for row in found["models"].values():
             del row["seconds_per_origin"]
         return found
@@ -222,14 +208,8 @@ def test_the_command_says_the_same_whoever_works(cluster: Any, tmp_path: Path) -
     assert scores("--dask", cluster.scheduler_address) == alone
 
 
-def test_the_command_refuses_two_kinds_of_workers() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "service.cli", "backtest", "--data", "service/data/figures.csv"]
-        + ["--first", "2024-01-01", "--last", "2024-02-01", "--workers", "2", "--dask", "tcp://x"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+def test_the_command_refuses_two_kinds_of_workers(crossings: Crossings) -> None:
+    done = crossings(*BACKTEST, *WEEKS, "--workers", "2", "--dask", "tcp://x")
     assert (done.returncode, "found both" in done.stderr) == (2, True)
 
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from service.core import database as module
@@ -88,6 +89,17 @@ def test_a_log_that_holds_something_is_never_passed_over(small: Path) -> None:
         periods(database)
     ballast.unlink()
     assert periods(database) == ["1"]
+    database.close()
+
+
+def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
+    file = tmp_path / "x.sqlite"
+    file.write_bytes(b"not a database" * 1000)
+    database = connect(f"sqlite:///{file}")
+    with pytest.raises(Unavailable, match="not a database") as caught:
+        periods(database)
+    assert caught.tb, "which holds whatever was open when it failed"
+    assert str(file) not in {one.path for one in psutil.Process().open_files()}
     database.close()
 
 

@@ -5,7 +5,7 @@ import pytest
 from service.core import run_store
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.core.public_reasons import without_folders
+from service.core.secrets import without_folders
 from service.issues.refit import refit
 
 
