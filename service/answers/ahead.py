@@ -25,22 +25,12 @@ UNPUBLISHED = "not yet published"
 class Ahead:
     """The paths of an issue from the first day of an answer, which horizons are counted from.
 
-    Parameters
-    ----------
-    paths : Paths
-        From the day after the figures.
-    today : date
-        Days before it are over, though nothing is published of them.
-
-    Raises
-    ------
-    BadQuestion
-        If `first` is no day of the paths.
+    `BadQuestion` is raised if `first` is no day of the paths.
     """
 
-    paths: Paths
+    paths: Paths  # from the day after the figures
     first: dt.date
-    today: dt.date
+    today: dt.date  # days before it are over, though nothing is published of them
 
     def __post_init__(self) -> None:
         start, end = as_date(self.paths.start), as_date(self.paths.end)

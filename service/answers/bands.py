@@ -34,12 +34,9 @@ def bands(
 ) -> list[dict[str, Any]]:
     """Return one row a day for `horizon` days.
 
-    Returns
-    -------
-    list of dict
-        ``time date horizon_days median mean p_zero p_any likelihood lo50 hi50 … note``; counts in
-        whole people or boats, the mean in hundredths; ``likelihood`` is None without a `declared`
-        series, which has its thresholds.
+    Returns rows of ``time date horizon_days median mean p_zero p_any likelihood lo50 hi50 … note``;
+    counts in whole people or boats, the mean in hundredths; ``likelihood`` is None without a
+    `declared` series, which has its thresholds.
     """
     check_levels(levels)
     summary, p_zero = ahead.paths.summary(levels), ahead.paths.p_zero()

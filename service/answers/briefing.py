@@ -20,12 +20,9 @@ from service.data.observation_store import AsOf
 def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> dict[str, Any]:
     """Compare the newest figures, or those as of `as_of`, with the same point of earlier years.
 
-    Returns
-    -------
-    dict
-        ``last_day``, ``last_7_days`` and ``year_to_date``, each with ``from to value`` and
-        ``against``: ``year value difference per_cent`` for every earlier year, newest first;
-        the other series of the last day beside it; and the whole as a ``sentence``.
+    Returns ``last_day``, ``last_7_days`` and ``year_to_date``, each with ``from to value`` and
+    ``against``: ``year value difference per_cent`` for every earlier year, newest first; the other
+    series of the last day beside it; and the whole as a ``sentence``.
     """
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:

@@ -31,12 +31,9 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     Each issue stores the causes of its change from the one before. This adds up the changes of all
     issues from `since`, or the one before, to this one, day by day.
 
-    Returns
-    -------
-    dict
-        ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each coming day
-        that both issues forecast: ``time date before … after``, where before and the causes add up
-        to after; and ``totals`` of the first 7 and 28 of these days, alike.
+    Returns ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each coming
+    day that both issues forecast: ``time date before … after``, where before and the causes add up
+    to after; and ``totals`` of the first 7 and 28 of these days, alike.
 
     Raises
     ------
@@ -50,7 +47,8 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
         len(note["before"]) - (first - dt.date.fromisoformat(note["from"])).days for note in chain
     )
     if length < 1:
-        raise BadQuestion("since", "an issue that forecast some of the same days", since)
+        oldest = chain[-1]["since"]
+        raise BadQuestion("since", "an issue that forecast some of the same days", oldest)
     # An issue that knew nothing of the weather does not name it.
     named = {cause for note in chain for cause in note["causes"]}
     causes = [cause for cause in note_store.CAUSES if cause in named]

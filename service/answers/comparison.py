@@ -28,14 +28,11 @@ def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
     """Return forecasts of one series day by day and in total, with what arrived.
 
-    Returns
-    -------
-    dict
-        ``forecasts``, each ``issue_id kind made_on model title`` (a hindcast is made as on the
-        last day of its figures), its ``rows`` of ``date median lo80 hi80`` for the first 28 days,
-        and its ``totals`` of 7 and 28 days, with ``came``, their published total or None; and
-        ``days``, one from the first to the last day of any: ``date value`` and ``median_1 lo80_1
-        hi80_1 median_2 …``, None where there is none.
+    Returns ``forecasts``, each ``issue_id kind made_on model title`` (a hindcast is made as on the
+    last day of its figures), its ``rows`` of ``date median lo80 hi80`` for the first 28 days, and
+    its ``totals`` of 7 and 28 days, with ``came``, their published total or None; and ``days``, one
+    from the first to the last day of any: ``date value`` and ``median_1 lo80_1 hi80_1 median_2 …``,
+    None where there is none.
     """
     forecasts = [_forecast(view) for view in views]
     series_id = views[0].issue.series_id

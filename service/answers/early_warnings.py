@@ -23,10 +23,7 @@ DAYS, WEEK = 3, 7
 def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[dict[str, Any]]:
     """Return the chance of a day above `threshold`, and of a week above `week_threshold` if given.
 
-    Returns
-    -------
-    list of dict
-        ``threshold window from to p`` and ``days``, the ``date p_above`` of each day.
+    Returns rows of ``threshold window from to p`` and ``days``, the ``date p_above`` of each day.
     """
     asked = [(threshold, 1, DAYS)]
     if week_threshold is not None:
@@ -52,12 +49,9 @@ def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[di
 def warning_record(loader: IssueLoader) -> dict[str, Any]:
     """Compare the early warnings given so far with the figures.
 
-    Returns
-    -------
-    dict
-        ``warnings``, their number; ``over``, those whose days all have figures; ``followed``, those
-        of them that were followed by such a day or week; ``expected``, the sum of the chances that
-        they gave; and a ``sentence``, empty while none can be compared.
+    Returns ``warnings``, their number; ``over``, those whose days all have figures; ``followed``,
+    those of them that were followed by such a day or week; ``expected``, the sum of the chances
+    that they gave; and a ``sentence``, empty while none can be compared.
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection)

@@ -15,11 +15,8 @@ from service.core.clock import day_columns
 def exceedance(ahead: Ahead, threshold: int, window: int, horizon: int) -> dict[str, Any]:
     """P(sum of `window` days > `threshold`) for each run of days within the horizon.
 
-    Returns
-    -------
-    dict
-        ``threshold window horizon p_any``, the probability of at least one such run within the
-        horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
+    Returns ``threshold window horizon p_any``, the probability of at least one such run within the
+    horizon, and ``rows`` of ``time date to horizon_days p_above note``, one for each first day.
     """
     near = ahead.upto(horizon)
     check_whole("window", window, 1, horizon)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["headline"]
+__all__ = ["headline", "outcome"]
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from service.answers.errors import NotPossible
@@ -21,11 +22,8 @@ _DAYS, _ONE_DAY = 7, dt.timedelta(days=1)
 def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Summarise the next seven days; for a past issue, its forecast and the outcome.
 
-    Returns
-    -------
-    dict
-        ``sentence``, which rounds the numbers; ``from to median lo80 hi80 threshold p_above``; and
-        ``caution``, a sentence on what old figures mean for it, empty while they are up to date.
+    Returns ``sentence``, which rounds the numbers; ``from to median lo80 hi80 threshold p_above``;
+    and ``caution``, a sentence on what old figures mean for it, empty while they are up to date.
     """
     ahead, unit = view.ahead, view.declared.unit
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
@@ -42,10 +40,8 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     about, within = f"about {median} {unit}", f"80% chance of between {lo80} and {hi80}"
     if view.is_past:
         came = figures(loader, view.issue.series_id, first, last)
-        sentence = (
-            f"We forecast {about} for {day_span(first, last)} ({within}); "
-            f"{_came([row['value'] for row in came])}."
-        )
+        forecast = f"We forecast {about} for {day_span(first, last)} ({within})"
+        sentence = f"{forecast}; {outcome([row['value'] for row in came])}."
     else:
         soon = "Next 7 days" if first <= loader.today() + _ONE_DAY else day_span(first, last)
         chance = f"{per_cent(p_above)} chance of a day above {threshold:,}"
@@ -66,7 +62,8 @@ def _caution(view: IssueView) -> str:
     return f"There are no figures after {since}, so this reflects the season and the level then."
 
 
-def _came(values: list[int]) -> str:
+def outcome(values: Sequence[int]) -> str:
+    """Say how many arrived in a week, by the figures of its days that are published."""
     if not values:
         return "the figures for these days are not published yet"
     if len(values) < _DAYS:

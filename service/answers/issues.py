@@ -4,8 +4,6 @@ from __future__ import annotations
 
 __all__ = ["COLUMNS", "first_day", "listing", "of_day", "one"]
 
-import base64
-import binascii
 import datetime as dt
 from typing import Any
 
@@ -31,11 +29,16 @@ def listing(
     """
     loader.check_series(series_id)
     check_whole("limit", limit, 1, MOST_ISSUES)
-    mark = None if after is None else _unseal(after)
+    mark = None
     with loader.context.database.reading() as connection:
+        if after is not None:
+            last = issue_store.get_issue(connection, after)
+            if last is None or last.series_id != series_id:
+                raise BadQuestion("after", "the `next` of a page before", after[:40])
+            mark = last.issued_at, last.run_id
         issues = issue_store.list_issues(connection, series_id, limit + 1, mark)
     shown = issues[:limit]
-    return [_row(issue) for issue in shown], _seal(shown[-1]) if len(issues) > limit else None
+    return [_row(issue) for issue in shown], shown[-1].issue_id if len(issues) > limit else None
 
 
 def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
@@ -98,20 +101,3 @@ def _row(issue: Issue) -> dict[str, Any]:
         "n_paths": issue.n_paths,
         "horizon_days": issue.horizon_days,
     }
-
-
-def _seal(issue: Issue) -> str:
-    text = f"{issue.issued_at.astimezone(dt.UTC).isoformat()} {issue.run_id}"
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def _unseal(sealed: str) -> tuple[dt.datetime, int]:
-    try:
-        text = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4)).decode("ascii")
-        moment, _, run_id = text.partition(" ")
-        issued_at, number = dt.datetime.fromisoformat(moment), int(run_id)
-        if issued_at.tzinfo is None or not 0 <= number < 2**31:
-            raise ValueError
-        return issued_at.astimezone(dt.UTC), number
-    except (ValueError, OverflowError, binascii.Error):
-        raise BadQuestion("after", "the `next` of a page before", sealed[:40]) from None

@@ -35,19 +35,12 @@ _LEAST_DAYS = 28
 class Scenario:
     """The assumptions of a scenario.
 
-    Attributes
-    ----------
-    level_percent : float
-        Change of the level of arrivals, within `LEVEL_PERCENT`.
-    people_per_boat : float | None
-        Mean number of people in each boat, within `PEOPLE_PER_BOAT`; None: as forecast.
-    weather : mapping of date to str
-        ``calm``, ``mixed`` or ``rough`` by day: the third of the past days of that season, by
-        waves and wind, from which the day is taken.
+    The weather of a day is ``calm``, ``mixed`` or ``rough``: the third of the past days of that
+    season, by waves and wind, from which it is taken.
     """
 
-    level_percent: float = 0.0
-    people_per_boat: float | None = None
+    level_percent: float = 0.0  # change of the level of arrivals
+    people_per_boat: float | None = None  # None: as forecast
     weather: Mapping[dt.date, str] = field(default_factory=dict)
 
 
@@ -56,11 +49,8 @@ def scenario(
 ) -> dict[str, Any]:
     """Return the scenario together with the unchanged forecast.
 
-    Returns
-    -------
-    dict
-        ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` as ``forecast`` has it;
-        ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
+    Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` as ``forecast`` has
+    it; ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
 
     Raises
     ------

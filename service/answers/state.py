@@ -66,28 +66,13 @@ class State:
 
 @dataclass(frozen=True)
 class Facts:
-    """Inputs to the state, apart from the requested issue.
+    """Inputs to the state, apart from the requested issue; problems have a name and a detail."""
 
-    Attributes
-    ----------
-    newest : Issue | None
-        The newest issue of the same series; None: the one that is asked for.
-    last_runs : mapping of job to Run | None
-        The last run of each of `STATE_JOBS` that ended; an ingest counts when it read the source
-        that the settings name.
-    weather_new_at : datetime | None
-        When a forecast of the weather was last new: first read, as one told again says no more.
-    weather_unused : str
-        Why the newest issue was made without the weather, where it was wanted.
-    not_written, model_problems : (name, detail)
-        Why the database cannot be written; what is wrong with the files of models.
-    """
-
-    newest: Issue | None = None
-    last_runs: Mapping[str, Run | None] = field(default_factory=dict)
-    weather_new_at: dt.datetime | None = None
-    weather_unused: str = ""
-    not_written: tuple[str, str] | None = None
+    newest: Issue | None = None  # of the same series; None: the one that is asked for
+    last_runs: Mapping[str, Run | None] = field(default_factory=dict)  # that ended, by job
+    weather_new_at: dt.datetime | None = None  # when a forecast of it was first read, not again
+    weather_unused: str = ""  # why the newest issue was made without it, where it was wanted
+    not_written: tuple[str, str] | None = None  # why the database cannot be written
     model_problems: tuple[tuple[str, str], ...] = ()
 
 

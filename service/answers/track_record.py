@@ -43,15 +43,11 @@ def track_record(
 
     The ``champion`` is whichever model was served at the time; a `kind` is one of `KINDS`.
 
-    Returns
-    -------
-    dict
-        ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
-        bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals
-        on windows that do not overlap), ``skill_seasonal_naive skill_climatology``;
-        ``likelihood``, how often any arrived on the days of each class, by days ahead;
-        ``pit_histogram`` of days 1 to 7; ``weeks``, each issue's 7-day total against the outcome;
-        ``worst`` and ``best`` of them by CRPS.
+    Returns ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
+    bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals on
+    windows that do not overlap), ``skill_seasonal_naive skill_climatology``; ``likelihood``, how
+    often any arrived on the days of each class, by days ahead; ``pit_histogram`` of days 1 to 7;
+    ``weeks``, each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS.
     """
     loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -149,8 +145,8 @@ def _measured(
 def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
     """Rows of ``measure likelihood days arrived share share_lo share_hi``.
 
-    A date counts once for each class, however many forecasts of it fell into the class: they
-    share one outcome, and counting each would make the interval too narrow.
+    A date counts once for each class, however many forecasts of it fell into the class, as they
+    share one outcome.
     """
     rows = []
     for measure, (first, last) in _CLASS_LEADS.items():

@@ -24,12 +24,9 @@ _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 def used(connection: Connection, issue: Issue) -> dict[str, Any]:
     """Whether `issue` was made with the weather.
 
-    Returns
-    -------
-    dict
-        ``status``: ``used``, ``missing`` (it was wanted and could not be had) or ``off``; and
-        ``reason``. Where it was used also ``models``, ``read_at`` (first), ``days_ahead``,
-        ``members``, ``past_forecasts`` (that their error was learned from) and ``columns``.
+    Returns ``status``: ``used``, ``missing`` (it was wanted and could not be had) or ``off``; and
+    ``reason``. Where it was used also ``models``, ``read_at`` (first), ``days_ahead``, ``members``,
+    ``past_forecasts`` (that their error was learned from) and ``columns``.
     """
     note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
@@ -38,14 +35,11 @@ def used(connection: Connection, issue: Issue) -> dict[str, Any]:
 def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     """The coming days as they were foreseen at the moment of `view`.
 
-    Returns
-    -------
-    dict | None
-        ``read_at`` (first), ``members``, ``attribution``; ``used``, as of `used`; and ``rows``:
-        ``date``; median and middle 80% of the members of the wind at night and the gusts of the day
-        in km/h; ``wind_from``, where the wind of the night comes from in most of them; and of the
-        waves, which have one future of fewer days, the mean at night and the highest of the day in
-        metres. None when no weather is read, none was new lately, or what is stored is damaged.
+    Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, as of `used`; and ``rows``:
+    ``date``; median and middle 80% of the members of the wind at night and the gusts of the day in
+    km/h; ``wind_from``, where the wind of the night comes from in most of them; and of the waves,
+    which have one future of fewer days, the mean at night and the highest of the day in metres.
+    None when no weather is read, none was new lately, or what is stored is damaged.
     """
     if not loader.context.settings.reads_weather:
         return None

@@ -20,14 +20,11 @@ _DAY = dt.timedelta(days=1)
 def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> dict[str, Any]:
     """Return the totals since 1 January of the year of the answer's first day.
 
-    Returns
-    -------
-    dict
-        ``year``; ``earlier``, the years whose figures begin on 1 January, newest first; ``rows``,
-        one a day to 31 December or the last simulated day: ``date value median lo50 hi50 …`` and
-        the total on the same date of each earlier year, as ``year_2025``. ``value`` is None after
-        the figures, the median and bounds are None up to their last day. Without figures from
-        1 January there are no rows.
+    Returns ``year``; ``earlier``, the years whose figures begin on 1 January, newest first;
+    ``rows``, one a day to 31 December or the last simulated day: ``date value median lo50 hi50 …``
+    and the total on the same date of each earlier year, as ``year_2025``. ``value`` is None after
+    the figures, the median and bounds are None up to their last day. Without figures from 1 January
+    there are no rows.
     """
     check_levels(levels)
     paths, start = ahead.paths, as_date(observed.start)

@@ -58,13 +58,7 @@ def is_due(context: Context, now: dt.datetime) -> bool:
 
 
 def warn(context: Context, clock: Clock = utc_now) -> Outcome:
-    """Decide the early warnings of today, unless they are, and send them.
-
-    Raises
-    ------
-    JobError
-        When mail cannot be sent as things stand; what is sent stays sent.
-    """
+    """Decide the early warnings of today, unless they are, and send them."""
 
     def work() -> Outcome:
         edition = _decided(IssueLoader(context, clock))

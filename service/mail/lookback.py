@@ -11,6 +11,7 @@ from service.answers import changes as compared
 from service.answers import track_record as record
 from service.answers.errors import NoAnswer
 from service.answers.figures import figures
+from service.answers.headline import outcome
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.wording import approximate_headline, day_span, long_day, signed
 from service.mail.delivery_store import Edition
@@ -126,9 +127,7 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
         f"The last email forecast about {median} {previous.content['unit']} for {_span(headline)}, "
         f"with an 80% chance of between {lo80} and {hi80}"
     )
-    total = sum(came.values())
-    if not came:
-        return f"{forecast}. The figures for these days are not published yet."
-    if len(came) < _DAYS:
-        return f"{forecast}. {total:,} arrived on the {len(came)} of 7 days with published figures."
-    return f"{forecast}. {total:,} arrived, {_place(total, headline)} that range."
+    arrived = outcome(list(came.values()))
+    if len(came) == _DAYS:
+        arrived += f", {_place(sum(came.values()), headline)} that range"
+    return f"{forecast}. {arrived[0].upper()}{arrived[1:]}."

@@ -46,7 +46,7 @@ from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
 from service.mail.chart import Charts
-from service.mail.delivery_store import Edition
+from service.mail.delivery_store import Due, Edition
 from service.mail.preferences import Preferences
 from service.mail.subscriber_store import CONFIRM_HOURS
 
@@ -59,7 +59,7 @@ _LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 @dataclass(frozen=True)
 class Reader:
-    """Recipient of an email; without a token it is a single copy."""
+    """Recipient of a copy; without a token it is a single one."""
 
     address: str
     threshold: int
@@ -93,7 +93,7 @@ class MailRenderer:
         """The chart, rendered on first use."""
         return chart.draw(self.edition.content)
 
-    def html(self, reader: Reader) -> str:
+    def html(self, reader: Reader | Due) -> str:
         """Return the email as HTML with inline styles."""
         cids = {name: self.cid(name) for name in ("light", "dark")}
         alt = chart.alt_text(self.edition.content)
@@ -101,11 +101,11 @@ class MailRenderer:
             "digest.html", self._context(reader), cids=cids, alt=alt, subject=self.subject
         )
 
-    def text(self, reader: Reader) -> str:
+    def text(self, reader: Reader | Due) -> str:
         """Return the email as text."""
         return rendered("digest.txt", self._context(reader))
 
-    def message(self, reader: Reader) -> EmailMessage:
+    def message(self, reader: Reader | Due) -> EmailMessage:
         """Return the complete email; raises `ValueError` if a value would inject a header."""
         message = addressed(
             self._settings, self.edition, reader.address, reader.token, self.subject
@@ -122,11 +122,11 @@ class MailRenderer:
             _csv(self.edition.content["days"]),
             subtype="csv",
             cte="quoted-printable",
-            filename=f"people-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
+            filename=f"{self.edition.content['unit']}-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
         )
         return message
 
-    def _context(self, reader: Reader) -> dict[str, Any]:
+    def _context(self, reader: Reader | Due) -> dict[str, Any]:
         content = self.edition.content
         zone = ZoneInfo(content["time_zone"])
         return {

@@ -61,13 +61,7 @@ def failed_lately(connection: Connection, job: str, now: dt.datetime) -> bool:
 
 
 def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
-    """Send the mails of an edition that are due; `message` makes the mail of one reader.
-
-    Raises
-    ------
-    MailError
-        When mail cannot be sent as things stand.
-    """
+    """Send the mails of an edition that are due; `message` makes the mail of one reader."""
     with context.database.reading() as connection:
         waiting = delivery_store.due(connection, edition, clock())
     done: Counter[str] = Counter()

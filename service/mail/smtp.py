@@ -62,13 +62,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         self._close()
 
     def send(self, to: str, content: bytes) -> Sent:
-        """Hand one mail to the server, for one reader.
-
-        Raises
-        ------
-        MailError
-            When the server cannot be reached, is not the one it should be, or refuses us.
-        """
+        """Hand one mail to the server; raises `MailError` when it is no fault of the reader."""
         to = addresses.clean(to)
         self._keep_pace()
         smtp = self.open()
@@ -117,25 +111,11 @@ class Session(contextlib.AbstractContextManager["Session"]):
         return self._smtp
 
     def _connect(self) -> smtplib.SMTP:
-        s = self._settings
-        server = f"{s.smtp_host}:{s.smtp_port}"
         try:
             return self._greet()
-        except ssl.SSLError as error:
-            why = getattr(error, "verify_message", "") or error.reason or str(error)
-            raise MailError(f"the SMTP server {server} failed the check of TLS: {why}") from error
-        except smtplib.SMTPAuthenticationError as error:
-            raise MailError(
-                f"the SMTP server {server} refuses the login of CROSSINGS_SMTP_USER "
-                f"({error.smtp_code})"
-            ) from error
-        except smtplib.SMTPNotSupportedError as error:
-            missing = next((m for m in ("AUTH PLAIN", "AUTH") if m in str(error)), "STARTTLS")
-            raise MailError(
-                f"the SMTP server {server} does not offer {missing}, which is required"
-            ) from error
         except (smtplib.SMTPException, OSError) as error:
-            raise MailError(f"the SMTP server {server} cannot be used: {_why(error)}") from error
+            server = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
+            raise MailError(f"the SMTP server {server} {_fault(error)}") from error
 
     def _greet(self) -> smtplib.SMTP:
         s = self._settings
@@ -204,6 +184,19 @@ def _line(code: int, reply: bytes) -> str:
     """A server's answer on one line of plain text."""
     text = "".join(c if c.isprintable() else " " for c in reply.decode("utf-8", "replace"))
     return f"{code} {' '.join(text.split())[:200]}"
+
+
+def _fault(error: Exception) -> str:
+    """What is wrong with a server, to end a sentence."""
+    if isinstance(error, ssl.SSLError):
+        why = getattr(error, "verify_message", "") or error.reason or str(error)
+        return f"failed the check of TLS: {why}"
+    if isinstance(error, smtplib.SMTPAuthenticationError):
+        return f"refuses the login of CROSSINGS_SMTP_USER ({error.smtp_code})"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        missing = next((m for m in ("AUTH PLAIN", "AUTH") if m in str(error)), "STARTTLS")
+        return f"does not offer {missing}, which is required"
+    return f"cannot be used: {_why(error)}"
 
 
 def _why(error: Exception) -> str:

@@ -78,10 +78,9 @@ def add(
         return False
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     values |= {"address": address, "token": token, "joined_at": now}
-    fresh = subscribers.insert().values(values)
     try:
         with connection.begin_nested():
-            connection.execute(fresh)
+            connection.execute(subscribers.insert().values(values))
     except sa.exc.IntegrityError:  # another has added it at the same moment
         connection.execute(change)
         return False
@@ -127,18 +126,12 @@ def ask(
 ) -> None:
     """Note that somebody asked for email; a newer request replaces an older one."""
     connection.execute(opt_ins.delete().where(opt_ins.c.address == address))
-    fresh = opt_ins.insert().values(
-        address=address,
-        **preferences.columns(),
-        state="asked",
-        asked_at=now,
-        expires_at=now + dt.timedelta(hours=CONFIRM_HOURS),
-        attempts=0,
-        next_at=now,
-    )
+    values = preferences.columns() | {"address": address, "state": "asked", "attempts": 0}
+    values |= {"asked_at": now, "next_at": now}
+    values["expires_at"] = now + dt.timedelta(hours=CONFIRM_HOURS)
     # Of two at the same moment either will do.
     with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-        connection.execute(fresh)
+        connection.execute(opt_ins.insert().values(values))
 
 
 def waiting(connection: sa.Connection, now: dt.datetime) -> list[OptIn]:
@@ -156,21 +149,15 @@ def waiting(connection: sa.Connection, now: dt.datetime) -> list[OptIn]:
 def tokenise(connection: sa.Connection, opt_in: OptIn) -> str | None:
     """Give a request its token, of which only the hash is kept; None when it is there no more."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
-    changed = connection.execute(
-        opt_ins.update()
-        .where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
-        .values(token_hash=_hash(token), attempts=opt_in.attempts + 1)
-    )
-    return token if changed.rowcount else None
+    values = {"token_hash": _hash(token), "attempts": opt_in.attempts + 1}
+    change = opt_ins.update().where(opt_ins.c.opt_in_id == opt_in.opt_in_id).values(values)
+    return token if connection.execute(change).rowcount else None
 
 
 def put_off(connection: sa.Connection, opt_in: OptIn, state: str, next_at: dt.datetime) -> None:
     """Record what became of a request's mail: its state, and when to try again."""
-    connection.execute(
-        opt_ins.update()
-        .where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
-        .values(state=state, next_at=next_at)
-    )
+    change = opt_ins.update().where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
+    connection.execute(change.values(state=state, next_at=next_at))
 
 
 def opt_in_of(connection: sa.Connection, token: str) -> OptIn | None:

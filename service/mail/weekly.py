@@ -6,7 +6,6 @@ __all__ = ["digest", "due_week", "edition_for", "post", "renderer_of"]
 
 import calendar
 import datetime as dt
-from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer, NotFound
 from service.answers.issue_loader import IssueLoader
@@ -17,9 +16,9 @@ from service.core.settings import Settings
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
 from service.mail.confirmations import mail_links
-from service.mail.delivery_store import Due, Edition
+from service.mail.delivery_store import Edition
 from service.mail.edition import gather, iso_week, monday
-from service.mail.render import MailRenderer, Reader
+from service.mail.render import MailRenderer
 from service.mail.sending import GIVE_UP, Clock, failed_lately, run_alone, send
 from service.mail.smtp import MailError
 
@@ -30,11 +29,6 @@ def digest(context: Context, week: str | None = None, clock: Clock = utc_now) ->
     """Send the email of an ISO week, or the current one, to every subscriber who does not have it.
 
     Another week than the current one is only continued, never begun.
-
-    Raises
-    ------
-    JobError
-        When mail cannot be sent as things stand; what is sent stays sent.
     """
     chosen = week or iso_week(context.route, clock())
     try:
@@ -107,11 +101,7 @@ def _send(context: Context, week: str, clock: Clock) -> Outcome:
     loader = IssueLoader(context, clock)
     edition = _frozen(loader, week)
     press = renderer_of(loader, edition, context.settings)
-
-    def message(one: Due) -> EmailMessage:
-        return press.message(Reader(one.address, one.threshold, one.token))
-
-    return send(context, edition, message, clock)
+    return send(context, edition, press.message, clock)
 
 
 def _frozen(loader: IssueLoader, week: str) -> Edition:

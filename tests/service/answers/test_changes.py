@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from service.answers.changes import CAUSE_NAMES, changes
-from service.answers.errors import NotFound
+from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.context import Context
@@ -73,5 +73,13 @@ def test_an_issue_without_the_weather_stands_among_those_with_it(
     alone = changes(loader, loader.view("people"))
     assert alone["causes"] == ["model", "revision", "new_figures"]
     assert "weather" not in alone["rows"][0]
+    days = [(row["date"], row["time"]) for row in found["rows"][:2] + found["rows"][-1:]]
+    assert days == [(day, f"{day}T00:00:00Z") for day in ("2026-01-02", "2026-01-03", "2026-01-28")]
     with pytest.raises(NotFound, match="expected an issue before"):
         changes(loader, loader.view("people"), "people-20200101-0000000000")
+    with pytest.raises(NotFound, match=f"no issue stands before {first.issue_id}"):
+        changes(loader, loader.view("people", first.issue_id))
+    late = IssueLoader(context, Hand(NOW + dt.timedelta(days=27)))
+    expected = "since: expected an issue that forecast some of the same days, found "
+    with pytest.raises(BadQuestion, match=f"^{expected}{third.issue_id}$"):
+        changes(late, late.view("people"))
