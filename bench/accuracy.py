@@ -20,7 +20,7 @@ from bench.runs import Entry, run_all
 from forecast import specs
 from forecast.backtest import BacktestConfig
 from forecast.series import as_day
-from service.core.declared_series import read_route
+from service.core.declared_series import enabled_routes
 from service.core.files import RegistryError
 from service.core.settings import PROJECT
 from service.data import embedded, figures_csv
@@ -36,7 +36,7 @@ _SPANS = {False: ("2023-01-01", "2025-12-01"), True: ("2022-01-01", "2024-12-01"
 """First and last origin, without and with a second crossing."""
 
 _STEP = "Score at every n-th of the archive's origins."
-_ROUTE = read_route(PROJECT / "series")
+_ROUTE = enabled_routes(PROJECT / "series")[0]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

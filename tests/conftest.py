@@ -16,8 +16,7 @@ import pytest
 from hypothesis import settings
 
 from forecast.series import DailySeries
-from service.data import embedded
-from tests.support import loopback_guard
+from tests.support import embedded, loopback_guard
 
 _REFUSED = loopback_guard.install()
 

@@ -25,12 +25,13 @@ from service.core.context import Context, open_context
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.core.tables import runs as table
-from service.data import embedded, observation_store
+from service.data import observation_store
 from service.data.ingest import ingest
 from service.issues import issue_store
 from service.issues.refit import refit
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
 from tests.service.support import ROUTE, quick_models, serving
+from tests.support import embedded
 from tests.support.forked import Forked
 from tests.support.own_postgresql import OwnPostgresql
 from tests.support.waiting import BOUND, wait_until

@@ -16,10 +16,9 @@ from forecast.series import DailySeries
 from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context, open_context
-from service.core.declared_series import read_route
+from service.core.declared_series import enabled_routes
 from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.data import embedded
 from service.data.ingest import ingest
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
@@ -27,6 +26,7 @@ from service.issues.score import score
 from service.mail.edition import gather
 from service.mail.render import MailRenderer, Reader
 from tests.service.support import NOW, ROOT, Hand, quick_models
+from tests.support import embedded
 from tests.test_floors import modules
 
 UNITS = {"strait_entries": "arrivals", "strait_hulls": "vessels"}
@@ -198,7 +198,7 @@ def test_other_series_are_not_there(strait: Context, client: FlaskClient) -> Non
 
 def test_no_series_is_named_in_code() -> None:
     """Outside the declarations: not as a value on its own; words in sentences are free."""
-    declared = set(read_route(ROOT / "series").stored)
+    declared = set(enabled_routes(ROOT / "series")[0].stored)
     wrong = [
         f"{module}:{node.lineno}: {node.value!r}"
         for module, tree in modules().items()

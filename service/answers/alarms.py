@@ -91,7 +91,7 @@ def alarms(loader: IssueLoader) -> list[Alarm]:
 def record_alarms(loader: IssueLoader, only: str | None = None) -> list[Alarm]:
     """Return the alarms about the accuracy of published forecasts, of one series or all."""
     with loader.context.database.reading() as connection:
-        scored = run_store.latest(connection, "score", "done")
+        scored = run_store.latest(connection, "score", "done", loader.route.name)
     today = loader.today()
     monday = today - today.weekday() * _DAY
     raised: list[Alarm] = []

@@ -11,8 +11,9 @@ __all__ = ["IssueLoader", "IssueView"]
 import datetime as dt
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ from service.core import run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.files import RegistryError
 from service.core.run_store import Run
 from service.data import observation_store, weather_store
@@ -48,7 +50,27 @@ class IssueLoader:
         self.clock = clock
         self._kept: OrderedDict[object, tuple[object, Future[Any]]] = OrderedDict()
         self._lock = threading.Lock()
-        self._model_problems = ModelProblems(context.settings)
+        self._problems_of: dict[str, ModelProblems] = {}
+        self._model_problems = ModelProblems(context)
+
+    def each_route(self) -> Iterator[IssueLoader]:
+        """The same for each enabled route in turn; the cache is one."""
+        return map(self._for, self.context.routes)
+
+    def for_series(self, series_id: str) -> IssueLoader:
+        """The same for the route of a series; for this route where no route has it."""
+        owner = (one for one in self.context.routes if series_id in one.series)
+        return self._for(next(owner, self.route))
+
+    def _for(self, route: Route) -> IssueLoader:
+        if route is self.route:
+            return self
+        other = copy(self)
+        other.context, other.route = self.context.for_route(route), route
+        other._model_problems = self._problems_of.setdefault(
+            route.name, ModelProblems(other.context)
+        )
+        return other
 
     def today(self) -> dt.date:
         """Current day of the route."""
@@ -120,15 +142,18 @@ class IssueLoader:
         # Read first: what is kept is at least as new as its token.
         token = self._glance(
             ("token", series_id),
-            lambda opened: change_token_store.read_change_token(opened, series_id, STATE_JOBS),
+            lambda opened: change_token_store.read_change_token(
+                opened, self.route.name, series_id, STATE_JOBS
+            ),
         )
         return self.once(("newest", series_id, model), read, token)
 
     def check_series(self, series_id: str, is_stored: bool = False) -> None:
         """Raise `NotFound` unless the series is forecast, or its figures are stored."""
-        served = self.route.stored if is_stored else self.route.forecast
-        if series_id not in served:
-            raise NotFound(f"expected a series of {', '.join(served)}, found {series_id!r}")
+        if series_id not in (self.route.stored if is_stored else self.route.forecast):
+            served = [one.stored if is_stored else one.forecast for one in self.context.routes]
+            names = ", ".join(name for of_route in served for name in of_route)
+            raise NotFound(f"expected a series of {names}, found {series_id!r}")
 
     def state(self, connection: Connection, issue: Issue | None, now: dt.datetime) -> State:
         """Return the state of `issue`, or of a service without one, at `now`."""
@@ -229,16 +254,16 @@ class IssueLoader:
 
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
         """Return the state of the service as far as the database tells it."""
-        settings = self.context.settings
         new_at, unused = None, ""
-        if settings.reads_weather:
-            read = weather_store.last_read(connection, "ensemble")
+        if self.context.reads_weather:
+            read = weather_store.last_read(connection, self.route, "ensemble")
             new_at = read[0] if read else None
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last: dict[str, Run | None] = {}
         for job in STATE_JOBS:  # an ingest counts if it read the source that the settings name
-            ended = run_store.ended(connection, job, settings.source if job == "ingest" else None)
+            source = self.context.settings.source if job == "ingest" else None
+            ended = run_store.ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
         return Facts(newest, last, new_at, unused)
 

@@ -15,12 +15,22 @@ from service.core.request_store import JobRequest
 _MOST_IDS = 2**31
 
 
-def ask(loader: IssueLoader, job: str, asked_by: str) -> dict[str, Any]:
-    """Request a run of `job` and return the row; raises `NotFound` for an unknown job."""
+def ask(loader: IssueLoader, job: str, asked_by: str, route: str = "") -> dict[str, Any]:
+    """Request a run of `job` for `route`, or for the first, and return the row.
+
+    Raises
+    ------
+    NotFound
+        If there is no such job or route.
+    """
     if job not in request_store.JOBS:
         raise NotFound(f"expected a job of {', '.join(request_store.JOBS)}, found {job[:40]!r}")
+    names = [one.name for one in loader.context.routes]
+    route = route or names[0]
+    if route not in names:
+        raise NotFound(f"expected a route of {', '.join(names)}, found {route[:40]!r}")
     with loader.context.database.writing() as connection:
-        return _row(request_store.leave(connection, job, asked_by, loader.clock()))
+        return _row(request_store.leave(connection, job, asked_by, loader.clock(), route))
 
 
 def state(loader: IssueLoader, request_id: int) -> dict[str, Any]:

@@ -25,7 +25,7 @@ JOBS = (
 )
 """Every job that may have runs."""
 _LEVELS = (50, 80, 95)
-_NONE_ENDED = {(job, outcome): 0 for job in JOBS for outcome in ("done", "failed")}
+_ENDED = [(job, outcome) for job in JOBS for outcome in ("done", "failed")]
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,26 @@ class Vitals:
     data_through: dict[str, dt.date]
     scored: dict[str, int]  # issues of the last 26 weeks that have a score
     coverage: list[Coverage]  # of the same issues; empty until one is scored
-    last_done: dict[str, dt.datetime]
-    runs_ended: dict[tuple[str, str], int]  # by job and outcome; 0 too, or no increase can be seen
+    last_done: dict[tuple[str, str], dt.datetime]  # by route and job
+    runs_ended: dict[tuple[str, str, str], int]  # with the outcome; 0 too, or no increase is seen
     has_scheduler: bool  # whether a process holds the scheduler's lock
     next_week: dict[str, NextWeek]  # of each series whose newest issue reaches so far
 
 
 def vitals(loader: IssueLoader) -> Vitals:
     """Return the current metrics; those of the track record change only with new scores."""
-    current, forecast = status(loader), loader.route.forecast
+    current, routes = status(loader), loader.context.routes
+    series = {name: one for one in loader.each_route() for name in one.route.forecast}
     with loader.context.database.reading() as connection:
-        issues = (issue_store.get_latest_issue(connection, name) for name in forecast)
+        issues = (issue_store.get_latest_issue(connection, name) for name in series)
         newest = [issue for issue in issues if issue is not None]
         last_done = service_metrics_store.last_done(connection)
-        runs_ended = _NONE_ENDED | service_metrics_store.runs_ended(connection)
+        none_ended = {(route.name, *ended): 0 for route in routes for ended in _ENDED}
+        runs_ended = none_ended | service_metrics_store.runs_ended(connection)
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
         mark = service_metrics_store.scores_mark(connection)
     records: list[dict[str, Any]] = loader.once(
-        ("records",), lambda: [track_record(loader, series_id) for series_id in forecast], mark
+        ("records",), lambda: [track_record(one, name) for name, one in series.items()], mark
     )
     return Vitals(
         status=current["status"],
@@ -91,7 +93,7 @@ def vitals(loader: IssueLoader) -> Vitals:
         last_done=last_done,
         runs_ended=runs_ended,
         has_scheduler=has_scheduler,
-        next_week={name: week for name in forecast if (week := _next_week(loader, name))},
+        next_week={name: week for name, one in series.items() if (week := _next_week(one, name))},
     )
 
 

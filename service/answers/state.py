@@ -38,7 +38,6 @@ CURRENT_STATE_REASONS = OLD_FIGURES_REASONS | {
 
 _NEEDED = ("ingest", "refit")  # jobs whose failure degrades; old weather has its own reason
 _ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
-_LIVE_SOURCES = {"govuk": "GOV.UK"}  # expected to publish new figures, by their display names
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,9 @@ def state_of(
     old, broken = [], [Reason("no_issue", "nothing is published yet")]
     if issue:
         newest, day = facts.newest or issue, route.day(now)
-        old = _old(issue, newest, day, settings)
-        late, fallen = _late(newest, now, day, settings), _fallen(issue)
-        broken = [*late, *fallen, *_weather(facts, now, settings)]
+        old = _old(issue, newest, day, settings, route)
+        late, fallen = _late(newest, now, day, settings, route), _fallen(issue)
+        broken = [*late, *fallen, *_weather(facts, now, settings, route)]
     broken += [
         Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
         for job in _NEEDED
@@ -102,10 +101,13 @@ def issue_limit(settings: Settings) -> dt.timedelta:
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
-def _old(issue: Issue, newest: Issue, day: dt.date, settings: Settings) -> list[Reason]:
+def _old(
+    issue: Issue, newest: Issue, day: dt.date, settings: Settings, route: Route
+) -> list[Reason]:
     """Check for old figures, unless `_late` reports a late source."""
     age = (day - issue.data_through).days
-    is_said = issue.data_through == newest.data_through and _late_source(newest, day, settings)
+    source = _late_source(newest, day, settings, route)
+    is_said = issue.data_through == newest.data_through and source
     if age <= settings.stale_after_days or is_said:
         return []
     return [
@@ -113,9 +115,11 @@ def _old(issue: Issue, newest: Issue, day: dt.date, settings: Settings) -> list[
     ]
 
 
-def _late(newest: Issue, now: dt.datetime, day: dt.date, settings: Settings) -> list[Reason]:
+def _late(
+    newest: Issue, now: dt.datetime, day: dt.date, settings: Settings, route: Route
+) -> list[Reason]:
     reasons = []
-    if source := _late_source(newest, day, settings):
+    if source := _late_source(newest, day, settings, route):
         age = (day - newest.data_through).days
         detail = (
             f"{source} figures are late: the latest are for {newest.data_through}, {age} days ago"
@@ -132,10 +136,11 @@ def _late(newest: Issue, now: dt.datetime, day: dt.date, settings: Settings) -> 
     return reasons
 
 
-def _late_source(newest: Issue, day: dt.date, settings: Settings) -> str | None:
+def _late_source(newest: Issue, day: dt.date, settings: Settings, route: Route) -> str | None:
     """Return the name of a live source with overdue figures, if any."""
-    age = (day - newest.data_through).days
-    return _LIVE_SOURCES.get(settings.source) if age > settings.stale_after_days else None
+    is_late = (day - newest.data_through).days > settings.stale_after_days
+    is_asked = settings.source == "declared" and route.is_followed
+    return route.source.title if is_late and is_asked and route.source else None
 
 
 def _fallen(issue: Issue) -> list[Reason]:
@@ -146,9 +151,9 @@ def _fallen(issue: Issue) -> list[Reason]:
     return [Reason("champion_failed", detail)]
 
 
-def _weather(facts: Facts, now: dt.datetime, settings: Settings) -> list[Reason]:
+def _weather(facts: Facts, now: dt.datetime, settings: Settings, route: Route) -> list[Reason]:
     new_at = facts.weather_new_at
-    if not settings.reads_weather:
+    if not (settings.reads_weather and route.weather_points):
         return []
     if new_at is None:
         return [Reason("weather_missing", "no weather forecast has been read yet")]

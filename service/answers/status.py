@@ -16,6 +16,7 @@ from service.core import locks, run_store
 from service.core.clock import instant
 from service.core.database import Connection
 from service.data import document_store, observation_store, weather_store
+from service.data.covariates import no_weather
 from service.data.daily_weather import ATTRIBUTION
 from service.issues import issue_store
 from service.issues.issue_store import Issue
@@ -26,10 +27,13 @@ STATUS_JOBS = tuple("ingest weather refit compare score digest warn prune hindca
 
 
 def catalogue(loader: IssueLoader) -> list[dict[str, Any]]:
-    """Return one row per series."""
-    with loader.context.database.reading() as connection:
-        rows = [_series(loader, connection, series_id) for series_id in loader.route.stored]
-    return [row | loader.standing(row["series_id"]).to_dict() for row in rows]
+    """Return one row per series of every enabled route."""
+    rows = []
+    for of_route in loader.each_route():
+        with loader.context.database.reading() as connection:
+            found = [_series(of_route, connection, one) for one in of_route.route.stored]
+        rows += [row | of_route.standing(row["series_id"]).to_dict() for row in found]
+    return rows
 
 
 def status(loader: IssueLoader) -> dict[str, Any]:
@@ -37,15 +41,19 @@ def status(loader: IssueLoader) -> dict[str, Any]:
     now = loader.clock()
     with loader.context.database.reading() as connection:
         rows, states = [], []
-        for series_id in loader.route.forecast:
-            issue = issue_store.get_latest_issue(connection, series_id)
-            if issue is None:
-                continue
-            state = loader.state(connection, issue, now)
-            states.append(state)
-            rows.append(_issue(loader, connection, issue, state, now))
+        for one in loader.each_route():
+            candidates = (
+                issue_store.get_latest_issue(connection, name) for name in one.route.forecast
+            )
+            issued = [issue for issue in candidates if issue]
+            for issue in issued:
+                states.append(one.state(connection, issue, now))
+                rows.append(_issue(one, connection, issue, states[-1], now))
+            if not issued:
+                states.append(one.state(connection, None, now))
         documents = [
             {
+                "route": row["route"],
                 "source": row["source"],
                 "data_through": row["data_through"].isoformat(),
                 "published_at": _instant(row["published_at"]),
@@ -54,9 +62,11 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             for row in document_store.newest(connection)
         ]
         weather = _weather(loader, connection)
-        jobs = [_job(connection, job) for job in STATUS_JOBS]
-        if not states:
-            states = [loader.state(connection, None, now)]
+        jobs = [
+            _job(connection, job, route.name)
+            for route in loader.context.routes
+            for job in STATUS_JOBS
+        ]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     worst = max((state.status for state in states), key=_SEVERITY.index)
     # What holds of all series alike is said once, and what differs for each.
@@ -64,7 +74,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
     return {
         "status": worst,
         "reasons": [asdict(reason) for reason in reasons],
-        "alarms": alarms(loader),
+        "alarms": [alarm for one in loader.each_route() for alarm in alarms(one)],
         "now": instant(now),
         "series": rows,
         "documents": documents,
@@ -77,7 +87,11 @@ def status(loader: IssueLoader) -> dict[str, Any]:
 def is_ready(loader: IssueLoader) -> bool:
     """Check that the database is readable and an issue exists, of any age."""
     with loader.context.database.reading() as connection:
-        return any(issue_store.get_latest_issue(connection, name) for name in loader.route.forecast)
+        return any(
+            issue_store.get_latest_issue(connection, name)
+            for route in loader.context.routes
+            for name in route.forecast
+        )
 
 
 def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:
@@ -88,6 +102,7 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
         last = as_date(figures.data_through)
     issue = issue_store.get_latest_issue(connection, series_id)
     return {
+        "route": loader.route.name,
         "series_id": series_id,
         "title": declared.title,
         "unit": declared.unit,
@@ -96,6 +111,8 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
         "data_from": str(first) if first else None,
         "data_through": str(last) if last else None,
         "latest_issue": issue.issue_id if issue else None,
+        "attribution": loader.route.attribution,
+        "licence": loader.route.licence,
     }
 
 
@@ -111,6 +128,7 @@ def _issue(
         for name, reason in issue.failures.items()
     ]
     return {
+        "route": loader.route.name,
         "series_id": issue.series_id,
         "status": state.status,
         "data_through": issue.data_through.isoformat(),
@@ -125,9 +143,9 @@ def _issue(
 def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
     """Whether there is weather, how far, and when it was first read."""
     read = None
-    status, detail = "off", "no weather is read (CROSSINGS_WEATHER); forecasts do without"
-    if loader.context.settings.reads_weather:
-        read = weather_store.last_read(connection, "ensemble")
+    status, detail = "off", f"{no_weather(loader.context)}; forecasts do without"
+    if loader.context.reads_weather:
+        read = weather_store.last_read(connection, loader.route, "ensemble")
         status, detail = "read", ATTRIBUTION
         if read is None:
             status = "missing"
@@ -136,9 +154,11 @@ def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
     return {"status": status, "detail": detail, "read_at": read_at, "through": through}
 
 
-def _job(connection: Connection, job: str) -> dict[str, Any]:
-    last, good = run_store.latest(connection, job), run_store.latest(connection, job, "done")
+def _job(connection: Connection, job: str, route: str) -> dict[str, Any]:
+    last = run_store.latest(connection, job, route=route)
+    good = run_store.latest(connection, job, "done", route)
     return {
+        "route": route,
         "job": job,
         "last_started_at": _instant(last.started_at if last else None),
         "last_outcome": last and last.outcome,

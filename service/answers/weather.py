@@ -41,10 +41,10 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
     which have one future of fewer days, the mean at night and the highest of the day in metres.
     None when no weather is read, none was new lately, or what is stored is damaged.
     """
-    if not loader.context.settings.reads_weather:
+    if not loader.context.reads_weather:
         return None
     with loader.context.database.reading() as connection:
-        readings = weather_store.WeatherReadings(connection)
+        readings = weather_store.WeatherReadings(connection, loader.route)
         try:
             ((wind,), (waves,)) = (
                 readings.newest_at(kind, [view.moment]) for kind in ("ensemble", "waves")

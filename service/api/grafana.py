@@ -44,8 +44,9 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
     """Return the points of each target within the range, value first."""
     first, last = _days(json_data)
     tables = {
-        series_id: panel(loader(), loader().view(series_id), first, last)
+        series_id: panel(of_series, of_series.view(series_id), first, last)
         for series_id in {_parts(target.target)[0] for target in json_data.targets}
+        for of_series in [loader().for_series(series_id)]
     }
     return jsonify([_points(target.target, tables) for target in json_data.targets])
 
@@ -53,7 +54,7 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
 @blueprint.post("/variable")
 def variable() -> Response:
     """List the series, for a variable of a dashboard."""
-    return jsonify([{"__text": name, "__value": name} for name in loader().route.forecast])
+    return jsonify([{"__text": name, "__value": name} for name in _forecast()])
 
 
 @blueprint.post("/tag-keys")
@@ -82,9 +83,14 @@ def _day(name: str, moment: dt.datetime) -> dt.date:
         raise BadQuestion(name, "a moment such as 2024-10-18T14:00:00Z", moment) from None
 
 
+def _forecast() -> list[str]:
+    """The series that are forecast, of every route."""
+    return [name for route in loader().context.routes for name in route.forecast]
+
+
 def _targets() -> list[str]:
     """What can be drawn: ``SERIES.FIELD``."""
-    return [f"{series_id}.{field}" for series_id in loader().route.forecast for field in _FIELDS]
+    return [f"{series_id}.{field}" for series_id in _forecast() for field in _FIELDS]
 
 
 def _parts(target: str) -> tuple[str, str]:

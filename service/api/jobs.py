@@ -22,11 +22,11 @@ blueprint = APIBlueprint(
 
 
 @blueprint.post("/<job>")
-@blueprint.input(queries.NoQuery, location="query")
+@blueprint.input(queries.JobQuery, location="query")
 @blueprint.output(status_schemas.JobRequest, status_code=202)
-def ask(job: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Leave a request for a job; the one that waits already is returned if there is one."""
-    found = job_requests.ask(loader(), job, g.key.name)
+    found = job_requests.ask(loader(), job, g.key.name, query_data.route)
     answer = reply(render(found, JSON, None))
     answer.status_code = 202
     answer.headers["Location"] = url_for("jobs.state", request_id=found["request_id"])

@@ -210,8 +210,8 @@ def _families(figures: Vitals) -> Iterator[Metric]:
     yield _gauge(
         "job_last_success_timestamp_seconds",
         "When the job was done last.",
-        ("job",),
-        {(job,): moment.timestamp() for job, moment in figures.last_done.items()},
+        ("route", "job"),
+        {labels: moment.timestamp() for labels, moment in figures.last_done.items()},
     )
     yield _gauge(
         "scheduler_running",
@@ -220,7 +220,7 @@ def _families(figures: Vitals) -> Iterator[Metric]:
         {(): float(figures.has_scheduler)},
     )
     ended = CounterMetricFamily(
-        "crossings_job_runs", "Runs of the job that ended so.", labels=["job", "outcome"]
+        "crossings_job_runs", "Runs of the job that ended so.", labels=["route", "job", "outcome"]
     )
     for labels, number in figures.runs_ended.items():
         ended.add_metric(labels, number)

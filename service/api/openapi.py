@@ -100,7 +100,7 @@ def _noun(path: str) -> str:
 
 
 def _components(found: dict[str, Any]) -> dict[str, Any]:
-    route = loader().route
+    routes = loader().context.routes
     schemas = {name.rpartition(".")[2]: schema for name, schema in found["schemas"].items()}
     for name in ("HTTPError", "ValidationError"):  # the framework's; ours are problems
         schemas.pop(name, None)
@@ -108,8 +108,11 @@ def _components(found: dict[str, Any]) -> dict[str, Any]:
         "ProblemDetails": ProblemDetails.model_json_schema(
             ref_template="#/components/schemas/{model}"
         ),
-        "SeriesId": {"type": "string", "enum": list(route.stored)},
-        "ForecastSeriesId": {"type": "string", "enum": list(route.forecast)},
+        "SeriesId": {"type": "string", "enum": [name for route in routes for name in route.stored]},
+        "ForecastSeriesId": {
+            "type": "string",
+            "enum": [name for route in routes for name in route.forecast],
+        },
     }
     schemas |= schemas["ProblemDetails"].pop("$defs")
     for name, schema in schemas.items():
@@ -166,7 +169,11 @@ def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
     name, schema = parameter["name"], parameter["schema"]
     if name == "series_id":
         kind = "SeriesId" if endpoint in _STORED else "ForecastSeriesId"
-        titles = [f"`{key}`: {one.title}" for key, one in loader().route.series.items()]
+        titles = [
+            f"`{key}`: {one.title}"
+            for route in loader().context.routes
+            for key, one in route.series.items()
+        ]
         parameter["description"] = "A declared series. " + "; ".join(titles) + "."
         parameter["schema"] = {"$ref": f"#/components/schemas/{kind}"}
         parameter["example"] = loader().route.leading

@@ -14,6 +14,7 @@ __all__ = [
     "ForecastQuery",
     "IssueQuery",
     "IssuesQuery",
+    "JobQuery",
     "NoQuery",
     "ObservationsQuery",
     "PanelQuery",
@@ -84,6 +85,12 @@ class NoQuery(BaseModel):
             detail = f"expected query parameters of: {allowed}; found {unknown[0][:40]!r}"
             raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
         return data
+
+
+class JobQuery(NoQuery):
+    """Which route a job is asked for."""
+
+    route: str = Field("", max_length=32, description="An enabled route; empty: the first.")
 
 
 class TableQuery(NoQuery):

@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from flask import current_app
+from flask import current_app, request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from service.answers.ahead import MOST_HORIZON
@@ -68,7 +68,9 @@ def _read_day_of(text: str) -> dt.date:
     """A date, or the day of an instant: charts ask with instants."""
     moment = _read_moment(text)
     if isinstance(moment, dt.datetime):
-        day: dt.date = current_app.extensions["loader"].route.day(moment)
+        series_id = (request.view_args or {}).get("series_id", "")
+        route = current_app.extensions["loader"].for_series(series_id).route
+        day: dt.date = route.day(moment)
         return day
     return moment
 

@@ -38,9 +38,9 @@ _MOST_BYTES = 32 * 1024 * 1024
 
 
 def loader() -> IssueLoader:
-    """Return the loader of this application."""
+    """Return the loader of the route whose series is asked for; of the first, where none is."""
     found: IssueLoader = current_app.extensions["loader"]
-    return found
+    return found.for_series((request.view_args or {}).get("series_id", ""))
 
 
 def attribution() -> dict[str, str]:

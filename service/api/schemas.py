@@ -95,6 +95,7 @@ class OfSeries(Open):
 class CatalogueRow(Standing):
     """A series."""
 
+    route: str
     series_id: str
     title: str
     unit: str
@@ -103,6 +104,8 @@ class CatalogueRow(Standing):
     data_from: dt.date | None
     data_through: dt.date | None
     latest_issue: str | None
+    attribution: str
+    licence: str
 
 
 class Catalogue(Open):

@@ -54,7 +54,8 @@ blueprint = APIBlueprint(
 def list_series(query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """List the series that are served."""
     rows = status.catalogue(loader())
-    return represent(attribution() | {"rows": rows})
+    attributions = dict.fromkeys(row["attribution"] for row in rows)
+    return represent({"attribution": " ".join(attributions), "rows": rows})
 
 
 @question(blueprint, "observations", queries.ObservationsQuery, schemas.Observations)

@@ -46,6 +46,7 @@ class StatusSeries(Open):
 class StatusDocument(Open):
     """The newest document of a source."""
 
+    route: str
     source: str
     data_through: dt.date
     published_at: dt.datetime | None
@@ -64,6 +65,7 @@ class StatusWeather(Open):
 class StatusJob(Open):
     """The last run of a job."""
 
+    route: str
     job: str
     last_started_at: dt.datetime | None
     last_outcome: str | None
@@ -88,6 +90,7 @@ class JobRequest(Open):
     """Work that was asked for, and how far it is."""
 
     request_id: int
+    route: str
     job: str
     asked_by: str
     asked_at: dt.datetime

@@ -61,7 +61,7 @@ def config(settings: Settings, form: str) -> None:
 
 def _requests(settings: Settings) -> str:
     """Say who is asked what, how often and by which name."""
-    from service.core.declared_series import read_route
+    from service.core.declared_series import enabled_routes
     from service.data.collect import fetcher
     from service.scheduler.schedule import schedule
 
@@ -69,7 +69,7 @@ def _requests(settings: Settings) -> str:
         return "No site is asked for figures."
     times = "; ".join(
         f"{item.name} {', '.join(item.crons)}"
-        for item in schedule(settings, read_route(settings.series_dir))
+        for item in schedule(settings, enabled_routes(settings.series_dir, settings.routes)[0])
         if item.name.startswith("renew")
     )
     return (

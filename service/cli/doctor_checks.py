@@ -10,7 +10,8 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -22,10 +23,11 @@ from service.core import locks, request_store, run_store, service_metrics_store,
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError, connect
+from service.core.declared_series import Route, enabled_routes
 from service.core.files import RegistryError
 from service.core.secrets import Masker, mask_url
 from service.core.settings import Settings
-from service.data.collect import check_govuk, check_weather
+from service.data.collect import check_source, check_weather
 from service.data.source import SourceError
 from service.issues.declared_models import read_declarations
 from service.issues.fitted_models import examine as examine_versions
@@ -37,7 +39,7 @@ _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_v
 _RESTORE = "restore the last whole backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
 _LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may come first
-_OPTIONAL = ("Open-Meteo",)  # whose absence is no failure
+_OPTIONAL = ("Open-Meteo", "weather")  # whose absence is no failure
 _ABOVE = "see the findings above"
 _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
 
@@ -59,18 +61,40 @@ class Finding(NamedTuple):
 def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
     """Check everything that `settings` name; only a temporary file is written."""
     mask, at = Masker(settings.secrets()), now()
+    routes: tuple[Route, ...] = ()
+
+    def declared() -> Iterator[Finding]:
+        nonlocal routes
+        routes = enabled_routes(settings.series_dir, settings.routes)
+        for route in routes:
+            yield Finding("routes", f"{route.name}: {', '.join(route.series)}")
+
     for name, check, remedy in (
         ("clock", lambda: clock(at), _ABOVE),
         ("disk", lambda: _disks(settings), _ABOVE),
+        ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
         ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
         ("models", lambda: _models(settings), "see CROSSINGS_MODELS_DIR"),
-        ("fitted", lambda: _fitted(settings), "delete it: the next refit makes it again"),
-        ("GOV.UK", lambda: check_govuk(settings), "see CROSSINGS_GOVUK_URL; asked again later"),
-        ("Open-Meteo", lambda: check_weather(settings), "forecasts do without it"),
+        ("fitted", lambda: _fitted(settings, routes), "delete it: the next refit makes it again"),
+        ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
+        (
+            "Open-Meteo",
+            lambda: _of_routes(settings, routes, check_weather),
+            "forecasts do without it",
+        ),
         ("mail", lambda: check_server(settings), "see the settings CROSSINGS_SMTP_*; mail waits"),
     ):
         for finding in _guarded(name, check, remedy):
             yield finding._replace(said=mask(finding.said))
+
+
+def _of_routes(
+    settings: Settings, routes: Sequence[Route], check: Callable[[Settings, Route], str]
+) -> Iterator[Finding]:
+    """The findings of a check of each enabled route."""
+    for route in routes:
+        name = f"{check.__name__.removeprefix('check_')} of {route.name}"
+        yield from _guarded(name, partial(check, settings, route), "asked again later")
 
 
 def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding]:
@@ -79,7 +103,9 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
         result = check()
         yield from [Finding(name, result)] if isinstance(result, str) else result
     except (DatabaseError, MailError, RegistryError, SourceError) as error:
-        yield Finding(name, str(error), remedy, WARN if name in _OPTIONAL else FAIL)
+        yield Finding(
+            name, str(error), remedy, WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
+        )
     except Exception as error:
         said = " ".join(f"could not be looked at: {type(error).__name__}: {error}".split())
         yield Finding(name, said[:300], _ABOVE)
@@ -193,7 +219,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     yield Finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
 
 
-def _fitted(settings: Settings) -> Iterator[Finding]:
+def _fitted(settings: Settings, routes: Sequence[Route]) -> Iterator[Finding]:
     folder = settings.fitted_folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -206,7 +232,8 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
     remedy = "delete that folder: `crossings refit --force` fits the model again"
     yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
     try:
-        read_aliases(folder)
+        for route in routes:
+            read_aliases(folder, route.name)
         if not unsound:
             yield Finding("fitted", f"{folder} can be written, {number} versions are sound")
     except RegistryError as error:

@@ -12,7 +12,7 @@ from forecast import specs
 from forecast.covariates import CovariateTable
 from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
-from service.core.declared_series import Route, read_route
+from service.core.declared_series import Route, enabled_routes
 from service.core.settings import Settings
 from service.data import covariate_csv, figures_csv
 from service.data.csv_rows import CsvFile
@@ -49,7 +49,7 @@ def read(
     covariate_forecasts: CsvFile | None,
 ) -> Inputs:
     """Read the files; `series` is the leading one of the route unless given."""
-    route = read_route(settings.series_dir)
+    route = enabled_routes(settings.series_dir, settings.routes)[0]
     series = (series or route.leading).casefold()  # as the names of columns are read
     columns = figures_csv.read(data, (series,), route.forecast)
     is_route = series in route.forecast and route.leading in columns

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import csv_options, form_option, open_for_command, pass_settings
+from service.cli.options import (
+    csv_options,
+    for_each_route,
+    form_option,
+    open_for_command,
+    pass_settings,
+)
 from service.cli.output import console, counting, fitting, print_json, print_table
 
 if TYPE_CHECKING:
@@ -25,18 +31,24 @@ _MOST_ROWS = 60
 @click.command()
 @click.option(
     "--source",
-    type=click.Choice(["figures", "govuk", "workbook", "page", "csv"]),
+    type=click.Choice(["figures", "declared", "workbook", "page", "csv"]),
     help="Where the figures come from; CROSSINGS_SOURCE unless given.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change; store nothing.")
 @click.option(
     "--accept-jumps", is_flag=True, help="Take changes that are large and not marked as revised."
 )
+@click.option("--route", default="", help="One of the enabled routes; all of them unless given.")
 @csv_options("file")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @pass_settings
 def ingest(
-    settings: Settings, source: str | None, dry_run: bool, accept_jumps: bool, file: CsvFile | None
+    settings: Settings,
+    source: str | None,
+    dry_run: bool,
+    accept_jumps: bool,
+    route: str,
+    file: CsvFile | None,
 ) -> None:
     """Read figures into the store: embedded, from GOV.UK, or from a FILE.
 
@@ -45,7 +57,7 @@ def ingest(
     \b
     Examples:
       crossings ingest
-      crossings ingest --source govuk --dry-run
+      crossings ingest --source declared --dry-run
       crossings ingest --source workbook 31_December_2025_Small_boats_-_time_series.ods
       crossings ingest --source csv my-figures.csv
     """
@@ -53,18 +65,22 @@ def ingest(
 
     if (source in ("workbook", "page", "csv")) != (file is not None):
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
-    context = open_for_command(settings)
     readable = file.path if file and source != "csv" else file
-    if dry_run:
-        reading = jobs.preview(context, source, readable, accept_jumps)
-        _show_changes(reading, source or settings.source)
-        if reading.refusals:
-            raise reading.refusals[0]
-        return
-    outcome = jobs.ingest(context, source, readable, accept_jumps=accept_jumps)
-    click.echo(outcome.reason)
-    for note in outcome.detail.get("notes", []):
-        click.echo(f"note: {note}")
+
+    def work(context: Context) -> None:
+        if dry_run:
+            reading = jobs.preview(context, source, readable, accept_jumps)
+            _show_changes(reading, jobs.named(context.route, source or settings.source))
+            if reading.refusals:
+                raise reading.refusals[0]
+            return
+        outcome = jobs.ingest(context, source, readable, accept_jumps=accept_jumps)
+        click.echo(outcome.reason)
+        for note in outcome.detail.get("notes", []):
+            click.echo(f"note: {note}")
+
+    context = open_for_command(settings)
+    for_each_route(context, work, route or (context.route.name if file else ""))
 
 
 def _show_changes(reading: Reading, source: str) -> None:
@@ -99,7 +115,7 @@ def _show_changes(reading: Reading, source: str) -> None:
 @click.command()
 @pass_settings
 def weather(settings: Settings) -> None:
-    """Read the weather of the Dover Strait into the store; nothing where it is off.
+    """Read the weather of the routes into the store; nothing where it is off.
 
     \b
     Example:
@@ -107,7 +123,7 @@ def weather(settings: Settings) -> None:
     """
     from service.data.ingest_weather import weather as job
 
-    click.echo(job(open_for_command(settings)).reason)
+    for_each_route(open_for_command(settings), lambda one: click.echo(job(one).reason))
 
 
 @click.command()
@@ -134,11 +150,15 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
 
     if force and as_of:
         raise click.UsageError("expected --force or --as-of, found both")
-    with fitting(len(published(declared(settings.models_dir)))) as progress:
-        context = open_for_command(settings)
+
+    def work(context: Context) -> None:
         moment = _moment(as_of, context) if as_of else None
-        outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
-    click.echo(outcome.reason)
+        specs = declared(settings.models_dir, context.route.models)
+        with fitting(len(published(specs))) as progress:
+            outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
+        click.echo(outcome.reason)
+
+    for_each_route(open_for_command(settings), work)
 
 
 def _moment(text: str, context: Context) -> dt.datetime:
@@ -170,12 +190,16 @@ def compare(settings: Settings) -> None:
     from service.issues.compare import compare as job
     from service.issues.declared_models import declared
 
-    total = len(published(declared(settings.models_dir))) * settings.champion_origins
-    with counting("models x origins", total) as progress:
-        outcome = job(open_for_command(settings), progress)
-    click.echo(outcome.reason)
-    for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
-        click.echo(f"  {ratio:6.3f}  {name}")
+    def work(context: Context) -> None:
+        specs = declared(settings.models_dir, context.route.models)
+        total = len(published(specs)) * settings.champion_origins
+        with counting("models x origins", total) as progress:
+            outcome = job(context, progress)
+        click.echo(outcome.reason)
+        for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
+            click.echo(f"  {ratio:6.3f}  {name}")
+
+    for_each_route(open_for_command(settings), work)
 
 
 @click.command()
@@ -189,7 +213,7 @@ def score(settings: Settings) -> None:
     """
     from service.issues.score import score as job
 
-    click.echo(job(open_for_command(settings)).reason)
+    for_each_route(open_for_command(settings), lambda one: click.echo(job(one).reason))
 
 
 @click.command()
@@ -215,15 +239,18 @@ def hindcast(
     from service.issues.hindcast import origins
     from service.issues.score import score as scoring
 
-    context = open_for_command(settings)
-    days = origins(context, since.date(), every)
-    if not days:
-        raise click.UsageError("--since: expected a day with figures after it")
     chosen = [name for name in models.split(",") if name]
-    with counting("hindcasts", len(days)) as progress:
-        outcome = job(context, days, chosen, horizon, paths, progress)
-    click.echo(outcome.reason)
-    click.echo(scoring(context).reason)
+
+    def work(context: Context) -> None:
+        days = origins(context, since.date(), every)
+        if not days:
+            raise click.UsageError("--since: expected a day with figures after it")
+        with counting("hindcasts", len(days)) as progress:
+            outcome = job(context, days, chosen, horizon, paths, progress)
+        click.echo(outcome.reason)
+        click.echo(scoring(context).reason)
+
+    for_each_route(open_for_command(settings), work)
 
 
 @click.command()

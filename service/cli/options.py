@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["csv_options", "form_option", "open_for_command", "pass_settings"]
+__all__ = ["csv_options", "for_each_route", "form_option", "open_for_command", "pass_settings"]
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -39,6 +39,35 @@ def open_for_command(settings: Settings) -> Context:
     context = open_context(settings)
     click.get_current_context().call_on_close(context.database.close)
     return context
+
+
+def for_each_route(context: Context, work: Callable[[Context], object], name: str = "") -> None:
+    """Do `work` for each enabled route, or for the one of that name; one that fails costs no other.
+
+    Raises
+    ------
+    JobError
+        At the end, with the reasons of those that failed.
+    """
+    from service.core.files import RegistryError
+    from service.core.job_runner import JobError
+
+    chosen = [route for route in context.routes if name in ("", route.name)]
+    if not chosen:
+        names = ", ".join(route.name for route in context.routes)
+        raise click.UsageError(f"--route: expected {names}, found {name}")
+    if len(chosen) == 1:
+        work(context.for_route(chosen[0]))
+        return
+    failed = []
+    for route in chosen:
+        click.echo(f"{route.title}:")
+        try:
+            work(context.for_route(route))
+        except (JobError, RegistryError) as error:
+            failed.append(f"{route.name}: {error}")
+    if failed:
+        raise JobError("; ".join(failed))
 
 
 def form_option(*forms: str) -> Callable[[_Command], _Command]:

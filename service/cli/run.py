@@ -15,6 +15,8 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
+from itertools import product
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -51,7 +53,7 @@ class _Stopped(BaseException):
 def run(settings: Settings) -> int:
     """Migrate, ingest, fit, publish, serve, and schedule, until stopped.
 
-    It serves what the embedded figures say, then reads newer ones where CROSSINGS_SOURCE is govuk.
+    It serves what the embedded figures say, then newer ones unless CROSSINGS_SOURCE is figures.
 
     \b
     Examples:
@@ -128,11 +130,12 @@ def _prepare(context: Context, is_served: bool) -> None:
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
 
-    for name, work in (("figures", _ingest), ("weather", _weather), ("forecast", _refit)):
+    parts = (("figures", _ingest), ("weather", _weather), ("forecast", _refit))
+    for one, (name, work) in product(context.each_route(), parts):
         try:
-            work(context)
+            work(one)
         except (DatabaseError, JobError, RegistryError, OSError) as error:
-            if not is_served:
+            if not is_served and one.route is context.routes[0]:
                 raise
             _say(f"{name:10}not renewed, the last forecast is served: {error}", err=True)
 
@@ -152,15 +155,15 @@ def _weather(context: Context) -> None:
     from service.data.ingest_weather import weather
 
     settings = context.settings
-    if not settings.reads_weather:
+    if not context.reads_weather:
         return
     if not settings.weather_key.get_secret_value():
         _say(f"weather   {FREE_WEATHER}")
     with context.database.reading() as connection:
-        read = weather_store.last_read(connection, "ensemble")
+        read = weather_store.last_read(connection, context.route, "ensemble")
     if read is not None and utc_now() - read[0] < _LATELY:
         return
-    once = Context(settings.model_copy(update={"fetch_attempts": 1}), context.database)
+    once = replace(context, settings=settings.model_copy(update={"fetch_attempts": 1}))
     try:
         _say(f"weather   {weather(once).reason}")
     except JobError as error:

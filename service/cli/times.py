@@ -29,15 +29,16 @@ def schedule(settings: Settings, form: str) -> None:
       crossings schedule
       crossings schedule --format json | jq -r '.jobs[] | [.job, .next_at] | @tsv'
     """
-    rows = _rows(open_for_command(settings))
+    context = open_for_command(settings)
+    rows = _rows(context)
     if form == "json":
         print_json({"jobs": rows})
         return
     print_table(
-        ("job", "next, UK time", "last was due, UK time", "outcome", "what it does"),
+        ("job", "next, local time", "last was due, local time", "outcome", "what it does"),
         (
             (
-                row["job"],
+                row["job"] if len(context.routes) == 1 else f"{row['job']} of {row['route']}",
                 row["next_uk"],
                 row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record"),
                 row["last_outcome"],
@@ -51,27 +52,26 @@ def schedule(settings: Settings, form: str) -> None:
 
 def _rows(context: Context) -> list[dict[str, Any]]:
     from service.core import run_store
-    from service.scheduler import schedule as jobs
+    from service.scheduler import scheduler
 
     now, rows = utc_now(), []
-    for item in jobs.schedule(context.settings, context.route):
+    for one, item in scheduler.items(context):
         due = item.next_due(now)
         with context.database.reading() as connection:
-            last = run_store.latest(connection, item.name)
+            last = run_store.latest(connection, item.name, route=one.route.name)
         # Of what keeps its own record a row may be of no time, but of somebody who asked.
         was_due = last.period if last and item.is_recorded else None
         rows.append(
             {
+                "route": one.route.name,
                 "job": item.name,
                 "about": item.about,
                 "times": list(item.crons),
                 "is_recorded": item.is_recorded,
                 "next_at": instant(due) if due else None,
-                "next_uk": _local(context, due) if due else "never",
+                "next_uk": _local(one, due) if due else "never",
                 "last_due_at": was_due,
-                "last_due_uk": _local(context, dt.datetime.fromisoformat(was_due))
-                if was_due
-                else None,
+                "last_due_uk": _local(one, dt.datetime.fromisoformat(was_due)) if was_due else None,
                 "last_outcome": last.outcome if last else None,
                 "last_reason": last.reason if last else None,
             }

@@ -1,10 +1,11 @@
-"""What every job and every answer is handed: settings, database and declared series."""
+"""What every job and every answer is handed: settings, database and the routes that are served."""
 
 from __future__ import annotations
 
 __all__ = ["Context", "open_context"]
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,16 +16,43 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, the database they name and the series that they declare, read once."""
+    """The settings, the database they name and the routes they enable, read once.
+
+    Attributes
+    ----------
+    routes : tuple of Route
+        Every enabled route.
+    route : Route
+        The one that this context is about: the first, unless it was made for another.
+    """
 
     settings: Settings
     database: Database
-    route: Route = field(init=False, compare=False)
+    routes: tuple[Route, ...] = field(default=(), compare=False)
+    route: Route = field(default=None, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        from service.core.declared_series import read_route  # the help of a command reads nothing
+        if not self.routes:
+            # The help of a command reads nothing.
+            from service.core.declared_series import enabled_routes
 
-        object.__setattr__(self, "route", read_route(self.settings.series_dir))
+            routes = enabled_routes(self.settings.series_dir, self.settings.routes)
+            object.__setattr__(self, "routes", routes)
+        if self.route is None:
+            object.__setattr__(self, "route", self.routes[0])
+
+    @property
+    def reads_weather(self) -> bool:
+        """Whether weather is read for this route."""
+        return self.settings.reads_weather and bool(self.route.weather_points)
+
+    def for_route(self, route: Route) -> Context:
+        """The same about another route."""
+        return replace(self, route=route)
+
+    def each_route(self) -> Iterator[Context]:
+        """The same about each enabled route in turn."""
+        return map(self.for_route, self.routes)
 
 
 def open_context(settings: Settings) -> Context:
@@ -35,7 +63,7 @@ def open_context(settings: Settings) -> Context:
     DatabaseError
         If there is none that this version can use.
     RegistryError
-        If the declared series do not hold.
+        If the declared routes do not hold.
     """
     from service.core.database import connect  # the help of a command opens no database
 

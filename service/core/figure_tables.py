@@ -14,6 +14,7 @@ documents = sa.Table(
     metadata,
     sa.Column("document_id", sa.Integer, primary_key=True),
     sa.Column("fingerprint", sa.String(64), nullable=False),
+    sa.Column("route", sa.String(32), nullable=False),
     sa.Column("source", sa.String(64), nullable=False),
     sa.Column("published_at", Instant),
     sa.Column("known_at", Instant),
@@ -23,7 +24,7 @@ documents = sa.Table(
     sa.Column("last_date", sa.Date, nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("fingerprint", name="uq_documents_fingerprint"),
-    sa.Index("ix_documents_last_date", "last_date"),
+    sa.Index("ix_documents_route_last_date", "route", "last_date"),
 )
 
 # Every value ever seen, under two clocks: the day it counts, and when it was known. A value that
@@ -69,6 +70,7 @@ weather = sa.Table(
     "weather",
     metadata,
     sa.Column("weather_id", sa.Integer, primary_key=True),
+    sa.Column("route", sa.String(32), nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("first_seen_at", Instant, nullable=False),
@@ -79,5 +81,5 @@ weather = sa.Table(
     sa.Column("encoding", sa.String(32), nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.UniqueConstraint("fingerprint", name="uq_weather_fingerprint"),
-    sa.Index("ix_weather_kind_first_seen_at", "kind", "first_seen_at"),
+    sa.Index("ix_weather_route_kind_first_seen_at", "route", "kind", "first_seen_at"),
 )

@@ -66,7 +66,7 @@ def perform(
     period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
     with contextlib.ExitStack() as locked:
         with context.database.writing() as connection:
-            claimed = run_store.claim(connection, job, period, utc_now())
+            claimed = run_store.claim(connection, job, period, utc_now(), context.route.name)
             # Locked before the others can see the row: a row without a lock is closed.
             if claimed and not locked.enter_context(
                 context.database.alone(run_store.lock_name(claimed.run_id))

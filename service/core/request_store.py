@@ -44,13 +44,16 @@ class JobRequest:
     finished_at: dt.datetime | None
     outcome: str
     reason: str | None
+    route: str = ""
 
 
-def leave(connection: sa.Connection, job: str, asked_by: str, now: dt.datetime) -> JobRequest:
-    """Request `job`; return the waiting request if there already is one."""
+def leave(
+    connection: sa.Connection, job: str, asked_by: str, now: dt.datetime, route: str = ""
+) -> JobRequest:
+    """Request `job` for `route`; return the waiting request if there already is one."""
     c = job_requests.c
-    row = {"job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
-    query = sa.select(job_requests).where(c.job == job, c.outcome == "waiting")
+    row = {"route": route, "job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
+    query = sa.select(job_requests).where(c.job == job, c.route == route, c.outcome == "waiting")
     for _ in range(_TRIES):
         with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
             connection.execute(job_requests.insert().values(**row))
@@ -120,7 +123,7 @@ def period(request_id: int) -> str:
 
 
 def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
-    """The oldest request of each job whose run was stopped, or never begun; none if one waits."""
+    """The oldest of each route and job whose run was stopped, or never begun; none if one waits."""
     c, other = job_requests.c, job_requests.alias("other")
     return (
         sa.select(sa.func.min(c.request_id))
@@ -131,9 +134,11 @@ def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
                 runs.c.outcome == "stopped",
                 sa.and_(runs.c.run_id.is_(None), c.claimed_at < before),
             ),
-            ~sa.exists().where(other.c.job == c.job, other.c.outcome == "waiting"),
+            ~sa.exists().where(
+                other.c.job == c.job, other.c.route == c.route, other.c.outcome == "waiting"
+            ),
         )
-        .group_by(c.job)
+        .group_by(c.route, c.job)
     )
 
 
@@ -150,7 +155,7 @@ def _ended() -> sa.Select[tuple[int, str, str | None]]:
 def _is_its_run() -> sa.ColumnElement[bool]:
     c = job_requests.c
     named = sa.literal(_PERIOD) + sa.cast(c.request_id, sa.String)
-    return sa.and_(runs.c.job == c.job, runs.c.period == named)
+    return sa.and_(runs.c.route == c.route, runs.c.job == c.job, runs.c.period == named)
 
 
 def finish(

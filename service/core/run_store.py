@@ -62,6 +62,8 @@ class Run:
         claimed again.
     attempt : int
         How often it was claimed.
+    route : str
+        The name of the route that it was about.
     """
 
     run_id: int
@@ -73,14 +75,18 @@ class Run:
     reason: str | None
     detail: dict[str, Any]
     attempt: int = 1
+    route: str = ""
 
 
-def claim(connection: sa.Connection, job: str, period: str, now: dt.datetime) -> Claim | None:
-    """Claim the run of `job` for `period`; None when another process has it, or it has ended."""
+def claim(
+    connection: sa.Connection, job: str, period: str, now: dt.datetime, route: str = ""
+) -> Claim | None:
+    """Claim the run of `job` for `period` and `route`; None when another process has it, or had."""
     try:
         with connection.begin_nested():
             result = connection.execute(
                 runs.insert().values(
+                    route=route,
                     job=job,
                     period=period,
                     started_at=now,
@@ -90,17 +96,21 @@ def claim(connection: sa.Connection, job: str, period: str, now: dt.datetime) ->
                 )
             )
     except sa.exc.IntegrityError:
-        return _claim_again(connection, job, period, now)
+        return _claim_again(connection, _is(job, period, route), now)
     key = result.inserted_primary_key
     assert key is not None  # a single row always has one
     return Claim(int(key[0]), 1)
 
 
+def _is(job: str, period: str, route: str) -> sa.ColumnElement[bool]:
+    c = runs.c
+    return sa.and_(c.job == job, c.period == period, c.route == route)
+
+
 def _claim_again(
-    connection: sa.Connection, job: str, period: str, now: dt.datetime
+    connection: sa.Connection, this: sa.ColumnElement[bool], now: dt.datetime
 ) -> Claim | None:
     c = runs.c
-    this = sa.and_(c.job == job, c.period == period)
     taken = connection.execute(
         runs.update()
         .where(this, c.outcome == "stopped", c.attempt < MOST_ATTEMPTS)
@@ -180,16 +190,17 @@ def running(connection: sa.Connection) -> list[Run]:
     return [Run(**row._mapping) for row in rows]
 
 
-def find(connection: sa.Connection, job: str, period: str) -> Run | None:
-    """The run of `job` for `period`."""
-    c = runs.c
-    row = connection.execute(sa.select(runs).where(c.job == job, c.period == period)).first()
+def find(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
+    """The run of `job` for `period` and `route`."""
+    row = connection.execute(sa.select(runs).where(_is(job, period, route))).first()
     return Run(**row._mapping) if row else None
 
 
-def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> Run | None:
-    """The newest run of `job`, with that `outcome` if one is given."""
-    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(1)
+def latest(
+    connection: sa.Connection, job: str, outcome: str | None = None, route: str | None = None
+) -> Run | None:
+    """The newest run of `job`, with that `outcome` and of that `route` if one is given."""
+    query = _newest(job, route).limit(1)
     if outcome:
         query = query.where(runs.c.outcome == outcome)
     row = connection.execute(query).first()
@@ -197,22 +208,29 @@ def latest(connection: sa.Connection, job: str, outcome: str | None = None) -> R
 
 
 def prune(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete the ended runs of before, but for those that published and each job's newest."""
+    """Delete the ended runs of before, but for those that published and the newest of each job."""
     c = runs.c
-    newest = sa.select(sa.func.max(c.run_id)).group_by(c.job, c.outcome)
+    newest = sa.select(sa.func.max(c.run_id)).group_by(c.route, c.job, c.outcome)
     published = sa.select(issues.c.run_id)
     old = sa.and_(c.finished_at < before, c.run_id.not_in(newest), c.run_id.not_in(published))
     service_metrics_store.remember(connection, old)
     return int(connection.execute(runs.delete().where(old)).rowcount)
 
 
-def recent(connection: sa.Connection, job: str) -> list[Run]:
-    """The newest runs of `job`, at most twenty, the last one first."""
-    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc()).limit(_RECENT)
-    return [Run(**row._mapping) for row in connection.execute(query)]
+def recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
+    """The newest runs of `job`, of `route` or of all, at most twenty, the last one first."""
+    rows = connection.execute(_newest(job, route).limit(_RECENT))
+    return [Run(**row._mapping) for row in rows]
 
 
-def ended(connection: sa.Connection, job: str, source: str | None = None) -> list[Run]:
+def _newest(job: str, route: str | None) -> sa.Select[Any]:
+    query = sa.select(runs).where(runs.c.job == job).order_by(runs.c.run_id.desc())
+    return query if route is None else query.where(runs.c.route == route)
+
+
+def ended(
+    connection: sa.Connection, job: str, source: str | None = None, route: str | None = None
+) -> list[Run]:
     """Of the newest runs of `job` those that ended by themselves, the last one first.
 
     Parameters
@@ -222,7 +240,7 @@ def ended(connection: sa.Connection, job: str, source: str | None = None) -> lis
     """
     return [
         run
-        for run in recent(connection, job)
+        for run in recent(connection, job, route)
         if run.outcome not in ("running", "stopped")
         and (source is None or run.detail.get("source", source) == source)
     ]

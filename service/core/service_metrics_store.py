@@ -23,53 +23,53 @@ from service.core.tables import issue_scores, issues, runs, runs_deleted
 _PASSING = ("running", "stopped")
 
 
-def runs_ended(connection: sa.Connection) -> dict[tuple[str, str], int]:
-    """How many runs there ever were of each job with each outcome that lasts.
+def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
+    """How many runs there ever were of each route and job with each outcome that lasts.
 
     A run that was stopped may be claimed again and end otherwise: its number would go down.
     """
     d = runs_deleted.c
     kept = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
-    gone = sa.select(d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
+    gone = sa.select(d.route, d.job, d.outcome, d.number).where(d.outcome.not_in(_PASSING))
     both = sa.union_all(sa.select(kept), gone).subquery().c
     rows = connection.execute(
-        sa.select(both.job, both.outcome, sa.func.sum(both.number))
-        .group_by(both.job, both.outcome)
-        .order_by(both.job, both.outcome)
+        sa.select(both.route, both.job, both.outcome, sa.func.sum(both.number))
+        .group_by(both.route, both.job, both.outcome)
+        .order_by(both.route, both.job, both.outcome)
     )
-    return {(job, outcome): int(number) for job, outcome, number in rows}
+    return {(route, job, outcome): int(number) for route, job, outcome, number in rows}
 
 
 def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
     """Remember how many the `old` runs are, which are about to be deleted."""
     d = runs_deleted.c
-    for job, outcome, number in connection.execute(_counted(old)).all():
-        this = sa.and_(d.job == job, d.outcome == outcome)
+    for route, job, outcome, number in connection.execute(_counted(old)).all():
+        this = sa.and_(d.route == route, d.job == job, d.outcome == outcome)
         more = runs_deleted.update().where(this).values(number=d.number + number)
         if not connection.execute(more).rowcount:
-            row = {"job": job, "outcome": outcome, "number": number}
+            row = {"route": route, "job": job, "outcome": outcome, "number": number}
             connection.execute(runs_deleted.insert().values(row))
 
 
 def _counted(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
     c = runs.c
     return (
-        sa.select(c.job, c.outcome, sa.func.count().label("number"))
+        sa.select(c.route, c.job, c.outcome, sa.func.count().label("number"))
         .where(which)
-        .group_by(c.job, c.outcome)
+        .group_by(c.route, c.job, c.outcome)
     )
 
 
-def last_done(connection: sa.Connection) -> dict[str, dt.datetime]:
-    """When each job was done last."""
+def last_done(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
+    """When each job of each route was done last."""
     c = runs.c
     rows = connection.execute(
-        sa.select(c.job, sa.func.max(c.finished_at))
+        sa.select(c.route, c.job, sa.func.max(c.finished_at))
         .where(c.outcome == "done", c.finished_at.is_not(None))
-        .group_by(c.job)
-        .order_by(c.job)
+        .group_by(c.route, c.job)
+        .order_by(c.route, c.job)
     )
-    return {row[0]: row[1] for row in rows}
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def scores_mark(connection: sa.Connection) -> tuple[int, dt.datetime | None]:

@@ -27,6 +27,7 @@ from service.core.setting_types import (
 _CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
 _TIME = rf"^{_CLOCK}$"
 _TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
+_TIMES_OR_DECLARED = rf"^(declared|{_CLOCK}(,{_CLOCK})*)?$"
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -118,10 +119,16 @@ class Settings(Sealed):
         lt=1,
         description="Share by which a challenger's score must be better to become champion.",
     )
-    source: Literal["figures", "govuk"] = Field(
-        "govuk",
-        description="Where new figures come from: `govuk`, GOV.UK; `figures`, nowhere: nobody is "
-        "asked, and the embedded ones are served.",
+    routes: str = Field(
+        "",
+        pattern=r"^([a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*)?$",
+        description="Names of the declared routes that are served, the first as the default; "
+        "empty: those that are not declared as off.",
+    )
+    source: Literal["figures", "declared"] = Field(
+        "declared",
+        description="Where new figures come from: `declared`, the source that a route declares; "
+        "`figures`, nowhere: nobody is asked, and the embedded ones are served.",
     )
     govuk_url: HttpAddress = Field("https://www.gov.uk", description="Where GOV.UK is.")
     govuk_assets_url: HttpAddress = Field(
@@ -131,7 +138,8 @@ class Settings(Sealed):
     weather: Literal["auto", "openmeteo", "off"] = Field(
         "auto",
         description="Where the weather comes from; `openmeteo`: Open-Meteo, free of charge for "
-        "non-commercial use; `auto`: the same where `CROSSINGS_SOURCE` is `govuk`, else nowhere.",
+        "non-commercial use; `auto`: the same where `CROSSINGS_SOURCE` is `declared`, else "
+        "nowhere.",
     )
     weather_url: HttpAddress = Field(
         "https://{service}.open-meteo.com",
@@ -186,25 +194,30 @@ class Settings(Sealed):
         2048, ge=64, le=2**20, description="Memory that the fit of one model may use, in MB."
     )
     ingest_times: str = Field(
-        "13:50", pattern=_TIMES, description="Times at which figures are read, UK time."
+        "declared",
+        pattern=_TIMES_OR_DECLARED,
+        description="Times at which figures are read, in the time zone of each route; `declared`: "
+        "those that it declares.",
     )
     ingest_times_weekend: str = Field(
-        "09:40", pattern=_TIMES, description="The same at weekends, beside those of every day."
+        "declared",
+        pattern=_TIMES_OR_DECLARED,
+        description="The same at weekends, beside those of every day.",
     )
     ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = Field(
         20,
-        description="Minutes after which GOV.UK is asked again while it lacks the day before.",
+        description="Minutes after which the source is asked again while it lacks the day before.",
     )
     ingest_until_hour: int = Field(
-        21, ge=1, le=24, description="Hour until which it is asked again, UK time."
+        21, ge=1, le=24, description="Hour until which it is asked again, local time."
     )
     weather_times: str = Field(
         "05:25,11:25,17:25,23:25",
         pattern=_TIMES,
-        description="Times at which the weather is read, UK time.",
+        description="Times at which the weather is read, local time.",
     )
     prune_time: str = Field(
-        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, UK time."
+        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, local time."
     )
     catch_up_hours: float = Field(
         24, ge=1, le=168, description="Age in hours up to which a missed run is caught up."
@@ -264,13 +277,13 @@ class Settings(Sealed):
     digest_time: str = Field(
         "15:30",
         pattern=_TIME,
-        description="Time of the weekly mail, UK time, after the day's refit.",
+        description="Time of the weekly mail, local time, after the day's refit.",
     )
 
     @property
     def reads_weather(self) -> bool:
         """Whether the weather is read."""
-        return self.weather == "openmeteo" or (self.weather == "auto" and self.source == "govuk")
+        return self.weather == "openmeteo" or (self.weather == "auto" and self.source == "declared")
 
     @property
     def database(self) -> str:

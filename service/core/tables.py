@@ -39,6 +39,7 @@ runs = sa.Table(
     "runs",
     metadata,
     sa.Column("run_id", sa.Integer, primary_key=True),
+    sa.Column("route", sa.String(32), nullable=False, server_default=""),
     sa.Column("job", sa.String(32), nullable=False),
     sa.Column("period", sa.String(64), nullable=False),
     sa.Column("started_at", Instant, nullable=False),
@@ -47,7 +48,7 @@ runs = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("detail", sa.JSON, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
-    sa.UniqueConstraint("job", "period", name="uq_runs_job_period"),
+    sa.UniqueConstraint("route", "job", "period", name="uq_runs_route_job_period"),
     sa.Index("ix_runs_job_started_at", "job", "started_at"),
 )
 
@@ -55,6 +56,7 @@ runs = sa.Table(
 runs_deleted = sa.Table(
     "runs_deleted",
     metadata,
+    sa.Column("route", sa.String(32), primary_key=True, server_default=""),
     sa.Column("job", sa.String(32), primary_key=True),
     sa.Column("outcome", sa.String(16), primary_key=True),
     sa.Column("number", sa.Integer, nullable=False),
@@ -160,6 +162,7 @@ job_requests = sa.Table(
     "job_requests",
     metadata,
     sa.Column("request_id", sa.Integer, primary_key=True),
+    sa.Column("route", sa.String(32), nullable=False, server_default=""),
     sa.Column("job", sa.String(32), nullable=False),
     sa.Column("asked_by", sa.String(64), nullable=False),
     sa.Column("asked_at", Instant, nullable=False),
@@ -167,9 +170,10 @@ job_requests = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
-    # One waiting request a job: who asks again is given the one that waits.
+    # One waiting request a route and job: who asks again is given the one that waits.
     sa.Index(
         "uq_job_requests_waiting",
+        "route",
         "job",
         unique=True,
         sqlite_where=sa.text("outcome = 'waiting'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = [
     "SOURCES",
     "Gathered",
-    "check_govuk",
+    "check_source",
     "check_weather",
     "fetcher",
     "gather",
@@ -23,9 +23,11 @@ from forecast.series import DailySeries, as_date
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.declared_series import Route
+from service.core.declared_source import GovUk, Table
 from service.core.settings import Settings
 from service.data import (
-    embedded,
+    csv_rows,
+    declared_table,
     figures_csv,
     govuk,
     govuk_page,
@@ -35,14 +37,14 @@ from service.data import (
     rules,
 )
 from service.data.csv_rows import CsvFile
-from service.data.fetcher import Fetcher
+from service.data.fetcher import Fetcher, Response
 from service.data.govuk import Site, Validators
 from service.data.openmeteo import Service
 from service.data.size_limits import LARGEST_WORKBOOK, read_file
 from service.data.source import Document, SourceError
 
-SOURCES = ("figures", "govuk", "workbook", "page", "csv")
-"""``workbook``, ``page`` and ``csv`` are read from a file."""
+SOURCES = ("figures", "declared", "workbook", "page", "csv")
+"""``declared``: what the route declares; ``workbook``, ``page`` and ``csv`` are from a file."""
 
 _PARSERS: dict[str, Callable[[bytes, str, dt.date], Document]] = {
     "workbook": govuk_workbook.read,
@@ -82,33 +84,43 @@ def gather(
     is_kept : bool
         Whether the bytes are kept as they came.
     """
-    settings = context.settings
-    if source == "govuk":
+    settings, declared = context.settings, context.route.source
 
-        def keep(content: bytes, suffix: str) -> None:
-            if is_kept:
-                raw_documents.keep(_raw_folder(settings), content, suffix)
+    def keep(content: bytes, suffix: str) -> None:
+        if is_kept:
+            raw_documents.keep(_raw_folder(settings), content, suffix)
 
+    if source == "declared" and isinstance(declared, GovUk):
         found = govuk.read(fetcher(settings), _govuk_site(settings), today, keep, known)
         return Gathered(found.documents, found.refusals, found.validators, found.unchanged)
     try:
+        if source == "declared" and isinstance(declared, Table):
+            return _declared(context, declared, today, keep, known)
         return Gathered((_one(context, source, file, today, is_kept),))
     except SourceError as error:
         return Gathered((), (error,))
 
 
-def check_govuk(settings: Settings) -> str:
-    """Ask GOV.UK once, if it is read, and return the result; raises `SourceError`."""
-    if settings.source != "govuk":
+def check_source(settings: Settings, route: Route) -> str:
+    """Ask the source of the route once, if it is read; raises `SourceError`."""
+    source = route.source
+    if settings.source != "declared":
         return "not read: CROSSINGS_SOURCE is figures"
-    return f"{govuk.reach(fetcher(settings, attempts=1), _govuk_site(settings))} answers"
+    if source is None or not route.is_followed:
+        return "a file, which asks nobody"
+    once = fetcher(settings, attempts=1)
+    if isinstance(source, GovUk):
+        return f"{govuk.reach(once, _govuk_site(settings))} answers"
+    _fetched(once, source)
+    return f"{source.address} answers"
 
 
-def check_weather(settings: Settings) -> str:
+def check_weather(settings: Settings, route: Route) -> str:
     """Ask Open-Meteo once, if it is read, and return the result; raises `SourceError`."""
-    if not settings.reads_weather:
-        return "not read (CROSSINGS_WEATHER)"
-    members, _ = openmeteo.ensemble(fetcher(settings, attempts=1), weather_service(settings))
+    if not (settings.reads_weather and route.weather_points):
+        return "not read (CROSSINGS_WEATHER, and the points that the route declares)"
+    once = fetcher(settings, attempts=1)
+    members, _ = openmeteo.ensemble(once, weather_service(settings, route))
     return f"answers, through {members.last}"
 
 
@@ -116,9 +128,11 @@ def _govuk_site(settings: Settings) -> Site:
     return Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
 
 
-def weather_service(settings: Settings) -> Service:
-    """The weather service that `settings` name."""
-    return Service(settings.weather_url, settings.weather_key.get_secret_value())
+def weather_service(settings: Settings, route: Route) -> Service:
+    """The weather service that the settings name, asked about the points of `route`."""
+    return Service(
+        route.weather_points, settings.weather_url, settings.weather_key.get_secret_value()
+    )
 
 
 def weather_fetcher(settings: Settings) -> Fetcher:
@@ -149,8 +163,8 @@ def _raw_folder(settings: Settings) -> Path:
 def _one(
     context: Context, source: str, file: CsvFile | Path | None, today: dt.date, is_kept: bool
 ) -> Document:
-    if source == "figures":
-        return _document("figures", "embedded figures", embedded.read())
+    if source in ("figures", "declared"):  # the latter of a route that declares none
+        return _figures(context.route, today)
     assert file is not None  # the command asks for it
     if source == "csv":
         return _from_csv(context.route, CsvFile.of(file), today)
@@ -159,6 +173,49 @@ def _one(
     if is_kept:
         raw_documents.keep(_raw_folder(context.settings), content, _SUFFIXES[source])
     return _PARSERS[source](content, str(file), today)
+
+
+def _declared(
+    context: Context,
+    table: Table,
+    today: dt.date,
+    keep: Callable[[bytes, str], object],
+    known: Mapping[str, Validators],
+) -> Gathered:
+    """Read the table that the route declares, from its file or its address."""
+    route = context.route
+    if table.file:
+        path = route.folder / table.file
+        content = read_file(path, csv_rows.LARGEST_BYTES)
+        return Gathered((declared_table.read(content, path.name, route, today),))
+    answer = _fetched(fetcher(context.settings), table, known.get(table.address, (None, None)))
+    if answer.is_unchanged:
+        return Gathered((), unchanged=(table.address,))
+    keep(answer.content, f".{table.kind}")
+    document = declared_table.read(answer.content, table.address, route, today)
+    return Gathered((document,), (), {table.address: (answer.etag, answer.last_modified)})
+
+
+def _fetched(how: Fetcher, table: Table, validators: Validators = (None, None)) -> Response:
+    kinds = declared_table.MEDIA_TYPES[table.kind]
+    etag, last_modified = validators
+    return how.get(
+        table.address, kinds, csv_rows.LARGEST_BYTES, etag=etag, last_modified=last_modified
+    )
+
+
+def _figures(route: Route, today: dt.date) -> Document:
+    """Read the figures that are there without any network."""
+    if route.figures:
+        path = route.folder / route.figures
+        content = read_file(path, csv_rows.LARGEST_BYTES)
+        series = figures_csv.read_bytes(content, path.name, (route.leading,), route.forecast)
+        return _document("figures", "embedded figures", series)
+    if isinstance(route.source, Table) and route.source.file:
+        path = route.folder / route.source.file
+        content = read_file(path, csv_rows.LARGEST_BYTES)
+        return replace(declared_table.read(content, path.name, route, today), source="figures")
+    raise SourceError(f"{route.name}.toml", "a file of figures beside the declaration", "none")
 
 
 def _from_csv(route: Route, file: CsvFile, today: dt.date) -> Document:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LOOKBACK", "Drivers", "as_known", "drivers"]
+__all__ = ["LOOKBACK", "Drivers", "as_known", "drivers", "no_weather"]
 
 import datetime as dt
 import logging
@@ -111,11 +111,18 @@ def drivers(
         What was read on this connection before, for whoever asks of many moments.
     """
     settings, route = context.settings, context.route
-    if not settings.reads_weather:
-        return Drivers("off", "no weather is read (CROSSINGS_WEATHER)")
+    if not context.reads_weather:
+        return Drivers("off", no_weather(context))
     if not any(reads_covariates(name, specs) for name in published(specs)):
         return Drivers("off", "no declared model makes anything of the weather")
     return as_known(connection, route, origin, as_of, horizon or settings.horizon, readings)
+
+
+def no_weather(context: Context) -> str:
+    """Why no weather is read."""
+    if context.settings.reads_weather:
+        return f"{context.route.title} declares no weather"
+    return "no weather is read (CROSSINGS_WEATHER)"
 
 
 def as_known(
@@ -130,7 +137,7 @@ def as_known(
 
     Weather that is missing, old or broken is none: a forecast never fails for want of it.
     """
-    readings = readings or WeatherReadings(connection)
+    readings = readings or WeatherReadings(connection, route)
     try:
         return _known(connection, route, as_date(origin), as_of, horizon, readings)
     except (CovariatesError, ValueError, KeyError, TypeError) as error:
@@ -148,7 +155,7 @@ def _known(
 ) -> Drivers:
     (ensemble,) = readings.newest_at("ensemble", [as_of])
     if ensemble is None:
-        return Drivers("missing", _lacking(connection, as_of))
+        return Drivers("missing", _lacking(connection, route, as_of))
     first, past, moved = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
@@ -187,9 +194,9 @@ def _known(
     return Drivers("used", f"the weather as foreseen through {through}", covariates, detail)
 
 
-def _lacking(connection: Connection, as_of: dt.datetime) -> str:
+def _lacking(connection: Connection, route: Route, as_of: dt.datetime) -> str:
     """Why there is no forecast of the weather at `as_of`."""
-    last = weather_store.last_read(connection, "ensemble", as_of)
+    last = weather_store.last_read(connection, route, "ensemble", as_of)
     if last is None:
         return "no forecast of the weather was read yet"
     hours = f"over {weather_store.STALE_HOURS} hours ago"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["CsvFile", "Row", "Table", "names", "parse", "read"]
+__all__ = ["LARGEST_BYTES", "CsvFile", "Row", "Table", "cells", "names", "parse", "read"]
 
 import csv
 import datetime as dt
@@ -18,7 +18,7 @@ from pathlib import Path
 from service.data.size_limits import read_file
 from service.data.source import SourceError
 
-_LARGEST_BYTES = 50_000_000
+LARGEST_BYTES = 50_000_000
 _MOST_ROWS = 1_000_000  # a blank one costs memory too
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
@@ -100,7 +100,7 @@ class Table:
 def read(file: CsvFile | Path) -> Table:
     """Read `file`; see `parse`."""
     file = CsvFile.of(file)
-    return parse(read_file(file.path, _LARGEST_BYTES), file)
+    return parse(read_file(file.path, LARGEST_BYTES), file)
 
 
 def parse(content: bytes, file: CsvFile) -> Table:
@@ -111,43 +111,53 @@ def parse(content: bytes, file: CsvFile) -> Table:
     SourceError
         Naming the row, the column, what was expected and what was found.
     """
-    name, notes = str(file), dict[str, None]()
+    notes = dict[str, None]()
+    header, rows = cells(content, file, notes=notes)
+    table = Table(file, header, notes=notes)
+    at_date = header.index("date")
+    table.rows += [(line, table.day(values[at_date], line), values) for line, values in rows]
+    return table
+
+
+def cells(
+    content: bytes, file: CsvFile, date: str = "date", notes: dict[str, None] | None = None
+) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header in lower case, with a column `date`, and each row below it with its line."""
+    name, notes, date = str(file), {} if notes is None else notes, date.casefold()
     text = _decoded(_unpacked(content, name), file, notes)
     first = text.lstrip("\r\n").partition("\n")[0]
-    separator = next((mark for mark in ",;\t" if _has_date(first, mark)), ",")
+    separator = next((mark for mark in ",;\t" if _has_date(first, mark, date)), ",")
     reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
     try:
-        lines = [(reader.line_num, cells) for cells in islice(reader, _MOST_ROWS + 1)]
+        lines = [(reader.line_num, values) for values in islice(reader, _MOST_ROWS + 1)]
     except csv.Error as error:
         where = f"{name}, row {reader.line_num}"
         raise SourceError(where, "comma-separated values", str(error)) from error
     if len(lines) > _MOST_ROWS:
         raise SourceError(name, f"at most {_MOST_ROWS:,} rows", "more")
-    filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
+    filled = [(line, values) for line, values in lines if any(map(str.strip, values))]
     stated = [cell.strip() for cell in filled[0][1]] if filled else []
-    table = Table(file, [cell.casefold() for cell in stated], notes=notes)
-    _check_header(table.header, stated, name)
+    header = [cell.casefold() for cell in stated]
+    _check_header(header, stated, name, date)
     for is_noted, note in (
         (separator != ",", f"with {separator!r} between columns"),
-        (table.header != stated, "with names of columns in lower case"),
+        (header != stated, "with names of columns in lower case"),
         (len(filled) < len(lines), "without blank rows"),
     ):
         if is_noted:
-            table.note(note)
+            notes[note] = None
     if len(filled) < 2:
         raise SourceError(f"{name}, row 2", "a row such as 2024-10-18,647,10", "no rows")
-    at_date = table.header.index("date")
-    for line, cells in filled[1:]:
-        if len(cells) != len(stated):
-            raise SourceError(f"{name}, row {line}", f"{len(stated)} values", f"{len(cells)}")
-        table.rows.append((line, table.day(cells[at_date], line), cells))
-    return table
+    for line, values in filled[1:]:
+        if len(values) != len(stated):
+            raise SourceError(f"{name}, row {line}", f"{len(stated)} values", f"{len(values)}")
+    return header, filled[1:]
 
 
-def _has_date(header: str, separator: str) -> bool:
-    """Whether a column `date` is among others in a header with that separator."""
-    cells = header.split(separator)
-    return len(cells) > 1 and "date" in (cell.strip(' "\r').casefold() for cell in cells)
+def _has_date(header: str, separator: str, date: str) -> bool:
+    """Whether the column `date` is among others in a header with that separator."""
+    columns = header.split(separator)
+    return len(columns) > 1 and date in (one.strip(' "\r').casefold() for one in columns)
 
 
 def names(header: list[str]) -> str:
@@ -160,11 +170,11 @@ def _unpacked(content: bytes, name: str) -> bytes:
         return content
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            unpacked = stream.read(_LARGEST_BYTES + 1)
+            unpacked = stream.read(LARGEST_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise SourceError(name, "a whole gzip file", str(error)) from error
-    if len(unpacked) > _LARGEST_BYTES:
-        raise SourceError(name, f"at most {_LARGEST_BYTES:,} bytes when unpacked", "more")
+    if len(unpacked) > LARGEST_BYTES:
+        raise SourceError(name, f"at most {LARGEST_BYTES:,} bytes when unpacked", "more")
     return unpacked
 
 
@@ -187,10 +197,10 @@ def _decoded(content: bytes, file: CsvFile, notes: dict[str, None]) -> str:
         raise SourceError(str(file), f"text in {encoding}", str(error)) from error
 
 
-def _check_header(header: list[str], stated: list[str], name: str) -> None:
+def _check_header(header: list[str], stated: list[str], name: str, date: str) -> None:
     where, found = f"{name}, row 1", names(stated)
-    if "date" not in header:
-        raise SourceError(where, "a column 'date'", found)
+    if date not in header:
+        raise SourceError(where, f"a column {date!r}", found)
     named = [one for one in header if one]
     if len(set(named)) != len(named):
         raise SourceError(where, "columns with different names", found)

@@ -1,4 +1,4 @@
-"""Hourly weather at points of the strait made into the few daily columns that matter.
+"""Hourly weather at a few points made into the few daily columns that matter.
 
 History and forecast go through the same definitions. Night is 00 to 09 UTC, when boats set out;
 evening is 15 to 24 UTC of the day before. A column is the mean over the points.

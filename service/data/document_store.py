@@ -129,11 +129,12 @@ def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocumen
     return found
 
 
-def add(connection: sa.Connection, document: StoredDocument) -> bool:
-    """Store `document`; False when the same is there already."""
+def add(connection: sa.Connection, route: Route, document: StoredDocument) -> bool:
+    """Store `document` of `route`; False when the same is there already."""
     days = [day for _, day in document.counts]
     row = {
         "fingerprint": document.fingerprint,
+        "route": route.name,
         "source": document.source,
         "published_at": document.published_at,
         "known_at": document.known_at,
@@ -151,11 +152,17 @@ def add(connection: sa.Connection, document: StoredDocument) -> bool:
 
 
 def overlapping(
-    connection: sa.Connection, first: dt.date, last: dt.date, source: str | None = None
+    connection: sa.Connection,
+    route: Route,
+    first: dt.date,
+    last: dt.date,
+    source: str | None = None,
 ) -> Iterator[StoredDocument]:
-    """Documents that state a day from `first` to `last`, of `source` or of all."""
+    """Documents of `route` that state a day from `first` to `last`, of `source` or of all."""
     query = sa.select(documents).where(
-        documents.c.first_date <= last, documents.c.last_date >= first
+        documents.c.route == route.name,
+        documents.c.first_date <= last,
+        documents.c.last_date >= first,
     )
     if source is not None:
         query = query.where(documents.c.source == source)
@@ -175,17 +182,18 @@ def overlapping(
 
 
 def newest(connection: sa.Connection) -> list[dict[str, Any]]:
-    """For each source ``source``, ``data_through``, ``published_at`` and ``read_at``."""
+    """``route``, ``source``, ``data_through``, ``published_at`` and ``read_at`` of each source."""
     table = documents.c
     query = (
         sa.select(
+            table.route,
             table.source,
             sa.func.max(table.last_date).label("data_through"),
             sa.func.max(table.published_at).label("published_at"),
             sa.func.max(table.first_seen_at).label("read_at"),
         )
-        .group_by(table.source)
-        .order_by(table.source)
+        .group_by(table.route, table.source)
+        .order_by(table.route, table.source)
     )
     return [dict(row._mapping) for row in connection.execute(query)]
 

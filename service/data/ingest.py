@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OTHER", "Reading", "ingest", "preview"]
+__all__ = ["OTHER", "Reading", "ingest", "named", "preview"]
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,8 @@ from service.data.source import Document, NotReached, SourceError
 OTHER = "ingest-other"
 """The job that reads a source beside the one that the settings name."""
 
-_UNDATED = ("figures", "csv")
+_UNDATED = ("figures", "csv", "declared")
+_TRUSTED = ("figures", "csv")  # of this program, and of a person
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,12 @@ class Reading:
         return (
             f"{new} new, {revised} revised, {unchanged} unchanged from {source}, through {through}"
         )
+
+
+def named(route: Route, source: str) -> str:
+    """What a sentence calls a source."""
+    is_declared = source == "declared" and route.source is not None
+    return route.source.title if is_declared and route.source is not None else source
 
 
 class _Previewed(Exception):
@@ -133,7 +140,7 @@ def _ingest(
     with context.database.writing() as connection:
         reading = _take(connection, context.route, gathered, accept_jumps)
     prune(context.settings)
-    counted = reading.counted(source)
+    counted = reading.counted(named(context.route, source))
     detail = {
         "source": source,
         "new": sum(stored.new for _, stored in reading.taken),
@@ -149,17 +156,17 @@ def _ingest(
         ],
     }
     if reading.refusals:
-        said = _refused(reading.refusals)
+        said = _refused(named(context.route, source), reading.refusals)
         more = f" (what else was published is stored: {counted})" if reading.taken else ""
         raise JobError(said + more, detail) from reading.refusals[0]
     return Outcome("done", counted, detail)
 
 
-def _refused(refusals: Sequence[SourceError]) -> str:
+def _refused(source: str, refusals: Sequence[SourceError]) -> str:
     if not all(isinstance(refusal, NotReached) for refusal in refusals):
         return "; ".join(str(refusal) for refusal in refusals)
     # Whichever document was asked for first, the reason is one.
-    return f"GOV.UK was not reached, and what was read before is served: {refusals[0]}"
+    return f"{source} was not reached, and what was read before is served: {refusals[0]}"
 
 
 def _gather(context: Context, source: str, file: CsvFile | Path | None, is_kept: bool) -> Gathered:
@@ -175,7 +182,7 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
     for document in sorted(gathered.documents, key=lambda d: _known_at(route, d, now)):
         try:
             _check_declared(route, document)
-            if document.source not in _UNDATED and not accept_jumps:
+            if document.source not in _TRUSTED and not accept_jumps:
                 _check_changes(connection, route, document, now)
             figures = _figures(route, document, now)
             stored = observation_store.record(connection, route, figures, now, assume_known=True)
@@ -198,14 +205,18 @@ def _check_declared(route: Route, document: Document) -> None:
 def _check_changes(
     connection: Connection, route: Route, document: Document, now: dt.datetime
 ) -> None:
+    # A table states every day from its first on; a page and a workbook each their own days.
+    is_whole = document.source == "declared"
     just_before = min(_known_at(route, document, now), now) - dt.timedelta(microseconds=1)
     published = {}
     for series_id, counts in document.figures.items():
         if counts:
             rows = observation_store.current(
-                connection, series_id, just_before, min(counts), max(counts)
+                connection, series_id, just_before, min(counts), None if is_whole else max(counts)
             )
             published[series_id] = {row.date: row.value for row in rows}
+            if is_whole:
+                rules.check_removed(document, series_id, published[series_id])
     rules.check_changes(document, published, route)
 
 

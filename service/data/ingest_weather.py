@@ -14,6 +14,7 @@ from service.core.job_runner import JobError, Outcome, perform
 from service.data import openmeteo
 from service.data import weather_store as store
 from service.data.collect import weather_fetcher, weather_service
+from service.data.covariates import no_weather
 from service.data.daily_weather import WeatherReading
 from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
@@ -38,8 +39,8 @@ def weather(context: Context, period: str | None = None) -> Outcome:
     JobError
         When a part could not be fetched, or its form was broken.
     """
-    if not context.settings.reads_weather:
-        return Outcome("skipped", "no weather is read (CROSSINGS_WEATHER)")
+    if not context.reads_weather:
+        return Outcome("skipped", no_weather(context))
     return perform(context, "weather", lambda _: _weather(context), period)
 
 
@@ -55,7 +56,7 @@ def _weather(context: Context) -> Outcome:
                 break  # asking on would make a limit last longer
             continue
         with context.database.writing() as connection:
-            news = [store.put(connection, reading) for reading in readings]
+            news = [store.put(connection, context.route, reading) for reading in readings]
         if any(news):
             stored.append(name)
     result = f"{', '.join(stored)} stored" if stored else "nothing new"
@@ -67,10 +68,13 @@ def _weather(context: Context) -> Outcome:
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     """What to ask for: what forecasts need first, then the waves, which are only shown."""
-    fetcher, service = weather_fetcher(context.settings), weather_service(context.settings)
+    fetcher, service = (
+        weather_fetcher(context.settings),
+        weather_service(context.settings, context.route),
+    )
     yield "ensemble", lambda: openmeteo.ensemble(fetcher, service)
     with context.database.reading() as connection:
-        stretches = store.spans(connection, "archive")
+        stretches = store.spans(connection, context.route, "archive")
     for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
         yield f"archive {first} to {last}", partial(_archive, fetcher, service, first, last)
     yield "waves", lambda: [openmeteo.waves(fetcher, service)]

@@ -1,11 +1,11 @@
-"""Open-Meteo: wind and waves at two points in the Dover Strait, past and coming.
+"""Open-Meteo: wind and waves at a few points, past and coming.
 
 Weather data by Open-Meteo.com, licensed under CC BY 4.0.
 """
 
 from __future__ import annotations
 
-__all__ = ["POINTS", "RECENT_DAYS", "Service", "archive", "ensemble", "waves"]
+__all__ = ["RECENT_DAYS", "Service", "archive", "ensemble", "waves"]
 
 import datetime as dt
 import json
@@ -19,9 +19,6 @@ from service.data.daily_weather import WAVES, WIND, Array, WeatherReading, daily
 from service.data.fetcher import Fetcher
 from service.data.rules import is_possible
 from service.data.source import SourceError
-
-POINTS = ((51.05, 1.65), (50.85, 1.30))
-"""Latitude and longitude: between Calais and Dover, and between Boulogne and Dungeness."""
 
 RECENT_DAYS = 60
 """Days before today of the ensemble's own past: the last five, which the reanalysis does not reach
@@ -42,6 +39,8 @@ class Service:
 
     Attributes
     ----------
+    points : tuple of (latitude, longitude)
+        Where it is asked about.
     url : str
         With ``{service}`` for the name of the host: ``archive-api``, ``ensemble-api`` or
         ``marine-api``.
@@ -49,6 +48,7 @@ class Service:
         Of a customer; empty for the free service, which is for non-commercial use.
     """
 
+    points: tuple[tuple[float, float], ...]
     url: str = "https://{service}.open-meteo.com"
     key: str = field(default="", repr=False)
 
@@ -131,8 +131,8 @@ def _hours(
     span: Mapping[str, str],
 ) -> _Hours:
     params = {
-        "latitude": ",".join(str(latitude) for latitude, _ in POINTS),
-        "longitude": ",".join(str(longitude) for _, longitude in POINTS),
+        "latitude": ",".join(str(latitude) for latitude, _ in service.points),
+        "longitude": ",".join(str(longitude) for _, longitude in service.points),
         "hourly": ",".join(variables),
         "wind_speed_unit": "ms",
         "cell_selection": "sea",
@@ -155,8 +155,8 @@ def _hours(
         fault = f"{type(error).__name__}: {error}"[:200]
         raise SourceError(answer.url, "hours for each of two points", fault) from error
     shapes = {(values.shape, first) for values, first in points}
-    if len(points) != len(POINTS) or len(shapes) != 1:
-        expected = f"the same hours for each of {len(POINTS)} points"
+    if len(points) != len(service.points) or len(shapes) != 1:
+        expected = f"the same hours for each of {len(service.points)} points"
         raise SourceError(answer.url, expected, f"{len(points)} points, {len(shapes)} shapes")
     values = np.stack([values for values, _ in points], axis=1)
     return _Hours(values, points[0][1], answer.fetched_at)

@@ -75,9 +75,11 @@ def record(
     if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
     there = _rulings(connection, wanted)
-    dated = _dated(connection, wanted, there, seen_at, assume_known)
+    dated = _dated(connection, route, wanted, there, seen_at, assume_known)
     fresh = [
-        one for one in document_store.group(dated, seen_at) if document_store.add(connection, one)
+        one
+        for one in document_store.group(dated, seen_at)
+        if document_store.add(connection, route, one)
     ]
     touched = frozenset(
         key for one in fresh for key, s in one.statements(route) if _matters(s, there.get(key))
@@ -99,6 +101,7 @@ def _rulings(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, _Curre
 
 def _dated(
     connection: sa.Connection,
+    route: Route,
     wanted: Mapping[Key, Figure],
     there: Mapping[Key, _Current],
     seen_at: dt.datetime,
@@ -110,7 +113,7 @@ def _dated(
     stated: dict[Key, int] = {}
     if any(f.source == _EMBEDDED for f in undated.values()):
         # The embedded figures are older than what else is stored: they are held to themselves.
-        stated = _last_stated(connection, undated, _EMBEDDED)
+        stated = _last_stated(connection, route, undated, _EMBEDDED)
     for key, figure in undated.items():
         ruling = there.get(key)
         if figure.source == _EMBEDDED:
@@ -126,10 +129,12 @@ def _dated(
     return dated
 
 
-def _last_stated(connection: sa.Connection, keys: Iterable[Key], source: str) -> dict[Key, int]:
+def _last_stated(
+    connection: sa.Connection, route: Route, keys: Iterable[Key], source: str
+) -> dict[Key, int]:
     days = [day for _, day in keys]
     stated: dict[Key, int] = {}
-    for document in document_store.overlapping(connection, min(days), max(days), source):
+    for document in document_store.overlapping(connection, route, min(days), max(days), source):
         stated |= document.counts
     return stated
 
@@ -146,7 +151,7 @@ def _rebuild(connection: sa.Connection, route: Route, keys: frozenset[Key]) -> d
     """Make the histories of `keys` of all that was ever stated about them; what now rules."""
     days = [day for _, day in keys]
     stated: dict[Key, list[Statement]] = {}
-    for document in document_store.overlapping(connection, min(days), max(days)):
+    for document in document_store.overlapping(connection, route, min(days), max(days)):
         for key, one in document.statements(route, keys):
             stated.setdefault(key, []).append(one)
     now: dict[Key, Ruling] = {}

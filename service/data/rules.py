@@ -10,6 +10,7 @@ __all__ = [
     "Row",
     "Week",
     "check_changes",
+    "check_removed",
     "check_rows",
     "check_stamp",
     "check_weeks",
@@ -210,6 +211,13 @@ def check_stamp(
         note = f"{name}: its time of publication {published_at:%Y-%m-%dT%H:%M:%SZ} lies before the "
         return None, [note + f"end of {last}, which it covers; not used"]
     return published_at, []
+
+
+def check_removed(document: Document, series_id: str, published: Counts) -> None:
+    """Raise `SourceError` if the `document` lacks a day that was `published` before it."""
+    for day in sorted(published.keys() - document.figures[series_id].keys()):
+        where = f"{document.name}, {series_id} on {day}"
+        raise SourceError(where, f"{published[day]} as published before", "no such day")
 
 
 def check_changes(document: Document, published: Mapping[str, Counts], route: Route) -> None:

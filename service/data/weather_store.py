@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import sqlalchemy as sa
 
+from service.core.declared_series import Route
 from service.core.tables import weather
 from service.data.daily_weather import WeatherReading
 
@@ -26,8 +27,8 @@ _ONE_DAY = dt.timedelta(days=1)
 class WeatherReadings:
     """What was read, unpacked once for whoever asks of many moments."""
 
-    def __init__(self, connection: sa.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sa.Connection, route: Route) -> None:
+        self._connection, self._route = connection, route.name
         self._heads: dict[str, tuple[list[dt.datetime], list[int]]] = {}
         self._unpacked: dict[int, WeatherReading] = {}
 
@@ -52,7 +53,10 @@ class WeatherReadings:
         """When each reading of a kind was first read, in order, and its number."""
         if kind not in self._heads:
             seen, number = weather.c.first_seen_at, weather.c.weather_id
-            query = sa.select(seen, number).where(weather.c.kind == kind).order_by(seen, number)
+            query = sa.select(seen, number).where(
+                weather.c.route == self._route, weather.c.kind == kind
+            )
+            query = query.order_by(seen, number)
             rows = self._connection.execute(query).all()
             self._heads[kind] = [row[0] for row in rows], [row[1] for row in rows]
         return self._heads[kind]
@@ -67,16 +71,17 @@ class WeatherReadings:
         return [self._unpacked[number] for number in numbers]
 
 
-def put(connection: sa.Connection, reading: WeatherReading) -> bool:
+def put(connection: sa.Connection, route: Route, reading: WeatherReading) -> bool:
     """Store `reading`; False when the same was read before."""
     content = np.ascontiguousarray(reading.values, dtype="<f4").tobytes()
-    head = f"{reading.kind} {reading.names} {reading.first} {reading.values.shape} "
+    head = f"{route.name} {reading.kind} {reading.names} {reading.first} {reading.values.shape} "
     fingerprint = hashlib.sha256(head.encode() + content).hexdigest()
     same = sa.select(weather.c.weather_id).where(weather.c.fingerprint == fingerprint)
     if connection.execute(same).first():
         return False
     connection.execute(
         weather.insert().values(
+            route=route.name,
             kind=reading.kind,
             fingerprint=fingerprint,
             first_seen_at=reading.read_at,
@@ -92,14 +97,14 @@ def put(connection: sa.Connection, reading: WeatherReading) -> bool:
 
 
 def last_read(
-    connection: sa.Connection, kind: str, as_of: dt.datetime | None = None
+    connection: sa.Connection, route: Route, kind: str, as_of: dt.datetime | None = None
 ) -> tuple[dt.datetime, dt.date] | None:
     """When the newest reading of a kind was made, and its last day; None without a reading.
 
     Nothing is unpacked, so that a reading that is damaged does not matter here.
     """
     c = weather.c
-    query = sa.select(c.first_seen_at, c.last_date).where(c.kind == kind)
+    query = sa.select(c.first_seen_at, c.last_date).where(c.route == route.name, c.kind == kind)
     if as_of is not None:
         query = query.where(c.first_seen_at <= as_of)
     last = query.order_by(c.first_seen_at.desc(), c.weather_id.desc()).limit(1)
@@ -107,13 +112,14 @@ def last_read(
     return (row.first_seen_at, row.last_date) if row else None
 
 
-def spans(connection: sa.Connection, kind: str) -> list[tuple[dt.date, dt.date]]:
+def spans(connection: sa.Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
     """First and last day of each stretch of days that were read of a kind, in order.
 
     A day that is missing amid the days of one reading is no hole: the source was asked for it.
     """
     first, last = weather.c.first_date, weather.c.last_date
-    query = sa.select(first, last).where(weather.c.kind == kind).distinct().order_by(first)
+    is_of = sa.and_(weather.c.route == route.name, weather.c.kind == kind)
+    query = sa.select(first, last).where(is_of).distinct().order_by(first)
     stretches: list[tuple[dt.date, dt.date]] = []
     for begin, end in connection.execute(query):
         if stretches and begin <= stretches[-1][1] + _ONE_DAY:
@@ -132,7 +138,7 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
     """
     c = weather.c
     old = sa.and_(c.kind != "archive", c.first_seen_at < before)
-    last = sa.select(sa.func.max(c.weather_id)).where(old).group_by(c.kind)
+    last = sa.select(sa.func.max(c.weather_id)).where(old).group_by(c.route, c.kind)
     return int(connection.execute(weather.delete().where(old, c.weather_id.not_in(last))).rowcount)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from forecast import bootstrap
 from forecast.specs import Spec, champion
-from service.core.settings import Settings
+from service.core.context import Context
 from service.issues.model_aliases import set_aside_if_broken
 
 MEASURES = ("days_1_7", "total_7", "total_28")
@@ -41,10 +41,10 @@ class Verdict:
     ratios: dict[str, float]
 
 
-def choose_champion(specs: Mapping[str, Spec], settings: Settings) -> str:
-    """The model that should be served: the alias while it holds, and else the declared one."""
+def choose_champion(specs: Mapping[str, Spec], context: Context) -> str:
+    """The model that should be served: the alias of the route while it holds, or the declared."""
     declared = champion(specs)
-    aliases = set_aside_if_broken(settings.fitted_folder)
+    aliases = set_aside_if_broken(context.settings.fitted_folder, context.route.name)
     if aliases and aliases.declared == declared and aliases.champion in specs:
         return aliases.champion
     return declared

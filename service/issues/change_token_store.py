@@ -15,9 +15,13 @@ Mark = tuple[Any, ...]
 """The newest issue's id, or None, and the last run of each job with its outcome."""
 
 
-def read_change_token(connection: sa.Connection, series_id: str, jobs: Sequence[str]) -> Mark:
+def read_change_token(
+    connection: sa.Connection, route: str, series_id: str, jobs: Sequence[str]
+) -> Mark:
     """Return the token of a series: equal tokens, the same newest issue and last runs."""
-    return tuple(connection.execute(_query(tuple(jobs)), {"series_id": series_id}).one())
+    return tuple(
+        connection.execute(_query(tuple(jobs)), {"series_id": series_id, "route": route}).one()
+    )
 
 
 _QUERIES: dict[tuple[str, ...], sa.Select[Any]] = {}
@@ -32,9 +36,14 @@ def _query(jobs: tuple[str, ...]) -> sa.Select[Any]:
             .limit(1)
             .scalar_subquery()
         )
+        is_of = runs.c.route == sa.bindparam("route")
         columns: list[Any] = [newest]
         for job in jobs:
-            last = sa.select(sa.func.max(runs.c.run_id)).where(runs.c.job == job).scalar_subquery()
+            last = (
+                sa.select(sa.func.max(runs.c.run_id))
+                .where(is_of, runs.c.job == job)
+                .scalar_subquery()
+            )
             outcome = sa.select(runs.c.outcome).where(runs.c.run_id == last).scalar_subquery()
             columns += [last, outcome]
         _QUERIES[jobs] = sa.select(*columns)

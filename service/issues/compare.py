@@ -24,6 +24,7 @@ from service.core import run_store
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.files import RegistryError
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
@@ -75,7 +76,7 @@ def compare(
 
 def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     settings, route = context.settings, context.route
-    specs = declared(settings.models_dir)
+    specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
         figures = known_together(connection, route.forecast, utc_now())
     if not figures:
@@ -84,7 +85,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     origins = _origins(lead, settings.champion_origins)
     with context.database.reading() as connection:
         # Keys include the weather, so read it even for stored scores.
-        readings = WeatherReadings(connection)
+        readings = WeatherReadings(connection, route)
         weather = {
             origin: drivers(
                 connection,
@@ -124,28 +125,30 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     worse = {name: champion.worse_with_weather(sighted[name], blind[name]) for name in specs}
     worse = {name: reason for name, reason in worse.items() if reason}
     record = {name: blind[name] | ({} if name in worse else sighted[name]) for name in specs}
-    return _decide(specs, record, settings, fresh, worse)
+    return _decide(specs, record, context, fresh, worse)
 
 
-def worse_with_weather(connection: Connection) -> dict[str, str]:
+def worse_with_weather(connection: Connection, route: Route) -> dict[str, str]:
     """Return the models that the last comparison found worse with the weather, and how much."""
-    run = run_store.latest(connection, "compare", "done")
+    run = run_store.latest(connection, "compare", "done", route.name)
     return dict(run.detail.get("worse_with_weather", {})) if run else {}
 
 
 def _decide(
     specs: Mapping[str, Spec],
     record: Record,
-    settings: Settings,
+    context: Context,
     fresh: int,
     worse: dict[str, str],
 ) -> Outcome:
-    now = champion.choose_champion(specs, settings)
+    settings = context.settings
+    now = champion.choose_champion(specs, context)
     verdict = champion.judge(now, specs, record, settings.champion_margin)
     is_changed = verdict.champion != now
-    if is_changed or _is_broken(settings):
+    if is_changed or _is_broken(context):
         write_aliases(
             settings.fitted_folder,
+            context.route.name,
             Aliases(
                 champion=verdict.champion,
                 declared=declared_champion(specs),
@@ -161,10 +164,10 @@ def _decide(
     return Outcome("done", reason, detail | {"worse_with_weather": worse})
 
 
-def _is_broken(settings: Settings) -> bool:
+def _is_broken(context: Context) -> bool:
     """Whether the aliases could not be read, and are to be written again."""
     try:
-        read_aliases(settings.fitted_folder)
+        read_aliases(context.settings.fitted_folder, context.route.name)
     except RegistryError:
         return True
     return False

@@ -5,10 +5,11 @@ from __future__ import annotations
 __all__ = ["Declarations", "declared", "read_declarations"]
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from forecast.specs import ROLES, Spec, SpecError, parse, published
+from forecast.specs import ROLES, Spec, SpecError, closure, parse, published
 from service.core.files import RegistryError, read_declaration
 
 _LONGEST_PROBLEM = 300
@@ -29,21 +30,23 @@ class Declarations:
     problems: tuple[str, ...]
 
 
-def declared(folder: Path) -> dict[str, Spec]:
-    """Read the declarations of `folder`; log what is wrong with those that are left out.
+def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
+    """Read the declarations of `folder`, or those of `only` and their members.
+
+    What is wrong with those that are left out is logged.
 
     Raises
     ------
     RegistryError
         If none can be used.
     """
-    declarations = read_declarations(folder)
+    declarations = read_declarations(folder, only)
     for problem in declarations.problems:
         _log.warning("declarations in %s: %s", folder, problem)
     return declarations.specs
 
 
-def read_declarations(folder: Path) -> Declarations:
+def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
     """Read every declaration ``NAME.toml`` in `folder`, in the order of their names.
 
     Hidden files, such as editors make, are ignored. A file that does not declare a model is left
@@ -65,6 +68,12 @@ def read_declarations(folder: Path) -> Declarations:
             # Names of files may hold any bytes.
             name = repr(str(file))[1:-1]
             problems.append(f"{name}: {_cut(str(error))}")
+    if unknown := sorted(set(only) - specs.keys()):
+        expected = f"models of {', '.join(specs)}"
+        raise RegistryError(f"models of the route: expected {expected}, found {', '.join(unknown)}")
+    if only:
+        chosen = {spec.name for name in only for spec in closure(name, specs)}
+        specs = {name: spec for name, spec in specs.items() if name in chosen}
     if not published(specs):
         found = "; ".join(problems) or "only members of pools"
         raise RegistryError(f"{folder}: expected a model that can be published, found {found}")

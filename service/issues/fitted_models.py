@@ -65,6 +65,8 @@ class Metadata:
         Versions of what computed it.
     declaration : str
         Hash of the declaration and of the code; empty where it was not yet kept.
+    series : str
+        The series that leads: versions of other routes are kept beside.
     """
 
     model: str
@@ -77,6 +79,7 @@ class Metadata:
     spec: dict[str, Any]
     warnings: list[str] = field(default_factory=list)
     declaration: str = ""
+    series: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,10 @@ def find(root: Path, model: str, training_hash: str) -> Version | None:
     return None
 
 
-def newest(root: Path, model: str) -> Version | None:
-    """The newest version of `model`, whatever it was fitted to; None when there is none."""
-    return next(iter(_versions(root, model)), None)
+def newest(root: Path, model: str, series: str) -> Version | None:
+    """The newest version of `model` for `series`, whatever it was fitted to; None without any."""
+    versions = _versions(root, model)
+    return next((version for version in versions if version.metadata.series == series), None)
 
 
 def named(root: Path, model: str, name: str) -> Version | None:
@@ -177,8 +181,8 @@ def examine(root: Path) -> tuple[int, list[str]]:
     return number, unsound
 
 
-def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
-    """Delete all but the newest `keep` versions of `model`, and those that are `spared`.
+def prune(root: Path, model: str, series: str, keep: int, spared: set[str]) -> None:
+    """Delete all but the newest `keep` versions of `model` for `series`, and the `spared`.
 
     What cannot be read is set aside. That goes after a day, and so does what a process that was
     killed has left half written, here or of a restored backup.
@@ -192,7 +196,8 @@ def prune(root: Path, model: str, keep: int, spared: set[str]) -> None:
     for folder in (root / model).glob("[0-9]*-*"):
         if folder.name not in readable:
             set_aside(folder)
-    for version in versions[keep:]:
+    of_series = [version for version in versions if version.metadata.series == series]
+    for version in of_series[keep:]:
         if version.name not in spared:
             shutil.rmtree(version.folder, ignore_errors=True)
 

@@ -68,7 +68,7 @@ def hindcast(
     JobError
         When a model is not declared.
     """
-    unknown = sorted(set(models) - set(declared(context.settings.models_dir)))
+    unknown = sorted(set(models) - set(declared(context.settings.models_dir, context.route.models)))
     if unknown:
         raise JobError(f"models: expected declared ones, found {', '.join(unknown)}")
 
@@ -106,8 +106,8 @@ def make(
         the following day.
     """
     settings, as_of = context.settings, context.route.assumed_known_at(day)
-    specs = declared(settings.models_dir)
-    champion = choose_champion(specs, settings)
+    specs = declared(settings.models_dir, context.route.models)
+    champion = choose_champion(specs, context)
     chosen = list(models) or [
         name for name in specs if name == champion or specs[name].role == "baseline"
     ]

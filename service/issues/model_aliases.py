@@ -11,7 +11,6 @@ from pathlib import Path
 
 from service.core.files import RegistryError, read_json, write_json
 
-_FILE, _ASIDE = "aliases.json", "aliases.json.broken"
 _log = logging.getLogger(__name__)
 
 
@@ -39,20 +38,28 @@ class Aliases:
     reason: str
 
 
-def read_aliases(root: Path) -> Aliases | None:
-    """The aliases beside the versions; None when nothing has been written yet.
+def _file(root: Path, route: str) -> Path:
+    return root / f"aliases-{route}.json"
+
+
+def _aside(file: Path) -> Path:
+    return file.with_name(f"{file.name}.broken")
+
+
+def read_aliases(root: Path, route: str) -> Aliases | None:
+    """The aliases of a route, beside the versions; None when nothing has been written yet.
 
     Raises
     ------
     RegistryError
         If the file is not readable as one, or was set aside and not written again since.
     """
-    file = root / _FILE
+    file = _file(root, route)
     if not os.path.lexists(file):
-        if (root / _ASIDE).exists():
+        if _aside(file).exists():
             raise RegistryError(
                 f"{file}: expected the champion that was chosen, found a broken file, which is set "
-                f"aside as {_ASIDE}; the next comparison writes it again"
+                f"aside as {_aside(file).name}; the next comparison writes it again"
             )
         return None
     values, expected = read_json(file), {field.name for field in fields(Aliases)}
@@ -64,21 +71,22 @@ def read_aliases(root: Path) -> Aliases | None:
     return Aliases(**values)
 
 
-def set_aside_if_broken(root: Path) -> Aliases | None:
+def set_aside_if_broken(root: Path, route: str) -> Aliases | None:
     """The aliases; a file that is not readable is moved aside, since comparing writes it again."""
     try:
-        return read_aliases(root)
+        return read_aliases(root, route)
     except RegistryError as error:
-        if os.path.lexists(root / _FILE):
+        file = _file(root, route)
+        if os.path.lexists(file):
             _log.error("the declared champion is used: %s", error)
             try:
-                (root / _FILE).replace(root / _ASIDE)
+                file.replace(_aside(file))
             except OSError as reason:  # as on a read-only disk: it is refused next time too
-                _log.error("%s could not be moved aside: %s", root / _FILE, reason.strerror)
+                _log.error("%s could not be moved aside: %s", file, reason.strerror)
         return None
 
 
-def write_aliases(root: Path, aliases: Aliases) -> None:
+def write_aliases(root: Path, route: str, aliases: Aliases) -> None:
     """Put `aliases` in place of those that were."""
     root.mkdir(parents=True, exist_ok=True)
-    write_json(root / _FILE, asdict(aliases))
+    write_json(_file(root, route), asdict(aliases))

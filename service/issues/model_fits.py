@@ -158,7 +158,8 @@ def _one(
             set_aside(version.folder)
             fits.remade[name] = without_folders(str(error))
     declaration = declaration_hash(name, specs)
-    before = newest(root, name)
+    lead = joint.leading(figures)
+    before = newest(root, name, lead)
     if before is not None and before.metadata.declaration != declaration:
         _log.info("the declaration or the code of %s changed: it is fitted anew", name)
     now = utc_now()
@@ -170,6 +171,7 @@ def _one(
         fitted_at=instant(now),
         training_hash=training,
         declaration=declaration,
+        series=lead,
         seconds=fitting.seconds,
         packages={package: packages.version(package) for package in _PACKAGES},
         spec=asdict(specs[name]),
@@ -182,7 +184,7 @@ def _one(
         reason = f"{error.filename or root}: {error.strerror or error}"
         _log.error("the fit of %s could not be kept: %s", name, reason)
         return Version(f"unkept-{training[:10]}", root, metadata), joint_fit, False
-    prune(root, name, settings.keep_versions, {version.name, *spared})
+    prune(root, name, lead, settings.keep_versions, {version.name, *spared})
     return version, joint_fit, True
 
 

@@ -6,9 +6,9 @@ __all__ = ["REASONS", "ModelProblems", "find_problems"]
 
 import time
 
+from service.core.context import Context
 from service.core.files import RegistryError
 from service.core.secrets import without_folders
-from service.core.settings import Settings
 from service.issues.declared_models import read_declarations
 from service.issues.model_aliases import read_aliases
 
@@ -20,11 +20,11 @@ _MOST = 3
 Problems = tuple[tuple[str, str], ...]
 
 
-def find_problems(settings: Settings) -> Problems:
-    """Name and sentence of each problem; changes no file."""
-    problems = []
+def find_problems(context: Context) -> Problems:
+    """Name and sentence of each problem that the route has; changes no file."""
+    settings, problems = context.settings, []
     try:
-        declarations = read_declarations(settings.models_dir)
+        declarations = read_declarations(settings.models_dir, context.route.models)
     except RegistryError as error:
         problems.append(("no_models", str(error)))
     else:
@@ -33,7 +33,7 @@ def find_problems(settings: Settings) -> Problems:
             more = f"; and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
             problems.append(("models_left_out", "; ".join(lines[:_MOST]) + more))
     try:
-        read_aliases(settings.fitted_folder)
+        read_aliases(settings.fitted_folder, context.route.name)
     except RegistryError as error:
         problems.append(("aliases_broken", str(error)))
     return tuple((name, without_folders(detail)) for name, detail in problems)
@@ -42,13 +42,13 @@ def find_problems(settings: Settings) -> Problems:
 class ModelProblems:
     """Looks every few seconds, so that it may be asked with every answer."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._looked: tuple[float, Problems] | None = None
 
     def __call__(self) -> Problems:
         """What `find_problems` returned lately."""
         now = time.monotonic()
         if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
-            self._looked = now, find_problems(self._settings)
+            self._looked = now, find_problems(self._context)
         return self._looked[1]

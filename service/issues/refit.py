@@ -69,7 +69,7 @@ def refit(
 
 def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Outcome:
     settings = context.settings
-    specs = declared(settings.models_dir)
+    specs = declared(settings.models_dir, context.route.models)
     with context.database.reading() as connection:
         newest = _newest(connection, context.route)
         now = _moment(newest)
@@ -78,18 +78,18 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
         horizon = reach(as_date(origin), context.route.day(now), settings.horizon)
-        readings = WeatherReadings(connection)
+        readings = WeatherReadings(connection, context.route)
         weather = drivers(connection, context, specs, origin, now, readings, horizon)
-        worse = worse_with_weather(connection) if weather.covariates else {}
+        worse = worse_with_weather(connection, context.route) if weather.covariates else {}
         then, spared = None, set[str]()
         if newest:
             reached = newest.horizon_days
             then = drivers(connection, context, specs, origin, newest.as_of, readings, reached)
             entries = issue_store.list_entries(connection, newest.issue_id)
             spared = {entry.version for entry in entries}
-    first = choose_champion(specs, settings)
+    first = choose_champion(specs, context)
     inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
-    wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(settings))
+    wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
     if not force and newest and _is_current(newest, inputs, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
 

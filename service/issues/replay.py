@@ -35,7 +35,7 @@ def replay(context: Context) -> Outcome:
     """
     with context.database.reading() as connection:
         days = _days(context, connection)
-        left = [day for day in days if _is_open(connection, day)]
+        left = [day for day in days if _is_open(context, connection, day)]
     replayed = sum(_one(context, day, len(days) - place) for day, place in _counted(left))
     if not left:
         return _NOTHING
@@ -70,7 +70,7 @@ def _days(context: Context, connection: Connection) -> list[dt.date]:
     first = issue_store.get_first_issue(connection, context.route.leading)
     if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
         return []
-    if not run_store.ended(connection, "ingest", context.settings.source):
+    if not run_store.ended(connection, "ingest", context.settings.source, context.route.name):
         return []
     figures = observation_store.series(connection, context.route.leading)
     assert figures is not None  # the issue was made of them
@@ -80,8 +80,8 @@ def _days(context: Context, connection: Connection) -> list[dt.date]:
     return [day for day in days if day > as_date(figures.start)]
 
 
-def _is_open(connection: Connection, day: dt.date) -> bool:
-    run = run_store.find(connection, "hindcast", _period(day))
+def _is_open(context: Context, connection: Connection, day: dt.date) -> bool:
+    run = run_store.find(connection, "hindcast", _period(day), context.route.name)
     return run is None or run.outcome == "stopped"
 
 

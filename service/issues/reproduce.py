@@ -47,7 +47,7 @@ def repeat(
 
 
 def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], None]) -> Outcome:
-    specs, route = declared(context.settings.models_dir), context.route
+    specs, route = declared(context.settings.models_dir, context.route.models), context.route
     with context.database.reading() as connection:
         lead = issue_store.get_latest_issue(connection, route.leading, moment)
         if lead is None:

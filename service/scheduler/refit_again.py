@@ -19,13 +19,13 @@ from service.scheduler.reread import pause
 
 def refit_again(context: Context, now: dt.datetime | None = None) -> None:
     """Refit if the last refits failed and the pause after so many of them is over."""
-    now = now or utc_now()
+    now, route = now or utc_now(), context.route.name
     with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
         with context.database.reading() as connection:
             is_under_way = any(
-                run.outcome == "running" for run in run_store.recent(connection, "refit")[:1]
+                run.outcome == "running" for run in run_store.recent(connection, "refit", route)[:1]
             )
-            refits = run_store.ended(connection, "refit")
+            refits = run_store.ended(connection, "refit", route=route)
         failed = list(takewhile(lambda run: run.outcome == "failed", refits))
         if is_under_way or not failed:
             return

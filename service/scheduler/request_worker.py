@@ -37,9 +37,13 @@ def take(context: Context, jobs: Sequence[str]) -> None:
         request = request_store.claim(connection, utc_now(), jobs)
     if request is None:
         return
-    _log.info("%s was asked for by %s", request.job, request.asked_by)
+    _log.info("%s of %s was asked for by %s", request.job, request.route, request.asked_by)
+    names = {route.name: route for route in context.routes}
+    about = context.for_route(names.get(request.route, context.route))
     try:
-        done = _WORK[request.job](context, request_store.period(request.request_id))
+        if request.route not in names:
+            raise JobError(f"expected a route of {', '.join(names)}, found {request.route!r}")
+        done = _WORK[request.job](about, request_store.period(request.request_id))
         outcome, reason = done.outcome, done.reason
     except JobError as error:
         outcome, reason = "failed", str(error)

@@ -34,14 +34,15 @@ def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = 
     started_at : datetime
         When this process began; what failed before does not keep it waiting.
     """
-    now = now or utc_now()
+    now, route = now or utc_now(), context.route.name
     if not any(item.name == _JOB for item in schedule(context.settings, context.route)):
         return  # embedded figures alone, or nobody is asked but by hand
     with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
         with context.database.reading() as connection:
-            readings = run_store.ended(connection, "ingest", context.settings.source)
+            readings = run_store.ended(connection, "ingest", context.settings.source, route)
             is_under_way = any(
-                run.outcome == "running" for run in run_store.recent(connection, "ingest")[:1]
+                run.outcome == "running"
+                for run in run_store.recent(connection, "ingest", route)[:1]
             )
         failed = list(takewhile(lambda run: run.outcome == "failed", readings))
         if is_under_way or (readings and not failed):

@@ -91,11 +91,11 @@ class Scheduled:
         return last
 
 
-def schedule(settings: Settings, route: Route) -> tuple[Scheduled, ...]:
-    """Every job with the times that `settings` give it, in the time zone of `route`."""
+def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[Scheduled, ...]:
+    """Every job of `route` with its times, and of the first route those that serve all."""
     zone = route.zone
-    daily = _crons(settings.ingest_times.split(","))
-    weekend = _crons(settings.ingest_times_weekend.split(","), _WEEKEND)
+    daily = _crons(_times(settings.ingest_times, route.read_times))
+    weekend = _crons(_times(settings.ingest_times_weekend, route.read_times_weekend), _WEEKEND)
     weather_times = _crons(settings.weather_times.split(","))
     return tuple(
         item
@@ -112,9 +112,9 @@ def schedule(settings: Settings, route: Route) -> tuple[Scheduled, ...]:
             Scheduled(
                 "renew-again",
                 zone,
-                (*_again(settings, daily, "*"), *_again(settings, weekend, _WEEKEND)),
+                (*_again(settings, route, daily, "*"), *_again(settings, route, weekend, _WEEKEND)),
                 renew,
-                "the same, while GOV.UK lacks the figure of the day before",
+                "the same, while the source lacks the figure of the day before",
                 _lacks_day_before,
                 fits=True,
                 until_hour=settings.ingest_until_hour,
@@ -122,7 +122,7 @@ def schedule(settings: Settings, route: Route) -> tuple[Scheduled, ...]:
             Scheduled(
                 "read-weather",
                 zone,
-                weather_times if settings.reads_weather else (),
+                weather_times if settings.reads_weather and route.weather_points else (),
                 follow_weather,
                 "read the weather, and refit where it moves the forecast",
                 fits=True,
@@ -130,14 +130,14 @@ def schedule(settings: Settings, route: Route) -> tuple[Scheduled, ...]:
             Scheduled(
                 "tidy",
                 zone,
-                _crons([settings.prune_time]),
+                _crons([settings.prune_time]) if is_first else (),
                 lambda context, period: prune(context, period=period),
                 "delete what is older than the settings keep",
             ),
             Scheduled(
                 "post",
                 zone,
-                ("* * * * *",) if settings.smtp_host else (),
+                ("* * * * *",) if settings.smtp_host and is_first else (),
                 post,
                 "send what mail is due",
                 is_recorded=False,
@@ -147,19 +147,23 @@ def schedule(settings: Settings, route: Route) -> tuple[Scheduled, ...]:
     )
 
 
+def _times(chosen: str, declared: str) -> list[str]:
+    return (declared if chosen == "declared" else chosen).split(",")
+
+
 def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
     clocks = [dt.time.fromisoformat(time) for time in times if time]
     return tuple(f"{clock.minute} {clock.hour} * * {days}" for clock in clocks)
 
 
-def _again(settings: Settings, first: tuple[str, ...], days: str) -> tuple[str, ...]:
+def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) -> tuple[str, ...]:
     """Every so many minutes from the hour after the first time on.
 
     Not before two: an hour of that night comes twice once a year.
     """
     begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
     end = settings.ingest_until_hour - 1
-    if settings.source != "govuk" or begin > end:
+    if settings.source != "declared" or not route.is_followed or begin > end:
         return ()
     return (f"*/{settings.ingest_again_minutes} {begin}-{end} * * {days}",)
 
@@ -174,7 +178,9 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
         return True
     with context.database.reading() as connection:
         issue = issue_store.get_latest_issue(connection, context.route.leading)
-        readings = run_store.ended(connection, "ingest", context.settings.source)
+        readings = run_store.ended(
+            connection, "ingest", context.settings.source, context.route.name
+        )
     is_unread = not readings or readings[0].outcome == "failed"
     return not (is_unread and issue is not None and issue.issued_at >= due)
 
@@ -186,7 +192,9 @@ def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
     """
     with context.database.reading() as connection:
         span = observation_store.span(connection, context.route.leading)
-        readings = run_store.ended(connection, "ingest", context.settings.source)
+        readings = run_store.ended(
+            connection, "ingest", context.settings.source, context.route.name
+        )
     if readings and readings[0].outcome == "failed":
         return False
     return span is None or span[1] < context.route.day(due) - dt.timedelta(days=1)

@@ -8,7 +8,7 @@ process died is claimed again.
 
 from __future__ import annotations
 
-__all__ = ["build", "catch_up", "close_dead", "run", "run_due"]
+__all__ = ["build", "catch_up", "close_dead", "items", "run", "run_due"]
 
 import datetime as dt
 import logging
@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -58,21 +58,24 @@ def build(context: Context) -> BackgroundScheduler:
     guarded = _OnlyWithLock(context.database)
 
     def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
-        scheduler.add_job(guarded, trigger, [work, context, *args], executor=executor, **more)
+        scheduler.add_job(guarded, trigger, [work, *args], executor=executor, **more)
 
-    for item in schedule(context.settings, context.route):
+    for one, item in items(context):
         for number, trigger in enumerate(item.triggers):
             executor = HEAVY if item.fits else LIGHT
-            add(run_due, FromNow(trigger), executor, item, id=f"{item.name}-{number}")
+            name = f"{item.name}-{one.route.name}-{number}"
+            add(run_due, FromNow(trigger), executor, one, item, id=name)
     now = {"next_run_time": dt.datetime.now(dt.UTC)}
     look, poll = every(_LOOK_SECONDS), every(request_worker.POLL_SECONDS)
-    add(catch_up, look, LIGHT, False, id="catch-up", **now)
-    add(catch_up, look, HEAVY, True, id="catch-up-fits", **now)
-    add(_reread, look, HEAVY, time.monotonic(), id="reread", **now)
-    add(refit_again, look, HEAVY, id="refit-again", **now)
-    add(replay, look, HEAVY, id="replay", **now)
-    add(request_worker.take, poll, LIGHT, request_worker.LIGHT, id="requests", **now)
-    add(request_worker.take, poll, HEAVY, request_worker.FITTING, id="requests-fits", **now)
+    add(catch_up, look, LIGHT, context, False, id="catch-up", **now)
+    add(catch_up, look, HEAVY, context, True, id="catch-up-fits", **now)
+    add(_each_route, look, HEAVY, _reread, context, time.monotonic(), id="reread", **now)
+    add(_each_route, look, HEAVY, refit_again, context, id="refit-again", **now)
+    add(_each_route, look, HEAVY, replay, context, id="replay", **now)
+    add(request_worker.take, poll, LIGHT, context, request_worker.LIGHT, id="requests", **now)
+    add(
+        request_worker.take, poll, HEAVY, context, request_worker.FITTING, id="requests-fits", **now
+    )
     # That a look waits behind a job is no news; what was missed is logged below.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
@@ -88,9 +91,10 @@ def run(context: Context) -> None:
     reading, writing = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(writing, b"."))
-    for item in schedule(context.settings, context.route):
+    for one, item in items(context):
         fires = item.next_due(utc_now())
-        _log.info("%s next at %s", item.name, instant(fires) if fires else "never")
+        at = instant(fires) if fires else "never"
+        _log.info("%s of %s next at %s", item.name, one.route.name, at)
     threading.Thread(target=keep_time, args=(scheduler, ClockWatch()), daemon=True).start()
     scheduler.start()
     os.read(reading, 1)
@@ -99,6 +103,24 @@ def run(context: Context) -> None:
     abandon(context)
     logging.shutdown()
     os._exit(0)
+
+
+def items(context: Context) -> Iterator[tuple[Context, Scheduled]]:
+    """Each route's jobs; the first route's with those that serve all."""
+    for one in context.each_route():
+        for item in schedule(context.settings, one.route, one.route is context.routes[0]):
+            yield one, item
+
+
+def _each_route(work: _Work, context: Context, *args: Any) -> None:
+    """Do `work` for each route; what breaks for one costs the others nothing."""
+    for one in context.each_route():
+        try:
+            work(one, *args)
+        except DatabaseError:
+            raise
+        except Exception:
+            _log.exception("%s of %s broke", getattr(work, "__name__", work), one.route.name)
 
 
 class _OnlyWithLock:
@@ -140,9 +162,9 @@ def close_dead(context: Context) -> None:
 def catch_up(context: Context, fits: bool) -> None:
     """Do what was due and is not done: the jobs that fit models, or the others."""
     close_dead(context)  # first: what its process left undone is open again
-    for item in schedule(context.settings, context.route):
+    for one, item in items(context):
         if item.is_recorded and item.fits == fits:
-            run_due(context, item)
+            run_due(one, item)
 
 
 def _reread(context: Context, began: float) -> None:
@@ -167,7 +189,7 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
             item.work(context, period)
             return
         with context.database.reading() as connection:
-            run = run_store.find(connection, item.name, period)
+            run = run_store.find(connection, item.name, period, context.route.name)
         # What was stopped is claimed again; what runs, or ended, is somebody's.
         is_open = run.outcome == "stopped" if run else not item.is_over(due, now)
         if is_open and item.is_needed(context, due):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench import scale
-from service.data import embedded
+from tests.support import embedded
 
 
 def test_a_synthetic_series_has_the_shape_of_the_real_one() -> None:

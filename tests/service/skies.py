@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from service.core.context import Context
 from service.core.database import Database
 from service.core.settings import Settings
-from service.data import embedded, weather_store
+from service.data import weather_store
 from service.data.daily_weather import WAVES, WIND, WeatherReading
-from tests.service.support import declare
+from tests.service.support import ROUTE, declare
+from tests.support import embedded
 
 CALM, ROUGH = 0.3, 2.2
 _DAY = dt.timedelta(days=1)
@@ -24,7 +25,7 @@ def newest(
 ) -> WeatherReading | None:
     """The last stored reading of a kind as of `as_of`, however old it is."""
     first, last = (moment.replace(tzinfo=dt.UTC) for moment in (dt.datetime.min, as_of))
-    readings = weather_store.WeatherReadings(connection).between(kind, first, last)
+    readings = weather_store.WeatherReadings(connection, ROUTE).between(kind, first, last)
     return readings[-1] if readings else None
 
 
@@ -62,7 +63,7 @@ def tell(
             WeatherReading("recent", WIND, today, futures[:, :1].mean(axis=0)[None], seen_at),
             WeatherReading("waves", WAVES, today, waves, seen_at),
         ):
-            weather_store.put(connection, reading)
+            weather_store.put(connection, ROUTE, reading)
 
 
 def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

@@ -24,7 +24,7 @@ from forecast.series import ONE_DAY
 from forecast.specs import champion, published
 from service.core.context import Context
 from service.core.database import Database
-from service.core.declared_series import read_route
+from service.core.declared_series import enabled_routes
 from service.core.settings import Settings
 from service.issues import issue_store
 from service.issues.declared_models import declared
@@ -43,7 +43,7 @@ DECLARED = sorted(published(_SPECS))
 
 CHAMPION = champion(_SPECS)
 
-ROUTE = read_route(ROOT / "series")
+ROUTE = enabled_routes(ROOT / "series")[0]
 """The route that is served."""
 
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]

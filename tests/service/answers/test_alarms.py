@@ -238,7 +238,7 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
         "hours": 37.0,
         "limit_hours": 36.0,
     }
-    live = Context(watched.settings.model_copy(update={"source": "govuk"}), watched.database)
+    live = Context(watched.settings.model_copy(update={"source": "declared"}), watched.database)
     clock.now = utc(2026, 1, 2, 12)
     names = {alarm["name"]: alarm for alarm in alarms(IssueLoader(live, clock))}
     assert set(names) == {"figures_late", "issues_late"}

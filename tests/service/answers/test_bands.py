@@ -7,11 +7,11 @@ from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.bands import LEVELS, LIKELIHOODS, bands, check_levels, likelihood
 from service.answers.errors import BadQuestion
-from service.core.declared_series import read_route
+from service.core.declared_series import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import random_paths
 
-PEOPLE = read_route(Settings().series_dir).series["people"]
+PEOPLE = enabled_routes(Settings().series_dir)[0].series["people"]
 
 
 def test_a_row_a_day_from_the_day_after_the_figures() -> None:

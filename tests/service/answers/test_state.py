@@ -101,7 +101,7 @@ def test_a_source_that_should_bring_figures_and_does_not_is_late(
     now: dt.datetime, said: list[str]
 ) -> None:
     """The embedded figures are merely old: nobody expects them to grow."""
-    state = judged(now=now, settings=Settings(source="govuk", weather="off"))
+    state = judged(now=now, settings=Settings(source="declared", weather="off"))
     assert names(state) == said
     assert state.status == ("degraded" if said else "fresh")
     if said:
@@ -113,7 +113,7 @@ def test_a_past_issue_is_old_where_the_newest_is_not() -> None:
     newest = Issue(**(vars(issue()) | {"data_through": dt.date(2026, 1, 9)}))
     now = utc(2026, 1, 10, 12)
     newest = Issue(**(vars(newest) | {"issued_at": now}))
-    state = state_of(issue(), Facts(newest), now, Settings(source="govuk", weather="off"), ROUTE)
+    state = state_of(issue(), Facts(newest), now, Settings(source="declared", weather="off"), ROUTE)
     assert (state.status, names(state)) == ("stale", ["figures_old"])
 
 
@@ -182,7 +182,7 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
         last_runs={job: run(job, "failed") for job in ("ingest", "refit")},
         not_written=("database_read_only", "the database can be read and not written"),
     )
-    settings = Settings(source="govuk", weather="openmeteo")
+    settings = Settings(source="declared", weather="openmeteo")
     state = state_of(issue("hurdle", "pool"), facts, NOW + 90 * HOUR, settings, ROUTE)
     assert names(state) == [
         *("source_late", "scheduler_down", "champion_failed", "weather_missing"),

@@ -22,7 +22,7 @@ from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.answers.conftest import NOON, SEEN, copied
-from tests.service.support import Hand, utc
+from tests.service.support import ROUTE, Hand, utc
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_the_spread_of_the_members(filled: Context, hand: Hand) -> None:
     first = dt.date(2025, 12, 31)
     with context.database.writing() as connection:
         reading = WeatherReading("ensemble", WIND, first, members, utc(2025, 12, 31, 22))
-        weather_store.put(connection, reading)
+        weather_store.put(connection, ROUTE, reading)
     refit(context)
     loader = IssueLoader(context, hand)
     answer = coming(loader, loader.view("people"))
@@ -112,7 +112,7 @@ def test_a_forecast_that_is_read_again_unchanged_is_old_and_not_said_to_be_unrea
     with context.database.writing() as connection:
         reading = skies.newest(connection, "ensemble")
         assert reading is not None
-        assert not weather_store.put(connection, replace(reading, read_at=hand.now))
+        assert not weather_store.put(connection, ROUTE, replace(reading, read_at=hand.now))
     loader = IssueLoader(context, hand)
     (detail,) = [r.detail for r in loader.view("people").state.reasons if r.name == "weather_old"]
     assert detail == (

@@ -18,7 +18,7 @@ import yaml
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 
-from service.core.declared_series import read_route
+from service.core.declared_series import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import ROOT, serving
 from tests.support.provisioning import Alerting, Dashboards, Sources
@@ -30,7 +30,7 @@ TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
 DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
-ROUTE = read_route(ROOT / "series")
+ROUTE = enabled_routes(ROOT / "series")[0]
 VARIABLES = {
     "series": "people",
     "series:text": "People",

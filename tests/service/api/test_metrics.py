@@ -220,7 +220,7 @@ def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
     """What appears with its first failure has not increased."""
     found = scraped(create_app(empty, clock).test_client())
     all_on = {
-        "source": "govuk",
+        "source": "declared",
         "weather": "openmeteo",
         "smtp_host": "mail",
     }

@@ -182,7 +182,7 @@ def test_versions_that_are_not_sound(well: Settings) -> None:
     said = [one for one in examine(well) if one.check == "fitted"]
     assert [one.state for one in said] == ["warn"] * 3
     assert all(str(folder) in one.said for folder, one in zip(versions, said, strict=False))
-    (well.fitted_folder / "aliases.json").write_text("[]")
+    (well.fitted_folder / "aliases-channel.json").write_text("[]")
     assert found(well)["fitted"].state == "fail"
 
 
@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_made(well: Settings) -> None:
 def test_sites(well: Settings, sites: Sites) -> None:
     settings = well.model_copy(
         update={
-            "source": "govuk",
+            "source": "declared",
             "govuk_url": sites.url,
             "govuk_assets_url": sites.url,
             "weather": "openmeteo",
@@ -245,7 +245,7 @@ def test_a_variable_that_keeps_every_site_away_is_named(
     monkeypatch.setenv(name, value)
     settings = well.model_copy(
         update={
-            "source": "govuk",
+            "source": "declared",
             "govuk_url": sites.url,
             "weather": "openmeteo",
             "weather_url": f"{sites.url}/{{service}}",

@@ -240,7 +240,7 @@ def test_a_server_alone_waits_for_its_first_issue(start: Start, filled: Context)
 
 def test_a_site_that_is_down_does_not_keep_it_from_starting(start: Start) -> None:
     """The embedded figures are served, and one line says that nobody answered."""
-    service = start(source="govuk", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
+    service = start(source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
     service.wait_for("stop with Ctrl-C")
     assert "figures   5844 new" in "".join(service.said)
     service.wait_for("GOV.UK was not reached, and what was read before is served")

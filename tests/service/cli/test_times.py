@@ -6,7 +6,7 @@ from tests.service.support import Crossings
 
 
 def test_the_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> None:
-    done = crossings("schedule", source="govuk", weather="openmeteo", smtp_host="localhost")
+    done = crossings("schedule", source="declared", weather="openmeteo", smtp_host="localhost")
     assert done.returncode == 0, done.stderr
     for name in ("renew", "renew-again", "read-weather", "tidy", "post"):
         assert name in done.stdout

@@ -7,19 +7,23 @@ import pytest
 
 from service.answers.checks import MOST_THRESHOLD
 from service.core.context import open_context
-from service.core.declared_series import Route, read_route
+from service.core.declared_series import enabled_routes, read_routes
 from service.core.files import RegistryError
 from service.core.settings import Settings
 from tests.service.support import ROUTE as CHANNEL
 from tests.service.support import utc
 
 ROUTE = """
+title = "The strait"
 time_zone = "Europe/London"
 attribution = "Source: the harbour office"
+licence = "None"
 
 [series.vessels]
 title = "Vessels seen"
 unit = "vessels"
+unit_one = "vessel"
+ratio = "landings per vessel"
 day_threshold = 7
 week_threshold = 30
 likely_above = 0.6
@@ -29,11 +33,13 @@ follows = "landings"
 [series.returns]
 title = "Returns by week"
 unit = "returns"
+unit_one = "return"
 frequency = "weekly"
 
 [series.landings]
 title = "Landings seen"
 unit = "arrivals"
+unit_one = "arrival"
 day_threshold = 90
 week_threshold = 400
 likely_above = 1
@@ -49,12 +55,12 @@ def declare(folder: Path, text: str = ROUTE, name: str = "strait.toml") -> Path:
 
 def faults(folder: Path) -> list[str]:
     with pytest.raises(RegistryError) as caught:
-        read_route(folder)
+        read_routes(folder)
     return str(caught.value).replace(f"{folder}/", "").splitlines()
 
 
 def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) -> None:
-    route = read_route(declare(tmp_path))
+    (route,) = enabled_routes(declare(tmp_path))
     assert (route.leading, route.followers) == ("landings", ("vessels",))
     assert route.forecast == ("landings", "vessels")
     assert route.stored == ("landings", "vessels", "returns")
@@ -67,7 +73,7 @@ def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) 
 
 
 def test_the_declaration_of_the_project_holds() -> None:
-    route = read_route(Settings().series_dir)
+    route = read_routes(Settings().series_dir)["channel"]
     assert route.stored == ("people", "boats", "preventions")
     assert {name: one.unit for name, one in route.series.items()} == {
         "people": "people",
@@ -108,6 +114,19 @@ def test_the_declaration_of_the_project_holds() -> None:
             'unit = "returns"\nlikely_above = 0.5',
             "returns.likely_above: expected in daily series alone, found in a weekly one",
         ),
+        ("day_threshold", "day_treshold", "day_treshold: expected day_threshold, the nearest of"),
+        ("licence =", "figure = 1\nlicence =", "figure: expected figures, the nearest of its keys"),
+        ("licence =", "weather_points = [[51, 1]]\nlicence =", "weather_place: expected with"),
+        ("licence =", "weather_points = [[91, 1]]\nlicence =", "weather_points.0.0: expected less"),
+        (
+            "licence =",
+            'figures = "gone.csv"\nlicence =',
+            "expected a file beside it, found no gone",
+        ),
+        ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected match pattern"),
+        ("licence =", 'name = "x"\nlicence =', "name: expected in no file, found it"),
+        ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected in a series that follows"),
+        ('unit_one = "return"', 'unit_one = "return"\nratio = "x"', "returns.ratio: expected in a"),
         ("week_threshold = 30", "weekly = 30", "vessels.weekly: expected one of title, unit,"),
         ('attribution = "Source: the harbour office"', "", "attribution: expected a value"),
         (
@@ -148,7 +167,7 @@ def test_a_threshold_that_can_be_asked_can_be_declared(tmp_path: Path) -> None:
         text = ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + more}")
         declare(tmp_path, text)
         if end == "read":
-            assert read_route(tmp_path).series["vessels"].week_threshold == MOST_THRESHOLD
+            assert enabled_routes(tmp_path)[0].series["vessels"].week_threshold == MOST_THRESHOLD
         else:
             assert "less than or equal to 1000000, found 1000001" in faults(tmp_path)[0]
 
@@ -172,18 +191,24 @@ def test_an_id_is_unique_over_all_routes(tmp_path: Path) -> None:
     assert all("unique over all routes" in line and "coast.toml" in line for line in lines)
 
 
-def test_one_route_is_served(tmp_path: Path) -> None:
-    assert faults(tmp_path / "none")[0].endswith("expected one declared route (*.toml), found none")
+def test_routes_are_enabled_by_their_declaration_or_by_the_setting(tmp_path: Path) -> None:
+    assert faults(tmp_path / "none")[0].endswith("expected a declared route (*.toml), found none")
     other = ROUTE.replace("landings", "a").replace("vessels", "b").replace("returns", "c")
-    declare(declare(tmp_path), other, "coast.toml")
-    assert faults(tmp_path)[0].endswith("found coast.toml and strait.toml")
+    declare(declare(tmp_path), "enabled = false\n" + other, "coast.toml")
+    assert [route.name for route in enabled_routes(tmp_path)] == ["strait"]
+    assert [route.name for route in enabled_routes(tmp_path, "coast,strait")] == ["coast", "strait"]
+    with pytest.raises(RegistryError, match="expected routes of coast, strait, found cost, river"):
+        enabled_routes(tmp_path, "cost,strait,river")
+    (tmp_path / "strait.toml").unlink()
+    with pytest.raises(RegistryError, match="CROSSINGS_ROUTES: expected routes of coast, found n"):
+        enabled_routes(tmp_path)
 
 
 def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path) -> None:
     folder = declare(tmp_path / "series", "\ufeff" + ROUTE)
     (folder / ".#strait.toml").symlink_to("somebody@elsewhere")
     (folder / ".strait.toml").write_bytes(b"\xff")
-    assert read_route(folder).leading == "landings"
+    assert enabled_routes(folder)[0].leading == "landings"
 
 
 @pytest.mark.parametrize(
@@ -198,7 +223,7 @@ def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path
 def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes, found: str) -> None:
     (tmp_path / "strait.toml").write_bytes(content)
     with pytest.raises(RegistryError) as raised:
-        read_route(tmp_path)
+        read_routes(tmp_path)
     assert str(raised.value).startswith(f"{tmp_path / 'strait.toml'}: {found}")
     assert "\n" not in str(raised.value)
 
@@ -206,7 +231,7 @@ def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes, found: str)
 def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "strait.toml").symlink_to("nowhere")
     with pytest.raises(RegistryError, match="expected a readable file, found No such"):
-        read_route(tmp_path)
+        read_routes(tmp_path)
 
 
 def test_a_fault_ends_the_start(tmp_path: Path) -> None:
@@ -217,7 +242,7 @@ def test_a_fault_ends_the_start(tmp_path: Path) -> None:
 
 
 def test_a_route_does_not_change(tmp_path: Path) -> None:
-    route: Route = read_route(declare(tmp_path))
+    (route,) = enabled_routes(declare(tmp_path))
     with pytest.raises(ValueError, match="frozen"):
         route.series["vessels"].unit = "boats"  # type: ignore[misc]
 

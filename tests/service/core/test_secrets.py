@@ -174,7 +174,7 @@ def test_no_secret_leaves_by_any_door(
         weather_key=CANARIES["weather_key"],
         govuk_url=sites.url,
         govuk_assets_url=sites.url,
-        source="govuk",
+        source="declared",
         fetch_attempts=2,
         fetch_seconds=1,
         log_level="DEBUG",

@@ -270,10 +270,10 @@ def test_a_byte_order_mark_is_no_part_of_a_variable(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("weather", "source", "is_read"),
     [
-        ("auto", "govuk", True),
+        ("auto", "declared", True),
         ("auto", "figures", False),
         ("openmeteo", "figures", True),
-        ("off", "govuk", False),
+        ("off", "declared", False),
     ],
 )
 def test_the_weather_is_read_where_the_source_is_live(

@@ -51,7 +51,7 @@ def the_page(counts: list[tuple[int, int]] = COUNTS, note: str = "", at: str = "
 def test_the_workbook_and_the_page_are_merged(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
     outcome = ingest(reader)
-    assert outcome.reason == "59 new, 0 revised, 4 unchanged from govuk, through 2024-01-28"
+    assert outcome.reason == "59 new, 0 revised, 4 unchanged from GOV.UK, through 2024-01-28"
     assert known(reader)[dt.date(2024, 1, 26)] == (DAYS[25][1], "workbook")
     assert known(reader)[dt.date(2024, 1, 27)] == (0, "page")
     assert known(reader, "boats")[dt.date(2024, 1, 28)] == (2, "page")
@@ -82,7 +82,7 @@ def test_what_did_not_change_is_not_read_again(reader: Context, sites: Sites) ->
     sites.replies[PAGE] = tagged(Answer(the_page()), '"p1"')
     ingest(reader)
     before = dump(reader)
-    assert ingest(reader).reason == "nothing new was published at govuk"
+    assert ingest(reader).reason == "nothing new was published at GOV.UK"
     assert dump(reader) == before
 
 
@@ -265,7 +265,7 @@ def test_a_file_without_end_is_refused(reader: Context) -> None:
 
 def test_a_reading_needs_no_store(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
-    found = gather(reader, "govuk", None, dt.date(2024, 2, 1), {}, is_kept=False)
+    found = gather(reader, "declared", None, dt.date(2024, 2, 1), {}, is_kept=False)
     assert [document.source for document in found.documents] == ["workbook", "page"]
     assert kept(reader) == []
 

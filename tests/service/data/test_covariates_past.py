@@ -36,7 +36,7 @@ def daily_readings(database: Database, days: int, bias: float) -> None:
         readings.append(WeatherReading("ensemble", WIND, today, members, seen))
     with database.writing() as connection:
         for one in readings:
-            weather_store.put(connection, one)
+            weather_store.put(connection, ROUTE, one)
 
 
 def test_past_forecasts_go_with_the_members(database: Database) -> None:
@@ -79,11 +79,13 @@ def test_a_past_forecast_is_the_one_that_was_known_then(database: Database) -> N
         for hour, value, length in ((11, 7.0, 15), (15, 8.0, 15)):
             values = np.full((3, length, len(WIND)), value)
             seen = dt.datetime.combine(day, dt.time(hour), dt.UTC)
-            weather_store.put(connection, WeatherReading("ensemble", WIND, day, values, seen))
+            weather_store.put(
+                connection, ROUTE, WeatherReading("ensemble", WIND, day, values, seen)
+            )
         short = np.full((2, 4, len(WIND)), 9.0)
         seen = dt.datetime.combine(day - dt.timedelta(days=1), dt.time(12), dt.UTC)
         reading = WeatherReading("ensemble", WIND, seen.date(), short, seen)
-        weather_store.put(connection, reading)
+        weather_store.put(connection, ROUTE, reading)
     with database.reading() as connection:
         covariates = as_known(connection, ROUTE, ORIGIN, NOON, 28).covariates
     assert covariates is not None
@@ -112,11 +114,11 @@ def test_recent_days_are_moved_to_the_level_of_the_reanalysis(database: Database
         recent = archive.values[:, -60:] - 2.0
         recent = np.concatenate([recent, [[[5.0] * len(WIND)]]], axis=1)
         first = archive.last - dt.timedelta(days=59)
-        weather_store.put(connection, WeatherReading("recent", WIND, first, recent, SEEN))
+        weather_store.put(connection, ROUTE, WeatherReading("recent", WIND, first, recent, SEEN))
     with database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
         covariates = as_known(connection, ROUTE, ORIGIN + 1 * ONE_DAY, seen, 28).covariates
-        members = WeatherReadings(connection).newest_at("ensemble", [seen])
+        members = WeatherReadings(connection, ROUTE).newest_at("ensemble", [seen])
     assert covariates is not None
     np.testing.assert_allclose(covariates.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
     np.testing.assert_allclose(covariates.history[-2], archive.values[0, -1], atol=1e-5)

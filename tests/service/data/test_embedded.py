@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from service.data import embedded
+from tests.support import embedded
 
 
 def test_the_embedded_figures_are_the_published_ones() -> None:

@@ -98,7 +98,7 @@ def test_a_file_of_somebodys_own_tells_nothing_of_the_service(
     assert str(tmp_path) not in after.text + client.get("/").text
     # The source of the settings fails; a file that is read after it does not hide that.
     broken = context.settings.model_copy(
-        update={"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+        update={"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
     )
     live = Context(broken, context.database)
     with pytest.raises(JobError):

@@ -42,8 +42,8 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
     stored = outcome.detail["stored"]
     assert (stored[0], stored[-1]) == ("ensemble", "waves")
     with reader.database.reading() as connection:
-        assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
-        assert store.spans(connection, "recent") == [(today - 60 * DAY, today)]
+        assert store.spans(connection, ROUTE, "archive") == [(today - 380 * DAY, today - DAY)]
+        assert store.spans(connection, ROUTE, "recent") == [(today - 60 * DAY, today)]
         ensemble = skies.newest(connection, "ensemble")
         drivers = as_known(connection, ROUTE, np.datetime64(today - DAY), utc_now(), 28)
     assert ensemble is not None
@@ -120,7 +120,7 @@ def test_a_year_that_was_broken_is_asked_for_again(
     # The year that is missing, and the last week.
     assert len(_archive_spans(sites)) == 2
     with reader.database.reading() as connection:
-        assert store.spans(connection, "archive") == [(today - 380 * DAY, today - DAY)]
+        assert store.spans(connection, ROUTE, "archive") == [(today - 380 * DAY, today - DAY)]
 
 
 def _archive_spans(sites: Sites) -> list[tuple[str, str]]:
@@ -154,10 +154,10 @@ def test_days_that_nobody_knows_are_asked_for_once(
     values = np.ones((1, 12, len(WIND)))
     stored = WeatherReading("archive", WIND, today - 360 * DAY, values, utc_now())
     with reader.database.writing() as connection:
-        store.put(connection, stored)
+        store.put(connection, ROUTE, stored)
     weather(reader)
     with reader.database.reading() as connection:
-        assert store.spans(connection, "archive") == [(begin, today - DAY)]
+        assert store.spans(connection, ROUTE, "archive") == [(begin, today - DAY)]
     sites.asked.clear()
     assert weather(reader).outcome == "done"
     assert _archive_spans(sites) == [((today - 9 * DAY).isoformat(), (today - DAY).isoformat())]

@@ -11,7 +11,7 @@ from service.data import weather_store
 from service.data.daily_weather import WeatherReading
 from service.data.weather_store import WeatherReadings
 from tests.service import skies
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 D = dt.date
 NAMES = ("wave_m", "wind_ms")
@@ -31,7 +31,7 @@ def reading(
 
 def put(database: Database, *readings: WeatherReading) -> list[bool]:
     with database.writing() as connection:
-        return [weather_store.put(connection, one) for one in readings]
+        return [weather_store.put(connection, ROUTE, one) for one in readings]
 
 
 def test_what_was_read_is_there_again(database: Database) -> None:
@@ -62,8 +62,8 @@ def test_a_stretch_ends_where_no_reading_reaches(database: Database) -> None:
         reading("archive", D(2023, 12, 6), [row]),
     )
     with database.reading() as connection:
-        stretches = weather_store.spans(connection, "archive")
-        assert weather_store.spans(connection, "ensemble") == []
+        stretches = weather_store.spans(connection, ROUTE, "archive")
+        assert weather_store.spans(connection, ROUTE, "ensemble") == []
     assert [(first.day, last.day) for first, last in stretches] == [(1, 4), (6, 6), (11, 12)]
 
 
@@ -73,7 +73,7 @@ def test_readings_of_many_moments(database: Database) -> None:
     put(database, *(reading("ensemble", day, [[1, 1]], utc(2023, 12, day.day, 6)) for day in days))
     moments = [utc(2023, 12, *at) for at in ((1, 5), (1, 6), (2, 7), (3, 18), (3, 19), (6, 1))]
     with database.reading() as connection:
-        readings = WeatherReadings(connection)
+        readings = WeatherReadings(connection, ROUTE)
         newest = readings.newest_at("ensemble", moments)
         assert readings.newest_at("waves", moments) == [None] * 6
         between = readings.between("ensemble", utc(2023, 12, 1, 6), utc(2023, 12, 5, 6))
@@ -98,8 +98,8 @@ def test_when_the_last_was_read_is_known_though_it_is_damaged(database: Database
     with database.writing() as connection:
         connection.execute(sa.text("UPDATE weather SET content = :bytes"), {"bytes": b"no zlib"})
     with database.reading() as connection:
-        assert weather_store.last_read(connection, "waves") is None
-        last = weather_store.last_read(connection, "ensemble")
+        assert weather_store.last_read(connection, ROUTE, "waves") is None
+        last = weather_store.last_read(connection, ROUTE, "ensemble")
         with pytest.raises(ValueError, match="expected packed weather of 2023-12-28"):
             skies.newest(connection, "ensemble")
     assert last is not None

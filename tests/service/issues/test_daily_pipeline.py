@@ -47,7 +47,7 @@ def test_each_part_has_a_run_and_is_done_once(quick: Context) -> None:
 
 def test_a_source_that_is_down_does_not_cost_the_forecast(quick: Context) -> None:
     settings = quick.settings.model_copy(
-        update={"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+        update={"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
     )
     with pytest.raises(JobError, match="^ingest: "):
         renew(Context(settings, quick.database), "monday")
@@ -56,7 +56,7 @@ def test_a_source_that_is_down_does_not_cost_the_forecast(quick: Context) -> Non
 
 def test_without_figures_every_part_says_so(empty: Context) -> None:
     settings = empty.settings.model_copy(
-        update={"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+        update={"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
     )
     with pytest.raises(JobError, match="refit: no figures are stored"):
         renew(Context(settings, empty.database), "monday")
@@ -96,6 +96,6 @@ def test_the_weather_is_followed_by_a_refit(quick: Context, sites: Sites) -> Non
         follow_weather(Context(settings, quick.database), "monday")
     with quick.database.reading() as connection:
         run = run_store.find(connection, "refit", "monday after the weather")
-        assert weather_store.last_read(connection, "ensemble") is not None
+        assert weather_store.last_read(connection, ROUTE, "ensemble") is not None
     assert run is not None
     assert run.outcome == "done"

@@ -13,9 +13,9 @@ ALIASES = Aliases("pool", "hurdle", "hurdle", "2026-01-02T12:00:00Z", "better by
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
-    assert read_aliases(tmp_path / "fitted") is None
-    write_aliases(tmp_path / "fitted", ALIASES)
-    assert read_aliases(tmp_path / "fitted") == ALIASES
+    assert read_aliases(tmp_path / "fitted", "strait") is None
+    write_aliases(tmp_path / "fitted", "strait", ALIASES)
+    assert read_aliases(tmp_path / "fitted", "strait") == ALIASES
 
 
 @pytest.mark.parametrize(
@@ -28,24 +28,24 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_none_is_refused(tmp_path: Path, content: str) -> None:
-    (tmp_path / "aliases.json").write_text(content, "utf-8")
-    with pytest.raises(RegistryError, match=r"aliases.json: expected "):
-        read_aliases(tmp_path)
-    assert set_aside_if_broken(tmp_path) is None
-    assert (tmp_path / "aliases.json.broken").read_text("utf-8") == content
+    (tmp_path / "aliases-strait.json").write_text(content, "utf-8")
+    with pytest.raises(RegistryError, match=r"aliases-strait.json: expected "):
+        read_aliases(tmp_path, "strait")
+    assert set_aside_if_broken(tmp_path, "strait") is None
+    assert (tmp_path / "aliases-strait.json.broken").read_text("utf-8") == content
     # It is said until the champion is chosen again.
     with pytest.raises(RegistryError, match=r"set aside as aliases\.json\.broken"):
-        read_aliases(tmp_path)
-    assert set_aside_if_broken(tmp_path) is None
-    write_aliases(tmp_path, ALIASES)
-    assert read_aliases(tmp_path) == set_aside_if_broken(tmp_path) == ALIASES
+        read_aliases(tmp_path, "strait")
+    assert set_aside_if_broken(tmp_path, "strait") is None
+    write_aliases(tmp_path, "strait", ALIASES)
+    assert read_aliases(tmp_path, "strait") == set_aside_if_broken(tmp_path, "strait") == ALIASES
 
 
 def test_whatever_has_the_name_is_moved_aside(tmp_path: Path) -> None:
-    (tmp_path / "aliases.json").mkdir()
-    assert set_aside_if_broken(tmp_path) is None
-    assert not (tmp_path / "aliases.json").exists()
-    (tmp_path / "aliases.json").symlink_to("nowhere")
-    assert set_aside_if_broken(tmp_path) is None  # a folder is in the way of the second
-    write_aliases(tmp_path, ALIASES)
-    assert read_aliases(tmp_path) == ALIASES
+    (tmp_path / "aliases-strait.json").mkdir()
+    assert set_aside_if_broken(tmp_path, "strait") is None
+    assert not (tmp_path / "aliases-strait.json").exists()
+    (tmp_path / "aliases-strait.json").symlink_to("nowhere")
+    assert set_aside_if_broken(tmp_path, "strait") is None  # a folder is in the way of the second
+    write_aliases(tmp_path, "strait", ALIASES)
+    assert read_aliases(tmp_path, "strait") == ALIASES

@@ -35,7 +35,7 @@ def test_nothing_is_replayed_before_the_source_was_read_and_a_forecast_published
 ) -> None:
     assert replay.replay(quick).outcome == "skipped"
     refit.refit(quick, period="first")
-    live = quick.settings.model_copy(update={"source": "govuk"})  # which nobody has read yet
+    live = quick.settings.model_copy(update={"source": "declared"})  # which nobody has read yet
     assert replay.replay(Context(live, quick.database)).outcome == "skipped"
     assert origins(quick) == []
 

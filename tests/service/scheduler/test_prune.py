@@ -15,7 +15,7 @@ from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
 from service.issues.refit import refit
 from service.scheduler.prune import prune
-from tests.service.support import NOW, utc
+from tests.service.support import NOW, ROUTE, utc
 
 
 @pytest.mark.parametrize(("days", "left"), [(1800, 2), (1900, 1)])
@@ -54,7 +54,7 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
         for seen in read_at:
             values = np.ones((2, 3, 1))
             one = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
-            weather_store.put(connection, one)
+            weather_store.put(connection, ROUTE, one)
         model_score_store.save_scores(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
         for _ in range(2):
             asked = request_store.leave(connection, "refit", "a", NOW)
@@ -65,7 +65,7 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
     counts = {name: outcome.detail[name] for name in ("weather", "scores", "requests")}
     assert counts == dict.fromkeys(counts, 1)
     with filled.database.reading() as connection:
-        readings = weather_store.WeatherReadings(connection)
+        readings = weather_store.WeatherReadings(connection, ROUTE)
         seen = readings.newest_at("ensemble", read_at)
         assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
     assert [one and one.read_at for one in seen] == [None, *read_at[1:]]

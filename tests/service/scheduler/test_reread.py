@@ -23,7 +23,7 @@ def test_the_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> Non
 
 
 def test_a_source_that_does_not_answer_is_asked_ever_more_rarely(filled: Context) -> None:
-    down = {"source": "govuk", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
     context = Context(filled.settings.model_copy(update=down), filled.database)
     before, began = readings(context), utc_now()
     reread(context, began)

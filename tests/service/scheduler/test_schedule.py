@@ -46,7 +46,7 @@ def test_the_last_time_that_is_due() -> None:
 
 
 def test_gov_uk_is_asked_again_until_the_evening() -> None:
-    again = find("renew-again", source="govuk")
+    again = find("renew-again", source="declared")
     day = utc(2026, 1, 5)
     due, times = again.next_due(day), []
     while due is not None and due < day + dt.timedelta(days=1):
@@ -56,20 +56,20 @@ def test_gov_uk_is_asked_again_until_the_evening() -> None:
     assert times[-1] == "20:40"
     saturday = again.next_due(utc(2026, 1, 10))
     assert saturday == utc(2026, 1, 10, 10)
-    early = find("renew-again", source="govuk", ingest_times="00:10")
+    early = find("renew-again", source="declared", ingest_times="00:10")
     assert early.next_due(day) == day + dt.timedelta(hours=2), "no hour that may come twice"
     with pytest.raises(ValueError, match="not enough"):
         find("renew-again", source="figures")
 
 
 def test_only_while_it_lacks_the_day_before(filled: Context) -> None:
-    again = find("renew-again", source="govuk")
+    again = find("renew-again", source="declared")
     for day, is_needed in ((1, False), (2, True)):
         assert again.is_needed(filled, utc(2026, 1, day, 15)) == is_needed
 
 
 def test_until_an_hour_of_its_day_in_the_uk() -> None:
-    again, due = find("renew-again", source="govuk"), utc(2026, 7, 6, 19, 40)
+    again, due = find("renew-again", source="declared"), utc(2026, 7, 6, 19, 40)
     assert not again.is_over(due, utc(2026, 7, 6, 19, 59))
     assert again.is_over(due, utc(2026, 7, 6, 20))
     assert again.is_over(due, utc(2026, 7, 6, 23, 30))
@@ -79,7 +79,7 @@ def test_until_an_hour_of_its_day_in_the_uk() -> None:
 def test_what_is_switched_off_has_no_times() -> None:
     names = [item.name for item in schedule(Settings(), ROUTE)]
     assert names == ["renew", "tidy"]
-    on = Settings(source="govuk", weather="openmeteo", smtp_host="mail.example.org")
+    on = Settings(source="declared", weather="openmeteo", smtp_host="mail.example.org")
     assert [item.name for item in schedule(on, ROUTE)] == [
         "renew",
         "renew-again",

@@ -30,7 +30,7 @@ def daily(context: Context, done: list[str], name: str = "x", cron: str = "0 9 *
         done.append(period)
         return Outcome("done", "ok")
 
-    return Scheduled(name, (cron,), work, "a job")
+    return Scheduled(name, ROUTE.zone, (cron,), work, "a job")
 
 
 def state(context: Context, period: str, name: str = "x") -> str | None:
@@ -59,7 +59,7 @@ def test_a_failure_does_not_end_the_scheduler(
         raise error
 
     with caplog.at_level(logging.DEBUG):  # who debugs is told each time
-        run_due(empty, Scheduled("x", ("0 3 * * *",), fail, "a job that fails"), NOON)
+        run_due(empty, Scheduled("x", ROUTE.zone, ("0 3 * * *",), fail, "a job that fails"), NOON)
     assert f"x did not succeed: {error}" in caplog.text
     assert state(empty, "2026-01-05T03:00:00Z") == outcome
 
@@ -73,7 +73,7 @@ def test_what_a_restart_of_the_database_cut_short_is_done_again_and_not_for_ever
         began.append(period)
         raise Unavailable("database: terminating connection due to administrator command")
 
-    item = Scheduled("x", ("0 9 * * *",), work, "a job")
+    item = Scheduled("x", ROUTE.zone, ("0 9 * * *",), work, "a job")
     for _ in range(5):
         run_due(empty, item, NOON)
     assert len(began) == 3
@@ -131,7 +131,7 @@ def test_a_time_without_need_leaves_no_row(empty: Context) -> None:
 def test_gov_uk_is_not_asked_again_at_midnight(filled: Context) -> None:
     """The figure of the day before each time was there, whatever day it is meanwhile."""
     done: list[str] = []
-    settings = filled.settings.model_copy(update={"source": "govuk"})
+    settings = filled.settings.model_copy(update={"source": "declared"})
     (again,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
     again = replace(again, work=daily(filled, done).work)
     now = utc(2026, 1, 1, 14)  # the last figure is that of 31 December
@@ -146,7 +146,7 @@ def test_gov_uk_is_not_asked_again_at_midnight(filled: Context) -> None:
 
 def test_gov_uk_is_not_asked_again_after_the_hour_of_its_day(filled: Context) -> None:
     done: list[str] = []
-    settings = filled.settings.model_copy(update={"source": "govuk"})
+    settings = filled.settings.model_copy(update={"source": "declared"})
     (again,) = [item for item in schedule(settings, ROUTE) if item.name == "renew-again"]
     again = replace(again, work=daily(filled, done).work)
     for now in (utc(2026, 1, 2, 21), utc(2026, 1, 3, 0), utc(2026, 1, 3, 9)):
@@ -182,7 +182,7 @@ def test_each_time_is_done_once_through_jumps_of_the_clock(
         for item in schedule(settings, ROUTE)
         if item.is_recorded
     ]
-    monkeypatch.setattr(module, "schedule", lambda _: items)
+    monkeypatch.setattr(module, "schedule", lambda *_: items)
     now, end, jumped = begin, begin + dt.timedelta(days=2), False
     while now < end:
         monkeypatch.setattr(module, "utc_now", lambda now=now: now)
@@ -224,9 +224,9 @@ def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
         assert slow_began.wait(BOUND)
         done.set()
 
-    item = Scheduled("quick", ("* * * * *",), quick, "a job that fits nothing")
+    item = Scheduled("quick", ROUTE.zone, ("* * * * *",), quick, "a job that fits nothing")
     fit = replace(item, name="slow", work=slow, fits=True)
-    monkeypatch.setattr(module, "schedule", lambda _: [item, fit])
+    monkeypatch.setattr(module, "schedule", lambda *_: [item, fit])
     lock = empty.database.lock(SCHEDULER)
     assert lock.acquire()
     guarded = module._OnlyWithLock(empty.database)

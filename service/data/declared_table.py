@@ -1,0 +1,188 @@
+"""A table that a route declares, as CSV or JSON: its rows read, and held to what is declared."""
+
+from __future__ import annotations
+
+__all__ = ["MEDIA_TYPES", "SUFFIXES", "read"]
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from service.core.declared_series import Route
+from service.core.declared_source import Table
+from service.data import csv_rows
+from service.data.csv_rows import CsvFile
+from service.data.rules import is_possible
+from service.data.source import Document, SourceError
+
+SUFFIXES = {"csv": ".csv", "json": ".json"}
+_ANY_TYPE = ("text/plain", "application/octet-stream", "binary/octet-stream")
+MEDIA_TYPES = {
+    "csv": ("text/csv", "application/csv", "application/vnd.ms-excel", *_ANY_TYPE),
+    "json": ("application/json", "application/geo+json", *_ANY_TYPE),
+}
+_MOST_DIGITS = 7
+_SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
+_ONE_DAY = dt.timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class _Report:
+    """What one row states: the counts that are there, and what orders it among others of its day.
+
+    Attributes
+    ----------
+    where : str
+        The row, as errors name it.
+    """
+
+    where: str
+    day: dt.date
+    order: str
+    counts: dict[str, int]
+
+
+def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
+    """Read the table `content`, called `name` in errors, as `route` declares it.
+
+    Parameters
+    ----------
+    today : date
+        The present day of the route.
+
+    Raises
+    ------
+    SourceError
+        Naming the row and column, what was expected and what was found.
+    """
+    table = route.source
+    assert isinstance(table, Table)
+    rows = _csv_rows if table.kind == "csv" else _json_rows
+    reports = [_report(table, cells, where) for cells, where in rows(content, name, table)]
+    by_day: dict[dt.date, list[_Report]] = {}
+    for report in reports:
+        if not is_possible(report.day) or report.day > today:
+            where = f"{report.where}, column {table.date}"
+            raise SourceError(where, f"a day up to today, {today}", str(report.day))
+        by_day.setdefault(report.day, []).append(report)
+    days = sorted(by_day)
+    for before, day in zip(days, days[1:], strict=False):
+        if day != before + _ONE_DAY:
+            where = f"{by_day[day][0].where}, column {table.date}"
+            raise SourceError(
+                where, f"{before + _ONE_DAY}, the day after {before}, in some row", str(day)
+            )
+    figures = {
+        series_id: {
+            day: count
+            for day in days
+            if (count := _chosen(table, series_id, by_day[day])) is not None
+        }
+        for series_id in table.columns
+    }
+    if not any(figures.values()):
+        raise SourceError(name, "a count in some row", "placeholders alone")
+    return Document("declared", name, None, figures)
+
+
+def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
+    """The cells that are declared, by column, of each row, and where it is."""
+    file = CsvFile(Path(name), None if table.encoding == "utf-8" else table.encoding)
+    header, rows = csv_rows.cells(content, file, table.date)
+    at = {
+        column: header.index(column.casefold())
+        for column in _columns(table)
+        if column.casefold() in header
+    }
+    _require(table, at, f"{name}, row 1", csv_rows.names(header))
+    for line, values in rows:
+        yield {column: values[index] for column, index in at.items()}, f"{name}, row {line}"
+
+
+def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
+    try:
+        found: Any = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        beginning = content[:40].decode("utf-8", "replace")
+        raise SourceError(name, "JSON", f"{beginning!r} ({error})"[:200]) from error
+    for key in table.rows.split(".") if table.rows else ():
+        if not isinstance(found, dict) or key not in found:
+            keys = ", ".join(found)[:200] if isinstance(found, dict) else type(found).__name__
+            raise SourceError(name, f"a key {key!r} of {table.rows!r}", keys or "no key")
+        found = found[key]
+    if not isinstance(found, list) or not found:
+        expected = f"a list of rows at {table.rows!r}" if table.rows else "a list of rows"
+        raise SourceError(name, expected, "none" if found == [] else type(found).__name__)
+    for number, row in enumerate(found, 1):
+        where = f"{name}, row {number}"
+        if not isinstance(row, dict):
+            raise SourceError(where, "an object with the columns as keys", repr(row)[:60])
+        _require(table, row, where, ", ".join(map(str, row))[:200])
+        yield {column: _text(row[column]) for column in _columns(table)}, where
+
+
+def _columns(table: Table) -> list[str]:
+    return [table.date, *table.columns.values(), *([table.order] if table.order else [])]
+
+
+def _require(table: Table, there: Any, where: str, found: str) -> None:
+    if missing := [column for column in _columns(table) if column not in there]:
+        raise SourceError(where, f"the columns {', '.join(missing)}", found or "none")
+
+
+def _text(value: Any) -> str:
+    """A value of JSON as it would stand in a CSV file."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _report(table: Table, cells: dict[str, str], where: str) -> _Report:
+    text = cells[table.date].strip()
+    try:
+        day = dt.datetime.strptime(text, table.date_format).date()
+    except ValueError:
+        example = dt.date(2024, 10, 18).strftime(table.date_format)
+        place = f"{where}, column {table.date}"
+        raise SourceError(place, f"a date such as {example}", repr(text[:40])) from None
+    counts = {}
+    for series_id, column in table.columns.items():
+        cell = cells[column].translate(_SPACES).strip()
+        if cell not in table.placeholders:
+            counts[series_id] = _count(table, cell, f"{where}, column {column}")
+    return _Report(where, day, cells.get(table.order, "").strip(), counts)
+
+
+def _count(table: Table, cell: str, where: str) -> int:
+    grouped = rf"\d{{1,3}}(?:{re.escape(table.thousands)}\d{{3}})+|" if table.thousands else ""
+    match = re.fullmatch(rf"({grouped}\d+)(?:{re.escape(table.decimal)}0+)?", cell, re.ASCII)
+    digits = (
+        match[1].replace(table.thousands, "") if match and table.thousands else match and match[1]
+    )
+    if not digits or len(digits.lstrip("0")) > _MOST_DIGITS:
+        example = f"1{table.thousands}437" if table.thousands else "437"
+        raise SourceError(where, f"a whole number such as {example}", repr(cell[:40]))
+    return int(digits)
+
+
+def _chosen(table: Table, series_id: str, reports: list[_Report]) -> int | None:
+    """The count of the report that counts, of those of one day that have one."""
+    stated = [report for report in reports if series_id in report.counts]
+    if not stated:
+        return None
+    if table.reports == "largest":
+        return max(report.counts[series_id] for report in stated)
+    if table.reports == "refuse":
+        first = stated[0].counts[series_id]
+        for other in stated[1:]:
+            if other.counts[series_id] != first:
+                where = f"{other.where}, column {table.columns[series_id]}"
+                expected = f"{first}, as {stated[0].where.rpartition(', ')[2]} says of {other.day}"
+                raise SourceError(where, expected, str(other.counts[series_id]))
+        return first
+    if table.order:
+        numeric = all(report.order.isdecimal() for report in stated)
+        stated.sort(key=lambda report: (int(report.order) if numeric else 0, report.order))
+    return stated[0 if table.reports == "first" else -1].counts[series_id]

@@ -1,0 +1,15 @@
+"""The embedded figures of the English Channel, as the declaration names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from forecast.series import DailySeries
+from service.data import figures_csv
+
+FILE = Path(__file__).resolve().parents[2] / "service" / "data" / "figures.csv"
+
+
+def read() -> dict[str, DailySeries]:
+    """People and boats, every day from 2018-01-01 to 2025-12-31."""
+    return figures_csv.read(FILE, ("people", "boats"))
