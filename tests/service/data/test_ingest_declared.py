@@ -1,0 +1,109 @@
+"""A table at an address: what it changes later is held to what was published before."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.core.context import Context, open_context
+from service.core.job_runner import JobError
+from service.core.settings import Settings
+from service.data import collect, observation_store
+from service.data.ingest import ingest
+from tests.service.core.test_declared_source import declare
+from tests.service.support import quick_models
+from tests.support.sites import Answer, Sites, endless
+
+PATH = "/landings.csv"
+FIRST = ("2024-10-16,60", "2024-10-17,100", "2024-10-18,0")
+
+
+@pytest.fixture
+def strait(tmp_path: Path, sites: Sites) -> Iterator[Context]:
+    (tmp_path / "series").mkdir()
+    address = f'address = "{sites.url}{PATH}"'
+    context = open_context(
+        Settings(
+            series_dir=declare(tmp_path / "series", 'file = "landings.csv"', address),
+            var_dir=tmp_path / "var",
+            models_dir=quick_models(tmp_path / "models"),
+            source="declared",
+            weather="off",
+            fetch_attempts=1,
+            fetch_seconds=5,
+        )
+    )
+    yield context
+    context.database.close()
+
+
+def publish(sites: Sites, *rows: str, header: str = "date,arrived", kind: str = "text/csv") -> None:
+    sites.replies[PATH] = Answer("\n".join((header, *rows)).encode(), kind)
+
+
+def stored(context: Context) -> dict[str, int]:
+    with context.database.reading() as connection:
+        rows = observation_store.current(connection, "landings")
+    return {row.date.isoformat(): row.value for row in rows}
+
+
+def test_new_days_and_small_revisions_are_taken(strait: Context, sites: Sites) -> None:
+    publish(sites, *FIRST)
+    assert ingest(strait).reason.startswith("3 new, 0 revised, 0 unchanged from 127.0.0.1")
+    with strait.database.reading() as connection:
+        (known,) = observation_store.current(
+            connection, "landings", first=dt.date(2024, 10, 16), last=dt.date(2024, 10, 16)
+        )
+    assert known.known_at == dt.datetime(2024, 10, 17, 12, tzinfo=dt.UTC), "14:00 in Rome"
+    publish(sites, "2024-10-16,60", "2024-10-17,110", "2024-10-18,0", "2024-10-19,4")
+    assert ingest(strait).detail["revised"] == 1
+    assert stored(strait) == {
+        "2024-10-16": 60,
+        "2024-10-17": 110,
+        "2024-10-18": 0,
+        "2024-10-19": 4,
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [
+        (("2024-10-16,60", "2024-10-17,900", "2024-10-18,0"), "expected 100 as published before"),
+        (
+            ("2024-10-16,60", "2024-10-17,100"),
+            "2024-10-18: expected 0 as published before, f",
+        ),
+        (("2024-10-16,60", "2024-10-18,0"), "row 3, column date: expected 2024-10-17, the day af"),
+        (("2024-10-16,60", "2024-10-17,1.5"), "row 3, column arrived: expected a whole number"),
+    ],
+)
+def test_what_contradicts_it_is_refused_and_the_last_good_figures_stay(
+    strait: Context, sites: Sites, rows: tuple[str, ...], error: str
+) -> None:
+    publish(sites, *FIRST)
+    ingest(strait)
+    before = stored(strait)
+    publish(sites, *rows)
+    with pytest.raises(JobError) as caught:
+        ingest(strait)
+    assert error in str(caught.value)
+    assert stored(strait) == before
+
+
+def test_html_and_what_has_no_end_are_refused(
+    strait: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(sites, *FIRST, kind="text/html")
+    with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
+        ingest(strait)
+    monkeypatch.setattr(collect.csv_rows, "LARGEST_BYTES", 1_000_000)
+    sites.replies[PATH] = Answer(kind="text/csv", behave=endless)
+    with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found more"):
+        ingest(strait)
+    sites.replies[PATH] = Answer(kind="text/csv", length=100_000_000)
+    with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found 100,000,000"):
+        ingest(strait)
+    assert stored(strait) == {}
