@@ -16,7 +16,7 @@ from forecast.series import DailySeries
 from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context, open_context
-from service.core.declared_series import enabled_routes
+from service.core.declared_series import read_routes
 from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data.ingest import ingest
@@ -33,6 +33,9 @@ UNITS = {"strait_entries": "arrivals", "strait_hulls": "vessels"}
 TITLES = {"strait_entries": "Arrivals across the strait", "strait_hulls": "Vessels that came"}
 THRESHOLDS = {"strait_entries": (333, 777), "strait_hulls": (7, 17)}
 ATTRIBUTION = "Source: the harbour office."
+PLACES = re.compile(
+    r"\b(Channel|Dover|Kent|Strait|Italy|Mediterranean|London|UK|English|Home Office)\b"
+)
 SOURCE = "service.data.source"
 """The module that says which series GOV.UK publishes."""
 
@@ -42,14 +45,16 @@ def strait(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
     """A service of another pair of series: its figures, hindcasts and two issues."""
     folder = tmp_path_factory.mktemp("strait")
     (folder / "series").mkdir()
-    declared = [f'time_zone = "Europe/London"\nattribution = "{ATTRIBUTION}"\n']
+    head = 'title = "The strait"\ntime_zone = "Europe/London"\nlicence = "None"\n'
+    declared = [f'{head}attribution = "{ATTRIBUTION}"\n']
     for name, unit in reversed(UNITS.items()):
         day, week = THRESHOLDS[name]
         declared.append(
             f'[series.{name}]\ntitle = "{TITLES[name]}"\nunit = "{unit}"\n'
+            f'unit_one = "one of the {unit}"\n'
             f"day_threshold = {day}\nweek_threshold = {week}\n"
             "likely_above = 0.7\nunlikely_below = 0.3\n"
-            + ('follows = "strait_entries"\n' if unit == "vessels" else "")
+            + ('follows = "strait_entries"\nratio = "a"\n' if unit == "vessels" else "")
         )
     (folder / "series" / "strait.toml").write_text("\n".join(declared), "utf-8")
     context = open_context(
@@ -192,13 +197,14 @@ def test_other_series_are_not_there(strait: Context, client: FlaskClient) -> Non
     answer = client.get("/v1/series/people/forecast")
     assert answer.status_code == 404
     assert "expected a series of strait_entries, strait_hulls, found 'people'" in answer.text
-    with pytest.raises(JobError, match="expected the declared series strait_entries, strait_hulls"):
+    with pytest.raises(JobError, match="expected a file of figures beside the declaration"):
         ingest(strait, "figures")
 
 
-def test_no_series_is_named_in_code() -> None:
+def test_no_route_and_no_series_is_named_in_code() -> None:
     """Outside the declarations: not as a value on its own; words in sentences are free."""
-    declared = set(enabled_routes(ROOT / "series")[0].stored)
+    routes = read_routes(ROOT / "series").values()
+    declared = {name for route in routes for name in (route.name, route.title, *route.series)}
     wrong = [
         f"{module}:{node.lineno}: {node.value!r}"
         for module, tree in modules().items()
@@ -207,3 +213,28 @@ def test_no_series_is_named_in_code() -> None:
     ]
     # The arrays of a stored state, which are no series.
     assert [line.split(":")[0] for line in wrong] == ["forecast.people_per_boat"], wrong
+
+
+def test_no_place_is_named_in_code() -> None:
+    """But in the source that is about those figures, an example, and sentences still to change."""
+    named = {
+        module.removeprefix("service.")
+        for module, tree in modules().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if module.startswith("service.") and PLACES.search(node.value.replace("GOV.UK", ""))
+    }
+    about_those_figures = {"data.govuk_page", "data.govuk_workbook"} | {
+        "data.govuk",
+        "data.govuk_link",
+        "data.source",
+        "core.declared_source",
+    }
+    examples = {"core.declared_series"}
+    # The sentences of page, mail and reference, which follow the route that is chosen there.
+    to_change = {
+        *("app", "api.queries", "mail.render", "page.compare", "page.exhibits", "page.now"),
+        *("page.page_params", "page.pages", "page.plan"),
+    }
+    assert named <= about_those_figures | examples | to_change
+    assert examples | to_change <= named, "what no longer names a place leaves the list"

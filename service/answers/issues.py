@@ -42,7 +42,7 @@ def listing(
 
 
 def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
-    """Return the id of the newest issue at the end of a UK day; ``latest`` if it still is.
+    """Return the id of the newest issue at the end of a day; ``latest`` if it still is.
 
     Before the first issue it is the last hindcast from figures up to that day; `NotFound` is raised
     before the first hindcast.

@@ -109,7 +109,7 @@ class WhichQuery(TableQuery):
     issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
     as_of: Moment | None = Field(
         None,
-        description="The issue that stood then: at that instant, or at the end of that UK day. "
+        description="The issue that stood then: at that instant, or at the end of that day. "
         "Not beside `issue`.",
     )
 

@@ -74,7 +74,7 @@ def _requests(settings: Settings) -> str:
     )
     return (
         f"Figures: {settings.govuk_url} and {settings.govuk_assets_url} are asked.\n"
-        f"Times: at the start, then (cron, UK time) {times}; a site that does not answer is asked "
-        "again after 5 minutes, then ever more rarely, at most every 3 hours.\n"
+        f"Times: at the start, then (cron, local time) {times}; a site that does not answer is "
+        "asked again after 5 minutes, then ever more rarely, at most every 3 hours.\n"
         f"User-Agent: {fetcher(settings).user_agent}"
     )

@@ -132,7 +132,7 @@ def weather(settings: Settings) -> None:
     "--as-of",
     metavar="MOMENT",
     help="Publish nothing; make the issue that stood then again, and say whether it is the same. "
-    "A UK day, to its end, or an instant such as 2025-12-19T15:00:00Z.",
+    "A day, to its end, or an instant such as 2025-12-19T15:00:00Z.",
 )
 @pass_settings
 def refit(settings: Settings, force: bool, as_of: str | None) -> None:

@@ -78,7 +78,7 @@ def gather(
     file : Path | None
         For a source that is read from a file.
     today : date
-        The present UK day.
+        The present day of the route.
     known : mapping of address to (etag, last_modified)
         What sites said of their last answers.
     is_kept : bool

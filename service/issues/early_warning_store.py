@@ -20,7 +20,7 @@ class EarlyWarning:
     Attributes
     ----------
     made_on : date
-        The UK day on which it was given.
+        The day on which it was given.
     window_days : int
         1: any one of the days; more: the total of as many.
     first_date, last_date : date

@@ -55,7 +55,7 @@ def hindcast(
 ) -> Outcome:
     """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
 
-    Each uses the figures and the weather available at 14:00 UK time on the day after the
+    Each uses the figures and the weather available when figures are usually published after the
     origin. A day whose figure was not available by then is skipped and counted.
 
     Parameters

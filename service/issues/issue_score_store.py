@@ -1,6 +1,6 @@
 """The track record: scores of published issues as the figures arrived.
 
-One issue of an origin counts, however many are published: of those of the UK day on which the first
+One issue of an origin counts, however many are published: of those of the day on which the first
 of them was, the last by 14:00, and the first if all were later. So a record is that of one issue a
 day, and none of it knew the weather of a later day. Hindcasts are made as of the same time; of
 those of an origin the last of each model counts.
