@@ -24,7 +24,7 @@ from service.core import run_store
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from tests.service.conftest import *  # noqa: F403  # the fixtures of databases
-from tests.service.support import ROOT, serving
+from tests.service.support import ROOT, ROUTE, serving
 from tests.support.away import Away
 from tests.support.waiting import BOUND, wait_until
 
@@ -112,7 +112,7 @@ def test_alerts_about_jobs_begin_and_name_the_job(
             assert "CrossingsGone" not in found
             with context.database.writing() as connection:
                 for number in range(3):
-                    claimed = run_store.claim(connection, "weather", f"{number}", now)
+                    claimed = run_store.claim(connection, "weather", f"{number}", now, ROUTE.name)
                     assert claimed
                     run_store.finish(connection, claimed, "failed", "for the test", {}, now)
             found = until(alerts, "CrossingsJobsFail")

@@ -33,6 +33,7 @@ class StatusModel(Open):
 class StatusSeries(Open):
     """The newest issue of a series."""
 
+    route: str
     series_id: str
     status: StatusName
     data_through: dt.date

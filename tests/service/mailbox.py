@@ -197,7 +197,7 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
 def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
     """Publish an issue of people and boats that begins after `last`."""
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"{last} {seed}", issued(last))
+        claimed = run_store.claim(connection, "refit", f"{last} {seed}", issued(last), ROUTE.name)
     assert claimed is not None
     start = str(last + dt.timedelta(days=1))
     for series_id in ("people", "boats"):

@@ -11,7 +11,7 @@ from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.context import Context
 from service.issues.issue_store import KEPT_DAYS
-from tests.service.support import NOW, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 D = dt.date
 PATHS = random_paths("2026-01-01", 40)  # to 9 February
@@ -65,7 +65,7 @@ def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
     filled: Context, as_of: D | dt.datetime, day: D
 ) -> None:
     with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "once", NOW)
+        claimed = run_store.claim(connection, "refit", "once", NOW, ROUTE.name)
     assert claimed is not None
     paths = random_paths("2026-01-04", 300)  # figures to the 3rd
     publish(filled.database, {"climatology": paths}, claimed.run_id)

@@ -141,7 +141,7 @@ def watched(empty: Context) -> Context:
 def issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
     moment = dt.datetime.combine(origin + ONE_DAY, dt.time(15), dt.UTC)
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"of {origin}", moment)
+        claimed = run_store.claim(connection, "refit", f"of {origin}", moment, ROUTE.name)
     assert claimed is not None
     paths = Paths(np.datetime64(origin + ONE_DAY), sample)
     publish(context.database, {"climatology": paths}, claimed.run_id, moment)

@@ -15,7 +15,7 @@ from service.app import create_app
 from service.core import run_store
 from service.core.context import Context
 from service.issues.score import score
-from tests.service.support import NOW, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 from tests.service.test_answers import BASE, Faces, weekday, words
 
 
@@ -28,7 +28,7 @@ def test_the_four_faces_give_the_same_class(filled: Context, clock: Hand) -> Non
     for day, many in enumerate(arrivals, 1):  # the first day is over without a figure
         values[:many, day] = 40
     with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "thresholds", NOW)
+        claimed = run_store.claim(connection, "refit", "thresholds", NOW, ROUTE.name)
     assert claimed is not None
     paths = {"climatology": Paths(np.datetime64("2026-01-01"), values)}
     publish(filled.database, paths, claimed.run_id)
@@ -61,7 +61,7 @@ def test_the_record_counts_the_classes_that_were_published(
     for week in range(6):
         made = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
         with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"{made}", made)
+            claimed = run_store.claim(connection, "refit", f"{made}", made, ROUTE.name)
         assert claimed is not None
         values = random_paths(str(made.date()), 28, 3001, week).values.copy()
         values[:, 0] = np.arange(3001) < 1651

@@ -14,7 +14,7 @@ from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, Hand, publish, random_paths
+from tests.service.support import NOW, ROUTE, Hand, publish, random_paths
 
 
 def test_every_cause_has_a_name_for_readers() -> None:
@@ -28,7 +28,7 @@ def chain(context: Context) -> list[Issue]:
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
         with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"step {step}", at)
+            claimed = run_store.claim(connection, "refit", f"step {step}", at, ROUTE.name)
         assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
         found.append(

@@ -15,7 +15,7 @@ from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
 from tests.service.answers.test_headline import view
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 FACTORS = {
     "season": np.arange(10.0, 24.0).tolist(),
@@ -29,7 +29,7 @@ def issued(context: Context, explained: bool = True) -> IssueView:
     """An issue of 14 days, with a note beside it."""
     paths = random_paths("2026-01-01", 14)
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "one", NOW)
+        claimed = run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
     assert claimed is not None
     issue = publish(context.database, {"climatology": paths}, claimed.run_id)
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}

@@ -35,7 +35,7 @@ def loader(context: Context, clock: Hand) -> IssueLoader:
 
 def run(context: Context, period: str) -> int:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, NOW)
+        claimed = run_store.claim(connection, "refit", period, NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "done", None, {}, NOW)
     return claimed.run_id

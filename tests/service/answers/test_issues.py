@@ -11,7 +11,7 @@ from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, publish, random_paths, utc
+from tests.service.support import NOW, ROUTE, publish, random_paths, utc
 
 D = dt.date
 
@@ -62,7 +62,7 @@ def chain(context: Context, count: int) -> list[Issue]:
     for hour in range(count):
         at = NOW + dt.timedelta(hours=hour)
         with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"{hour}", at)
+            claimed = run_store.claim(connection, "refit", f"{hour}", at, ROUTE.name)
         assert claimed is not None
         paths = {"climatology": random_paths("2026-01-01", 14)}
         made.append(

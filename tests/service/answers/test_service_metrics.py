@@ -12,12 +12,12 @@ from service.core import run_store
 from service.core.context import Context
 from service.core.locks import SCHEDULER
 from service.issues.score import score
-from tests.service.support import Hand, publish, random_paths, utc
+from tests.service.support import ROUTE, Hand, publish, random_paths, utc
 
 
 def run(context: Context, job: str, period: str, at: dt.datetime, outcome: str) -> int:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, job, period, at)
+        claimed = run_store.claim(connection, job, period, at, ROUTE.name)
         assert claimed is not None
         if outcome != "running":
             run_store.finish(connection, claimed, outcome, None, {}, at + dt.timedelta(hours=1))
@@ -29,7 +29,9 @@ def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:
     assert (taken.issued_at, taken.data_through, taken.coverage) == ({}, {}, [])
     assert taken.scored == {"people": 0, "boats": 0}
     assert not taken.has_scheduler
-    assert taken.runs_ended == {(job, how): 0 for job in JOBS for how in ("done", "failed")}
+    assert taken.runs_ended == {
+        (ROUTE.name, job, how): 0 for job in JOBS for how in ("done", "failed")
+    }
 
 
 def test_of_a_published_service(context: Context, clock: Hand) -> None:
@@ -38,9 +40,13 @@ def test_of_a_published_service(context: Context, clock: Hand) -> None:
     assert (taken.status, taken.reasons) == (status(loader)["status"], [])
     assert taken.data_through == {"people": dt.date(2025, 12, 31), "boats": dt.date(2025, 12, 31)}
     assert taken.issued_at == {s: loader.view(s).issue.issued_at for s in ("people", "boats")}
-    assert taken.runs_ended["refit", "done"] == taken.runs_ended["ingest", "done"] == 1
-    assert taken.runs_ended["refit", "failed"] == 0
-    assert set(taken.last_done) == {"ingest", "refit"}
+    assert (
+        taken.runs_ended[ROUTE.name, "refit", "done"]
+        == taken.runs_ended[ROUTE.name, "ingest", "done"]
+        == 1
+    )
+    assert taken.runs_ended[ROUTE.name, "refit", "failed"] == 0
+    assert set(taken.last_done) == {(ROUTE.name, "ingest"), (ROUTE.name, "refit")}
 
 
 def test_each_reason_once(context: Context) -> None:

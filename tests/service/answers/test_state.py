@@ -193,7 +193,7 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
 
 def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "ingest", period, NOW)
+        claimed = run_store.claim(connection, "ingest", period, NOW, ROUTE.name)
         assert claimed is not None
         if outcome != "running":
             run_store.finish(connection, claimed, outcome, "the reason", detail, NOW)
@@ -277,7 +277,7 @@ def test_a_sqlite_file_that_may_not_be_written_is_served(settings: Settings, kin
 def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clock: Hand) -> None:
     """PostgreSQL as its operator has locked it; a standby says the same of itself."""
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "once", NOW)
+        claimed = run_store.claim(connection, "refit", "once", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "done", None, {}, NOW)
         name = connection.scalar(sa.text("SELECT current_database()"))

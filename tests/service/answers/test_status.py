@@ -13,6 +13,7 @@ from tests.service.support import (
     DECLARED,
     NOW,
     ROOT,
+    ROUTE,
     Hand,
     publish,
     random_paths,
@@ -51,7 +52,7 @@ def test_old_figures(context: Context) -> None:
 def differ(context: Context, fallen: dict[str, str]) -> None:
     """A newer issue of each series, whose champion fell for a reason of its own."""
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "done", None, {}, NOW)
     for series_id, why in fallen.items():
@@ -68,7 +69,7 @@ def differ(context: Context, fallen: dict[str, str]) -> None:
 
 def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "done", None, {}, NOW)
     publish(

@@ -77,7 +77,7 @@ def stored(empty: Context) -> Store:
 def store(context: Context, origin: dt.date, known: int, scores: dict[str, Any]) -> None:
     """Publish an issue of the models of `scores`, with `known` days of it scored."""
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"{origin}", NOW)
+        claimed = run_store.claim(connection, "refit", f"{origin}", NOW, ROUTE.name)
     assert claimed is not None
     start = str(np.datetime64(origin) + ONE_DAY)
     moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)

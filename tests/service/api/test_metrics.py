@@ -27,7 +27,7 @@ from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from service.issues.score import score
 from service.scheduler.schedule import schedule
-from tests.service.support import NOW, ROOT, Hand, publish, random_paths, serving, utc
+from tests.service.support import NOW, ROOT, ROUTE, Hand, publish, random_paths, serving, utc
 from tests.support.waiting import BOUND, PROCESS, wait_until
 from tests.test_docs import anchors
 
@@ -64,7 +64,7 @@ def value(found: Scrape, name: str, **labels: str) -> float | None:
 def scored(context: Context) -> Context:
     """With an issue of the past that has been scored."""
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12))
+        claimed = run_store.claim(connection, "refit", "long ago", utc(2025, 11, 1, 12), ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", "for the test", {}, utc(2025, 11, 1, 13))
     for series_id in ("people", "boats"):

@@ -60,7 +60,7 @@ def test_a_job_that_failed_changes_the_tag(
 ) -> None:
     has = tag(client, FORECAST, accept)
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", "no model stands", {}, NOW)
     answer = client.get(FORECAST, headers={"If-None-Match": has, "Accept": accept})
@@ -71,7 +71,7 @@ def test_a_job_that_failed_changes_the_tag(
 def test_a_new_issue_changes_the_tag(client: FlaskClient, context: Context) -> None:
     has = tag(client, FORECAST)
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW)
+        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
     assert claimed is not None
     same = random_paths("2026-01-01", 40)
     publish(context.database, {"climatology": same}, claimed.run_id, NOW + dt.timedelta(days=365))

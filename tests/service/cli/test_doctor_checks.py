@@ -21,7 +21,7 @@ from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
-from tests.service.support import NOW, quick_models
+from tests.service.support import NOW, ROUTE, quick_models
 from tests.support.sites import Answer, Sites
 
 IS_ROOT = os.geteuid() == 0
@@ -139,7 +139,7 @@ def test_space(free: int, state: str) -> None:
 def test_without_a_scheduler_and_with_a_run_whose_process_died(settings: Settings) -> None:
     context = open_context(settings)
     with context.database.writing() as connection:
-        assert run_store.claim(connection, "renew", "once", utc_now())
+        assert run_store.claim(connection, "renew", "once", utc_now(), ROUTE.name)
     context.database.close()
     findings = found(settings)
     assert faults(findings)["scheduler"] == "fail"
@@ -155,7 +155,7 @@ def test_a_request_that_waits_long_beside_a_scheduler_that_runs(
     context, now = open_context(well), utc_now()
     with context.database.writing() as connection:
         asked_at = now - dt.timedelta(minutes=minutes)
-        request_store.leave(connection, "ingest", "a key", asked_at)
+        request_store.leave(connection, "ingest", "a key", asked_at, ROUTE.name)
     context.database.close()
     findings = found(well, now)
     assert findings["scheduler"].state == "ok"
@@ -281,7 +281,7 @@ def test_mail(well: Settings, mailbox: Mailbox, ca_file: Path, authority: trustm
 def test_a_degraded_forecast(well: Settings) -> None:
     context: Context = open_context(well)
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "ingest", "later", utc_now())
+        claimed = run_store.claim(connection, "ingest", "later", utc_now(), ROUTE.name)
         assert claimed
         run_store.finish(connection, claimed, "failed", "the site is down", {}, utc_now())
     context.database.close()

@@ -14,7 +14,7 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import connect
 from service.core.tables import observations
-from tests.service.support import NOW, Crossings, publish, quick_models, utc
+from tests.service.support import NOW, ROUTE, Crossings, publish, quick_models, utc
 
 
 def stored(folder: Path) -> int:
@@ -90,7 +90,7 @@ def test_a_check_is_silent_until_something_is_wrong(crossings: Crossings, filled
 
 def issue(context: Context, issued_at: dt.datetime, first: str) -> None:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", first, issued_at)
+        claimed = run_store.claim(connection, "refit", first, issued_at, ROUTE.name)
     assert claimed is not None
     paths = Paths(np.datetime64(first), np.full((100, 28), 10**6))
     publish(context.database, {"climatology": paths}, claimed.run_id, issued_at)
@@ -164,7 +164,7 @@ def test_a_database_that_cannot_be_used_is_one_line(crossings: Crossings, url: s
 def test_a_reason_is_shown_as_it_is(crossings: Crossings, context: Context) -> None:
     reason = "row 3: expected a whole number, found '[x]', then '[/b]'"
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "ingest", "2026-01-02T13:50:00Z", NOW)
+        claimed = run_store.claim(connection, "ingest", "2026-01-02T13:50:00Z", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", reason, {}, NOW)
     done = crossings("status", var_dir=context.settings.var_dir)

@@ -11,7 +11,7 @@ from service.core.context import Context
 from service.core.database import Unavailable
 from service.core.job_runner import JobError, Outcome, abandon, perform
 from service.core.run_store import Claim, Run
-from tests.service.support import NOW
+from tests.service.support import NOW, ROUTE
 from tests.support.waiting import BOUND
 
 
@@ -164,7 +164,9 @@ def test_a_run_that_another_process_claimed_cannot_be_finished_by_the_first(
     def work(claimed: Claim) -> Outcome:
         with empty.database.writing() as connection:
             run_store.finish(connection, claimed, "stopped", None, {}, NOW)
-            assert run_store.claim(connection, "test", "monday", NOW) == Claim(claimed.run_id, 2)
+            assert run_store.claim(connection, "test", "monday", NOW, ROUTE.name) == Claim(
+                claimed.run_id, 2
+            )
         return Outcome("done", "too late")
 
     perform(empty, "test", work, "monday")

@@ -16,7 +16,7 @@ def ended(database: Database, job: str, outcome: str, days_ago: int) -> None:
             run_store.finish(connection, claimed, outcome, None, {}, moment)
 
 
-def counted(database: Database) -> dict[tuple[str, str], int]:
+def counted(database: Database) -> dict[tuple[str, str, str], int]:
     with database.reading() as connection:
         return service_metrics_store.runs_ended(connection)
 
@@ -28,12 +28,12 @@ def test_runs_are_counted_by_job_and_outcome(database: Database) -> None:
         *(("ingest", "failed", 3), ("refit", "done", 1), ("refit", "running", 0)),
     ):
         ended(database, job, outcome, days)
-    expected = {("ingest", "done"): 5, ("ingest", "failed"): 1, ("refit", "done"): 1}
+    expected = {("", "ingest", "done"): 5, ("", "ingest", "failed"): 1, ("", "refit", "done"): 1}
     assert counted(database) == expected
     with database.reading() as connection:
         assert service_metrics_store.last_done(connection) == {
-            "ingest": NOW,
-            "refit": NOW - dt.timedelta(days=1),
+            ("", "ingest"): NOW,
+            ("", "refit"): NOW - dt.timedelta(days=1),
         }
 
 
@@ -46,7 +46,7 @@ def test_no_count_goes_down_when_a_stopped_run_is_claimed_again(database: Databa
             seen.append(service_metrics_store.runs_ended(connection))
             run_store.finish(connection, claimed, outcome, None, {}, NOW)
             seen.append(service_metrics_store.runs_ended(connection))
-    assert seen == [{}] * 5 + [{("ingest", "done"): 1}]
+    assert seen == [{}] * 5 + [{("", "ingest", "done"): 1}]
     ended(database, "refit", "stopped", 9)
     ended(database, "refit", "stopped", 8)
     with database.writing() as connection:

@@ -3,17 +3,19 @@ from __future__ import annotations
 from service.core import run_store
 from service.core.database import Database
 from service.issues import change_token_store
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 
 def test_a_mark_changes_with_what_answers_depend_on(database: Database) -> None:
     def read() -> change_token_store.Mark:
         with database.glancing() as connection:
-            return change_token_store.read_change_token(connection, "people", ["ingest", "refit"])
+            return change_token_store.read_change_token(
+                connection, ROUTE.name, "people", ["ingest", "refit"]
+            )
 
     seen = [read()]
     with database.writing() as connection:
-        run = run_store.claim(connection, "refit", "one", NOW)
+        run = run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
         assert run is not None
     seen.append(read())
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, run.run_id)
@@ -22,7 +24,7 @@ def test_a_mark_changes_with_what_answers_depend_on(database: Database) -> None:
         run_store.finish(connection, run, "failed", "no", {}, NOW)
     seen.append(read())
     with database.writing() as connection:
-        assert run_store.claim(connection, "compare", "one", NOW)
+        assert run_store.claim(connection, "compare", "one", NOW, ROUTE.name)
     assert read() == seen[-1], "a job that no answer depends on"
     assert len(set(seen)) == 4
 
@@ -31,5 +33,5 @@ def test_the_version_differs_after_every_change(database: Database) -> None:
     before = database.version()
     assert database.version() == before
     with database.writing() as connection:
-        run_store.claim(connection, "refit", "one", NOW)
+        run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
     assert before is None or database.version() != before

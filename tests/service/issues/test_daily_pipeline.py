@@ -21,7 +21,7 @@ def outcomes(context: Context, period: str) -> list[str | None]:
     found = []
     with context.database.reading() as connection:
         for job in PARTS:
-            run = run_store.find(connection, job, period)
+            run = run_store.find(connection, job, period, ROUTE.name)
             found.append(run.outcome if run else None)
     return found
 
@@ -65,7 +65,7 @@ def test_without_figures_every_part_says_so(empty: Context) -> None:
 def test_what_each_step_took_is_kept(quick: Context) -> None:
     renew(quick, "monday")
     with quick.database.reading() as connection:
-        run = run_store.find(connection, "refit", "monday")
+        run = run_store.find(connection, "refit", "monday", ROUTE.name)
     assert run is not None
     names = [step["step"] for step in run.detail["steps"]]
     assert names == ["draw climatology", "draw seasonal_naive", "publish"]
@@ -95,7 +95,7 @@ def test_the_weather_is_followed_by_a_refit(quick: Context, sites: Sites) -> Non
     with pytest.raises(JobError, match="^weather: .*429"):
         follow_weather(Context(settings, quick.database), "monday")
     with quick.database.reading() as connection:
-        run = run_store.find(connection, "refit", "monday after the weather")
+        run = run_store.find(connection, "refit", "monday after the weather", ROUTE.name)
         assert weather_store.last_read(connection, ROUTE, "ensemble") is not None
     assert run is not None
     assert run.outcome == "done"

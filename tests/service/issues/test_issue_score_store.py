@@ -15,7 +15,7 @@ LONG_AGO = dt.date(2020, 1, 1)
 
 def begin(database: Database, period: str) -> int:
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, NOW)
+        claimed = run_store.claim(connection, "refit", period, NOW, ROUTE.name)
     assert claimed is not None
     return claimed.run_id
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from service.core import run_store
 from service.core.database import Database
 from service.issues import issue_store
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def run_id(database: Database) -> int:
 
 def run(database: Database, period: str) -> int:
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, NOW)
+        claimed = run_store.claim(connection, "refit", period, NOW, ROUTE.name)
     assert claimed is not None
     return claimed.run_id
 

@@ -7,6 +7,7 @@ import pytest
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import status
 from service.core.context import Context
+from service.core.database import connect
 from service.core.settings import Settings
 from service.issues import model_problems
 from service.issues.compare import compare
@@ -15,35 +16,38 @@ from service.issues.refit import refit
 from tests.service.support import quick_models
 
 
-def settings_in(folder: Path) -> Settings:
-    return Settings(models_dir=quick_models(folder / "models"), fitted_dir=folder / "fitted")
+def context_in(folder: Path) -> Context:
+    models, fitted = quick_models(folder / "models"), folder / "fitted"
+    return Context(Settings(models_dir=models, fitted_dir=fitted), connect("sqlite://"))
 
 
 def test_nothing_is_wrong(tmp_path: Path) -> None:
-    assert find_problems(settings_in(tmp_path)) == ()
+    assert find_problems(context_in(tmp_path)) == ()
 
 
 def test_each_kind_has_a_name_and_says_no_folder(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    context = context_in(tmp_path)
+    settings = context.settings
     for name in "abcde":
         (settings.models_dir / f"{name}.toml").write_bytes(b"\xff")
     (tmp_path / "fitted").mkdir()
     (tmp_path / "fitted" / "aliases-channel.json").write_text("{")
-    found = dict(find_problems(settings))
+    found = dict(find_problems(context))
     assert found["models_left_out"].startswith("a.toml: expected text in utf-8")
     assert found["models_left_out"].endswith("; and 2 more")
     assert found["aliases_broken"].startswith("aliases-channel.json: expected a readable JSON file")
     for file in settings.models_dir.glob("[cs]*.toml"):
         file.unlink()
-    found |= dict(find_problems(settings))
+    found |= dict(find_problems(context))
     assert found["no_models"].startswith("models: expected a model that can be published")
     assert set(found) == set(REASONS)
     assert str(tmp_path) not in str(found)
 
 
 def test_it_is_looked_at_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = settings_in(tmp_path)
-    problems = ModelProblems(settings)
+    context = context_in(tmp_path)
+    settings = context.settings
+    problems = ModelProblems(context)
     assert problems() == ()
     (settings.models_dir / "x.toml").write_bytes(b"\xff")
     assert problems() == (), "not with every answer"

@@ -243,7 +243,7 @@ def test_a_refit_that_was_taken_over_publishes_nothing(
             (run,) = [r for r in run_store.running(connection) if r.job == "refit"]
             lost = run_store.Claim(run.run_id, run.attempt)
             assert run_store.finish(connection, lost, "stopped", None, {}, NOW)
-            assert run_store.claim(connection, "refit", run.period, NOW)
+            assert run_store.claim(connection, "refit", run.period, NOW, ROUTE.name)
         return fit_all(*arguments)
 
     monkeypatch.setattr("service.issues.refit.fit_all", overtaken)

@@ -10,14 +10,14 @@ from service.core.tables import editions, issue_notes, issue_paths, issue_scores
 from service.core.tables import issues as table
 from service.issues import issue_store, note_store
 from service.issues.retention_store import prune_issues
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 DAY = dt.timedelta(days=1)
 
 
 def begin(database: Database, moment: dt.datetime) -> int:
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"{moment}", moment)
+        claimed = run_store.claim(connection, "refit", f"{moment}", moment, ROUTE.name)
     assert claimed is not None
     return claimed.run_id
 

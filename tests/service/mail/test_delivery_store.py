@@ -10,7 +10,7 @@ from service.core.database import Database
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import BOUNCES, Due, Edition
 from service.mail.preferences import Preferences
-from tests.service.support import NOW, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, random_paths
 
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)
 
@@ -19,7 +19,7 @@ def edition(database: Database, number: int) -> Edition:
     """The edition of a week of 2026, frozen; its readers joined an hour before."""
     moment = NOW + number * WEEK
     with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"week {number}", moment)
+        claimed = run_store.claim(connection, "refit", f"week {number}", moment, ROUTE.name)
     assert claimed is not None
     issue = publish(database, {"pool": random_paths("2026-01-01", 28)}, claimed.run_id, moment)
     made = Edition(f"2026-W{number:02}", issue.issue_id, moment, {"text": "so it is"})

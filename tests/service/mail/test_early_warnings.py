@@ -18,7 +18,7 @@ from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import is_due, preview, warn
 from service.mail.weekly import post
 from tests.service.mailbox import Mailbox, join
-from tests.service.support import Hand, publish, utc
+from tests.service.support import ROUTE, Hand, publish, utc
 
 DAY = dt.timedelta(days=1)
 FIRST = dt.date(2026, 1, 5)  # a Monday: no weekly mail until Friday
@@ -36,7 +36,7 @@ def forecast(context: Context, now: dt.datetime, *chances: int, people: int = 90
     for at, chance in enumerate(chances):
         values[:chance, at] = people
     with context.database.writing() as connection:
-        run = run_store.claim(connection, "refit", str(now), now)
+        run = run_store.claim(connection, "refit", str(now), now, ROUTE.name)
     assert run is not None
     paths = Paths(np.datetime64(now.date()), values)
     publish(context.database, {"climatology": paths}, run.run_id, now)

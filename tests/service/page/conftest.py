@@ -24,7 +24,7 @@ from service.core.settings import Settings
 from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.support import NOW, ROOT, Hand, publish, random_paths, utc
+from tests.service.support import NOW, ROOT, ROUTE, Hand, publish, random_paths, utc
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 EARLIER = dt.date(2025, 12, 25)
@@ -74,7 +74,7 @@ def alarmed(context: Context) -> Iterator[Site]:
     published = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
     publish(context.database, published, run_id=1, issued_at=utc(2025, 12, 20, 15))
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "one that fails", NOW)
+        claimed = run_store.claim(connection, "refit", "one that fails", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", "no model stands", {}, NOW)
     with _served(context, Hand(NOW)) as served:

@@ -83,7 +83,7 @@ def test_the_year_ends_on_the_page_as_the_totals_say(site: Any) -> None:
 
 def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> None:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "ingest", "x", NOW)
+        claimed = run_store.claim(connection, "ingest", "x", NOW, ROUTE.name)
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", "<script>alert(1)</script>", {}, NOW)
     page = client.get("/").text
@@ -94,7 +94,7 @@ def test_what_a_job_says_is_escaped(client: FlaskClient, context: Context) -> No
 
 def test_an_issue_of_few_days_still_has_a_page(context: Context, clock: Hand) -> None:
     with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "x", NOW)
+        claimed = run_store.claim(connection, "refit", "x", NOW, ROUTE.name)
     assert claimed is not None
     later = NOW + dt.timedelta(days=365)
     publish(

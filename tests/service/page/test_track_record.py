@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from service.answers.track_record import track_record
 from service.core import run_store
 from service.issues.score import score
-from tests.service.support import publish, random_paths, utc
+from tests.service.support import ROUTE, publish, random_paths, utc
 
 
 def weekly(site: Any, weeks: int) -> None:
@@ -17,7 +17,7 @@ def weekly(site: Any, weeks: int) -> None:
     for week in range(weeks):
         moment = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
         with site.context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"week {week}", moment)
+            claimed = run_store.claim(connection, "refit", f"week {week}", moment, ROUTE.name)
         assert claimed is not None
         start = str(moment.date())
         models = {

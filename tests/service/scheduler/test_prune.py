@@ -57,7 +57,7 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
             weather_store.put(connection, ROUTE, one)
         model_score_store.save_scores(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
         for _ in range(2):
-            asked = request_store.leave(connection, "refit", "a", NOW)
+            asked = request_store.leave(connection, "refit", "a", NOW, ROUTE.name)
             request_store.finish(connection, asked.request_id, "done", None, NOW)
     later = utc_now() + dt.timedelta(days=3000)
     monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)

@@ -10,7 +10,7 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues.refit import refit
 from service.scheduler.refit_again import refit_again
-from tests.service.support import quick_models
+from tests.service.support import ROUTE, quick_models
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -43,7 +43,9 @@ def test_a_refit_that_failed_is_tried_again_until_the_fault_is_mended(filled: Co
 def test_a_failure_of_the_future_keeps_nobody_waiting(filled: Context) -> None:
     with filled.database.writing() as connection:
         later = utc_now() + dt.timedelta(days=400)
-        claimed = run_store.claim(connection, "refit", "before the clock was set back", later)
+        claimed = run_store.claim(
+            connection, "refit", "before the clock was set back", later, ROUTE.name
+        )
         assert claimed is not None
         run_store.finish(connection, claimed, "failed", "why", {}, later)
     refit_again(filled)

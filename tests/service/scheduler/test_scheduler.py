@@ -35,7 +35,7 @@ def daily(context: Context, done: list[str], name: str = "x", cron: str = "0 9 *
 
 def state(context: Context, period: str, name: str = "x") -> str | None:
     with context.database.reading() as connection:
-        run = run_store.find(connection, name, period)
+        run = run_store.find(connection, name, period, ROUTE.name)
     return run.outcome if run else None
 
 
@@ -105,7 +105,7 @@ def test_what_was_stopped_is_done_again_and_what_failed_is_not(empty: Context) -
     item = daily(empty, done)
     period = "2026-01-05T09:00:00Z"
     with empty.database.writing() as connection:
-        claimed = run_store.claim(connection, "x", period, NOON)
+        claimed = run_store.claim(connection, "x", period, NOON, ROUTE.name)
         assert claimed is not None
     run_due(empty, item, NOON)
     assert done == [], "another process is at it"
@@ -153,7 +153,9 @@ def test_gov_uk_is_not_asked_again_after_the_hour_of_its_day(filled: Context) ->
         run_due(filled, again, now)
     assert done == []
     with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "renew-again", "2026-01-02T20:40:00Z", NOON)
+        claimed = run_store.claim(
+            connection, "renew-again", "2026-01-02T20:40:00Z", NOON, ROUTE.name
+        )
         assert claimed
         run_store.finish(connection, claimed, "stopped", None, {}, NOON)
     run_due(filled, again, utc(2026, 1, 2, 21, 5))
