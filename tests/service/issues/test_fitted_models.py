@@ -84,7 +84,7 @@ def test_a_failed_save_leaves_nothing(
 
 def test_the_newest_are_kept(tmp_path: Path, fitted: Joint) -> None:
     saved = [save(tmp_path, fitted, metadata(second)) for second in range(5)]
-    prune(tmp_path, "climatology", 2, {saved[0].name})
+    prune(tmp_path, "climatology", "", 2, {saved[0].name})
     assert names(tmp_path) == [saved[0].name, saved[3].name, saved[4].name]
 
 
@@ -97,7 +97,7 @@ def test_what_a_killed_process_left_half_written_is_put_away_a_day_later(
         folder.mkdir()
         (folder / "model.json").write_text("half")
     os.utime(old, (0, 0))
-    prune(tmp_path, "climatology", 2, set())
+    prune(tmp_path, "climatology", "", 2, set())
     assert not old.exists()
     assert fresh.exists(), "somebody may be at it"
 
@@ -110,14 +110,14 @@ def test_what_cannot_be_read_is_set_aside_and_goes_a_day_later(
     restoring = tmp_path / ".restoring.1-1"
     restoring.mkdir()
     assert find(tmp_path, "climatology", "t") == whole
-    prune(tmp_path, "climatology", 5, set())
+    prune(tmp_path, "climatology", "", 5, set())
     hidden, kept = names(tmp_path)
     assert (hidden.startswith(f".{broken.name}.broken."), kept) == (True, whole.name)
-    prune(tmp_path, "climatology", 5, set())
+    prune(tmp_path, "climatology", "", 5, set())
     assert names(tmp_path) == [hidden, kept], "for a day"
     os.utime(tmp_path / "climatology" / hidden, (0, 0))
     os.utime(restoring, (0, 0))
-    prune(tmp_path, "climatology", 5, set())
+    prune(tmp_path, "climatology", "", 5, set())
     assert names(tmp_path) == [whole.name]
     assert not restoring.exists()
 

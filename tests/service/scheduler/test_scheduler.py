@@ -42,7 +42,7 @@ def state(context: Context, period: str, name: str = "x") -> str | None:
 def test_a_late_job_is_not_left_out(empty: Context) -> None:
     scheduler = build(empty)
     names = {job.id.rpartition("-")[0] or job.id for job in scheduler.get_jobs()}
-    assert {item.name for item in schedule(empty.settings, ROUTE)} <= names
+    assert {f"{item.name}-{ROUTE.name}" for item in schedule(empty.settings, ROUTE)} <= names
     assert scheduler._job_defaults["misfire_grace_time"] >= 3600
     assert scheduler._job_defaults["coalesce"]
     assert scheduler._job_defaults["max_instances"] == 1
