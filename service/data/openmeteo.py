@@ -140,24 +140,28 @@ def _hours(
         **span,
         **({"apikey": service.key} if service.key else {}),
     }
+    expected = f"hours for each of {len(service.points)} points"
     answer = fetcher.get(service.address(*where), ("application/json",), _LARGEST_BYTES, params)
     try:
         stated = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
         raise SourceError(answer.url, "JSON", str(error)[:200]) from error
     if isinstance(stated, dict) and stated.get("error"):
-        raise SourceError(answer.url, "hours for each of two points", str(stated)[:200])
+        raise SourceError(answer.url, expected, str(stated)[:200])
     try:
-        points = [_point(one, variables, answer.url) for one in stated]
+        # Of one point the answer is no list.
+        of_points = [stated] if len(service.points) == 1 else stated
+        points = [_point(one, variables, answer.url) for one in of_points]
     except SourceError:
         raise
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         fault = f"{type(error).__name__}: {error}"[:200]
-        raise SourceError(answer.url, "hours for each of two points", fault) from error
+        raise SourceError(answer.url, expected, fault) from error
     shapes = {(values.shape, first) for values, first in points}
     if len(points) != len(service.points) or len(shapes) != 1:
-        expected = f"the same hours for each of {len(service.points)} points"
-        raise SourceError(answer.url, expected, f"{len(points)} points, {len(shapes)} shapes")
+        raise SourceError(
+            answer.url, f"the same {expected}", f"{len(points)} points, {len(shapes)} shapes"
+        )
     values = np.stack([values for values, _ in points], axis=1)
     return _Hours(values, points[0][1], answer.fetched_at)
 

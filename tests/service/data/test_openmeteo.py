@@ -18,6 +18,7 @@ from service.data.daily_weather import WAVES, WIND
 from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
 from service.data.source import SourceError
+from tests.service.support import ROUTE
 from tests.support.sites import Answer, Asked, Sites, forecast_weather, hourly, running
 
 TODAY = dt.date(2023, 12, 28)
@@ -28,7 +29,7 @@ DAY = dt.timedelta(days=1)
 @pytest.fixture
 def service(sites: Sites) -> Service:
     forecast_weather(sites, TODAY)
-    return Service(f"{sites.url}/{{service}}")
+    return Service(ROUTE.weather_points, f"{sites.url}/{{service}}")
 
 
 def test_the_archive(fetcher: Fetcher, sites: Sites, service: Service) -> None:
@@ -134,15 +135,18 @@ def test_days_at_the_ends_of_the_calendar_are_refused(
 def test_customers_have_hosts_of_their_own(fetcher: Fetcher, sites: Sites) -> None:
     forecast_weather(sites, TODAY)
     sites.replies = {f"/customer-{path[1:]}": reply for path, reply in sites.replies.items()}
-    service = Service(f"{sites.url}/{{service}}", "geheim")
+    service = Service(ROUTE.weather_points, f"{sites.url}/{{service}}", "geheim")
     openmeteo.waves(fetcher, service)
     assert sites.asked[0].query["apikey"] == ["geheim"]
     assert "geheim" not in repr(service)
     assert (
-        Service(key="k").address("archive-api", "/v1/x")
+        Service(ROUTE.weather_points, key="k").address("archive-api", "/v1/x")
         == "https://customer-archive-api.open-meteo.com/v1/x"
     )
-    assert Service().address("marine-api", "/v1/x") == "https://marine-api.open-meteo.com/v1/x"
+    assert (
+        Service(ROUTE.weather_points).address("marine-api", "/v1/x")
+        == "https://marine-api.open-meteo.com/v1/x"
+    )
 
 
 def test_days_that_are_not_there_yet_are_left_out(
@@ -170,7 +174,7 @@ def gusts(stated: list[dict[str, Any]]) -> list[Any]:
     [
         (lambda a: a.pop(), "expected the same hours for each of 2 points, found 1 points"),
         (lambda a: a[1]["hourly"]["time"].pop(), "expected every hour of whole days, in UTC"),
-        (lambda a: a[1]["hourly"].pop("wind_gusts_10m"), "hours for each of two points"),
+        (lambda a: a[1]["hourly"].pop("wind_gusts_10m"), "hours for each of 2 points"),
         (
             lambda a: gusts(a).pop(),
             "wind_gusts_10m: expected 96 hours, found",
@@ -185,12 +189,12 @@ def gusts(stated: list[dict[str, Any]]) -> list[Any]:
         ),
         (
             lambda a: gusts(a).__setitem__(5, "x"),
-            "two points, found ValueErr",
+            "2 points, found ValueErr",
         ),
         (lambda a: a[0]["hourly_units"].update(wind_gusts_10m="kn"), "expected m/s, found kn"),
         (lambda a: a[0].update(utc_offset_seconds=3600), "in UTC"),
-        (lambda a: a[0].pop("hourly"), "hours for each of two points, found KeyError: 'hourly'"),
-        (lambda a: a.__setitem__(0, 5), "hours for each of two points, found TypeError"),
+        (lambda a: a[0].pop("hourly"), "hours for each of 2 points, found KeyError: 'hourly'"),
+        (lambda a: a.__setitem__(0, 5), "hours for each of 2 points, found TypeError"),
         (
             lambda a: [
                 one["hourly"]["wind_gusts_10m"].__setitem__(slice(None), [None] * 96) for one in a
@@ -217,7 +221,7 @@ def test_an_error_in_the_place_of_hours_is_refused_with_its_reason(
     fetcher: Fetcher, sites: Sites, service: Service
 ) -> None:
     reason = b'{"error": true, "reason": "Data corrupted at path hourly."}'
-    for status, message in ((200, "two points, found .*Data corrupted"), (400, "400 .*Data corr")):
+    for status, message in ((200, "2 points, found .*Data corrupted"), (400, "400 .*Data corr")):
         sites.replies["/marine-api/v1/marine"] = Answer(reason, "application/json", status)
         with pytest.raises(SourceError, match=message):
             openmeteo.waves(fetcher, service)
@@ -264,6 +268,10 @@ def test_no_answer_raises_anything_else() -> None:
                 json.dumps(stated).encode(), "application/json"
             )
             with contextlib.suppress(SourceError):
-                openmeteo.archive(Fetcher(attempts=1), Service(f"{sites.url}/{{service}}"), *SPAN)
+                openmeteo.archive(
+                    Fetcher(attempts=1),
+                    Service(ROUTE.weather_points, f"{sites.url}/{{service}}"),
+                    *SPAN,
+                )
 
         check()

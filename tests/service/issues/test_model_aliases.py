@@ -34,7 +34,7 @@ def test_what_is_none_is_refused(tmp_path: Path, content: str) -> None:
     assert set_aside_if_broken(tmp_path, "strait") is None
     assert (tmp_path / "aliases-strait.json.broken").read_text("utf-8") == content
     # It is said until the champion is chosen again.
-    with pytest.raises(RegistryError, match=r"set aside as aliases\.json\.broken"):
+    with pytest.raises(RegistryError, match=r"set aside as aliases-strait\.json\.broken"):
         read_aliases(tmp_path, "strait")
     assert set_aside_if_broken(tmp_path, "strait") is None
     write_aliases(tmp_path, "strait", ALIASES)
