@@ -86,13 +86,13 @@ def test_what_the_store_knows_is_told(scored: Context, clock: Hand) -> None:
     assert value(found, "service_status", status="fresh") == 0
     assert value(found, "service_status", status="degraded") == 1
     assert value(found, "service_status_reason", reason="refit_failed") == 1
-    assert value(found, "job_runs_total", job="refit", outcome="done") == 1
-    assert value(found, "job_runs_total", job="refit", outcome="failed") == 1
+    assert value(found, "job_runs_total", route=ROUTE.name, job="refit", outcome="done") == 1
+    assert value(found, "job_runs_total", route=ROUTE.name, job="refit", outcome="failed") == 1
     assert value(found, "scheduler_running") == 0
     with scored.database.alone(SCHEDULER):
         assert value(scraped(client), "scheduler_running") == 1
     for job in ("ingest", "refit", "score"):
-        done = value(found, "job_last_success_timestamp_seconds", job=job)
+        done = value(found, "job_last_success_timestamp_seconds", route=ROUTE.name, job=job)
         assert done and abs(done - time.time()) < 86_400
 
 
@@ -230,7 +230,7 @@ def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
     assert {"ingest", "refit", "renew", "prune"} <= named | {"ingest"} <= set(JOBS)
     for job in JOBS:
         for outcome in ("done", "failed"):
-            assert value(found, "job_runs_total", job=job, outcome=outcome) == 0
+            assert value(found, "job_runs_total", route=ROUTE.name, job=job, outcome=outcome) == 0
 
 
 def test_before_the_first_issue(empty: Context, clock: Hand) -> None:

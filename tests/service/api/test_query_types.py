@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from pydantic import TypeAdapter, ValidationError
 
+from service.answers.issue_loader import IssueLoader
 from service.api import query_types
+from service.core.context import Context
+from service.core.database import connect
+from service.core.settings import Settings
 
 GOOD = [
     ("Day", "2024-10-18", dt.date(2024, 10, 18)),
@@ -22,6 +28,15 @@ BAD = [
     *(("Day", "20241018"), ("DayOf", "0001-01-01T00:00:00Z"), ("Horizon", "28.0")),
     *(("Levels", "50;80"), ("Moment", "2024-10-18T14:00:00"), ("Share", "1e-1"), ("Weeks", "26")),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _request() -> Iterator[None]:
+    """A request of a service whose route has its own days; its database is not asked."""
+    app = Flask(__name__)
+    app.extensions["loader"] = IssueLoader(Context(Settings(), connect("sqlite://")))
+    with app.test_request_context("/"):
+        yield
 
 
 @pytest.mark.parametrize(("kind", "text", "value"), GOOD)
