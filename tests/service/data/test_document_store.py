@@ -7,7 +7,7 @@ import datetime as dt
 from service.core.database import Database
 from service.data import document_store
 from service.data.document_store import Figure
-from tests.service.support import utc
+from tests.service.support import ROUTE, utc
 
 D = dt.date
 SEEN = utc(2025, 12, 31, 12)
@@ -21,35 +21,39 @@ STATED = [
 def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
     page, workbook = document_store.group(STATED, SEEN)
     with database.writing() as connection:
-        assert document_store.add(connection, page)
-        assert document_store.add(connection, workbook)
-        assert not document_store.add(connection, page)
+        assert document_store.add(connection, ROUTE, page)
+        assert document_store.add(connection, ROUTE, workbook)
+        assert not document_store.add(connection, ROUTE, page)
     with database.reading() as connection:
-        again = list(document_store.overlapping(connection, D(2025, 12, 12), D(2025, 12, 14)))
+        again = list(
+            document_store.overlapping(connection, ROUTE, D(2025, 12, 12), D(2025, 12, 14))
+        )
         assert [(d.source, d.counts, d.marked, d.fingerprint) for d in again] == [
             (page.source, page.counts, page.marked, page.fingerprint)
         ]
         assert again[0].known_at == utc(2025, 12, 14, 11)
-        everything = document_store.overlapping(connection, D.min, D.max)
+        everything = document_store.overlapping(connection, ROUTE, D.min, D.max)
         assert [d.source for d in everything] == ["page", "workbook"]
-        only = document_store.overlapping(connection, D.min, D.max, "workbook")
+        only = document_store.overlapping(connection, ROUTE, D.min, D.max, "workbook")
         assert [d.source for d in only] == ["workbook"]
 
 
 def test_the_newest_of_each_source(database: Database) -> None:
     with database.writing() as connection:
         for one in document_store.group(STATED, SEEN):
-            document_store.add(connection, one)
+            document_store.add(connection, ROUTE, one)
     with database.reading() as connection:
         rows = document_store.newest(connection)
     assert rows == [
         {
+            "route": ROUTE.name,
             "source": "page",
             "data_through": D(2025, 12, 13),
             "published_at": utc(2025, 12, 14, 11),
             "read_at": SEEN,
         },
         {
+            "route": ROUTE.name,
             "source": "workbook",
             "data_through": D(2025, 12, 11),
             "published_at": utc(2025, 12, 19, 14),
