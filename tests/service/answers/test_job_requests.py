@@ -15,6 +15,7 @@ def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> N
     row = ask(loader, "refit", "planner")
     assert row == {
         "request_id": row["request_id"],
+        "route": "channel",
         "job": "refit",
         "asked_by": "planner",
         "asked_at": "2026-01-02T12:00:00Z",
