@@ -1,8 +1,8 @@
-"""``crossings config``: the settings as they hold."""
+"""``crossings config`` and ``doctor``: the settings as they hold, and whether all is well."""
 
 from __future__ import annotations
 
-__all__ = ["config"]
+__all__ = ["config", "doctor"]
 
 import difflib
 import os
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from service.cli.options import form_option, pass_settings
-from service.cli.output import print_json, print_table
+from service.cli.output import console, print_json, print_table
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -78,3 +78,40 @@ def _requests(settings: Settings) -> str:
         "asked again after 5 minutes, then ever more rarely, at most every 3 hours.\n"
         f"User-Agent: {fetcher(settings).user_agent}"
     )
+
+
+@click.command()
+@form_option("lines", "json")
+@pass_settings
+def doctor(settings: Settings, form: str) -> int:
+    """Look at everything that the service needs, and say what to do where it is not well.
+
+    Exit status 0 when nothing fails, 1 when something does.
+
+    \b
+    Examples:
+      crossings doctor
+      crossings doctor --format json | jq '.findings[] | select(.state != "ok")'
+    """
+    from service.cli.doctor import FAIL, OK, WARN, examine
+
+    styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
+    findings = []
+    for finding in examine(settings):
+        findings.append(finding)
+        if form == "lines":
+            remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
+            console().print(f"{finding.state:<5}", style=styles[finding.state], end="")
+            console().print(f"{finding.check}: {finding.said}{remedy}", soft_wrap=True)
+    states = [finding.state for finding in findings]
+    worst = next((state for state in (FAIL, WARN) if state in states), OK)
+    if form == "json":
+        rows = [
+            {name: getattr(one, name) for name in ("check", "state", "said", "remedy")}
+            for one in findings
+        ]
+        print_json({"state": worst, "findings": rows})
+    else:
+        counts = f"{states.count(WARN)} warn, {states.count(FAIL)} fail"
+        click.echo(f"{len(states)} checks: {counts}")
+    return int(worst == FAIL)

@@ -1,52 +1,241 @@
-"""``crossings doctor``: what is wrong, and what to do."""
+"""Check that everything the service needs works, and suggest remedies."""
 
 from __future__ import annotations
 
-__all__ = ["doctor"]
+__all__ = ["FAIL", "OK", "WARN", "Finding", "clock", "examine", "space"]
 
-from typing import TYPE_CHECKING
+import contextlib
+import datetime as dt
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
-import click
+from forecast.specs import champion
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import status
+from service.core import locks, request_store, run_store, service_metrics_store, sqlite
+from service.core.clock import instant, utc_now
+from service.core.context import Context
+from service.core.database import Database, DatabaseError, connect
+from service.core.declared_series import Route, enabled_routes
+from service.core.files import RegistryError
+from service.core.secrets import Masker, mask_url
+from service.core.settings import Settings
+from service.data.collect import check_source, check_weather
+from service.data.source import SourceError
+from service.issues.declared_models import read_declarations
+from service.issues.fitted_models import examine as examine_versions
+from service.issues.model_aliases import read_aliases
+from service.mail.smtp import MailError, check_server
 
-from service.cli.options import form_option, pass_settings
-from service.cli.output import console, print_json
+OK, WARN, FAIL = "ok", "warn", "fail"
+_DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
+_RESTORE = "restore the last whole backup, or move the database away to start anew"
+_APART = dt.timedelta(minutes=1)
+_LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may come first
+_OPTIONAL = ("Open-Meteo", "weather")  # whose absence is no failure
+_ABOVE = "see the findings above"
+_Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
 
-if TYPE_CHECKING:
-    from service.core.settings import Settings
+
+class Finding(NamedTuple):
+    """The result of a check: well without a remedy, else as bad as `severity` says."""
+
+    check: str
+    said: str
+    remedy: str = ""
+    severity: str = FAIL
+
+    @property
+    def state(self) -> str:
+        """One of ``ok``, ``warn`` and ``fail``."""
+        return self.severity if self.remedy else OK
 
 
-@click.command()
-@form_option("lines", "json")
-@pass_settings
-def doctor(settings: Settings, form: str) -> int:
-    """Look at everything that the service needs, and say what to do where it is not well.
+def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
+    """Check everything that `settings` name; only a temporary file is written."""
+    mask, at = Masker(settings.secrets()), now()
+    routes: tuple[Route, ...] = ()
 
-    Exit status 0 when nothing fails, 1 when something does.
+    def declared() -> Iterator[Finding]:
+        nonlocal routes
+        routes = enabled_routes(settings.series_dir, settings.routes)
+        for route in routes:
+            yield Finding("routes", f"{route.name}: {', '.join(route.series)}")
 
-    \b
-    Examples:
-      crossings doctor
-      crossings doctor --format json | jq '.findings[] | select(.state != "ok")'
-    """
-    from service.cli.doctor_checks import FAIL, OK, WARN, examine
+    for name, check, remedy in (
+        ("clock", lambda: clock(at), _ABOVE),
+        ("disk", lambda: _disks(settings), _ABOVE),
+        ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
+        ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
+        ("models", lambda: _models(settings), "see CROSSINGS_MODELS_DIR"),
+        ("fitted", lambda: _fitted(settings, routes), "delete it: the next refit makes it again"),
+        ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
+        (
+            "Open-Meteo",
+            lambda: _of_routes(settings, routes, check_weather),
+            "forecasts do without it",
+        ),
+        ("mail", lambda: check_server(settings), "see the settings CROSSINGS_SMTP_*; mail waits"),
+    ):
+        for finding in _guarded(name, check, remedy):
+            yield finding._replace(said=mask(finding.said))
 
-    styles = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-    findings = []
-    for finding in examine(settings):
-        findings.append(finding)
-        if form == "lines":
-            remedy = f"\n     -> {finding.remedy}" if finding.remedy else ""
-            console().print(f"{finding.state:<5}", style=styles[finding.state], end="")
-            console().print(f"{finding.check}: {finding.said}{remedy}", soft_wrap=True)
-    states = [finding.state for finding in findings]
-    worst = next((state for state in (FAIL, WARN) if state in states), OK)
-    if form == "json":
-        rows = [
-            {name: getattr(one, name) for name in ("check", "state", "said", "remedy")}
-            for one in findings
-        ]
-        print_json({"state": worst, "findings": rows})
-    else:
-        counts = f"{states.count(WARN)} warn, {states.count(FAIL)} fail"
-        click.echo(f"{len(states)} checks: {counts}")
-    return int(worst == FAIL)
+
+def _of_routes(
+    settings: Settings, routes: Sequence[Route], check: Callable[[Settings, Route], str]
+) -> Iterator[Finding]:
+    """The findings of a check of each enabled route."""
+    for route in routes:
+        name = f"{check.__name__.removeprefix('check_')} of {route.name}"
+        yield from _guarded(name, partial(check, settings, route), "asked again later")
+
+
+def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding]:
+    """Yield the findings of a check, or that it is well; an exception becomes a finding too."""
+    try:
+        result = check()
+        yield from [Finding(name, result)] if isinstance(result, str) else result
+    except (DatabaseError, MailError, RegistryError, SourceError) as error:
+        yield Finding(
+            name, str(error), remedy, WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
+        )
+    except Exception as error:
+        said = " ".join(f"could not be looked at: {type(error).__name__}: {error}".split())
+        yield Finding(name, said[:300], _ABOVE)
+
+
+def clock(now: dt.datetime) -> Iterator[Finding]:
+    """Check that the clock is plausible."""
+    said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
+    is_past = now.year < 2026  # when the last of the embedded figures was published
+    remedy = "it is in the past: set it; run a time service" if is_past else ""
+    yield Finding("clock", said, remedy)
+
+
+def _disks(settings: Settings) -> Iterator[Finding]:
+    places = {"CROSSINGS_VAR_DIR": settings.var_dir, "CROSSINGS_FITTED_DIR": settings.fitted_folder}
+    disks: dict[int, tuple[list[str], int]] = {}
+    for name, place in (places | {"temporary files": Path(tempfile.gettempdir())}).items():
+        existing = next(p for p in (place.absolute(), *place.absolute().parents) if p.exists())
+        names, _ = disks.setdefault(existing.stat().st_dev, ([], shutil.disk_usage(existing).free))
+        names.append(name)
+    yield from (space(f"disk of {', '.join(names)}", free) for names, free in disks.values())
+
+
+def space(check: str, free: int) -> Finding:
+    """Return the finding for `free` bytes."""
+    settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
+    remedy = f"free space, or lower {settings}" if free < 10**9 else ""
+    return Finding(
+        check, f"{free / 10**9:,.1f} GB free", remedy, FAIL if free < 2 * 10**8 else WARN
+    )
+
+
+def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
+    path = sqlite.file_of(settings.database)
+    if path and not path.exists():  # to open it would make it
+        yield Finding("database", f"{path} is not there", "`crossings run` makes and fills it")
+        return
+    with contextlib.closing(connect(settings.database)) as opened:
+        where, began = mask_url(opened.engine.url.render_as_string()), time.perf_counter()
+        try:
+            revision, head = opened.pending()
+        except DatabaseError as error:
+            if not any(words in str(error) for words in _DAMAGED):
+                raise
+            yield Finding("database", f"{where}: {error}", _RESTORE)
+            return
+        took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
+        yield from _guarded("database", lambda: _state(opened, f"{where} {took}"))
+        said, remedy, state = f"at {revision}, this version wants {head}", opened.remedy(), FAIL
+        if revision is None:
+            said, remedy, state = "no tables yet", "`crossings run` makes and fills them", WARN
+        elif revision == head:
+            said, remedy = f"at {head}, as this version wants", ""
+        elif opened.is_known(revision):
+            state, remedy = WARN, "back it up by the version before; any command migrates it"
+        yield Finding("migrations", said, remedy, state)
+        with opened.reading() as connection:
+            has_tables = service_metrics_store.has_tables(connection)
+        if has_tables:
+            yield from _guarded("scheduler", lambda: _scheduler(opened, now))
+            yield from _guarded("forecast", lambda: _forecast(Context(settings, opened), now))
+
+
+def _state(database: Database, said: str) -> Iterator[Finding]:
+    with database.reading() as connection:
+        damage = service_metrics_store.damage(connection)
+        server = service_metrics_store.server_time(connection)
+    yield Finding("database", f"{said}: {damage}" if damage else said, _RESTORE if damage else "")
+    if server is not None:
+        apart = abs(utc_now() - server)
+        remedy = "run a time service on both machines" if apart > _APART else ""
+        yield Finding("clock of the database", f"{apart.total_seconds():.0f} s from ours", remedy)
+
+
+def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
+    with database.reading() as connection:
+        newest = service_metrics_store.newest_moment(connection)
+        has_scheduler = locks.is_held(connection, locks.SCHEDULER)
+        has_run = run_store.latest(connection, "renew") is not None
+        dead = run_store.dead(connection)
+        overdue = request_store.overdue(connection, now - _LONGEST_WAIT)
+    if newest is not None and newest - now > _APART:
+        said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
+        yield Finding("clock", said, "the clock has gone back: set it right")
+    said = "running" if has_scheduler else "no process schedules the jobs"
+    remedy = "" if has_scheduler else "start it: `crossings scheduler`, or `crossings run` for all"
+    # A new installation has no scheduler yet.
+    yield Finding("scheduler", said, remedy, FAIL if has_run else WARN)
+    for run in dead:
+        said = f"its process died; begun at {instant(run.started_at)}"
+        yield Finding(f"job {run.job}", said, "the scheduler takes it up by itself", WARN)
+    for request in overdue:
+        said = f"requested at {instant(request.asked_at)} and still waiting"
+        yield Finding(f"job {request.job}", said, "start the scheduler again", WARN)
+
+
+def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
+    current = status(IssueLoader(context, lambda: now))
+    reasons = "; ".join(f"{r['name']}: {r['detail']}" for r in current["reasons"])
+    said = ": ".join(filter(None, (current["status"], reasons)))
+    remedy = "see `crossings status`; `crossings ingest --dry-run` says what is refused"
+    state = {"fresh": OK, "stale": WARN}.get(current["status"], FAIL)
+    yield Finding("forecast", said, "" if state == OK else remedy, state)
+
+
+def _models(settings: Settings) -> Iterator[Finding]:
+    declarations = read_declarations(settings.models_dir)
+    remedy = "mend the file or move it away; the next refit takes it up"
+    yield from (Finding("models", line, remedy, WARN) for line in declarations.problems)
+    specs = declarations.specs
+    yield Finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
+
+
+def _fitted(settings: Settings, routes: Sequence[Route]) -> Iterator[Finding]:
+    folder = settings.fitted_folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        remedy = f"let user {os.getuid()} write there, or see CROSSINGS_FITTED_DIR"
+        yield Finding("fitted", f"{folder}: {error.strerror}", remedy)
+        return
+    number, unsound = examine_versions(folder)
+    remedy = "delete that folder: `crossings refit --force` fits the model again"
+    yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
+    try:
+        for route in routes:
+            read_aliases(folder, route.name)
+        if not unsound:
+            yield Finding("fitted", f"{folder} can be written, {number} versions are sound")
+    except RegistryError as error:
+        remedy = "it is set aside and made again: `crossings compare` does so now"
+        yield Finding("fitted", str(error), remedy)

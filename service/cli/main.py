@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from service.cli import backup, config, doctor, keys, mail, offline, operate, run, times
+from service.cli import backup, config, keys, mail, offline, operate, run, times
 from service.cli.output import Group
 
 _PLAIN = {"–": "-", "…": "...", "×": "x", "’": "'"}
@@ -42,7 +42,7 @@ def group(is_child: bool) -> None:
 for _command in (
     *(run.run, operate.ingest, operate.weather, operate.refit, operate.compare, operate.score),
     *(operate.hindcast, run.serve, run.scheduler, times.schedule, times.prune, operate.status),
-    *(config.config, doctor.doctor, backup.backup, backup.restore, keys.keys, mail.digest),
+    *(config.config, config.doctor, backup.backup, backup.restore, keys.keys, mail.digest),
     *(mail.warn, mail.subscribers, offline.forecast, offline.backtest),
 ):
     group.add_command(_command)

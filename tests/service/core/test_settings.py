@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from service.cli.doctor_checks import examine
+from service.cli.doctor import examine
 from service.core import secrets, sqlite
 from service.core.database import connect
 from service.core.secrets import variable
