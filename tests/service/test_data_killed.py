@@ -21,9 +21,9 @@ from tests.support import ods
 from tests.support.forked import Forked
 
 FIRST = dt.date(2019, 1, 1)
-EARLIER = ods.workbook(ods.some_days(FIRST, 1500), "2023-02-10T13:00:00Z")
-DAYS = [(day, people + (boats > 0), boats) for day, people, boats in ods.some_days(FIRST, 1800)]
-LATER = ods.workbook(DAYS, "2023-12-08T13:00:00Z")
+EARLIER = ods.workbook(ods.some_days(FIRST, 500), "2020-05-16T13:00:00Z")
+DAYS = [(day, people + (boats > 0), boats) for day, people, boats in ods.some_days(FIRST, 600)]
+LATER = ods.workbook(DAYS, "2020-08-25T13:00:00Z")
 TABLES = (observations, documents, fetches)
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
 
-from service.cli.output import write_out
+import pytest
+
+from service.cli.output import counting, fitting, write_out
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.mailbox import join
@@ -79,3 +82,19 @@ def test_what_is_no_plain_file_is_written_to(tmp_path: Path) -> None:
     assert file.read_bytes() == b"{}"
     write_out(Path(os.devnull), b"{}")
     assert Path(os.devnull).is_char_device()
+
+
+def test_a_bar_shows_on_a_terminal_what_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with fitting(2) as step:
+            for name in ("hurdle", "climatology", ""):
+                step(name)
+        with counting("hindcasts", 3) as done:
+            done()
+        terminal.flush()
+        shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "1/2  climatology" in shown and "2/2" in shown
+    assert "hindcasts" in shown and "1/3" in shown
