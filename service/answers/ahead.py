@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["MOST_HORIZON", "UNPUBLISHED", "Ahead", "IssueView"]
+__all__ = ["LEAST_SHARE", "MOST_HORIZON", "UNPUBLISHED", "Ahead", "IssueView", "scale_to_share"]
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from forecast.paths import Paths
 from forecast.series import DailySeries, as_date, as_day
@@ -16,6 +19,10 @@ from service.answers.state import State
 from service.core.clock import day_columns
 from service.core.declared_series import Route, Series
 from service.issues.issue_store import MOST_HORIZON, Entry, Issue
+
+LEAST_SHARE = 0.01
+"""The smallest share that can be asked for, in per cent, and the step of all others."""
+_STEPS = 100  # in one per cent
 
 UNPUBLISHED = "not yet published"
 """Note on a day that is over and has no figure."""
@@ -155,3 +162,27 @@ class IssueView:
                 + ("" if is_served else f", or the champion, {self.issue.champion}")
             )
         return Ahead(self.paths, self.first, self.today)
+
+
+def scale_to_share(view: IssueView, our_share: float) -> IssueView:
+    """Return `view` with each count multiplied by `our_share` per cent and rounded up.
+
+    A share of a day is a whole number of people, and places that are rounded down are too few. A
+    day without arrivals has none in any share.
+    """
+    if our_share == 100:
+        return view
+    steps = our_share * _STEPS
+    if not (LEAST_SHARE <= our_share <= 100 and abs(steps - round(steps)) < 1e-6):
+        expected = f"a percentage from {LEAST_SHARE} to 100 with at most two decimals"
+        raise BadQuestion("our_share", expected, our_share)
+
+    def scaled(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        # In whole numbers: 3% of 100 is 3, and not 4 for a last digit of a fraction.
+        return -(-counts.astype(np.int64) * round(steps) // (100 * _STEPS))
+
+    return replace(
+        view,
+        paths=Paths(view.paths.start, scaled(view.paths.values)),
+        observed=replace(view.observed, values=scaled(view.observed.values)),
+    )

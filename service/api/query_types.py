@@ -26,10 +26,9 @@ from typing import Annotated, Any
 from flask import current_app, request
 from pydantic import BeforeValidator, WithJsonSchema
 
-from service.answers.ahead import MOST_HORIZON
+from service.answers.ahead import LEAST_SHARE, MOST_HORIZON
 from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
-from service.answers.our_share import LEAST_SHARE
 from service.answers.totals import PERIODS
 from service.data.observation_store import AsOf
 

@@ -24,9 +24,9 @@ from service.answers import (
     totals,
     track_record,
 )
+from service.answers.ahead import scale_to_share
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueView
-from service.answers.our_share import scale_to_share
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
 from service.api.responses import (

@@ -1,8 +1,8 @@
-"""Send the mails of an edition: each claimed before it is sent, resumed after a crash."""
+"""Send mail: that of an edition, each claimed before it is sent, and links to confirm."""
 
 from __future__ import annotations
 
-__all__ = ["GIVE_UP", "Clock", "failed_lately", "run_alone", "send"]
+__all__ = ["GIVE_UP", "Clock", "failed_lately", "mail_links", "run_alone", "send"]
 
 import datetime as dt
 import logging
@@ -14,17 +14,20 @@ from email.message import EmailMessage
 
 from service.answers.errors import NoAnswer
 from service.core import addresses, run_store
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
-from service.mail import delivery_store
+from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
-from service.mail.render import serialise
+from service.mail.render import confirmation, serialise
 from service.mail.smtp import MailError, Sent, Session, require_settings
+from service.mail.subscriber_store import OptIn
 
 GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
+_LINK_RETRY = dt.timedelta(minutes=2)
 _PAUSE = dt.timedelta(minutes=10)
 _SILENT_MOST = 3  # mails in a row that the server leaves without an answer
 _REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and their domains, that are the server's doing
@@ -170,3 +173,47 @@ class _Refusals:
             return True
         domains = {addresses.domain(one.address) for one, _ in self._held}
         return len(self._held) >= _REFUSED_MOST and len(domains) >= _DOMAINS
+
+
+def mail_links(context: Context, clock: Clock = utc_now) -> int:
+    """Mail a link to each who asked and has none; return how many were handed over.
+
+    A link that may or may not have arrived is not sent twice: another is made, and the first
+    one holds no longer.
+    """
+    with context.database.alone("opt-in") as held:
+        if not held:
+            return 0
+        with context.database.writing() as connection:
+            opt_ins = subscriber_store.waiting(connection, clock())
+        if not opt_ins:
+            return 0
+        try:
+            with Session(context.settings) as session:
+                return sum(_mail_link(context, session, one, clock()) for one in opt_ins)
+        except MailError as error:
+            raise JobError(str(error)) from error
+
+
+def _mail_link(context: Context, session: Session, one: OptIn, now: dt.datetime) -> bool:
+    with context.database.writing() as connection:
+        token = subscriber_store.tokenise(connection, one)
+    if token is None:  # asked anew meanwhile
+        return False
+    message = confirmation(context, one.address, one, token, now)
+    try:
+        sent = session.send(one.address, serialise(message))
+    except MailError:
+        _put_off(context, one, Sent("later", None), now)
+        raise
+    _put_off(context, one, sent, now)
+    return sent.state == "sent"
+
+
+def _put_off(context: Context, one: OptIn, sent: Sent, now: dt.datetime) -> None:
+    state = {"sent": "mailed", "later": "asked", "bounced": "refused"}[sent.state]
+    wait = _LINK_RETRY * 2 ** min(one.attempts, 8)
+    with context.database.writing() as connection:
+        subscriber_store.put_off(connection, one, state, now + wait)
+    if state != "mailed":
+        _log.warning("link of request %s: %s, code %s", one.opt_in_id, sent.state, sent.code)

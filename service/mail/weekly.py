@@ -15,11 +15,10 @@ from service.core.job_runner import JobError, Outcome
 from service.core.settings import Settings
 from service.issues import issue_store
 from service.mail import delivery_store, early_warnings
-from service.mail.confirmations import mail_links
 from service.mail.delivery_store import Edition
 from service.mail.edition import gather, iso_week, monday
 from service.mail.render import MailRenderer
-from service.mail.sending import GIVE_UP, Clock, failed_lately, run_alone, send
+from service.mail.sending import GIVE_UP, Clock, failed_lately, mail_links, run_alone, send
 from service.mail.smtp import MailError
 
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # after that a week's mail would be yesterday's news

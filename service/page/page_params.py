@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from service.answers.ahead import LEAST_SHARE
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
-from service.answers.our_share import LEAST_SHARE
 from service.answers.state import CURRENT_STATE_REASONS, Reason
 from service.core.declared_series import Series
 

@@ -6,12 +6,12 @@ __all__ = ["answer_plan", "has_places", "plan_table"]
 
 from typing import Any
 
+from service.answers.ahead import scale_to_share
 from service.answers.bands import bands
 from service.answers.capacity import capacity
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
-from service.answers.our_share import scale_to_share
 from service.answers.quiet import quiet
 from service.page.bar_chart import chance_bars, count_bars
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,10 @@ from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.track_record import track_record
 from service.core import run_store
-from service.core.context import Context
+from service.core.context import Context, open_context
+from service.core.settings import Settings
 from service.issues import issue_score_store
-from tests.service.support import NOW, ROUTE, publish, random_paths
+from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths
 
 FIRST = dt.date(2025, 6, 1)
 WEEKS = 12
@@ -57,8 +59,18 @@ def content(seed: int, scale: float, days: int = 28) -> dict[str, Any]:
 Store = dict[tuple[str, dt.date], tuple[int, dict[str, Any]]]
 
 
-@pytest.fixture
-def stored(empty: Context) -> Store:
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Context]:
+    """The database of `stored`, which its tests only read."""
+    folder = tmp_path_factory.mktemp("recorded")
+    models = quick_models(folder / "models")
+    opened = open_context(Settings(var_dir=folder / "var", models_dir=models))
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture(scope="module")
+def stored(recorded: Context) -> Store:
     """Weekly issues of a champion and two references; the last two weeks are known in part."""
     made: Store = {}
     models = {"pool": 1.0, "seasonal_naive": 2.5, "climatology": 0.3}
@@ -69,7 +81,7 @@ def stored(empty: Context) -> Store:
         issued = {
             name: content(len(made) + at, models[name], known) for at, name in enumerate(names)
         }
-        store(empty, origin, known, issued)
+        store(recorded, origin, known, issued)
         made |= {(name, origin): (known, scores) for name, scores in issued.items()}
     return made
 
@@ -118,8 +130,8 @@ def expect_share(row: dict[str, Any], level: int, hits: int, n: int) -> None:
 
 
 @pytest.mark.parametrize("lead", [1, 7, 14, 28])
-def test_days(empty: Context, stored: Store, lead: int) -> None:
-    row = measured(empty, f"day_{lead}")
+def test_days(recorded: Context, stored: Store, lead: int) -> None:
+    row = measured(recorded, f"day_{lead}")
     ours = [s["days"] for (m, _), (known, s) in stored.items() if m == "pool" and known >= lead]
     assert row["n"] == len(ours) == {1: 12, 7: 11, 14: 10, 28: 10}[lead]
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
@@ -134,14 +146,14 @@ def test_days(empty: Context, stored: Store, lead: int) -> None:
         assert row[f"skill_{reference}"] == value
 
 
-def test_skill_is_positive_when_the_reference_scores_worse(empty: Context, stored: Store) -> None:
-    row = track_record(IssueLoader(empty), "people")["rows"][0]
+def test_skill_is_positive_where_the_reference_is_worse(recorded: Context, stored: Store) -> None:
+    row = track_record(IssueLoader(recorded), "people")["rows"][0]
     assert row["skill_seasonal_naive"] > 0 > row["skill_climatology"]
 
 
 @pytest.mark.parametrize(("name", "days"), [("total_7", 7), ("total_14", 14), ("total_28", 28)])
-def test_totals(empty: Context, stored: Store, name: str, days: int) -> None:
-    row = measured(empty, name)
+def test_totals(recorded: Context, stored: Store, name: str, days: int) -> None:
+    row = measured(recorded, name)
     scores = {origin: s["totals"] for (model, origin), (_, s) in stored.items() if model == "pool"}
     ours = {origin: totals[name] for origin, totals in scores.items() if name in totals}
     assert row["n"] == len(ours)
@@ -156,8 +168,8 @@ def test_totals(empty: Context, stored: Store, name: str, days: int) -> None:
         assert row[f"skill_{reference}"] == value
 
 
-def test_how_often_people_arrived_on_days_of_each_class(empty: Context, stored: Store) -> None:
-    rows = track_record(IssueLoader(empty), "people")["likelihood"]
+def test_how_often_people_arrived_on_days_of_each_class(recorded: Context, stored: Store) -> None:
+    rows = track_record(IssueLoader(recorded), "people")["likelihood"]
     leads = {"day_1": [1], "days_2_3": [2, 3], "days_4_7": [4, 5, 6, 7]}
     assert [(row["measure"], row["likelihood"]) for row in rows] == [
         (measure, name) for measure in leads for name in ("likely", "possible", "unlikely")
@@ -195,8 +207,8 @@ def test_a_date_of_several_forecasts_counts_once_in_its_class(empty: Context) ->
     assert none["share"] is none["share_lo"] is none["share_hi"] is None
 
 
-def test_weeks_the_best_and_the_worst(empty: Context, stored: Store) -> None:
-    answer = track_record(IssueLoader(empty), "people")
+def test_weeks_the_best_and_the_worst(recorded: Context, stored: Store) -> None:
+    answer = track_record(IssueLoader(recorded), "people")
     weeks = answer["weeks"]
     assert len(weeks) == 11  # the last one is known in part
     ours = [scores["totals"] for (model, _), (_, scores) in stored.items() if model == "pool"]
@@ -216,16 +228,16 @@ def test_weeks_the_best_and_the_worst(empty: Context, stored: Store) -> None:
     assert [week["crps"] for week in answer["worst"]] == order[::-1][:5]
 
 
-def test_the_histogram_counts_days_1_to_7(empty: Context, stored: Store) -> None:
+def test_the_histogram_counts_days_1_to_7(recorded: Context, stored: Store) -> None:
     counts = [0] * 10
     for (model, _), (known, scores) in stored.items():
         for pit in scores["days"]["pit"][: min(7, known)] if model == "pool" else []:
             counts[int(pit * 10)] += 1
-    assert track_record(IssueLoader(empty), "people")["pit_histogram"] == counts
+    assert track_record(IssueLoader(recorded), "people")["pit_histogram"] == counts
 
 
-def test_the_window_ends_with_the_last_issue(empty: Context, stored: Store) -> None:
-    answer = track_record(IssueLoader(empty), "people", weeks=4)
+def test_the_window_ends_with_the_last_issue(recorded: Context, stored: Store) -> None:
+    answer = track_record(IssueLoader(recorded), "people", weeks=4)
     last = FIRST + dt.timedelta(weeks=WEEKS - 1)
     assert answer["issues"] == 4
     assert answer["to"] == str(last)
@@ -234,8 +246,8 @@ def test_the_window_ends_with_the_last_issue(empty: Context, stored: Store) -> N
     assert [answer[key] for key in head] == ["people", "people", "live", "champion", 4]
 
 
-def test_a_model_by_name(empty: Context, stored: Store) -> None:
-    named = track_record(IssueLoader(empty), "people", model="climatology")
+def test_a_model_by_name(recorded: Context, stored: Store) -> None:
+    named = track_record(IssueLoader(recorded), "people", model="climatology")
     assert named["issues"] == WEEKS - 3
     assert named["rows"][0]["skill_climatology"] == 0.0
 

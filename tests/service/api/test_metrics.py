@@ -226,7 +226,7 @@ def test_every_job_is_counted_from_nought(empty: Context, clock: Hand) -> None:
     }
     named = {item.name for item in schedule(Settings(**all_on), empty.route) if item.is_recorded}
     for text in (path.read_text("utf-8") for path in (ROOT / "service").rglob("*.py")):
-        named |= set(re.findall(r'perform\(\s*context,\s*"([a-z-]+)"', text))
+        named |= set(re.findall(r'(?:perform|run_alone)\(\s*context,\s*"([a-z-]+)"', text))
     assert {"ingest", "refit", "renew", "prune"} <= named | {"ingest"} <= set(JOBS)
     for job in JOBS:
         for outcome in ("done", "failed"):

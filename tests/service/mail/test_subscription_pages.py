@@ -20,7 +20,7 @@ from service.core.tables import (
     unsubscribed,
 )
 from service.mail import chart, subscriber_store
-from service.mail.confirmations import mail_links
+from service.mail.sending import mail_links
 from service.mail.subscriber_store import Subscriber
 from service.mail.weekly import digest
 from tests.service.mailbox import Mailbox, join

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from service.answers.ahead import scale_to_share
 from service.answers.alarms import record_alarms
 from service.answers.capacity import capacity
 from service.answers.checks import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader
-from service.answers.our_share import scale_to_share
 from service.app import create_app
 from service.core.context import Context
 from service.core.database import Unavailable

@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from service.mail import subscriber_store
-from service.mail.confirmations import mail_links
+from service.mail.sending import mail_links
 from tests.service.mailbox import Mailbox
 from tests.service.support import utc
 
