@@ -27,6 +27,11 @@ def test_it_begins_on_its_first_day_and_counts_from_there() -> None:
     near = ahead.upto(7)
     assert (str(near.start), near.horizon) == ("2026-01-05", 7)
     assert near.values.tolist() == PATHS.values[:, 4:11].tolist()
+    rows = [
+        {"time": f"{day}T00:00:00Z", "date": day, "horizon_days": at + 1, "at": at, "note": None}
+        for at, day in ((4, "2026-01-05"), (5, "2026-01-06"))
+    ]
+    assert ahead.rows(2, {"at": range(40)}) == rows
 
 
 def test_an_earlier_day_is_noted_as_not_yet_published() -> None:

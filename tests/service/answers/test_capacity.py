@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,15 @@ def test_who_came_less_than_a_stay_ago_is_still_there(stay_days: int) -> None:
     found = capacity(KNOWN, Ahead.of(PATHS), stay_days, 0.9, 14, (80,))
     assert {row["median"] for row in found["rows"]} == {100 * stay_days}
     assert found["places_peak"] == 100 * stay_days
+
+
+def test_days_before_the_first_are_no_part_of_the_answer() -> None:
+    values = PATHS.values.copy()
+    values[:, 0] = 1000
+    first = dt.date(2026, 1, 3)
+    found = capacity(KNOWN, Ahead(Paths(PATHS.start, values), first, first), 1, 0.9, 7, (80,))
+    assert (found["rows"][0]["date"], found["rows"][0]["horizon_days"]) == ("2026-01-03", 3)
+    assert found["places_peak"] == 100
 
 
 def test_a_stay_that_began_before_the_figures_is_refused() -> None:

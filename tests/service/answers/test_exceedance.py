@@ -41,6 +41,9 @@ def test_the_numbers_are_those_of_a_slow_loop(threshold: int, window: int, horiz
         )
     assert answer["rows"] == rows
     assert answer["p_any"] == round(len(some) / 80, 4)
+    later = dt.date(2026, 2, 22)
+    (row, *_) = exceedance(Ahead(PATHS, later, later), threshold, window, 9)["rows"]
+    assert (row["date"], row["horizon_days"]) == ("2026-02-22", 3)
 
 
 def test_a_threshold_that_is_met_is_not_passed() -> None:

@@ -67,7 +67,8 @@ def test_each_day_adds_up_to_its_mean(empty: Context) -> None:
 
 
 def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
-    totals = explanation(IssueLoader(empty), issued(empty))["totals"]
+    issue = issued(empty)
+    totals = explanation(IssueLoader(empty), issue)["totals"]
     assert [total["days"] for total in totals] == [1, 7]  # 28 are not drawn
     assert totals[1] == {
         "days": 7,
@@ -77,6 +78,11 @@ def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
         "other": 1.75,
         "mean": round(sum(MEAN[:7]), 3),
     }
+    third = dt.date(2026, 1, 3)
+    laid_out = replace(issue, today=third, first=third)
+    later = explanation(IssueLoader(empty), laid_out)
+    assert (len(later["rows"]), later["rows"][0]["horizon_days"]) == (12, 3)
+    assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
 
 
 def test_an_issue_without_a_note_has_no_explanation(empty: Context) -> None:
