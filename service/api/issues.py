@@ -79,8 +79,8 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
     return about(series_id, q, answer)
 
 
-@question(blueprint, "gauges/age", queries.AgeQuery, answer_schemas.Age)
-def age(series_id: str, query_data: queries.AgeQuery) -> Response:  # noqa: ARG001
+@question(blueprint, "gauges/age", queries.TableQuery, answer_schemas.Age)
+def age(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return how old the newest issue and its figures are in one row, for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address

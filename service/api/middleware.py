@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import BadRequest
 
 from service.api.errors import Problem
+from service.api.representation import STATE_HEADERS
 from service.core.secrets import CONTROL_CHARACTERS
 from service.core.settings import Settings
 
@@ -26,8 +27,8 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Content-Security-Policy": CONTENT_POLICY,
 }
-_SHOWN_TO_PAGES = (
-    "ETag, Link, Location, Retry-After, X-Crossings-Status, X-Crossings-Issue-Id, X-Request-Id"
+_SHOWN_TO_PAGES = ", ".join(
+    ("ETag", "Link", "Location", "Retry-After", "X-Request-Id", *STATE_HEADERS.values())
 )
 
 

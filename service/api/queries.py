@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 __all__ = [
-    "AgeQuery",
     "AheadQuery",
     "BriefingQuery",
     "CapacityQuery",
@@ -55,7 +54,6 @@ _LEVELS = Field(
     json_schema_extra={"default": "50,80,95"},
 )
 _THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}; the declared one unless given."
-_SHARE = f"Probability that the places suffice, {SHARES[0]} to {SHARES[1]}."
 _OUR_SHARE = Field(100, description="Per cent of the arrivals to plan for; counts are rounded up.")
 _HORIZON = "Days from `from` on, as far as the issue reaches: 400 on the day on which it is made."
 _AS_OF = Field(None, description="A date: days up to it. An instant: what was known then.")
@@ -126,10 +124,15 @@ class AheadQuery(IssueQuery):
     first: Day | None = _FROM
 
 
-class ForecastQuery(AheadQuery):
-    """How far, which bands, of which issue."""
+class QuietQuery(AheadQuery):
+    """How far, of which issue."""
 
     horizon: Horizon = Field(28, description=_HORIZON)
+
+
+class ForecastQuery(QuietQuery):
+    """How far, which bands, of which issue."""
+
     levels: Levels = _LEVELS
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
@@ -159,10 +162,9 @@ class TotalsQuery(AheadQuery):
         return self
 
 
-class SpanQuery(AheadQuery):
+class SpanQuery(QuietQuery):
     """How far: for so many days, or to a day, as charts ask that follow a range of time."""
 
-    horizon: Horizon = Field(28, description=_HORIZON)
     last: DayOf | None = Field(
         None,
         alias="to",
@@ -189,12 +191,6 @@ class CapacityQuery(SpanQuery):
     )
     our_share: OurShare = _OUR_SHARE
     levels: Levels = _LEVELS
-
-
-class QuietQuery(AheadQuery):
-    """How far, of which issue."""
-
-    horizon: Horizon = Field(28, description=_HORIZON)
 
 
 class ExplanationQuery(WhichQuery):
@@ -263,7 +259,3 @@ class ChanceQuery(SpanQuery):
     threshold: Threshold | None = Field(None, description=_THRESHOLD)
     window: Horizon = Field(7, description="Days that are summed, 1 to the horizon.")
     horizon: Horizon = Field(7, description=_HORIZON)
-
-
-class AgeQuery(TableQuery):
-    """How old the newest issue is."""

@@ -28,6 +28,15 @@ blueprint = APIBlueprint(
 _VIEWER_POLICY = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
+@blueprint.after_request
+def _whole(answer: Response) -> Response:
+    """Send a static file in one piece: one that is streamed is not compressed."""
+    if answer.direct_passthrough:
+        answer.direct_passthrough = False
+        answer.make_sequence()
+    return answer
+
+
 @blueprint.get("/docs")
 def page() -> Response:
     """Let a reader try what can be asked."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Rendered", "chosen", "render", "reply", "represent", "tag"]
+__all__ = ["STATE_HEADERS", "Rendered", "chosen", "render", "reply", "represent", "tag"]
 
 import csv
 import hashlib
@@ -20,6 +20,13 @@ from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred
 
 _FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
+STATE_HEADERS = {
+    "status": "X-Crossings-Status",
+    "issue_id": "X-Crossings-Issue-Id",
+    "data_through": "X-Crossings-Data-Through",
+    "from": "X-Crossings-From",
+}
+"""What rows alone do not say, by its key in the whole answer."""
 FOREVER_SECONDS = 365 * 24 * 3600
 
 
@@ -89,9 +96,9 @@ def render(
     # save where there are rows alone, whose status stands in headers.
     digest = hashlib.sha256(content)
     headers = []
-    for name in ("status", "issue_id", "data_through", "from"):
+    for name, header in STATE_HEADERS.items():
         if body.get(name):
-            headers.append((f"X-Crossings-{name.replace('_', '-').title()}", str(body[name])))
+            headers.append((header, str(body[name])))
             digest.update(str(body[name]).encode())
     digest.update(json.dumps(body.get("reasons", [])).encode())
     return Rendered(content, content_type, digest.hexdigest()[:32], tuple(headers))

@@ -14,6 +14,7 @@ __all__ = [
 
 import hashlib
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -55,7 +56,6 @@ OF_ONE_FORECAST = ("now", "plan")
 _STATIC = Path(__file__).parent / "static"
 _A_YEAR_SECONDS = 365 * 86400
 _RECENT = 8
-_marks: dict[str, str] = {}
 
 for _name, _filter in FILTERS.items():
     blueprint.add_app_template_filter(_filter, _name)
@@ -77,21 +77,22 @@ def _frame() -> dict[str, Any]:
 
 
 def _static(filename: str) -> str:
-    """Return the URL of a static file, with a hash of its content for caching."""
-    if filename not in _marks:
-        content = (_STATIC / filename).read_bytes()
-        _marks[filename] = hashlib.sha256(content).hexdigest()[:12]
-    return url_for("page.static", filename=filename, v=_marks[filename])
+    """Return the URL of a static file, which changes with its content."""
+    return url_for("page.static", filename=filename, v=_mark(filename))
+
+
+@cache
+def _mark(filename: str) -> str:
+    return hashlib.sha256((_STATIC / filename).read_bytes()).hexdigest()[:12]
 
 
 @blueprint.get("/static/<path:filename>")
 def static(filename: str) -> Response:
-    """Send a static file."""
+    """Send a static file, for good where it is asked for by the mark of its content."""
     answer = send_from_directory(_STATIC, filename)
     answer.direct_passthrough = False
     answer.make_sequence()  # a file that is streamed is not compressed
-    asked_for = request.args.get("v")
-    if asked_for and asked_for == _marks.get(filename, asked_for):
+    if request.args.get("v") == _mark(filename):
         answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"
     return answer
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 from flask.testing import FlaskClient
 from playwright.sync_api import expect
 
@@ -13,32 +12,40 @@ from tests.service.page.test_templates import violations
 from tests.service.support import ROOT
 
 
-def test_the_pages_load_nothing_from_elsewhere(client: FlaskClient) -> None:
+def test_the_pages_load_nothing_from_elsewhere(shared: FlaskClient) -> None:
     for path in ("/docs", "/docs/reference"):
-        page = client.get(path)
+        page = shared.get(path)
         assert page.content_type == "text/html; charset=utf-8"
         loaded = re.findall(r'(?:src|href)="([^"#][^"]*)"', page.text)
         assert loaded
         for address in loaded:
             assert address.startswith("/"), address
-            with client.get(address) as answer:
+            with shared.get(address) as answer:
                 assert answer.status_code == 200
-        again = client.get(path, headers={"If-None-Match": page.headers["ETag"]})
+        again = shared.get(path, headers={"If-None-Match": page.headers["ETag"]})
         assert again.status_code == 304
 
 
-def test_the_reference_shows_every_path_and_needs_no_script(client: FlaskClient) -> None:
-    page = client.get("/docs/reference").text
-    for path, operations in client.get("/openapi.json").json["paths"].items():
+def test_the_reference_shows_every_path_and_needs_no_script(shared: FlaskClient) -> None:
+    page = shared.get("/docs/reference").text
+    for path, operations in shared.get("/openapi.json").json["paths"].items():
         for method in operations:
             assert f'id="{method.upper()}{path}"' in page
     assert "people | boats | preventions" in page
     assert "<script" not in page
 
 
-def test_the_policy_is_looser_for_the_viewer_alone(client: FlaskClient) -> None:
+def test_the_script_of_the_viewer_is_compressed(shared: FlaskClient) -> None:
+    answer = shared.get("/docs/static/rapidoc.js", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert len(answer.data) < 300_000
+    tag = {"If-None-Match": answer.headers["ETag"], "Accept-Encoding": "gzip"}
+    assert shared.get("/docs/static/rapidoc.js", headers=tag).status_code == 304
+
+
+def test_the_policy_is_looser_for_the_viewer_alone(shared: FlaskClient) -> None:
     policies = {
-        path: client.get(path).headers["Content-Security-Policy"]
+        path: shared.get(path).headers["Content-Security-Policy"]
         for path in ("/docs", "/docs/reference", "/about")
     }
     assert policies["/docs/reference"] == policies["/about"]
@@ -55,9 +62,8 @@ def test_the_viewer_is_the_one_that_is_fetched() -> None:
     assert reference.blueprint.static_folder == str(static)
 
 
-@pytest.mark.parametrize("look", [{}, {"dark": True}, {"width": 320}], ids=str)
-def test_a_question_is_tried_in_the_viewer(visit: Any, look: dict[str, Any]) -> None:  # noqa: F811
-    page = visit("/docs", **look)
+def test_a_question_is_tried_in_the_viewer(visit: Any) -> None:  # noqa: F811
+    page = visit("/docs")
     page.get_by_text("/v1/series/{series_id}/totals").click()
     expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
     expect(page.get_by_text(re.compile("people-20251231-")).first).to_be_visible()  # the example
@@ -65,8 +71,11 @@ def test_a_question_is_tried_in_the_viewer(visit: Any, look: dict[str, Any]) -> 
     page.get_by_role("button", name="Try").click()
     expect(page.get_by_text("OK:200")).to_be_visible()
     expect(page.get_by_text(re.compile(r"totals\?periods=next_week"))).to_be_visible()
-    assert not violations(page)
-    assert page.evaluate("document.documentElement.scrollWidth") <= look.get("width", 1200)
+    for scheme, width in (("light", 1200), ("dark", 1200), ("light", 320)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        assert not violations(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_key_that_is_entered_is_sent(visit: Any) -> None:  # noqa: F811

@@ -19,6 +19,7 @@ from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context
 from service.core.database import Unavailable
+from service.page import pages
 
 
 def text(answer: Any) -> str:
@@ -49,6 +50,9 @@ def test_what_is_sent_is_compressed(site: Any, path: str) -> None:
 
 
 def test_files_are_kept_for_ever_under_their_mark(site: Any) -> None:
+    pages._mark.cache_clear()  # as in a process that has shown no page yet
+    early = site.client.get("/static/page.css?v=0", buffered=True).headers["Cache-Control"]
+    assert "immutable" not in early
     page = site.client.get("/").get_data(as_text=True)
     address = re.search(r'"(/static/page\.css\?v=\w+)"', page)
     assert address
