@@ -31,30 +31,30 @@ def check(answer: Any, status: int, title: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v1", f"{FORECAST}/", "/static/none.css", "/v1//"])
-def test_404(client: FlaskClient, path: str) -> None:
-    assert check(client.get(path), 404, "Not Found")["instance"] == path
+def test_404(shared: FlaskClient, path: str) -> None:
+    assert check(shared.get(path), 404, "Not Found")["instance"] == path
 
 
 @pytest.mark.parametrize("path", ["/nope", "/plan/", "/records"])
-def test_a_mistyped_page_is_a_page_for_a_browser(client: FlaskClient, path: str) -> None:
+def test_a_mistyped_page_is_a_page_for_a_browser(shared: FlaskClient, path: str) -> None:
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-    answer = client.get(path, headers=browser)
+    answer = shared.get(path, headers=browser)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert "Page not found" in answer.text
     assert 'href="/"' in answer.text
-    check(client.get(path), 404, "Not Found")
-    check(client.get(f"/v1{path}", headers=browser), 404, "Not Found")
+    check(shared.get(path), 404, "Not Found")
+    check(shared.get(f"/v1{path}", headers=browser), 404, "Not Found")
 
 
 @pytest.mark.parametrize("path", ["/static/../app.py", "/static/%2e%2e/pages.py", "/static//etc"])
-def test_no_file_outside_the_page_is_served(client: FlaskClient, path: str) -> None:
-    check(client.get(path), 404, "Not Found")
+def test_no_file_outside_the_page_is_served(shared: FlaskClient, path: str) -> None:
+    check(shared.get(path), 404, "Not Found")
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
-def test_405(client: FlaskClient, method: str) -> None:
-    answer = getattr(client, method)(FORECAST, json={"horizon": 1})
+def test_405(shared: FlaskClient, method: str) -> None:
+    answer = getattr(shared, method)(FORECAST, json={"horizon": 1})
     check(answer, 405, "Method Not Allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS"}
 
@@ -69,17 +69,17 @@ def test_405(client: FlaskClient, method: str) -> None:
         ("/readyz", "text/html"),
     ],
 )
-def test_406(client: FlaskClient, path: str, accept: str) -> None:
-    body = check(client.get(path, headers={"Accept": accept}), 406, "Not Acceptable")
+def test_406(shared: FlaskClient, path: str, accept: str) -> None:
+    body = check(shared.get(path, headers={"Accept": accept}), 406, "Not Acceptable")
     assert "application/json" in body["detail"]
 
 
-def test_413(client: FlaskClient) -> None:
+def test_413(shared: FlaskClient) -> None:
     for method in ("get", "post"):
-        answer = getattr(client, method)(FORECAST, data=b"x" * (64 * 1024 + 1))
+        answer = getattr(shared, method)(FORECAST, data=b"x" * (64 * 1024 + 1))
         assert "65,536" in check(answer, 413, "Request Entity Too Large")["detail"]
-    assert client.get(FORECAST, data=b"x" * 1000).status_code == 200, "nobody reads it"
-    answer = client.post("/v1/series/people/scenarios", data=b"x" * 1000)
+    assert shared.get(FORECAST, data=b"x" * 1000).status_code == 200, "nobody reads it"
+    answer = shared.post("/v1/series/people/scenarios", data=b"x" * 1000)
     check(answer, 415, "Unsupported Media Type")
 
 
@@ -182,22 +182,22 @@ def app(context: Context, clock: Hand) -> Flask:
 @pytest.mark.parametrize("path", ["/v1/series/people/scenarios", "/grafana/query"])
 @pytest.mark.parametrize("body", ["[]", '"x"', "7", "null", "true"])
 def test_a_body_that_is_no_object_is_blamed_on_the_body(
-    client: FlaskClient, path: str, body: str
+    shared: FlaskClient, path: str, body: str
 ) -> None:
-    answer = client.post(path, data=body, content_type="application/json")
+    answer = shared.post(path, data=body, content_type="application/json")
     found = check(answer, 400, "Bad Request")["errors"]
     assert found == [{"name": "body", "detail": "expected a JSON object"}]
-    empty = client.post(path, data=b"", content_type="application/json")
+    empty = shared.post(path, data=b"", content_type="application/json")
     assert check(empty, 400, "Bad Request")["errors"][0]["name"] == "body"
 
 
-def test_no_error_names_a_class(client: FlaskClient) -> None:
+def test_no_error_names_a_class(shared: FlaskClient) -> None:
     for path, body in (
         ("/v1/series/people/scenarios", {"weather": []}),
         ("/grafana/query", {"range": [], "targets": []}),
         ("/grafana/query", {"range": {}, "targets": [1]}),
     ):
-        found = check(client.post(path, json=body), 400, "Bad Request")
+        found = check(shared.post(path, json=body), 400, "Bad Request")
         assert "instance" not in found["detail"] and "query" not in {
             one["name"] for one in found["errors"]
         }, found

@@ -80,13 +80,13 @@ def answered(client: FlaskClient, name: str, **other: str) -> Any:
 
 @pytest.mark.parametrize("series_id", ROUTE.forecast)
 def test_every_panel_has_numbers_at_its_default_and_beyond(
-    client: FlaskClient, series_id: str
+    shared: FlaskClient, series_id: str
 ) -> None:
     """A range of the past alone, and one longer than the forecast, are answered too."""
-    own = {"series": series_id, "threshold": str(answered(client, "threshold", series=series_id))}
+    own = {"series": series_id, "threshold": str(answered(shared, "threshold", series=series_id))}
     for last in (RANGE[1], "2025-12-01T00:00:00.000Z", "2035-01-01T00:00:00.000Z"):
         for panel, target in targets():
-            answer = client.get(address(target, **own, **{"__timeTo:date:iso": last}))
+            answer = shared.get(address(target, **own, **{"__timeTo:date:iso": last}))
             assert answer.status_code == 200, answer.text
             names = {column["selector"] for column in target["columns"]}
             found = rows(answer.json, target["root_selector"])
@@ -103,52 +103,52 @@ def test_charts_follow_the_range_of_the_dashboard() -> None:
         assert "${__timeTo:date:iso}" in panel["targets"][0]["url"], panel["title"]
 
 
-def test_a_chart_ends_with_the_range(client: FlaskClient) -> None:
+def test_a_chart_ends_with_the_range(shared: FlaskClient) -> None:
     for path in ("exceedance?window=1", "capacity?stay_days=4", "gauges/chance?window=1"):
         url = f"/v1/series/people/{path}&to=2026-01-08T23:00:00Z"
-        found = client.get(url).json["rows"]
+        found = shared.get(url).json["rows"]
         if "chance" in path:
             assert found[0]["horizon"] == 7
         else:
             assert [row["date"] for row in found][:: len(found) - 1] == ["2026-01-02", "2026-01-08"]
 
 
-def test_thresholds_and_series_are_the_declared_ones(client: FlaskClient) -> None:
+def test_thresholds_and_series_are_the_declared_ones(shared: FlaskClient) -> None:
     assert [one["value"] for one in variable("series")["options"]] == list(ROUTE.forecast)
     for series_id in ROUTE.forecast:
         declared = ROUTE.series[series_id].day_threshold
-        assert answered(client, "threshold", series=series_id) == declared
+        assert answered(shared, "threshold", series=series_id) == declared
         assert f'"{declared}"' not in json.dumps(DASHBOARD)
 
 
-def test_links_lead_to_the_page_of_the_forecast(client: FlaskClient) -> None:
-    own = {"page": answered(client, "page"), "series": "boats"}
+def test_links_lead_to_the_page_of_the_forecast(shared: FlaskClient) -> None:
+    own = {"page": answered(shared, "page"), "series": "boats"}
     (table,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Forecasts published")
-    issue = client.get(filled(table["targets"][0]["url"], **own)).json["rows"][0]["issue_id"]
+    issue = shared.get(filled(table["targets"][0]["url"], **own)).json["rows"][0]["issue_id"]
     (to_issue,) = table["fieldConfig"]["overrides"][0]["properties"][1]["value"]
     urls = [link["url"] for link in (*DASHBOARD["links"], *DASHBOARD["panels"][0]["links"])]
     for url in (*urls, to_issue["url"]):
         found = filled(url, **own).replace("${__value.raw}", issue)
         assert found.startswith("http://127.0.0.1:8000/")
-        answer = client.get(found.removeprefix("http://127.0.0.1:8000"))
+        answer = shared.get(found.removeprefix("http://127.0.0.1:8000"))
         assert answer.status_code == 200
         assert "boats" in answer.text.lower()
 
 
-def test_annotations_are_the_issues(client: FlaskClient) -> None:
+def test_annotations_are_the_issues(shared: FlaskClient) -> None:
     issues, *others = DASHBOARD["annotations"]["list"]
-    (row,) = client.get(address(issues["target"])).json["rows"]
+    (row,) = shared.get(address(issues["target"])).json["rows"]
     assert {c["selector"] for c in issues["target"]["columns"]} <= set(row)
     for annotation in others:
-        assert client.get(address(annotation["target"])).status_code == 200
+        assert shared.get(address(annotation["target"])).status_code == 200
 
 
-def test_alert_rules_read_one_number_from_one_row(client: FlaskClient) -> None:
+def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
     text = (FILES / "provisioning" / "alerting" / "crossings.yaml").read_text("utf-8")
     (group,) = yaml.safe_load(text)["groups"]
     for rule in group["rules"]:
         model = rule["data"][0]["model"]
-        (row,) = rows(client.get(model["url"]).json, model["root_selector"])
+        (row,) = rows(shared.get(model["url"]).json, model["root_selector"])
         (column,) = model["columns"]
         assert isinstance(row[column["selector"]], int | float)
         assert rule["data"][0]["datasourceUid"] == "crossings"

@@ -12,13 +12,13 @@ RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
 ASKED = {"range": {"from": RANGE[0], "to": RANGE[1]}, "maxDataPoints": 100, "adhocFilters": []}
 
 
-def test_simpod_answers_with_the_value_first(client: FlaskClient) -> None:
-    assert client.get("/grafana").status_code == client.get("/grafana/").status_code == 200
-    names = [one["value"] for one in client.post("/grafana/metrics", json={}).json]
+def test_simpod_answers_with_the_value_first(shared: FlaskClient) -> None:
+    assert shared.get("/grafana").status_code == shared.get("/grafana/").status_code == 200
+    names = [one["value"] for one in shared.post("/grafana/metrics", json={}).json]
     assert {"people.actual", "people.median", "boats.hi95"} <= set(names)
     asked = ASKED | {"targets": [{"target": "people.median", "refId": "A", "payload": {}}]}
-    (found,) = client.post("/grafana/query", json=asked).json
-    panel = client.get("/v1/series/people/panel", query_string={"from": RANGE[0], "to": RANGE[1]})
+    (found,) = shared.post("/grafana/query", json=asked).json
+    panel = shared.get("/v1/series/people/panel", query_string={"from": RANGE[0], "to": RANGE[1]})
     told = {row["time"]: row["median"] for row in panel.json["rows"] if row["median"] is not None}
     assert found["target"] == "people.median"
     assert {
@@ -27,10 +27,10 @@ def test_simpod_answers_with_the_value_first(client: FlaskClient) -> None:
     } == told
 
 
-def test_simpod_answers_the_rest_of_its_protocol(client: FlaskClient) -> None:
+def test_simpod_answers_the_rest_of_its_protocol(shared: FlaskClient) -> None:
     for path in ("metric-payload-options", "tag-keys", "tag-values"):
-        assert client.post(f"/grafana/{path}", json={}).json == []
-    found = client.post("/grafana/variable", json={"payload": {"target": "series"}}).json
+        assert shared.post(f"/grafana/{path}", json={}).json == []
+    found = shared.post("/grafana/variable", json={"payload": {"target": "series"}}).json
     assert [one["__value"] for one in found] == ["people", "boats"]
 
 
@@ -44,8 +44,8 @@ def test_simpod_answers_the_rest_of_its_protocol(client: FlaskClient) -> None:
         {"range": {"from": "now", "to": "now"}, "targets": []},
     ],
 )
-def test_simpod_refuses_what_it_does_not_know(client: FlaskClient, body: dict[str, Any]) -> None:
-    answer = client.post("/grafana/query", json=body)
+def test_simpod_refuses_what_it_does_not_know(shared: FlaskClient, body: dict[str, Any]) -> None:
+    answer = shared.post("/grafana/query", json=body)
     assert answer.status_code == 400
     assert answer.content_type == "application/problem+json"
 
@@ -55,9 +55,9 @@ def test_simpod_refuses_what_it_does_not_know(client: FlaskClient, body: dict[st
     [("from", "0001-01-01T00:00:00Z"), ("to", "9999-12-31T23:59:00-05:00")],
 )
 def test_simpod_names_a_moment_that_is_of_no_day(
-    client: FlaskClient, name: str, moment: str
+    shared: FlaskClient, name: str, moment: str
 ) -> None:
     body = {"range": {"from": RANGE[0], "to": RANGE[1], name: moment}, "targets": []}
-    answer = client.post("/grafana/query", json=body)
+    answer = shared.post("/grafana/query", json=body)
     assert answer.status_code == 400
     assert [error["name"] for error in answer.json["errors"]] == [f"range.{name}"]

@@ -7,9 +7,9 @@ from service.core.context import Context
 from tests.service.support import Hand, utc
 
 
-def test_alive_and_ready(client: FlaskClient) -> None:
-    assert client.get("/livez").json == {"status": "alive"}
-    assert client.get("/readyz").json == {"status": "ready"}
+def test_alive_and_ready(shared: FlaskClient) -> None:
+    assert shared.get("/livez").json == {"status": "alive"}
+    assert shared.get("/readyz").json == {"status": "ready"}
 
 
 def test_a_stale_forecast_is_ready_all_the_same(client: FlaskClient, clock: Hand) -> None:

@@ -51,17 +51,17 @@ def test_pages_hold_every_issue_once(client: FlaskClient, several: list[str]) ->
 
 
 @pytest.mark.parametrize("after", ["x", "", "AAAA", "MjAyNi0xMS0yMVQyMjozMTo0NSA5", "é", "=" * 50])
-def test_a_page_that_never_was_is_refused(client: FlaskClient, after: str) -> None:
-    answer = client.get(f"{PEOPLE}/issues", query_string={"after": after})
+def test_a_page_that_never_was_is_refused(shared: FlaskClient, after: str) -> None:
+    answer = shared.get(f"{PEOPLE}/issues", query_string={"after": after})
     assert (answer.status_code, answer.json["errors"][0]["name"]) == (400, "after")
 
 
 def test_a_list_without_issues_is_a_table_with_its_head(
-    client: FlaskClient, empty: Context
+    shared: FlaskClient, empty: Context
 ) -> None:
     csv_alone = {"Accept": "text/csv"}
     bare = create_app(empty).test_client().get(f"{PEOPLE}/issues", headers=csv_alone)
-    filled = client.get(f"{PEOPLE}/issues", headers=csv_alone).text.splitlines()
+    filled = shared.get(f"{PEOPLE}/issues", headers=csv_alone).text.splitlines()
     assert len(filled) == 2
     assert bare.text == filled[0] + "\n"
 
@@ -93,14 +93,14 @@ def test_the_issue_that_stood_then(client: FlaskClient, clock: Hand, several: li
     assert (both.status_code, both.json["errors"][0]["name"]) == (400, "as_of")
 
 
-def test_the_panel_is_the_figures_and_then_the_forecast(client: FlaskClient) -> None:
-    rows = client.get(f"{PEOPLE}/panel?from=2025-12-20&to=2026-01-10").json["rows"]
+def test_the_panel_is_the_figures_and_then_the_forecast(shared: FlaskClient) -> None:
+    rows = shared.get(f"{PEOPLE}/panel?from=2025-12-20&to=2026-01-10").json["rows"]
     assert [row["date"] for row in rows] == [
         str(dt.date(2025, 12, 20) + dt.timedelta(days=n)) for n in range(22)
     ]
-    figures = client.get(f"{PEOPLE}/observations?from=2025-12-20").json["rows"]
+    figures = shared.get(f"{PEOPLE}/observations?from=2025-12-20").json["rows"]
     assert [row["actual"] for row in rows[:12]] == [row["value"] for row in figures]
-    ahead = client.get(f"{PEOPLE}/forecast?from=2026-01-01&horizon=10").json["rows"]
+    ahead = shared.get(f"{PEOPLE}/forecast?from=2026-01-01&horizon=10").json["rows"]
     for row, told in zip(rows[12:], ahead, strict=True):
         assert {name: row[name] for name in row if name != "actual"} == {
             name: told[name] for name in row if name != "actual"
@@ -127,11 +127,11 @@ def test_the_panel_takes_instants_and_follows_the_figures(
     assert client.get(f"{PEOPLE}/panel?from=1900-01-01&to=1900-02-01").json["rows"] == []
 
 
-def test_a_gauge_is_the_answer_that_others_give(client: FlaskClient) -> None:
-    (row,) = client.get(f"{PEOPLE}/gauges/chance?threshold=300&window=3&horizon=9").json["rows"]
-    told = client.get(f"{PEOPLE}/exceedance?threshold=300&window=3&horizon=9").json
+def test_a_gauge_is_the_answer_that_others_give(shared: FlaskClient) -> None:
+    (row,) = shared.get(f"{PEOPLE}/gauges/chance?threshold=300&window=3&horizon=9").json["rows"]
+    told = shared.get(f"{PEOPLE}/exceedance?threshold=300&window=3&horizon=9").json
     assert row["value"] == told["p_any"]
-    (age,) = client.get(f"{PEOPLE}/gauges/age").json["rows"]
+    (age,) = shared.get(f"{PEOPLE}/gauges/age").json["rows"]
     assert age["days_since_figures"] == 2
     assert age["hours_since_issue"] == 0, "the clock of the test stands before the issue"
 
@@ -143,31 +143,31 @@ def scenario(client: FlaskClient, status: int = 200, **body: Any) -> dict[str, A
     return found
 
 
-def test_a_scenario_stands_beside_the_unchanged_forecast(client: FlaskClient) -> None:
-    told = client.get(f"{PEOPLE}/forecast").json["rows"]
-    more = scenario(client, level_percent=50)
+def test_a_scenario_stands_beside_the_unchanged_forecast(shared: FlaskClient) -> None:
+    told = shared.get(f"{PEOPLE}/forecast").json["rows"]
+    more = scenario(shared, level_percent=50)
     assert more["kind"] == "scenario"
     assert more["forecast"]["rows"] == told
     weeks = [more["totals"][0]["mean"], more["forecast"]["totals"][0]["mean"]]
     assert weeks[0] / weeks[1] == pytest.approx(1.5, rel=0.02)
     assert [row["p_zero"] for row in more["rows"]] == [row["p_zero"] for row in told]
-    assert scenario(client, level_percent=50) == more, "the same question, the same answer"
-    assert scenario(client, level_percent=-100)["totals"][0]["hi95"] == 0
-    issues = client.get(f"{PEOPLE}/issues").json["rows"]
+    assert scenario(shared, level_percent=50) == more, "the same question, the same answer"
+    assert scenario(shared, level_percent=-100)["totals"][0]["hi95"] == 0
+    issues = shared.get(f"{PEOPLE}/issues").json["rows"]
     assert len(issues) == 1, "never stored"
 
 
-def test_people_per_boat_move_people_and_not_boats(client: FlaskClient) -> None:
-    plain = scenario(client, level_percent=1)["people_per_boat_forecast"]
-    double = scenario(client, people_per_boat=round(2 * plain, 2))
+def test_people_per_boat_move_people_and_not_boats(shared: FlaskClient) -> None:
+    plain = scenario(shared, level_percent=1)["people_per_boat_forecast"]
+    double = scenario(shared, people_per_boat=round(2 * plain, 2))
     ratio = double["totals"][1]["mean"] / double["forecast"]["totals"][1]["mean"]
     assert ratio == pytest.approx(2, rel=0.02)
-    boats = client.post("/v1/series/boats/scenarios", json={"people_per_boat": 120}).json
+    boats = shared.post("/v1/series/boats/scenarios", json={"people_per_boat": 120}).json
     assert boats["rows"] == boats["forecast"]["rows"]
 
 
-def test_a_scenario_says_what_it_cannot_do(client: FlaskClient) -> None:
-    found = scenario(client, 409, weather={"2026-01-02": "rough"})
+def test_a_scenario_says_what_it_cannot_do(shared: FlaskClient) -> None:
+    found = scenario(shared, 409, weather={"2026-01-02": "rough"})
     assert "uses no weather" in found["detail"]
     for body in (
         {},
@@ -180,18 +180,18 @@ def test_a_scenario_says_what_it_cannot_do(client: FlaskClient) -> None:
         {"level_percent": 1, "levels": [80, 80]},
         {"level_percent": 1, "surprise": True},
     ):
-        assert scenario(client, 400, **body)["errors"], body
-    answer = client.post(f"{PEOPLE}/scenarios", data="a=1", content_type="text/plain")
+        assert scenario(shared, 400, **body)["errors"], body
+    answer = shared.post(f"{PEOPLE}/scenarios", data="a=1", content_type="text/plain")
     assert answer.status_code == 415
-    answer = client.post(
+    answer = shared.post(
         f"{PEOPLE}/scenarios", data='{"level_percent": NaN}', content_type="application/json"
     )
     assert answer.status_code == 400
 
 
-def test_hubverse_rows_keep_the_rules_of_its_schema(client: FlaskClient) -> None:
+def test_hubverse_rows_keep_the_rules_of_its_schema(shared: FlaskClient) -> None:
     """Model output of schema version 6: columns, levels, joint samples, whole values."""
-    answer = client.get(f"{PEOPLE}/forecast?horizon=5&format=hubverse")
+    answer = shared.get(f"{PEOPLE}/forecast?horizon=5&format=hubverse")
     assert answer.content_type == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     tasks = ("origin_date", "target", "horizon", "target_end_date", "location")
@@ -215,15 +215,15 @@ def test_hubverse_rows_keep_the_rules_of_its_schema(client: FlaskClient) -> None
         assert values == sorted(values), "quantiles do not cross"
         assert list(types["sample"]) == list(range(1, 101))
         assert min(values) >= 0
-    told = client.get(f"{PEOPLE}/forecast?horizon=5").json["rows"]
+    told = shared.get(f"{PEOPLE}/forecast?horizon=5").json["rows"]
     medians = [types["quantile"][0.5] for types in by_task.values()]
     assert medians == [row["median"] for row in told]
 
 
-def test_the_form_can_be_named_in_the_address(client: FlaskClient) -> None:
+def test_the_form_can_be_named_in_the_address(shared: FlaskClient) -> None:
     path = f"{PEOPLE}/forecast?format=csv"
-    named = client.get(path, headers={"Accept": "application/json"})
+    named = shared.get(path, headers={"Accept": "application/json"})
     assert named.content_type.startswith("text/csv")
-    assert named.data == client.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"}).data
-    assert client.get(f"{PEOPLE}/forecast?format=xml").status_code == 400
-    assert client.get(f"{PEOPLE}/totals?format=hubverse").status_code == 400
+    assert named.data == shared.get(f"{PEOPLE}/forecast", headers={"Accept": "text/csv"}).data
+    assert shared.get(f"{PEOPLE}/forecast?format=xml").status_code == 400
+    assert shared.get(f"{PEOPLE}/totals?format=hubverse").status_code == 400

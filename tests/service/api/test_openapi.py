@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -45,10 +44,8 @@ OPERATIONS = [
 
 
 @pytest.fixture(scope="module")
-def closed(
-    published: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Flask, str]]:
-    """A service that wants a key, and a key that may do everything."""
+def closed(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
+    """The document of a service that wants a key, and a key that may do everything."""
     folder = tmp_path_factory.mktemp("contract")
     (folder / "crossings.sqlite").write_bytes((published / "crossings.sqlite").read_bytes())
     context = open_context(
@@ -56,7 +53,7 @@ def closed(
     )
     with context.database.writing() as connection:
         key = key_store.create(connection, "all", "operate", NOW)
-    yield create_app(context, Hand(NOW)), key
+    yield schemathesis.openapi.from_wsgi("/openapi.json", create_app(context, Hand(NOW))), key
     context.database.close()
 
 
@@ -70,17 +67,17 @@ UNDESCRIBED = (
 )
 
 
-def test_every_operation_is_listed(client: FlaskClient) -> None:
-    paths = client.get("/openapi.json").json["paths"]
+def test_every_operation_is_listed(shared: FlaskClient) -> None:
+    paths = shared.get("/openapi.json").json["paths"]
     assert set(OPERATIONS) == {(m, path) for path, found in paths.items() for m in found}
 
 
 @pytest.mark.parametrize(("method", "path"), OPERATIONS)
 def test_no_question_is_answered_otherwise_than_documented(
-    closed: tuple[Flask, str], method: str, path: str
+    closed: tuple[Any, str], method: str, path: str
 ) -> None:
-    app, key = closed
-    operation = schemathesis.openapi.from_wsgi("/openapi.json", app)[path][method]
+    document, key = closed
+    operation = document[path][method]
     modes = [operation.as_strategy(mode) for mode in GenerationMode]
 
     @settings(
@@ -123,27 +120,27 @@ BAD = [
 
 @pytest.mark.parametrize("question", BAD, ids=lambda text: text[:40])
 def test_a_bad_question_is_a_clear_400_and_the_next_is_served(
-    client: FlaskClient, question: str
+    shared: FlaskClient, question: str
 ) -> None:
-    answer = client.get(f"{V1}/{question}")
+    answer = shared.get(f"{V1}/{question}")
     assert answer.status_code == 400, answer.text
     assert answer.content_type == "application/problem+json"
     assert answer.json["errors"][0]["name"]
     assert len(answer.data) < 2000
-    assert client.get(f"{V1}/forecast?horizon=1").status_code == 200
+    assert shared.get(f"{V1}/forecast?horizon=1").status_code == 200
 
 
 INJECTIONS = ["' OR '1'='1", '"; DROP TABLE issues; --', "people' UNION SELECT 1--", "%27", "\\"]
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
-def test_sql_is_only_text(client: FlaskClient, text: str) -> None:
+def test_sql_is_only_text(shared: FlaskClient, text: str) -> None:
     for name in ("issue", "model", "as_of", "levels", "horizon", "format"):
-        answer = client.get(f"{V1}/forecast", query_string={name: text})
+        answer = shared.get(f"{V1}/forecast", query_string={name: text})
         assert answer.status_code in (400, 404), (name, answer.text)
     for path in (f"/v1/series/{text}/forecast", f"{V1}/issues/{text}"):
-        assert client.get(path).status_code == 404
-    assert len(client.get(f"{V1}/issues").json["rows"]) == 1
+        assert shared.get(path).status_code == 404
+    assert len(shared.get(f"{V1}/issues").json["rows"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -154,22 +151,22 @@ def test_sql_is_only_text(client: FlaskClient, text: str) -> None:
         *("/v1/series/people/forecast/", "/%ff%fe", "/v1/series/" + "a" * 3000 + "/forecast"),
     ],
 )
-def test_tricks_with_paths_find_nothing(client: FlaskClient, path: str) -> None:
-    answer = client.get(path)
+def test_tricks_with_paths_find_nothing(shared: FlaskClient, path: str) -> None:
+    answer = shared.get(path)
     assert answer.status_code == 404
     assert answer.content_type == "application/problem+json"
 
 
-def test_large_and_odd_bodies_are_refused(client: FlaskClient) -> None:
+def test_large_and_odd_bodies_are_refused(shared: FlaskClient) -> None:
     path = f"{V1}/scenarios"
-    large = client.post(path, data=b"x" * 10_000_000, content_type="application/json")
+    large = shared.post(path, data=b"x" * 10_000_000, content_type="application/json")
     assert large.status_code == 413
     for body in (b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 30_000, b'{"levels": [1e999]}'):
-        answer = client.post(path, data=body, content_type="application/json")
+        answer = shared.post(path, data=body, content_type="application/json")
         assert answer.status_code == 400, (body[:20], answer.text)
         assert answer.content_type == "application/problem+json"
-    assert client.post(path, data=b"<a/>", content_type="text/xml").status_code == 415
-    assert client.get(f"{V1}/forecast", headers={"Accept": "image/png"}).status_code == 406
+    assert shared.post(path, data=b"<a/>", content_type="text/xml").status_code == 415
+    assert shared.get(f"{V1}/forecast", headers={"Accept": "image/png"}).status_code == 406
 
 
 def test_nothing_bad_is_an_unexpected_error(
@@ -181,8 +178,8 @@ def test_nothing_bad_is_an_unexpected_error(
     assert not caplog.records
 
 
-def test_the_document_names_what_each_path_may_say(client: FlaskClient) -> None:
-    document: dict[str, Any] = client.get("/openapi.json").json
+def test_the_document_names_what_each_path_may_say(shared: FlaskClient) -> None:
+    document: dict[str, Any] = shared.get("/openapi.json").json
     asked = document["paths"]["/v1/jobs/{job}"]["post"]
     assert {"202", "401", "403", "404", "429"} <= set(asked["responses"])
     assert asked["security"] == [{"key": []}]

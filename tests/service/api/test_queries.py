@@ -76,9 +76,9 @@ BAD = [
 
 @pytest.mark.parametrize(("ask", "name", "allowed"), BAD)
 def test_a_bad_parameter_names_what_is_allowed(
-    client: FlaskClient, ask: str, name: str, allowed: str
+    shared: FlaskClient, ask: str, name: str, allowed: str
 ) -> None:
-    answer = client.get(V1 + ask)
+    answer = shared.get(V1 + ask)
     problem = check_problem(answer, 400)
     assert [error["name"] for error in problem["errors"]] == [name]
     assert allowed in problem["detail"]
@@ -87,8 +87,8 @@ def test_a_bad_parameter_names_what_is_allowed(
 
 
 @pytest.mark.parametrize("path", ["/v1/status", "/livez", "/readyz"])
-def test_paths_without_parameters_take_none(client: FlaskClient, path: str) -> None:
-    problem = check_problem(client.get(f"{path}?verbose=1"), 400)
+def test_paths_without_parameters_take_none(shared: FlaskClient, path: str) -> None:
+    problem = check_problem(shared.get(f"{path}?verbose=1"), 400)
     assert problem["detail"] == "expected query parameters of: none; found 'verbose'"
 
 
@@ -107,9 +107,9 @@ def test_paths_without_parameters_take_none(client: FlaskClient, path: str) -> N
     ],
 )
 def test_what_is_not_there_is_named_with_what_is(
-    client: FlaskClient, ask: str, allowed: str
+    shared: FlaskClient, ask: str, allowed: str
 ) -> None:
-    assert allowed in check_problem(client.get(ask), 404)["detail"]
+    assert allowed in check_problem(shared.get(ask), 404)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -131,14 +131,14 @@ def test_what_is_not_there_is_named_with_what_is(
         ("/observations?as_of=2018-01-02T13:59:59.999Z", 0),
     ],
 )
-def test_the_ends_of_what_can_be_asked(client: FlaskClient, ask: str, count: int) -> None:
-    answer = client.get(V1 + ask)
+def test_the_ends_of_what_can_be_asked(shared: FlaskClient, ask: str, count: int) -> None:
+    answer = shared.get(V1 + ask)
     assert answer.status_code == 200, answer.text
     assert len(answer.json["rows"]) == count
 
 
-def test_levels_come_in_the_order_asked(client: FlaskClient) -> None:
-    body = client.get(f"{V1}/forecast?levels=99,50&horizon=1").json
+def test_levels_come_in_the_order_asked(shared: FlaskClient) -> None:
+    body = shared.get(f"{V1}/forecast?levels=99,50&horizon=1").json
     assert body["levels"] == [99, 50]
     assert list(body["rows"][0])[8:] == ["lo99", "hi99", "lo50", "hi50", "note"]
 

@@ -35,14 +35,14 @@ def tag(client: FlaskClient, path: str, accept: str = "*/*") -> str:
 
 
 @pytest.mark.parametrize("path", TAGGED)
-def test_what_the_reader_has_is_not_sent_again(client: FlaskClient, path: str) -> None:
-    has = tag(client, path)
-    again = client.get(path, headers={"If-None-Match": f'"other", {has}'})
+def test_what_the_reader_has_is_not_sent_again(shared: FlaskClient, path: str) -> None:
+    has = tag(shared, path)
+    again = shared.get(path, headers={"If-None-Match": f'"other", {has}'})
     assert (again.status_code, again.data) == (304, b"")
     assert again.headers["ETag"] == has
     assert "Cache-Control" in again.headers
     assert again.headers["X-Content-Type-Options"] == "nosniff"
-    assert client.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert shared.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
 @pytest.mark.parametrize("path", TAGGED)
@@ -87,8 +87,8 @@ def test_a_revision_changes_the_tag_of_the_figures(client: FlaskClient, context:
     assert client.get(path, headers={"If-None-Match": has}).status_code == 200
 
 
-def test_json_and_csv_have_tags_of_their_own(client: FlaskClient) -> None:
-    assert tag(client, FORECAST, "text/csv") != tag(client, FORECAST, "application/json")
+def test_json_and_csv_have_tags_of_their_own(shared: FlaskClient) -> None:
+    assert tag(shared, FORECAST, "text/csv") != tag(shared, FORECAST, "application/json")
 
 
 @pytest.mark.parametrize(
@@ -106,63 +106,63 @@ def test_json_and_csv_have_tags_of_their_own(client: FlaskClient) -> None:
         ("text/csv;q=0.6, application/json;q=0.5", "text/csv; charset=utf-8"),
     ],
 )
-def test_the_reader_chooses_the_form(client: FlaskClient, accept: str, content_type: str) -> None:
-    answer = client.get(FORECAST, headers={"Accept": accept})
+def test_the_reader_chooses_the_form(shared: FlaskClient, accept: str, content_type: str) -> None:
+    answer = shared.get(FORECAST, headers={"Accept": accept})
     assert answer.status_code == 200
     assert answer.content_type == content_type
     assert "Accept" in answer.headers["Vary"]
 
 
-def test_how_long_an_answer_may_be_kept(client: FlaskClient) -> None:
+def test_how_long_an_answer_may_be_kept(shared: FlaskClient) -> None:
     def kept(path: str) -> str:
-        return client.get(path).headers["Cache-Control"]
+        return shared.get(path).headers["Cache-Control"]
 
     assert kept(FORECAST) == "public, max-age=60"
     assert kept("/v1/status") == "public, max-age=0"
     assert kept("/readyz") == "public, max-age=0"
 
 
-def test_head_is_get_without_a_body(client: FlaskClient) -> None:
-    head, get = client.head(FORECAST), client.get(FORECAST)
+def test_head_is_get_without_a_body(shared: FlaskClient) -> None:
+    head, get = shared.head(FORECAST), shared.get(FORECAST)
     assert (head.status_code, head.data) == (200, b"")
     assert head.headers["ETag"] == get.headers["ETag"]
     assert head.headers["Content-Length"] == get.headers["Content-Length"]
 
 
-def test_no_number_is_outside_json(client: FlaskClient) -> None:
+def test_no_number_is_outside_json(shared: FlaskClient) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
 
     for path in TAGGED[:-1]:
-        json.loads(client.get(path).text, parse_constant=refuse)
+        json.loads(shared.get(path).text, parse_constant=refuse)
 
 
-def test_the_rows_alone_come_in_four_forms(client: FlaskClient) -> None:
-    rows = client.get(FORECAST).json["rows"]
-    records = client.get(f"{FORECAST}?format=records")
+def test_the_rows_alone_come_in_four_forms(shared: FlaskClient) -> None:
+    rows = shared.get(FORECAST).json["rows"]
+    records = shared.get(f"{FORECAST}?format=records")
     assert records.json == rows
     assert records.headers["X-Crossings-Status"] == "fresh"
-    lines = client.get(f"{FORECAST}?format=ndjson")
+    lines = shared.get(f"{FORECAST}?format=ndjson")
     assert lines.content_type == "application/x-ndjson"
     assert [json.loads(line) for line in lines.text.splitlines()] == rows
-    table = client.get(f"{FORECAST}?format=csv").text
+    table = shared.get(f"{FORECAST}?format=csv").text
     assert len(table.splitlines()) == len(rows) + 1
     frame = pd.read_json(io.StringIO(records.text))
     assert list(frame["median"]) == [row["median"] for row in rows]
     for asked in ({"format": "records"}, {"format": "ndjson"}):
-        answer = client.get("/v1/series", query_string=asked)
+        answer = shared.get("/v1/series", query_string=asked)
         assert answer.text.count("series_id") == 3
 
 
 @pytest.mark.parametrize("kind", ["application/x-ndjson", "application/vnd.crossings.records+json"])
-def test_each_form_can_be_asked_for_by_accept(client: FlaskClient, kind: str) -> None:
-    answer = client.get(FORECAST, headers={"Accept": kind})
+def test_each_form_can_be_asked_for_by_accept(shared: FlaskClient, kind: str) -> None:
+    answer = shared.get(FORECAST, headers={"Accept": kind})
     assert answer.content_type == kind
-    assert client.get("/v1/status", headers={"Accept": kind}).status_code == 406
+    assert shared.get("/v1/status", headers={"Accept": kind}).status_code == 406
 
 
-def test_a_spreadsheet_takes_the_time_of_csv_as_one(client: FlaskClient) -> None:
-    table = client.get("/v1/series/people/observations?from=2025-12-31&format=csv").text
+def test_a_spreadsheet_takes_the_time_of_csv_as_one(shared: FlaskClient) -> None:
+    table = shared.get("/v1/series/people/observations?from=2025-12-31&format=csv").text
     frame = pd.read_csv(io.StringIO(table))
     for name in ("time", "known_at"):  # date, space and time are what spreadsheets recognise
         moments = pd.to_datetime(frame[name], format="%Y-%m-%d %H:%M:%S")
@@ -170,8 +170,8 @@ def test_a_spreadsheet_takes_the_time_of_csv_as_one(client: FlaskClient) -> None
     assert table.splitlines()[1] == "2025-12-31 00:00:00,2025-12-31,0,figures,2026-01-01 14:00:00"
 
 
-def test_a_series_without_figures_is_an_empty_table(client: FlaskClient) -> None:
+def test_a_series_without_figures_is_an_empty_table(shared: FlaskClient) -> None:
     path = "/v1/series/preventions/observations"
-    assert client.get(path).json["rows"] == []
-    assert client.get(f"{path}?format=records").json == []
-    assert client.get(f"{path}?format=csv").text == "time,date,value,source,known_at\n"
+    assert shared.get(path).json["rows"] == []
+    assert shared.get(f"{path}?format=records").json == []
+    assert shared.get(f"{path}?format=csv").text == "time,date,value,source,known_at\n"

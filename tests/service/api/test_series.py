@@ -22,8 +22,8 @@ def get(client: FlaskClient, path: str, **headers: str) -> dict[str, Any]:
     return body
 
 
-def test_a_forecast_begins_today(client: FlaskClient) -> None:
-    body = get(client, f"{PEOPLE}/forecast")
+def test_a_forecast_begins_today(shared: FlaskClient) -> None:
+    body = get(shared, f"{PEOPLE}/forecast")
     assert (body["data_through"], body["origin"]) == ("2025-12-31", "2025-12-31")
     assert [row["horizon_days"] for row in body["rows"]] == list(range(2, 30))
     assert body["rows"][0]["date"] == body["from"] == "2026-01-02"
@@ -35,9 +35,9 @@ def test_a_forecast_begins_today(client: FlaskClient) -> None:
     ]
 
 
-def test_every_answer_about_an_issue_has_its_head(client: FlaskClient) -> None:
+def test_every_answer_about_an_issue_has_its_head(shared: FlaskClient) -> None:
     for path in (f"{PEOPLE}/forecast", f"{PEOPLE}/totals"):
-        body = get(client, path)
+        body = get(shared, path)
         assert list(body) == [
             *("series_id", "unit", "issue_id", "model", "model_version", "origin"),
             *("data_through", "from", "as_of", "issued_at", "status", "reasons", "attribution"),
@@ -70,16 +70,16 @@ def test_the_answers_are_read_off_the_stored_paths(client: FlaskClient, context:
     assert week["known"] == 0
 
 
-def test_a_share_is_answered_by_the_api(client: FlaskClient) -> None:
-    national = get(client, f"{PEOPLE}/capacity?stay_days=1")
-    ours = get(client, f"{PEOPLE}/capacity?stay_days=1&our_share=10")
+def test_a_share_is_answered_by_the_api(shared: FlaskClient) -> None:
+    national = get(shared, f"{PEOPLE}/capacity?stay_days=1")
+    ours = get(shared, f"{PEOPLE}/capacity?stay_days=1&our_share=10")
     assert (national["our_share"], ours["our_share"]) == (100, 10)
     assert ours["places_peak"] == -(-national["places_peak"] // 10)
-    above = get(client, f"{PEOPLE}/exceedance?threshold=500&window=1")
-    tenth = get(client, f"{PEOPLE}/exceedance?threshold=50&window=1&our_share=10")
+    above = get(shared, f"{PEOPLE}/exceedance?threshold=500&window=1")
+    tenth = get(shared, f"{PEOPLE}/exceedance?threshold=50&window=1&our_share=10")
     assert [row["p_above"] for row in tenth["rows"]] == [row["p_above"] for row in above["rows"]]
     for wrong in ("0", "101", "3.333"):
-        answer = client.get(f"{PEOPLE}/capacity?our_share={wrong}")
+        answer = shared.get(f"{PEOPLE}/capacity?our_share={wrong}")
         assert answer.status_code == 400
         assert answer.json["errors"][0]["name"] == "our_share"
 
@@ -94,9 +94,9 @@ def test_a_share_is_answered_by_the_api(client: FlaskClient) -> None:
         "/v1/series/boats/forecast",
     ],
 )
-def test_csv_has_the_rows_of_json(client: FlaskClient, path: str) -> None:
-    rows = get(client, path)["rows"]
-    answer = client.get(path, headers={"Accept": "text/csv"})
+def test_csv_has_the_rows_of_json(shared: FlaskClient, path: str) -> None:
+    rows = get(shared, path)["rows"]
+    answer = shared.get(path, headers={"Accept": "text/csv"})
     assert answer.content_type == "text/csv; charset=utf-8"
     table = list(csv.reader(io.StringIO(answer.text)))
     assert len(table) == len(rows) + 1
@@ -161,8 +161,8 @@ def test_the_list_of_series_as_csv_has_plain_cells(client: FlaskClient, clock: H
     ]
 
 
-def test_the_briefing(client: FlaskClient) -> None:
-    body = get(client, f"{PEOPLE}/briefing?as_of=2024-10-18")
+def test_the_briefing(shared: FlaskClient) -> None:
+    body = get(shared, f"{PEOPLE}/briefing?as_of=2024-10-18")
     assert body["last_day"]["value"] == 647
     assert body["last_day"]["beside"] == {"boats": 10}
     assert body["year_to_date"]["value"] == 28_204
@@ -170,10 +170,10 @@ def test_the_briefing(client: FlaskClient) -> None:
     assert "Open Government Licence" in body["attribution"]
 
 
-def test_totals_are_coherent(client: FlaskClient) -> None:
+def test_totals_are_coherent(shared: FlaskClient) -> None:
     """The mean of a sum is the sum of the means; its bounds are not the sums of the bounds."""
-    days = get(client, f"{PEOPLE}/forecast?from=2026-01-01&horizon=365")["rows"]
-    (year,) = get(client, f"{PEOPLE}/totals?periods=calendar_year")["rows"]
+    days = get(shared, f"{PEOPLE}/forecast?from=2026-01-01&horizon=365")["rows"]
+    (year,) = get(shared, f"{PEOPLE}/totals?periods=calendar_year")["rows"]
     assert year["mean"] == pytest.approx(sum(row["mean"] for row in days), abs=2)
     assert year["hi95"] < sum(row["hi95"] for row in days)
     assert year["lo95"] > sum(row["lo95"] for row in days)
@@ -193,10 +193,10 @@ def test_an_issue_by_its_id_is_as_it_was(client: FlaskClient, clock: Hand) -> No
     assert ytd[1]["to"] == "2026-04-30"
 
 
-def test_other_models_of_the_issue(client: FlaskClient) -> None:
-    champion = get(client, f"{PEOPLE}/forecast")
-    assert get(client, f"{PEOPLE}/forecast?model=calibrated_pool")["rows"] == champion["rows"]
-    naive = get(client, f"{PEOPLE}/forecast?model=seasonal_naive")
+def test_other_models_of_the_issue(shared: FlaskClient) -> None:
+    champion = get(shared, f"{PEOPLE}/forecast")
+    assert get(shared, f"{PEOPLE}/forecast?model=calibrated_pool")["rows"] == champion["rows"]
+    naive = get(shared, f"{PEOPLE}/forecast?model=seasonal_naive")
     assert naive["model"] == "seasonal_naive"
     assert naive["rows"] != champion["rows"]
 

@@ -13,7 +13,6 @@ from tests.service.support import ROOT, as_environment, environment, serving
 
 ASK = """
 import sys
-{before}
 from service.core import settings
 from service.app import create_app
 from service.core.context import open_context
@@ -23,9 +22,18 @@ print(sorted(name for name, module in sys.modules.items() if module and "opentel
 """
 
 
-def ask(settings: Settings, before: str = "", **more: object) -> subprocess.CompletedProcess[str]:
+START = """
+import sys
+sys.modules["opentelemetry"] = None
+from service import server
+from service.core import settings
+server.serve(settings.load())
+"""
+
+
+def run(settings: Settings, script: str, **more: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", ASK.format(before=before)],
+        [sys.executable, "-c", script],
         env=as_environment(settings) | environment(**more),
         cwd=ROOT,
         capture_output=True,
@@ -35,23 +43,12 @@ def ask(settings: Settings, before: str = "", **more: object) -> subprocess.Comp
 
 
 def test_nothing_is_loaded_unless_it_is_wanted(settings: Settings) -> None:
-    done = ask(settings)
+    done = run(settings, ASK)
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
 
 
-def test_without_the_extra_it_works_and_says_so_when_it_is_wanted(settings: Settings) -> None:
-    missing = "sys.modules['opentelemetry'] = None"
-    assert ask(settings, missing).returncode == 0
-    imports = "from service import server\nfrom service.core import settings"
-    start = f"{imports}\nserver.serve(settings.load())"
-    done = subprocess.run(
-        [sys.executable, "-c", f"import sys\n{missing}\n{start}"],
-        env=as_environment(settings) | environment(tracing="otlp"),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+def test_without_the_extra_it_says_so_when_it_is_wanted(settings: Settings) -> None:
+    done = run(settings, START, tracing="otlp")
     assert done.returncode == 1
     assert "CROSSINGS_TRACING: expected the extra `otel`" in done.stderr.splitlines()[-1]
 

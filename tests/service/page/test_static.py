@@ -69,28 +69,29 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("light", ["light", "dark", "print"])
 def test_lines_and_edges_of_charts_are_three_times_as_light_or_dark_as_what_is_beside(
-    visit: Any, light: str
+    visit: Any,
 ) -> None:
-    page = visit("/", dark=light == "dark")
-    if light == "print":
-        page.emulate_media(media="print")
+    page = visit("/")
 
     def colour(selector: str, property_: str) -> str:
         script = f"part => getComputedStyle(part).{property_}"
         return str(page.locator(f"#fan svg.wide {selector}").first.evaluate(script))
 
-    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    grounds = [paper, *(colour(f".{name}", "fill") for name in ("waiting", *BANDS))]
-    assert len(set(grounds)) == 5
-    for name in BANDS:
-        assert all(contrast(colour(f".{name}", "stroke"), ground) >= 3 for ground in grounds), name
-    assert all(contrast(colour(".median", "stroke"), ground) >= 3 for ground in grounds)
-    for name, property_ in {"then": "stroke", "today": "stroke", "actual": "fill"}.items():
-        assert contrast(colour(f".{name}", property_), paper) >= 3, name
-    bar = page.locator(".chart.small .chance").first
-    assert contrast(bar.evaluate("part => getComputedStyle(part).fill"), paper) >= 3
+    for media, scheme in (("screen", "light"), ("screen", "dark"), ("print", "dark")):
+        page.emulate_media(media=media, color_scheme=scheme)
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        grounds = [paper, *(colour(f".{name}", "fill") for name in ("waiting", *BANDS))]
+        assert len(set(grounds)) == 5
+        for name in BANDS:
+            assert all(contrast(colour(f".{name}", "stroke"), ground) >= 3 for ground in grounds), (
+                name
+            )
+        assert all(contrast(colour(".median", "stroke"), ground) >= 3 for ground in grounds)
+        for name, property_ in {"then": "stroke", "today": "stroke", "actual": "fill"}.items():
+            assert contrast(colour(f".{name}", property_), paper) >= 3, name
+        bar = page.locator(".chart.small .chance").first
+        assert contrast(bar.evaluate("part => getComputedStyle(part).fill"), paper) >= 3
 
 
 def test_the_plan_answers_at_once_and_the_address_keeps_it(visit: Any) -> None:
