@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["answer_plan", "has_places", "plan_table"]
+__all__ = ["answer_plan", "has_places"]
 
 from typing import Any
 
@@ -18,7 +18,6 @@ from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
 from service.page.fan_chart import fan_chart
 
 _LEVELS = (50, 80, 95)
-_ASKED = ("our_share", "threshold", "window")
 
 
 def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
@@ -26,26 +25,25 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
 
     Quiet days are those of all arrivals.
     """
-    horizon, unit = numbers["horizon"], view.declared.unit
+    horizon, unit, window = numbers["horizon"], view.declared.unit, numbers["window"]
+    threshold, share = numbers["threshold"], numbers["share"] / 100
     ours = scale_to_share(view, numbers["our_share"])
-    above = exceedance(ours.ahead, numbers["threshold"], numbers["window"], horizon)
+    above = exceedance(ours.ahead, threshold, window, horizon)
+    others = [exceedance(ours.ahead, one, window, horizon) for one in _other_thresholds(threshold)]
     calm = quiet(view.ahead, horizon)
-    places = _places(ours, numbers) if has_places(view) else None
-    others = _others(ours, numbers)
+    places = None
+    if has_places(view):
+        stay_days = numbers["stay_days"]
+        places = capacity(ours.observed, ours.ahead, stay_days, share, horizon, _LEVELS)
     whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of UK arrivals"
-    title = f"Chance of more than {numbers['threshold']:,} {unit}, by first day{whose}"
-    counts = f"Chance of each number of days with no arrivals in {horizon} days"
-    runs = f"Chance of each length of the longest quiet spell in {horizon} days"
-    spells = [
-        ("quiet-days", counts, "p_quiet_days"),
-        ("quiet-spell", runs, "p_longest_run"),
-    ]
+    asked = {name: numbers[name] for name in ("our_share", "threshold", "window")}
+    title = f"Chance of more than {threshold:,} {unit}, by first day{whose}"
     exhibits = [
         Exhibit(
             "above",
             title,
-            [row | {name: numbers[name] for name in _ASKED} for row in above["rows"]],
-            ("date", "to", *_ASKED, "p_above"),
+            [row | asked for row in above["rows"]],
+            ("date", "to", *asked, "p_above"),
             chance_bars(above["rows"], "p_above", title),
         ),
         Exhibit(
@@ -54,20 +52,27 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
             others,
             ("threshold", "window", "p_any"),
         ),
-        *(
-            Exhibit(
-                name,
-                words,
-                calm["rows"],
-                ("days", column, f"{column}_at_least"),
-                count_bars([row[column] for row in calm["rows"]], words),
-            )
-            for name, words, column in spells
-        ),
     ]
+    for name, words, column in (
+        ("quiet-days", "number of days with no arrivals", "p_quiet_days"),
+        ("quiet-spell", "length of the longest quiet spell", "p_longest_run"),
+    ):
+        title = f"Chance of each {words} in {horizon} days"
+        drawing = count_bars([row[column] for row in calm["rows"]], title)
+        columns = ("days", column, f"{column}_at_least")
+        exhibits.append(Exhibit(name, title, calm["rows"], columns, drawing))
     if places:
         exhibits.append(_places_exhibit(places, unit, whose))
-    table = plan_table(view, numbers)
+    table = bands(ours.ahead, horizon, _LEVELS, view.declared)
+    for at, row in enumerate(table):
+        del row["time"], row["horizon_days"]
+        row |= asked | {"p_above": None}
+        if at < len(above["rows"]):
+            row["p_above"] = above["rows"][at]["p_above"]
+        if places:
+            row["stay_days"], row["share"] = numbers["stay_days"], share
+            there = places["rows"][at]
+            row["present_median"], row["places"] = there["median"], there["places"]
     exhibits.append(Exhibit("plan", f"Plan by day{whose}", table, list(table[0])))
     return {
         "above": above,
@@ -86,47 +91,12 @@ def _places_exhibit(places: dict[str, Any], unit: str, whose: str) -> Exhibit:
     return Exhibit("places", title, places["rows"], ("date", *RANGES, "places"), drawing, keys)
 
 
-def plan_table(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return one row a day: intervals, chance above the threshold, people present and places."""
-    view = scale_to_share(view, numbers["our_share"])
-    rows = bands(view.ahead, numbers["horizon"], _LEVELS, view.declared)
-    above = exceedance(view.ahead, numbers["threshold"], numbers["window"], numbers["horizon"])[
-        "rows"
-    ]
-    places = _places(view, numbers)["rows"] if has_places(view) else []
-    for at, row in enumerate(rows):
-        del row["time"], row["horizon_days"]
-        row["our_share"] = numbers["our_share"]
-        row["threshold"], row["window"] = numbers["threshold"], numbers["window"]
-        row["p_above"] = above[at]["p_above"] if at < len(above) else None
-        if places:
-            row["stay_days"], row["share"] = numbers["stay_days"], numbers["share"] / 100
-            row["present_median"], row["places"] = places[at]["median"], places[at]["places"]
-    return rows
-
-
-def _others(view: IssueView, numbers: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the chances for other thresholds, up to the largest allowed."""
-    threshold = numbers["threshold"] or 100
-    parts = (max(threshold * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
-    # The threshold is allowed, but a multiple of it may not be.
-    thresholds = sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
-    return [
-        exceedance(view.ahead, one, numbers["window"], numbers["horizon"]) for one in thresholds
-    ]
+def _other_thresholds(threshold: int) -> list[int]:
+    """Parts and multiples of `threshold`, up to the largest that is allowed."""
+    parts = (max((threshold or 100) * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
+    return sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
 
 
 def has_places(view: IssueView) -> bool:
     """Whether places are needed for what is counted: for people, and not for their boats."""
     return view.declared.follows is None
-
-
-def _places(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
-    return capacity(
-        view.observed,
-        view.ahead,
-        numbers["stay_days"],
-        numbers["share"] / 100,
-        numbers["horizon"],
-        _LEVELS,
-    )
