@@ -33,8 +33,10 @@ def metrics() -> Response:
 
 
 @blueprint.post("/metric-payload-options")
-def options() -> Response:
-    """List the further choices of a target: there are none."""
+@blueprint.post("/tag-keys")
+@blueprint.post("/tag-values")
+def nothing() -> Response:
+    """List the further choices of a target, and what can be filtered by: there are none."""
     return jsonify([])
 
 
@@ -55,18 +57,6 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
 def variable() -> Response:
     """List the series, for a variable of a dashboard."""
     return jsonify([{"__text": name, "__value": name} for name in _forecast()])
-
-
-@blueprint.post("/tag-keys")
-def tag_keys() -> Response:
-    """List what can be filtered by: nothing, as a target names its series."""
-    return jsonify([])
-
-
-@blueprint.post("/tag-values")
-def tag_values() -> Response:
-    """List the values of what can be filtered by."""
-    return jsonify([])
 
 
 def _days(asked: request_bodies.SimpodQuery) -> tuple[dt.date, dt.date]:

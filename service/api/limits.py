@@ -32,17 +32,14 @@ def register_limits(app: Flask, settings: Settings) -> None:
     SettingsError
         When requests are to be counted where they cannot be.
     """
+    by_address, by_key = settings.rate_per_address, settings.rate_per_key
     limiter = Limiter(
         lambda: network(request.remote_addr or ""),
         application_limits=[
+            ApplicationLimit(by_address, scope="address", exempt_when=lambda: bool(g.key_hash)),
+            ApplicationLimit(by_address, scope="guesses", exempt_when=lambda: not g.is_guess),
             ApplicationLimit(
-                settings.rate_per_address, scope="address", exempt_when=lambda: bool(g.key_hash)
-            ),
-            ApplicationLimit(
-                settings.rate_per_address, scope="guesses", exempt_when=lambda: not g.is_guess
-            ),
-            ApplicationLimit(
-                settings.rate_per_key,
+                by_key,
                 lambda: str(g.key_hash),
                 scope="key",
                 exempt_when=lambda: not g.key_hash,

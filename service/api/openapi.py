@@ -20,7 +20,6 @@ from service.api.responses import loader
 from service.api.status_schemas import ProblemDetails
 from service.core.request_store import JOBS
 
-_BODIES = ("ScenarioBody",)
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _ANSWERS = {
     304: "The reader has this answer already (If-None-Match)",
@@ -101,10 +100,11 @@ def _noun(path: str) -> str:
 
 def _components(found: dict[str, Any]) -> dict[str, Any]:
     routes = loader().context.routes
-    schemas = {name.rpartition(".")[2]: schema for name, schema in found["schemas"].items()}
-    for name in ("HTTPError", "ValidationError"):  # the framework's; ours are problems
-        schemas.pop(name, None)
-    schemas |= {
+    schemas = {
+        name.rpartition(".")[2]: schema
+        for name, schema in found["schemas"].items()
+        if name not in ("HTTPError", "ValidationError")  # the framework's; ours are problems
+    } | {
         "ProblemDetails": ProblemDetails.model_json_schema(
             ref_template="#/components/schemas/{model}"
         ),
@@ -115,11 +115,10 @@ def _components(found: dict[str, Any]) -> dict[str, Any]:
         },
     }
     schemas |= schemas["ProblemDetails"].pop("$defs")
-    for name, schema in schemas.items():
+    for schema in schemas.values():
         for one in schema.get("properties", {}).values():
             one.pop("title", None)  # the name again, in capitals
-        if name in _BODIES:
-            _bound(schema)
+    _bound(schemas["ScenarioBody"])
     responses = {_name(status): _response(status) for status in _ANSWERS}
     return {"schemas": schemas, "responses": responses, "securitySchemes": _SCHEMES}
 

@@ -32,21 +32,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.totals import PERIODS
+from service.api import query_types
 from service.api.errors import Problem
-from service.api.query_types import (
-    Day,
-    DayOf,
-    Horizon,
-    Levels,
-    Limit,
-    Moment,
-    OurShare,
-    Periods,
-    Share,
-    StayDays,
-    Threshold,
-    Weeks,
-)
 
 _LEVELS = Field(
     (50, 80, 95),
@@ -105,7 +92,7 @@ class WhichQuery(TableQuery):
     """Of which issue."""
 
     issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
-    as_of: Moment | None = Field(
+    as_of: query_types.Moment | None = Field(
         None,
         description="The issue that stood then: at that instant, or at the end of that day. "
         "Not beside `issue`.",
@@ -121,19 +108,19 @@ class IssueQuery(WhichQuery):
 class AheadQuery(IssueQuery):
     """What answers that look ahead take."""
 
-    first: Day | None = _FROM
+    first: query_types.Day | None = _FROM
 
 
 class QuietQuery(AheadQuery):
     """How far, of which issue."""
 
-    horizon: Horizon = Field(28, description=_HORIZON)
+    horizon: query_types.Horizon = Field(28, description=_HORIZON)
 
 
 class ForecastQuery(QuietQuery):
     """How far, which bands, of which issue."""
 
-    levels: Levels = _LEVELS
+    levels: query_types.Levels = _LEVELS
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
         description="`json`; or the rows alone: `csv`, `records` (a list), `ndjson` (a line each); "
@@ -145,15 +132,17 @@ class ForecastQuery(QuietQuery):
 class TotalsQuery(AheadQuery):
     """Which spans, which bands, of which issue."""
 
-    periods: Periods | None = Field(
+    periods: query_types.Periods | None = Field(
         None,
         description=f"Periods by name: {', '.join(PERIODS)}. All of them when nothing is given.",
     )
-    first: Day | None = Field(
+    first: query_types.Day | None = Field(
         None, alias="from", description="As elsewhere; with `to`, first day of a span of your own."
     )
-    last: Day | None = Field(None, alias="to", description="Last day of a span of your own.")
-    levels: Levels = _LEVELS
+    last: query_types.Day | None = Field(
+        None, alias="to", description="Last day of a span of your own."
+    )
+    levels: query_types.Levels = _LEVELS
 
     @model_validator(mode="after")
     def _one_way(self) -> TotalsQuery:
@@ -165,7 +154,7 @@ class TotalsQuery(AheadQuery):
 class SpanQuery(QuietQuery):
     """How far: for so many days, or to a day, as charts ask that follow a range of time."""
 
-    last: DayOf | None = Field(
+    last: query_types.DayOf | None = Field(
         None,
         alias="to",
         description="Last day in place of `horizon`, or the nearest that can be answered.",
@@ -175,28 +164,28 @@ class SpanQuery(QuietQuery):
 class ExceedanceQuery(SpanQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Threshold | None = Field(None, description=_THRESHOLD)
-    window: Horizon = Field(1, description="Days that are summed, 1 to the horizon.")
-    our_share: OurShare = _OUR_SHARE
+    threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
+    window: query_types.Horizon = Field(1, description="Days that are summed, 1 to the horizon.")
+    our_share: query_types.OurShare = _OUR_SHARE
 
 
 class CapacityQuery(SpanQuery):
     """How long a stay, how sure, how far."""
 
-    stay_days: StayDays = Field(
+    stay_days: query_types.StayDays = Field(
         4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}."
     )
-    share: Share = Field(
+    share: query_types.Share = Field(
         0.9, description="Probability that the places suffice, {} to {}.".format(*SHARES)
     )
-    our_share: OurShare = _OUR_SHARE
-    levels: Levels = _LEVELS
+    our_share: query_types.OurShare = _OUR_SHARE
+    levels: query_types.Levels = _LEVELS
 
 
 class ExplanationQuery(WhichQuery):
     """Of which issue, from which day on."""
 
-    first: Day | None = _FROM
+    first: query_types.Day | None = _FROM
 
 
 class ChangesQuery(WhichQuery):
@@ -210,7 +199,7 @@ class ChangesQuery(WhichQuery):
 class TrackRecordQuery(TableQuery):
     """Of how many weeks, of which model, live or replayed."""
 
-    window: Weeks = Field(
+    window: query_types.Weeks = Field(
         "26w", validate_default=True, description="Weeks back from the newest scored issue, as 26w."
     )
     model: str = _MODEL
@@ -224,31 +213,31 @@ class TrackRecordQuery(TableQuery):
 class ObservationsQuery(TableQuery):
     """Which days, as of when."""
 
-    first: Day | None = Field(None, alias="from", description="First day.")
-    last: Day | None = Field(None, alias="to", description="Last day.")
-    as_of: Moment | None = _AS_OF
+    first: query_types.Day | None = Field(None, alias="from", description="First day.")
+    last: query_types.Day | None = Field(None, alias="to", description="Last day.")
+    as_of: query_types.Moment | None = _AS_OF
 
 
 class BriefingQuery(NoQuery):
     """As of when."""
 
-    as_of: Moment | None = _AS_OF
+    as_of: query_types.Moment | None = _AS_OF
 
 
 class IssuesQuery(TableQuery):
     """Which page."""
 
-    limit: Limit = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
+    limit: query_types.Limit = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
     after: str | None = Field(None, max_length=120, description="The `next` of the page before.")
 
 
 class PanelQuery(IssueQuery):
     """Which days; a day may be given as an instant, as charts do."""
 
-    first: DayOf | None = Field(
+    first: query_types.DayOf | None = Field(
         None, alias="from", description="First day; the 60th before the last figure unless given."
     )
-    last: DayOf | None = Field(
+    last: query_types.DayOf | None = Field(
         None, alias="to", description="Last day; the 28th from today on unless given."
     )
 
@@ -256,6 +245,6 @@ class PanelQuery(IssueQuery):
 class ChanceQuery(SpanQuery):
     """Above what, in how many days, how far."""
 
-    threshold: Threshold | None = Field(None, description=_THRESHOLD)
-    window: Horizon = Field(7, description="Days that are summed, 1 to the horizon.")
-    horizon: Horizon = Field(7, description=_HORIZON)
+    threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
+    window: query_types.Horizon = Field(7, description="Days that are summed, 1 to the horizon.")
+    horizon: query_types.Horizon = Field(7, description=_HORIZON)

@@ -48,17 +48,8 @@ def represent(
 ) -> Response:
     """Answer with `body` in the form that the reader prefers; 304 when it has it already.
 
-    Parameters
-    ----------
-    rows : str | None
-        Key of the rows, which all forms but JSON show alone; None when the answer is no table.
-    columns : sequence of str
-        Head of the table, for when it may have no rows.
-
-    Raises
-    ------
-    Problem
-        406 when the reader wants none of the forms that there are.
+    `rows` is the key of the rows, which all forms but JSON show alone; None when the answer is no
+    table. `columns` are the head of the table, for when it may have no rows.
     """
     kind = chosen(table=rows is not None)
     return reply(render(body, kind, rows, columns), max_age_seconds)
@@ -72,10 +63,10 @@ def chosen(table: bool) -> str:
         return named
     if request.headers.get("Accept", "*/*") == "*/*":
         return JSON
-    found = preferred(*offered)
-    if found is None:
+    kind = preferred(*offered)
+    if kind is None:
         raise Problem(406, f"expected Accept to allow {' or '.join(offered[:2])}")
-    return found
+    return kind
 
 
 def render(
@@ -112,11 +103,8 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     loader = current_app.extensions["loader"]
     most = loader.route.seconds_left(loader.clock())
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
-    headers = [
-        *rendered.headers,
-        ("Cache-Control", f"{age}, immutable" if immutable else age),
-        ("Vary", "Accept"),
-    ]
+    cache = ("Cache-Control", f"{age}, immutable" if immutable else age)
+    headers = [*rendered.headers, cache, ("Vary", "Accept")]
     answer = Response(rendered.content, 200, headers, content_type=rendered.content_type)
     answer.set_etag(rendered.etag)
     answer.make_conditional(request)
