@@ -117,9 +117,10 @@ class QuietQuery(AheadQuery):
     horizon: query_types.Horizon = Field(28, description=_HORIZON)
 
 
-class ForecastQuery(QuietQuery):
+class ForecastQuery(AheadQuery):
     """How far, which bands, of which issue."""
 
+    horizon: query_types.Horizon = Field(28, description=_HORIZON)
     levels: query_types.Levels = _LEVELS
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,

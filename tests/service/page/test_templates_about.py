@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from typing import Any
 
@@ -57,8 +58,8 @@ def test_forecasts_are_thousands_of_futures_of_people_and_boats_together(site: A
 
 
 def test_an_unconfirmed_address_is_deleted_when_pages_and_mail_say(mailed: Any) -> None:
-    hours = subscriber_store.CONFIRM_HOURS + subscriber_store._KEPT_HOURS
-    promise = f"after {hours // 24} days"
+    kept = dt.timedelta(hours=subscriber_store.CONFIRM_HOURS) + subscriber_store._KEPT
+    promise = f"after {kept.days} days"
     mail = (ROOT / "service" / "mail" / "templates" / "confirm.txt").read_text("utf-8")
     for text in (
         words(mailed.client.get("/about")),
