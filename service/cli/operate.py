@@ -31,7 +31,7 @@ _MOST_ROWS = 60
 @click.command()
 @click.option(
     "--source",
-    type=click.Choice(["figures", "declared", "workbook", "page", "csv"]),
+    type=click.Choice(["figures", "declared", "govuk", "workbook", "page", "csv"]),
     help="Where the figures come from; CROSSINGS_SOURCE unless given.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change; store nothing.")
@@ -63,6 +63,7 @@ def ingest(
     """
     from service.data import ingest as jobs
 
+    source = "declared" if source == "govuk" else source
     if (source in ("workbook", "page", "csv")) != (file is not None):
         raise click.UsageError("expected --source workbook, page or csv with a FILE, or neither")
     readable = file.path if file and source != "csv" else file

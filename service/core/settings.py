@@ -6,9 +6,9 @@ __all__ = ["SECRETS", "Settings", "SettingsError", "load"]
 
 import os
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 from pydantic_settings import SettingsError as SecretsError
 
@@ -125,10 +125,14 @@ class Settings(Sealed):
         description="Names of the declared routes that are served, the first as the default; "
         "empty: those that are not declared as off.",
     )
-    source: Literal["figures", "declared"] = Field(
+    source: Annotated[
+        Literal["figures", "declared"],
+        # GOV.UK is what the first shipped route declares.
+        BeforeValidator(lambda value: "declared" if value == "govuk" else value),
+    ] = Field(
         "declared",
-        description="Where new figures come from: `declared`, the source that a route declares; "
-        "`figures`, nowhere: nobody is asked, and the embedded ones are served.",
+        description="Where new figures come from: `declared`, or `govuk`, the source that each "
+        "route declares; `figures`, nowhere: nobody is asked, and the embedded ones are served.",
     )
     govuk_url: HttpAddress = Field("https://www.gov.uk", description="Where GOV.UK is.")
     govuk_assets_url: HttpAddress = Field(

@@ -44,7 +44,7 @@ def test_bad_input_is_one_line_and_status_2(crossings: Crossings, tmp_path: Path
         assert lines[0].startswith(f"Error: {file}: expected one table headed Date | Migrants")
 
 
-@pytest.mark.parametrize("arguments", [["--source", "page"], ["--source", "declared", "x"], ["x"]])
+@pytest.mark.parametrize("arguments", [["--source", "page"], ["--source", "govuk", "x"], ["x"]])
 def test_a_source_and_a_file_go_together(crossings: Crossings, arguments: list[str]) -> None:
     ended = crossings("ingest", *arguments)
     assert ended.returncode == 2
@@ -59,7 +59,7 @@ def test_a_site_is_read_by_settings(crossings: Crossings) -> None:
             ods.workbook(DAYS, "2024-01-15T13:00:00Z"),
             pages.page(pages.table(rows), "2024-01-16T13:00:00Z"),
         )
-        where = {"source": "declared", "govuk_url": sites.url, "govuk_assets_url": sites.url}
+        where = {"source": "govuk", "govuk_url": sites.url, "govuk_assets_url": sites.url}
         ended = crossings("ingest", **where)
         counted, note = ended.stdout.splitlines()
         assert counted == "32 new, 0 revised, 0 unchanged from GOV.UK, through 2024-01-15"

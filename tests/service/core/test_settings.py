@@ -271,6 +271,7 @@ def test_a_byte_order_mark_is_no_part_of_a_variable(monkeypatch: pytest.MonkeyPa
     ("weather", "source", "is_read"),
     [
         ("auto", "declared", True),
+        ("auto", "govuk", True),
         ("auto", "figures", False),
         ("openmeteo", "figures", True),
         ("off", "declared", False),
