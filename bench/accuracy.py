@@ -23,7 +23,7 @@ from forecast.series import as_day
 from service.core.declared_series import enabled_routes
 from service.core.files import RegistryError
 from service.core.settings import PROJECT
-from service.data import embedded, figures_csv
+from service.data import figures_csv
 from service.data.source import SourceError
 from service.issues.declared_models import declared
 
@@ -76,9 +76,9 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
         protocol = _quick(protocol)
     option = "--second" if second else "--data"
     try:
-        data = given["second"] or given["data"]
+        data = given["second"] or given["data"] or _ROUTE.folder / _ROUTE.figures
         leading, every = (_ROUTE.leading,), _ROUTE.forecast
-        columns = figures_csv.read(data, leading, every) if data else embedded.read()
+        columns = figures_csv.read(data, leading, every)
         known = {name: columns[name] for name in every if name in columns}
         entries, peers = _entries(given["models"], given["models_dir"], bool(given["drivers"]))
         option = "--weather"

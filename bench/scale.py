@@ -19,8 +19,9 @@ import numpy as np
 
 from forecast.series import DailySeries
 from forecast.specs import build, champion
+from service.core.declared_series import enabled_routes
 from service.core.settings import PROJECT
-from service.data import embedded
+from service.data import figures_csv
 from service.issues.declared_models import declared
 from service.issues.path_encoding import encode
 
@@ -66,7 +67,8 @@ def synthetic(number: int) -> DailySeries:
     Fortnights change places with those of the same time of other years, so that season, calm
     spells and busy days stay.
     """
-    real = embedded.read()["people"]
+    route = enabled_routes(PROJECT / "series")[0]
+    real = figures_csv.read(route.folder / route.figures, (route.leading,))[route.leading]
     rng = np.random.default_rng(number)
     values = np.asarray(real.values, dtype=np.float64).copy()
     year, block = 364, 14

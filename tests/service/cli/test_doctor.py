@@ -53,7 +53,9 @@ def test_what_is_well(well: Settings) -> None:
     assert faults(findings) == {"forecast": "warn"}
     assert findings["scheduler"].said == "running"
     assert "7 versions are sound" in findings["fitted"].said
-    assert {"clock", "database", "migrations", "models", "mail", "GOV.UK"} <= set(findings)
+    assert {"clock", "database", "migrations", "models", "mail", "source of channel"} <= set(
+        findings
+    )
 
 
 def test_a_fresh_machine(tmp_path: Path) -> None:
@@ -223,11 +225,14 @@ def test_sites(well: Settings, sites: Sites) -> None:
         }
     )
     findings = found(settings)
-    assert (findings["GOV.UK"].state, findings["Open-Meteo"].state) == ("fail", "warn")
-    assert "404" in findings["GOV.UK"].said
+    assert (findings["source of channel"].state, findings["weather of channel"].state) == (
+        "fail",
+        "warn",
+    )
+    assert "404" in findings["source of channel"].said
     path = "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
     sites.replies[path] = Answer(b"<h1>Here</h1>")
-    assert found(settings)["GOV.UK"].state == "ok"
+    assert found(settings)["source of channel"].state == "ok"
     assert len([asked for asked in sites.asked if asked.path == path]) == 2, "once each"
 
 
@@ -252,7 +257,7 @@ def test_a_variable_that_keeps_every_site_away_is_named(
         }
     )
     findings = found(settings)
-    for check in ("GOV.UK", "Open-Meteo"):
+    for check in ("source of channel", "weather of channel"):
         assert findings[check].state != "ok"
         assert findings[check].said.startswith(f"{name}: expected ")
         assert value in findings[check].said
