@@ -57,7 +57,7 @@ def _weather(context: Context) -> Outcome:
             continue
         with context.database.writing() as connection:
             news = [store.put(connection, context.route, reading) for reading in readings]
-        if any(news):
+        if any(news) and name not in stored:
             stored.append(name)
     result = f"{', '.join(stored)} stored" if stored else "nothing new"
     if errors:
@@ -68,15 +68,13 @@ def _weather(context: Context) -> Outcome:
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     """What to ask for: what forecasts need first, then the waves, which are only shown."""
-    fetcher, service = (
-        weather_fetcher(context.settings),
-        weather_service(context.settings, context.route),
-    )
+    fetcher = weather_fetcher(context.settings)
+    service = weather_service(context.settings, context.route)
     yield "ensemble", lambda: openmeteo.ensemble(fetcher, service)
     with context.database.reading() as connection:
         stretches = store.spans(connection, context.route, "archive")
     for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
-        yield f"archive {first} to {last}", partial(_archive, fetcher, service, first, last)
+        yield "archive", partial(_archive, fetcher, service, first, last)
     yield "waves", lambda: [openmeteo.waves(fetcher, service)]
 
 

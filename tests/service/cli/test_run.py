@@ -266,7 +266,7 @@ def test_the_weather_is_read_at_the_start_and_never_keeps_it_from_starting(
     forecast_weather(sites, today)
     run_module._weather(reader)
     said = capsys.readouterr().out
-    assert "weather: ensemble, archive " in said and "waves stored" in said
+    assert "weather: ensemble, archive, waves stored" in said
     asked = len(sites.asked)
     keyed = reader.settings.model_copy(update={"weather_key": SecretStr("k")})
     run_module._weather(Context(keyed, reader.database))  # read lately, and nothing to say
