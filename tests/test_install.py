@@ -220,7 +220,7 @@ def test_an_environment_that_is_not_whole_is_made_anew(tmp_path: Path) -> None:
     quick = tmp_path / "python"  # to install pip too takes most of the time
     quick.write_text(
         f'#!/bin/sh\nif [ "$1" = -m ]; then shift 2; set -- -m venv --without-pip "$@"; fi\n'
-        f'exec {sys.executable} "$@"\n'
+        f'exec "{sys.executable}" "$@"\n'
     )
     quick.chmod(0o755)
 

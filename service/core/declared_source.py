@@ -27,8 +27,12 @@ def _checked_address(address: str) -> str:
 
 def _checked_format(date_format: str) -> str:
     """A format that a day survives, written and read."""
+    written, another_year = _DAY.strftime(date_format), _DAY.replace(year=2023)
     try:
-        is_whole = dt.datetime.strptime(_DAY.strftime(date_format), date_format).date() == _DAY
+        is_whole = (
+            another_year.strftime(date_format) != written  # Python 3.13 warns of days of no year
+            and dt.datetime.strptime(written, date_format).date() == _DAY
+        )
     except ValueError:
         is_whole = False
     if not is_whole:

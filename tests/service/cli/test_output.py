@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.mailbox import join
 from tests.service.support import ROOT, as_environment
-from tests.support.waiting import PROCESS
+from tests.support.waiting import BOUND, PROCESS
 
 FIGURES = str(ROOT / "service/data/figures.csv")
 BACKTEST = ("--first", "2025-06-01", "--last", "2025-06-08", "--models", "climatology")
@@ -94,7 +95,10 @@ def test_a_bar_shows_on_a_terminal_what_is_done(monkeypatch: pytest.MonkeyPatch)
         with counting("hindcasts", 3) as done:
             done()
         terminal.flush()
-        shown = os.read(ours, 100_000).decode()
+        shown = ""
+        # A terminal hands over what it has so far.
+        while "1/3" not in shown and select.select([ours], [], [], BOUND)[0]:
+            shown += os.read(ours, 100_000).decode()
     os.close(ours)
     assert "1/2  climatology" in shown and "2/2" in shown
     assert "hindcasts" in shown and "1/3" in shown
