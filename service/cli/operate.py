@@ -12,6 +12,7 @@ import click
 
 from service.cli.options import (
     csv_options,
+    fit_each_route,
     for_each_route,
     form_option,
     open_for_command,
@@ -152,14 +153,14 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
     if force and as_of:
         raise click.UsageError("expected --force or --as-of, found both")
 
-    def work(context: Context) -> None:
+    def work(context: Context) -> str:
         moment = _moment(as_of, context) if as_of else None
         specs = declared(settings.models_dir, context.route.models)
         with fitting(len(published(specs))) as progress:
             outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
-        click.echo(outcome.reason)
+        return outcome.reason
 
-    for_each_route(open_for_command(settings), work)
+    fit_each_route(open_for_command(settings), work)
 
 
 def _moment(text: str, context: Context) -> dt.datetime:
@@ -191,16 +192,15 @@ def compare(settings: Settings) -> None:
     from service.issues.compare import compare as job
     from service.issues.declared_models import declared
 
-    def work(context: Context) -> None:
+    def work(context: Context) -> str:
         specs = declared(settings.models_dir, context.route.models)
         total = len(published(specs)) * settings.champion_origins
         with counting("models x origins", total) as progress:
             outcome = job(context, progress)
-        click.echo(outcome.reason)
-        for name, ratio in sorted(outcome.detail["ratios"].items(), key=lambda item: item[1]):
-            click.echo(f"  {ratio:6.3f}  {name}")
+        ratios = sorted(outcome.detail["ratios"].items(), key=lambda item: item[1])
+        return "\n".join([outcome.reason, *(f"  {ratio:6.3f}  {name}" for name, ratio in ratios)])
 
-    for_each_route(open_for_command(settings), work)
+    fit_each_route(open_for_command(settings), work)
 
 
 @click.command()

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["csv_options", "for_each_route", "form_option", "open_for_command", "pass_settings"]
+__all__ = [
+    "csv_options",
+    "fit_each_route",
+    "for_each_route",
+    "form_option",
+    "open_for_command",
+    "pass_settings",
+]
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -39,6 +46,30 @@ def open_for_command(settings: Settings) -> Context:
     context = open_context(settings)
     click.get_current_context().call_on_close(context.database.close)
     return context
+
+
+def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
+    """Do `work`, which fits models, for the routes side by side; print what it returns of each.
+
+    Raises
+    ------
+    JobError
+        At the end, with the reasons of those that failed.
+    """
+    from service.core.job_runner import side_by_side
+
+    if len(context.routes) == 1 or context.settings.workers == 1:
+        for_each_route(context, lambda one: click.echo(work(one)))
+        return
+    results = {one.route.name: result for one, result in side_by_side(context, work)}
+
+    def show(one: Context) -> None:
+        result = results[one.route.name]
+        if isinstance(result, Exception):
+            raise result
+        click.echo(result)
+
+    for_each_route(context, show)
 
 
 def for_each_route(context: Context, work: Callable[[Context], object], name: str = "") -> None:

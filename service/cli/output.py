@@ -6,6 +6,7 @@ __all__ = ["Group", "console", "counting", "fitting", "print_json", "print_table
 
 import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,5 +127,6 @@ def _bar(label: str, total: int) -> Any:
         item_show_func=lambda name: name,
         show_pos=True,
         file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
+        # Routes that are fitted side by side have no bar each.
+        hidden=not sys.stderr.isatty() or threading.current_thread() is not threading.main_thread(),
     )

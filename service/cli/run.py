@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from dataclasses import replace
-from itertools import product
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -125,19 +124,38 @@ def end_with_input() -> None:
 
 
 def _prepare(context: Context, is_served: bool) -> None:
-    """Read the figures and publish; what fails keeps nobody from the forecast that is served."""
+    """Read the figures and publish; what fails keeps nobody from the forecast that is served.
+
+    Raises
+    ------
+    DatabaseError | JobError | RegistryError | OSError
+        The first that failed, where no route has a forecast to serve.
+    """
+    from service.answers.issue_loader import IssueLoader
+    from service.answers.status import is_ready
     from service.core.database import DatabaseError
     from service.core.files import RegistryError
-    from service.core.job_runner import JobError
+    from service.core.job_runner import JobError, side_by_side
 
     parts = (("figures", _ingest), ("weather", _weather), ("forecast", _refit))
-    for one, (name, work) in product(context.each_route(), parts):
-        try:
-            work(one)
-        except (DatabaseError, JobError, RegistryError, OSError) as error:
-            if not is_served and one.route is context.routes[0]:
-                raise
-            _say(f"{name:10}not renewed, the last forecast is served: {error}", err=True)
+    failed: list[tuple[str, Exception]] = []
+
+    def prepare(one: Context) -> None:
+        of = f" of {one.route.name}" if len(context.routes) > 1 else ""
+        for name, work in parts:
+            try:
+                work(one)
+            except (DatabaseError, JobError, RegistryError, OSError) as error:
+                failed.append((f"{name:10}not renewed{of}", error))
+
+    for _, result in side_by_side(context, prepare):
+        if isinstance(result, Exception):
+            raise result
+    if failed and not is_served and not is_ready(IssueLoader(context)):
+        raise failed[0][1]
+    for subject, error in failed:
+        served = ", the last forecast is served" if is_served else ""
+        _say(f"{subject}{served}: {error}", err=True)
 
 
 def _ingest(context: Context) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["JobError", "Outcome", "abandon", "perform"]
+__all__ = ["JobError", "Outcome", "abandon", "perform", "side_by_side"]
 
 import contextlib
 import logging
+import queue
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from service.core import run_store
 from service.core.clock import instant, utc_now
@@ -23,6 +25,7 @@ from service.core.timings import recorded
 
 _STOPPED = "the process was told to stop before it was done"
 _running: dict[Claim, float] = {}
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -126,6 +129,45 @@ def abandon(context: Context) -> None:
     for claimed, began in list(_running.items()):
         with contextlib.suppress(DatabaseError):  # the next look at the locks closes it
             _finish(context, claimed, Outcome("stopped", _STOPPED), began, {})
+
+
+def side_by_side(
+    context: Context, work: Callable[[Context], T]
+) -> Iterator[tuple[Context, T | Exception]]:
+    """Do `work` for each route, as many at once as `CROSSINGS_WORKERS`; what one raises is yielded.
+
+    Threads suffice, since each fit is a process of its own. They end with this process: whoever
+    stops it does not wait for a fit.
+    """
+
+    def attempt(one: Context) -> tuple[Context, T | Exception]:
+        try:
+            return one, work(one)
+        except Exception as error:
+            return one, error
+
+    count = min(context.settings.workers, len(context.routes))
+    if count == 1:
+        yield from map(attempt, context.each_route())
+        return
+    waiting: queue.SimpleQueue[Context] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[Context, T | Exception]] = queue.SimpleQueue()
+    for one in context.each_route():
+        waiting.put(one)
+
+    def labour() -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                done.put(attempt(waiting.get_nowait()))
+
+    for _ in range(count):
+        threading.Thread(target=labour, daemon=True).start()
+    try:
+        for _ in context.routes:
+            yield done.get()
+    except BaseException:
+        abandon(context)
+        raise
 
 
 def _finish(

@@ -47,7 +47,9 @@ class Settings(Sealed):
 
     host: Host = Field("127.0.0.1", description="Address that the web server binds.")
     port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
-    workers: int = Field(1, ge=1, le=64, description="Web worker processes.")
+    workers: int = Field(
+        1, ge=1, le=64, description="Web worker processes, and routes fitted at once."
+    )
     threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
     public_url: OptionalHttpAddress = Field(
         "", description="Address under which readers reach the service; empty: host and port."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
 
+import functools
 import hashlib
 import json
 import logging
@@ -173,7 +174,7 @@ def _one(
         declaration=declaration,
         series=lead,
         seconds=fitting.seconds,
-        packages={package: packages.version(package) for package in _PACKAGES},
+        packages=_installed(),
         spec=asdict(specs[name]),
         warnings=fitting.warnings,
     )
@@ -188,6 +189,12 @@ def _one(
     return version, joint_fit, True
 
 
+@functools.cache
+def _installed() -> dict[str, str]:
+    """The versions of the packages that decide a fit: a process keeps those it has loaded."""
+    return {package: packages.version(package) for package in _PACKAGES}
+
+
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
     """Hash of a declaration, its members' and their code: equal hashes, the same model."""
     members = closure(name, specs)
@@ -195,7 +202,7 @@ def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
         {
             "specs": [asdict(spec) for spec in members],
             "code": [code_hash(FAMILIES[spec.family].partition(":")[0]) for spec in members],
-            "packages": [packages.version(package) for package in _PACKAGES],
+            "packages": list(_installed().values()),
         },
         sort_keys=True,
     )

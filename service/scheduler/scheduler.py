@@ -16,7 +16,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -47,11 +47,12 @@ _log = logging.getLogger(__name__)
 
 def build(context: Context) -> BackgroundScheduler:
     """Make the scheduler with every job of the schedule in it."""
+    routes_at_once = min(context.settings.workers, len(context.routes))
     scheduler = BackgroundScheduler(
         timezone=dt.UTC,
-        # A fit takes minutes; mail, requests and the look for dead runs do not wait for it. Each
-        # pool does one job at a time.
-        executors={LIGHT: ThreadPoolExecutor(1), HEAVY: ThreadPoolExecutor(1)},
+        # A fit takes minutes; mail, requests and the look for dead runs do not wait for it. Fits of
+        # several routes are processes side by side.
+        executors={LIGHT: ThreadPoolExecutor(1), HEAVY: ThreadPoolExecutor(routes_at_once)},
         # The default grace is one second: a job two seconds late would silently be left out.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
@@ -67,11 +68,9 @@ def build(context: Context) -> BackgroundScheduler:
             add(run_due, FromNow(trigger), executor, one, item, id=name)
     now = {"next_run_time": dt.datetime.now(dt.UTC)}
     look, poll = every(_LOOK_SECONDS), every(request_worker.POLL_SECONDS)
-    add(catch_up, look, LIGHT, context, False, id="catch-up", **now)
-    add(catch_up, look, HEAVY, context, True, id="catch-up-fits", **now)
-    add(_each_route, look, HEAVY, _reread, context, time.monotonic(), id="reread", **now)
-    add(_each_route, look, HEAVY, refit_again, context, id="refit-again", **now)
-    add(_each_route, look, HEAVY, replay, context, id="replay", **now)
+    add(_look, look, LIGHT, context, id="look", **now)
+    for one in context.each_route():
+        add(_look_at_fits, look, HEAVY, one, time.monotonic(), id=f"look-{one.route.name}", **now)
     add(request_worker.take, poll, LIGHT, context, request_worker.LIGHT, id="requests", **now)
     add(
         request_worker.take, poll, HEAVY, context, request_worker.FITTING, id="requests-fits", **now
@@ -107,20 +106,11 @@ def run(context: Context) -> None:
 
 def items(context: Context) -> Iterator[tuple[Context, Scheduled]]:
     """Each route's jobs; the first route's with those that serve all."""
-    for one in context.each_route():
-        for item in schedule(context.settings, one.route, one.route is context.routes[0]):
-            yield one, item
+    return ((one, item) for one in context.each_route() for item in _items_of(one))
 
 
-def _each_route(work: _Work, context: Context, *args: Any) -> None:
-    """Do `work` for each route; what breaks for one costs the others nothing."""
-    for one in context.each_route():
-        try:
-            work(one, *args)
-        except DatabaseError:
-            raise
-        except Exception:
-            _log.exception("%s of %s broke", getattr(work, "__name__", work), one.route.name)
+def _items_of(context: Context) -> Sequence[Scheduled]:
+    return schedule(context.settings, context.route, context.route is context.routes[0])
 
 
 class _OnlyWithLock:
@@ -159,12 +149,35 @@ def close_dead(context: Context) -> None:
         _log.warning("%s of %s is closed: its process has died", dead.job, dead.period)
 
 
+def _look(context: Context) -> None:
+    """Close dead runs, and catch up the jobs of every route that fit no models."""
+    close_dead(context)  # what its process left undone is open again
+    for one in context.each_route():
+        catch_up(one, fits=False)
+
+
+def _look_at_fits(context: Context, began: float) -> None:
+    """Do all that fits models for a route and is due; what breaks of it costs the rest nothing."""
+    parts: tuple[Callable[[], object], ...] = (
+        lambda: catch_up(context, fits=True),
+        lambda: _reread(context, began),
+        lambda: refit_again(context),
+        lambda: replay(context),
+    )
+    for part in parts:
+        try:
+            part()
+        except DatabaseError:
+            raise
+        except Exception:
+            _log.exception("the look at %s broke", context.route.name)
+
+
 def catch_up(context: Context, fits: bool) -> None:
-    """Do what was due and is not done: the jobs that fit models, or the others."""
-    close_dead(context)  # first: what its process left undone is open again
-    for one, item in items(context):
+    """Do what was due for the route and is not done: the jobs that fit models, or the others."""
+    for item in _items_of(context):
         if item.is_recorded and item.fits == fits:
-            run_due(one, item)
+            run_due(context, item)
 
 
 def _reread(context: Context, began: float) -> None:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from service.core import locks, run_store
 from service.core.context import Context
 from service.core.database import Unavailable
-from service.core.job_runner import JobError, Outcome, abandon, perform
+from service.core.job_runner import JobError, Outcome, abandon, perform, side_by_side
 from service.core.run_store import Claim, Run
 from tests.service.support import NOW, ROUTE
 from tests.support.waiting import BOUND
@@ -172,3 +172,57 @@ def test_a_run_that_another_process_claimed_cannot_be_finished_by_the_first(
     perform(empty, "test", work, "monday")
     assert (last(empty).outcome, last(empty).attempt) == ("running", 2)
     assert "was claimed by another process meanwhile" in caplog.text
+
+
+def two_routes(context: Context, workers: int) -> Context:
+    more = {"routes": "channel,italy", "workers": workers}
+    return Context(context.settings.model_copy(update=more), context.database)
+
+
+def test_routes_are_worked_on_side_by_side(empty: Context) -> None:
+    together = threading.Barrier(2, timeout=BOUND)
+
+    def work(one: Context) -> str:
+        together.wait()  # breaks unless both are at work
+        return one.route.name
+
+    results = side_by_side(two_routes(empty, workers=5), work)
+    assert sorted((one.route.name, result) for one, result in results) == [
+        ("channel", "channel"),
+        ("italy", "italy"),
+    ]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_one_route_raises_costs_the_others_nothing(empty: Context, workers: int) -> None:
+    def work(one: Context) -> str:
+        if one.route.name == "channel":
+            raise ValueError("broken")
+        return "done"
+
+    results = side_by_side(two_routes(empty, workers), work)
+    assert {one.route.name: str(result) for one, result in results} == {
+        "channel": "broken",
+        "italy": "done",
+    }
+
+
+def test_whoever_stops_the_work_on_routes_does_not_wait_for_it(empty: Context) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def long(_: Claim) -> Outcome:
+        begun.set()
+        go_on.wait(BOUND)
+        return Outcome("done", "too late")
+
+    def work(one: Context) -> None:
+        if one.route.name == "channel":
+            perform(one, "test", long)
+        begun.wait(BOUND)
+
+    results = side_by_side(two_routes(empty, workers=2), work)
+    assert next(results)[0].route.name == "italy"
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
+    assert last(empty).outcome == "stopped"
+    go_on.set()

@@ -23,6 +23,7 @@ from service.data.ingest import ingest
 from service.data.observation_store import Figure
 from service.issues import model_fits as module
 from service.issues.compare import compare
+from service.issues.declared_models import declared
 from service.issues.family_code import code_hash
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
@@ -198,3 +199,14 @@ def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(
     issue = latest(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
     assert "limit of a fit" in issue.failures["climatology"]
+
+
+def test_the_versions_of_the_packages_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = declared(ROOT / "models")
+    before = module.declaration_hash("climatology", specs)
+
+    def again(package: str) -> str:
+        raise AssertionError(f"{package} was read again")
+
+    monkeypatch.setattr(module.packages, "version", again)
+    assert module.declaration_hash("climatology", specs) == before

@@ -48,6 +48,36 @@ def test_a_late_job_is_not_left_out(empty: Context) -> None:
     assert scheduler._job_defaults["max_instances"] == 1
 
 
+@pytest.mark.parametrize(("workers", "at_once"), [(1, 1), (5, 2)])
+def test_as_many_routes_are_fitted_at_once_as_there_are_workers(
+    empty: Context, workers: int, at_once: int
+) -> None:
+    more = {"routes": "channel,italy", "workers": workers}
+    scheduler = build(Context(empty.settings.model_copy(update=more), empty.database))
+    assert {"look-channel", "look-italy"} <= {job.id for job in scheduler.get_jobs()}
+    scheduler.start(paused=True)
+    try:
+        assert scheduler._lookup_executor(module.HEAVY)._pool._max_workers == at_once
+        assert scheduler._lookup_executor(module.LIGHT)._pool._max_workers == 1
+    finally:
+        scheduler.shutdown()
+
+
+def test_what_breaks_of_a_look_costs_the_rest_of_it_nothing(
+    empty: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    looked: list[str] = []
+
+    def broken(*_: object) -> None:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(module, "reread", broken)
+    monkeypatch.setattr(module, "replay", lambda one: looked.append(one.route.name))
+    module._look_at_fits(empty, 0.0)
+    assert looked == ["channel"]
+    assert "the look at channel broke" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"),
     [(JobError("no figures"), "failed"), (Unavailable("database: gone"), "stopped")],

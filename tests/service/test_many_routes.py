@@ -1,0 +1,138 @@
+"""Several routes at the first start, by the commands, replayed and in a backup."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.answers.issue_loader import IssueLoader
+from service.answers.track_record import track_record
+from service.app import create_app
+from service.cli.backup_archive import back_up, restore
+from service.cli.options import fit_each_route
+from service.cli.run import _prepare as prepare
+from service.core.clock import utc_now
+from service.core.context import Context, open_context
+from service.core.files import RegistryError
+from service.core.job_runner import JobError
+from service.core.settings import Settings
+from service.data.ingest import ingest
+from service.issues import fit_task
+from service.issues import replay as replay_module
+from service.issues.champion import choose_champion
+from service.issues.compare import compare
+from service.issues.declared_models import declared
+from service.issues.model_aliases import Aliases, write_aliases
+from service.issues.refit import refit
+from tests.service.support import quick_models
+
+_carry_out = fit_task.carry_out
+
+
+def _killed_for_italy(order: Any) -> Any:
+    if "italy_people" in order.figures:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _carry_out(order)
+
+
+@contextlib.contextmanager
+def routes(folder: Path, **more: Any) -> Iterator[Context]:
+    settings = Settings(
+        routes="italy,channel",
+        var_dir=folder / "var",
+        models_dir=quick_models(folder / "models"),
+        paths=100,
+        horizon=28,
+        champion_origins=4,
+        source="figures",
+        **more,
+    )
+    with contextlib.closing(open_context(settings).database) as database:
+        yield Context(settings, database)
+
+
+@pytest.fixture
+def killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Context]:
+    """No forecast yet; the fits of the first route are killed, with so many at once."""
+    monkeypatch.setattr(fit_task, "carry_out", _killed_for_italy)
+    with routes(tmp_path, workers=request.param) as context:
+        yield context
+
+
+@pytest.mark.parametrize("killed", [1, 2], indirect=True)
+def test_the_first_start_goes_on_without_the_first_route(
+    killed: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(killed, is_served=False)
+    said = capsys.readouterr().err
+    assert "forecast  not renewed of italy: no model stands: climatology: its process ended" in said
+    client = create_app(killed, utc_now).test_client()
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/v1/series/people/forecast").status_code == 200
+    assert client.get("/v1/series/italy_people/forecast").status_code == 503
+
+
+@pytest.mark.parametrize("killed", [2], indirect=True)
+def test_the_first_start_ends_where_no_route_stands(killed: Context) -> None:
+    for file in killed.settings.models_dir.glob("*.toml"):
+        file.unlink()
+    with pytest.raises(RegistryError):
+        prepare(killed, is_served=False)
+
+
+@pytest.mark.parametrize("killed", [2], indirect=True)
+def test_commands_fit_routes_side_by_side(
+    killed: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for one in killed.each_route():
+        ingest(one)
+    with pytest.raises(JobError, match=r"^italy: no model stands: .*its process ended"):
+        fit_each_route(killed, lambda one: refit(one).reason)
+    said = capsys.readouterr().out.splitlines()
+    italy, channel = (route.title for route in killed.routes)
+    assert said[:2] == [f"{italy}:", f"{channel}:"]
+    assert said[2].startswith("published people-20251231")
+    fit_each_route(killed, lambda one: compare(one).outcome)
+    assert capsys.readouterr().out.splitlines() == [f"{italy}:", "done", f"{channel}:", "done"]
+
+
+def test_both_are_replayed_and_in_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay_module, "ORIGINS", 2)
+    with routes(tmp_path, fit_seconds=0) as context:
+        prepare(context, is_served=False)
+        for loader in IssueLoader(context).each_route():
+            outcome = replay_module.replay(loader.context)
+            assert outcome.reason == "2 of 2 weeks before the first start replayed"
+            assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
+            assert replay_module.replay(loader.context).outcome == "skipped"
+        chosen = Aliases("seasonal_naive", "climatology", None, "2026-01-01T00:00:00Z", "better")
+        write_aliases(context.settings.fitted_folder, "italy", chosen)
+        back_up(context, tmp_path / "both.tar.gz")
+        folders = {f"{name}_dir": tmp_path / "there" / name for name in ("var", "fitted")}
+        there = context.settings.model_copy(update=folders)
+        restore(there, tmp_path / "both.tar.gz")
+        with contextlib.closing(open_context(there).database) as database:
+            restored = Context(there, database)
+            specs = declared(there.models_dir)
+            assert [choose_champion(specs, one) for one in restored.each_route()] == [
+                "seasonal_naive",
+                "climatology",
+            ]
+            ours, theirs = (create_app(one, utc_now).test_client() for one in (context, restored))
+            for name in ("people", "boats", "italy_people"):
+                for path in ("forecast?horizon=5", "observations?format=csv", "track-record"):
+                    address = f"/v1/series/{name}/{path}"
+                    answer = theirs.get(address)
+                    assert answer.status_code == 200
+                    assert answer.data == ours.get(address).data, address
+            italy, channel = restored.each_route()
+            assert refit(italy).outcome == "done", "its champion is another since its issue"
+            assert refit(channel).outcome == "skipped"
