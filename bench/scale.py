@@ -2,30 +2,41 @@
 
 python -m bench.scale              1, 10 and 100 series, on one worker and on two
 python -m bench.scale --most 1000 --workers 2
+python -m bench.scale --routes 200          so many declared routes through the service itself
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+import multiprocessing
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from forecast.series import DailySeries
 from forecast.specs import build, champion
+from service.app import create_app
+from service.core.clock import utc_now
+from service.core.context import Context, open_context
 from service.core.declared_series import enabled_routes
-from service.core.settings import PROJECT
+from service.core.settings import PROJECT, Settings
 from service.data import figures_csv
+from service.data.ingest import ingest
 from service.issues.declared_models import declared
 from service.issues.path_encoding import encode
+from service.issues.refit import refit as refit_route
 
 PATHS, HORIZON = 2000, 400
+_REAL = 3  # routes with the declared champion; the others have the climatology
 
 
 class Cost(NamedTuple):
@@ -41,7 +52,11 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="1 and 4 series")
     parser.add_argument("--most", type=int, default=100, help="series that are refitted")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], help="Dask workers")
+    parser.add_argument("--routes", type=int, help="declared routes that the service refits")
     options = parser.parse_args()
+    if options.routes:
+        many_routes(options.routes)
+        return
     # The cluster is closed on the way out, also when the program is terminated.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     counts = [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most})
@@ -103,6 +118,81 @@ def cluster(workers: int) -> Iterator[Any]:
         client.wait_for_workers(workers)
         client.run(refit, 0)  # what is imported once shall cost no series anything
         yield client
+
+
+def many_routes(count: int) -> None:
+    """Ingest and refit so many declared routes, then read every forecast; print two tables."""
+    logging.disable(logging.WARNING)  # that the climatology stands alone, once a refit
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            series_dir=declare_routes(Path(folder) / "series", count),
+            var_dir=Path(folder) / "var",
+            fitted_dir=Path(folder) / "fitted",
+            source="figures",
+            fit_seconds=0,  # in this process, whose time and memory are measured
+        )
+        print("| refit of | routes | CPU seconds a route | MB at most |\n| --- | --- | --- | --- |")
+        with closing(open_context(settings).database) as database:
+            contexts = list(Context(settings, database).each_route())
+            simple, real = contexts[_REAL:], contexts[:_REAL]
+            half = len(simple) // 2
+            for what, some in (
+                ("climatology", simple[:half]),
+                ("climatology", simple[half:]),
+                ("declared champion", real),
+            ):
+                began = time.process_time()
+                for one in some:
+                    ingest(one)
+                    refit_route(one)
+                seconds = (time.process_time() - began) / max(len(some), 1)
+                print(f"| {what} | {len(some)} | {seconds:.2f} | {_peak():.0f} |", flush=True)
+        print("\n| forecasts read, each of another route | MB of the web process at most |")
+        print("| --- | --- |", flush=True)
+        reader = multiprocessing.get_context("spawn").Process(target=read_all, args=(settings,))
+        reader.start()
+        reader.join()
+
+
+def declare_routes(folder: Path, count: int) -> Path:
+    """Declare so many routes of one synthetic series each, as `enabled_routes` reads them."""
+    folder.mkdir()
+    champion_name = champion(declared(PROJECT / "models"))
+    for number in range(count):
+        series = synthetic(number)
+        rows = (f"{series.start + at},{value}" for at, value in enumerate(series.values))
+        (folder / f"s{number}.csv").write_text("\n".join([f"date,s{number}", *rows]))
+        (folder / f"r{number:04}.toml").write_text(
+            f'title = "Route {number}"\ntime_zone = "Europe/London"\n'
+            f'attribution = "synthetic"\nlicence = "none"\nfigures = "s{number}.csv"\n'
+            f'models = ["{champion_name if number < _REAL else "climatology"}"]\n'
+            f'[series.s{number}]\ntitle = "Series {number}"\n'
+            'unit = "people"\nunit_one = "person"\nday_threshold = 500\nweek_threshold = 2000\n'
+            "likely_above = 0.55\nunlikely_below = 0.35\n"
+        )
+    return folder
+
+
+def read_all(settings: Settings) -> None:
+    """Read the forecast of every route from one web process; print how its memory grows."""
+    with closing(open_context(settings).database) as database:
+        context = Context(settings, database)
+        client = create_app(context, utc_now).test_client()
+        for number, route in enumerate(context.routes, start=1):
+            answer = client.get(f"/v1/series/{route.leading}/forecast")
+            assert answer.status_code == 200, answer.text
+            if number in (1, 10, 20, 50, 100, 150) or number == len(context.routes):
+                print(f"| {number} | {_peak():.0f} |", flush=True)
+
+
+def _peak() -> float:
+    """The most memory that this process has had, in MB.
+
+    Unlike `resource.getrusage`, not what its parent had when it began.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from bench import scale
+from service.core.declared_series import enabled_routes
 from tests.support import embedded
 
 
@@ -22,3 +25,25 @@ def test_a_synthetic_series_has_the_shape_of_the_real_one() -> None:
 def test_a_series_is_refitted() -> None:
     cost = scale.refit(3)
     assert cost.seconds > 0 and 100_000 < cost.size < 2_000_000
+
+
+def test_declared_routes_are_refitted_and_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(scale, "_REAL", 1)
+    monkeypatch.setattr(scale, "champion", lambda _: "seasonal_naive")
+    folder = scale.declare_routes(tmp_path / "series", 3)
+    routes = enabled_routes(folder)
+    assert [route.models for route in routes] == [
+        ("seasonal_naive",),
+        ("climatology",),
+        ("climatology",),
+    ]
+    scale.many_routes(3)
+    rows = [line.split("|")[1:-1] for line in capfd.readouterr().out.splitlines() if line]
+    assert [row[:2] for row in rows if "climatology" in row[0]] == [
+        [" climatology ", " 1 "],
+        [" climatology ", " 1 "],
+    ]
+    assert rows[-1][0] == " 3 "
+    assert 50 < float(rows[-1][1]) < 1000
