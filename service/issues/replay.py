@@ -36,15 +36,11 @@ def replay(context: Context) -> Outcome:
     with context.database.reading() as connection:
         days = _days(context, connection)
         left = [day for day in days if _is_open(context, connection, day)]
-    replayed = sum(_one(context, day, len(days) - place) for day, place in _counted(left))
+    done = len(days) - len(left)
+    replayed = sum(_one(context, day, place) for place, day in enumerate(left, done + 1))
     if not left:
         return _NOTHING
     return Outcome("done", f"{replayed} of {len(left)} weeks before the first start replayed")
-
-
-def _counted(left: list[dt.date]) -> list[tuple[dt.date, int]]:
-    """Each day, and how many are left after it."""
-    return [(day, len(left) - at) for at, day in enumerate(left, start=1)]
 
 
 def _one(context: Context, day: dt.date, place: int) -> bool:
