@@ -47,14 +47,14 @@ def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[di
 
 
 def warning_record(loader: IssueLoader) -> dict[str, Any]:
-    """Compare the early warnings given so far with the figures.
+    """Compare the early warnings about the route given so far with the figures.
 
     Returns ``warnings``, their number; ``over``, those whose days all have figures; ``followed``,
     those of them that were followed by such a day or week; ``expected``, the sum of the chances
     that they gave; and a ``sentence``, empty while none can be compared.
     """
     with loader.context.database.reading() as connection:
-        warnings = early_warning_store.list_warnings(connection)
+        warnings = early_warning_store.list_warnings(connection, loader.route.name)
         figures = observation_store.series(connection, loader.route.leading) if warnings else None
     outcomes = [
         (one.p, _came_true(one, figures.between(one.first_date, one.last_date).values))

@@ -22,11 +22,10 @@ COLUMNS = (
 )
 QUANTILE_LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.99)
 SAMPLES = 100
-_LOCATION = "GB"
 
 
-def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
-    """Rows of quantiles, 23 levels a day, and of sample paths, 100 of them.
+def hubverse(view: IssueView, horizon: int, location: str) -> list[dict[str, Any]]:
+    """Rows of quantiles, 23 levels a day, and of sample paths, 100 of them, at `location`.
 
     A sample's ``output_type_id`` is the same on each of its days: it is one joint path.
     """
@@ -43,7 +42,7 @@ def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
             "target": f"daily {view.issue.series_id} arriving",
             "horizon": at + 1,
             "target_end_date": str(day),
-            "location": _LOCATION,
+            "location": location,
         }
         by_level = zip(QUANTILE_LEVELS, quantiles, strict=True)
         outputs = [("quantile", level, values[at]) for level, values in by_level]

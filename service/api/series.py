@@ -84,7 +84,7 @@ def get_forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
             return {"levels": list(q.levels), "rows": rows}
         if q.first:
             raise BadQuestion("from", "none with format=hubverse, which has an origin", q.first)
-        return {"rows": hubverse.hubverse(view, q.horizon)}
+        return {"rows": hubverse.hubverse(view, q.horizon, loader().route.location)}
 
     return about(series_id, q, answer)
 

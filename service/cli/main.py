@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from service.cli import backup, config, keys, mail, offline, operate, run, times
+from service.cli import backup, config, keys, mail, offline, operate, run, subscribers, times
 from service.cli.output import Group
 
 _PLAIN = {"–": "-", "…": "...", "×": "x", "’": "'"}
@@ -43,7 +43,7 @@ for _command in (
     *(run.run, operate.ingest, operate.weather, operate.refit, operate.compare, operate.score),
     *(operate.hindcast, run.serve, run.scheduler, times.schedule, times.prune, operate.status),
     *(config.config, config.doctor, backup.backup, backup.restore, keys.keys, mail.digest),
-    *(mail.warn, mail.subscribers, offline.forecast, offline.backtest),
+    *(mail.warn, subscribers.subscribers, offline.forecast, offline.backtest),
 ):
     group.add_command(_command)
 

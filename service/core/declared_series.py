@@ -93,8 +93,14 @@ class Route(Declared):
         Whether it is served unless the settings name others.
     title : str
         A few words.
+    forecast_title : str
+        What its forecast is called in the emails; none: the title.
     time_zone : str
         Of its days, and of the times at which its jobs run.
+    time_name : str
+        What the time of that zone is called; none: the name of the zone.
+    location : str
+        What a hub that collects forecasts calls it; none: its name.
     publication_time, publication_lag_days : time, int
         When the figure of a day counts as known if its source does not say: so many days later, at
         that time.
@@ -117,7 +123,10 @@ class Route(Declared):
     folder: Path = Path()
     enabled: bool = True
     title: Text
+    forecast_title: Text = Field(default_factory=lambda route: route["title"])
     time_zone: _TimeZone
+    time_name: Text = Field(default_factory=lambda route: route["time_zone"])
+    location: Text = Field(default_factory=lambda route: route["name"])
     publication_time: dt.time = dt.time(14, 0)
     publication_lag_days: Annotated[int, Field(ge=0, le=60)] = 1
     read_times: _Times = ""

@@ -183,8 +183,9 @@ job_requests = sa.Table(
 
 
 def _preferences() -> list[sa.Column[Any]]:
-    """Which emails a reader chose; the early warnings are those with a level."""
+    """Which emails of a route a reader chose; the early warnings are those with a level."""
     return [
+        sa.Column("route", sa.String(32), nullable=False, server_default=""),
         sa.Column("threshold", sa.Integer, nullable=False),
         sa.Column("weekly", sa.Boolean, nullable=False),
         sa.Column("warn_level", sa.Integer),
@@ -192,7 +193,7 @@ def _preferences() -> list[sa.Column[Any]]:
     ]
 
 
-# Who gets email. The address is the only thing here that is about a person.
+# Who gets email, one row a route. The address is the only thing here that is about a person.
 subscribers = sa.Table(
     "subscribers",
     metadata,
@@ -204,7 +205,7 @@ subscribers = sa.Table(
     sa.Column("token", sa.String(32), nullable=False),
     sa.Column("joined_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
-    sa.UniqueConstraint("address", name="uq_subscribers_address"),
+    sa.UniqueConstraint("address", "route", name="uq_subscribers_address_route"),
     sa.UniqueConstraint("token", name="uq_subscribers_token"),
     sqlite_autoincrement=True,  # the number of one who left is not given to another
 )
@@ -222,7 +223,7 @@ opt_ins = sa.Table(
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("next_at", Instant, nullable=False),
-    sa.UniqueConstraint("address", name="uq_opt_ins_address"),
+    sa.UniqueConstraint("address", "route", name="uq_opt_ins_address_route"),
     sa.UniqueConstraint("token_hash", name="uq_opt_ins_token_hash"),
     sqlite_autoincrement=True,
 )
@@ -250,11 +251,12 @@ salts = sa.Table(
     sa.Column("salt", sa.String(64), nullable=False),
 )
 
-# What the mail of a week, or the early warnings of a day, say: the same to all of their readers,
+# What the mail of a week, or the early warnings of a day, say of a route: the same to all readers,
 # however long the sending takes.
 editions = sa.Table(
     "editions",
     metadata,
+    sa.Column("route", sa.String(32), primary_key=True, server_default=""),
     sa.Column("period", sa.String(10), primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
     sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
@@ -266,7 +268,8 @@ editions = sa.Table(
 deliveries = sa.Table(
     "deliveries",
     metadata,
-    sa.Column("period", sa.ForeignKey("editions.period"), primary_key=True),
+    sa.Column("route", sa.String(32), nullable=False, server_default=""),
+    sa.Column("period", sa.String(10), primary_key=True),
     sa.Column(
         "subscriber_id",
         sa.ForeignKey("subscribers.subscriber_id", ondelete="CASCADE"),
@@ -280,6 +283,11 @@ deliveries = sa.Table(
     sa.Column("ended_at", Instant),
     # What an early warning says to this reader.
     sa.Column("content", sa.JSON(none_as_null=True)),
+    sa.ForeignKeyConstraint(
+        ["route", "period"],
+        ["editions.route", "editions.period"],
+        name="fk_deliveries_route_period_editions",
+    ),
     sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
 )
 
@@ -287,6 +295,7 @@ deliveries = sa.Table(
 early_warnings = sa.Table(
     "early_warnings",
     metadata,
+    sa.Column("route", sa.String(32), primary_key=True, server_default=""),
     sa.Column("made_on", sa.Date, primary_key=True),
     sa.Column("window_days", sa.Integer, primary_key=True),
     sa.Column("threshold", sa.Integer, primary_key=True),

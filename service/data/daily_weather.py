@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-ATTRIBUTION = "Weather data by Open-Meteo.com, licensed under CC BY 4.0."
+ATTRIBUTION = "Weather data by Open-Meteo.com, CC BY 4.0."
 
 WIND = (
     "wind_mean_ms",

@@ -27,6 +27,8 @@ class EarlyWarning:
         The days that it was about.
     p : float
         The chance that was given.
+    route : str
+        The name of the route that it was about.
     """
 
     made_on: dt.date
@@ -35,6 +37,7 @@ class EarlyWarning:
     first_date: dt.date
     last_date: dt.date
     p: float
+    route: str = ""
 
 
 def insert_warnings(connection: sa.Connection, warnings: Iterable[EarlyWarning]) -> None:
@@ -44,10 +47,12 @@ def insert_warnings(connection: sa.Connection, warnings: Iterable[EarlyWarning])
         connection.execute(early_warnings.insert(), rows)
 
 
-def list_warnings(connection: sa.Connection) -> list[EarlyWarning]:
-    """Every warning, in the order in which they were given."""
+def list_warnings(connection: sa.Connection, route: str = "") -> list[EarlyWarning]:
+    """Every warning about `route`, in the order in which they were given."""
     c = early_warnings.c
     rows = connection.execute(
-        sa.select(early_warnings).order_by(c.made_on, c.window_days, c.threshold)
+        sa.select(early_warnings)
+        .where(c.route == route)
+        .order_by(c.made_on, c.window_days, c.threshold)
     )
     return [EarlyWarning(**row._mapping) for row in rows]

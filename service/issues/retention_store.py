@@ -46,8 +46,9 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
     )
     old_runs = sa.select(runs.c.run_id).where(runs.c.started_at < before)
     old = sa.select(c.issue_id).where(c.run_id.in_(old_runs), c.issue_id.not_in(newest))
-    periods = sa.select(editions.c.period).where(editions.c.issue_id.in_(old))
-    connection.execute(deliveries.delete().where(deliveries.c.period.in_(periods)))
+    e, d = editions.c, deliveries.c
+    gone = sa.select(e.route, e.period).where(e.issue_id.in_(old))
+    connection.execute(deliveries.delete().where(sa.tuple_(d.route, d.period).in_(gone)))
     for table in (editions, issue_scores, issue_notes, issue_paths):
         connection.execute(table.delete().where(table.c.issue_id.in_(old)))
     return int(connection.execute(issues.delete().where(c.issue_id.in_(old))).rowcount)

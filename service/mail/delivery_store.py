@@ -38,6 +38,7 @@ class Edition:
     made_at: dt.datetime
     content: dict[str, Any]
     kind: str = "weekly"  # or "warning"
+    route: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,17 +52,20 @@ class Due:
     attempts: int
     began_at: dt.datetime | None  # when it was planned or first tried
     content: dict[str, Any] | None  # what an early warning says to this reader
+    route: str = ""
 
 
-def edition(connection: sa.Connection, period: str) -> Edition | None:
-    """The edition of a week or day, once it is frozen."""
-    return _edition(connection, editions.c.period == period)
-
-
-def before(connection: sa.Connection, week: str) -> Edition | None:
-    """The newest weekly edition of an earlier week."""
+def edition(connection: sa.Connection, period: str, route: str = "") -> Edition | None:
+    """The edition of a week or day about `route`, once it is frozen."""
     c = editions.c
-    return _edition(connection, sa.and_(c.kind == "weekly", c.period < week))
+    return _edition(connection, sa.and_(c.period == period, c.route == route))
+
+
+def before(connection: sa.Connection, week: str, route: str = "") -> Edition | None:
+    """The newest weekly edition of an earlier week about `route`."""
+    c = editions.c
+    is_earlier = sa.and_(c.kind == "weekly", c.period < week, c.route == route)
+    return _edition(connection, is_earlier)
 
 
 def freeze(connection: sa.Connection, edition: Edition) -> None:
@@ -71,7 +75,7 @@ def freeze(connection: sa.Connection, edition: Edition) -> None:
 
 def plan(connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, Any]]) -> None:
     """Store which subscribers get a mail of an edition of early warnings, and what it says."""
-    row = {"period": of.period, "state": "waiting", "attempts": 0}
+    row = {"route": of.route, "period": of.period, "state": "waiting", "attempts": 0}
     row |= {"began_at": of.made_at, "next_at": of.made_at}
     rows = [row | {"subscriber_id": who, "content": content} for who, content in mails.items()]
     if rows:
@@ -106,12 +110,13 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
     chosen = s.weekly if of.kind == "weekly" else is_planned
     rows = connection.execute(
         sa.select(
-            *(s.subscriber_id, s.address, s.threshold, s.token, d.began_at, d.content),
+            *(s.subscriber_id, s.address, s.threshold, s.token, s.route, d.began_at, d.content),
             sa.func.coalesce(d.attempts, 0).label("attempts"),
         )
         .select_from(subscribers.outerjoin(deliveries, here))
         .where(
             s.state == "active",
+            s.route == of.route,
             chosen,
             sa.or_(
                 new if of.kind == "weekly" else d.state == "waiting",
@@ -134,7 +139,8 @@ def begin(connection: sa.Connection, period: str, one: Due, now: dt.datetime) ->
     if one.began_at is not None:
         connection.execute(deliveries.update().where(_of(period, one)).values(values))
         return True
-    key = {"period": period, "subscriber_id": one.subscriber_id, "began_at": now}
+    key = {"route": one.route, "period": period, "subscriber_id": one.subscriber_id}
+    values["began_at"] = now
     connection.execute(deliveries.insert().values(key | values))
     return True
 
@@ -174,10 +180,10 @@ def end(
     return bool(changed.rowcount)
 
 
-def counts(connection: sa.Connection, period: str) -> dict[str, int]:
+def counts(connection: sa.Connection, period: str, route: str = "") -> dict[str, int]:
     """How many mails of an edition are in each state."""
     d = deliveries.c
-    query = sa.select(d.state, sa.func.count()).where(d.period == period)
+    query = sa.select(d.state, sa.func.count()).where(d.period == period, d.route == route)
     return dict(connection.execute(query.group_by(d.state).order_by(d.state)).all())
 
 

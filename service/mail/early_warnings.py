@@ -29,6 +29,7 @@ from service.issues import early_warning_store, issue_store
 from service.issues.early_warning_store import EarlyWarning
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
+from service.mail.edition import shown
 from service.mail.render import addressed, rendered, unsubscribe_link
 from service.mail.sending import Clock, failed_lately, run_alone, send
 from service.mail.subscriber_store import Subscriber
@@ -42,13 +43,13 @@ def is_due(context: Context, now: dt.datetime) -> bool:
     """Whether warnings are to be decided or sent now."""
     day, leading = context.route.day(now), context.route.leading
     with context.database.reading() as connection:
-        if failed_lately(connection, "warn", now):
+        if failed_lately(connection, "warn", now, context.route.name):
             return False
-        edition = delivery_store.edition(connection, day.isoformat())
+        edition = delivery_store.edition(connection, str(day), context.route.name)
         if edition:
             return bool(delivery_store.due(connection, edition, now))
         newest = issue_store.get_latest_issue(connection, leading)
-        if newest is None or not _readers(connection):
+        if newest is None or not _readers(connection, context.route.name):
             return False
     latest = dt.time.fromisoformat(context.settings.digest_time)
     if now.astimezone(context.route.zone).time() >= latest:
@@ -71,13 +72,14 @@ def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
     """The mails that `warn` would send now; nothing is sent or stored."""
     loader, now = IssueLoader(context, clock), clock()
     with context.database.reading() as connection:
-        edition = delivery_store.edition(connection, str(loader.today()))
+        edition = delivery_store.edition(connection, str(loader.today()), loader.route.name)
         due = delivery_store.due(connection, edition, now) if edition else []
     if edition is None:
         view = loader.view(loader.route.leading)
         edition = _draft(loader, view)
         with context.database.reading() as connection:
-            readers, mails = _readers(connection), _changes(connection, view)
+            readers = _readers(connection, loader.route.name)
+            mails = _changes(connection, view, loader.route.name)
         due = [
             Due(one.subscriber_id, one.address, one.threshold, one.token, 0, now, content)
             for one in readers
@@ -90,16 +92,16 @@ def _decided(loader: IssueLoader) -> Edition:
     """The edition of today; decided now, all mails at once, if it was not yet."""
     database, day = loader.context.database, loader.today()
     with database.reading() as connection:
-        edition = delivery_store.edition(connection, day.isoformat())
+        edition = delivery_store.edition(connection, str(day), loader.route.name)
     if edition:
         return edition
     view = loader.view(loader.route.leading)
     edition = _draft(loader, view)
     with database.writing() as connection:
-        mails = _changes(connection, view)
+        mails = _changes(connection, view, edition.route)
         delivery_store.freeze(connection, edition)
         delivery_store.plan(connection, edition, mails)
-        early_warning_store.insert_warnings(connection, _given(day, mails.values()))
+        early_warning_store.insert_warnings(connection, _given(edition.route, day, mails.values()))
     return edition
 
 
@@ -113,22 +115,25 @@ def _draft(loader: IssueLoader, view: IssueView) -> Edition:
         "status": view.state.status,
         "reasons": [reason.detail for reason in view.state.reasons],
         "record": warning_record(loader)["sentence"],
-        "time_zone": loader.route.time_zone,
-        "attribution": loader.route.attribution,
+        **shown(loader, view),
     }
-    return Edition(str(loader.today()), view.issue.issue_id, loader.clock(), content, "warning")
+    day, issue, route = str(loader.today()), view.issue.issue_id, loader.route.name
+    return Edition(day, issue, loader.clock(), content, "warning", route)
 
 
-def _readers(connection: Connection) -> list[Subscriber]:
-    everybody = subscriber_store.everybody(connection)
-    return [one for one in everybody if one.state == "active" and one.warn_level is not None]
+def _readers(connection: Connection, route: str) -> list[Subscriber]:
+    return [
+        one
+        for one in subscriber_store.everybody(connection)
+        if one.state == "active" and one.route == route and one.warn_level is not None
+    ]
 
 
-def _changes(connection: Connection, view: IssueView) -> _Mails:
+def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
     """What is to be mailed to those for whom something changed."""
     mails, last = {}, delivery_store.last_states(connection)
     once = cache(partial(chances, view.ahead)) if view.state.status == "fresh" else None
-    for one in _readers(connection):
+    for one in _readers(connection, route):
         level = one.warn_level or 0
         rows = once(one.threshold, one.week_threshold) if once else []
         state = _CALM if once else _PAUSED
@@ -141,14 +146,16 @@ def _changes(connection: Connection, view: IssueView) -> _Mails:
     return mails
 
 
-def _given(day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterable[EarlyWarning]:
+def _given(route: str, day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterable[EarlyWarning]:
     """Each warning once, however many have it."""
     given = {}
     for content in mails:
         for row in content["chances"]:
             if content["state"] == _WARNING and _reaches(row, content["level"]):
                 first, last = (dt.date.fromisoformat(row[name]) for name in ("from", "to"))
-                one = EarlyWarning(day, row["window"], row["threshold"], first, last, row["p"])
+                one = EarlyWarning(
+                    day, row["window"], row["threshold"], first, last, row["p"], route
+                )
                 given[one.window_days, one.threshold] = one
     return given.values()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["gather", "iso_week", "monday"]
+__all__ = ["gather", "iso_week", "monday", "shown"]
 
 import contextlib
 import datetime as dt
@@ -17,9 +17,11 @@ from service.answers.figures import last_of
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
+from service.answers.weather import used
 from service.answers.wording import likelihoods
 from service.core.clock import instant
 from service.core.declared_series import Route
+from service.data.daily_weather import ATTRIBUTION
 from service.mail.delivery_store import Edition
 from service.mail.lookback import changes, last_week, track_record
 
@@ -82,10 +84,22 @@ def gather(
         "last_week": last_week(loader, previous),
         "changes": changes(loader, view, previous),
         "track_record": track_record(loader),
-        "time_zone": loader.route.time_zone,
-        "attribution": loader.route.attribution,
+        **shown(loader, view),
     }
-    return Edition(week, view.issue.issue_id, now, content)
+    return Edition(week, view.issue.issue_id, now, content, route=loader.route.name)
+
+
+def shown(loader: IssueLoader, view: IssueView) -> dict[str, str]:
+    """What every mail says of its route: title of the forecast, its clock, whose data it has."""
+    route = loader.route
+    with loader.context.database.reading() as connection:
+        is_read = used(connection, view.issue)["status"] == "used"
+    return {
+        "title": route.forecast_title,
+        "time_zone": route.time_zone,
+        "time_name": route.time_name,
+        "attribution": f"{route.attribution} {ATTRIBUTION}" if is_read else route.attribution,
+    }
 
 
 def _followers(loader: IssueLoader, view: IssueView) -> list[str]:

@@ -15,12 +15,13 @@ EMAILS = ("weekly", "warnings", "both")
 
 @dataclass(frozen=True)
 class Preferences:
-    """Which emails a reader gets, and the numbers that these are about."""
+    """Which emails of a route a reader gets, and the numbers that these are about."""
 
     threshold: int  # of arrivals in a day
     weekly: bool = True
     warn_level: int | None = None  # per cent; None: no early warnings
     week_threshold: int | None = None  # None: no warnings about seven-day totals
+    route: str = ""
 
     def columns(self) -> dict[str, Any]:
         """The preferences by the name of their column."""

@@ -151,7 +151,8 @@ class MailRenderer:
 
     def cid(self, name: str) -> str:
         """Return the Content-ID of a chart."""
-        return f"chart-{name}.{self.edition.period}@{addresses.domain(self._settings.mail_from)}"
+        whole = f"chart-{name}.{self.edition.route}.{self.edition.period}"
+        return f"{whole}@{addresses.domain(self._settings.mail_from)}"
 
 
 def addressed(
@@ -163,9 +164,10 @@ def addressed(
     """
     domain = addresses.domain(settings.mail_from)
     list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"
-    whole = f"{list_id} {edition.period} {token or f'copy {address}'}"
-    message = _begin(settings, address, about, edition.made_at, edition.period, whole)
-    message["List-Id"] = f"Channel crossings forecast, {edition.kind} <{list_id}>"
+    whole = f"{list_id} {edition.period} {token or f'copy {edition.route} {address}'}"
+    title = edition.content["title"]
+    message = _begin(settings, title, address, about, edition.made_at, edition.period, whole)
+    message["List-Id"] = f"{title}, {edition.kind} <{list_id}>"
     if link := unsubscribe_link(settings, token):
         message["List-Unsubscribe"] = f"<{link}>"
         if link.startswith("https://"):  # RFC 8058 knows no other
@@ -183,10 +185,11 @@ def confirmation(
 ) -> EmailMessage:
     """Return the email that asks the owner of `address` to confirm."""
     settings, route = context.settings, context.route
-    about = "Confirm your emails about Channel crossings"
-    message = _begin(settings, address, about, now, "confirm", token)
+    about = f"Confirm your emails: {route.forecast_title}"
+    message = _begin(settings, route.forecast_title, address, about, now, "confirm", token)
     text = rendered(
         "confirm.txt",
+        title=route.forecast_title,
         emails=preferences.in_words(route.series[route.leading].unit),
         link=f"{settings.address}/subscribe/confirm/{token}",
         hours=CONFIRM_HOURS,
@@ -201,12 +204,15 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _begin(
-    settings: Settings, to: str, about: str, date: dt.datetime, kind: str, whole: str
+    settings: Settings, title: str, to: str, about: str, date: dt.datetime, kind: str, whole: str
 ) -> EmailMessage:
-    """Return a message with its headers; its ID is of `kind` and the hash of `whole`."""
+    """Return a message with its headers, from `title` unless the settings name the sender.
+
+    Its ID is of `kind` and the hash of `whole`.
+    """
     message = EmailMessage(policy=_POLICY)
     name, sender = addresses.sender(settings.mail_from)
-    message["From"] = Address(name or "Channel crossings forecast", addr_spec=sender)
+    message["From"] = Address(name or title, addr_spec=sender)
     message["To"] = Address(addr_spec=addresses.clean(to))
     message["Subject"] = about
     message["Date"] = format_datetime(date)

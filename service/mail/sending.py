@@ -49,7 +49,7 @@ def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcom
     def claimed(_: Claim) -> Outcome:
         try:
             require_settings(context.settings)
-            with context.database.alone(job) as held:
+            with context.database.alone(f"{job}-{context.route.name}") as held:
                 return work() if held else Outcome("skipped", "another process is sending")
         except (MailError, NoAnswer) as error:
             raise JobError(str(error)) from error
@@ -57,9 +57,9 @@ def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcom
     return perform(context, job, claimed)
 
 
-def failed_lately(connection: Connection, job: str, now: dt.datetime) -> bool:
-    """Whether the job failed so short a time ago that it should wait."""
-    last = run_store.latest(connection, job)
+def failed_lately(connection: Connection, job: str, now: dt.datetime, route: str) -> bool:
+    """Whether the job of `route` failed so short a time ago that it should wait."""
+    last = run_store.latest(connection, job, route=route)
     return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
 
 
@@ -86,7 +86,7 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
         raise MailError(fault)
     summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
     with context.database.reading() as connection:
-        standing = delivery_store.counts(connection, edition.period)
+        standing = delivery_store.counts(connection, edition.period, edition.route)
     reason = f"{edition.period}: {summary or 'nobody to send to'}"
     return Outcome("done", reason, {"period": edition.period} | standing)
 
@@ -176,16 +176,16 @@ class _Refusals:
 
 
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
-    """Mail a link to each who asked and has none; return how many were handed over.
+    """Mail a link to each who asked for the route and has none; return how many were handed over.
 
     A link that may or may not have arrived is not sent twice: another is made, and the first
     one holds no longer.
     """
-    with context.database.alone("opt-in") as held:
+    with context.database.alone(f"opt-in-{context.route.name}") as held:
         if not held:
             return 0
         with context.database.writing() as connection:
-            opt_ins = subscriber_store.waiting(connection, clock())
+            opt_ins = subscriber_store.waiting(connection, clock(), context.route.name)
         if not opt_ins:
             return 0
         try:

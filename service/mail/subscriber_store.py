@@ -71,9 +71,11 @@ class OptIn(Preferences):
 def add(
     connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
 ) -> bool:
-    """Let `address` have email from now on, with these preferences; whether it is new."""
+    """Let `address` have email of a route, with these preferences; whether that is new."""
     values = preferences.columns() | {"state": "active", "changed_at": now}
-    change = subscribers.update().where(subscribers.c.address == address).values(values)
+    c = subscribers.c
+    which = sa.and_(c.address == address, c.route == preferences.route)
+    change = subscribers.update().where(which).values(values)
     if connection.execute(change).rowcount:
         return False
     token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -94,25 +96,30 @@ def everybody(connection: sa.Connection) -> list[Subscriber]:
 
 
 def find(
-    connection: sa.Connection, address: str | None = None, token: str | None = None
+    connection: sa.Connection,
+    address: str | None = None,
+    token: str | None = None,
+    route: str | None = None,
 ) -> Subscriber | None:
-    """The subscriber with that address or that token."""
+    """The subscriber with that token, or with that address, of `route` if one is given."""
     c = subscribers.c
     which = c.address == address if token is None else c.token == token
+    if route is not None:
+        which = sa.and_(which, c.route == route)
     row = connection.execute(sa.select(subscribers).where(which)).first()
     return Subscriber(**row._mapping) if row else None
 
 
 def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
-    """Delete a subscriber, with all that was recorded of them; their token's hash stays."""
+    """Delete a subscriber from every route, with all that was recorded; hashes of tokens stay."""
     c = subscribers.c
     connection.execute(opt_ins.delete().where(opt_ins.c.address == subscriber.address))
-    gone = connection.execute(
-        subscribers.delete().where(c.subscriber_id == subscriber.subscriber_id)
-    )
-    if gone.rowcount:  # and not already by another click at the same moment
-        row = {"token_hash": _hash(subscriber.token), "left_at": now}
-        connection.execute(unsubscribed.insert().values(row))
+    rows = sa.select(subscribers).where(c.address == subscriber.address)
+    for one in connection.execute(rows).all():
+        gone = connection.execute(subscribers.delete().where(c.subscriber_id == one.subscriber_id))
+        if gone.rowcount:  # and not already by another click at the same moment
+            row = {"token_hash": _hash(one.token), "left_at": now}
+            connection.execute(unsubscribed.insert().values(row))
 
 
 def left(connection: sa.Connection, token: str) -> bool:
@@ -124,8 +131,10 @@ def left(connection: sa.Connection, token: str) -> bool:
 def ask(
     connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
 ) -> None:
-    """Note that somebody asked for email; a newer request replaces an older one."""
-    connection.execute(opt_ins.delete().where(opt_ins.c.address == address))
+    """Note that somebody asked for email of a route; a newer request replaces an older one."""
+    c = opt_ins.c
+    same = sa.and_(c.address == address, c.route == preferences.route)
+    connection.execute(opt_ins.delete().where(same))
     values = preferences.columns() | {"address": address, "state": "asked", "attempts": 0}
     values |= {"asked_at": now, "next_at": now}
     values["expires_at"] = now + dt.timedelta(hours=CONFIRM_HOURS)
@@ -134,13 +143,13 @@ def ask(
         connection.execute(opt_ins.insert().values(values))
 
 
-def waiting(connection: sa.Connection, now: dt.datetime) -> list[OptIn]:
-    """Requests whose link is to be mailed now; those long expired are deleted."""
+def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
+    """Requests for `route` whose link is to be mailed now; those long expired are deleted."""
     c = opt_ins.c
     connection.execute(opt_ins.delete().where(c.expires_at <= now - _KEPT))
     rows = connection.execute(
         sa.select(opt_ins)
-        .where(c.state == "asked", c.next_at <= now, c.expires_at > now)
+        .where(c.route == route, c.state == "asked", c.next_at <= now, c.expires_at > now)
         .order_by(c.opt_in_id)
     )
     return [OptIn(**row._mapping) for row in rows]

@@ -20,7 +20,7 @@ from service.answers.early_warnings import DAYS, warning_record
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
-from service.core.declared_series import Series
+from service.core.declared_series import Route, Series
 from service.core.settings import Settings
 from service.mail import subscriber_store as store
 from service.mail.preferences import EMAILS, Preferences
@@ -41,29 +41,37 @@ def _settings() -> Settings:
     return _loader().context.settings
 
 
-def _leading() -> Series:
+def _chosen() -> IssueLoader:
+    """The loader of the route that the form or the address chooses, else of the first."""
+    name, first = request.values.get("route"), _loader()
+    return next((one for one in first.each_route() if one.route.name == name), first)
+
+
+def _leading(route: Route) -> Series:
     """The series whose threshold a subscriber chooses."""
-    route = _loader().route
     return route.series[route.leading]
 
 
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, or show it again with the `problem` of what was entered."""
-    typed, offered = request.form, bool(_settings().smtp_host)
+    typed, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
+    leading = _leading(chosen.route)
     page = render_template(
         "subscribe.html",
         offered=offered,
         problem=problem,
         address=typed.get("address", "")[:254],
         emails=typed.get("emails", EMAILS[0]),
-        threshold=typed.get("threshold", "")[:8] or _leading().day_threshold,
+        threshold=typed.get("threshold", "")[:8] or leading.day_threshold,
         level=typed.get("level", "")[:8] or _LEVEL,
         week_threshold=typed.get("week_threshold", "")[:8],
-        unit=_leading().unit,
+        unit=leading.unit,
+        route=chosen.route,
+        routes=_loader().context.routes,
         largest=MOST_THRESHOLD,
         days=DAYS,
-        record=warning_record(_loader())["sentence"] if offered else "",
+        record=warning_record(chosen)["sentence"] if offered else "",
     )
     return _answer(page, status)
 
@@ -110,10 +118,13 @@ def show_confirmation(token: str) -> Response:
         opt_in = store.opt_in_of(connection, token)
     if opt_in is None or opt_in.expires_at <= _loader().clock():
         return _no_confirmation(opt_in is not None)
+    routes = _loader().context.routes
+    # One that is served no more is confirmed all the same: its emails come if it is served again.
+    unit = _leading(next((one for one in routes if one.name == opt_in.route), routes[0])).unit
     return _say(
         200,
         "Confirm your subscription",
-        f"You will get {opt_in.in_words(_leading().unit)}. Every email has an unsubscribe link.",
+        f"You will get {opt_in.in_words(unit)}. Every email has an unsubscribe link.",
         button="Confirm",
     )
 
@@ -163,17 +174,21 @@ def leave(token: str) -> Response:
 
 def _preferences() -> Preferences:
     """What the form chooses; raises ValueError with the problem."""
-    unit, declared = _leading().unit, _leading().day_threshold
+    route = _chosen().route
+    names = [one.name for one in _loader().context.routes]
+    if request.form.get("route", route.name) not in names:
+        raise ValueError(f"Choose a route of {', '.join(names)}.")
+    unit, declared = _leading(route).unit, _leading(route).day_threshold
     emails = request.form.get("emails") or EMAILS[0]
     if emails not in EMAILS:
         raise ValueError("Choose the weekly email, early warnings or both.")
     label = f"Number of {unit} in a day"
     threshold = _whole("threshold", label, declared, 0, MOST_THRESHOLD)
-    weekly = Preferences(declared if threshold is None else threshold)
+    weekly = Preferences(declared if threshold is None else threshold, route=route.name)
     if emails == "weekly":
         return weekly
     level = _whole("level", "Chance, in %,", _LEVEL, 1, 99)
-    label, example = f"Number of {unit} in a week", _leading().week_threshold
+    label, example = f"Number of {unit} in a week", _leading(route).week_threshold
     return replace(
         weekly,
         weekly=emails == "both",

@@ -41,8 +41,8 @@ def edition_for(loader: IssueLoader, week: str) -> Edition:
     """The edition of `week`: the frozen one, or one as it would have been at its time."""
     moment, leading = _moment(loader.context, monday(week)), loader.route.leading
     with loader.context.database.reading() as connection:
-        frozen = delivery_store.edition(connection, week)
-        previous = delivery_store.before(connection, week)
+        frozen = delivery_store.edition(connection, week, loader.route.name)
+        previous = delivery_store.before(connection, week, loader.route.name)
         then = issue_store.get_latest_issue(connection, leading, moment)
         nearest = issue_store.get_first_issue(connection, leading)
     if frozen:
@@ -87,9 +87,9 @@ def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa
 
 def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
-        if failed_lately(connection, "digest", now):
+        if failed_lately(connection, "digest", now, context.route.name):
             return False
-        frozen = delivery_store.edition(connection, week)
+        frozen = delivery_store.edition(connection, week, context.route.name)
         if frozen is None:
             newest = issue_store.get_latest_issue(connection, context.route.leading)
             return newest is not None and now - moment < _BEGIN_WITHIN
@@ -106,7 +106,7 @@ def _send(context: Context, week: str, clock: Clock) -> Outcome:
 def _frozen(loader: IssueLoader, week: str) -> Edition:
     """The edition of `week`, frozen now if it is this week's and was not yet."""
     with loader.context.database.reading() as connection:
-        frozen = delivery_store.edition(connection, week)
+        frozen = delivery_store.edition(connection, week, loader.route.name)
     if frozen is None:
         now = loader.clock()
         this_week = iso_week(loader.route, now)
@@ -116,7 +116,7 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
                 "of another week a copy can be had with --to or --dry-run"
             )
         with loader.context.database.reading() as connection:
-            previous = delivery_store.before(connection, week)
+            previous = delivery_store.before(connection, week, loader.route.name)
         frozen = gather(loader, week, previous)
         with loader.context.database.writing() as connection:
             delivery_store.freeze(connection, frozen)

@@ -137,7 +137,7 @@ def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[S
             Scheduled(
                 "post",
                 zone,
-                ("* * * * *",) if settings.smtp_host and is_first else (),
+                ("* * * * *",) if settings.smtp_host else (),
                 post,
                 "send what mail is due",
                 is_recorded=False,

@@ -215,5 +215,8 @@ def join(
     with context.database.writing() as connection:
         for name in names:
             subscriber_store.add(
-                connection, f"{name}@reader.example.org", Preferences(threshold, **more), now
+                connection,
+                f"{name}@reader.example.org",
+                Preferences(threshold, **({"route": "channel"} | more)),
+                now,
             )

@@ -34,11 +34,11 @@ def test_warnings_are_held_against_what_came(mailing: Context) -> None:
     values = [row["value"] for row in rows if row["date"] >= "2025-12-25"]
     highest, total = max(values[-3:]), sum(values)
     given = [
-        EarlyWarning(last, 1, highest - 1, last - 2 * DAY, last, 0.5),
-        EarlyWarning(last, 1, highest, last - 2 * DAY, last, 0.25),
-        EarlyWarning(last, 7, total - 1, last - 6 * DAY, last, 0.75),
-        EarlyWarning(last, 7, total, last - 6 * DAY, last, 0.5),
-        EarlyWarning(last + DAY, 1, 0, last - DAY, last + DAY, 0.9),  # not over yet
+        EarlyWarning(last, 1, highest - 1, last - 2 * DAY, last, 0.5, "channel"),
+        EarlyWarning(last, 1, highest, last - 2 * DAY, last, 0.25, "channel"),
+        EarlyWarning(last, 7, total - 1, last - 6 * DAY, last, 0.75, "channel"),
+        EarlyWarning(last, 7, total, last - 6 * DAY, last, 0.5, "channel"),
+        EarlyWarning(last + DAY, 1, 0, last - DAY, last + DAY, 0.9, "channel"),  # not over yet
     ]
     with mailing.database.writing() as connection:
         early_warning_store.insert_warnings(connection, given)

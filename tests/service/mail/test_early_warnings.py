@@ -89,7 +89,7 @@ def test_a_week_above_the_weekly_number_is_warned_of_too(
     forecast(mailing, hand.now, 0, 0, 0, 60, 60, 60)
     past = [dt.date(2025, 12, day) for day in (2, 4)]
     with mailing.database.writing() as connection:
-        earlier = EarlyWarning(past[0], 1, 1000, *past, 0.4)
+        earlier = EarlyWarning(past[0], 1, 1000, *past, 0.4, "channel")
         early_warning_store.insert_warnings(connection, [earlier])
     warn(mailing, hand)
     assert mailbox.readers() == ["a@reader.example.org"]
@@ -171,9 +171,9 @@ def test_a_preview_is_of_the_mails_that_are_sent_and_sends_none(
     assert shown[0]["Subject"].startswith("Early warning: 90% chance")
     assert not mailbox.taken
     with mailing.database.reading() as connection:
-        assert delivery_store.edition(connection, str(FIRST)) is None
+        assert delivery_store.edition(connection, str(FIRST), "channel") is None
         assert run_store.latest(connection, "warn") is None
-        assert early_warning_store.list_warnings(connection) == []
+        assert early_warning_store.list_warnings(connection, "channel") == []
     mailbox.rcpt = lambda _: "451 later"
     warn(mailing, hand)
     assert preview(mailing, hand) == [], "not at once"
@@ -209,9 +209,11 @@ def test_one_click_leaves_and_a_planned_warning_is_not_sent(
     assert web.post(link).status_code == 200
     with mailing.database.reading() as connection:
         assert subscriber_store.everybody(connection) == []
-        assert delivery_store.counts(connection, "2026-01-05") == {}
-        (warning,) = early_warning_store.list_warnings(connection)
-    assert warning == EarlyWarning(FIRST, 1, 500, FIRST, FIRST + 2 * DAY, 0.9), "it can be judged"
+        assert delivery_store.counts(connection, "2026-01-05", "channel") == {}
+        (warning,) = early_warning_store.list_warnings(connection, "channel")
+    assert warning == EarlyWarning(FIRST, 1, 500, FIRST, FIRST + 2 * DAY, 0.9, "channel"), (
+        "it can be judged"
+    )
 
 
 def test_who_did_not_get_it_is_told_the_next_day(

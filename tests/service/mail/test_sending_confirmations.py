@@ -21,7 +21,7 @@ LINK = re.compile(r"https://forecast\.example\.org/subscribe/confirm/([\w-]{22})
 
 def ask(context: Context, address: str = "new@example.org", threshold: int = 400) -> None:
     with context.database.writing() as connection:
-        subscriber_store.ask(connection, address, Preferences(threshold), NOW)
+        subscriber_store.ask(connection, address, Preferences(threshold, route="channel"), NOW)
 
 
 def tokens(mailbox: Mailbox) -> list[str]:
@@ -93,6 +93,6 @@ def test_what_is_not_confirmed_is_deleted(mailing: Context) -> None:
 
 def test_another_process_is_left_to_it(mailing: Context, mailbox: Mailbox) -> None:
     ask(mailing)
-    with mailing.database.alone("opt-in"):
+    with mailing.database.alone("opt-in-channel"):
         assert mail_links(mailing, Hand(NOW)) == 0
     assert not mailbox.taken

@@ -24,7 +24,7 @@ def hand() -> Hand:
 
 def counts(context: Context, week: str = WEEK) -> dict[str, int]:
     with context.database.reading() as connection:
-        return delivery_store.counts(connection, week)
+        return delivery_store.counts(connection, week, "channel")
 
 
 def states(context: Context) -> set[str]:
@@ -36,7 +36,10 @@ def join_at(context: Context, *found: str) -> None:
     with context.database.writing() as connection:
         for address in found:
             subscriber_store.add(
-                connection, address, Preferences(500), FRIDAY - dt.timedelta(days=1)
+                connection,
+                address,
+                Preferences(500, route="channel"),
+                FRIDAY - dt.timedelta(days=1),
             )
 
 

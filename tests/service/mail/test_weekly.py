@@ -38,12 +38,12 @@ def hand() -> Hand:
 
 def counts(context: Context, week: str = WEEK) -> dict[str, int]:
     with context.database.reading() as connection:
-        return delivery_store.counts(connection, week)
+        return delivery_store.counts(connection, week, "channel")
 
 
 def is_due(context: Context, now: dt.datetime) -> bool:
     with context.database.reading() as connection:
-        edition = delivery_store.edition(connection, WEEK)
+        edition = delivery_store.edition(connection, WEEK, "channel")
         return edition is not None and bool(delivery_store.due(connection, edition, now))
 
 
@@ -149,8 +149,8 @@ def test_who_bounces_three_weeks_in_a_row_is_suspended(
     assert mailbox.readers().count(*to("b")) == 7
     with mailing.database.reading() as connection:
         assert [s.state for s in subscriber_store.everybody(connection)] == ["suspended", "active"]
-        assert delivery_store.counts(connection, "2026-W06") == {"bounced": 1, "sent": 1}
-        assert delivery_store.counts(connection, "2026-W07") == {"sent": 1}
+        assert delivery_store.counts(connection, "2026-W06", "channel") == {"bounced": 1, "sent": 1}
+        assert delivery_store.counts(connection, "2026-W07", "channel") == {"sent": 1}
     assert "is suspended" in caplog.text
     assert "@reader" not in caplog.text
 
@@ -188,7 +188,7 @@ def test_a_second_process_leaves_it_to_the_first(
 ) -> None:
     join(mailing, "a")
     other = open_context(mailing.settings)
-    with other.database.alone("digest") as held:
+    with other.database.alone("digest-channel") as held:
         assert held
         assert digest(mailing, clock=hand).outcome == "skipped"
     assert digest(mailing, clock=hand).outcome == "done"

@@ -1,0 +1,245 @@
+"""The commands of who gets email."""
+
+from __future__ import annotations
+
+__all__ = ["THRESHOLD", "EmailAddress", "declared_threshold", "subscribers"]
+
+import csv
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from service.answers.checks import MOST_THRESHOLD
+from service.cli.options import form_option, open_for_command, pass_settings
+from service.cli.output import Group, print_json, print_table
+from service.core import addresses
+from service.core.addresses import AddressError
+from service.core.clock import instant, utc_now
+from service.core.context import Context
+
+if TYPE_CHECKING:
+    from service.core.settings import Settings
+    from service.mail.preferences import Preferences
+
+THRESHOLD = click.IntRange(0, MOST_THRESHOLD)
+
+
+class EmailAddress(click.ParamType[str]):
+    """An email address, cleaned."""
+
+    name = "address"
+
+    def convert(  # noqa: D102
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        try:
+            return addresses.clean(value)
+        except AddressError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _selected(context: Context, names: tuple[str, ...]) -> list[Context]:
+    """A context for each route of `names`, or for each enabled one."""
+    enabled = {one.route.name: one for one in context.each_route()}
+    if unknown := [name for name in names if name not in enabled]:
+        raise click.UsageError(
+            f"--route: expected a route of {', '.join(enabled)}, found {unknown[0]!r}"
+        )
+    return [enabled[name] for name in dict.fromkeys(names or enabled)]
+
+
+def _chosen(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that say what is mailed; `command` gets the `preferences` of each route."""
+
+    @click.option(
+        "--threshold",
+        type=THRESHOLD,
+        help="Arrivals in a day whose chances are mailed; unless given, the declared number.",
+    )
+    @click.option("--weekly/--no-weekly", default=True, help="The weekly email; on unless refused.")
+    @click.option(
+        "--warn-at",
+        type=click.IntRange(1, 99),
+        help="Early warnings when a chance is at least so many per cent; none unless given.",
+    )
+    @click.option(
+        "--week-threshold",
+        type=THRESHOLD,
+        help="Warn of more arrivals than this in 7 days too.",
+    )
+    @click.option(
+        "--route",
+        "names",
+        multiple=True,
+        help="The route that the emails are about, the first unless given; may be repeated.",
+    )
+    @pass_settings
+    @wraps(command)
+    def with_preferences(
+        settings: Settings,
+        threshold: int | None,
+        weekly: bool,
+        warn_at: int | None,
+        week_threshold: int | None,
+        names: tuple[str, ...],
+        **more: Any,
+    ) -> None:
+        from service.mail.preferences import Preferences
+
+        if not weekly and warn_at is None:
+            raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
+        if week_threshold is not None and warn_at is None:
+            raise click.UsageError("--week-threshold belongs to --warn-at")
+        context = open_for_command(settings)
+        chosen = [
+            Preferences(
+                declared_threshold(one) if threshold is None else threshold,
+                weekly, warn_at, week_threshold, one.route.name,
+            )
+            for one in _selected(context, names or (context.route.name,))
+        ]  # fmt: skip
+        command(context, chosen, **more)
+
+    return with_preferences
+
+
+@click.group(cls=Group)
+def subscribers() -> None:
+    """Who gets the weekly email and early warnings.
+
+    Addresses are personal data: add only who asked for it. The page /subscribe lets readers do
+    so themselves.
+
+    \b
+    Examples:
+      crossings subscribers add name@example.org --threshold 400
+      crossings subscribers add name@example.org --route channel --route italy
+      crossings subscribers add name@example.org --no-weekly --warn-at 50 --week-threshold 2000
+      crossings subscribers import list.csv
+      crossings subscribers list
+      crossings subscribers remove name@example.org
+    """
+
+
+@subscribers.command()
+@click.argument("address", type=EmailAddress())
+@_chosen
+def add(context: Context, preferences: list[Preferences], address: str) -> None:
+    """Put ADDRESS on the list of the first route or of those given, or set what is mailed."""
+    from service.mail import subscriber_store as store
+
+    with context.database.writing() as connection:
+        new = [store.add(connection, address, one, utc_now()) for one in preferences]
+    for one, is_new in zip(preferences, new, strict=True):
+        (of,) = _selected(context, (one.route,))
+        unit = of.route.series[of.route.leading].unit
+        click.echo(f"{'added' if is_new else 'was there'}: {one.in_words(unit)}")
+
+
+@subscribers.command()
+@click.argument("address", type=EmailAddress())
+@pass_settings
+def remove(settings: Settings, address: str) -> None:
+    """Delete ADDRESS and all that is recorded of it."""
+    from service.mail import subscriber_store as store
+
+    with open_for_command(settings).database.writing() as connection:
+        subscriber = store.find(connection, address)
+        if subscriber is None:
+            raise click.ClickException("this address is not on the list")
+        store.remove(connection, subscriber, utc_now())
+    click.echo("removed")
+
+
+@subscribers.command("list")
+@form_option("table", "json")
+@pass_settings
+def list_(settings: Settings, form: str) -> None:
+    """Show every subscriber."""
+    from service.mail import subscriber_store as store
+
+    with open_for_command(settings).database.reading() as connection:
+        everybody = store.everybody(connection)
+    rows = [
+        {
+            "address": one.address,
+            "route": one.route,
+            "threshold": one.threshold,
+            "weekly": one.weekly,
+            "warn_at": one.warn_level,
+            "week_threshold": one.week_threshold,
+            "state": one.state,
+            "joined_at": instant(one.joined_at),
+            "changed_at": instant(one.changed_at),
+        }
+        for one in everybody
+    ]
+    if form == "json":
+        print_json(rows)
+        return
+    columns = ("address", "route", "threshold", "weekly", "warn at", "week threshold", "state")
+    print_table((*columns, "since", "changed"), (row.values() for row in rows))
+    click.echo(f"{len(rows)} subscribers")
+
+
+@subscribers.command("import")
+@click.argument("file", type=click.File(encoding="utf-8-sig"))
+@_chosen
+def import_(context: Context, preferences: list[Preferences], file: TextIO) -> None:
+    """Put the addresses of FILE, a CSV `address[,threshold][,route]`, on the list: all or none.
+
+    A row without a route is of those given, or of the first.
+    """
+    from service.mail import subscriber_store as store
+
+    chosen: dict[tuple[str, str], Preferences] = {}
+    wrong = []
+    for line, address, threshold, route in _rows(file):
+        try:
+            of = preferences
+            if route:
+                (about,) = _selected(context, (route,))
+                declared = replace(preferences[0], route=route, threshold=declared_threshold(about))
+                of = [one for one in preferences if one.route == route] or [declared]
+            for one in of:
+                number = int(threshold or one.threshold)
+                if not 0 <= number <= MOST_THRESHOLD:
+                    raise ValueError
+                chosen[addresses.clean(address), one.route] = replace(one, threshold=number)
+        except AddressError as error:
+            wrong.append(f"line {line}: {error}")
+        except click.UsageError as error:
+            wrong.append(f"line {line}: {error.message.removeprefix('--route: ')}")
+        except ValueError:
+            wrong.append(f"line {line}: expected a threshold from 0 to {MOST_THRESHOLD:,}")
+    if wrong:
+        raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
+    with context.database.writing() as connection:
+        new = sum(
+            store.add(connection, address, one, utc_now()) for (address, _), one in chosen.items()
+        )
+    click.echo(f"{new} added, {len(chosen) - new} were there")
+
+
+def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:
+    """Yield line, address, threshold and route of each row."""
+    reader = csv.DictReader(file, strict=True)
+    try:
+        if "address" not in (reader.fieldnames or ()):
+            raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
+        for row in reader:
+            address, threshold, route = (
+                row.get(name) or "" for name in ("address", "threshold", "route")
+            )
+            yield reader.line_num, address, threshold, route
+    except (UnicodeDecodeError, csv.Error) as error:
+        where = f"{file.name}, after line {reader.line_num}"
+        raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
+
+
+def declared_threshold(context: Context) -> int:
+    """The threshold of who chooses none."""
+    return context.route.series[context.route.leading].day_threshold

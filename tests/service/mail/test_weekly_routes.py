@@ -1,0 +1,121 @@
+"""The mails of two routes: each its own words, readers and failures."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from service.app import create_app
+from service.core.clock import utc_now
+from service.core.context import Context, open_context
+from service.core.job_runner import JobError
+from service.data.ingest import ingest
+from service.issues.refit import refit
+from service.mail import delivery_store, subscriber_store
+from service.mail.early_warnings import warn
+from service.mail.edition import iso_week
+from service.mail.sending import mail_links
+from service.mail.weekly import digest
+from tests.service.mailbox import Mailbox, join, mail_settings
+from tests.service.support import utc
+
+JOINED = utc(2026, 1, 1)
+
+
+@pytest.fixture
+def both(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
+    settings = mail_settings(
+        tmp_path, mailbox.port, ca_file, routes="channel,italy", source="figures", fit_seconds=0
+    )
+    settings = settings.model_copy(update={"mail_from": "digest@forecast.example.org"})
+    context = open_context(settings)
+    for one in context.each_route():
+        assert ingest(one).outcome == refit(one).outcome == "done"
+    yield context
+    context.database.close()
+
+
+def about(context: Context, name: str) -> Context:
+    return next(one for one in context.each_route() if one.route.name == name)
+
+
+def words(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    return " ".join(body.get_content().split())
+
+
+def test_each_reader_has_the_mail_of_each_chosen_route_once(
+    both: Context, mailbox: Mailbox, plain_chart: list[int]
+) -> None:
+    channel, italy = about(both, "channel"), about(both, "italy")
+    join(both, "both", now=JOINED)
+    join(both, "both", "one", threshold=700, route="italy", now=JOINED)
+    away = channel.settings.model_copy(update={"smtp_port": 1})
+    with pytest.raises(JobError):
+        digest(replace(channel, settings=away))
+    assert digest(italy).outcome == "done", "what fails for one route costs the other nothing"
+    digest(italy)
+    assert mailbox.readers() == ["both@reader.example.org", "one@reader.example.org"]
+    with both.database.reading() as connection:
+        week = iso_week(italy.route, utc_now())
+        assert delivery_store.counts(connection, week, "italy") == {"sent": 2}
+        assert "sent" not in delivery_store.counts(connection, week, "channel")
+    digest(channel, clock=lambda: utc_now() + dt.timedelta(minutes=30))
+    of_italy, _, of_channel = mailbox.messages()
+    assert of_italy["To"] == of_channel["To"]
+    assert of_italy["Message-ID"] != of_channel["Message-ID"]
+    for message, title, time, whose, other in (
+        (of_italy, "Central Mediterranean forecast", "Italian time", "ondata", "Home Office"),
+        (of_channel, "Channel crossings forecast", "UK time", "Home Office", "ondata"),
+    ):
+        assert title in message["From"] and title in message["List-Id"]
+        for kind in ("plain", "html"):
+            text = words(message, kind)
+            assert title.lower() in text.lower()
+            assert time in text and whose in text and other not in text
+    assert "YOUR THRESHOLD: 700 PEOPLE" in words(of_italy, "plain")
+    assert "YOUR THRESHOLD: 300 PEOPLE" in words(of_channel, "plain")
+
+
+def test_early_warnings_go_to_the_readers_of_their_route(both: Context, mailbox: Mailbox) -> None:
+    join(both, "a", threshold=0, warn_level=1, now=JOINED)
+    join(both, "b", threshold=0, warn_level=1, route="italy", now=JOINED)
+    warn(about(both, "italy"))
+    assert mailbox.readers() == ["b@reader.example.org"]
+    warn(about(both, "channel"))
+    assert mailbox.readers() == ["b@reader.example.org", "a@reader.example.org"]
+    of_italy, of_channel = mailbox.messages()
+    assert "ondata" in words(of_italy, "plain") and "Italian time" in words(of_italy, "html")
+    assert "Home Office" in words(of_channel, "plain") and "UK time" in words(of_channel, "html")
+
+
+def test_a_reader_confirms_one_route_and_leaves_all(both: Context, mailbox: Mailbox) -> None:
+    client, address = create_app(both, utc_now).test_client(), "new@reader.example.org"
+    page = client.get("/subscribe?route=italy").text
+    assert 'name="route" value="italy"' in page and 'href="/subscribe?route=channel"' in page
+    join(both, "new", now=JOINED)
+    form = {"address": address, "route": "italy", "threshold": "900"}
+    assert client.post("/subscribe", data=form).status_code == 200
+    assert mail_links(about(both, "channel")) == 0, "the other route mails it"
+    assert mail_links(about(both, "italy")) == 1
+    (message,) = mailbox.messages()
+    assert message["Subject"] == "Confirm your emails: Central Mediterranean forecast"
+    link = re.search(r"/subscribe/confirm/\S+", message.get_content())
+    assert link and "900 people" in client.get(link[0]).text
+    assert client.post(link[0]).status_code == 200
+    with both.database.reading() as connection:
+        chosen = subscriber_store.everybody(connection)
+    assert {one.route: one.threshold for one in chosen} == {"channel": 300, "italy": 900}
+    assert client.post(f"/u/{chosen[1].token}").status_code == 200
+    with both.database.reading() as connection:
+        assert subscriber_store.everybody(connection) == []
+        assert all(subscriber_store.left(connection, one.token) for one in chosen)
+    unknown = client.post("/subscribe", data=form | {"route": "gone"})
+    assert unknown.status_code == 400
