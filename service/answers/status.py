@@ -61,7 +61,14 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             }
             for row in document_store.newest(connection)
         ]
-        weather = _weather(loader, connection)
+        routes = [
+            {
+                "route": one.route.name,
+                "title": one.route.title,
+                "weather": _weather(one, connection),
+            }
+            for one in loader.each_route()
+        ]
         jobs = [
             _job(connection, job, route.name)
             for route in loader.context.routes
@@ -78,7 +85,8 @@ def status(loader: IssueLoader) -> dict[str, Any]:
         "now": instant(now),
         "series": rows,
         "documents": documents,
-        "weather": weather,
+        "routes": routes,
+        "weather": routes[0]["weather"],
         "scheduler_running": has_scheduler,
         "jobs": jobs,
     }

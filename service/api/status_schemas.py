@@ -5,7 +5,9 @@ from __future__ import annotations
 __all__ = ["Health", "JobRequest", "ProblemDetails", "Status"]
 
 import datetime as dt
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from service.api.schemas import Open, Standing, StatusName
 
@@ -63,6 +65,14 @@ class StatusWeather(Open):
     through: dt.date | None
 
 
+class StatusRoute(Open):
+    """A route, and its weather."""
+
+    route: str
+    title: str
+    weather: StatusWeather
+
+
 class StatusJob(Open):
     """The last run of a job."""
 
@@ -82,7 +92,8 @@ class Status(Standing):
     now: dt.datetime
     series: list[StatusSeries]
     documents: list[StatusDocument]
-    weather: StatusWeather
+    routes: list[StatusRoute]
+    weather: Annotated[StatusWeather, Field(description="That of the first route.")]
     scheduler_running: bool
     jobs: list[StatusJob]
 

@@ -105,16 +105,17 @@ class Route(Declared):
         When the figure of a day counts as known if its source does not say: so many days later, at
         that time.
     read_times, read_times_weekend : str
-        When its source is read, such as ``13:50,15:50``; the second beside the first at weekends.
-    attribution, licence : str
+        When its source is read, such as ``13:50,15:50``; the second too at weekends.
+    attribution, licence, licence_url : str
         Whose figures these are, as every answer must say, and under which terms.
+    forecast_name, arrivals, area, clock, counted : str
+        Words of its pages: their name, where and how people arrive, its whole, its time, its count.
     source : GovUk | Table | None
         Where its figures come from.
     figures : str
         A file of figures that are there without any network: columns `date` and each series.
     weather_points, weather_place : tuple of (latitude, longitude), str
-        Where weather that matters is read, and what that is called; none: the route is forecast
-        without.
+        Where weather that matters is read, and what that is called; none: it is forecast without.
     models : tuple of str
         Declared models; none: all of them.
     """
@@ -133,6 +134,12 @@ class Route(Declared):
     read_times_weekend: _Times = ""
     attribution: Text
     licence: Text
+    licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
+    forecast_name: Text = "Arrivals forecast"
+    arrivals: str = ""
+    area: Text = "the whole route"
+    clock: str = ""
+    counted: str = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
     figures: str = ""
     weather_points: Annotated[tuple[_Point, ...], Field(max_length=10, strict=False)] = ()
@@ -144,6 +151,22 @@ class Route(Declared):
     def zone(self) -> ZoneInfo:
         """The time zone of its days."""
         return ZoneInfo(self.time_zone)
+
+    @property
+    def area_title(self) -> str:
+        """Its area, as a heading says it."""
+        return self.area.removeprefix("the ")
+
+    @property
+    def clock_name(self) -> str:
+        """What its time is called."""
+        return self.clock or f"{self.time_zone} time"
+
+    @property
+    def credit(self) -> str:
+        """Its attribution and its licence."""
+        licence = "" if self.licence in self.attribution else f" Licence: {self.licence}."
+        return self.attribution + licence
 
     def day(self, moment: dt.datetime) -> dt.date:
         """The calendar day on which `moment` falls."""
@@ -225,8 +248,7 @@ def read_routes(folder: Path) -> dict[str, Route]:
     RegistryError
         With a line for every fault: the file and key, what was expected and what was found.
     """
-    # Hidden files are such as editors make.
-    files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []
+    files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []  # hidden: of editors
     faults: list[str] = []
     routes: dict[str, Route] = {}
     homes: dict[str, Path] = {}

@@ -103,7 +103,7 @@ def _exhibits(params: PageParams, found: dict[str, Any]) -> dict[str, Exhibit]:
     exhibits = [
         Exhibit(
             "comparison",
-            f"{title}, whole UK",
+            f"{title}, {params.loader.route.area_title}",
             days,
             ("date", "value", *numbered),
             _chart(found, title),

@@ -30,7 +30,6 @@ from service.page.picture import icon_png, png_of
 blueprint = Blueprint("downloads", __name__)
 _VIEW = "<any(now, plan, record, compare):view>"
 _FEED_ISSUES, _FEED_CORRECTIONS = 10, 30
-_LICENCE = "https://www.nationalarchives.gov.uk/doc/open-government-licence/version/3/"
 
 
 @blueprint.get(f"/{_VIEW}/<name>.csv")
@@ -55,10 +54,10 @@ def picture(view: str, name: str) -> Response:
 def metadata(view: str, name: str) -> Response:
     """Describe the columns of a table, its source, licence and forecast."""
     params, exhibit, _ = _exhibit(view, name)
-    issue = params.view.issue
+    issue, route = params.view.issue, params.loader.route
     facts: dict[str, Any] = {
-        "dc:source": params.loader.route.attribution,
-        "dc:license": {"@id": _LICENCE},
+        "dc:source": route.attribution,
+        "dc:license": {"@id": route.licence_url} if route.licence_url else route.licence,
         "dc:bibliographicCitation": citation(params, view, exhibit),
     }
     days = [str(row[key]) for row in exhibit.rows for key in ("date", "from", "to") if row.get(key)]

@@ -23,7 +23,7 @@ BAND_KEYS = (
 
 # Pattern of a column's name: what it holds, its datatype, and its unit; {unit} is the series'.
 _COLUMNS = {
-    "date": ("UK calendar day", "date", ""),
+    "date": ("calendar day of the route", "date", ""),
     "period": ("period", "string", ""),
     "from": ("first day, included", "date", ""),
     "to": ("last day, included", "date", ""),
@@ -45,7 +45,7 @@ _COLUMNS = {
     "last_year_mean": ("mean of the 7 days around the date a year earlier", "number", "{unit}"),
     r"year_(\d+)": (r"published total from 1 January to the date in \1", "integer", "{unit}"),
     "known": ("published total of the period so far", "integer", "{unit}"),
-    "our_share": ("share of UK arrivals that the counts are for", "number", "per cent"),
+    "our_share": ("share of all arrivals that the counts are for", "number", "per cent"),
     "present_median": ("median number present", "integer", "{unit}"),
     "places": ("places that are enough on that day with the chosen share", "integer", "places"),
     "stay_days": ("days that each person stays", "integer", "days"),

@@ -59,7 +59,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     arrived = {row["date"]: row["value"] for row in came}
     for row in days:
         row["came"] = arrived.get(row["date"])
-    unit_title = unit.capitalize()
+    unit_title, whole = unit.capitalize(), view.route.area_title
     chance = f"Chance of more than {says['threshold']:,} {unit}, by day"
     keys = (
         *((("actual", "as published"),) if past else ()),
@@ -73,7 +73,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     exhibits = [
         Exhibit(
             "forecast",
-            f"{unit_title} per day, whole UK",
+            f"{unit_title} per day, {whole}",
             drawn,
             ("date", "value", *RANGES, "p_zero", "came", "last_year", "last_year_mean"),
             fan_chart(past, charted, f"{unit_title} per day", came, waiting=waiting),
@@ -93,10 +93,10 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
             ("date", "threshold", "p_above"),
             chance_bars(days, "p_above", chance),
         ),
-        Exhibit("days", f"{unit_title} day by day, whole UK", days, ("date", *numbers)),
+        Exhibit("days", f"{unit_title} day by day, {whole}", days, ("date", *numbers)),
         Exhibit(
             "totals",
-            f"Totals of {unit}, whole UK",
+            f"Totals of {unit}, {whole}",
             totals,
             ("period", "from", "to", *RANGES, "known", "last_year", "note"),
         ),
@@ -160,7 +160,9 @@ def _draw_year(view: IssueView) -> dict[str, Any] | None:
     drawing = year_chart(year, title)
     return year | {
         "ends": ends,
-        "exhibit": Exhibit("year", f"{title}, whole UK", year["rows"], columns, drawing, keys),
+        "exhibit": Exhibit(
+            "year", f"{title}, {view.route.area_title}", year["rows"], columns, drawing, keys
+        ),
     }
 
 

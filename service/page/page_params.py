@@ -66,14 +66,15 @@ class PageParams:
 
     def link(self, **more: Any) -> dict[str, Any]:
         """Return the query parameters of a link to the same series and issue."""
-        is_leading = self.series_id == self.loader.route.leading
-        series = {} if is_leading else {"series": self.series_id}
+        is_usual = self.series_id == self.loader.context.routes[0].leading
+        series = {} if is_usual else {"series": self.series_id}
         return series | ({"issue": self.issue_id} if self.is_past else {}) | more
 
 
 def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams:
     """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
     series_id = args.get("series") or loader.route.leading
+    loader = loader.for_series(series_id)
     loader.check_series(series_id)
     issue_id = args.get("issue") or "latest"
     on = args.get("on", "")
@@ -115,7 +116,7 @@ FIELDS = (
     Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
     Field("horizon", "Number of days ahead", "7 to 90", 28, 7, 90),
-    Field("our_share", "Our share", "per cent of UK arrivals", 100, LEAST_SHARE, 100, LEAST_SHARE),
+    Field("our_share", "Our share", "per cent of all arrivals", 100, LEAST_SHARE, 100, LEAST_SHARE),
 )
 
 

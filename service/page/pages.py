@@ -65,12 +65,18 @@ for _name, _filter in FILTERS.items():
 def _frame() -> dict[str, Any]:
     """Return the template context that all pages share."""
     loader = _loader()
+    routes = loader.context.routes
+    route = loader.for_series(request.args.get("series", "")).route
+    to_route = {} if route is routes[0] else {"series": route.leading}
     return {
         "static_file": _static,
         "views": VIEWS,
         "here": (request.endpoint or "").removeprefix("page."),
-        "kept": {},
-        "route": loader.route,
+        "kept": to_route,
+        "to_route": to_route,
+        "route": route,
+        "routes": routes,
+        "zone": route.zone,
         "contact": loader.context.settings.contact,
         "has_mail": bool(loader.context.settings.smtp_host),
     }
@@ -184,9 +190,9 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
         state = status_name(params.view.state.status).lower()
         warning = f" Status when downloaded: {state}."
     return (
-        f"Channel crossings forecast: {exhibit.title}. {which}, from figures to "
+        f"{loader.route.forecast_name}: {exhibit.title}. {which}, from figures to "
         f"{in_words(issue.data_through)}.{warning} {loader.context.settings.address}. "
-        f"{loader.route.attribution}"
+        f"{loader.route.credit}"
     )
 
 

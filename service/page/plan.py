@@ -35,7 +35,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     if has_places(view):
         stay_days = numbers["stay_days"]
         places = capacity(ours.observed, ours.ahead, stay_days, share, horizon, _LEVELS)
-    whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of UK arrivals"
+    whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of all arrivals"
     asked = {name: numbers[name] for name in ("our_share", "threshold", "window")}
     title = f"Chance of more than {threshold:,} {unit}, by first day{whose}"
     exhibits = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from flask.testing import FlaskClient
 from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import vitals
+from service.answers.status import status
 from service.answers.track_record import track_record
 from service.app import create_app
 from service.core import request_store, run_store
@@ -127,6 +129,10 @@ def test_the_status_and_the_metrics_are_of_both(both: Context, client: FlaskClie
     assert [row["series_id"] for row in body["series"]] == ["people", "boats", "italy_people"]
     assert {row["route"] for row in body["jobs"] if row["last_outcome"]} == {"channel", "italy"}
     assert {row["route"] for row in body["documents"]} == {"channel", "italy"}
+    reading = both.settings.model_copy(update={"weather": "openmeteo"})
+    routes = status(IssueLoader(replace(both, settings=reading)))["routes"]
+    weather = {row["route"]: row["weather"]["status"] for row in routes}
+    assert weather == {"channel": "missing", "italy": "off"}
     found = vitals(IssueLoader(both))
     assert set(found.issued_at) == {"people", "boats", "italy_people"}
     assert found.runs_ended["italy", "refit", "done"] == 1
@@ -134,6 +140,49 @@ def test_the_status_and_the_metrics_are_of_both(both: Context, client: FlaskClie
     assert 'crossings_job_runs_total{job="refit",outcome="done",route="italy"} 1.0' in (
         client.get("/metrics").text
     )
+
+
+@pytest.mark.parametrize("path", ["/", "/plan", "/record", "/compare", "/about"])
+def test_each_page_is_of_the_route_of_its_series_and_so_are_its_links(
+    client: FlaskClient, path: str
+) -> None:
+    answer = client.get(f"{path}?series=italy_people")
+    assert answer.status_code == 200
+    page = answer.text
+    assert "Mediterranean crossings forecast" in page
+    assert "ondata" in page
+    assert 'value="italy_people" selected>The central Mediterranean<' in page
+    plain = page.replace('value="people">The English Channel<', "")
+    for word in ("Channel", "UK", "Dover", "Home Office", "Open Government"):
+        assert not re.search(rf"\b{word}\b", plain), word
+    inner = re.findall(r'href="(/(?:\?|plan|record|compare|about|feed)[^"]*|/)"', page)
+    assert len(inner) > 8
+    assert [link for link in inner if "series=italy_people" not in link] == []
+    first = client.get(path).text
+    assert 'value="people" selected>' in first
+    assert "ondata" not in first
+
+
+def test_what_is_taken_away_says_whose_it_is(client: FlaskClient) -> None:
+    query = "?series=italy_people"
+    found = client.get(f"/now/forecast.metadata.json{query}").json
+    assert found is not None
+    assert found["dc:license"] == {"@id": "https://creativecommons.org/licenses/by/4.0/"}
+    assert found["dc:title"] == "People per day, whole of Italy"
+    assert "ondata" in found["dc:source"]
+    assert "Mediterranean crossings forecast: " in found["dc:bibliographicCitation"]
+    for path in (f"/embed/now/forecast{query}", f"/feed.atom{query}"):
+        text = client.get(path).text
+        assert "ondata" in text
+        assert "Italian time" in text
+        assert "UK" not in text
+
+
+def test_one_route_needs_no_picker(both: Context) -> None:
+    alone = replace(both, routes=both.routes[:1])
+    page = create_app(alone, utc_now).test_client().get("/").text
+    assert 'name="series"' not in page
+    assert "UK time" in page
 
 
 def test_each_has_its_own_record_and_alarms(both: Context) -> None:

@@ -17,7 +17,7 @@ def test_each_column_says_what_it_holds_and_in_which_unit() -> None:
     columns = content["tableSchema"]["columns"]
     assert [one["name"] for one in columns] == list(names)
     assert [one["dc:description"] for one in columns] == [
-        "UK calendar day",
+        "calendar day of the route",
         "lower bound of the central 80% range",
         "published total from 1 January to the date in 2024",
         "the same as p_quiet_days, or more",

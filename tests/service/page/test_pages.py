@@ -116,7 +116,7 @@ def test_a_share_has_its_own_places_and_chances_and_says_so(site: Any) -> None:
     assert f"{places:,} places give a 80% chance" in said
     assert f"{above:.0%} for at least one day with more than 10 people" in said
     assert "We assume that your share of every day’s arrivals is 2.5%" in said
-    assert "How many places are needed, for 2.5% of UK arrivals?" in said
+    assert "How many places are needed, for 2.5% of all arrivals?" in said
     assert "How long could it be quiet, in the whole UK?" in said
     assert "our_share=2.5" in answer.get_data(as_text=True).split('class="download"')[1]
     assert "We assume" not in text(site.client.get("/plan"))
