@@ -94,7 +94,7 @@ class Route(Declared):
     title : str
         A few words.
     forecast_title : str
-        What its forecast is called in the emails; none: the title.
+        What its forecast is called on pages and in emails; none: the title.
     time_zone : str
         Of its days, and of the times at which its jobs run.
     time_name : str
@@ -108,8 +108,8 @@ class Route(Declared):
         When its source is read, such as ``13:50,15:50``; the second too at weekends.
     attribution, licence, licence_url : str
         Whose figures these are, as every answer must say, and under which terms.
-    forecast_name, arrivals, area, clock, counted : str
-        Words of its pages: their name, where and how people arrive, its whole, its time, its count.
+    arrivals, area, counted : str
+        Words of its pages: where and how people arrive, its whole, and what is counted.
     source : GovUk | Table | None
         Where its figures come from.
     figures : str
@@ -135,10 +135,8 @@ class Route(Declared):
     attribution: Text
     licence: Text
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
-    forecast_name: Text = "Arrivals forecast"
     arrivals: str = ""
     area: Text = "the whole route"
-    clock: str = ""
     counted: str = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
     figures: str = ""
@@ -156,11 +154,6 @@ class Route(Declared):
     def area_title(self) -> str:
         """Its area, as a heading says it."""
         return self.area.removeprefix("the ")
-
-    @property
-    def clock_name(self) -> str:
-        """What its time is called."""
-        return self.clock or f"{self.time_zone} time"
 
     @property
     def credit(self) -> str:

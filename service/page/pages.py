@@ -190,7 +190,7 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
         state = status_name(params.view.state.status).lower()
         warning = f" Status when downloaded: {state}."
     return (
-        f"{loader.route.forecast_name}: {exhibit.title}. {which}, from figures to "
+        f"{loader.route.forecast_title}: {exhibit.title}. {which}, from figures to "
         f"{in_words(issue.data_through)}.{warning} {loader.context.settings.address}. "
         f"{loader.route.credit}"
     )

@@ -72,7 +72,7 @@ def test_each_reader_has_the_mail_of_each_chosen_route_once(
     assert of_italy["To"] == of_channel["To"]
     assert of_italy["Message-ID"] != of_channel["Message-ID"]
     for message, title, time, whose, other in (
-        (of_italy, "Central Mediterranean forecast", "Italian time", "ondata", "Home Office"),
+        (of_italy, "Mediterranean crossings forecast", "Italian time", "ondata", "Home Office"),
         (of_channel, "Channel crossings forecast", "UK time", "Home Office", "ondata"),
     ):
         assert title in message["From"] and title in message["List-Id"]
@@ -106,7 +106,7 @@ def test_a_reader_confirms_one_route_and_leaves_all(both: Context, mailbox: Mail
     assert mail_links(about(both, "channel")) == 0, "the other route mails it"
     assert mail_links(about(both, "italy")) == 1
     (message,) = mailbox.messages()
-    assert message["Subject"] == "Confirm your emails: Central Mediterranean forecast"
+    assert message["Subject"] == "Confirm your emails: Mediterranean crossings forecast"
     link = re.search(r"/subscribe/confirm/\S+", message.get_content())
     assert link and "900 people" in client.get(link[0]).text
     assert client.post(link[0]).status_code == 200
