@@ -12,6 +12,7 @@ __all__ = [
     "BacktestConfig",
     "Task",
     "Work",
+    "against_best",
     "attempt",
     "in_turn",
     "rolling_origin",
@@ -26,7 +27,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from forecast import joint
+from forecast import bootstrap, joint
 from forecast.covariates import Covariates, CovariatesError, CovariateTable
 from forecast.evaluation import DAY_LEVELS, Judged, judge
 from forecast.forecasters.base import FitError, Forecaster
@@ -36,6 +37,7 @@ from forecast.series import ONE_DAY, DailySeries, Day, as_day
 _TOTAL_LEVELS = (80,)
 _LEADS = {"day_1": (1, 1), "days_1_7": (1, 7), "days_8_14": (8, 14), "days_15_28": (15, 28)}
 _TOTALS = ("total_7", "total_28")
+_LEAST_ORIGINS = 8  # fewer give intervals that are too narrow
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,37 @@ def summary(
             for name, rows in scores.items()
         },
     }
+
+
+def against_best(
+    model: str, baselines: Sequence[str], scores: Mapping[str, list[OriginScore]]
+) -> dict[str, tuple[str, bootstrap.Interval]]:
+    """The baseline with the least CRPS, and the ratio of the model's to it, of what is near.
+
+    Of the mean of ``days_1_7`` and of ``total_7``, at the origins that all of them scored. Empty
+    where these are fewer than `_LEAST_ORIGINS`, or where a baseline is never wrong.
+    """
+    names = [model, *baselines]
+    by_origin = {name: {row.origin: row for row in scores[name]} for name in names}
+    shared = [origin for origin in by_origin[model]
+              if all(origin in by_origin[name] for name in baselines)]  # fmt: skip
+    if len(shared) < _LEAST_ORIGINS:
+        return {}
+    measures: dict[str, Callable[[OriginScore], float]] = {
+        "days_1_7": lambda row: float(row.crps[:7].mean()),
+        "total_7": lambda row: row.totals["total_7"]["crps"],
+    }
+    found = {}
+    for key, measure in measures.items():
+        crps = {
+            name: np.array([measure(by_origin[name][origin]) for origin in shared])
+            for name in names
+        }
+        best = min(baselines, key=lambda name: float(crps[name].mean()))
+        if not crps[best].any():
+            return {}
+        found[key] = best, bootstrap.ratio(crps[model], crps[best])
+    return found
 
 
 def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:

@@ -13,7 +13,18 @@ from typing import Any
 
 import click
 
-from service.cli import backup, config, keys, mail, offline, operate, run, subscribers, times
+from service.cli import (
+    backup,
+    config,
+    keys,
+    mail,
+    offline,
+    operate,
+    run,
+    series,
+    subscribers,
+    times,
+)
 from service.cli.output import Group
 
 _PLAIN = {"–": "-", "…": "...", "×": "x", "’": "'"}
@@ -30,6 +41,7 @@ def group(is_child: bool) -> None:
       crossings run                     everything: figures, fits, web server, scheduler
       crossings status                  what is published, and how fresh it is
       crossings forecast --help         a forecast from any CSV, with no database
+      crossings series check --help     whether a series of your own can be forecast
 
     Settings come from CROSSINGS_* variables. Exit status: 0 done, 1 not done,
     2 bad input or settings.
@@ -43,7 +55,7 @@ for _command in (
     *(run.run, operate.ingest, operate.weather, operate.refit, operate.compare, operate.score),
     *(operate.hindcast, run.serve, run.scheduler, times.schedule, times.prune, operate.status),
     *(config.config, config.doctor, backup.backup, backup.restore, keys.keys, mail.digest),
-    *(mail.warn, subscribers.subscribers, offline.forecast, offline.backtest),
+    *(mail.warn, subscribers.subscribers, offline.forecast, offline.backtest, series.series),
 ):
     group.add_command(_command)
 

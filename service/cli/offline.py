@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["backtest", "forecast"]
+__all__ = ["backtest", "backtest_rows", "forecast", "show_backtest"]
 
 import csv
 import io
@@ -230,9 +230,9 @@ def backtest(
     if form == "json":
         print_json(summary)
     elif form == "csv":
-        _write_csv(_backtest_rows(summary))
+        _write_csv(backtest_rows(summary))
     else:
-        _show_backtest(_backtest_rows(summary))
+        show_backtest(backtest_rows(summary))
     for name, row in summary["models"].items():
         for reason in row["declined"]:
             click.echo(f"{name} declined at {reason}", err=True)
@@ -267,7 +267,7 @@ def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> 
     print_table(columns, table, width=160, numbers_from=1)
 
 
-def _backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
+def backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     """One row a model: how many origins, mean CRPS, and the share within each range."""
     return [
         {"model": name, "origins": row["origins"], "seconds_per_origin": row["seconds_per_origin"]}
@@ -281,7 +281,9 @@ def _backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _show_backtest(rows: list[dict[str, Any]]) -> None:
+def show_backtest(rows: list[dict[str, Any]]) -> None:
+    """Print the table of a backtest."""
+
     def number(value: float | None, form: str) -> str:
         return "–" if value is None else format(value, ",.0f" if value >= 100 else form)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Route", "Series", "enabled_routes", "read_routes"]
+__all__ = ["Route", "Series", "enabled_routes", "read_route", "read_routes"]
 
 import datetime as dt
 import difflib
@@ -246,27 +246,10 @@ def read_routes(folder: Path) -> dict[str, Route]:
     routes: dict[str, Route] = {}
     homes: dict[str, Path] = {}
     for file in files:
-        try:
-            stated = tomllib.loads(read_declaration(file))
-            faults += [
-                f"{file}, {key}: expected in no file, found it"
-                for key in ("name", "folder")
-                if key in stated
-            ]
-            route = Route.model_validate(stated | {"name": file.stem, "folder": folder})
-        except RegistryError as error:
-            faults.append(f"{file}: {error}")
+        route, of_file = _read(file)
+        faults += of_file
+        if route is None:
             continue
-        except ValidationError as error:
-            faults += [f"{file}, {_fault(detail)}" for detail in error.errors()]
-            continue
-        except RecursionError:
-            faults.append(f"{file}: expected TOML, found tables nested too deeply")
-            continue
-        except ValueError as error:  # TOMLDecodeError, and what int() refuses
-            faults.append(f"{file}: expected TOML, found {error}")
-            continue
-        faults += [f"{file}, {fault}" for fault in _contradictions(route)]
         for name in route.series:
             if name in homes:
                 faults.append(
@@ -280,6 +263,41 @@ def read_routes(folder: Path) -> dict[str, Route]:
     if faults:
         raise RegistryError("\n".join(faults))
     return routes
+
+
+def read_route(file: Path) -> Route:
+    """Read the declaration `file`.
+
+    Raises
+    ------
+    RegistryError
+        As `read_routes` does.
+    """
+    route, faults = _read(file)
+    if route is None or faults:
+        raise RegistryError("\n".join(faults))
+    return route
+
+
+def _read(file: Path) -> tuple[Route | None, list[str]]:
+    """The route that `file` declares, if it has the right keys; and a line for every fault."""
+    try:
+        stated = tomllib.loads(read_declaration(file))
+        faults = [
+            f"{file}, {key}: expected in no file, found it"
+            for key in ("name", "folder")
+            if key in stated
+        ]
+        route = Route.model_validate(stated | {"name": file.stem, "folder": file.parent})
+    except RegistryError as error:
+        return None, [f"{file}: {error}"]
+    except ValidationError as error:
+        return None, faults + [f"{file}, {_fault(detail)}" for detail in error.errors()]
+    except RecursionError:
+        return None, [f"{file}: expected TOML, found tables nested too deeply"]
+    except ValueError as error:  # TOMLDecodeError, and what int() refuses
+        return None, [f"{file}: expected TOML, found {error}"]
+    return route, faults + [f"{file}, {fault}" for fault in _contradictions(route)]
 
 
 def _leads(series: Series) -> bool:

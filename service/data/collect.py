@@ -10,6 +10,7 @@ __all__ = [
     "fetcher",
     "gather",
     "prune",
+    "read_once",
     "weather_fetcher",
     "weather_service",
 ]
@@ -95,7 +96,7 @@ def gather(
         return Gathered(found.documents, found.refusals, found.validators, found.unchanged)
     try:
         if source == "declared" and isinstance(declared, Table):
-            return _declared(context, declared, today, keep, known)
+            return _declared(settings, context.route, declared, today, keep, known)
         return Gathered((_one(context, source, file, today, is_kept),))
     except SourceError as error:
         return Gathered((), (error,))
@@ -113,6 +114,17 @@ def check_source(settings: Settings, route: Route) -> str:
         return f"{govuk.reach(once, _govuk_site(settings))} answers"
     _fetched(once, source)
     return f"{source.address} answers"
+
+
+def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
+    """Read the table that the route declares, and keep nothing; raises `SourceError`.
+
+    Of a route that declares no table, the figures that are there without any network.
+    """
+    if not isinstance(route.source, Table):
+        return _figures(route, today)
+    found = _declared(settings, route, route.source, today, lambda *_: None, {})
+    return found.documents[0]
 
 
 def check_weather(settings: Settings, route: Route) -> str:
@@ -176,19 +188,19 @@ def _one(
 
 
 def _declared(
-    context: Context,
+    settings: Settings,
+    route: Route,
     table: Table,
     today: dt.date,
     keep: Callable[[bytes, str], object],
     known: Mapping[str, Validators],
 ) -> Gathered:
     """Read the table that the route declares, from its file or its address."""
-    route = context.route
     if table.file:
         path = route.folder / table.file
         content = read_file(path, csv_rows.LARGEST_BYTES)
         return Gathered((declared_table.read(content, path.name, route, today),))
-    answer = _fetched(fetcher(context.settings), table, known.get(table.address, (None, None)))
+    answer = _fetched(fetcher(settings), table, known.get(table.address, (None, None)))
     if answer.is_unchanged:
         return Gathered((), unchanged=(table.address,))
     keep(answer.content, f".{table.kind}")

@@ -18,7 +18,7 @@ __all__ = [
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 PEOPLE, BOATS, PREVENTIONS = "people", "boats", "preventions"
@@ -104,6 +104,8 @@ class Document:
         The figures that it marks "Revised".
     notes : tuple of str
         What a person should know of it: repairs, and figures that are unlikely but allowed.
+    reports : mapping of date to int
+        How many rows of a declared table are about each day, with or without a count.
     """
 
     source: str
@@ -112,6 +114,7 @@ class Document:
     figures: Mapping[str, Counts]
     revised: frozenset[tuple[str, dt.date]] = frozenset()
     notes: tuple[str, ...] = ()
+    reports: Mapping[dt.date, int] = field(default_factory=dict)
 
     @property
     def data_through(self) -> dt.date:

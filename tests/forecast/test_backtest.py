@@ -13,6 +13,7 @@ from forecast.backtest import (
     BacktestConfig,
     OriginScore,
     Work,
+    against_best,
     rolling_origin,
     score_origin,
     summary,
@@ -214,3 +215,51 @@ def test_the_covariates_reach_as_far_as_is_said(foreseen: int | None, ahead: int
     known = work.covariates(np.datetime64("2024-02-01"))
     assert known is not None
     assert known.n_ahead == ahead
+
+
+def scored(model: str, origins: int, day: float, total: float) -> list[OriginScore]:
+    """Rows of a model whose first week has these CRPS and whose later days are far off."""
+    none = np.zeros(28)
+    crps = np.r_[np.full(7, day), np.full(21, 1e6)]
+    return [
+        OriginScore(
+            model=model,
+            origin=f"2024-01-{at + 1:02}",
+            seconds=0.0,
+            crps=crps * (1 + at),
+            wis=none,
+            pit=none,
+            error=none,
+            within={},
+            p_zero=none,
+            truth=none.astype(np.int64),
+            totals={"total_7": {"crps": total * (1 + at)}},
+        )
+        for at in range(origins)
+    ]
+
+
+def test_the_best_baseline_is_chosen_for_each_measure() -> None:
+    scores = {
+        "ours": scored("ours", 9, 4, 30),
+        "near": scored("near", 9, 5, 100),
+        "far": scored("far", 9, 8, 60),
+    }
+    found = against_best("ours", ["near", "far"], scores)
+    assert {key: (name, round(ratio.value, 9)) for key, (name, ratio) in found.items()} == {
+        "days_1_7": ("near", 0.8),
+        "total_7": ("far", 0.5),
+    }
+
+
+def test_origins_that_any_declined_are_left_out_and_few_are_not_judged() -> None:
+    ours, near = scored("ours", 9, 4, 30), scored("near", 9, 5, 60)
+    ours[0] = replace(ours[0], crps=ours[0].crps * 1000)
+    found = against_best("ours", ["near"], {"ours": ours, "near": near[1:]})
+    assert found["days_1_7"][1].value == pytest.approx(0.8)
+    assert against_best("ours", ["near"], {"ours": ours, "near": near[2:]}) == {}
+
+
+def test_nothing_is_compared_with_a_baseline_that_is_never_wrong() -> None:
+    scores = {"ours": scored("ours", 9, 4, 30), "near": scored("near", 9, 0, 0)}
+    assert against_best("ours", ["near"], scores) == {}

@@ -7,7 +7,7 @@ import pytest
 
 from service.answers.checks import MOST_THRESHOLD
 from service.core.context import open_context
-from service.core.declared_series import enabled_routes, read_routes
+from service.core.declared_series import enabled_routes, read_route, read_routes
 from service.core.files import RegistryError
 from service.core.settings import Settings
 from tests.service.support import ROUTE as CHANNEL
@@ -301,3 +301,13 @@ def test_how_much_is_left_of_a_day_that_may_have_23_or_25_hours(
     moment: dt.datetime, seconds: int
 ) -> None:
     assert CHANNEL.seconds_left(moment) == seconds
+
+
+def test_one_declaration_is_read_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("nothing", "utf-8")
+    file = tmp_path / "strait.toml"
+    file.write_text(ROUTE, "utf-8")
+    assert (read_route(file).name, read_route(file).folder) == ("strait", tmp_path)
+    file.write_text(ROUTE.replace('follows = "landings"', 'follows = "returns"'), "utf-8")
+    with pytest.raises(RegistryError, match=r"strait\.toml, series: expected one daily|follows"):
+        read_route(file)

@@ -1,0 +1,172 @@
+"""``crossings series``: whether a declared series can be read, and forecast better than simply."""
+
+from __future__ import annotations
+
+__all__ = ["series"]
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from service.cli.offline import backtest_rows, show_backtest
+from service.cli.options import pass_settings
+from service.cli.output import Group, console, counting, print_table
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Mapping
+
+    from forecast.bootstrap import Interval
+    from forecast.series import DailySeries
+    from service.core.declared_series import Route
+    from service.core.settings import Settings
+    from service.data.source import Document
+
+_EVERY, _ORIGINS, _SHOWN = 28, 13, 3  # a year at origins four weeks apart; rows at each end
+_MEASURES = {"days_1_7": "for days 1-7", "total_7": "for the 7-day total"}
+
+
+@click.group(cls=Group)
+def series() -> None:
+    """Check a series of your own before the service serves it.
+
+    \b
+    Example:
+      crossings series check series/italy.toml
+    """
+
+
+@series.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--no-scores", is_flag=True, help="Read the figures and stop.")
+@pass_settings
+def check(settings: Settings, file: Path, no_scores: bool) -> None:
+    """Read the declaration FILE and its figures, and score forecasts of their last year.
+
+    It needs no database and keeps nothing. The champion and the baselines forecast at origins four
+    weeks apart, each from the days up to it; the last line says whether the champion is worth it.
+
+    \b
+    Examples:
+      crossings series check series/italy.toml
+      crossings series check ferries/ferries.toml --no-scores
+    """
+    from service.core.clock import utc_now
+    from service.core.declared_series import read_route
+    from service.data import collect
+
+    route = read_route(file)
+    document = collect.read_once(settings, route, route.day(utc_now()))
+    _show_figures(route, document)
+    if not no_scores:
+        _score(settings, route, _forecast_from(route, document, file))
+
+
+def _show_figures(route: Route, document: Document) -> None:
+    """Print the ends of the table, and what there is of each series."""
+    figures = {name: document.figures[name] for name in route.series if name in document.figures}
+    days = sorted(document.reports or set().union(*figures.values()))
+    shown: list[dt.date | None] = list(days)
+    if len(days) > 2 * _SHOWN:
+        shown = [*days[:_SHOWN], None, *days[-_SHOWN:]]
+    click.echo(f"{route.title}, read from {document.name}")
+    print_table(
+        ("date", *figures),
+        (
+            ["…"] if day is None else [day, *(_count(one.get(day)) for one in figures.values())]
+            for day in shown
+        ),
+        numbers_from=1,
+        is_dense=True,
+    )
+    for name, counts in figures.items():
+        zeros = sum(count == 0 for count in counts.values())
+        click.echo(
+            f"{name}: {len(days):,} days, {len(days) - len(counts):,} without a count, "
+            f"{zeros:,} with a count of 0"
+        )
+    repeated = [day for day, rows in document.reports.items() if rows > 1]
+    if repeated:
+        click.echo(f"Days reported several times: {len(repeated):,}, first {repeated[0]}")
+
+
+def _count(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"
+
+
+def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, DailySeries]:
+    """The figures that the service would forecast from: the days up to the first gap."""
+    from forecast.series import ONE_DAY, DailySeries, as_date
+    from service.data.source import SourceError
+
+    found = {}
+    for name in route.forecast:
+        counts = document.figures.get(name)
+        if not counts:
+            continue
+        days = sorted(counts)
+        gap = next((at for at, day in enumerate(days) if (day - days[0]).days != at), len(days))
+        found[name] = DailySeries.from_days(name, days[:gap], [counts[day] for day in days[:gap]])
+        if gap < len(days):
+            after = as_date(found[name].data_through + ONE_DAY)
+            click.echo(f"{name}: no count on {after}; forecasts use the days before it alone")
+    if route.leading not in found:
+        raise SourceError(str(file), f"counts of {route.leading}", "none")
+    first = max(one.start for one in found.values())
+    last = min(one.data_through for one in found.values())
+    days_needed = (_ORIGINS + 1) * _EVERY
+    if (last - first) // ONE_DAY < days_needed:
+        expected = f"more than {days_needed} days in a row to score forecasts, or --no-scores"
+        raise SourceError(document.name, expected, str(max((last - first) // ONE_DAY + 1, 0)))
+    return {name: one.between(first, last) for name, one in found.items()}
+
+
+def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries]) -> None:
+    from forecast import backtest, specs
+    from forecast.series import ONE_DAY
+    from service.cli import inputs
+    from service.issues.declared_models import declared
+
+    champion = specs.champion(declared(settings.models_dir, route.models))
+    baselines = [
+        name
+        for name, spec in declared(settings.models_dir).items()
+        if spec.role == "baseline" and name != champion
+    ]
+    if not baselines:
+        raise click.UsageError(f"{settings.models_dir}: expected a baseline, found none")
+    models = dict(inputs.models(settings, [champion, *baselines]))
+    last = figures[route.leading].data_through - _EVERY * ONE_DAY
+    first = last - (_ORIGINS - 1) * _EVERY * ONE_DAY
+    protocol = backtest.BacktestConfig(str(first), str(last), _EVERY, series=route.leading)
+    click.echo()
+    with counting("origins x models", _ORIGINS * len(models)) as progress:
+        scores, declined = backtest.rolling_origin(models, figures, protocol, progress)
+    summary = backtest.summary(protocol, scores, declined)
+    show_backtest(backtest_rows(summary))
+    for name, reasons in declined.items():
+        for reason in reasons:
+            click.echo(f"{name} declined at {reason}", err=True)
+    held = summary["models"][champion]["coverage"]["total_7"]["80"]
+    click.echo()
+    console(100).print(_verdict(champion, backtest.against_best(champion, baselines, scores), held))
+
+
+def _verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: Any) -> str:
+    """One sentence: whether the champion is worth it."""
+    if not ratios:
+        return (
+            f"Whether {champion} is worth it here cannot be told: "
+            "it needs 8 origins that every model forecast, and a baseline that is ever wrong."
+        )
+    is_better = all(ratio.hi < 1 for _, ratio in ratios.values())
+    verdict = "worth it here" if is_better else "no better here than chance can explain"
+    parts = [
+        f"{ratio.value:.2f} ({ratio.lo:.2f} to {ratio.hi:.2f}) times that of {best} {what}"
+        for (best, ratio), what in zip(ratios.values(), _MEASURES.values(), strict=True)
+    ]
+    return (
+        f"{champion} is {verdict}: its CRPS is {' and '.join(parts)} (the best baseline; "
+        f"95% interval), and its 80% range of 7-day totals held {held:.0%} of them."
+    )
