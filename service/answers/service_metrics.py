@@ -69,7 +69,9 @@ def vitals(loader: IssueLoader) -> Vitals:
     with loader.context.database.reading() as connection:
         issues = (issue_store.get_latest_issue(connection, name) for name in series)
         newest = [issue for issue in issues if issue is not None]
-        last_done = service_metrics_store.last_done(connection)
+        served = {route.name for route in routes}  # one that is served no more runs no job
+        done = service_metrics_store.last_done(connection)
+        last_done = {key: moment for key, moment in done.items() if key[0] in served}
         none_ended = {(route.name, *ended): 0 for route in routes for ended in _ENDED}
         runs_ended = none_ended | service_metrics_store.runs_ended(connection)
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)

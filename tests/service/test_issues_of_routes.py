@@ -37,6 +37,7 @@ from service.issues.refit import refit
 from service.issues.score import score
 from service.scheduler import request_worker
 from service.scheduler.scheduler import items, run_due
+from tests.service.api.test_grafana import address, answered, series_of, targets
 from tests.service.support import quick_models, utc
 
 D = dt.date
@@ -176,6 +177,20 @@ def test_what_is_taken_away_says_whose_it_is(client: FlaskClient) -> None:
         assert "ondata" in text
         assert "Italian time" in text
         assert "UK" not in text
+
+
+def test_a_route_that_is_served_no_more_is_not_late(both: Context) -> None:
+    assert ("italy", "ingest") in vitals(IssueLoader(both)).last_done
+    alone = replace(both, routes=both.routes[:1])
+    assert {route for route, _ in vitals(IssueLoader(alone)).last_done} == {"channel"}
+
+
+def test_the_dashboard_offers_the_series_of_every_route(client: FlaskClient) -> None:
+    assert series_of(client) == ["people", "boats", "italy_people"]
+    threshold = str(answered(client, "threshold", series="italy_people"))
+    for panel, target in targets():
+        url = address(target, series="italy_people", threshold=threshold)
+        assert client.get(url).status_code == 200, panel
 
 
 def test_one_route_needs_no_picker(both: Context) -> None:
