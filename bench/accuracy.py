@@ -20,8 +20,8 @@ from bench.runs import Entry, run_all
 from forecast import specs
 from forecast.backtest import BacktestConfig
 from forecast.series import as_day
-from service.core.declared_series import enabled_routes
 from service.core.files import RegistryError
+from service.core.route_files import enabled_routes
 from service.core.settings import PROJECT
 from service.data import figures_csv
 from service.data.source import SourceError

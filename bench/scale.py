@@ -27,7 +27,7 @@ from forecast.specs import build, champion
 from service.app import create_app
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
-from service.core.declared_series import enabled_routes
+from service.core.route_files import enabled_routes
 from service.core.settings import PROJECT, Settings
 from service.data import figures_csv
 from service.data.ingest import ingest

@@ -16,8 +16,8 @@ from forecast.series import DailySeries
 from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.context import Context, open_context
-from service.core.declared_series import read_routes
 from service.core.job_runner import JobError
+from service.core.route_files import read_routes
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues.hindcast import hindcast

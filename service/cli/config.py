@@ -61,7 +61,7 @@ def config(settings: Settings, form: str) -> None:
 
 def _requests(settings: Settings) -> str:
     """Say who is asked what, how often and by which name."""
-    from service.core.declared_series import enabled_routes
+    from service.core.route_files import enabled_routes
     from service.data.collect import fetcher
     from service.scheduler.schedule import schedule
 

@@ -23,8 +23,9 @@ from service.core import locks, request_store, run_store, service_metrics_store,
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Database, DatabaseError, connect
-from service.core.declared_series import Route, enabled_routes
+from service.core.declared_series import Route
 from service.core.files import RegistryError
+from service.core.route_files import enabled_routes
 from service.core.secrets import Masker, mask_url
 from service.core.settings import Settings
 from service.data.collect import check_source, check_weather

@@ -12,7 +12,8 @@ from forecast import specs
 from forecast.covariates import CovariateTable
 from forecast.forecasters.base import Forecaster
 from forecast.series import DailySeries, as_day
-from service.core.declared_series import Route, enabled_routes
+from service.core.declared_series import Route
+from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from service.data import covariate_csv, figures_csv
 from service.data.csv_rows import CsvFile

@@ -53,7 +53,7 @@ def check(settings: Settings, file: Path, no_scores: bool) -> None:
       crossings series check ferries/ferries.toml --no-scores
     """
     from service.core.clock import utc_now
-    from service.core.declared_series import read_route
+    from service.core.route_files import read_route
     from service.data import collect
 
     route = read_route(file)

@@ -34,7 +34,7 @@ class Context:
     def __post_init__(self) -> None:
         if not self.routes:
             # The help of a command reads nothing.
-            from service.core.declared_series import enabled_routes
+            from service.core.route_files import enabled_routes
 
             routes = enabled_routes(self.settings.series_dir, self.settings.routes)
             object.__setattr__(self, "routes", routes)

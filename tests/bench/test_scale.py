@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from bench import scale
-from service.core.declared_series import enabled_routes
+from service.core.route_files import enabled_routes
 from tests.support import embedded
 
 

@@ -24,7 +24,7 @@ from forecast.series import ONE_DAY
 from forecast.specs import champion, published
 from service.core.context import Context
 from service.core.database import Database
-from service.core.declared_series import enabled_routes
+from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from service.issues import issue_store
 from service.issues.declared_models import declared

@@ -7,7 +7,7 @@ from forecast.paths import Paths
 from service.answers.ahead import Ahead
 from service.answers.bands import LEVELS, LIKELIHOODS, bands, check_levels, likelihood
 from service.answers.errors import BadQuestion
-from service.core.declared_series import enabled_routes
+from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import random_paths
 

@@ -18,7 +18,7 @@ import yaml
 from flask.testing import FlaskClient
 from pydantic import ValidationError
 
-from service.core.declared_series import enabled_routes
+from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import ROOT, serving
 from tests.support.provisioning import Alerting, Dashboards, Sources

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from service.core.declared_series import enabled_routes
 from service.core.files import RegistryError
+from service.core.route_files import enabled_routes
 
 TEXT = """
 title = "The strait"

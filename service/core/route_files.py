@@ -1,0 +1,173 @@
+"""The declarations on disk: one file ``ROUTE.toml`` for each route, read with all their faults."""
+
+from __future__ import annotations
+
+__all__ = ["enabled_routes", "read_route", "read_routes"]
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from service.core.declared_series import Route, Series
+from service.core.declared_source import Declared, GovUk, Table
+from service.core.files import RegistryError, read_declaration
+
+_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
+_PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?|Value error, ")
+_FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_below")
+
+
+def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
+    """The routes that `names`, separated by commas, enable; none: those declared as enabled.
+
+    Raises
+    ------
+    RegistryError
+        If a declaration does not hold, or a name is of no declared route.
+    """
+    routes = read_routes(folder)
+    chosen = names.split(",") if names else [one.name for one in routes.values() if one.enabled]
+    if unknown := [name for name in chosen if name not in routes]:
+        expected = f"routes of {', '.join(routes)}"
+        raise RegistryError(f"CROSSINGS_ROUTES: expected {expected}, found {', '.join(unknown)}")
+    if not chosen:
+        raise RegistryError(f"CROSSINGS_ROUTES: expected routes of {', '.join(routes)}, found none")
+    return tuple(routes[name] for name in dict.fromkeys(chosen))
+
+
+def read_routes(folder: Path) -> dict[str, Route]:
+    """Read every declaration ``ROUTE.toml`` in `folder`; the routes by name.
+
+    Raises
+    ------
+    RegistryError
+        With a line for every fault: the file and key, what was expected and what was found.
+    """
+    files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []  # hidden: of editors
+    faults: list[str] = []
+    routes: dict[str, Route] = {}
+    homes: dict[str, Path] = {}
+    for file in files:
+        route, of_file = _read(file)
+        faults += of_file
+        if route is None:
+            continue
+        for name in route.series:
+            if name in homes:
+                faults.append(
+                    f"{file}, series.{name}: expected a series_id unique over all routes, "
+                    f"found it in {homes[name]} too"
+                )
+            homes[name] = file
+        routes[route.name] = route
+    if not faults and not routes:
+        faults.append(f"{folder}: expected a declared route (*.toml), found none")
+    if faults:
+        raise RegistryError("\n".join(faults))
+    return routes
+
+
+def read_route(file: Path) -> Route:
+    """Read the declaration `file`.
+
+    Raises
+    ------
+    RegistryError
+        As `read_routes` does.
+    """
+    route, faults = _read(file)
+    if route is None or faults:
+        raise RegistryError("\n".join(faults))
+    return route
+
+
+def _read(file: Path) -> tuple[Route | None, list[str]]:
+    """The route that `file` declares, if it has the right keys; and a line for every fault."""
+    try:
+        stated = tomllib.loads(read_declaration(file))
+        faults = [
+            f"{file}, {key}: expected in no file, found it"
+            for key in ("name", "folder")
+            if key in stated
+        ]
+        route = Route.model_validate(stated | {"name": file.stem, "folder": file.parent})
+    except RegistryError as error:
+        return None, [f"{file}: {error}"]
+    except ValidationError as error:
+        return None, faults + [f"{file}, {_fault(detail)}" for detail in error.errors()]
+    except RecursionError:
+        return None, [f"{file}: expected TOML, found tables nested too deeply"]
+    except ValueError as error:  # TOMLDecodeError, and what int() refuses
+        return None, [f"{file}: expected TOML, found {error}"]
+    return route, faults + [f"{file}, {fault}" for fault in _contradictions(route)]
+
+
+def _contradictions(route: Route) -> Iterator[str]:
+    """Faults of keys that are right each by itself."""
+    if not _ID.fullmatch(route.name):
+        yield f"its name: expected small letters, digits and _, found {route.name!r}"
+    if route.figures and not (route.folder / route.figures).is_file():
+        yield f"figures: expected a file beside it, found no {route.figures}"
+    if bool(route.weather_points) != bool(route.weather_place):
+        yield f"weather_place: expected with weather_points alone, found {route.weather_place!r}"
+    if route.source is not None:
+        yield from route.source.faults(route.folder, route.series)
+    leading = [name for name, one in route.series.items() if one.leads]
+    if len(leading) != 1:
+        found = ", ".join(leading) or "none"
+        yield f"series: expected one daily series that follows no other, found {found}"
+    for name, one in route.series.items():
+        yield from _contradictions_of_series(name, one, leading)
+
+
+def _contradictions_of_series(name: str, one: Series, leading: list[str]) -> Iterator[str]:
+    key = f"series.{name}"
+    if not _ID.fullmatch(name):
+        yield f"{key}: expected a series_id of small letters, digits and _, found {name!r}"
+    if one.frequency == "daily":
+        for missing in _FORECAST_ONLY:
+            if missing not in one.model_fields_set:
+                yield f"{key}.{missing}: expected a number, found none"
+    elif stray := sorted({*_FORECAST_ONLY, "follows"} & one.model_fields_set):
+        yield f"{key}.{stray[0]}: expected in daily series alone, found in a weekly one"
+    if bool(one.ratio) != bool(one.follows):
+        found = one.ratio or "none"
+        yield f"{key}.ratio: expected in a series that follows another alone, found {found!r}"
+    if one.unlikely_below > one.likely_above:
+        yield (
+            f"{key}.unlikely_below: expected at most likely_above, {one.likely_above}, "
+            f"found {one.unlikely_below}"
+        )
+    if one.frequency == "daily" and one.follows is not None and one.follows not in leading:
+        expected = ", ".join(leading) or "a series that follows no other"
+        yield f"{key}.follows: expected {expected}, found {one.follows!r}"
+
+
+def _fault(detail: Mapping[str, Any]) -> str:
+    where = [str(part) for part in detail["loc"]]
+    key = ".".join(where)
+    if detail["type"] == "union_tag_not_found":
+        return f"{key}.kind: expected a value, found none"
+    if detail["type"] == "union_tag_invalid":
+        found = detail["input"].get("kind")
+        return f"{key}.kind: expected 'govuk', 'csv' or 'json', found {found!r:.60}"
+    if where[0] == "source" and len(where) > 1:
+        key = ".".join(["source", *where[2:]])  # without the kind
+    if detail["type"] == "missing":
+        return f"{key}: expected a value, found none"
+    if detail["type"] == "extra_forbidden":
+        known: type[Declared] = Route
+        if where[0] == "series":
+            known = Series
+        elif where[0] == "source":
+            known = GovUk if where[1] == "govuk" else Table
+        fields = [name for name in known.model_fields if name not in ("name", "folder")]
+        near = difflib.get_close_matches(where[-1], fields, 1)
+        nearest = f"{near[0]}, the nearest of its keys" if near else f"one of {', '.join(fields)}"
+        return f"{key}: expected {nearest}, found another key"
+    return f"{key}: expected {_PYDANTIC.sub('', detail['msg'])}, found {detail['input']!r:.60}"

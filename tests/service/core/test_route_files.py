@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from service.answers.checks import MOST_THRESHOLD
+from service.core.context import open_context
+from service.core.files import RegistryError
+from service.core.route_files import enabled_routes, read_route, read_routes
+from service.core.settings import Settings
+
+ROUTE = """
+title = "The strait"
+time_zone = "Europe/London"
+attribution = "Source: the harbour office"
+licence = "None"
+
+[series.vessels]
+title = "Vessels seen"
+unit = "vessels"
+unit_one = "vessel"
+ratio = "landings per vessel"
+day_threshold = 7
+week_threshold = 30
+likely_above = 0.6
+unlikely_below = 0.2
+follows = "landings"
+
+[series.returns]
+title = "Returns by week"
+unit = "returns"
+unit_one = "return"
+frequency = "weekly"
+
+[series.landings]
+title = "Landings seen"
+unit = "arrivals"
+unit_one = "arrival"
+day_threshold = 90
+week_threshold = 400
+likely_above = 1
+unlikely_below = 0.0
+"""
+
+
+def declare(folder: Path, text: str = ROUTE, name: str = "strait.toml") -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(text, "utf-8")
+    return folder
+
+
+def faults(folder: Path) -> list[str]:
+    with pytest.raises(RegistryError) as caught:
+        read_routes(folder)
+    return str(caught.value).replace(f"{folder}/", "").splitlines()
+
+
+def test_the_one_that_follows_no_other_leads_wherever_it_stands(tmp_path: Path) -> None:
+    (route,) = enabled_routes(declare(tmp_path))
+    assert (route.leading, route.followers) == ("landings", ("vessels",))
+    assert route.forecast == ("landings", "vessels")
+    assert route.stored == ("landings", "vessels", "returns")
+    vessels = route.series["vessels"]
+    assert (vessels.unit, vessels.title) == ("vessels", "Vessels seen")
+    assert (vessels.day_threshold, vessels.week_threshold) == (7, 30)
+    assert (vessels.likely_above, vessels.unlikely_below) == (0.6, 0.2)
+    assert route.series["landings"].change_without_note == 0
+    assert route.attribution == "Source: the harbour office"
+
+
+def test_the_declaration_of_the_project_holds() -> None:
+    route = read_routes(Settings().series_dir)["channel"]
+    assert route.stored == ("people", "boats", "preventions")
+    assert {name: one.unit for name, one in route.series.items()} == {
+        "people": "people",
+        "boats": "boats",
+        "preventions": "people",
+    }
+    assert [route.series[name].day_threshold for name in route.forecast] == [500, 10]
+    for name in route.forecast:
+        declared = route.series[name]
+        assert (declared.likely_above, declared.unlikely_below) == (0.55, 0.35)
+    assert "Open Government Licence v3.0" in route.attribution
+    assert "Home Office" in route.attribution
+    assert "Provisional, subject to revision" in route.attribution
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('unit = "vessels"\n', "", "series.vessels.unit: expected a value, found none"),
+        ('unit = "vessels"', "unit = 3", "series.vessels.unit: expected a valid string, found 3"),
+        ('unit = "vessels"', 'unit = ""', "series.vessels.unit: expected at least 1 character"),
+        ("threshold = 7", 'threshold = "7"', "vessels.day_threshold: expected a valid integer"),
+        ("threshold = 7", "threshold = -7", "expected greater than or equal to 0, found -7"),
+        ("day_threshold = 7\n", "", "vessels.day_threshold: expected a number, found none"),
+        ("likely_above = 0.6\n", "", "vessels.likely_above: expected a number, found none"),
+        ("unlikely_below = 0.2\n", "", "vessels.unlikely_below: expected a number, found none"),
+        ("above = 0.6", "above = 60", "likely_above: expected less than or equal to 1, found 60"),
+        ("below = 0.2", "below = -0.2", "expected greater than or equal to 0, found -0.2"),
+        ("above = 0.6", "above = nan", "likely_above: expected a finite number, found nan"),
+        ("above = 0.6", "above = true", "likely_above: expected a valid number, found True"),
+        (
+            "above = 0.6",
+            "above = 0.1",
+            "vessels.unlikely_below: expected at most likely_above, 0.1, found 0.2",
+        ),
+        (
+            'unit = "returns"',
+            'unit = "returns"\nlikely_above = 0.5',
+            "returns.likely_above: expected in daily series alone, found in a weekly one",
+        ),
+        ("day_threshold", "day_treshold", "day_treshold: expected day_threshold, the nearest of"),
+        ("licence =", "figure = 1\nlicence =", "figure: expected figures, the nearest of its keys"),
+        ("licence =", "weather_points = [[51, 1]]\nlicence =", "weather_place: expected with"),
+        ("licence =", "weather_points = [[91, 1]]\nlicence =", "weather_points.0.0: expected less"),
+        (
+            "licence =",
+            'figures = "gone.csv"\nlicence =',
+            "expected a file beside it, found no gone",
+        ),
+        ("licence =", 'read_times = "25:00"\nlicence =', "read_times: expected match pattern"),
+        ("licence =", 'name = "x"\nlicence =', "name: expected in no file, found it"),
+        ('ratio = "landings per vessel"\n', "", "vessels.ratio: expected in a series that follows"),
+        ('unit_one = "return"', 'unit_one = "return"\nratio = "x"', "returns.ratio: expected in a"),
+        ("week_threshold = 30", "weekly = 30", "vessels.weekly: expected one of title, unit,"),
+        ('attribution = "Source: the harbour office"', "", "attribution: expected a value"),
+        (
+            "Europe/London",
+            "Mars/Dover",
+            "time_zone: expected the name of a time zone such as Europe/London",
+        ),
+        ('"weekly"', '"hourly"', "returns.frequency: expected 'daily' or 'weekly', found 'hourly'"),
+        (
+            'follows = "landings"',
+            'follows = "vessels"',
+            "series.vessels.follows: expected landings, found 'vessels'",
+        ),
+        (
+            'follows = "landings"\n',
+            "",
+            "series: expected one daily series that follows no other, found vessels, landings",
+        ),
+        (
+            'unit = "returns"',
+            'unit = "returns"\nfollows = "landings"',
+            "returns.follows: expected in daily series alone, found in a weekly one",
+        ),
+        ("series.vessels]", 'series."Two words"]', "expected a series_id of small letters, digits"),
+        ("[series.vessels]", "[series.vessels", "strait.toml: expected TOML, found "),
+    ],
+)
+def test_a_fault_names_file_key_expected_and_found(
+    tmp_path: Path, old: str, new: str, fault: str
+) -> None:
+    assert old in ROUTE
+    (line, *_) = faults(declare(tmp_path, ROUTE.replace(old, new, 1)))
+    assert line.startswith("strait.toml") and fault in line
+
+
+def test_a_threshold_that_can_be_asked_can_be_declared(tmp_path: Path) -> None:
+    for more, end in ((0, "read"), (1, "refused")):
+        text = ROUTE.replace("week_threshold = 30", f"week_threshold = {MOST_THRESHOLD + more}")
+        declare(tmp_path, text)
+        if end == "read":
+            assert enabled_routes(tmp_path)[0].series["vessels"].week_threshold == MOST_THRESHOLD
+        else:
+            assert "less than or equal to 1000000, found 1000001" in faults(tmp_path)[0]
+
+
+def test_all_faults_are_said_at_once(tmp_path: Path) -> None:
+    declare(
+        tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3").replace('"Returns by week"', "")
+    )
+    declare(tmp_path, ROUTE.replace('unit = "vessels"', "unit = 3"), "other.toml")
+    lines = faults(tmp_path)
+    assert [line.split(":")[0].split(",")[0] for line in lines] == ["other.toml", "strait.toml"]
+
+
+def test_an_id_is_unique_over_all_routes(tmp_path: Path) -> None:
+    declare(declare(tmp_path), ROUTE.replace("landings", "entries"), "coast.toml")
+    lines = faults(tmp_path)
+    assert [line.partition(":")[0] for line in lines] == [
+        "strait.toml, series.vessels",
+        "strait.toml, series.returns",
+    ]
+    assert all("unique over all routes" in line and "coast.toml" in line for line in lines)
+
+
+def test_routes_are_enabled_by_their_declaration_or_by_the_setting(tmp_path: Path) -> None:
+    assert faults(tmp_path / "none")[0].endswith("expected a declared route (*.toml), found none")
+    other = ROUTE.replace("landings", "a").replace("vessels", "b").replace("returns", "c")
+    declare(declare(tmp_path), "enabled = false\n" + other, "coast.toml")
+    assert [route.name for route in enabled_routes(tmp_path)] == ["strait"]
+    assert [route.name for route in enabled_routes(tmp_path, "coast,strait")] == ["coast", "strait"]
+    with pytest.raises(RegistryError, match="expected routes of coast, strait, found cost, river"):
+        enabled_routes(tmp_path, "cost,strait,river")
+    (tmp_path / "strait.toml").unlink()
+    with pytest.raises(RegistryError, match="CROSSINGS_ROUTES: expected routes of coast, found n"):
+        enabled_routes(tmp_path)
+
+
+def test_leftovers_of_editors_and_a_byte_order_mark_are_no_matter(tmp_path: Path) -> None:
+    folder = declare(tmp_path / "series", "\ufeff" + ROUTE)
+    (folder / ".#strait.toml").symlink_to("somebody@elsewhere")
+    (folder / ".strait.toml").write_bytes(b"\xff")
+    assert enabled_routes(folder)[0].leading == "landings"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (b"title = '\xff'", "expected text in utf-8, found the byte 0xff in line 1"),
+        (b"a = " + b"[" * 9000, "expected TOML, found tables nested too deeply"),
+        (b"a = " + b"9" * 5000, "expected TOML, found Exceeds the limit"),
+        (b"#" * 100_001, "expected at most 100,000 bytes, found more"),
+    ],
+)
+def test_what_is_no_text_is_one_line(tmp_path: Path, content: bytes, found: str) -> None:
+    (tmp_path / "strait.toml").write_bytes(content)
+    with pytest.raises(RegistryError) as raised:
+        read_routes(tmp_path)
+    assert str(raised.value).startswith(f"{tmp_path / 'strait.toml'}: {found}")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_link_that_leads_nowhere_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "strait.toml").symlink_to("nowhere")
+    with pytest.raises(RegistryError, match="expected a readable file, found No such"):
+        read_routes(tmp_path)
+
+
+def test_a_fault_ends_the_start(tmp_path: Path) -> None:
+    settings = Settings(var_dir=tmp_path / "var", series_dir=declare(tmp_path / "s", "series = 1"))
+    with pytest.raises(RegistryError, match="series: expected a valid dictionary, found 1"):
+        open_context(settings)
+    assert not (tmp_path / "var" / "crossings.sqlite").exists()
+
+
+def test_one_declaration_is_read_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text("nothing", "utf-8")
+    file = tmp_path / "strait.toml"
+    file.write_text(ROUTE, "utf-8")
+    assert (read_route(file).name, read_route(file).folder) == ("strait", tmp_path)
+    file.write_text(ROUTE.replace('follows = "landings"', 'follows = "returns"'), "utf-8")
+    with pytest.raises(RegistryError, match=r"strait\.toml, series: expected one daily|follows"):
+        read_route(file)
