@@ -191,10 +191,12 @@ def prune(root: Path, model: str, series: str, keep: int, spared: set[str]) -> N
         with contextlib.suppress(OSError):  # somebody else has just put it away
             if time.time() - beside.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
+    # Listed first: what another route adds meanwhile is no version that cannot be read.
+    folders = list((root / model).glob("[0-9]*-*"))
     versions = _versions(root, model)
     readable = {version.name for version in versions}
-    for folder in (root / model).glob("[0-9]*-*"):
-        if folder.name not in readable:
+    for folder in folders:
+        if folder.name not in readable and folder.exists():
             set_aside(folder)
     of_series = [version for version in versions if version.metadata.series == series]
     for version in of_series[keep:]:

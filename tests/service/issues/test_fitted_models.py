@@ -88,6 +88,24 @@ def test_the_newest_are_kept(tmp_path: Path, fitted: Joint) -> None:
     assert names(tmp_path) == [saved[0].name, saved[3].name, saved[4].name]
 
 
+def test_a_version_that_another_route_adds_meanwhile_stays(
+    tmp_path: Path, fitted: Joint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, read = save(tmp_path, fitted, metadata()), fitted_models._versions
+
+    def read_and_add(root: Path, model: str) -> list[Version]:
+        versions = read(root, model)
+        save(tmp_path, fitted, metadata(1))
+        return versions
+
+    monkeypatch.setattr(fitted_models, "_versions", read_and_add)
+    prune(tmp_path, "climatology", "", 5, set())
+    monkeypatch.undo()
+    added = find(tmp_path, "climatology", "t")
+    assert added is not None
+    assert names(tmp_path) == [first.name, added.name]
+
+
 def test_what_a_killed_process_left_half_written_is_put_away_a_day_later(
     tmp_path: Path, fitted: Joint
 ) -> None:
