@@ -186,7 +186,9 @@ def test_no_secret_leaves_by_any_door(
         furnish(context, dt.datetime.now(dt.UTC).date() - dt.timedelta(days=3))
         with context.database.writing() as connection:
             key = key_store.create(connection, "canary", "operate", NOW)
-            subscriber_store.add(connection, CANARIES["address"], Preferences(0, warn_level=1), NOW)
+            subscriber_store.add(
+                connection, CANARIES["address"], Preferences(0, warn_level=1, route="channel"), NOW
+            )
             token = connection.scalar(sa.select(tables.subscribers.c.token))
     assert token
     seen = CANARIES | {"key": key[21:], "token": token}

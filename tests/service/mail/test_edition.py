@@ -8,7 +8,9 @@ import pytest
 from service.answers.errors import BadQuestion, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
+from service.issues import issue_store, note_store
 from service.mail.edition import gather, iso_week, monday
+from service.mail.render import MailRenderer, Reader
 from tests.service.mailbox import issue_anew
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
@@ -96,3 +98,19 @@ def test_without_boats_nothing_is_said_of_them(mailing: Context) -> None:
     then = utc(2025, 12, 23)
     content = gather(IssueLoader(mailing, Hand(then)), "2025-W52", as_of=then).content
     assert content["followers"] == []
+
+
+def test_whose_weather_the_forecast_used_is_in_the_foot(mailing: Context) -> None:
+    loader, weather = IssueLoader(mailing, Hand(NOW)), "Weather data by Open-Meteo.com, CC BY 4.0."
+    assert weather not in gather(loader, "2026-W01").content["attribution"]
+    with mailing.database.writing() as connection:
+        issue = issue_store.get_latest_issue(connection, "people")
+        assert issue is not None
+        note_store.save_note(connection, issue.issue_id, note_store.WEATHER, {"status": "used"})
+    edition = gather(loader, "2026-W01")
+    renderer = MailRenderer(
+        edition, loader.view("people", edition.issue_id).paths, mailing.settings
+    )
+    reader = Reader("a@example.org", 500)
+    for foot in (renderer.text(reader), renderer.html(reader)):
+        assert weather in " ".join(foot.replace("\u00a0", " ").split())
