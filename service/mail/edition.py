@@ -94,11 +94,12 @@ def shown(loader: IssueLoader, view: IssueView) -> dict[str, str]:
     route = loader.route
     with loader.context.database.reading() as connection:
         is_read = used(connection, view.issue)["status"] == "used"
+    credit = route.attribution.rstrip(".") + "."  # more sentences follow it
     return {
         "title": route.forecast_title,
         "time_zone": route.time_zone,
         "time_name": route.time_name,
-        "attribution": f"{route.attribution} {ATTRIBUTION}" if is_read else route.attribution,
+        "attribution": f"{credit} {ATTRIBUTION}" if is_read else credit,
     }
 
 

@@ -79,6 +79,7 @@ def test_each_reader_has_the_mail_of_each_chosen_route_once(
         for kind in ("plain", "html"):
             text = words(message, kind)
             assert title.lower() in text.lower()
+            assert ". For planning" in text, "the attribution ends as a sentence"
             assert time in text and whose in text and other not in text
     assert "YOUR THRESHOLD: 700 PEOPLE" in words(of_italy, "plain")
     assert "YOUR THRESHOLD: 300 PEOPLE" in words(of_channel, "plain")
