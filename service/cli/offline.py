@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from service.cli.options import csv_options, form_option, pass_settings
+from service.cli.options import WholeNumber, csv_options, form_option, pass_settings
 from service.cli.output import console, counting, print_json, print_table, write_out
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ def _offline(command: Callable[..., None]) -> Callable[..., None]:
         help="CSV, or - for standard input: the column date and one for each series.",
     )
     @click.option("--series", help="Column to forecast; unless given, the leading series.")
-    @click.option("--horizon", default=28, show_default=True, type=click.IntRange(1, 400))
-    @click.option("--paths", default=1000, show_default=True, type=click.IntRange(10, 100_000))
-    @click.option("--seed", default=1, show_default=True, type=click.IntRange(0))
+    @click.option("--horizon", default=28, show_default=True, type=WholeNumber(1, 400))
+    @click.option("--paths", default=1000, show_default=True, type=WholeNumber(10, 100_000))
+    @click.option("--seed", default=1, show_default=True, type=WholeNumber(0))
     @click.option(
         "--covariates",
         type=_CSV,
@@ -160,15 +160,15 @@ def forecast(
 @_offline
 @click.option("--first", required=True, type=_DAY, help="First origin.")
 @click.option("--last", required=True, type=_DAY, help="No origin is later.")
-@click.option("--every", default=14, show_default=True, type=click.IntRange(1), help="Days.")
+@click.option("--every", default=14, show_default=True, type=WholeNumber(1), help="Days.")
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
 @click.option(
     "--covariate-days",
-    type=click.IntRange(1, 400),
+    type=WholeNumber(1, 400),
     help="Days ahead that they are forecast; the whole horizon if not given.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
-@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 256), help="Local.")
+@click.option("--workers", default=1, show_default=True, type=WholeNumber(1, 256), help="Local.")
 @click.option("--dask", metavar="tcp://HOST:PORT", help="Scheduler of a Dask cluster.")
 def backtest(
     settings: Settings,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from service.cli.options import (
+    WholeNumber,
     csv_options,
     fit_each_route,
     for_each_route,
@@ -219,10 +220,10 @@ def score(settings: Settings) -> None:
 
 @click.command()
 @click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First origin.")
-@click.option("--every", default=7, show_default=True, type=click.IntRange(1, 365), help="Days.")
+@click.option("--every", default=7, show_default=True, type=WholeNumber(1, 365), help="Days.")
 @click.option("--models", default="", help="Declared models; champion and baselines if not given.")
-@click.option("--horizon", default=28, show_default=True, type=click.IntRange(1, 400))
-@click.option("--paths", default=1000, show_default=True, type=click.IntRange(100, 20_000))
+@click.option("--horizon", default=28, show_default=True, type=WholeNumber(1, 400))
+@click.option("--paths", default=1000, show_default=True, type=WholeNumber(100, 20_000))
 @pass_settings
 def hindcast(
     settings: Settings, since: Any, every: int, models: str, horizon: int, paths: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "WholeNumber",
     "csv_options",
     "fit_each_route",
     "for_each_route",
@@ -11,6 +12,7 @@ __all__ = [
     "pass_settings",
 ]
 
+import re
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,16 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
 
 _Command = Callable[..., Any]
+
+
+class WholeNumber(click.IntRange):
+    """Digits within bounds; `int` would read 1_000, and digits of other scripts, as well."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; see `click.ParamType`."""
+        if isinstance(value, str) and not re.fullmatch(r"[+-]?[0-9]{1,18}", value.strip()):
+            self.fail(f"expected a whole number such as 28, found {value!r:.60}", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def pass_settings(command: _Command) -> _Command:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from service.answers.checks import MOST_THRESHOLD
-from service.cli.options import form_option, open_for_command, pass_settings
+from service.cli.options import WholeNumber, form_option, open_for_command, pass_settings
 from service.cli.output import Group, print_json, print_table
 from service.core import addresses
 from service.core.addresses import AddressError
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
     from service.mail.preferences import Preferences
 
-THRESHOLD = click.IntRange(0, MOST_THRESHOLD)
+THRESHOLD = WholeNumber(0, MOST_THRESHOLD)
 
 
 class EmailAddress(click.ParamType[str]):
@@ -62,7 +62,7 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--weekly/--no-weekly", default=True, help="The weekly email; on unless refused.")
     @click.option(
         "--warn-at",
-        type=click.IntRange(1, 99),
+        type=WholeNumber(1, 99),
         help="Early warnings when a chance is at least so many per cent; none unless given.",
     )
     @click.option(
@@ -205,16 +205,15 @@ def import_(context: Context, preferences: list[Preferences], file: TextIO) -> N
                 declared = replace(preferences[0], route=route, threshold=declared_threshold(about))
                 of = [one for one in preferences if one.route == route] or [declared]
             for one in of:
-                number = int(threshold or one.threshold)
-                if not 0 <= number <= MOST_THRESHOLD:
-                    raise ValueError
+                number = THRESHOLD.convert(threshold or one.threshold, None, None)
                 chosen[addresses.clean(address), one.route] = replace(one, threshold=number)
         except AddressError as error:
             wrong.append(f"line {line}: {error}")
+        except click.BadParameter:
+            expected = f"expected a threshold from 0 to {MOST_THRESHOLD:,}"
+            wrong.append(f"line {line}: {expected}, found {threshold!r:.60}")
         except click.UsageError as error:
             wrong.append(f"line {line}: {error.message.removeprefix('--route: ')}")
-        except ValueError:
-            wrong.append(f"line {line}: expected a threshold from 0 to {MOST_THRESHOLD:,}")
     if wrong:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with context.database.writing() as connection:

@@ -78,11 +78,12 @@ def test_a_wrong_address_is_one_line(wrong: str, run: Any) -> None:
 
 
 def test_a_list_is_imported_whole_or_not_at_all(run: Any) -> None:
-    bad = "address,threshold\na@example.org,5\nnobody,7\nb@example.org,many\n"
+    bad = "address,threshold\na@example.org,5\nnobody,7\nb@example.org,many\nc@example.org,1_000\n"
     result = run("subscribers", "import", "-", stdin=bad)
     assert result.exit_code == 2
     assert "line 3: expected one plain" in result.output
     assert "line 4: expected a threshold" in result.output
+    assert "line 5: expected a threshold from 0 to 1,000,000, found '1_000'" in result.output
     assert listed(run) == []
     rows = ["\ufeffaddress,threshold", "a@example.org,5", "A@example.org,6", "b@example.org,"]
     good = "\n".join(rows)

@@ -6,7 +6,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from service.cli.options import pass_settings
+from service.cli.options import WholeNumber, pass_settings
 from service.core.settings import Settings, SettingsError
 
 
@@ -34,3 +34,10 @@ def test_settings_that_do_not_hold_stop_a_command_and_not_its_help(
     refused = CliRunner().invoke(port, [])
     assert isinstance(refused.exception, SettingsError)
     assert refused.output == ""
+
+
+@pytest.mark.parametrize("text", ["1_000", "\u0661\u0662", "1.0", "9" * 30, ""])
+def test_a_whole_number_is_digits_alone(text: str) -> None:
+    assert WholeNumber(0, 5000).convert(" 1000", None, None) == 1000
+    with pytest.raises(click.BadParameter, match="expected a whole number"):
+        WholeNumber(0, 5000).convert(text, None, None)
