@@ -92,10 +92,8 @@ class Route(Declared):
         A few words.
     forecast_title : str
         What its forecast is called on pages and in emails; none: the title.
-    time_zone : str
-        Of its days, and of the times at which its jobs run.
-    time_name : str
-        What the time of that zone is called; none: the name of the zone.
+    time_zone, time_name : str
+        Of its days and its jobs; and what that time is called, none: the name of the zone.
     location : str
         What a hub that collects forecasts calls it; none: its name.
     publication_time, publication_lag_days : time, int

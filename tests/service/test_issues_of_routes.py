@@ -37,7 +37,7 @@ from service.issues.refit import refit
 from service.issues.score import score
 from service.scheduler import request_worker
 from service.scheduler.scheduler import items, run_due
-from tests.service.api.test_grafana import address, answered, series_of, targets
+from tests.service.api.test_grafana import address, choices, targets
 from tests.service.support import quick_models, utc
 
 D = dt.date
@@ -186,8 +186,8 @@ def test_a_route_that_is_served_no_more_is_not_late(both: Context) -> None:
 
 
 def test_the_dashboard_offers_the_series_of_every_route(client: FlaskClient) -> None:
-    assert series_of(client) == ["people", "boats", "italy_people"]
-    threshold = str(answered(client, "threshold", series="italy_people"))
+    assert choices(client, "series") == ["people", "boats", "italy_people"]
+    threshold = str(choices(client, "threshold", series="italy_people")[0])
     for panel, target in targets():
         url = address(target, series="italy_people", threshold=threshold)
         assert client.get(url).status_code == 200, panel

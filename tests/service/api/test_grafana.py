@@ -71,17 +71,10 @@ def variable(name: str) -> dict[str, Any]:
     return found  # type: ignore[no-any-return]
 
 
-def answered(client: FlaskClient, name: str, **other: str) -> Any:
-    """What a variable that is read from the service is at its default."""
+def choices(client: FlaskClient, name: str, **other: str) -> list[Any]:
+    """What a variable that is read from the service offers; the first is its default."""
     query = variable(name)["query"]["infinityQuery"]
-    (row,) = rows(client.get(filled(query["url"], **other)).json, query["root_selector"])
-    return row[query["columns"][0]["selector"]]
-
-
-def series_of(client: FlaskClient) -> list[str]:
-    """What the variable of the series offers."""
-    query = variable("series")["query"]["infinityQuery"]
-    found = rows(client.get(query["url"]).json, query["root_selector"])
+    found = rows(client.get(filled(query["url"], **other)).json, query["root_selector"])
     return [row[query["columns"][0]["selector"]] for row in found]
 
 
@@ -90,7 +83,7 @@ def test_every_panel_has_numbers_at_its_default_and_beyond(
     shared: FlaskClient, series_id: str
 ) -> None:
     """A range of the past alone, and one longer than the forecast, are answered too."""
-    own = {"series": series_id, "threshold": str(answered(shared, "threshold", series=series_id))}
+    own = {"series": series_id, "threshold": str(choices(shared, "threshold", series=series_id)[0])}
     for last in (RANGE[1], "2025-12-01T00:00:00.000Z", "2035-01-01T00:00:00.000Z"):
         for panel, target in targets():
             answer = shared.get(address(target, **own, **{"__timeTo:date:iso": last}))
@@ -121,15 +114,15 @@ def test_a_chart_ends_with_the_range(shared: FlaskClient) -> None:
 
 
 def test_thresholds_and_series_are_the_declared_ones(shared: FlaskClient) -> None:
-    assert series_of(shared) == list(ROUTE.forecast)
+    assert choices(shared, "series") == list(ROUTE.forecast)
     for series_id in ROUTE.forecast:
         declared = ROUTE.series[series_id].day_threshold
-        assert answered(shared, "threshold", series=series_id) == declared
+        assert choices(shared, "threshold", series=series_id)[0] == declared
         assert f'"{declared}"' not in json.dumps(DASHBOARD)
 
 
 def test_links_lead_to_the_page_of_the_forecast(shared: FlaskClient) -> None:
-    own = {"page": answered(shared, "page"), "series": "boats"}
+    own = {"page": choices(shared, "page")[0], "series": "boats"}
     (table,) = (panel for panel in DASHBOARD["panels"] if panel["title"] == "Forecasts published")
     issue = shared.get(filled(table["targets"][0]["url"], **own)).json["rows"][0]["issue_id"]
     (to_issue,) = table["fieldConfig"]["overrides"][0]["properties"][1]["value"]
