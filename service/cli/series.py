@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["series"]
+__all__ = ["series", "verdict"]
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,10 +150,10 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
             click.echo(f"{name} declined at {reason}", err=True)
     held = summary["models"][champion]["coverage"]["total_7"]["80"]
     click.echo()
-    console(100).print(_verdict(champion, backtest.against_best(champion, baselines, scores), held))
+    console(100).print(verdict(champion, backtest.against_best(champion, baselines, scores), held))
 
 
-def _verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: Any) -> str:
+def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: Any) -> str:
     """One sentence: whether the champion is worth it."""
     if not ratios:
         return (
@@ -161,12 +161,12 @@ def _verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: An
             "it needs 8 origins that every model forecast, and a baseline that is ever wrong."
         )
     is_better = all(ratio.hi < 1 for _, ratio in ratios.values())
-    verdict = "worth it here" if is_better else "no better here than chance can explain"
+    judged = "worth it here" if is_better else "no better here than chance can explain"
     parts = [
         f"{ratio.value:.2f} ({ratio.lo:.2f} to {ratio.hi:.2f}) times that of {best} {what}"
         for (best, ratio), what in zip(ratios.values(), _MEASURES.values(), strict=True)
     ]
     return (
-        f"{champion} is {verdict}: its CRPS is {' and '.join(parts)} (the best baseline; "
+        f"{champion} is {judged}: its CRPS is {' and '.join(parts)} (the best baseline; "
         f"95% interval), and its 80% range of 7-day totals held {held:.0%} of them."
     )

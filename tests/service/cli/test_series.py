@@ -7,7 +7,11 @@ from subprocess import CompletedProcess
 
 import pytest
 
+from forecast.bootstrap import Interval
+from service.cli.series import verdict
 from tests.service.support import ROOT, Crossings, quick_models
+from tests.service.support import declare as declare_model
+from tests.support.sites import Answer, Sites
 
 ITALY = ROOT / "series" / "italy.toml"
 TABLE = ROOT / "service" / "data" / "italy_daily_arrivals.csv"
@@ -119,6 +123,21 @@ def test_a_declaration_that_is_not_there_is_one_line(crossings: Crossings, tmp_p
     assert "none.toml: expected a readable file" in refused(crossings, tmp_path / "none.toml")
 
 
+def test_a_table_at_an_address_is_read_and_not_kept(
+    crossings: Crossings, declaration: Path, sites: Sites
+) -> None:
+    content = (declaration.parent / TABLE.name).read_bytes()
+    sites.replies["/figures.csv"] = Answer(content, "text/csv")
+    text = declaration.read_text("utf-8")
+    address = f'address = "{sites.url}/figures.csv"'
+    declaration.write_text(text.replace(f'file = "{TABLE.name}"', address), "utf-8")
+    done = read(crossings, declaration)
+    assert done.returncode == 0, done.stderr
+    assert f"read from {sites.url}/figures.csv" in done.stdout
+    assert "italy_people: 900 days" in done.stdout
+    assert not (declaration.parent / "var").exists(), "nothing is kept"
+
+
 def test_a_source_that_does_not_answer_is_one_line(crossings: Crossings, declaration: Path) -> None:
     text = declaration.read_text("utf-8")
     nobody = 'address = "http://127.0.0.1:9/figures.csv"'
@@ -146,19 +165,56 @@ def test_a_year_is_scored_and_the_last_line_is_the_verdict(
     assert "its 80% range of 7-day totals held" in last
 
 
-def test_a_champion_that_a_baseline_beats_is_not_worth_it(
-    crossings: Crossings, declaration: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("champion", "baseline", "verdict"),
+    [
+        ("seasonal_naive", "climatology", "worth it here"),
+        ("climatology", "seasonal_naive", "no better here than chance can explain"),
+    ],
+)
+def test_the_champion_is_worth_it_if_it_beats_the_baseline(
+    crossings: Crossings,
+    declaration: Path,
+    tmp_path: Path,
+    champion: str,
+    baseline: str,
+    verdict: str,
 ) -> None:
     """Repeating the last week is nearly right here."""
     days = [row.split(",")[0] for row in ROWS[1:]]
-    write(
-        declaration,
-        ["date,people", *(f"{day},{at % 7 * 100 + at % 3}" for at, day in enumerate(days))],
-    )
-    models = quick_models(tmp_path / "models")
+    rows = (f"{day},{at % 7 * 100 + at % 3}" for at, day in enumerate(days))
+    write(declaration, ["date,people", *rows])
+    models = tmp_path / "models"
+    declare_model(models, champion, champion, "champion")
+    declare_model(models, baseline, baseline, "baseline")
     done = crossings("series", "check", str(declaration), models_dir=models)
     assert done.returncode == 0, done.stderr
-    assert "climatology is no better here than chance can explain: its CRPS is" in done.stdout
+    assert f"{champion} is {verdict}: its CRPS is" in done.stdout
+
+
+BELOW, ACROSS = Interval(0.8, 0.7, 0.99), Interval(0.8, 0.6, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("days", "total", "judged"),
+    [
+        (BELOW, BELOW, "worth it here"),
+        (BELOW, ACROSS, "no better here than chance can explain"),
+        (ACROSS, BELOW, "no better here than chance can explain"),
+    ],
+)
+def test_both_intervals_are_below_one_where_it_is_worth_it(
+    days: Interval, total: Interval, judged: str
+) -> None:
+    sentence = verdict("pool", {"days_1_7": ("near", days), "total_7": ("far", total)}, 0.77)
+    assert sentence.startswith(f"pool is {judged}: its CRPS is 0.80 ({days.lo:.2f} to ")
+    assert "times that of near for days 1-7 and 0.80" in sentence
+    assert "times that of far for the 7-day total" in sentence
+    assert sentence.endswith("held 77% of them.")
+
+
+def test_without_ratios_there_is_no_verdict() -> None:
+    assert "cannot be told" in verdict("pool", {}, None)
 
 
 def test_too_few_days_are_refused_after_the_figures(
