@@ -105,7 +105,7 @@ def test_alerts_about_jobs_begin_and_name_the_job(
         with watching(config, tmp_path) as alerts:
             found = until(alerts, "CrossingsJobNotDone")
             assert (
-                "job ingest was last done 1d 3h"
+                "job ingest of channel was last done 1d 3h"
                 in (found["CrossingsJobNotDone"]["annotations"]["summary"])
             )
             assert "CrossingsJobsFail" not in found
@@ -117,7 +117,10 @@ def test_alerts_about_jobs_begin_and_name_the_job(
                     run_store.finish(connection, claimed, "failed", "for the test", {}, now)
             found = until(alerts, "CrossingsJobsFail")
             assert found["CrossingsJobsFail"]["state"] == "firing"
-            assert "The job weather failed" in found["CrossingsJobsFail"]["annotations"]["summary"]
+            assert (
+                "The job weather of channel failed"
+                in found["CrossingsJobsFail"]["annotations"]["summary"]
+            )
 
 
 def test_a_database_that_goes_away_is_told_to_who_has_a_key(

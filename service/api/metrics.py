@@ -180,7 +180,7 @@ def _families(figures: Vitals) -> Iterator[Metric]:
         {(name,): moment.timestamp() for name, moment in midnight.items()},
     )
     yield _gauge(
-        "forecast_next_7_days",
+        "forecast_next_week",
         "Total of the next seven days: the median, and the bounds of its prediction intervals.",
         (*series, "bound"),
         {(name, bound): total for name, week in weeks for bound, total in week.bounds.items()},

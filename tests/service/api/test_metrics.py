@@ -120,7 +120,7 @@ def test_the_forecast_is_that_of_the_answers(client: FlaskClient) -> None:
         path = f"/v1/series/{series_id}"
         (row,) = client.get(f"{path}/totals?periods=next_7_days").json["rows"]
         for bound in ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95"):
-            shown = value(found, "forecast_next_7_days", series_id=series_id, bound=bound)
+            shown = value(found, "forecast_next_week", series_id=series_id, bound=bound)
             assert shown == row[bound], bound
         assert row["lo95"] < row["hi95"]
         for days, threshold in ((1, day), (7, week)):
@@ -144,7 +144,7 @@ def test_a_forecast_that_ends_too_soon_has_no_next_week(context: Context, clock:
     clock.now = utc(2036, 1, 1)
     names = {name for name, _ in scraped(create_app(context, clock).test_client())}
     assert "crossings_forecast_issued_timestamp_seconds" in names
-    assert "crossings_forecast_next_7_days" not in names
+    assert "crossings_forecast_next_week" not in names
 
 
 def test_a_new_score_is_told_at_once(context: Context, clock: Hand) -> None:
