@@ -18,7 +18,6 @@ from service.cli.output import write_out
 from service.cli.subscribers import THRESHOLD, EmailAddress, declared_threshold
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.job_runner import JobError
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -55,6 +54,7 @@ def digest(
       crossings digest --week 2026-W02 --to me@example.org
       crossings digest --week 2026-W02 --dry-run --out look
     """
+    from service.core.job_runner import JobError
     from service.mail.render import serialise
     from service.mail.smtp import MailError, Session
     from service.mail.weekly import digest as job
@@ -140,6 +140,7 @@ def warn(settings: Settings, dry_run: bool, route: str | None) -> None:
       crossings warn
       crossings warn --dry-run
     """
+    from service.core.job_runner import JobError
     from service.mail import early_warnings
 
     def show(context: Context) -> None:
@@ -166,6 +167,8 @@ def warn(settings: Settings, dry_run: bool, route: str | None) -> None:
 
 def _show(context: Context, work: Callable[[Context], None], route: str | None) -> None:
     """Do `work`, which stores nothing, for each route."""
+    from service.core.job_runner import JobError
+
     try:
         for_each_route(context, work, route or "")
     except JobError as error:
