@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
 
@@ -140,6 +140,14 @@ class Sealed(BaseSettings):
     """
 
     sealed: ClassVar[tuple[str, ...]] = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _plain_number(cls, value: object, info: ValidationInfo) -> object:
+        is_number = cls.model_fields[str(info.field_name)].annotation in (int, float)
+        if is_number and isinstance(value, str) and "_" in value:
+            raise ValueError("expected a number without _")  # 8_000 would be read as 8000
+        return value
 
     @classmethod
     def settings_customise_sources(
