@@ -52,7 +52,7 @@ def ingest(
     route: str,
     file: CsvFile | None,
 ) -> None:
-    """Read figures into the store: embedded, from GOV.UK, or from a FILE.
+    """Read figures into the store: embedded, from the declared source, or from a FILE.
 
     A workbook or a page that breaks a rule is refused whole, and nothing of it is stored.
 
