@@ -28,9 +28,8 @@ from service.mail.subscription_pages import subscriptions
 from service.page import downloads, pages
 
 _DESCRIPTION = """
-Probability forecasts of daily small boat arrivals in the United Kingdom. Every band, total and
-probability is read off one set of joint sample paths, frozen as an issue. New keys may appear in
-answers; those that are here stay.
+Probability forecasts of daily arrivals. Every band, total and probability is read off one set of
+joint sample paths, frozen as an issue. New keys may appear in answers; those that are here stay.
 """
 
 _COMPRESSED = [
@@ -49,7 +48,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     """Build the application over the database of `context`; it never starts work."""
     app = APIFlask(
         __name__,
-        title="Channel crossings forecast",
+        title=context.route.forecast_title,
         version=metadata.version("channel-crossings-forecast"),
         spec_path="/openapi.json",
         docs_path=None,

@@ -47,8 +47,9 @@ _AS_OF = Field(None, description="A date: days up to it. An instant: what was kn
 _FROM = Field(
     None,
     alias="from",
-    description="First day of the answer: today (UK), with `as_of` the day after a date or the UK "
-    "day of an instant, and of an `issue` named by its id the day after its figures, unless given.",
+    description="First day of the answer: today, with `as_of` the day after a date or the day of "
+    "an instant, in the time zone of the route, and of an `issue` named by its id the day after "
+    "its figures, unless given.",
 )
 _MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
 
