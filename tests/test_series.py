@@ -27,7 +27,7 @@ from service.mail.edition import gather
 from service.mail.render import MailRenderer, Reader
 from tests.service.support import NOW, ROOT, Hand, quick_models
 from tests.support import embedded
-from tests.test_floors import modules
+from tests.test_layers import modules
 
 UNITS = {"strait_entries": "arrivals", "strait_hulls": "vessels"}
 TITLES = {"strait_entries": "Arrivals across the strait", "strait_hulls": "Vessels that came"}

@@ -18,8 +18,8 @@ from service.issues.refit import refit
 POLL_SECONDS = 5
 LIGHT = ("ingest",)
 """Requests that take seconds."""
-FITTING = ("refit", "compare")
-"""Requests that fit models, which takes minutes."""
+FITTING = tuple(job for job in request_store.JOBS if job not in LIGHT)
+"""The others: they fit models, which takes minutes."""
 _WORK: dict[str, Callable[[Context, str], Outcome]] = {
     "ingest": lambda context, period: ingest(context, period=period),
     "refit": lambda context, period: refit(context, period=period),

@@ -1,6 +1,6 @@
-"""The house stands: each floor imports only floors below it, and whole-repo rules hold.
+"""Each layer imports only layers below it, and rules of the whole repository hold.
 
-The floors are drawn in docs/architecture.md.
+The layers are drawn in docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the bottom up; rooms of one floor do not see each other.
-FLOORS = [
+# From the bottom up; packages of one layer do not import each other.
+LAYERS = [
     {"core", "forecast"},
     {"data"},
     {"issues"},
@@ -27,9 +27,9 @@ FLOORS = [
     {"scheduler", "server"},
     {"cli"},
 ]
-HEIGHT = {room: height for height, floor in enumerate(FLOORS) for room in floor}
+HEIGHT = {package: height for height, layer in enumerate(LAYERS) for package in layer}
 
-# What only one room may import.
+# What only one package may import.
 ONLY_IN = {
     **dict.fromkeys(("httpx", "stamina", "python_calamine", "selectolax"), "data"),
     "apscheduler": "scheduler",
@@ -130,8 +130,8 @@ def imports(tree: ast.AST) -> Iterator[str]:
                 yield full if full in modules() else str(node.module)
 
 
-def room(module: str) -> str:
-    """Room of a module of the project: ``forecast``, or the part of ``service`` it is in."""
+def package_of(module: str) -> str:
+    """Package of a module of the project: ``forecast``, or the part of ``service`` it is in."""
     package, _, rest = module.partition(".")
     return package if package == "forecast" else rest.partition(".")[0]
 
@@ -150,18 +150,19 @@ def numpy_random(tree: ast.AST) -> set[str]:
     return set(found) - NUMPY_RANDOM_ALLOWED
 
 
-def test_every_room_has_its_floor() -> None:
-    rooms = {room(module) for module in modules()} - {""}
-    assert rooms <= set(HEIGHT), "name the floor of a new room here and in docs/architecture.md"
+def test_every_package_has_its_layer() -> None:
+    packages = {package_of(module) for module in modules()} - {""}
+    assert packages <= set(HEIGHT), "name its layer here and in docs/architecture.md"
 
 
-def test_a_floor_imports_only_floors_below_it() -> None:
+def test_a_layer_imports_only_layers_below_it() -> None:
     wrong = [
         f"{module} imports {name}"
         for module, tree in modules().items()
         for name in imports(tree)
-        if ours(name) and room(module) and room(name)
-        if room(name) != room(module) and HEIGHT[room(name)] >= HEIGHT[room(module)]
+        if ours(name) and package_of(module) and package_of(name)
+        if package_of(name) != package_of(module)
+        and HEIGHT[package_of(name)] >= HEIGHT[package_of(module)]
     ]
     assert not wrong
 
@@ -187,7 +188,7 @@ def test_no_module_imports_itself_through_others() -> None:
 def test_the_library_is_pure() -> None:
     wrong = []
     for module, tree in modules().items():
-        if room(module) != "forecast":
+        if package_of(module) != "forecast":
             continue
         used = {name.partition(".")[0] for name in imports(tree)}
         wrong += [f"{module} imports {name}" for name in used & (IMPURE_MODULES | {"service"})]
@@ -205,11 +206,12 @@ def test_time_is_only_measured() -> None:
 
 
 @pytest.mark.parametrize(("package", "home"), ONLY_IN.items())
-def test_a_package_stays_in_its_room(package: str, home: str) -> None:
+def test_a_library_is_imported_in_one_package(package: str, home: str) -> None:
     wrong = [
         module
         for module, tree in modules().items()
-        if room(module) != home and package in {name.partition(".")[0] for name in imports(tree)}
+        if package_of(module) != home
+        and package in {name.partition(".")[0] for name in imports(tree)}
     ]
     assert not wrong, f"only service/{home} imports {package}"
 
@@ -218,22 +220,25 @@ def test_sql_lies_in_the_stores_and_in_core() -> None:
     wrong = [
         module
         for module, tree in modules().items()
-        if room(module) != "core" and not module.endswith("_store")
+        if package_of(module) != "core" and not module.endswith("_store")
         if set(SQL) & {name.partition(".")[0] for name in imports(tree)}
     ]
     assert not wrong
 
 
-def test_the_house_stays_small() -> None:
+def test_packages_and_arrows_stay_few() -> None:
     arrows = {
-        (room(module), room(name))
+        (package_of(module), package_of(name))
         for module, tree in modules().items()
         for name in imports(tree)
-        if ours(name) and room(module) and room(name) and room(name) != room(module)
+        if ours(name)
+        and package_of(module)
+        and package_of(name)
+        and package_of(name) != package_of(module)
     }
     assert len(HEIGHT) <= 13
     assert len(arrows) <= 60
-    assert len(FLOORS) <= 8
+    assert len(LAYERS) <= 8
 
 
 def test_days_are_counted_with_a_unit() -> None:
