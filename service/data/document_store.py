@@ -45,6 +45,12 @@ class Figure:
     is_marked: bool = False
 
 
+_HEAD = (
+    *("source", "published_at", "known_at", "known_at_assumed", "first_seen_at", "fingerprint"),
+)
+"""Columns that are fields of `StoredDocument` as they stand."""
+
+
 @dataclass(frozen=True)
 class StoredDocument:
     """Figures of one source and one moment.
@@ -60,7 +66,7 @@ class StoredDocument:
     source: str
     published_at: dt.datetime | None
     known_at: dt.datetime | None
-    is_assumed: bool
+    known_at_assumed: bool
     first_seen_at: dt.datetime
     fingerprint: str
     counts: dict[Key, int] = field(repr=False)
@@ -73,29 +79,22 @@ class StoredDocument:
         """What it states, of `keys` or of all; `route` says when it counts as known."""
         # Of two that are known since they were read, within one second, the later read is newer;
         # of two that say when they were published, the order of reading must not decide.
-        is_dated = self.published_at is not None or self.known_at is None or self.is_assumed
+        is_dated = self.published_at is not None or self.known_at is None or self.known_at_assumed
         tie = self.fingerprint if is_dated else f"~{self.document_id:012}"
+        seen_at = self.first_seen_at
         for key, value in self.counts.items():
             if keys is not None and key not in keys:
                 continue
-            known_at, is_assumed = self.known_at, self.is_assumed
+            known_at, is_assumed = self.known_at, self.known_at_assumed
             if known_at is None:
                 usual = route.assumed_known_at(key[1])
                 # A figure that has been seen is known, however early it came.
-                known_at, is_assumed = (
-                    min(usual, self.first_seen_at),
-                    usual <= self.first_seen_at,
-                )
+                known_at, is_assumed = min(usual, seen_at), usual <= seen_at
             yield (
                 key,
                 Statement(
-                    value=value,
-                    source=self.source,
-                    known_at=known_at,
-                    is_assumed=is_assumed,
-                    published_at=self.published_at,
-                    seen_at=self.first_seen_at,
-                    is_marked=key in self.marked,
+                    *(value, self.source, known_at, is_assumed, self.published_at, seen_at),
+                    marked_revised=key in self.marked,
                     tie=tie,
                 ),
             )
@@ -106,79 +105,58 @@ def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocumen
     gathered: dict[tuple[str, dt.datetime | None, dt.datetime | None], list[Figure]] = {}
     for one in figures:
         gathered.setdefault((one.source, one.published_at, one.known_at), []).append(one)
-    found = []
+    result = []
     for (source, published_at, known_at), parts in gathered.items():
         stands = published_at or known_at
         # Nothing is known later than it was seen, whatever a clock says.
         since = min(stands, seen_at) if stands else None
+        is_assumed = published_at is None and known_at is not None and known_at < seen_at
         counts = {(f.series_id, f.date): f.value for f in parts}
         marked = frozenset((f.series_id, f.date) for f in parts if f.is_marked)
         text = f"{source} {instant(since) if since else ''} {_text(counts, marked)}"
-        found.append(
-            StoredDocument(
-                source=source,
-                published_at=published_at,
-                known_at=since,
-                is_assumed=published_at is None and known_at is not None and known_at < seen_at,
-                first_seen_at=seen_at,
-                fingerprint=hashlib.sha256(text.encode()).hexdigest(),
-                counts=counts,
-                marked=marked,
-            )
-        )
-    return found
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        head = source, published_at, since, is_assumed, seen_at, fingerprint
+        result.append(StoredDocument(*head, counts, marked))
+    return result
 
 
 def add(connection: sa.Connection, route: Route, document: StoredDocument) -> bool:
     """Store `document` of `route`; False when the same is there already."""
-    days = [day for _, day in document.counts]
-    row = {
-        "fingerprint": document.fingerprint,
-        "route": route.name,
-        "source": document.source,
-        "published_at": document.published_at,
-        "known_at": document.known_at,
-        "known_at_assumed": document.is_assumed,
-        "first_seen_at": document.first_seen_at,
-        "first_date": min(days),
-        "last_date": max(days),
-        "content": zlib.compress(_text(document.counts, document.marked).encode(), 6),
-    }
-    there = sa.select(documents.c.document_id).where(documents.c.fingerprint == row["fingerprint"])
-    if connection.execute(there).first():
+    same = documents.c.fingerprint == document.fingerprint
+    if connection.execute(sa.select(documents.c.document_id).where(same)).first():
         return False
-    connection.execute(documents.insert().values(**row))
+    days = [day for _, day in document.counts]
+    connection.execute(
+        documents.insert().values(
+            **{name: getattr(document, name) for name in _HEAD},
+            route=route.name,
+            first_date=min(days),
+            last_date=max(days),
+            content=zlib.compress(_text(document.counts, document.marked).encode(), 6),
+        )
+    )
     return True
 
 
 def overlapping(
     connection: sa.Connection,
     route: Route,
-    first: dt.date,
-    last: dt.date,
+    keys: Iterable[Key],
     source: str | None = None,
 ) -> Iterator[StoredDocument]:
-    """Documents of `route` that state a day from `first` to `last`, of `source` or of all."""
+    """Documents of `route` about the days that `keys` span, of `source` or of all."""
+    days = [day for _, day in keys]
     query = sa.select(documents).where(
         documents.c.route == route.name,
-        documents.c.first_date <= last,
-        documents.c.last_date >= first,
+        documents.c.first_date <= max(days),
+        documents.c.last_date >= min(days),
     )
     if source is not None:
         query = query.where(documents.c.source == source)
     for row in connection.execute(query.order_by(documents.c.document_id)):
+        head = {name: getattr(row, name) for name in _HEAD}
         counts, marked = _decode(row.content)
-        yield StoredDocument(
-            source=row.source,
-            published_at=row.published_at,
-            known_at=row.known_at,
-            is_assumed=row.known_at_assumed,
-            first_seen_at=row.first_seen_at,
-            fingerprint=row.fingerprint,
-            counts=counts,
-            marked=marked,
-            document_id=row.document_id,
-        )
+        yield StoredDocument(**head, counts=counts, marked=marked, document_id=row.document_id)
 
 
 def newest(connection: sa.Connection) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ The workbook and every other source have rank 2.
 
 @dataclass(frozen=True)
 class Statement:
-    """A count as one document states it.
+    """A count as one document states it; named as the columns of `observations`.
 
     Attributes
     ----------
@@ -33,10 +33,10 @@ class Statement:
     value: int
     source: str
     known_at: dt.datetime
-    is_assumed: bool
+    known_at_assumed: bool
     published_at: dt.datetime | None
-    seen_at: dt.datetime
-    is_marked: bool
+    first_seen_at: dt.datetime
+    marked_revised: bool
     tie: str
 
     @property
@@ -46,7 +46,7 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Ruling:
+class Ruling(Statement):
     """A count that ruled from `known_at` to `superseded_at`; not at all if these are the same.
 
     Attributes
@@ -54,17 +54,8 @@ class Ruling:
     since : datetime
         When this very value came to rule; earlier than `known_at` where another source stated it
         before.
-    is_marked : bool
-        Whether the source marks it "Revised".
     """
 
-    value: int
-    source: str
-    known_at: dt.datetime
-    is_assumed: bool
-    published_at: dt.datetime | None
-    first_seen_at: dt.datetime
-    is_marked: bool
     since: dt.datetime
     superseded_at: dt.datetime | None
 
@@ -81,35 +72,23 @@ def history(statements: Iterable[Statement]) -> list[Ruling]:
         before = last.get(one.source)
         last[one.source] = one.value
         ruling = past[-1] if past else None
-        if ruling and one.rank < RANKS.get(ruling.source, 2):
+        if ruling is None:
+            past.append(Ruling(**vars(one), since=one.known_at, superseded_at=None))
+        elif one.rank < ruling.rank:
             if one.value not in (ruling.value, before):
-                beside.append(_ruling(one, one.known_at, one.known_at))
-        elif ruling and (one.value, one.source) == (ruling.value, ruling.source):
+                beside.append(Ruling(**vars(one), since=one.known_at, superseded_at=one.known_at))
+        elif (one.value, one.source) == (ruling.value, ruling.source):
             past[-1] = replace(
                 ruling,
-                first_seen_at=min(ruling.first_seen_at, one.seen_at),
-                is_marked=ruling.is_marked or one.is_marked,
+                first_seen_at=min(ruling.first_seen_at, one.first_seen_at),
+                marked_revised=ruling.marked_revised or one.marked_revised,
             )
         else:
-            same = ruling is not None and ruling.value == one.value
-            since = ruling.since if ruling and same else one.known_at
-            if ruling and same and ruling.known_at == one.known_at:
+            is_same = ruling.value == one.value
+            if is_same and ruling.known_at == one.known_at:
                 past.pop()
-            elif ruling:
+            else:
                 past[-1] = replace(ruling, superseded_at=one.known_at)
-            past.append(_ruling(one, since, None))
+            since = ruling.since if is_same else one.known_at
+            past.append(Ruling(**vars(one), since=since, superseded_at=None))
     return past + beside
-
-
-def _ruling(one: Statement, since: dt.datetime, superseded_at: dt.datetime | None) -> Ruling:
-    return Ruling(
-        value=one.value,
-        source=one.source,
-        known_at=one.known_at,
-        is_assumed=one.is_assumed,
-        published_at=one.published_at,
-        first_seen_at=one.seen_at,
-        is_marked=one.is_marked,
-        since=since,
-        superseded_at=superseded_at,
-    )

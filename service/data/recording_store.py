@@ -7,7 +7,7 @@ __all__ = ["Change", "Stored", "record"]
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,19 +15,12 @@ from service.core.declared_series import Route
 from service.core.tables import observations
 from service.data import document_store
 from service.data.document_store import Figure, Key
-from service.data.history import Ruling, Statement, history
+from service.data.history import Statement, history
 
 _RECORDING = 0x66696775726573  # any number that is always the same
 _EMBEDDED = "figures"
-_MOST_AT_ONCE = 500
-
-
-class _Current(NamedTuple):
-    """What now rules."""
-
-    value: int
-    source: str
-    known_at: dt.datetime
+Current = dict[Key, sa.Row[*tuple[Any, ...]]]
+"""The value that rules, its source and `known_at`."""
 
 
 @dataclass(frozen=True)
@@ -69,139 +62,91 @@ def record(
     seen_at : datetime
         When they were read.
     """
-    wanted = {(f.series_id, f.date): f for f in figures}
-    if not wanted:
+    stated = {(f.series_id, f.date): f for f in figures}
+    if not stated:
         return Stored(0, 0, 0)
     if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
-    there = _rulings(connection, wanted)
-    dated = _dated(connection, route, wanted, there, seen_at, assume_known)
-    fresh = [
-        one
-        for one in document_store.group(dated, seen_at)
-        if document_store.add(connection, route, one)
-    ]
+    before = _current(connection, stated)
+    dated = _dated(connection, route, stated, before, seen_at, assume_known)
     touched = frozenset(
-        key for one in fresh for key, s in one.statements(route) if _matters(s, there.get(key))
+        key
+        for document in document_store.group(dated, seen_at)
+        if document_store.add(connection, route, document)
+        for key, one in document.statements(route)
+        if _matters(one, before.get(key))
     )
-    return _stored(wanted, there, _rebuild(connection, route, touched) if touched else {})
+    if touched:
+        _rebuild(connection, route, touched)
+    now = _current(connection, stated)
+    changes = []
+    for key in sorted(now):
+        value = before[key].value if key in before else None
+        if now[key].value != value:
+            changes.append(Change(*key, value, now[key].value, now[key].source))
+    new = sum(change.before is None for change in changes)
+    return Stored(new, len(changes) - new, len(stated) - len(changes), tuple(changes))
 
 
-def _rulings(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, _Current]:
+def _current(connection: sa.Connection, keys: Iterable[Key]) -> Current:
     """The values that now rule on the days that `keys` span."""
     table = observations.c
     days = [day for _, day in keys]
     query = sa.select(table.series_id, table.date, table.value, table.source, table.known_at).where(
         table.superseded_at.is_(None), table.date.between(min(days), max(days))
     )
-    return {
-        (series_id, day): _Current(*rest) for series_id, day, *rest in connection.execute(query)
-    }
+    return {(row.series_id, row.date): row for row in connection.execute(query)}
 
 
 def _dated(
     connection: sa.Connection,
     route: Route,
-    wanted: Mapping[Key, Figure],
-    there: Mapping[Key, _Current],
+    stated: Mapping[Key, Figure],
+    current: Current,
     seen_at: dt.datetime,
     assume_known: bool,
 ) -> list[Figure]:
-    """Give each figure without a time the one that stands for it."""
-    undated = {key: f for key, f in wanted.items() if not (f.published_at or f.known_at)}
-    dated = [f for key, f in wanted.items() if key not in undated]
-    stated: dict[Key, int] = {}
-    if any(f.source == _EMBEDDED for f in undated.values()):
+    """Give each figure without a time the one that stands for it; leave out what is not new."""
+    embedded: dict[Key, int] = {}
+    if any(f.source == _EMBEDDED for f in stated.values()):
         # The embedded figures are older than what else is stored: they are held to themselves.
-        stated = _last_stated(connection, route, undated, _EMBEDDED)
-    for key, figure in undated.items():
-        ruling = there.get(key)
+        for document in document_store.overlapping(connection, route, stated, _EMBEDDED):
+            embedded |= document.counts
+    dated = []
+    for key, figure in stated.items():
+        before = current[key].value if key in current else None
         if figure.source == _EMBEDDED:
-            before = stated.get(key)
-        else:
-            before = ruling.value if ruling else None
-        if before == figure.value:
-            continue  # it says nothing new
-        if before is None and assume_known:
+            before = embedded.get(key)
+        if figure.published_at or figure.known_at or (before is None and assume_known):
             dated.append(figure)
-        else:
+        elif before != figure.value:
             dated.append(replace(figure, known_at=seen_at))
     return dated
 
 
-def _last_stated(
-    connection: sa.Connection, route: Route, keys: Iterable[Key], source: str
-) -> dict[Key, int]:
-    days = [day for _, day in keys]
-    stated: dict[Key, int] = {}
-    for document in document_store.overlapping(connection, route, min(days), max(days), source):
-        stated |= document.counts
-    return stated
-
-
-def _matters(one: Statement, ruling: _Current | None) -> bool:
+def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
     """Whether a new statement can change the history in which `ruling` is the last."""
     if ruling is None or one.value != ruling.value or one.known_at < ruling.known_at:
         return True
     # What does not rule may still decide which later word of its source is a new one.
-    return one.source != ruling.source or one.is_marked
+    return one.source != ruling.source or one.marked_revised
 
 
-def _rebuild(connection: sa.Connection, route: Route, keys: frozenset[Key]) -> dict[Key, Ruling]:
-    """Make the histories of `keys` of all that was ever stated about them; what now rules."""
-    days = [day for _, day in keys]
-    stated: dict[Key, list[Statement]] = {}
-    for document in document_store.overlapping(connection, route, min(days), max(days)):
+def _rebuild(connection: sa.Connection, route: Route, keys: frozenset[Key]) -> None:
+    """Make the histories of `keys` of all that was ever stated about them."""
+    statements: dict[Key, list[Statement]] = {}
+    for document in document_store.overlapping(connection, route, keys):
         for key, one in document.statements(route, keys):
-            stated.setdefault(key, []).append(one)
-    now: dict[Key, Ruling] = {}
+            statements.setdefault(key, []).append(one)
     rows = []
-    for key, statements in stated.items():
-        for ruling in history(statements):
-            rows.append(_row(key, ruling))
-            if ruling.superseded_at is None:
-                now[key] = ruling
-    _delete(connection, keys)
+    for (series_id, day), stated in statements.items():
+        for ruling in history(stated):
+            row = {"series_id": series_id, "date": day, **vars(ruling)}
+            del row["tie"]
+            rows.append(row)
+    of_key = observations.delete().where(
+        observations.c.series_id == sa.bindparam("of_series"),
+        observations.c.date == sa.bindparam("of_day"),
+    )
+    connection.execute(of_key, [{"of_series": name, "of_day": day} for name, day in keys])
     connection.execute(observations.insert(), rows)
-    return now
-
-
-def _delete(connection: sa.Connection, keys: frozenset[Key]) -> None:
-    table = observations.c
-    for series_id in {series_id for series_id, _ in keys}:
-        days = sorted(day for one, day in keys if one == series_id)
-        for at in range(0, len(days), _MOST_AT_ONCE):
-            part = days[at : at + _MOST_AT_ONCE]
-            connection.execute(
-                observations.delete().where(table.series_id == series_id, table.date.in_(part))
-            )
-
-
-def _row(key: Key, ruling: Ruling) -> dict[str, Any]:
-    return {
-        "series_id": key[0],
-        "date": key[1],
-        "value": ruling.value,
-        "source": ruling.source,
-        "published_at": ruling.published_at,
-        "first_seen_at": ruling.first_seen_at,
-        "known_at": ruling.known_at,
-        "known_at_assumed": ruling.is_assumed,
-        "since": ruling.since,
-        "marked_revised": ruling.is_marked,
-        "superseded_at": ruling.superseded_at,
-    }
-
-
-def _stored(
-    wanted: Mapping[Key, Figure], there: Mapping[Key, _Current], now: Mapping[Key, Ruling]
-) -> Stored:
-    changes = []
-    for key in sorted(now):
-        before = there.get(key)
-        if before is None or before.value != now[key].value:
-            value = before.value if before else None
-            changes.append(Change(*key, value, now[key].value, now[key].source))
-    new = sum(change.before is None for change in changes)
-    revised = len(changes) - new
-    return Stored(new, revised, len(wanted) - len(changes), tuple(changes))

@@ -6,6 +6,7 @@ __all__ = ["Revision", "revisions"]
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -48,25 +49,16 @@ def revisions(connection: sa.Connection, series_id: str) -> list[Revision]:
     query = (
         sa.select(observations)
         .where(table.series_id == series_id, table.date.in_(several))
-        .order_by(table.date, table.known_at, table.observation_id)
+        .order_by(table.known_at, table.date, table.observation_id)
     )
-    found: list[Revision] = []
-    ruling: sa.Row[tuple[object, ...]] | None = None
+    result: list[Revision] = []
+    rulings: dict[dt.date, sa.Row[*tuple[Any, ...]]] = {}
     for row in connection.execute(query):
         ruled = row.superseded_at is None or row.superseded_at > row.known_at
-        if ruling is not None and ruling.date == row.date and ruling.value != row.value:
-            found.append(
-                Revision(
-                    date=row.date,
-                    value_before=ruling.value,
-                    value=row.value,
-                    source_before=ruling.source,
-                    source=row.source,
-                    known_at=row.known_at,
-                    is_marked=row.marked_revised,
-                    ruled=ruled,
-                )
-            )
-        if ruled or ruling is None or ruling.date != row.date:
-            ruling = row
-    return sorted(found, key=lambda revision: (revision.known_at, revision.date))
+        before = rulings.get(row.date)
+        if before is not None and before.value != row.value:
+            values = row.date, before.value, row.value, before.source, row.source
+            result.append(Revision(*values, row.known_at, row.marked_revised, ruled))
+        if ruled or before is None:
+            rulings[row.date] = row
+    return result

@@ -25,16 +25,16 @@ def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
         assert document_store.add(connection, ROUTE, workbook)
         assert not document_store.add(connection, ROUTE, page)
     with database.reading() as connection:
-        again = list(
-            document_store.overlapping(connection, ROUTE, D(2025, 12, 12), D(2025, 12, 14))
-        )
+        days = [("people", D(2025, 12, 12)), ("people", D(2025, 12, 14))]
+        again = list(document_store.overlapping(connection, ROUTE, days))
         assert [(d.source, d.counts, d.marked, d.fingerprint) for d in again] == [
             (page.source, page.counts, page.marked, page.fingerprint)
         ]
         assert again[0].known_at == utc(2025, 12, 14, 11)
-        everything = document_store.overlapping(connection, ROUTE, D.min, D.max)
+        ever = [("people", D.min), ("people", D.max)]
+        everything = document_store.overlapping(connection, ROUTE, ever)
         assert [d.source for d in everything] == ["page", "workbook"]
-        only = document_store.overlapping(connection, ROUTE, D.min, D.max, "workbook")
+        only = document_store.overlapping(connection, ROUTE, ever, "workbook")
         assert [d.source for d in only] == ["workbook"]
 
 

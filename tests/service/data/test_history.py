@@ -73,7 +73,7 @@ def test_the_workbook_rules_for_its_day_and_the_page_is_kept_beside() -> None:
         [stated(225, "workbook", 1), stated(255, "page", 2, marked=True), stated(225, "page", 3)]
     )
     assert (ruled.value, ruled.source, ruled.superseded_at) == (225, "workbook", None)
-    assert (beside.value, beside.source, beside.is_marked) == (255, "page", True)
+    assert (beside.value, beside.source, beside.marked_revised) == (255, "page", True)
     assert beside.superseded_at == beside.known_at
 
 
@@ -86,7 +86,7 @@ def test_another_source_of_the_same_value_does_not_make_it_younger() -> None:
 def test_a_source_that_repeats_itself_is_one_ruling() -> None:
     (one,) = history([stated(9, "page", hour, marked=hour == 2) for hour in (3, 1, 2)])
     assert one.known_at == one.first_seen_at == START + dt.timedelta(hours=1)
-    assert one.is_marked
+    assert one.marked_revised
 
 
 def test_a_value_that_comes_back_rules_anew() -> None:
