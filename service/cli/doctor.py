@@ -32,7 +32,6 @@ from service.data.collect import check_source, check_weather
 from service.data.source import SourceError
 from service.issues.declared_models import read_declarations
 from service.issues.fitted_models import examine as examine_versions
-from service.issues.model_aliases import read_aliases
 from service.mail.smtp import MailError, check_server
 
 OK, WARN, FAIL = "ok", "warn", "fail"
@@ -76,7 +75,7 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
         ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
         ("models", lambda: _models(settings), "see CROSSINGS_MODELS_DIR"),
-        ("fitted", lambda: _fitted(settings, routes), "delete it: the next refit makes it again"),
+        ("fitted", lambda: _fitted(settings), "delete it: the next refit makes it again"),
         ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
         (
             "Open-Meteo",
@@ -220,7 +219,7 @@ def _models(settings: Settings) -> Iterator[Finding]:
     yield Finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
 
 
-def _fitted(settings: Settings, routes: Sequence[Route]) -> Iterator[Finding]:
+def _fitted(settings: Settings) -> Iterator[Finding]:
     folder = settings.fitted_folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -232,11 +231,5 @@ def _fitted(settings: Settings, routes: Sequence[Route]) -> Iterator[Finding]:
     number, unsound = examine_versions(folder)
     remedy = "delete that folder: `crossings refit --force` fits the model again"
     yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
-    try:
-        for route in routes:
-            read_aliases(folder, route.name)
-        if not unsound:
-            yield Finding("fitted", f"{folder} can be written, {number} versions are sound")
-    except RegistryError as error:
-        remedy = "it is set aside and made again: `crossings compare` does so now"
-        yield Finding("fitted", str(error), remedy)
+    if not unsound:
+        yield Finding("fitted", f"{folder} can be written, {number} versions are sound")

@@ -6,17 +6,19 @@ is given it, until it has proved worse with it.
 
 from __future__ import annotations
 
-__all__ = ["Verdict", "choose_champion", "judge", "worse_with_weather"]
+__all__ = ["Verdict", "choose_champion", "judge", "last_comparison", "worse_with_weather"]
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from forecast import bootstrap
 from forecast.specs import Spec, champion
-from service.core.context import Context
-from service.issues.model_aliases import set_aside_if_broken
+from service.core import run_store
+from service.core.database import Connection
+from service.core.declared_series import Route
 
 MEASURES = ("days_1_7", "total_7", "total_28")
 """What is compared: the CRPS of the days and totals that planners act on."""
@@ -41,13 +43,19 @@ class Verdict:
     ratios: dict[str, float]
 
 
-def choose_champion(specs: Mapping[str, Spec], context: Context) -> str:
-    """The model that should be served: the alias of the route while it holds, or the declared."""
-    declared = champion(specs)
-    aliases = set_aside_if_broken(context.settings.fitted_folder, context.route.name)
-    if aliases and aliases.declared == declared and aliases.champion in specs:
-        return aliases.champion
-    return declared
+def last_comparison(connection: Connection, route: Route) -> dict[str, Any]:
+    """What the last comparison of `route` has kept; empty before the first."""
+    run = run_store.latest(connection, "compare", "done", route.name)
+    return run.detail if run else {}
+
+
+def choose_champion(specs: Mapping[str, Spec], comparison: Mapping[str, Any]) -> str:
+    """The model that should be served: of the last comparison, or else the declared one.
+
+    Declaring another champion, or removing the chosen one, makes what was chosen void.
+    """
+    declared, chosen = champion(specs), str(comparison.get("champion"))
+    return chosen if chosen in specs and comparison.get("declared") == declared else declared
 
 
 def judge(

@@ -5,7 +5,7 @@ A model that reads the weather is scored with and without it, where any was fore
 
 from __future__ import annotations
 
-__all__ = ["compare", "worse_with_weather"]
+__all__ = ["compare"]
 
 import datetime as dt
 import hashlib
@@ -20,12 +20,8 @@ from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
-from service.core import run_store
 from service.core.clock import instant, utc_now
 from service.core.context import Context
-from service.core.database import Connection
-from service.core.declared_series import Route
-from service.core.files import RegistryError
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
 from service.data import observation_store
@@ -35,7 +31,6 @@ from service.data.weather_store import WeatherReadings
 from service.issues import champion, model_score_store
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, within
-from service.issues.model_aliases import Aliases, read_aliases, write_aliases
 from service.issues.model_fits import declaration_hash
 from service.issues.model_score_store import Key
 
@@ -79,6 +74,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
         figures = known_together(connection, route.forecast, utc_now())
+        last = champion.last_comparison(connection, route)
     if not figures:
         raise JobError("no figures are stored: run `crossings ingest` first")
     lead = figures[joint.leading(figures)]
@@ -125,52 +121,21 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     worse = {name: champion.worse_with_weather(sighted[name], blind[name]) for name in specs}
     worse = {name: reason for name, reason in worse.items() if reason}
     record = {name: blind[name] | ({} if name in worse else sighted[name]) for name in specs}
-    return _decide(specs, record, context, fresh, worse)
-
-
-def worse_with_weather(connection: Connection, route: Route) -> dict[str, str]:
-    """Return the models that the last comparison found worse with the weather, and how much."""
-    run = run_store.latest(connection, "compare", "done", route.name)
-    return dict(run.detail.get("worse_with_weather", {})) if run else {}
-
-
-def _decide(
-    specs: Mapping[str, Spec],
-    record: Record,
-    context: Context,
-    fresh: int,
-    worse: dict[str, str],
-) -> Outcome:
-    settings = context.settings
-    now = champion.choose_champion(specs, context)
+    now = champion.choose_champion(specs, last)
     verdict = champion.judge(now, specs, record, settings.champion_margin)
-    is_changed = verdict.champion != now
-    if is_changed or _is_broken(context):
-        write_aliases(
-            settings.fitted_folder,
-            context.route.name,
-            Aliases(
-                champion=verdict.champion,
-                declared=declared_champion(specs),
-                previous=now if is_changed else None,
-                changed_at=instant(utc_now()),
-                reason=verdict.reason,
-            ),
-        )
-    detail = {"champion": verdict.champion, "ratios": verdict.ratios, "computed": fresh}
+    change = f"{instant(utc_now())}: {verdict.reason}"
+    detail = {
+        "champion": verdict.champion,
+        "declared": declared_champion(specs),
+        "last_change": change if verdict.champion != now else last.get("last_change"),
+        "ratios": verdict.ratios,
+        "computed": fresh,
+        "worse_with_weather": worse,
+    }
     reason = verdict.reason + "".join(
         f"; {name} is served without the weather, as it {why}" for name, why in worse.items()
     )
-    return Outcome("done", reason, detail | {"worse_with_weather": worse})
-
-
-def _is_broken(context: Context) -> bool:
-    """Whether the aliases could not be read, and are to be written again."""
-    try:
-        read_aliases(context.settings.fitted_folder, context.route.name)
-    except RegistryError:
-        return True
-    return False
+    return Outcome("done", reason, detail)
 
 
 def _score(trial: _Trial) -> dict[str, float]:

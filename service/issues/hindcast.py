@@ -24,7 +24,7 @@ from service.core.settings import Settings
 from service.data import observation_store
 from service.data.covariates import drivers
 from service.issues import issue_input_store, issue_store
-from service.issues.champion import choose_champion
+from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declared
 from service.issues.fit_task import Order, fitted
 from service.issues.issue_store import Entry, Issue
@@ -107,10 +107,6 @@ def make(
     """
     settings, as_of = context.settings, context.route.assumed_known_at(day)
     specs = declared(settings.models_dir, context.route.models)
-    champion = choose_champion(specs, context)
-    chosen = list(models) or [
-        name for name in specs if name == champion or specs[name].role == "baseline"
-    ]
     with context.database.reading() as connection:
         figures = _figures_known_at(connection, context.route, day, as_of)
         if not figures and assume_known:
@@ -119,6 +115,10 @@ def make(
             return "unknown"
         issues = issue_store.list_issues_by_origin(connection, day, "hindcast")
         weather = drivers(connection, context, specs, as_day(day), as_of)
+        champion = choose_champion(specs, last_comparison(connection, context.route))
+    chosen = list(models) or [
+        name for name in specs if name == champion or specs[name].role == "baseline"
+    ]
     declarations = [declaration_hash(name, specs) for name in sorted(chosen)]
     decides = [*declarations, settings.seed, champion, horizon, n_paths]
     text = f"{observation_store.fingerprint(figures.values())} {decides}"

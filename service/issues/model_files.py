@@ -34,8 +34,6 @@ def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """
     models, fitted = settings.models_dir, settings.fitted_folder
     groups = [("models", models, [file]) for file in sorted(models.glob("[!.]*.toml"))]
-    # Before the versions: those that they name are not deleted while they are named.
-    groups += [("fitted", fitted, sorted(fitted.glob("aliases-*.json")))]
     versions = sorted(fitted.glob("[!.]*/[!.]*/"))
     groups += [("fitted", fitted, sorted(version.glob("[!.]*"))) for version in versions]
     for name, root, files in groups:

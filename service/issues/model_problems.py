@@ -10,9 +10,8 @@ from service.core.context import Context
 from service.core.files import RegistryError
 from service.core.secrets import without_folders
 from service.issues.declared_models import read_declarations
-from service.issues.model_aliases import read_aliases
 
-REASONS = ("models_left_out", "no_models", "aliases_broken")
+REASONS = ("models_left_out", "no_models")
 """Names of what can be wrong."""
 
 _LOOK_SECONDS = 5.0
@@ -32,10 +31,6 @@ def find_problems(context: Context) -> Problems:
         if lines:
             more = f"; and {len(lines) - _MOST} more" if len(lines) > _MOST else ""
             problems.append(("models_left_out", "; ".join(lines[:_MOST]) + more))
-    try:
-        read_aliases(settings.fitted_folder, context.route.name)
-    except RegistryError as error:
-        problems.append(("aliases_broken", str(error)))
     return tuple((name, without_folders(detail)) for name, detail in problems)
 
 

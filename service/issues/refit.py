@@ -27,8 +27,7 @@ from service.data import observation_store
 from service.data.covariates import Drivers, drivers
 from service.data.weather_store import WeatherReadings
 from service.issues import issue_store
-from service.issues.champion import choose_champion
-from service.issues.compare import worse_with_weather
+from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declared
 from service.issues.issue_store import MOST_HORIZON, Issue
 from service.issues.model_fits import Fits, declaration_hash, fit_all
@@ -80,14 +79,15 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         horizon = reach(as_date(origin), context.route.day(now), settings.horizon)
         readings = WeatherReadings(connection, context.route)
         weather = drivers(connection, context, specs, origin, now, readings, horizon)
-        worse = worse_with_weather(connection, context.route) if weather.covariates else {}
+        comparison = last_comparison(connection, context.route)
+        worse = comparison.get("worse_with_weather", {}) if weather.covariates else {}
         then, spared = None, set[str]()
         if newest:
             reached = newest.horizon_days
             then = drivers(connection, context, specs, origin, newest.as_of, readings, reached)
             entries = issue_store.list_entries(connection, newest.issue_id)
             spared = {entry.version for entry in entries}
-    first = choose_champion(specs, context)
+    first = choose_champion(specs, comparison)
     inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
     wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
     if not force and newest and _is_current(newest, inputs, now, settings):

@@ -24,15 +24,15 @@ from service.app import create_app
 from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
+from service.core.job_runner import Outcome, perform
 from service.core.settings import Settings
 from service.data import observation_store
 from service.data.ingest import ingest
 from service.issues import fit_task, issue_store
-from service.issues.champion import choose_champion
+from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
 from service.issues.hindcast import hindcast
-from service.issues.model_aliases import Aliases, write_aliases
 from service.issues.refit import refit
 from service.issues.score import score
 from service.scheduler import request_worker
@@ -208,14 +208,13 @@ def test_each_has_its_own_record_and_alarms(both: Context) -> None:
 
 
 def test_each_has_its_own_champion(both: Context) -> None:
-    italy, channel = about(both, "italy"), about(both, "channel")
     specs = declared(both.settings.models_dir)
-    chosen = Aliases("seasonal_naive", "climatology", None, "2026-01-01T00:00:00Z", "better")
-    file = both.settings.fitted_folder / "aliases-italy.json"
-    write_aliases(both.settings.fitted_folder, "italy", chosen)
-    assert choose_champion(specs, italy) == "seasonal_naive"
-    assert choose_champion(specs, channel) == "climatology"
-    file.unlink()
+    chosen = {"champion": "seasonal_naive", "declared": "climatology"}
+    perform(about(both, "italy"), "compare", lambda _: Outcome("done", "better", chosen))
+    with both.database.reading() as connection:
+        compared = {route.name: last_comparison(connection, route) for route in both.routes}
+    champions = {route: choose_champion(specs, one) for route, one in compared.items()}
+    assert champions == {"channel": "climatology", "italy": "seasonal_naive"}
 
 
 def test_a_request_is_for_one_route(both: Context) -> None:

@@ -144,13 +144,11 @@ def test_broken_files_of_models(start: Start, home: Settings) -> None:  # noqa: 
     issued(home)
     (home.models_dir / ".#climatology.toml").symlink_to("me@here.1234")
     (home.models_dir / "x.toml").write_text("no TOML")
-    (home.fitted_folder / "aliases-channel.json").write_text("{")
     service = start(refit_hours=0.0001)
     service.wait_for("stop with Ctrl-C")
     reasons = names(json.loads(service.get("/v1/status")[1]))
     assert "models_left_out" in reasons
     assert not {"no_models", "refit_failed"} & set(reasons)
-    assert (home.fitted_folder / "aliases-channel.json.broken").exists()
     for text, reason in (
         ("no TOML", "no_models"),
         ('family = "climatology"\nrole = "champion"\n[parameters]\nx = 1', "refit_failed"),

@@ -20,15 +20,14 @@ from service.cli.run import _prepare as prepare
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.files import RegistryError
-from service.core.job_runner import JobError
+from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
 from service.data.ingest import ingest
 from service.issues import fit_task
 from service.issues import replay as replay_module
-from service.issues.champion import choose_champion
+from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
-from service.issues.model_aliases import Aliases, write_aliases
 from service.issues.refit import refit
 from tests.service.support import quick_models
 
@@ -113,8 +112,8 @@ def test_both_are_replayed_and_in_a_backup(tmp_path: Path, monkeypatch: pytest.M
             assert outcome.reason == "2 of 2 weeks before the first start replayed"
             assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
             assert replay_module.replay(loader.context).outcome == "skipped"
-        chosen = Aliases("seasonal_naive", "climatology", None, "2026-01-01T00:00:00Z", "better")
-        write_aliases(context.settings.fitted_folder, "italy", chosen)
+        chosen = {"champion": "seasonal_naive", "declared": "climatology"}
+        perform(context, "compare", lambda _: Outcome("done", "better", chosen))
         back_up(context, tmp_path / "both.tar.gz")
         folders = {f"{name}_dir": tmp_path / "there" / name for name in ("var", "fitted")}
         there = context.settings.model_copy(update=folders)
@@ -122,7 +121,9 @@ def test_both_are_replayed_and_in_a_backup(tmp_path: Path, monkeypatch: pytest.M
         with contextlib.closing(open_context(there).database) as database:
             restored = Context(there, database)
             specs = declared(there.models_dir)
-            assert [choose_champion(specs, one) for one in restored.each_route()] == [
+            with database.reading() as connection:
+                compared = [last_comparison(connection, route) for route in restored.routes]
+            assert [choose_champion(specs, one) for one in compared] == [
                 "seasonal_naive",
                 "climatology",
             ]

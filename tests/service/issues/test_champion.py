@@ -6,12 +6,26 @@ import numpy as np
 import pytest
 
 from forecast.specs import Spec
-from service.issues.champion import MEASURES, judge, worse_with_weather
+from service.issues.champion import MEASURES, choose_champion, judge, worse_with_weather
 
 SPECS = {
     name: Spec(name, name, "hurdle", role)
     for name, role in (("now", "champion"), ("other", "challenger"), ("base", "baseline"))
 }
+
+
+@pytest.mark.parametrize(
+    ("comparison", "champion"),
+    [
+        ({}, "now"),
+        ({"champion": "other", "declared": "now"}, "other"),
+        ({"champion": "other", "declared": "another"}, "now"),  # one was declared since
+        ({"champion": "gone", "declared": "now"}, "now"),
+        ({"champion": "other"}, "now"),
+    ],
+)
+def test_the_champion_of_the_last_comparison(comparison: dict[str, str], champion: str) -> None:
+    assert choose_champion(SPECS, comparison) == champion
 
 
 def scores(origins: range, each: float) -> dict[str, dict[str, float]]:

@@ -11,7 +11,7 @@ from service.issues import refit as refit_module
 from service.issues.compare import compare
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.support import Hand, utc
+from tests.service.support import Hand, declare, utc
 
 
 @pytest.fixture
@@ -25,6 +25,24 @@ def test_origins_that_are_scored_are_not_scored_again(few: Context) -> None:
     assert first.detail["computed"] == 2 * 4, "models x origins"
     assert compare(few).detail["computed"] == 0
     assert compare(few).detail["ratios"] == first.detail["ratios"]
+
+
+def test_a_challenger_that_proved_better_is_served_until_another_champion_is_declared(
+    few: Context,
+) -> None:
+    models = few.settings.models_dir
+    declare(models, "climatology", "climatology", "challenger")
+    declare(models, "seasonal_naive", "seasonal_naive", "champion")
+    first = compare(few)
+    assert (first.detail["champion"], first.detail["declared"]) == ("climatology", "seasonal_naive")
+    assert first.detail["last_change"].endswith(f": {first.reason}")
+    again = compare(few).detail
+    assert again["champion"] == "climatology"
+    assert again["last_change"] == first.detail["last_change"]
+    assert refit(few).detail["champion"] == "climatology"
+    declare(models, "same", "seasonal_naive", "champion")
+    declare(models, "seasonal_naive", "seasonal_naive", "challenger")
+    assert refit(few).detail["champion"] == "same"
 
 
 def test_another_process_gives_the_same_scores(few: Context) -> None:

@@ -33,7 +33,6 @@ def home(tmp_path: Path) -> Path:
     """Fitted versions within the folder of the declarations, as they are by default."""
     (tmp_path / "models/fitted/old/1").mkdir(parents=True)
     (tmp_path / "models/fitted/old/1/model.json").write_bytes(b"old")
-    (tmp_path / "models/fitted/aliases-channel.json").write_bytes(b"old")
     (tmp_path / "models/a.toml").write_bytes(b"a")
     (tmp_path / "models/b.toml").write_bytes(b"other")
     return tmp_path

@@ -10,7 +10,6 @@ from service.core.context import Context
 from service.core.database import connect
 from service.core.settings import Settings
 from service.issues import model_problems
-from service.issues.compare import compare
 from service.issues.model_problems import REASONS, ModelProblems, find_problems
 from service.issues.refit import refit
 from tests.service.support import quick_models
@@ -30,12 +29,9 @@ def test_each_kind_has_a_name_and_says_no_folder(tmp_path: Path) -> None:
     settings = context.settings
     for name in "abcde":
         (settings.models_dir / f"{name}.toml").write_bytes(b"\xff")
-    (tmp_path / "fitted").mkdir()
-    (tmp_path / "fitted" / "aliases-channel.json").write_text("{")
     found = dict(find_problems(context))
     assert found["models_left_out"].startswith("a.toml: expected text in utf-8")
     assert found["models_left_out"].endswith("; and 2 more")
-    assert found["aliases_broken"].startswith("aliases-channel.json: expected a readable JSON file")
     for file in settings.models_dir.glob("[cs]*.toml"):
         file.unlink()
     found |= dict(find_problems(context))
@@ -60,18 +56,11 @@ def reasons(context: Context) -> list[str]:
 
 
 def test_a_forecast_is_made_and_degraded_until_the_files_are_mended(filled: Context) -> None:
-    settings = filled.settings
-    bad = settings.models_dir / "hurdle (copy).toml"
+    bad = filled.settings.models_dir / "hurdle (copy).toml"
     bad.write_text('family = "hurdle"')
-    settings.fitted_folder.mkdir(exist_ok=True)
-    (settings.fitted_folder / "aliases-channel.json").write_text("{")
     outcome = refit(filled)
     assert outcome.outcome == "done"
     assert "hurdle (copy).toml: model 'hurdle (copy)': expected a name" in outcome.reason
-    assert "set aside as aliases-channel.json.broken" in outcome.reason
-    assert {"models_left_out", "aliases_broken"} <= set(reasons(filled))
+    assert "models_left_out" in reasons(filled)
     bad.unlink()
     assert "models_left_out" not in reasons(filled)
-    compare(filled)
-    assert "aliases_broken" not in reasons(filled)
-    assert (settings.fitted_folder / "aliases-channel.json.broken").read_text() == "{"
