@@ -10,6 +10,7 @@ __all__ = ["IssueLoader", "IssueView"]
 
 import datetime as dt
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -33,9 +34,12 @@ from service.core.run_store import Run
 from service.data import observation_store, weather_store
 from service.data.observation_store import AsOf
 from service.issues import change_token_store, issue_input_store, issue_store, note_store
+from service.issues.declared_models import find_problems
 from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
-from service.issues.model_problems import ModelProblems
+
+_LOOK_SECONDS = 5.0
+"""How long what is wrong with the files of models counts as seen."""
 
 _KEPT, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
@@ -50,8 +54,6 @@ class IssueLoader:
         self.clock = clock
         self._kept: OrderedDict[object, tuple[object, Future[Any]]] = OrderedDict()
         self._lock = threading.Lock()
-        self._problems_of: dict[str, ModelProblems] = {}
-        self._model_problems = ModelProblems(context)
 
     def each_route(self) -> Iterator[IssueLoader]:
         """The same for each enabled route in turn; the cache is one."""
@@ -67,9 +69,6 @@ class IssueLoader:
             return self
         other = copy(self)
         other.context, other.route = self.context.for_route(route), route
-        other._model_problems = self._problems_of.setdefault(
-            route.name, ModelProblems(other.context)
-        )
         return other
 
     def today(self) -> dt.date:
@@ -162,8 +161,10 @@ class IssueLoader:
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         """Add what is wrong now, whatever the database says."""
-        not_written = self.context.database.not_written()
-        facts = replace(facts, not_written=not_written, model_problems=self._model_problems())
+        not_written, turn = self.context.database.not_written(), time.monotonic() // _LOOK_SECONDS
+        key = "model problems", self.route.name
+        problems = self.once(key, lambda: find_problems(self.context), turn)
+        facts = replace(facts, not_written=not_written, model_problems=problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
 
     def standing(self, series_id: str) -> State:

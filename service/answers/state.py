@@ -23,8 +23,8 @@ from service.core.declared_series import Route
 from service.core.run_store import Run
 from service.core.settings import Settings
 from service.data.weather_store import STALE_HOURS
+from service.issues.declared_models import PROBLEMS
 from service.issues.issue_store import Issue
-from service.issues.model_problems import REASONS
 
 STATE_JOBS = ("ingest", "weather", "refit")
 """Jobs whose runs affect the state."""
@@ -32,7 +32,7 @@ STATE_JOBS = ("ingest", "weather", "refit")
 OLD_FIGURES_REASONS = frozenset({"figures_old", "source_late"})
 CURRENT_STATE_REASONS = OLD_FIGURES_REASONS | {
     *("scheduler_down", "weather_missing", "weather_old", "database_read_only"),
-    *("database_not_written", "ingest_failed", "refit_failed", *REASONS),
+    *("database_not_written", "ingest_failed", "refit_failed", *PROBLEMS),
 }
 """Reasons about the present, which do not apply to past issues."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Declarations", "declared", "read_declarations"]
+__all__ = ["PROBLEMS", "Declarations", "declared", "find_problems", "read_declarations"]
 
 import logging
 from collections.abc import Sequence
@@ -10,8 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forecast.specs import ROLES, Spec, SpecError, closure, parse, published
+from service.core.context import Context
 from service.core.files import RegistryError, read_declaration
+from service.core.secrets import without_folders
 
+PROBLEMS = ("models_left_out", "no_models")
+"""Names of what can be wrong with the declarations."""
+
+_MOST_PROBLEMS = 3
 _LONGEST_PROBLEM = 300
 _log = logging.getLogger(__name__)
 
@@ -79,6 +85,18 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
         raise RegistryError(f"{folder}: expected a model that can be published, found {found}")
     specs, unclear = _with_one_champion(specs)
     return Declarations(specs, (*problems, *(f"{folder}: {line}" for line in unclear)))
+
+
+def find_problems(context: Context) -> tuple[tuple[str, str], ...]:
+    """Name and sentence of what is wrong with the declarations of the route, if anything is."""
+    try:
+        lines = read_declarations(context.settings.models_dir, context.route.models).problems
+    except RegistryError as error:
+        return (("no_models", without_folders(str(error))),)
+    if not lines:
+        return ()
+    more = f"; and {len(lines) - _MOST_PROBLEMS} more" if len(lines) > _MOST_PROBLEMS else ""
+    return (("models_left_out", without_folders("; ".join(lines[:_MOST_PROBLEMS]) + more)),)
 
 
 def _cut(text: str) -> str:

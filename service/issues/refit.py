@@ -28,10 +28,9 @@ from service.data.covariates import Drivers, drivers
 from service.data.weather_store import WeatherReadings
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
-from service.issues.declared_models import declared
+from service.issues.declared_models import declared, find_problems
 from service.issues.issue_store import MOST_HORIZON, Issue
 from service.issues.model_fits import Fits, declaration_hash, fit_all
-from service.issues.model_problems import find_problems
 from service.issues.publish import Draft, publish
 
 _ONE_SECOND = dt.timedelta(seconds=1)

@@ -14,6 +14,7 @@ from service.core.context import Context
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.issues import issue_store
+from service.issues.declared_models import PROBLEMS
 from tests.service.support import (
     CHAMPION,
     DECLARED,
@@ -204,3 +205,19 @@ def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
     assert loader.standing("people").to_dict()["status"] == "degraded"
     with pytest.raises(NotFound):
         loader.view("people", "people-20251231-0000000000")
+
+
+def test_files_of_models_are_looked_at_every_few_seconds(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loader = IssueLoader(filled)
+
+    def problems() -> set[str]:
+        return {one.name for one in loader.standing("people").reasons} & set(PROBLEMS)
+
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 1e9)
+    assert problems() == set()
+    (filled.settings.models_dir / "x.toml").write_bytes(b"\xff")
+    assert problems() == set(), "not with every answer"
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 1e-9)
+    assert problems() == {"models_left_out"}

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 
 from forecast.specs import FAMILIES
+from service.answers.issue_loader import IssueLoader
+from service.answers.status import status
+from service.core.context import Context
+from service.core.database import connect
 from service.core.files import RegistryError
-from service.core.settings import PROJECT
-from service.issues.declared_models import declared, read_declarations
+from service.core.settings import PROJECT, Settings
+from service.issues.declared_models import PROBLEMS, declared, find_problems, read_declarations
+from service.issues.refit import refit
 from tests.service.support import CHAMPION, DECLARED, declare, quick_models
 
 
@@ -149,3 +154,31 @@ def test_other_files_are_no_matter(tmp_path: Path) -> None:
     (folder / "fitted").mkdir()
     declare(folder / "fitted", "y", "hurdle", "champion")
     assert list(declared(folder)) == ["climatology", "seasonal_naive"]
+
+
+def test_each_problem_has_a_name_and_says_no_folder(tmp_path: Path) -> None:
+    models = quick_models(tmp_path / "models")
+    context = Context(Settings(models_dir=models), connect("sqlite://"))
+    assert find_problems(context) == ()
+    for name in "abcde":
+        (models / f"{name}.toml").write_bytes(b"\xff")
+    found = dict(find_problems(context))
+    assert found["models_left_out"].startswith("a.toml: expected text in utf-8")
+    assert found["models_left_out"].endswith("; and 2 more")
+    for file in models.glob("[cs]*.toml"):
+        file.unlink()
+    found |= dict(find_problems(context))
+    assert found["no_models"].startswith("models: expected a model that can be published")
+    assert set(found) == set(PROBLEMS)
+    assert str(tmp_path) not in str(found)
+
+
+def test_a_forecast_is_made_and_degraded_until_the_file_is_mended(filled: Context) -> None:
+    bad = filled.settings.models_dir / "hurdle (copy).toml"
+    bad.write_text('family = "hurdle"')
+    outcome = refit(filled)
+    assert outcome.outcome == "done"
+    assert "hurdle (copy).toml: model 'hurdle (copy)': expected a name" in outcome.reason
+    assert "models_left_out" in [one["name"] for one in status(IssueLoader(filled))["reasons"]]
+    bad.unlink()
+    assert "models_left_out" not in [one["name"] for one in status(IssueLoader(filled))["reasons"]]
