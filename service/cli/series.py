@@ -15,7 +15,7 @@ from service.cli.output import Group, console, counting, print_table
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from forecast.bootstrap import Interval
     from forecast.series import DailySeries
@@ -64,31 +64,42 @@ def check(settings: Settings, file: Path, no_scores: bool) -> None:
 
 
 def _show_figures(route: Route, document: Document) -> None:
-    """Print the ends of the table, and what there is of each series."""
+    """Print the ends of the table, what there is of each series, and days with several reports."""
     figures = {name: document.figures[name] for name in route.series if name in document.figures}
     days = sorted(document.reports or set().union(*figures.values()))
-    shown: list[dt.date | None] = list(days)
-    if len(days) > 2 * _SHOWN:
-        shown = [*days[:_SHOWN], None, *days[-_SHOWN:]]
     click.echo(f"{route.title}, read from {document.name}")
-    print_table(
-        ("date", *figures),
-        (
-            ["…"] if day is None else [day, *(_count(one.get(day)) for one in figures.values())]
-            for day in shown
-        ),
-        numbers_from=1,
-        is_dense=True,
-    )
+    values = {day: [_count(one.get(day)) for one in figures.values()] for day in days}
+    _show_ends(("date", *figures), values)
     for name, counts in figures.items():
+        left_out = [str(day) for day in days if day not in counts]
+        ends = left_out if len(left_out) <= 2 * _SHOWN else [left_out[0], "…", left_out[-1]]
+        which = f" ({', '.join(ends)})" if left_out else ""
         zeros = sum(count == 0 for count in counts.values())
         click.echo(
-            f"{name}: {len(days):,} days, {len(days) - len(counts):,} without a count, "
+            f"{name}: {len(days):,} days, {len(left_out):,} without a count{which}, "
             f"{zeros:,} with a count of 0"
         )
-    repeated = [day for day, rows in document.reports.items() if rows > 1]
-    if repeated:
-        click.echo(f"Days reported several times: {len(repeated):,}, first {repeated[0]}")
+    repeated = {day: rows for day in days if len(rows := document.reports.get(day, ())) > 1}
+    for name, counts in figures.items() if repeated else ():
+        reports = {day: [row.get(name) for row in rows] for day, rows in repeated.items()}
+        revised = sum(len({*stated} - {None}) > 1 for stated in reports.values())
+        click.echo(
+            f"{name}: days reported more than once: {len(repeated):,}, "
+            f"with different counts: {revised:,}"
+        )
+        values = {
+            day: [", ".join(map(_count, stated)), _count(counts.get(day))]
+            for day, stated in reports.items()
+        }
+        _show_ends(("date", "reports", "the one that counts"), values)
+
+
+def _show_ends(columns: Sequence[str], rows: Mapping[dt.date, Sequence[str]]) -> None:
+    """Print a table of the first and last days of `rows`."""
+    shown: list[Sequence[object]] = [[day, *cells] for day, cells in rows.items()]
+    if len(shown) > 2 * _SHOWN:
+        shown = [*shown[:_SHOWN], ["…"], *shown[-_SHOWN:]]
+    print_table(columns, shown, numbers_from=1, is_dense=True)
 
 
 def _count(value: int | None) -> str:

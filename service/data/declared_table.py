@@ -86,9 +86,8 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
     }
     if not any(figures.values()):
         raise SourceError(name, "a count in some row", "placeholders alone")
-    return Document(
-        "declared", name, None, figures, reports={day: len(by_day[day]) for day in days}
-    )
+    stated = {day: [report.counts for report in by_day[day]] for day in days}
+    return Document("declared", name, None, figures, reports=stated)
 
 
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:

@@ -17,7 +17,7 @@ __all__ = [
 ]
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -104,8 +104,8 @@ class Document:
         The figures that it marks "Revised".
     notes : tuple of str
         What a person should know of it: repairs, and figures that are unlikely but allowed.
-    reports : mapping of date to int
-        How many rows of a declared table are about each day, with or without a count.
+    reports : mapping of date to counts by series_id of each row
+        What the rows of a declared table state of each day, in their order.
     """
 
     source: str
@@ -114,7 +114,7 @@ class Document:
     figures: Mapping[str, Counts]
     revised: frozenset[tuple[str, dt.date]] = frozenset()
     notes: tuple[str, ...] = ()
-    reports: Mapping[dt.date, int] = field(default_factory=dict)
+    reports: Mapping[dt.date, Sequence[Mapping[str, int]]] = field(default_factory=dict)
 
     @property
     def data_through(self) -> dt.date:

@@ -61,19 +61,41 @@ def test_the_figures_are_shown_and_counted(crossings: Crossings, declaration: Pa
         for row in (*ROWS[1:4], "…", *ROWS[-3:])
         for day, _, count in [row.partition(",")]
     ]
-    assert "several times" not in done.stdout
+    assert "more than once" not in done.stdout
     assert not (declaration.parent / "var").exists(), "no database"
 
 
-def test_placeholders_and_repeated_days_are_counted(
-    crossings: Crossings, declaration: Path
-) -> None:
+def test_placeholders_and_revisions_are_shown(crossings: Crossings, declaration: Path) -> None:
     declare(declaration, 'placeholders = ["n.d."]\nreports = "last"')
-    write(declaration, [*ROWS[:-1], ROWS[-2], ROWS[-1].split(",")[0] + ",n.d."])
+    days = [row.split(",")[0] for row in ROWS[1:]]
+    again = [f"{day},{number}" for number, day in enumerate(days[:8], 1000)]
+    rows = [*ROWS[:-2], f"{days[-2]},n.d.", f"{days[-1]},n.d.", *again, f"{days[0]},n.d.", again[1]]
+    write(declaration, rows)
     done = read(crossings, declaration)
     assert done.returncode == 0, done.stderr
-    assert "italy_people: 900 days, 1 without a count" in done.stdout
-    assert f"several times: 1, first {ROWS[-2].split(',')[0]}" in done.stdout
+    assert f"italy_people: 900 days, 2 without a count ({days[-2]}, {days[-1]}), " in done.stdout
+    _, _, revisions = done.stdout.partition("italy_people: days reported more than once: ")
+    assert revisions.startswith("8, with different counts: 8\n")
+    assert [line.split() for line in revisions.splitlines()[2:]] == [
+        [days[0], "121,", "1,000,", "–", "1,000"],
+        [days[1], "315,", "1,001,", "1,001", "1,001"],
+        [days[2], "53,", "1,002", "1,002"],
+        ["…"],
+        *(
+            [days[at], f"{ROWS[at + 1].split(',')[1]},", *[f"{1000 + at:,}"] * 2]
+            for at in (5, 6, 7)
+        ),
+    ]
+
+
+def test_many_days_without_a_count_are_named_by_their_ends(
+    crossings: Crossings, declaration: Path
+) -> None:
+    declare(declaration, 'placeholders = [""]')
+    days = [row.split(",")[0] for row in ROWS[1:]]
+    write(declaration, [*ROWS[:-20], *(f"{day}," for day in days[-20:])])
+    said = f"20 without a count ({days[-20]}, …, {days[-1]}), "
+    assert said in read(crossings, declaration).stdout
 
 
 @pytest.mark.parametrize(
