@@ -121,6 +121,7 @@ def subscribers() -> None:
       crossings subscribers import list.csv
       crossings subscribers list
       crossings subscribers remove name@example.org
+      crossings subscribers remove name@example.org --route italy
     """
 
 
@@ -141,16 +142,20 @@ def add(context: Context, preferences: list[Preferences], address: str) -> None:
 
 @subscribers.command()
 @click.argument("address", type=EmailAddress())
+@click.option("--route", "names", multiple=True, help="A route; all unless given. May be repeated.")
 @pass_settings
-def remove(settings: Settings, address: str) -> None:
-    """Delete ADDRESS and all that is recorded of it."""
+def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
+    """Delete ADDRESS from the list of every route or of those given, with all that is recorded."""
     from service.mail import subscriber_store as store
 
     with open_for_command(settings).database.writing() as connection:
-        subscriber = store.find(connection, address)
-        if subscriber is None:
-            raise click.ClickException("this address is not on the list")
-        store.remove(connection, subscriber, utc_now())
+        chosen = {one.route: one for one in store.everybody(connection, address)}
+        missing = [name for name in names if name not in chosen]
+        if missing or not chosen:
+            of = f" of {missing[0]}" if missing else ""
+            raise click.ClickException(f"this address is not on the list{of}")
+        for name in dict.fromkeys(names or chosen):
+            store.remove(connection, chosen[name], utc_now())
     click.echo("removed")
 
 

@@ -89,10 +89,12 @@ def add(
     return True
 
 
-def everybody(connection: sa.Connection) -> list[Subscriber]:
-    """Every subscriber, in the order of their joining."""
-    rows = connection.execute(sa.select(subscribers).order_by(subscribers.c.subscriber_id))
-    return [Subscriber(**row._mapping) for row in rows]
+def everybody(connection: sa.Connection, address: str | None = None) -> list[Subscriber]:
+    """Every subscriber, or those of `address`, one a route, in the order of their joining."""
+    query = sa.select(subscribers).order_by(subscribers.c.subscriber_id)
+    if address is not None:
+        query = query.where(subscribers.c.address == address)
+    return [Subscriber(**row._mapping) for row in connection.execute(query)]
 
 
 def find(
@@ -111,15 +113,15 @@ def find(
 
 
 def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
-    """Delete a subscriber from every route, with all that was recorded; hashes of tokens stay."""
-    c = subscribers.c
-    connection.execute(opt_ins.delete().where(opt_ins.c.address == subscriber.address))
-    rows = sa.select(subscribers).where(c.address == subscriber.address)
-    for one in connection.execute(rows).all():
-        gone = connection.execute(subscribers.delete().where(c.subscriber_id == one.subscriber_id))
-        if gone.rowcount:  # and not already by another click at the same moment
-            row = {"token_hash": _hash(one.token), "left_at": now}
-            connection.execute(unsubscribed.insert().values(row))
+    """Delete a subscriber of a route, with all that was recorded; the hash of the token stays."""
+    o, c = opt_ins.c, subscribers.c
+    same = sa.and_(o.address == subscriber.address, o.route == subscriber.route)
+    connection.execute(opt_ins.delete().where(same))
+    which = c.subscriber_id == subscriber.subscriber_id
+    if connection.execute(subscribers.delete().where(which)).rowcount:
+        # and not already by another click at the same moment
+        row = {"token_hash": _hash(subscriber.token), "left_at": now}
+        connection.execute(unsubscribed.insert().values(row))
 
 
 def left(connection: sa.Connection, token: str) -> bool:

@@ -3,7 +3,8 @@
 Joining takes two steps, so that nobody is put on the list by another: a request is noted here and
 answered alike whatever is known of the address; the scheduler mails a link; the page behind it
 has a button. Leaving takes one (RFC 8058): a POST without login or other token, as often as it
-comes. Opening a link changes nothing: programs that read mail open every link.
+comes, ends the emails of the route that the token is of. Opening a link changes nothing: programs
+that read mail open every link.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from service.answers.early_warnings import DAYS, warning_record
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
+from service.core.database import Connection
 from service.core.declared_series import Route, Series
 from service.core.settings import Settings
 from service.mail import subscriber_store as store
 from service.mail.preferences import EMAILS, Preferences
+from service.mail.subscriber_store import Subscriber
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
@@ -147,12 +150,21 @@ def confirm(token: str) -> Response:
 
 @subscriptions.get("/u/<token>")
 def show_leaving(token: str) -> Response:
-    """Show the button that unsubscribes; opening the page alone changes nothing."""
+    """Show the buttons that unsubscribe; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find(connection, token=token)
         gone = store.left(connection, token)
+        rest = _others(connection, subscriber) if subscriber else []
     if subscriber is None:
         return _left() if gone else _no_subscriber()
+    if rest:
+        return _say(
+            200,
+            f"Unsubscribe from {_title(subscriber)}",
+            f"We will delete this subscription immediately. {_still(rest)}",
+            button="Unsubscribe",
+            button_for_all="Unsubscribe from all emails",
+        )
     return _say(
         200,
         "Unsubscribe from all emails",
@@ -163,13 +175,34 @@ def show_leaving(token: str) -> Response:
 
 @subscriptions.post("/u/<token>")
 def leave(token: str) -> Response:
-    """Delete the subscriber of a token (idempotent)."""
+    """Delete the subscriber of a token, or all of the address (idempotent)."""
     with _loader().context.database.writing() as connection:
         subscriber = store.find(connection, token=token)
-        if subscriber is not None:
-            store.remove(connection, subscriber, _loader().clock())
-        gone = subscriber is not None or store.left(connection, token)
-    return _left() if gone else _no_subscriber()
+        if subscriber is None:
+            return _left() if store.left(connection, token) else _no_subscriber()
+        rest = _others(connection, subscriber)
+        leaving, rest = (rest, []) if "all" in request.form else ([], rest)
+        for one in [subscriber, *leaving]:
+            store.remove(connection, one, _loader().clock())
+    if rest:
+        return _left(f"We have deleted this subscription. {_still(rest)}")
+    return _left("We have deleted your address and everything recorded with it.")
+
+
+def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
+    """The same reader as a subscriber of other routes."""
+    everything = store.everybody(connection, subscriber.address)
+    return [one for one in everything if one.route != subscriber.route]
+
+
+def _title(subscriber: Subscriber) -> str:
+    """What the emails are called; of a route that is served no more, its name."""
+    titles = {one.name: one.forecast_title for one in _loader().context.routes}
+    return titles.get(subscriber.route, subscriber.route)
+
+
+def _still(rest: list[Subscriber]) -> str:
+    return f"You will still get emails of {' and '.join(map(_title, rest))}."
 
 
 def _preferences() -> Preferences:
@@ -210,12 +243,11 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
     return int(text)
 
 
-def _say(status: int, title: str, text: str, button: str = "") -> Response:
-    return _answer(render_template("message.html", title=title, text=text, button=button), status)
+def _say(status: int, title: str, text: str, **buttons: str) -> Response:
+    return _answer(render_template("message.html", title=title, text=text, **buttons), status)
 
 
-def _left() -> Response:
-    text = "We have deleted your address and everything recorded with it."
+def _left(text: str = "We have deleted this subscription.") -> Response:
     return _say(200, "You have unsubscribed", text)
 
 

@@ -39,8 +39,15 @@ def test_routes_are_chosen_and_the_first_is_the_default(run: Any) -> None:
         ("a@example.org", "italy", 500),
         ("b@example.org", "italy", 90),
     ]
+    assert run("remove", "a@example.org", "--route", "channel").exit_code == 0
+    assert listed(run) == [("a@example.org", "italy", 500), ("b@example.org", "italy", 90)]
+    missing = run("remove", "a@example.org", "--route", "italy", "--route", "channel")
+    assert missing.exit_code == 1
+    assert "this address is not on the list of channel" in missing.output
+    assert run("add", "a@example.org").exit_code == 0
     assert run("remove", "a@example.org").exit_code == 0
     assert listed(run) == [("b@example.org", "italy", 90)]
+    assert "not on the list\n" in run("remove", "a@example.org").output
     unknown = run("add", "a@example.org", "--route", "gone")
     assert unknown.exit_code == 2
     assert "--route: expected a route of channel, italy, found 'gone'" in unknown.output

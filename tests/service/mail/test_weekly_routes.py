@@ -97,7 +97,7 @@ def test_early_warnings_go_to_the_readers_of_their_route(both: Context, mailbox:
     assert "Home Office" in words(of_channel, "plain") and "UK time" in words(of_channel, "html")
 
 
-def test_a_reader_confirms_one_route_and_leaves_all(both: Context, mailbox: Mailbox) -> None:
+def test_a_reader_confirms_one_route_more(both: Context, mailbox: Mailbox) -> None:
     client, address = create_app(both, utc_now).test_client(), "new@reader.example.org"
     page = client.get("/subscribe?route=italy").text
     assert 'name="route" value="italy"' in page and 'href="/subscribe?route=channel"' in page
@@ -114,9 +114,51 @@ def test_a_reader_confirms_one_route_and_leaves_all(both: Context, mailbox: Mail
     with both.database.reading() as connection:
         chosen = subscriber_store.everybody(connection)
     assert {one.route: one.threshold for one in chosen} == {"channel": 300, "italy": 900}
-    assert client.post(f"/u/{chosen[1].token}").status_code == 200
-    with both.database.reading() as connection:
-        assert subscriber_store.everybody(connection) == []
-        assert all(subscriber_store.left(connection, one.token) for one in chosen)
     unknown = client.post("/subscribe", data=form | {"route": "gone"})
     assert unknown.status_code == 400
+
+
+def on_the_list(context: Context) -> dict[str, str]:
+    """The token of each route of the one reader."""
+    with context.database.reading() as connection:
+        return {one.route: one.token for one in subscriber_store.everybody(connection)}
+
+
+def test_a_click_in_the_mail_of_a_route_leaves_that_route_alone(
+    both: Context, mailbox: Mailbox, plain_chart: list[int]
+) -> None:
+    client = create_app(both, utc_now).test_client()
+    for name in ("channel", "italy"):
+        join(both, "both", route=name, now=JOINED)
+        client.post("/subscribe", data={"address": "both@reader.example.org", "route": name})
+    digest(about(both, "italy"))
+    (mail,) = mailbox.messages()
+    link = mail["List-Unsubscribe"].strip("<>").removeprefix(both.settings.address)
+    page = client.get(link).text
+    assert "Unsubscribe from Mediterranean crossings forecast" in page
+    assert "You will still get emails of Channel crossings forecast." in page
+    answer = client.post(link, data={"List-Unsubscribe": "One-Click"}).text
+    assert "You will still get emails of Channel crossings forecast." in answer
+    tokens = on_the_list(both)
+    assert list(tokens) == ["channel"]
+    assert mail_links(about(both, "italy")) == 0, "a request for the route is gone with it"
+    assert mail_links(about(both, "channel")) == 1
+    for again in (client.get(link).text, client.post(link).text):
+        assert "You have unsubscribed" in again and "your address" not in again
+    assert "We have deleted your address" in client.post(f"/u/{tokens['channel']}").text
+    assert not on_the_list(both)
+
+
+def test_a_button_leaves_every_route(both: Context) -> None:
+    client = create_app(both, utc_now).test_client()
+    join(both, "other", now=JOINED)
+    for name in ("channel", "gone", "italy"):
+        join(both, "both", route=name, now=JOINED)
+    link = f"/u/{on_the_list(both)['italy']}"
+    page = client.get(link).text
+    assert "of Channel crossings forecast and gone." in page, "also of one that is served no more"
+    assert 'name="all"' in page
+    assert "We have deleted your address" in client.post(link, data={"all": "yes"}).text
+    with both.database.reading() as connection:
+        (left,) = subscriber_store.everybody(connection)
+    assert left.address == "other@reader.example.org"
