@@ -14,21 +14,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from flask.testing import FlaskClient
-from pydantic import ValidationError
 
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
 from tests.service.support import ROOT, serving
-from tests.support.provisioning import Alerting, Dashboards, Sources
+from tests.support.provisioning import DASHBOARD, RULES, rows
 from tests.support.waiting import PROCESS
-from tests.test_docs import anchors
 
-FILES = ROOT / "grafana"
 TOOLS = ROOT / "tests" / "grafana"
 ARTEFACTS = ROOT / "tests" / "artefacts"
-DASHBOARD: dict[str, Any] = json.loads((FILES / "dashboards" / "crossings.json").read_text("utf-8"))
 RANGE = ("2025-11-15T00:00:00.000Z", "2026-01-28T23:59:59.999Z")
 ROUTE = enabled_routes(ROOT / "series")[0]
 VARIABLES = {
@@ -58,12 +53,6 @@ def address(target: dict[str, Any], **other: str) -> str:
     url = filled(target["url"], **other)
     looks_ahead = any(name in url for name in ("exceedance?", "capacity?", "chance?"))
     return f"{url}&from=2026-01-02" if looks_ahead else url
-
-
-def rows(body: Any, selector: str) -> list[dict[str, Any]]:
-    for part in selector.split(".") if selector else ():
-        body = body[part]
-    return body if isinstance(body, list) else [body]
 
 
 def variable(name: str) -> dict[str, Any]:
@@ -143,59 +132,6 @@ def test_annotations_are_the_issues(shared: FlaskClient) -> None:
         assert shared.get(address(annotation["target"])).status_code == 200
 
 
-def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
-    text = (FILES / "provisioning" / "alerting" / "crossings.yaml").read_text("utf-8")
-    (group,) = yaml.safe_load(text)["groups"]
-    for rule in group["rules"]:
-        model = rule["data"][0]["model"]
-        (row,) = rows(shared.get(model["url"]).json, model["root_selector"])
-        (column,) = model["columns"]
-        assert isinstance(row[column["selector"]], int | float)
-        assert rule["data"][0]["datasourceUid"] == "crossings"
-        series_id = rule["labels"]["series"]
-        assert f"/{series_id}/" in model["url"]
-        text = rule["annotations"]["summary"]
-        path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert ".Values.A.Value" in text
-        assert anchor in anchors((ROOT / path).read_text("utf-8"))
-        assert rule["panelId"] in {panel["id"] for panel in DASHBOARD["panels"]}
-        if "chance" in model["url"]:
-            declared = ROUTE.series[series_id]
-            assert row["threshold"] == declared.week_threshold
-            assert f"More than {declared.week_threshold:,} {declared.unit}" in text
-    kinds = [
-        (rule["uid"].removesuffix("-boats"), rule["labels"]["series"]) for rule in group["rules"]
-    ]
-    assert len(set(kinds)) == len(kinds) == 3 * len(ROUTE.forecast)
-
-
-@pytest.mark.parametrize(
-    ("room", "form"),
-    [("alerting", Alerting), ("datasources", Sources), ("dashboards", Dashboards)],
-)
-def test_what_grafana_reads_at_its_start_has_the_form_that_it_knows(
-    room: str, form: type[Alerting | Sources | Dashboards]
-) -> None:
-    text = (FILES / "provisioning" / room / "crossings.yaml").read_text("utf-8")
-    found = form.model_validate(yaml.safe_load(text))
-    if isinstance(found, Alerting):
-        rules = [rule for group in found.groups for rule in group.rules]
-        assert (
-            len({rule.uid for rule in rules}) == len({rule.title for rule in rules}) == len(rules)
-        )
-        assert {q.datasourceUid for rule in rules for q in rule.data} == {"crossings", "__expr__"}
-    with pytest.raises(ValidationError, match="unknown_key"):
-        form.model_validate(yaml.safe_load(text) | {"unknown_key": 1})
-
-
-def test_the_token_comes_from_the_environment_and_goes_nowhere_else() -> None:
-    text = (FILES / "provisioning" / "datasources" / "crossings.yaml").read_text("utf-8")
-    (source,) = yaml.safe_load(text)["datasources"]
-    assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}
-    assert source["jsonData"]["allowedHosts"] == [source["url"]] == ["$CROSSINGS_URL"]
-    assert source["uid"] == DASHBOARD["panels"][0]["datasource"]["uid"]
-
-
 def test_the_lock_names_no_registry() -> None:
     assert '"resolved"' not in (TOOLS / "package-lock.json").read_text("utf-8")
 
@@ -232,31 +168,54 @@ def tool(tools: Path, name: str, *arguments: str) -> str:
     return done.stdout
 
 
-def test_the_dashboard_is_of_grafanas_own_type(tools: Path) -> None:
-    """An enumeration of theirs is a string in the file, so their types are taken by value."""
+def test_dashboard_and_rules_are_of_grafanas_own_types(tools: Path) -> None:
+    """A source without a slip is accepted, and each with one is refused.
+
+    An enumeration of theirs is a string in the file, so their types are taken by value. A file of
+    provisioning names organisation, group and folder once for its rules, and the panel of each.
+    """
     custom = [
         panel["fieldConfig"]["defaults"]["custom"]
         for panel in DASHBOARD["panels"]
         if panel["type"] == "timeseries"
     ]
-    # and the check does check: of two sources the one with a slip is the one that is refused
-    sources = [tools / "node_modules" / f"dashboard.{name}.ts" for name in ("check", "slip")]
+    thresholds = [rule["data"][1]["model"] for group in RULES["groups"] for rule in group["rules"]]
     text = (
         "import type { Dashboard, GraphFieldConfig } from '@grafana/schema';\n"
+        "import type { Rule } from '@grafana/grafana-foundation-sdk/alerting';\n"
+        "import type { TypeThreshold } from '@grafana/grafana-foundation-sdk/expr';\n"
         "type Plain<T> = T extends string ? `${T}` : T extends object"
         " ? { [K in keyof T]: Plain<T[K]> }"
         " & (T extends { refId: string } ? Record<string, unknown> : unknown) : T;\n"
+        "type FileRule = Omit<Rule, 'orgID' | 'ruleGroup' | 'folderUID' | 'data'>"
+        " & { uid: string; dashboardUid: string; panelId: number; data: (Omit<NonNullable<"
+        "Rule['data']>[number], 'model'> & { model: Record<string, unknown> })[] };\n"
+        "type File = { apiVersion: 1; groups: { orgId: number; name: string; folder: string;"
+        " interval: string; rules: FileRule[] }[] };\n"
         f"export const dashboard = {json.dumps(DASHBOARD)} satisfies Plain<Dashboard>;\n"
         f"export const custom = {json.dumps(custom)} satisfies Plain<GraphFieldConfig>[];\n"
+        f"export const rules = {json.dumps(RULES)} satisfies File;\n"
+        f"export const thresholds = {json.dumps(thresholds)} satisfies"
+        " Omit<TypeThreshold, '_implementsDataqueryVariant'>[];\n"
     )
+    slips = {
+        "whole": ("", ""),
+        "style": ('"drawStyle": "line"', '"drawStyle": "wavy"'),
+        "state": ('"noDataState": "Alerting"', '"noDataState": "Shouting"'),
+        "key": ('"execErrState"', '"execErrorState"'),
+        "level": ('"type": "gt"', '"type": "above"'),
+    }
+    sources = {name: tools / "node_modules" / f"{name}.check.ts" for name in slips}
+    for name, (right, wrong) in slips.items():
+        assert right in text
+        sources[name].write_text(text.replace(right, wrong))
     options = ["--strict", "--noEmit", "--skipLibCheck", "--module", "esnext"]
     options += ["--moduleResolution", "bundler", "--target", "es2022"]
     options += ["--typeRoots", "none"]
-    for source, drawn in zip(sources, ("line", "wavy"), strict=True):
-        source.write_text(text.replace('"drawStyle": "line"', f'"drawStyle": "{drawn}"'))
     with pytest.raises(AssertionError, match="wavy") as caught:
-        tool(tools, "tsc", *options, *map(str, sources))
-    assert set(re.findall(r"dashboard\.(\w+)\.ts\(\d", str(caught.value))) == {"slip"}
+        tool(tools, "tsc", *options, *map(str, sources.values()))
+    refused = set(re.findall(r"(\w+)\.check\.ts\(\d", str(caught.value)))
+    assert refused == set(slips) - {"whole"}, str(caught.value)[:2000]
 
 
 def test_panels_draw_in_grafanas_own_components(

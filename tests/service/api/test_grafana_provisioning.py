@@ -1,0 +1,68 @@
+"""What Grafana reads at its start: alert rules, data source and where dashboards are."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from flask.testing import FlaskClient
+from pydantic import ValidationError
+
+from service.core.route_files import enabled_routes
+from tests.service.support import ROOT
+from tests.support.provisioning import DASHBOARD, FILES, RULES, Dashboards, Sources, rows
+from tests.test_docs import anchors
+
+ROUTE = enabled_routes(ROOT / "series")[0]
+
+
+def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
+    (group,) = RULES["groups"]
+    for rule in group["rules"]:
+        asked, threshold = rule["data"]
+        model = asked["model"]
+        (row,) = rows(shared.get(model["url"]).json, model["root_selector"])
+        (column,) = model["columns"]
+        assert isinstance(row[column["selector"]], int | float)
+        assert (asked["datasourceUid"], threshold["datasourceUid"]) == ("crossings", "__expr__")
+        assert asked["refId"] == model["refId"] == threshold["model"]["expression"]
+        assert (
+            rule["condition"] == threshold["refId"] == threshold["model"]["refId"] != asked["refId"]
+        )
+        series_id = rule["labels"]["series"]
+        assert f"/{series_id}/" in model["url"]
+        text = rule["annotations"]["summary"]
+        path, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert ".Values.A.Value" in text
+        assert anchor in anchors((ROOT / path).read_text("utf-8"))
+        assert rule["panelId"] in {panel["id"] for panel in DASHBOARD["panels"]}
+        if "chance" in model["url"]:
+            declared = ROUTE.series[series_id]
+            assert row["threshold"] == declared.week_threshold
+            assert f"More than {declared.week_threshold:,} {declared.unit}" in text
+    for name in ("uid", "title"):
+        assert len({rule[name] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
+    kinds = {
+        (rule["uid"].removesuffix("-boats"), rule["labels"]["series"]) for rule in group["rules"]
+    }
+    assert len(kinds) == len(group["rules"])
+
+
+@pytest.mark.parametrize(
+    ("room", "form"),
+    [("datasources", Sources), ("dashboards", Dashboards)],
+)
+def test_what_grafana_reads_at_its_start_has_the_form_that_it_knows(
+    room: str, form: type[Sources | Dashboards]
+) -> None:
+    text = (FILES / "provisioning" / room / "crossings.yaml").read_text("utf-8")
+    form.model_validate(yaml.safe_load(text))
+    with pytest.raises(ValidationError, match="unknown_key"):
+        form.model_validate(yaml.safe_load(text) | {"unknown_key": 1})
+
+
+def test_the_token_comes_from_the_environment_and_goes_nowhere_else() -> None:
+    text = (FILES / "provisioning" / "datasources" / "crossings.yaml").read_text("utf-8")
+    (source,) = yaml.safe_load(text)["datasources"]
+    assert source["secureJsonData"] == {"bearerToken": "$CROSSINGS_TOKEN"}
+    assert source["jsonData"]["allowedHosts"] == [source["url"]] == ["$CROSSINGS_URL"]
+    assert source["uid"] == DASHBOARD["panels"][0]["datasource"]["uid"]
