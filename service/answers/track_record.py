@@ -15,6 +15,7 @@ from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import held_by_pit, skill
 from service.answers.bands import LIKELIHOODS, Likelihood, likelihood
 from service.answers.checks import check_whole
+from service.answers.early_warnings import warning_record
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.core.declared_series import Series
@@ -47,7 +48,8 @@ def track_record(
     bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals on
     windows that do not overlap), ``skill_seasonal_naive skill_climatology``; ``likelihood``, how
     often any arrived on the days of each class, by days ahead; ``pit_histogram`` of days 1 to 7;
-    ``weeks``, each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS.
+    ``weeks``, each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS;
+    ``early_warnings``, as of `warning_record`, None where none was given from such forecasts.
     """
     loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -71,6 +73,8 @@ def track_record(
         scored = [row for row in recent if row.model == model]
     others = {name: {r.origin: r for r in recent if r.model == name} for name in REFERENCES}
     past_weeks = [_week(row) for row in scored if "total_7" in row.content["totals"]]
+    warns = kind == "live" and series_id == loader.route.leading
+    warned = warning_record(loader) if warns else {"warnings": 0}
     ranked = sorted(past_weeks, key=lambda week: -week["crps"])
     return {
         "series_id": series_id,
@@ -88,6 +92,7 @@ def track_record(
         "weeks": past_weeks,
         "worst": ranked[:_SHOWN],
         "best": ranked[::-1][:_SHOWN],
+        "early_warnings": warned if warned["warnings"] else None,
     }
 
 

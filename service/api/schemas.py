@@ -251,6 +251,16 @@ class PastWeek(Span):
     crps: float
 
 
+class WarningRecord(Open):
+    """How many early warnings were given by email, and how many came true."""
+
+    warnings: int
+    over: int = Field(description="Those whose days all have figures.")
+    followed: int = Field(description="Those of `over` that were followed by such a day or week.")
+    expected: float = Field(description="The sum of the chances that those of `over` gave.")
+    sentence: str = Field(description="The same in words; empty while `over` is 0.")
+
+
 class TrackRecord(OfSeries):
     """How good the published forecasts were."""
 
@@ -266,6 +276,7 @@ class TrackRecord(OfSeries):
     weeks: list[PastWeek]
     worst: list[PastWeek]
     best: list[PastWeek]
+    early_warnings: WarningRecord | None
 
 
 class AgainstRow(Open):

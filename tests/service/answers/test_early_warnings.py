@@ -30,6 +30,9 @@ def test_warnings_are_held_against_what_came(mailing: Context) -> None:
     assert warning_record(loader)["sentence"] == ""
     last = dt.date(2025, 12, 31)
     client = create_app(mailing, Hand(NOW)).test_client()
+    record = "/v1/series/{}/track-record?kind={}".format
+    assert client.get(record("people", "live")).json["early_warnings"] is None
+    assert "Early warnings" not in client.get("/record").text
     rows = client.get("/v1/series/people/observations?from=2025-12-20").get_json()["rows"]
     values = [row["value"] for row in rows if row["date"] >= "2025-12-25"]
     highest, total = max(values[-3:]), sum(values)
@@ -42,13 +45,21 @@ def test_warnings_are_held_against_what_came(mailing: Context) -> None:
     ]
     with mailing.database.writing() as connection:
         early_warning_store.insert_warnings(connection, given)
-    assert warning_record(loader) == {
-        "warnings": 5,
-        "over": 4,
-        "followed": 2,
-        "expected": 2.0,
-        "sentence": (
-            "Of the early warnings sent so far whose days are over, 2 of 4 were followed by such a "
-            "day or week. From the chances that they gave, we would expect about 2.0."
-        ),
-    }
+    answer = client.get(record("people", "live")).json["early_warnings"]
+    assert answer["sentence"] in client.get("/record").text
+    for other in (("people", "hindcast"), ("boats", "live")):
+        assert client.get(record(*other)).json["early_warnings"] is None
+    assert (
+        answer
+        == warning_record(loader)
+        == {
+            "warnings": 5,
+            "over": 4,
+            "followed": 2,
+            "expected": 2.0,
+            "sentence": (
+                "Of the early warnings sent so far whose days are over, 2 of 4 were followed by "
+                "such a day or week. From the chances that they gave, we would expect about 2.0."
+            ),
+        }
+    )
