@@ -265,18 +265,15 @@ def test_nothing_is_pickled() -> None:
             names = {n.name for n in ast.walk(tree) if isinstance(n, ast.alias)}
             names |= {str(n.module) for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
             roots = {name.partition(".")[0] for name in names}
-            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in roots & NEVER]
-            wrong += [
-                f"{path.relative_to(ROOT)}: {name}"
-                for name in calls(tree)
-                if name.endswith(("read_pickle", "to_pickle"))
-            ]
-            wrong += [
-                f"{path.relative_to(ROOT)}: allow_pickle"
+            bad = {*(roots & NEVER)}
+            bad |= {name for name in calls(tree) if name.endswith(("read_pickle", "to_pickle"))}
+            bad |= {
+                "allow_pickle"
                 for n in ast.walk(tree)
                 if isinstance(n, ast.keyword) and n.arg == "allow_pickle"
                 if not (isinstance(n.value, ast.Constant) and n.value.value is False)
-            ]
+            }
+            wrong += [f"{path.relative_to(ROOT)}: {name}" for name in sorted(bad)]
     assert not wrong
 
 
