@@ -341,11 +341,10 @@ def test_no_registry_and_no_machine_is_named() -> None:
 
 
 def _found(pattern: re.Pattern[str]) -> list[str]:
-    this = Path(__file__).resolve()
     return [
         f"{path.relative_to(ROOT)}:{number}: {match.group()}"
         for path in tracked()
-        if path.suffix in TEXT and path.resolve() != this
+        if path.suffix in TEXT and path.resolve() != Path(__file__).resolve()
         for number, line in enumerate(path.read_text("utf-8").splitlines(), start=1)
         if (match := pattern.search(line))
     ]
