@@ -27,12 +27,14 @@ from service.core.database import Database
 from service.core.settings import Settings
 from service.data import observation_store
 from service.data.observation_store import Figure
-from service.mail import subscriber_store
+from service.mail import delivery_store, subscriber_store
 from service.mail.preferences import Preferences
-from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths
+from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths, utc
 from tests.support.waiting import BOUND
 
 USER, PASSWORD = "sender", "correct horse"
+FRIDAY, WEEK = utc(2026, 1, 2, 16), "2026-W01"
+"""When the weekly email of `furnish` is due, and its week."""
 
 
 @dataclass
@@ -220,3 +222,8 @@ def join(
                 Preferences(threshold, **({"route": "channel"} | more)),
                 now,
             )
+
+
+def counts(context: Context, week: str = WEEK) -> dict[str, int]:
+    with context.database.reading() as connection:
+        return delivery_store.counts(connection, week, "channel")

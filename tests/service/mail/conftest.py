@@ -9,7 +9,8 @@ import trustme
 
 from service.core.context import Context, open_context
 from service.mail import chart
-from tests.service.mailbox import Mailbox, mail_settings, serving
+from tests.service.mailbox import FRIDAY, Mailbox, mail_settings, serving
+from tests.service.support import Hand
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,8 @@ def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     monkeypatch.setattr(chart, "draw", draw)
     return drawn
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand(FRIDAY)

@@ -6,25 +6,13 @@ import pytest
 
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.mail import delivery_store, subscriber_store
+from service.mail import subscriber_store
 from service.mail.preferences import Preferences
 from service.mail.weekly import digest
-from tests.service.mailbox import Mailbox, join
-from tests.service.support import Hand, utc
+from tests.service.mailbox import FRIDAY, WEEK, Mailbox, counts, join
+from tests.service.support import Hand
 
 pytestmark = pytest.mark.usefixtures("plain_chart")
-FRIDAY = utc(2026, 1, 2, 16)
-WEEK = "2026-W01"
-
-
-@pytest.fixture
-def hand() -> Hand:
-    return Hand(FRIDAY)
-
-
-def counts(context: Context, week: str = WEEK) -> dict[str, int]:
-    with context.database.reading() as connection:
-        return delivery_store.counts(connection, week, "channel")
 
 
 def states(context: Context) -> set[str]:

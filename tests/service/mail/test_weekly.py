@@ -16,8 +16,11 @@ from service.mail import delivery_store, subscriber_store
 from service.mail.weekly import digest, due_week, post
 from tests.service.crash import ids
 from tests.service.mailbox import (
+    FRIDAY,
     PASSWORD,
+    WEEK,
     Mailbox,
+    counts,
     free_port,
     issue_anew,
     join,
@@ -27,18 +30,6 @@ from tests.service.mailbox import (
 from tests.service.support import Hand, utc
 
 pytestmark = pytest.mark.usefixtures("plain_chart")
-FRIDAY = utc(2026, 1, 2, 16)
-WEEK = "2026-W01"
-
-
-@pytest.fixture
-def hand() -> Hand:
-    return Hand(FRIDAY)
-
-
-def counts(context: Context, week: str = WEEK) -> dict[str, int]:
-    with context.database.reading() as connection:
-        return delivery_store.counts(connection, week, "channel")
 
 
 def is_due(context: Context, now: dt.datetime) -> bool:
