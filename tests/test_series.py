@@ -226,7 +226,6 @@ def test_no_place_is_named_in_code() -> None:
     }
     about_those_figures = {"data.govuk_page", "data.govuk_workbook"} | {
         "data.govuk",
-        "data.govuk_link",
         "data.source",
         "core.declared_source",
     }

@@ -7,6 +7,7 @@ __all__ = [
     "Gathered",
     "check_source",
     "check_weather",
+    "fetch",
     "fetcher",
     "gather",
     "prune",
@@ -16,18 +17,18 @@ __all__ = [
 ]
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from forecast.series import DailySeries, as_date
 from service.core.clock import utc_now
-from service.core.context import Context
 from service.core.declared_series import Route
 from service.core.declared_source import GovUk, Table
 from service.core.settings import Settings
 from service.data import (
-    csv_rows,
     declared_table,
     figures_csv,
     govuk,
@@ -37,35 +38,43 @@ from service.data import (
     raw_documents,
     rules,
 )
-from service.data.csv_rows import CsvFile
-from service.data.fetcher import Fetcher, Response
-from service.data.govuk import Site, Validators
+from service.data.csv_rows import LARGEST_BYTES, CsvFile
+from service.data.fetcher import Fetcher
+from service.data.govuk import Keep
 from service.data.openmeteo import Service
-from service.data.size_limits import LARGEST_WORKBOOK, read_file
-from service.data.source import Document, SourceError
+from service.data.source import Document, Form, SourceError, Validators, read_file
 
 SOURCES = ("figures", "declared", "workbook", "page", "csv")
 """``declared``: what the route declares; ``workbook``, ``page`` and ``csv`` are from a file."""
 
-_PARSERS: dict[str, Callable[[bytes, str, dt.date], Document]] = {
-    "workbook": govuk_workbook.read,
-    "page": govuk_page.read,
-}
-_SUFFIXES = {"workbook": ".ods", "page": ".html"}
+_FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
-@dataclass(frozen=True)
+@dataclass
 class Gathered:
-    """What came of it; see `service.data.govuk.Published`."""
+    """What came of it.
 
-    documents: tuple[Document, ...]
-    refusals: tuple[SourceError, ...] = ()
-    validators: Mapping[str, Validators] = field(default_factory=dict)
-    unchanged: tuple[str, ...] = ()
+    Attributes
+    ----------
+    documents : list of Document
+        Each whole; one that did not change since the last time is not among them.
+    refusals : list of SourceError
+        One for each document that was refused.
+    validators : mapping of address to (etag, last_modified)
+        To be given to the next `gather` as `known`.
+    unchanged : list of str
+        Addresses whose content did not change.
+    """
+
+    documents: list[Document] = field(default_factory=list)
+    refusals: list[SourceError] = field(default_factory=list)
+    validators: dict[str, Validators] = field(default_factory=dict)
+    unchanged: list[str] = field(default_factory=list)
 
 
 def gather(
-    context: Context,
+    settings: Settings,
+    route: Route,
     source: str,
     file: CsvFile | Path | None,
     today: dt.date,
@@ -85,21 +94,50 @@ def gather(
     is_kept : bool
         Whether the bytes are kept as they came.
     """
-    settings, declared = context.settings, context.route.source
-
-    def keep(content: bytes, suffix: str) -> None:
-        if is_kept:
-            raw_documents.keep(_raw_folder(settings), content, suffix)
-
-    if source == "declared" and isinstance(declared, GovUk):
-        found = govuk.read(fetcher(settings), _govuk_site(settings), today, keep, known)
-        return Gathered(found.documents, found.refusals, found.validators, found.unchanged)
+    keep: Keep = partial(raw_documents.keep, _raw_folder(settings)) if is_kept else lambda *_: None
+    if source == "declared" and isinstance(route.source, GovUk):
+        how = _govuk_fetcher(settings)
+        return fetch(how, govuk.documents(how, _govuk(settings), keep), today, keep, known)
+    if source == "declared" and isinstance(route.source, Table) and route.source.address:
+        address, form = route.source.address, declared_table.form(route, route.source)
+        return fetch(fetcher(settings), [(lambda: address, form)], today, keep, known)
     try:
-        if source == "declared" and isinstance(declared, Table):
-            return _declared(settings, context.route, declared, today, keep, known)
-        return Gathered((_one(context, source, file, today, is_kept),))
+        return Gathered([_from_file(route, source, file, today, keep)])
     except SourceError as error:
-        return Gathered((), (error,))
+        return Gathered(refusals=[error])
+
+
+def fetch(
+    how: Fetcher,
+    documents: Iterable[tuple[Callable[[], str], Form]],
+    today: dt.date,
+    keep: Keep,
+    known: Mapping[str, Validators],
+) -> Gathered:
+    """Fetch and read each document; one that is refused does not cost us the others.
+
+    Parameters
+    ----------
+    documents : iterable of (locate, form)
+        `locate` returns the address, or raises `SourceError`.
+    keep : callable
+        Given the bytes of each answer and the end of its name, before they are read.
+    """
+    gathered = Gathered()
+    for locate, form in documents:
+        try:
+            url = locate()
+            validators = known.get(url, (None, None))
+            answer = how.get(url, form.media_types, form.largest_bytes, validators=validators)
+            if answer.is_unchanged:
+                gathered.unchanged.append(url)
+                continue
+            keep(answer.content, form.suffix)
+            gathered.documents.append(form.parse(answer.content, url, today))
+            gathered.validators[url] = answer.validators
+        except SourceError as error:
+            gathered.refusals.append(error)
+    return gathered
 
 
 def check_source(settings: Settings, route: Route) -> str:
@@ -107,13 +145,16 @@ def check_source(settings: Settings, route: Route) -> str:
     source = route.source
     if settings.source != "declared":
         return "not read: CROSSINGS_SOURCE is figures"
-    if source is None or not route.is_followed:
-        return "a file, which asks nobody"
-    once = fetcher(settings, attempts=1)
     if isinstance(source, GovUk):
-        return f"{govuk.reach(once, _govuk_site(settings))} answers"
-    _fetched(once, source)
-    return f"{source.address} answers"
+        how, form = _govuk_fetcher(settings), govuk_page.FORM
+        address = _govuk(settings) + govuk.PUBLICATION
+    elif source is not None and source.address:
+        how, form = fetcher(settings), declared_table.form(route, source)
+        address = source.address
+    else:
+        return "a file, which asks nobody"
+    replace(how, attempts=1).get(address, form.media_types, form.largest_bytes)
+    return f"{address} answers"
 
 
 def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
@@ -121,23 +162,20 @@ def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
 
     Of a route that declares no table, the figures that are there without any network.
     """
-    if not isinstance(route.source, Table):
-        return _figures(route, today)
-    found = _declared(settings, route, route.source, today, lambda *_: None, {})
-    return found.documents[0]
+    source = "declared" if isinstance(route.source, Table) else "figures"
+    gathered = gather(settings, route, source, None, today, {}, is_kept=False)
+    if gathered.refusals:
+        raise gathered.refusals[0]
+    return gathered.documents[0]
 
 
 def check_weather(settings: Settings, route: Route) -> str:
     """Ask Open-Meteo once, if it is read, and return the result; raises `SourceError`."""
     if not (settings.reads_weather and route.weather_points):
         return "not read (CROSSINGS_WEATHER, and the points that the route declares)"
-    once = fetcher(settings, attempts=1)
+    once = replace(fetcher(settings), attempts=1)
     members, _ = openmeteo.ensemble(once, weather_service(settings, route))
     return f"answers, through {members.last}"
-
-
-def _govuk_site(settings: Settings) -> Site:
-    return Site(settings.govuk_url.rstrip("/"), settings.govuk_assets_url.rstrip("/"))
 
 
 def weather_service(settings: Settings, route: Route) -> Service:
@@ -153,11 +191,11 @@ def weather_fetcher(settings: Settings) -> Fetcher:
     return replace(usual, passing=usual.passing - {429})
 
 
-def fetcher(settings: Settings, attempts: int | None = None) -> Fetcher:
-    """The fetcher that `settings` describe; `attempts` in place of theirs."""
+def fetcher(settings: Settings) -> Fetcher:
+    """The fetcher that `settings` describe."""
     return Fetcher(
         contact=settings.agent_contact or settings.public_url,
-        attempts=attempts or settings.fetch_attempts,
+        attempts=settings.fetch_attempts,
         connect_seconds=min(5.0, settings.fetch_seconds),
         read_seconds=min(15.0, settings.fetch_seconds),
         attempt_seconds=settings.fetch_seconds,
@@ -167,67 +205,49 @@ def fetcher(settings: Settings, attempts: int | None = None) -> Fetcher:
     )
 
 
+def _govuk(settings: Settings) -> str:
+    return settings.govuk_url.rstrip("/")
+
+
+def _govuk_fetcher(settings: Settings) -> Fetcher:
+    """The same for GOV.UK: its pages, and the files that they link to."""
+    sites = settings.govuk_url, settings.govuk_assets_url
+    return replace(fetcher(settings), hosts=frozenset(urlsplit(site).netloc for site in sites))
+
+
 def _raw_folder(settings: Settings) -> Path:
     """Where the bytes are kept as they came."""
     return settings.var_dir / "raw"
 
 
-def _one(
-    context: Context, source: str, file: CsvFile | Path | None, today: dt.date, is_kept: bool
+def _from_file(
+    route: Route, source: str, file: CsvFile | Path | None, today: dt.date, keep: Keep
 ) -> Document:
-    if source in ("figures", "declared"):  # the latter of a route that declares none
-        return _figures(context.route, today)
+    if source in ("figures", "declared"):
+        return _beside_declaration(route, source, today)
     assert file is not None  # the command asks for it
     if source == "csv":
-        return _from_csv(context.route, CsvFile.of(file), today)
+        return _from_csv(route, CsvFile.of(file), today)
     assert isinstance(file, Path)
-    content = read_file(file, LARGEST_WORKBOOK)  # the larger of the two kinds of files
-    if is_kept:
-        raw_documents.keep(_raw_folder(context.settings), content, _SUFFIXES[source])
-    return _PARSERS[source](content, str(file), today)
+    form = _FORMS[source]
+    content = read_file(file, form.largest_bytes)
+    keep(content, form.suffix)
+    return form.parse(content, str(file), today)
 
 
-def _declared(
-    settings: Settings,
-    route: Route,
-    table: Table,
-    today: dt.date,
-    keep: Callable[[bytes, str], object],
-    known: Mapping[str, Validators],
-) -> Gathered:
-    """Read the table that the route declares, from its file or its address."""
-    if table.file:
+def _beside_declaration(route: Route, source: str, today: dt.date) -> Document:
+    """Read the figures that are there without any network, or the declared table in a file."""
+    table = route.source if isinstance(route.source, Table) else None
+    if table and table.file and (source == "declared" or not route.figures):
         path = route.folder / table.file
-        content = read_file(path, csv_rows.LARGEST_BYTES)
-        return Gathered((declared_table.read(content, path.name, route, today),))
-    answer = _fetched(fetcher(settings), table, known.get(table.address, (None, None)))
-    if answer.is_unchanged:
-        return Gathered((), unchanged=(table.address,))
-    keep(answer.content, f".{table.kind}")
-    document = declared_table.read(answer.content, table.address, route, today)
-    return Gathered((document,), (), {table.address: (answer.etag, answer.last_modified)})
-
-
-def _fetched(how: Fetcher, table: Table, validators: Validators = (None, None)) -> Response:
-    kinds = declared_table.MEDIA_TYPES[table.kind]
-    etag, last_modified = validators
-    return how.get(
-        table.address, kinds, csv_rows.LARGEST_BYTES, etag=etag, last_modified=last_modified
-    )
-
-
-def _figures(route: Route, today: dt.date) -> Document:
-    """Read the figures that are there without any network."""
-    if route.figures:
-        path = route.folder / route.figures
-        content = read_file(path, csv_rows.LARGEST_BYTES)
-        series = figures_csv.read_bytes(content, path.name, (route.leading,), route.forecast)
-        return _document("figures", "embedded figures", series)
-    if isinstance(route.source, Table) and route.source.file:
-        path = route.folder / route.source.file
-        content = read_file(path, csv_rows.LARGEST_BYTES)
-        return replace(declared_table.read(content, path.name, route, today), source="figures")
-    raise SourceError(f"{route.name}.toml", "a file of figures beside the declaration", "none")
+        document = declared_table.read(read_file(path, LARGEST_BYTES), path.name, route, today)
+        return replace(document, source=source)
+    if not route.figures:
+        raise SourceError(f"{route.name}.toml", "a file of figures beside the declaration", "none")
+    path = route.folder / route.figures
+    content = read_file(path, LARGEST_BYTES)
+    series = figures_csv.read_bytes(content, path.name, (route.leading,), route.forecast)
+    return _document("figures", "embedded figures", series)
 
 
 def _from_csv(route: Route, file: CsvFile, today: dt.date) -> Document:

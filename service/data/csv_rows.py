@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from service.data.size_limits import read_file
-from service.data.source import SourceError
+from service.data.source import SourceError, read_file
 
 LARGEST_BYTES = 50_000_000
 _MOST_ROWS = 1_000_000  # a blank one costs memory too

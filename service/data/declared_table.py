@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MEDIA_TYPES", "SUFFIXES", "read"]
+__all__ = ["form", "read"]
 
 import datetime as dt
 import json
@@ -17,11 +17,10 @@ from service.core.declared_source import Table
 from service.data import csv_rows
 from service.data.csv_rows import CsvFile
 from service.data.rules import is_possible
-from service.data.source import Document, SourceError
+from service.data.source import Document, Form, SourceError
 
-SUFFIXES = {"csv": ".csv", "json": ".json"}
 _ANY_TYPE = ("text/plain", "application/octet-stream", "binary/octet-stream")
-MEDIA_TYPES = {
+_MEDIA_TYPES = {
     "csv": ("text/csv", "application/csv", "application/vnd.ms-excel", *_ANY_TYPE),
     "json": ("application/json", "application/geo+json", *_ANY_TYPE),
 }
@@ -88,6 +87,16 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
         raise SourceError(name, "a count in some row", "placeholders alone")
     stated = {day: [report.counts for report in by_day[day]] for day in days}
     return Document("declared", name, None, figures, reports=stated)
+
+
+def form(route: Route, table: Table) -> Form:
+    """How the table that `route` declares is fetched and read."""
+    return Form(
+        _MEDIA_TYPES[table.kind],
+        csv_rows.LARGEST_BYTES,
+        f".{table.kind}",
+        lambda content, name, today: read(content, name, route, today),
+    )
 
 
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:

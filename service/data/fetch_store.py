@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from service.core.tables import fetches
+from service.data.source import Validators
 
-Validators = tuple[str | None, str | None]
-_LONGEST_ADDRESS, _LONGEST_TAG, _LONGEST_MOMENT = 500, 500, 100
+_LONGEST_ADDRESS = 500
 
 
 def known(connection: sa.Connection) -> dict[str, Validators]:
@@ -28,11 +28,11 @@ def remember(
     rows = [
         {
             "url": url,
-            "etag": etag if len(etag or "") <= _LONGEST_TAG else None,
-            "last_modified": moment if len(moment or "") <= _LONGEST_MOMENT else None,
+            "etag": etag,
+            "last_modified": last_modified,
             "fetched_at": now,
         }
-        for url, (etag, moment) in validators.items()
+        for url, (etag, last_modified) in validators.items()
         if len(url) <= _LONGEST_ADDRESS
     ]
     if rows:

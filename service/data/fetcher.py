@@ -21,7 +21,7 @@ import stamina
 
 from service.core.clock import utc_now
 from service.data.network import Bound, TooLarge, client, plain
-from service.data.source import FetchError, NotReached, Rejected, Unfit
+from service.data.source import FetchError, NotReached, Rejected, Unfit, Validators
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -29,7 +29,7 @@ _PROJECT = "channel-crossings-forecast"
 _HEADS_BYTES = 200_000
 """Allowance for everything beside the body: status lines, headers, redirects."""
 _REASON_BYTES = 2_000
-_LONGEST_VALIDATOR = 200
+_LONGEST_VALIDATOR = 100
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,11 @@ class Response:
     ----------
     content : bytes
         Empty when the site says that nothing changed.
-    etag, last_modified : str | None
-        To be given with the next request for the same address.
     """
 
     url: str
     content: bytes
-    etag: str | None
-    last_modified: str | None
+    validators: Validators
     fetched_at: dt.datetime
     is_unchanged: bool = False
 
@@ -99,8 +96,7 @@ class Fetcher:
         kinds: tuple[str, ...],
         largest_bytes: int,
         params: Mapping[str, str] | None = None,
-        etag: str | None = None,
-        last_modified: str | None = None,
+        validators: Validators = (None, None),
     ) -> Response:
         """Fetch `url`.
 
@@ -113,7 +109,7 @@ class Fetcher:
             their own.
         params : mapping | None
             The query; it may hold a key, and is never shown.
-        etag, last_modified : str | None
+        validators : (etag, last_modified)
             Of the last answer, so that the site can say that nothing changed.
 
         Raises
@@ -125,10 +121,9 @@ class Fetcher:
             "Accept": ", ".join(kinds),
             "Accept-Encoding": "gzip",
         }
-        if etag:
-            headers["If-None-Match"] = etag
-        if last_modified:
-            headers["If-Modified-Since"] = last_modified
+        for name, value in zip(("If-None-Match", "If-Modified-Since"), validators, strict=True):
+            if value:
+                headers[name] = value
         try:
             for attempt in stamina.retry_context(
                 on=self._pause_after,
@@ -198,8 +193,7 @@ class Fetcher:
         return Response(
             where,
             content,
-            _validator(answer, "etag"),
-            _validator(answer, "last-modified"),
+            (_validator(answer, "etag"), _validator(answer, "last-modified")),
             utc_now(),
             answer.status_code == 304,
         )

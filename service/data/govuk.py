@@ -1,136 +1,100 @@
-"""GOV.UK: the newest workbook, by the link on the publication, and the page of the last days."""
+"""GOV.UK: the newest workbook, by its link on the publication, and the page of the last days."""
 
 from __future__ import annotations
 
-__all__ = ["Published", "Site", "reach", "read"]
+__all__ = ["PUBLICATION", "documents"]
 
-import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import unquote, urljoin, urlsplit
 
+from service.core.clock import MONTHS
 from service.data import govuk_page, govuk_workbook
-from service.data.fetcher import Fetcher
-from service.data.govuk_link import newest_workbook
-from service.data.size_limits import LARGEST_PAGE, LARGEST_WORKBOOK
-from service.data.source import Document, SourceError
+from service.data.fetcher import Fetcher, Response
+from service.data.source import FetchError, Form, SourceError
 
-_PUBLICATION = (
+PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
 )
-_PAGE = f"{_PUBLICATION}/{_PUBLICATION.rpartition('/')[2]}-last-7-days"
+_PAGE = f"{PUBLICATION}/{PUBLICATION.rpartition('/')[2]}-last-7-days"
+_MONTHS = [month.casefold() for month in MONTHS]
+_DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS) + r") (\d{4})", re.ASCII)
+_VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
 
-Validators = tuple[str | None, str | None]
 Keep = Callable[[bytes, str], object]
+"""Takes the bytes of an answer and the end of its name."""
 
 
-@dataclass(frozen=True)
-class Site:
-    """Where GOV.UK is: the pages, and the files that they link to."""
-
-    www: str = "https://www.gov.uk"
-    assets: str = "https://assets.publishing.service.gov.uk"
-
-    @property
-    def hosts(self) -> frozenset[str]:
-        """The hosts that may be asked."""
-        return frozenset(urlsplit(base).netloc for base in (self.www, self.assets))
+def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[tuple[Callable[[], str], Form]]:
+    """Return how the address of each document is found at the site `www`, and its form."""
+    return [
+        (lambda: _newest_workbook(fetcher, www, keep), govuk_workbook.FORM),
+        (lambda: www + _PAGE, govuk_page.FORM),
+    ]
 
 
-@dataclass(frozen=True)
-class Published:
-    """What was found.
-
-    Attributes
-    ----------
-    documents : tuple of Document
-        Each whole; one that did not change since the last time is not there.
-    refusals : tuple of SourceError
-        One for each document that was refused.
-    validators : mapping of address to (etag, last_modified)
-        To be given to the next `read`.
-    unchanged : tuple of str
-        Addresses whose content did not change.
-    """
-
-    documents: tuple[Document, ...] = ()
-    refusals: tuple[SourceError, ...] = ()
-    validators: Mapping[str, Validators] = field(default_factory=dict)
-    unchanged: tuple[str, ...] = ()
-
-
-def reach(fetcher: Fetcher, site: Site) -> str:
-    """Ask for the page of the publication, and return its address.
-
-    Raises
-    ------
-    SourceError
-        When it does not come.
-    """
-    bound = replace(fetcher, hosts=site.hosts)
-    return bound.get(f"{site.www}{_PUBLICATION}", ("text/html",), LARGEST_PAGE).url
-
-
-def read(
-    fetcher: Fetcher,
-    site: Site,
-    today: dt.date,
-    keep: Keep,
-    known: Mapping[str, Validators] | None = None,
-) -> Published:
-    """Fetch and read the newest workbook and the page; one refused does not cost us the other.
-
-    Parameters
-    ----------
-    keep : callable
-        Given the bytes of each answer and the end of its name, before they are read.
-    known : mapping of address to (etag, last_modified)
-        What the last `read` returned.
-    """
-    fetcher = replace(fetcher, hosts=site.hosts)
-    takings = _Takings(fetcher, keep, today, known or {})
-    takings.take(
-        lambda: newest_workbook(fetcher, site.www, _PUBLICATION, keep),
-        (govuk_workbook.read, govuk_workbook.MEDIA_TYPES, LARGEST_WORKBOOK, ".ods"),
+def _newest_workbook(fetcher: Fetcher, www: str, keep: Keep) -> str:
+    """Its address as the content API lists it, else as the page links to it; never constructed."""
+    failures: list[SourceError] = []
+    ways: Sequence[tuple[str, str, str, Callable[[Response], list[tuple[str, str]]]]] = (
+        ("/api/content", "application/json", ".json", _listed),
+        ("", "text/html", ".html", _linked),
     )
-    takings.take(
-        lambda: site.www + _PAGE, (govuk_page.read, govuk_page.MEDIA_TYPES, LARGEST_PAGE, ".html")
-    )
-    return Published(
-        tuple(takings.documents),
-        tuple(takings.refusals),
-        takings.validators,
-        tuple(takings.unchanged),
-    )
-
-
-_Form = tuple[Callable[[bytes, str, dt.date], Document], tuple[str, ...], int, str]
-
-
-class _Takings:
-    """What one `read` gathers, document by document."""
-
-    def __init__(
-        self, fetcher: Fetcher, keep: Keep, today: dt.date, known: Mapping[str, Validators]
-    ) -> None:
-        self.fetcher, self.keep, self.today, self.known = fetcher, keep, today, known
-        self.documents: list[Document] = []
-        self.refusals: list[SourceError] = []
-        self.validators: dict[str, Validators] = {}
-        self.unchanged: list[str] = []
-
-    def take(self, locate: Callable[[], str], form: _Form) -> None:
-        """Locate, fetch, keep and parse one document, or note why not."""
-        parse, kinds, largest, suffix = form
+    for prefix, kind, suffix, links in ways:
         try:
-            url = locate()
-            etag, last_modified = self.known.get(url, (None, None))
-            answer = self.fetcher.get(url, kinds, largest, etag=etag, last_modified=last_modified)
-            if answer.is_unchanged:
-                self.unchanged.append(url)
-                return
-            self.keep(answer.content, suffix)
-            self.documents.append(parse(answer.content, url, self.today))
-            self.validators[url] = (answer.etag, answer.last_modified)
+            url = www + prefix + PUBLICATION
+            answer = fetcher.get(url, (kind,), govuk_page.FORM.largest_bytes)
+            keep(answer.content, suffix)
+            return _choose(links(answer), www, answer.url)
         except SourceError as error:
-            self.refusals.append(error)
+            failures.append(error)
+    # What stands on the publication says more than that one of the ways was closed.
+    raise next((e for e in failures if not isinstance(e, FetchError)), failures[-1])
+
+
+def _listed(answer: Response) -> list[tuple[str, str]]:
+    """(title, address) of each attachment in an answer of the content API."""
+    try:
+        attachments = json.loads(answer.content)["details"]["attachments"]
+        return [
+            (str(one.get("title", "")), str(one["url"])) for one in attachments if one.get("url")
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        expected = "a publication with details.attachments"
+        raise SourceError(answer.url, expected, f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def _linked(answer: Response) -> list[tuple[str, str]]:
+    """(text, address) of each link on the publication's own page."""
+    links = govuk_page.parse_html(answer.content, answer.url).css("a[href]")
+    return [(link.text().strip(), str(link.attributes["href"])) for link in links]
+
+
+def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
+    names = {}
+    for title, href in links:
+        try:
+            url = urljoin(www + "/", href)
+            path = unquote(urlsplit(url).path)
+        except ValueError:  # a link that is no address
+            continue
+        name = " ".join(re.split(r"[\s_%./+-]+", f"{title} {path.rpartition('/')[2]}".casefold()))
+        if path.casefold().endswith(".ods") and "time series" in name:
+            names[url] = name
+    ranked = sorted(names, key=lambda url: _age(names[url]), reverse=True)
+    if not ranked:
+        raise SourceError(where, "a link to a time-series workbook (.ods)", "none")
+    if len(ranked) > 1 and _age(names[ranked[0]]) == _age(names[ranked[1]]):
+        both = f"{ranked[0]} and {ranked[1]}"
+        raise SourceError(where, "one newest time-series workbook, told by its name", both)
+    return ranked[0]
+
+
+def _age(name: str) -> tuple[int, int, int, int]:
+    """Year, month, day and version in the name of a workbook, for comparing; zeros when absent."""
+    dated, version = _DATED.search(name), _VERSION.search(name)
+    year, month, day = (
+        (int(dated[3]), _MONTHS.index(dated[2]) + 1, int(dated[1])) if dated else (0, 0, 0)
+    )
+    return year, month, day, int(version[1]) if version else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MEDIA_TYPES", "read"]
+__all__ = ["FORM", "parse_html", "read"]
 
 import datetime as dt
 import re
@@ -14,10 +14,9 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from service.core.clock import MONTHS
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
-from service.data.size_limits import LARGEST_PAGE, MOST_TAGS
-from service.data.source import UK, Document, SourceError
+from service.data.source import UK, Document, Form, SourceError
 
-MEDIA_TYPES = ("text/html",)
+_MOST_TAGS = 10_000  # real pages have 900; the parser's work grows with the square of the depth
 
 _HEADER = (
     "Date",
@@ -68,7 +67,7 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     SourceError
         Naming the row of the table (the header is row 1), what was expected and what was found.
     """
-    tree = LexborHTMLParser(_text(content, name))
+    tree = parse_html(content, name)
     table = _table(tree, name)
     rows, notes = _with_right_years([_row(cells, where) for cells, where in table])
     notes += rules.check_rows(rows, today)
@@ -86,13 +85,15 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     )
 
 
-def _text(content: bytes, name: str) -> str:
-    if len(content) > LARGEST_PAGE:
-        raise SourceError(name, f"a page of at most {LARGEST_PAGE:,} bytes", f"{len(content):,}")
-    if content.count(b"<") > MOST_TAGS:
-        raise SourceError(name, f"at most {MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
+FORM = Form(("text/html",), 2_000_000, ".html", read)
+
+
+def parse_html(content: bytes, name: str) -> LexborHTMLParser:
+    """Parse a page of bounded depth; raises `SourceError`."""
+    if content.count(b"<") > _MOST_TAGS:
+        raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
     try:
-        return content.decode("utf-8-sig")
+        return LexborHTMLParser(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         byte = f"the byte 0x{content[error.start]:02x}"

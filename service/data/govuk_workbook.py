@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["MEDIA_TYPES", "read"]
+__all__ = ["FORM", "read"]
 
 import datetime as dt
 import io
@@ -13,14 +13,8 @@ from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row, Week, is_possible
-from service.data.source import PREVENTIONS, UK, Document, SourceError
+from service.data.source import PREVENTIONS, UK, Document, Form, SourceError
 from service.data.zip_archive import unpack
-
-MEDIA_TYPES = (
-    "application/vnd.oasis.opendocument.spreadsheet",
-    "application/octet-stream",
-    "binary/octet-stream",
-)
 
 _DAILY, _WEEKLY = "SB_01", "SB_02"
 _HEADERS = {
@@ -81,6 +75,18 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
         ),
         notes=(*notes, *more),
     )
+
+
+FORM = Form(
+    (
+        "application/vnd.oasis.opendocument.spreadsheet",
+        "application/octet-stream",
+        "binary/octet-stream",
+    ),
+    10_000_000,
+    ".ods",
+    read,
+)
 
 
 def _sheets(clean: bytes, name: str) -> tuple[list[Cells], list[Cells]]:

@@ -7,7 +7,6 @@ __all__ = ["OTHER", "Reading", "ingest", "named", "preview"]
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from service.core.clock import instant, utc_now
@@ -34,17 +33,15 @@ class Reading:
 
     Attributes
     ----------
-    taken : tuple of (Document, Stored)
+    taken : list of (Document, Stored)
         In the order in which they were published.
-    refusals : tuple of SourceError
-        One for each document that was refused.
-    unchanged : tuple of str
-        Addresses whose content is as it was.
+    refusals, unchanged
+        As in `service.data.collect.Gathered`.
     """
 
-    taken: tuple[tuple[Document, Stored], ...]
-    refusals: tuple[SourceError, ...]
-    unchanged: tuple[str, ...]
+    taken: list[tuple[Document, Stored]]
+    refusals: list[SourceError]
+    unchanged: list[str]
 
     @property
     def changes(self) -> list[Change]:
@@ -74,12 +71,7 @@ class Reading:
 
 def named(route: Route, source: str) -> str:
     """What a sentence calls a source."""
-    is_declared = source == "declared" and route.source is not None
-    return route.source.title if is_declared and route.source is not None else source
-
-
-class _Previewed(Exception):
-    """Ends a transaction that must not be stored."""
+    return route.source.title if source == "declared" and route.source else source
 
 
 def ingest(
@@ -111,9 +103,8 @@ def ingest(
         When a document is refused.
     """
     name = source or context.settings.source
-    work = partial(_ingest, context, name, file, accept_jumps)
     job = "ingest" if name == context.settings.source else OTHER
-    return perform(context, job, lambda _: work(), period)
+    return perform(context, job, lambda _: _ingest(context, name, file, accept_jumps), period)
 
 
 def preview(
@@ -125,12 +116,10 @@ def preview(
     """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
     name = source or context.settings.source
     gathered = _gather(context, name, file, is_kept=False)
-    try:
-        with context.database.writing() as connection:
-            reading = _take(connection, context.route, gathered, accept_jumps)
-            raise _Previewed
-    except _Previewed:
-        return reading
+    with context.database.writing() as connection:
+        reading = _take(connection, context.route, gathered, accept_jumps)
+        connection.rollback()
+    return reading
 
 
 def _ingest(
@@ -172,13 +161,14 @@ def _refused(source: str, refusals: Sequence[SourceError]) -> str:
 def _gather(context: Context, source: str, file: CsvFile | Path | None, is_kept: bool) -> Gathered:
     with context.database.reading() as connection:
         known = fetch_store.known(connection)
-    return gather(context, source, file, context.route.day(utc_now()), known, is_kept)
+    route = context.route
+    return gather(context.settings, route, source, file, route.day(utc_now()), known, is_kept)
 
 
 def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps: bool) -> Reading:
     """Store each document unless it contradicts what was published before it."""
     now = utc_now()
-    taken, refusals = [], list(gathered.refusals)
+    taken = []
     for document in sorted(gathered.documents, key=lambda d: _known_at(route, d, now)):
         try:
             _check_declared(route, document)
@@ -188,12 +178,12 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
             stored = observation_store.record(connection, route, figures, now, assume_known=True)
             taken.append((document, stored))
         except SourceError as error:
-            refusals.append(error)
+            gathered.refusals.append(error)
     names = {document.name for document, _ in taken}
     fetch_store.remember(
         connection, {url: v for url, v in gathered.validators.items() if url in names}, now
     )
-    return Reading(tuple(taken), tuple(refusals), gathered.unchanged)
+    return Reading(taken, gathered.refusals, gathered.unchanged)
 
 
 def _check_declared(route: Route, document: Document) -> None:

@@ -7,6 +7,7 @@ __all__ = [
     "Counts",
     "Document",
     "FetchError",
+    "Form",
     "NotReached",
     "PEOPLE",
     "PREVENTIONS",
@@ -14,11 +15,17 @@ __all__ = [
     "SourceError",
     "UK",
     "Unfit",
+    "Validators",
+    "read_file",
 ]
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 PEOPLE, BOATS, PREVENTIONS = "people", "boats", "preventions"
@@ -29,6 +36,8 @@ UK = ZoneInfo("Europe/London")
 """The days of GOV.UK."""
 
 Counts = Mapping[dt.date, int]
+Validators = tuple[str | None, str | None]
+"""``ETag`` and ``Last-Modified`` of an answer, for the next request for the same address."""
 
 
 class SourceError(ValueError):
@@ -120,3 +129,34 @@ class Document:
     def data_through(self) -> dt.date:
         """The last day that it states."""
         return max(max(counts) for counts in self.figures.values() if counts)
+
+
+class Form(NamedTuple):
+    """How a kind of documents is fetched and read.
+
+    `parse` takes the content, its name in errors and the present day, and raises `SourceError`.
+    """
+
+    media_types: tuple[str, ...]
+    largest_bytes: int
+    suffix: str
+    parse: Callable[[bytes, str, dt.date], Document]
+
+
+def read_file(path: Path, most_bytes: int) -> bytes:
+    """Read the file at `path`, or standard input where that is ``-``.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be read, or holds more than `most_bytes`.
+    """
+    try:
+        # Not by its size: a device has none, and no end.
+        with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as stream:
+            content = stream.read(most_bytes + 1)
+    except OSError as error:
+        raise SourceError(str(path), "a readable file", error.strerror or str(error)) from error
+    if len(content) > most_bytes:
+        raise SourceError(str(path), f"a file of at most {most_bytes:,} bytes", "more")
+    return content

@@ -14,7 +14,6 @@ import zipfile
 import zlib
 from xml.parsers import expat
 
-from service.data.size_limits import LARGEST_WORKBOOK
 from service.data.source import SourceError
 
 _CONTENT, _META, _MANIFEST = "content.xml", "meta.xml", "META-INF/manifest.xml"
@@ -43,8 +42,6 @@ def unpack(content: bytes, name: str) -> tuple[bytes, str]:
     ------
     SourceError
     """
-    if len(content) > LARGEST_WORKBOOK:
-        raise SourceError(name, f"a workbook of at most {LARGEST_WORKBOOK:,} bytes", _size(content))
     if not content.startswith(b"PK"):
         found = f"{content[:20]!r}" if content else "nothing"
         raise SourceError(name, "an OpenDocument spreadsheet, which begins with b'PK'", found)
@@ -146,7 +143,3 @@ def _count_cells(content: bytes, where: str) -> None:
         if isinstance(error, SourceError):
             raise
         raise SourceError(where, "well-formed XML", str(error)) from error
-
-
-def _size(content: bytes) -> str:
-    return f"{len(content):,}"

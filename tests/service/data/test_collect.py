@@ -190,7 +190,7 @@ def test_a_preview_stores_nothing(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
     reading = preview(reader)
     assert len(reading.changes) == 59
-    assert reading.refusals == ()
+    assert reading.refusals == []
     assert (known(reader), kept(reader)) == ({}, [])
     with reader.database.reading() as connection:
         assert run_store.latest(connection, "ingest") is None
@@ -253,19 +253,21 @@ def test_a_csv_file_is_held_to_the_rules_for_counts(
 def test_unlikely_and_old_days_of_a_csv_file_are_noted(reader: Context, tmp_path: Path) -> None:
     file = tmp_path / "mine.csv"
     file.write_text("date,people,boats\n2023-01-01,900,1\n")
-    gathered = gather(reader, "csv", file, dt.date(2024, 1, 1), {})
+    gathered = gather(reader.settings, reader.route, "csv", file, dt.date(2024, 1, 1), {})
     ((unlikely, old),) = (document.notes for document in gathered.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
     assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
 
 
 def test_a_file_without_end_is_refused(reader: Context) -> None:
-    assert "at most 10,000,000 bytes, found more" in failed(reader, "page", Path("/dev/zero"))
+    assert "at most 2,000,000 bytes, found more" in failed(reader, "page", Path("/dev/zero"))
 
 
 def test_a_reading_needs_no_store(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
-    found = gather(reader, "declared", None, dt.date(2024, 2, 1), {}, is_kept=False)
+    found = gather(
+        reader.settings, reader.route, "declared", None, dt.date(2024, 2, 1), {}, is_kept=False
+    )
     assert [document.source for document in found.documents] == ["workbook", "page"]
     assert kept(reader) == []
 

@@ -33,8 +33,13 @@ def test_we_say_who_we_are(fetcher: Fetcher, sites: Sites) -> None:
 def test_an_answer_that_did_not_change_is_not_sent_again(fetcher: Fetcher, sites: Sites) -> None:
     sites.replies["/a"] = tagged(Answer(b"hello"), '"v1"')
     first = fetcher.get(f"{sites.url}/a", HTML, 1000)
-    assert (first.content, first.etag, first.is_unchanged) == (b"hello", '"v1"', False)
-    again = fetcher.get(f"{sites.url}/a", HTML, 1000, etag='"v1"', last_modified="Wed, 31 Dec 2025")
+    assert (first.content, first.validators, first.is_unchanged) == (
+        b"hello",
+        ('"v1"', None),
+        False,
+    )
+    validators = ('"v1"', "Wed, 31 Dec 2025")
+    again = fetcher.get(f"{sites.url}/a", HTML, 1000, validators=validators)
     assert (again.content, again.is_unchanged) == (b"", True)
     assert sites.asked[1].headers["if-modified-since"] == "Wed, 31 Dec 2025"
 

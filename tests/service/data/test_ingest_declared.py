@@ -11,7 +11,7 @@ import pytest
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.data import collect, observation_store
+from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
 from tests.service.core.test_declared_source import declare
 from tests.service.support import quick_models
@@ -99,7 +99,7 @@ def test_html_and_what_has_no_end_are_refused(
     publish(sites, *FIRST, kind="text/html")
     with pytest.raises(JobError, match="content of type text/csv or .*, found text/html"):
         ingest(strait)
-    monkeypatch.setattr(collect.csv_rows, "LARGEST_BYTES", 1_000_000)
+    monkeypatch.setattr(csv_rows, "LARGEST_BYTES", 1_000_000)
     sites.replies[PATH] = Answer(kind="text/csv", behave=endless)
     with pytest.raises(JobError, match="expected at most 1,000,000 bytes, found more"):
         ingest(strait)

@@ -93,7 +93,6 @@ def test_a_bomb_of_entities_is_refused() -> None:
         (b"", "which begins with b'PK', found nothing"),
         (b"<!DOCTYPE html><html>", "found b'<!DOCTYPE html><html'"),
         (b"PK\x03\x04 and no more", "a broken zip"),
-        (b"PK" + b"x" * 10_000_001, "at most 10,000,000 bytes, found 10,000,003"),
         (ods.pack(FIT | {f"part{n}": b"" for n in range(600)}), "at most 500 parts, found 604"),
         (ods.pack({k: v for k, v in FIT.items() if k != "content.xml"}), "one part content.xml"),
         (ods.pack(FIT | {"mimetype": "application/zip"}), "found b'application/zip'"),

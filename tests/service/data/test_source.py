@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.data.size_limits import read_file
-from service.data.source import SourceError
+from service.data.source import SourceError, read_file
 
 
 def test_a_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
