@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from service.core.clock import MONTHS
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
-from service.data.source import UK, Document, Form, SourceError
+from service.data.source import Document, Form, SourceError
 
 _MOST_TAGS = 10_000  # real pages have 900; the parser's work grows with the square of the depth
 
@@ -28,8 +28,10 @@ _HEADER = (
 _USUAL_ROWS, _MOST_ROWS = 7, 31
 _DAY = re.compile(r"(\d{1,2}) (" + "|".join(MONTHS) + r") (\d{4})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
-_WRAPPERS = frozenset({"p", "span", "strong", "b", "em"})
-"""Elements that may stand around the whole text of a cell without changing it."""
+_PLAIN = re.compile(
+    r"<t[dh][^>]*+>\s*+(<(p|span|strong|b|em)\b[^>]*+>\s*+)*+[^<]*+(</[a-z]++>\s*+)++"
+)
+"""One text in a cell; elements that do not change it may stand around the whole of it."""
 _LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight", "white-space"})
 """Style properties that cannot hide a text."""
 _STAMPS = ("govuk:updated-at", "govuk:public-updated-at")
@@ -44,10 +46,9 @@ class _Cell:
     @property
     def markup(self) -> str:
         """The HTML where the text differs from what a reader sees; empty otherwise."""
-        row = [self.node, *_ancestors(self.node, "table")]
-        if _is_plain(self.node) and not any(_is_hidden(node) for node in row):
-            return ""
-        return self.node.html or "hidden text"
+        html = self.node.html or ""
+        is_hidden = any(map(_is_hidden, (*self.node.css("*"), *_ancestors(self.node, "table"))))
+        return html if is_hidden or not _PLAIN.fullmatch(html) else ""
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
@@ -68,21 +69,10 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
         Naming the row of the table (the header is row 1), what was expected and what was found.
     """
     tree = parse_html(content, name)
-    table = _table(tree, name)
-    rows, notes = _with_right_years([_row(cells, where) for cells, where in table])
-    notes += rules.check_rows(rows, today)
+    rows, notes = _with_right_years([_row(cells, where) for cells, where in _table(tree, name)])
     if len(rows) != _USUAL_ROWS:
         notes.append(f"{name}: {len(rows)} days instead of {_USUAL_ROWS}; taken as stated")
-    figures, revised = rules.daily_figures(rows)
-    published_at, more = rules.check_stamp(_published_at(tree), rows[-1].date, today, name, UK)
-    return Document(
-        source="page",
-        name=name,
-        published_at=published_at,
-        figures=figures,
-        revised=frozenset(revised),
-        notes=(*notes, *more),
-    )
+    return rules.document("page", name, rows, _published_at(tree), today, notes)
 
 
 FORM = Form(("text/html",), 2_000_000, ".html", read)
@@ -140,21 +130,6 @@ def _cells(table: LexborNode) -> list[list[_Cell]]:
         spans = any(_spans(cell) for cell in cells)
         rows.append([] if spans else [_Cell(_plain(cell.text()), cell) for cell in cells])
     return rows
-
-
-def _is_plain(node: LexborNode) -> bool:
-    """Whether `node` holds one visible text, at most with wrappers around the whole of it."""
-    while True:
-        children = [
-            child
-            for child in node.iter(include_text=True)
-            if child.tag != "-text" or child.text().strip()
-        ]
-        if not children or (len(children) == 1 and children[0].tag == "-text"):
-            return True
-        if len(children) > 1 or children[0].tag not in _WRAPPERS or _is_hidden(children[0]):
-            return False
-        node = children[0]
 
 
 def _ancestors(node: LexborNode, last: str) -> Iterator[LexborNode]:

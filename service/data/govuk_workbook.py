@@ -8,12 +8,13 @@ import datetime as dt
 import io
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
 
 from service.data import rules
-from service.data.rules import LARGEST_COUNT, Row, Week, is_possible
-from service.data.source import PREVENTIONS, UK, Document, Form, SourceError
+from service.data.rules import LARGEST_COUNT, Row, is_possible
+from service.data.source import PREVENTIONS, Document, Form, SourceError
 from service.data.zip_archive import unpack
 
 _DAILY, _WEEKLY = "SB_01", "SB_02"
@@ -60,20 +61,14 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     daily, weekly = _sheets(clean, name)
     rows = [_row(cells, where) for cells, where in _body(daily, _DAILY, name)]
     weeks = [_week(cells, where) for cells, where in _body(weekly, _WEEKLY, name)]
-    notes = rules.check_rows(rows, today)
+    document = rules.document("workbook", name, rows, _saved_at(meta), today)
     rules.check_weeks(weeks, rows)
-    figures, revised = rules.daily_figures(rows)
-    prevented = {w.ending: w.preventions for w in weeks if w.preventions is not None}
-    published_at, more = rules.check_stamp(_saved_at(meta), rows[-1].date, today, name, UK)
-    return Document(
-        source="workbook",
-        name=name,
-        published_at=published_at,
-        figures=figures | {PREVENTIONS: prevented},
-        revised=frozenset(
-            revised + [(PREVENTIONS, w.ending) for w in weeks if rules.is_revised(w.note)]
-        ),
-        notes=(*notes, *more),
+    prevented = {week.date: week.preventions for week in weeks if week.preventions is not None}
+    revised = {(PREVENTIONS, week.date) for week in weeks if rules.is_revised(week.note)}
+    return replace(
+        document,
+        figures={**document.figures, PREVENTIONS: prevented},
+        revised=document.revised | revised,
     )
 
 
@@ -119,21 +114,23 @@ def _body(sheet: list[Cells], title: str, name: str) -> list[tuple[Cells, str]]:
     if [cell.casefold() for cell in seen] != [cell.casefold() for cell in header]:
         found = (" | ".join(seen) or "an empty row")[:300]
         raise SourceError(f"{name}, {title}, row 1", f"the header {' | '.join(header)}", found)
-    body = []
-    for number, cells in enumerate(sheet[1:], start=2):
-        if any(cell not in ("", None) for cell in cells[len(header) :]):
-            where = f"{name}, {title}, row {number}"
-            raise SourceError(where, f"{len(header)} columns", "more")
-        body.append((cells[: len(header)], f"{name}, {title}, row {number}"))
-    while body and all(cell in ("", None) for cell in body[-1][0]):
+    body = [(cells, f"{name}, {title}, row {number}") for number, cells in enumerate(sheet[1:], 2)]
+    while body and not any(map(_is_filled, body[-1][0])):
         body.pop()
     if not body:
         raise SourceError(f"{name}, {title}, row 2", "a row of figures", "none")
-    return body
+    for cells, where in body:
+        if any(map(_is_filled, cells[len(header) :])):
+            raise SourceError(where, f"{len(header)} columns", "more")
+    return [(cells[: len(header)], where) for cells, where in body]
+
+
+def _is_filled(cell: object) -> bool:
+    return cell not in ("", None)
 
 
 def _row(cells: Cells, where: str) -> Row:
-    day, people, boats, uncontrolled, note = cells
+    day, people, boats, uncontrolled, *_, note = cells
     return Row(
         where,
         _day(day, where),
@@ -144,20 +141,13 @@ def _row(cells: Cells, where: str) -> Row:
     )
 
 
-def _week(cells: Cells, where: str) -> Week:
-    ending, people, boats, uncontrolled, prevented, events, note = cells
-    if (_maybe(prevented, where) is None) != (_maybe(events, where) is None):
+def _week(cells: Cells, where: str) -> Row:
+    *_, prevented, events, _ = cells
+    preventions = _maybe(prevented, where)
+    if (preventions is None) != (_maybe(events, where) is None):
         found = f"{prevented!r} and {events!r}"
         raise SourceError(where, "people and events prevented, or neither", found)
-    return Week(
-        where,
-        _day(ending, where),
-        _count(people, where),
-        _count(boats, where),
-        _maybe(uncontrolled, where),
-        _maybe(prevented, where),
-        str(note),
-    )
+    return replace(_row(cells, where), preventions=preventions)
 
 
 def _day(cell: object, where: str) -> dt.date:
@@ -182,11 +172,9 @@ def _maybe(cell: object, where: str) -> int | None:
 
 
 def _saved_at(meta: str) -> dt.datetime | None:
-    found = _SAVED.search(meta)
-    if not found:
-        return None
+    saved = _SAVED.search(meta)
     try:
-        moment = dt.datetime.fromisoformat(found[1])
+        moment = dt.datetime.fromisoformat(saved[1] if saved else "")
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)

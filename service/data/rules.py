@@ -8,24 +8,25 @@ from __future__ import annotations
 __all__ = [
     "LARGEST_COUNT",
     "Row",
-    "Week",
     "check_changes",
     "check_removed",
     "check_rows",
     "check_stamp",
+    "check_steps",
     "check_weeks",
-    "daily_figures",
+    "document",
     "is_possible",
     "is_revised",
 ]
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from service.core.declared_series import Route
-from service.data.source import BOATS, PEOPLE, Counts, Document, SourceError
+from service.data.source import BOATS, PEOPLE, UK, Counts, Document, SourceError
 
 LARGEST_COUNT = 99_999
 """Far beyond any day or week so far; a larger number is a typing error."""
@@ -44,7 +45,7 @@ _ONE_WEEK = dt.timedelta(days=7)
 
 @dataclass(frozen=True)
 class Row:
-    """One day as a source states it; `uncontrolled` boats are None when not collected."""
+    """One day, or the week that ends on `date`, as a source states it; None is not collected."""
 
     where: str
     date: dt.date
@@ -52,19 +53,7 @@ class Row:
     boats: int
     uncontrolled: int | None = None
     note: str = ""
-
-
-@dataclass(frozen=True)
-class Week:
-    """One week as a source states it; the preventions are None when not collected."""
-
-    where: str
-    ending: dt.date
-    people: int
-    boats: int
-    uncontrolled: int | None
-    preventions: int | None
-    note: str = ""
+    preventions: int | None = None
 
 
 def is_possible(day: dt.date) -> bool:
@@ -77,14 +66,33 @@ def is_revised(note: str) -> bool:
     return note.strip().casefold().startswith("revised")
 
 
-def daily_figures(
+def document(
+    source: str,
+    name: str,
     rows: Sequence[Row],
-) -> tuple[dict[str, Counts], list[tuple[str, dt.date]]]:
-    """The figures of `rows` by series, and those of them that are marked as revised."""
-    figures: dict[str, Counts] = {
-        name: {row.date: getattr(row, name) for row in rows} for name in _DAILY
-    }
-    return figures, [(s, row.date) for row in rows if is_revised(row.note) for s in _DAILY]
+    published_at: dt.datetime | None,
+    today: dt.date,
+    notes: Iterable[str] = (),
+) -> Document:
+    """Hold the daily `rows` of a document of GOV.UK to the rules; raises `SourceError`."""
+    unlikely = check_rows(rows, today)
+    published_at, more = check_stamp(published_at, rows[-1].date, today, name, UK)
+    return Document(
+        source=source,
+        name=name,
+        published_at=published_at,
+        figures={series: {row.date: getattr(row, series) for row in rows} for series in _DAILY},
+        revised=frozenset((s, row.date) for row in rows if is_revised(row.note) for s in _DAILY),
+        notes=(*notes, *unlikely, *more),
+    )
+
+
+def check_steps(days: Iterable[tuple[str, dt.date]], step: dt.timedelta = _ONE_DAY) -> None:
+    """Raise `SourceError` at the first of the `days`, with their places, that does not follow."""
+    for (_, before), (where, day) in pairwise(days):
+        if day != before + step:
+            later = "the day after" if step == _ONE_DAY else "a week after"
+            raise SourceError(where, f"{before + step}, {later} {before}", str(day))
 
 
 def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
@@ -101,10 +109,7 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
         If a day is repeated, missing, out of order or to come, or if the numbers of a day
         contradict each other.
     """
-    for before, row in zip(rows, rows[1:], strict=False):
-        if row.date != before.date + _ONE_DAY:
-            expected = f"{before.date + _ONE_DAY}, the day after {before.date}"
-            raise SourceError(row.where, expected, str(row.date))
+    check_steps((row.where, row.date) for row in rows)
     notes = []
     for row in rows:
         if row.date > today:
@@ -118,7 +123,7 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
     return notes
 
 
-def _check_boats(row: Row | Week) -> None:
+def _check_boats(row: Row) -> None:
     if (row.people == 0) != (row.boats == 0):
         counts = f"{row.people} people and {row.boats} boats"
         raise SourceError(row.where, "boats exactly when there are people", counts)
@@ -133,7 +138,7 @@ def _check_boats(row: Row | Week) -> None:
         )
 
 
-def check_weeks(weeks: Sequence[Week], rows: Sequence[Row]) -> None:
+def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
     """Hold weekly totals to the daily `rows` they are made of.
 
     Raises
@@ -143,27 +148,24 @@ def check_weeks(weeks: Sequence[Week], rows: Sequence[Row]) -> None:
         day, or has a total that is not the sum of its days.
     """
     days = {row.date: row for row in rows}
-    for before, week in zip(weeks, weeks[1:], strict=False):
-        if week.ending != before.ending + _ONE_WEEK:
-            expected = f"{before.ending + _ONE_WEEK}, a week after {before.ending}"
-            raise SourceError(week.where, expected, str(week.ending))
+    check_steps(((week.where, week.date) for week in weeks), _ONE_WEEK)
     for week in weeks:
-        if week.ending.weekday() != 6:
-            ending = f"{week.ending:%A} {week.ending}"
+        if week.date.weekday() != 6:
+            ending = f"{week.date:%A} {week.date}"
             raise SourceError(week.where, "a week that ends on a Sunday", ending)
-        if week.ending not in days:
+        if week.date not in days:
             expected = f"a week of the days {rows[0].date} to {rows[-1].date}"
-            raise SourceError(week.where, expected, f"the week ending {week.ending}")
+            raise SourceError(week.where, expected, f"the week ending {week.date}")
         _check_boats(week)
-        _check_sums(week, days)
+        of_week = [days.get(week.date - n * _ONE_DAY) for n in range(7)]
+        _check_sums(week, [row for row in of_week if row is not None])
 
 
-def _check_sums(week: Week, days: Mapping[dt.date, Row]) -> None:
-    of_week = [days[day] for day in (week.ending - n * _ONE_DAY for n in range(7)) if day in days]
-    if len(of_week) < 7:  # the first week may have begun before the first day
+def _check_sums(week: Row, rows: Sequence[Row]) -> None:
+    if len(rows) < 7:  # the first week may have begun before the first day
         return
     for name in (*_DAILY, "uncontrolled"):
-        stated, parts = getattr(week, name), [getattr(row, name) for row in of_week]
+        stated, parts = getattr(week, name), [getattr(row, name) for row in rows]
         if stated is None or None in parts:
             continue
         if stated != sum(parts):

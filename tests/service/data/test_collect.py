@@ -122,7 +122,7 @@ def test_a_refused_page_does_not_cost_us_the_workbook(reader: Context, sites: Si
         (
             "workbook",
             Answer(ods.pack(ods.parts({}) | {"content.xml": b"\0" * 59_000_000}), ODS),
-            "unpacked to at most 250 times",
+            "at most 20,000,000 bytes unpacked",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -157,7 +157,7 @@ def test_html_where_a_workbook_was_expected_is_refused(reading: Reading) -> None
 def test_bombs_and_floods_are_refused(reading: Reading) -> None:
     parts = ods.parts({}) | {"content.xml": b"\0" * 59_000_000}
     path = publish(reading.sites, ods.pack(parts), PAGE_BYTES)
-    assert "unpacked to at most 250 times" in refusal(reading.read())
+    assert "at most 20,000,000 bytes unpacked" in refusal(reading.read())
     reading.sites.replies[path] = Answer(kind=ODS, behave=endless, length=2_000_000_000)
     assert "expected at most 10,000,000 bytes" in refusal(reading.read())
 

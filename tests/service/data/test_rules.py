@@ -55,10 +55,10 @@ def test_fewer_people_than_boats_are_refused_by_day_and_week() -> None:
     with pytest.raises(SourceError, match=message):
         rules.check_rows([rules.Row("row 2", DAY, 10, 437)], DAY)
     rows = [rules.Row("row 2", DAY, 437, 10)]
-    week = rules.Week("row 3", DAY + dt.timedelta(days=4), 10, 437, None, None)
+    week = rules.Row("row 3", DAY + dt.timedelta(days=4), 10, 437)
     with pytest.raises(SourceError, match="expected a week of the days"):
         rules.check_weeks([week], rows)
-    sunday = rules.Row("row 2", week.ending, 437, 10)
+    sunday = rules.Row("row 2", week.date, 437, 10)
     with pytest.raises(SourceError, match=message):
         rules.check_weeks([week], [sunday])
 
