@@ -13,9 +13,9 @@ import numpy as np
 from forecast.covariates import CovariateTable, ForecastArchive
 from service.data import csv_rows
 from service.data.csv_rows import CsvFile
+from service.data.rules import check_steps
 from service.data.source import SourceError
 
-_DAY = dt.timedelta(days=1)
 Values = dict[dt.date, dict[str, list[float]]]
 
 
@@ -37,7 +37,7 @@ def read(file: CsvFile | Path) -> CovariateTable:
         where = f"{table.file}, row 1"
         raise SourceError(where, "a column of numbers beside date and member", found)
     days: Values = {}
-    for line, day, cells in table.rows:
+    for line, day, cells in table.days():
         row = dict(zip(table.header, cells, strict=True))
         member = row.get("member", "").strip()
         if member in days.setdefault(day, {}):
@@ -66,7 +66,7 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
         found = csv_rows.names(table.header)
         raise SourceError(f"{name}, row 1", f"a column {missing[0]}", found)
     rows = []
-    for line, day, cells in table.rows:
+    for line, day, cells in table.days():
         row = dict(zip(table.header, cells, strict=True))
         origin = table.day(row["origin"], line, "origin")
         numbers = [_number(row[one], table.where(line, one)) for one in names]
@@ -87,32 +87,27 @@ def _number(cell: str, where: str) -> float:
     try:
         value = float(cell)
     except ValueError:
-        raise SourceError(where, "a number such as 0.85", repr(cell[:40])) from None
+        value = math.nan
     if not math.isfinite(value):
-        raise SourceError(where, "a finite number", repr(cell[:40]))
+        raise SourceError(where, "a finite number such as 0.85", repr(cell[:40]))
     return value
 
 
 def _table(name: str, names: tuple[str, ...], days: Values) -> CovariateTable:
     ordered = sorted(days)
-    for before, day in zip(ordered, ordered[1:], strict=False):
-        if day - before != _DAY:
-            raise SourceError(f"{name}, date {before + _DAY}", "a row for every day", "none")
-    n_single = next((i for i, day in enumerate(ordered) if set(days[day]) != {""}), len(ordered))
+    check_steps((f"{name}, date {day}", day) for day in ordered)
+    n_single = next((at for at, day in enumerate(ordered) if set(days[day]) != {""}), len(days))
     if not n_single:
-        where = f"{name}, date {ordered[0]}, column member"
-        raise SourceError(
-            where, "a history without members first", f"{next(iter(days[ordered[0]]))!r}"
-        )
-    members = sorted(days[ordered[n_single]]) if n_single < len(ordered) else [""]
-    values = np.empty((len(members), len(ordered), len(names)))
-    for at, day in enumerate(ordered):
-        if at >= n_single and sorted(days[day]) != members:
+        where, found = f"{name}, date {ordered[0]}, column member", next(iter(days[ordered[0]]))
+        raise SourceError(where, "a history without members first", repr(found))
+    members = sorted(days[ordered[n_single]]) if n_single < len(days) else [""]
+    for day in ordered[n_single:]:
+        if sorted(days[day]) != members:
             raise SourceError(
                 f"{name}, date {day}, column member",
                 f"the {len(members)} members of {ordered[n_single]}",
                 ", ".join(sorted(days[day]))[:80] or "none",
             )
-        for m, member in enumerate(members):
-            values[m, at] = days[day]["" if at < n_single else member]
-    return CovariateTable(names, np.datetime64(ordered[0], "D"), values, n_single)
+    past, ahead = ordered[:n_single], ordered[n_single:]
+    values = [[days[d][""] for d in past] + [days[d][one] for d in ahead] for one in members]
+    return CovariateTable(names, np.datetime64(ordered[0], "D"), np.array(values), n_single)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["LARGEST_BYTES", "CsvFile", "Row", "Table", "cells", "names", "parse", "read"]
+__all__ = ["LARGEST_BYTES", "CsvFile", "Table", "names", "parse", "read"]
 
 import csv
 import datetime as dt
@@ -21,8 +21,6 @@ LARGEST_BYTES = 50_000_000
 _MOST_ROWS = 1_000_000  # a blank one costs memory too
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
-Row = tuple[int, dt.date, list[str]]
-"""The line on which it stands, its day and its cells."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +55,17 @@ class CsvFile:
 
 @dataclass
 class Table:
-    """Rows with as many cells as `header` has names, at least one; the header is row 1."""
+    """A header in lower case, and rows with as many cells, each with the line on which it ends."""
 
     file: CsvFile
-    header: list[str]
-    rows: list[Row] = field(default_factory=list)
+    header: list[str] = field(default_factory=list)
+    rows: list[tuple[int, list[str]]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
+
+    def days(self) -> list[tuple[int, dt.date, list[str]]]:
+        """The rows with the day of their column ``date``."""
+        at = self.header.index("date")
+        return [(line, self.day(cells[at], line), cells) for line, cells in self.rows]
 
     def where(self, line: int, column: str) -> str:
         """The place of a cell, in errors."""
@@ -102,55 +105,42 @@ def read(file: CsvFile | Path) -> Table:
     return parse(read_file(file.path, LARGEST_BYTES), file)
 
 
-def parse(content: bytes, file: CsvFile) -> Table:
-    """Read a header and the rows below it from the `content` of `file`.
+def parse(content: bytes, file: CsvFile, date: str = "date") -> Table:
+    """Read a header with a column `date`, and the rows below it, from the `content` of `file`.
 
     Raises
     ------
     SourceError
         Naming the row, the column, what was expected and what was found.
     """
-    notes = dict[str, None]()
-    header, rows = cells(content, file, notes=notes)
-    table = Table(file, header, notes=notes)
-    at_date = header.index("date")
-    table.rows += [(line, table.day(values[at_date], line), values) for line, values in rows]
-    return table
-
-
-def cells(
-    content: bytes, file: CsvFile, date: str = "date", notes: dict[str, None] | None = None
-) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """The header in lower case, with a column `date`, and each row below it with its line."""
-    name, notes, date = str(file), {} if notes is None else notes, date.casefold()
-    text = _decoded(_unpacked(content, name), file, notes)
+    table, date = Table(file), date.casefold()
+    text = _decoded(_unpacked(content, str(file)), table)
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = next((mark for mark in ",;\t" if _has_date(first, mark, date)), ",")
     reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
     try:
-        lines = [(reader.line_num, values) for values in islice(reader, _MOST_ROWS + 1)]
+        lines = [(reader.line_num, cells) for cells in islice(reader, _MOST_ROWS + 1)]
     except csv.Error as error:
-        where = f"{name}, row {reader.line_num}"
+        where = f"{file}, row {reader.line_num}"
         raise SourceError(where, "comma-separated values", str(error)) from error
     if len(lines) > _MOST_ROWS:
-        raise SourceError(name, f"at most {_MOST_ROWS:,} rows", "more")
-    filled = [(line, values) for line, values in lines if any(map(str.strip, values))]
+        raise SourceError(str(file), f"at most {_MOST_ROWS:,} rows", "more")
+    filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
     stated = [cell.strip() for cell in filled[0][1]] if filled else []
-    header = [cell.casefold() for cell in stated]
-    _check_header(header, stated, name, date)
-    for is_noted, note in (
-        (separator != ",", f"with {separator!r} between columns"),
-        (header != stated, "with names of columns in lower case"),
-        (len(filled) < len(lines), "without blank rows"),
-    ):
-        if is_noted:
-            notes[note] = None
-    if len(filled) < 2:
-        raise SourceError(f"{name}, row 2", "a row such as 2024-10-18,647,10", "no rows")
-    for line, values in filled[1:]:
-        if len(values) != len(stated):
-            raise SourceError(f"{name}, row {line}", f"{len(stated)} values", f"{len(values)}")
-    return header, filled[1:]
+    table.header, table.rows = [cell.casefold() for cell in stated], filled[1:]
+    _check_header(table.header, stated, f"{file}, row 1", date)
+    if separator != ",":
+        table.note(f"with {separator!r} between columns")
+    if table.header != stated:
+        table.note("with names of columns in lower case")
+    if len(filled) < len(lines):
+        table.note("without blank rows")
+    if not table.rows:
+        raise SourceError(f"{file}, row 2", "a row such as 2024-10-18,647,10", "no rows")
+    for line, cells in table.rows:
+        if len(cells) != len(stated):
+            raise SourceError(f"{file}, row {line}", f"{len(stated)} values", f"{len(cells)}")
+    return table
 
 
 def _has_date(header: str, separator: str, date: str) -> bool:
@@ -177,11 +167,12 @@ def _unpacked(content: bytes, name: str) -> bytes:
     return unpacked
 
 
-def _decoded(content: bytes, file: CsvFile, notes: dict[str, None]) -> str:
+def _decoded(content: bytes, table: Table) -> str:
+    file = table.file
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":
-        notes["as UTF-16"] = None
+        table.note("as UTF-16")
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError as error:
@@ -196,12 +187,11 @@ def _decoded(content: bytes, file: CsvFile, notes: dict[str, None]) -> str:
         raise SourceError(str(file), f"text in {encoding}", str(error)) from error
 
 
-def _check_header(header: list[str], stated: list[str], name: str, date: str) -> None:
-    where, found = f"{name}, row 1", names(stated)
-    if date not in header:
-        raise SourceError(where, f"a column {date!r}", found)
+def _check_header(header: list[str], stated: list[str], where: str, date: str) -> None:
     named = [one for one in header if one]
+    if date not in header:
+        raise SourceError(where, f"a column {date!r}", names(stated))
     if len(set(named)) != len(named):
-        raise SourceError(where, "columns with different names", found)
+        raise SourceError(where, "columns with different names", names(stated))
     if len(named) < 2:
-        raise SourceError(where, "a column of numbers beside the date", found)
+        raise SourceError(where, "a column of numbers beside the date", names(stated))

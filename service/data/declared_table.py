@@ -16,7 +16,7 @@ from service.core.declared_series import Route
 from service.core.declared_source import Table
 from service.data import csv_rows
 from service.data.csv_rows import CsvFile
-from service.data.rules import is_possible
+from service.data.rules import check_steps, is_possible
 from service.data.source import Document, Form, SourceError
 
 _ANY_TYPE = ("text/plain", "application/octet-stream", "binary/octet-stream")
@@ -26,7 +26,6 @@ _MEDIA_TYPES = {
 }
 _MOST_DIGITS = 7
 _SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
-_ONE_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -69,12 +68,7 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
             raise SourceError(where, f"a day up to today, {today}", str(report.day))
         by_day.setdefault(report.day, []).append(report)
     days = sorted(by_day)
-    for before, day in zip(days, days[1:], strict=False):
-        if day != before + _ONE_DAY:
-            where = f"{by_day[day][0].where}, column {table.date}"
-            raise SourceError(
-                where, f"{before + _ONE_DAY}, the day after {before}, in some row", str(day)
-            )
+    check_steps((f"{by_day[day][0].where}, column {table.date}", day) for day in days)
     figures = {
         series_id: {
             day: count
@@ -102,15 +96,16 @@ def form(route: Route, table: Table) -> Form:
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
     """The cells that are declared, by column, of each row, and where it is."""
     file = CsvFile(Path(name), None if table.encoding == "utf-8" else table.encoding)
-    header, rows = csv_rows.cells(content, file, table.date)
+    read_table = csv_rows.parse(content, file, table.date)
+    header = read_table.header
     at = {
         column: header.index(column.casefold())
         for column in _columns(table)
         if column.casefold() in header
     }
     _require(table, at, f"{name}, row 1", csv_rows.names(header))
-    for line, values in rows:
-        yield {column: values[index] for column, index in at.items()}, f"{name}, row {line}"
+    for line, cells in read_table.rows:
+        yield {column: cells[index] for column, index in at.items()}, f"{name}, row {line}"
 
 
 def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:

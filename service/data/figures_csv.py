@@ -4,14 +4,15 @@ from __future__ import annotations
 
 __all__ = ["read", "read_bytes"]
 
+import datetime as dt
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 from forecast.series import DailySeries, SeriesError
 from service.data import csv_rows
-from service.data.csv_rows import CsvFile, Row, Table
+from service.data.csv_rows import CsvFile, Table
+from service.data.rules import check_steps
 from service.data.source import SourceError
 
 # Whole numbers alone: "1e3", "٣", "1_000" and "437.5" are not how counts are written.
@@ -50,26 +51,17 @@ def _chosen_series(
     chosen = [name for name in table.header if name in required or name in optional]
     if ignored := [name or "''" for name in table.header if name not in ("date", *chosen)]:
         table.note(f"without the columns {csv_rows.names(ignored)}")
-    rows = sorted(table.rows, key=lambda row: row[1])
-    if rows != table.rows:
+    rows = table.days()
+    ordered = sorted(rows, key=lambda row: row[1])
+    if ordered != rows:
         table.note("in the order of its days")
-    _check_days(table, rows)
-    figures = {name: _series(name, table, rows) for name in chosen}
+    check_steps((table.where(line, "date"), day) for line, day, _ in ordered)
+    figures = {name: _series(name, table, ordered) for name in chosen}
     table.report()
     return figures
 
 
-def _check_days(table: Table, rows: list[Row]) -> None:
-    for (_, before, _), (line, day, _) in pairwise(rows):
-        where = table.where(line, "date")
-        if day == before:
-            raise SourceError(where, f"one row for {day}", "a second")
-        if (day - before).days > 1:
-            expected = f"{before.fromordinal(before.toordinal() + 1)}, the day after {before}"
-            raise SourceError(where, expected, str(day))
-
-
-def _series(series: str, table: Table, rows: list[Row]) -> DailySeries:
+def _series(series: str, table: Table, rows: list[tuple[int, dt.date, list[str]]]) -> DailySeries:
     at, counts = table.header.index(series), []
     for line, _, cells in rows:
         whole = _WHOLE.fullmatch(cells[at].strip())

@@ -34,6 +34,9 @@ _PLAIN = re.compile(
 """One text in a cell; elements that do not change it may stand around the whole of it."""
 _LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight", "white-space"})
 """Style properties that cannot hide a text."""
+_SPANNING = ", ".join(
+    f'{cell}[{span}]:not([{span}="1"])' for cell in ("th", "td") for span in ("colspan", "rowspan")
+)
 _STAMPS = ("govuk:updated-at", "govuk:public-updated-at")
 _ONE_DAY = dt.timedelta(days=1)
 
@@ -123,13 +126,13 @@ def _joined(cells: list[_Cell]) -> str:
 
 
 def _cells(table: LexborNode) -> list[list[_Cell]]:
-    rows = []
-    for row in table.css("tr"):
-        cells = row.css("th, td")
-        # A cell that spans several would put its neighbours under the wrong header.
-        spans = any(_spans(cell) for cell in cells)
-        rows.append([] if spans else [_Cell(_plain(cell.text()), cell) for cell in cells])
-    return rows
+    """Cells by row; none where one spans several, and puts its neighbours under a wrong header."""
+    return [
+        []
+        if row.css(_SPANNING)
+        else [_Cell(_plain(cell.text()), cell) for cell in row.css("th, td")]
+        for row in table.css("tr")
+    ]
 
 
 def _ancestors(node: LexborNode, last: str) -> Iterator[LexborNode]:
@@ -154,11 +157,6 @@ def _is_hidden(node: LexborNode) -> bool:
         or "hidden" in (attributes.get("class") or "").lower()
         or not _LAYOUT.issuperset(properties)
     )
-
-
-def _spans(cell: LexborNode) -> bool:
-    attributes = cell.attributes
-    return any((attributes.get(key) or "1").strip() != "1" for key in ("colspan", "rowspan"))
 
 
 def _is_header(cells: list[_Cell]) -> bool:
@@ -194,14 +192,12 @@ def _row(cells: list[_Cell], where: str) -> Row:
 def _day(text: str, where: str) -> dt.date:
     match = _DAY.fullmatch(text)
     try:
-        if not match:
-            raise ValueError
-        day = dt.date(int(match[3]), MONTHS.index(match[2]) + 1, int(match[1]))
-        if not rules.is_possible(day):
-            raise ValueError
-        return day
+        day = dt.date(int(match[3]), MONTHS.index(match[2]) + 1, int(match[1])) if match else None
     except ValueError:
-        raise SourceError(where, "a date such as 7 December 2025", repr(text[:60])) from None
+        day = None
+    if day is None or not rules.is_possible(day):
+        raise SourceError(where, "a date such as 7 December 2025", repr(text[:60]))
+    return day
 
 
 def _count(text: str, where: str) -> int:
@@ -215,21 +211,20 @@ def _with_right_years(rows: list[Row]) -> tuple[list[Row], list[str]]:
     """Repair the one year that both neighbours prove wrong, and note it."""
     wrong = [
         at
-        for at in range(1, len(rows) - 1)
-        if rows[at + 1].date - rows[at - 1].date == 2 * _ONE_DAY
-        and rows[at].date != rows[at - 1].date + _ONE_DAY
+        for at, (before, row, after) in enumerate(zip(rows, rows[1:], rows[2:], strict=False), 1)
+        if after.date - before.date == 2 * _ONE_DAY and row.date - before.date != _ONE_DAY
     ]
     if len(wrong) != 1:
         return rows, []
-    (at,) = wrong
-    row, right = rows[at], rows[at - 1].date + _ONE_DAY
+    before, row, after = rows[wrong[0] - 1 : wrong[0] + 2]
+    right = before.date + _ONE_DAY
     if (row.date.month, row.date.day) != (right.month, right.day):
         return rows, []
     note = (
         f"{row.where}: the year of {row.date:%-d %B} reads {row.date.year} between "
-        f"{rows[at - 1].date} and {rows[at + 1].date}; taken as {right.year}"
+        f"{before.date} and {after.date}; taken as {right.year}"
     )
-    return [*rows[:at], replace(row, date=right), *rows[at + 1 :]], [note]
+    return [replace(one, date=right) if one is row else one for one in rows], [note]
 
 
 def _published_at(tree: LexborHTMLParser) -> dt.datetime | None:

@@ -47,12 +47,12 @@ def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str, mark: str) 
         (
             [*ROWS[:-1], ROWS[-1].replace("11,100", "much,100")],
             NAMES,
-            "row 9, column wind_ms: expected a number",
+            "row 9, column wind_ms: expected a finite number",
         ),
         (
             [*ROWS[:-1], ROWS[-1].replace("11,100", "nan,100")],
             NAMES,
-            "row 9, column wind_ms: expected a finite",
+            "row 9, column wind_ms: expected a finite number",
         ),
         (ROWS, (*NAMES, "wave_m"), "a column wave_m"),
         ([ROWS[0].replace("-01,", "-0x,")], NAMES, "row 2, column origin: expected a date"),

@@ -129,7 +129,7 @@ def test_the_same_twice_is_one_report() -> None:
         (
             ["date,arrived", "2025-02-01,5", "2025-02-03,6"],
             {},
-            "row 3, column date: expected 2025-02-02, the day after 2025-02-01, in some row, found",
+            "row 3, column date: expected 2025-02-02, the day after 2025-02-01, found 2025",
         ),
         (
             ["date,arrived", "2025-03-01,5", "2025-03-02,6"],

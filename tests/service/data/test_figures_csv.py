@@ -21,7 +21,12 @@ BAD = [
     # what is in the file, where it is, what was expected, what was found
     (HEAD + b"2025-01-01,1,1\n2025-01-03,1,1\n", "row 3, column date", "2025-01-02", "01-03"),
     (HEAD + b"2025-01-03,1,1\n2025-01-01,1,1\n", "row 2, column date", "2025-01-02", "01-03"),
-    (HEAD + GOOD + b"2025-01-02,1,1\n", "row 4, column date", "one row for 2025-01-02", "second"),
+    (
+        HEAD + GOOD + b"2025-01-02,1,1\n",
+        "row 4, column date",
+        "2025-01-03, the day after",
+        "2025-01-02",
+    ),
     (HEAD + b"0999-12-31,1,1\n", "row 2, column date", "the years 1000 to 8999", "0999-12-31"),
     (HEAD + GOOD + b"2025-01-03,-5,1\n", "row 4, column people", "0 or more", "-5"),
     (HEAD + GOOD + b"2025-01-03,4.5,1\n", "row 4, column people", "whole number", "'4.5'"),
