@@ -40,12 +40,17 @@ _FEWEST_WEATHER_DAYS = 365
 _TYPICAL_DAYS = 365
 _LEFT_OUT = 1e9
 """Ridge of a column that has no part."""
+_WITH_WEATHER: dict[str, Any]
+_WITH_WEATHER = {"levels": (60.0,), "shares": (), "lags": 1, "weight_half_life_days": 365.0}
+"""When the weather is given, recent counts mostly repeat what the sea was: less of them is used."""
 _MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no more
 
 
 @dataclass(frozen=True)
 class LevelHurdle:
     """Hyperparameters; strengths of ridges are in standard deviations of a column.
+
+    Levels, shares, lags and the weights of days are those without weather.
 
     Attributes
     ----------
@@ -98,6 +103,8 @@ class LevelHurdle:
             If the series or the history of the covariates is too short, or they end apart.
         """
         require_days(series, LEAST_DAYS, "level_hurdle")
+        if covariates is not None:
+            self = replace(self, **_WITH_WEATHER)
         y = winsorise(series.values.astype(np.float64), self.window_days)
         n = len(y)
         first = max(min(30, n // 3), n - self.window_days)
@@ -125,7 +132,7 @@ class LevelHurdle:
             # How many come depends on the drivers and their squares alone.
             size_only = len(strength) + 2 * len(covariates.names)
             strengths[1][size_only : len(strength) + columns.shape[1]] = _LEFT_OUT
-        busy = target > 0
+        busy, past = target > 0, remembered[:-1, :n_levels]
         size, ratios, ratio_shares = fit_sizes(x[busy], target[busy], weights[busy], strengths[1])
         penalty = scaled_ridge(x, weights, strengths[0])
         return FittedLevelHurdle(
@@ -139,10 +146,7 @@ class LevelHurdle:
             state=states[:, -1].copy(),
             typical=self._typical(states),
             level_bounds=np.stack(
-                [
-                    remembered[:-1, :n_levels].min(axis=0) - self.level_slack,
-                    remembered[:-1, :n_levels].max(axis=0) + self.level_slack,
-                ]
+                [past.min(axis=0) - self.level_slack, past.max(axis=0) + self.level_slack]
             ),
             cap=self.size_cap * max(float(y[first:].max()), 1.0),
             weather=weather,
@@ -234,8 +238,8 @@ class FittedLevelHurdle:
         memory = self.hyper.memory
         k = 2 + 2 * self.hyper.harmonics
         m = k + memory.width
-        calendar, drivers = self._calendar(horizon, n_paths, absent), None
-        yesterday = np.zeros((n_paths, 0))
+        calendar = self._calendar(horizon, n_paths, absent)
+        drivers, yesterday = None, np.zeros((n_paths, 0))
         if self.weather is not None:
             drivers, yesterday = self._drivers(horizon, n_paths, rng, absent, m)
         recent = MemoryState(memory, self._begin(n_paths, rng, absent), n_paths)
@@ -261,7 +265,10 @@ class FittedLevelHurdle:
         self, horizon: int, n_paths: int, rng: np.random.Generator, absent: Set[str], m: int
     ) -> tuple[Array, Array]:
         """What weather adds to both parts, (horizon, 2, n_paths); yesterday's crossability."""
-        columns = self._without(absent).draw(horizon, n_paths, rng, lead=RECENT_DAYS)
+        assert self.weather is not None
+        given = self.weather.future[:, : 0 if "weather" in absent else None]
+        weather = replace(self.weather, future=given)
+        columns = weather.draw(horizon, n_paths, rng, lead=RECENT_DAYS)
         end = m + columns.shape[2]
         # One product for both parts and crossability: the columns are the largest array there is.
         together = np.vstack([self.coefficients[:, m:end], self.crossing[1:]])
@@ -302,13 +309,6 @@ class FittedLevelHurdle:
                 begin[part] = typical[part]
         return begin
 
-    def _without(self, absent: Set[str]) -> FittedWeather:
-        assert self.weather is not None
-        weather = self.weather
-        if "weather" not in absent:
-            return weather
-        return replace(weather, future=weather.future[:, :0])
-
     def to_state(self) -> State:
         """JSON-ready values, and arrays."""
         values: dict[str, Any] = {
@@ -329,10 +329,8 @@ class FittedLevelHurdle:
         hyper: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values["hyper"].items()
         }
-        if hyper.pop("weather_wait_days", None) is not None:  # of an older version
+        if hyper.pop("weather_wait_days", None) is not None:  # of an older version, without weather
             arrays = {"crossing": np.zeros(0)} | arrays
-            if values["weather"] is not None:
-                raise ValueError("a fit with the weather columns of an older version")
         weather = None
         if values["weather"] is not None:
             own = serialize.under("weather", arrays)

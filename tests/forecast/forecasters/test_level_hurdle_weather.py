@@ -34,6 +34,14 @@ def test_calm_days_bring_people_and_rough_ones_nobody() -> None:
     assert busy[2:4].max() < 0.2
 
 
+def test_with_weather_one_long_level_and_one_day_are_remembered() -> None:
+    fitted = fit(WIND, np.full((1, 4, 2), 5.0))
+    memory = fitted.hyper.memory
+    assert (memory.level_half_lives, memory.share_half_lives, memory.lags) == ((60.0,), (), 1)
+    level = np.average(COUNTS, weights=0.5 ** (np.arange(N)[::-1] / 60))
+    np.testing.assert_allclose(fitted.state, [level, COUNTS[-1]])
+
+
 @pytest.mark.parametrize("members", [1, 2, 20])
 def test_any_number_of_members_gives_sane_paths(members: int) -> None:
     paths = draw(fit(WIND, RNG.gamma(4.0, 2.0, size=(members, 5, 2))), 60)
