@@ -12,7 +12,6 @@ __all__ = [
     "gather",
     "prune",
     "read_once",
-    "weather_fetcher",
     "weather_service",
 ]
 
@@ -173,22 +172,20 @@ def check_weather(settings: Settings, route: Route) -> str:
     """Ask Open-Meteo once, if it is read, and return the result; raises `SourceError`."""
     if not (settings.reads_weather and route.weather_points):
         return "not read (CROSSINGS_WEATHER, and the points that the route declares)"
-    once = replace(fetcher(settings), attempts=1)
-    members, _ = openmeteo.ensemble(once, weather_service(settings, route))
+    service = weather_service(settings, route)
+    members, _ = openmeteo.ensemble(replace(service, fetcher=replace(service.fetcher, attempts=1)))
     return f"answers, through {members.last}"
 
 
 def weather_service(settings: Settings, route: Route) -> Service:
-    """The weather service that the settings name, asked about the points of `route`."""
-    return Service(
-        route.weather_points, settings.weather_url, settings.weather_key.get_secret_value()
-    )
+    """The weather service that the settings name, asked about the points of `route`.
 
-
-def weather_fetcher(settings: Settings) -> Fetcher:
-    """The same, but a limit is not asked again before the next time at which weather is read."""
+    A limit is not asked again before the next time at which weather is read.
+    """
     usual = fetcher(settings)
-    return replace(usual, passing=usual.passing - {429})
+    how = replace(usual, passing=usual.passing - {429})
+    key = settings.weather_key.get_secret_value()
+    return Service(how, route.weather_points, settings.weather_url, key)
 
 
 def fetcher(settings: Settings) -> Fetcher:

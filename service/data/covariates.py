@@ -81,15 +81,15 @@ class Drivers:
         failures : mapping of model to str
             Why another that reads it was not, as what it does with it.
         """
-        said: dict[str, Any] = {"status": self.status, "reason": self.reason}
-        if self.status == "used" and champion in failures:
-            reason = f"{champion} {failures[champion]}"
-            said = {"status": "missing", "reason": reason}
-        elif self.status == "used" and champion not in models:
-            said = {"status": "off", "reason": f"the model {champion} makes nothing of it"}
-        if models:
-            said |= self.detail | {"models": list(models), "hash": self.fingerprint}
-        return said
+        status, reason = self.status, self.reason
+        if status == "used" and champion in failures:
+            status, reason = "missing", f"{champion} {failures[champion]}"
+        elif status == "used" and champion not in models:
+            status, reason = "off", f"the model {champion} makes nothing of it"
+        note = {"status": status, "reason": reason}
+        if not models:
+            return note
+        return note | self.detail | {"models": list(models), "hash": self.fingerprint}
 
 
 def drivers(
@@ -137,25 +137,18 @@ def as_known(
 
     Weather that is missing, old or broken is none: a forecast never fails for want of it.
     """
-    readings = readings or WeatherReadings(connection, route)
     try:
-        return _known(connection, route, as_date(origin), as_of, horizon, readings)
+        known = readings or WeatherReadings(connection, route)
+        return _known(known, as_date(origin), as_of, horizon)
     except (CovariatesError, ValueError, KeyError, TypeError) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
 
 
-def _known(
-    connection: Connection,
-    route: Route,
-    origin: dt.date,
-    as_of: dt.datetime,
-    horizon: int,
-    readings: WeatherReadings,
-) -> Drivers:
+def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horizon: int) -> Drivers:
     (ensemble,) = readings.newest_at("ensemble", [as_of])
     if ensemble is None:
-        return Drivers("missing", _lacking(connection, route, as_of))
+        return Drivers("missing", _lacking(readings, as_of))
     first, past, moved = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
@@ -164,10 +157,8 @@ def _known(
     begin = int(gaps[-1]) + 1 if len(gaps) else 0
     days = at + 1 - begin
     if days < _LEAST_DAYS:
-        return Drivers(
-            "missing",
-            f"{_LEAST_DAYS} days of weather up to {origin} are needed, {days} are stored",
-        )
+        reason = f"{_LEAST_DAYS} days of weather up to {origin} are needed, {days} are stored"
+        return Drivers("missing", reason)
     # Days between the figures and the forecast, which are known by now.
     gap = max((ensemble.first - origin).days - 1, 0)
     between = past[at + 1 : at + 1 + min(gap, horizon)]
@@ -180,7 +171,7 @@ def _known(
         return Drivers("missing", f"no day after {origin} is foreseen without a gap")
     archive = None
     if gap <= _LONGEST_GAP:
-        archive = _archive(route, readings, origin, gap, future.shape, (first, past, moved))
+        archive = _archive(readings, origin, gap, future.shape, (first, past, moved))
     start = np.datetime64(first + begin * _ONE_DAY, "D")
     covariates = Covariates(WIND, start, past[begin : at + 1], future, archive)
     through = origin + covariates.n_ahead * _ONE_DAY
@@ -194,9 +185,9 @@ def _known(
     return Drivers("used", f"the weather as foreseen through {through}", covariates, detail)
 
 
-def _lacking(connection: Connection, route: Route, as_of: dt.datetime) -> str:
+def _lacking(readings: WeatherReadings, as_of: dt.datetime) -> str:
     """Why there is no forecast of the weather at `as_of`."""
-    last = weather_store.last_read(connection, route, "ensemble", as_of)
+    last = weather_store.last_read(readings.connection, readings.route, "ensemble", as_of)
     if last is None:
         return "no forecast of the weather was read yet"
     hours = f"over {weather_store.STALE_HOURS} hours ago"
@@ -230,7 +221,6 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> History:
 
 
 def _archive(
-    route: Route,
     readings: WeatherReadings,
     origin: dt.date,
     gap: int,
@@ -250,7 +240,7 @@ def _archive(
     n_members, n_ahead, _ = shape
     back = [n for n in range(_ISSUE_DAYS, 0, -1) if n <= _DAILY_ISSUES or n % 7 == 0]
     origins = [origin - n * _ONE_DAY for n in back]
-    moments = [route.assumed_known_at(day + gap * _ONE_DAY) for day in origins]
+    moments = [readings.route.assumed_known_at(day + gap * _ONE_DAY) for day in origins]
     kept, values = [], []
     for day, reading in zip(origins, readings.newest_at("ensemble", moments), strict=True):
         if reading is None:
@@ -260,14 +250,12 @@ def _archive(
         between = _repeated(past[at : at + gap], n_members)
         # The same number of members for all: they are equally likely.
         equal = np.resize(members, (n_members, *members.shape[1:]))
-        issued = _whole(np.concatenate([between, equal], axis=1))
-        if issued.shape[1] == n_ahead:
-            kept.append(np.datetime64(day, "D"))
-            values.append(issued)
-    empty = np.empty((0, *shape))
-    return ForecastArchive(
-        WIND, np.array(kept, dtype="datetime64[D]"), np.stack(values) if values else empty
-    )
+        foreseen = _whole(np.concatenate([between, equal], axis=1))
+        if foreseen.shape[1] == n_ahead:
+            kept.append(day)
+            values.append(foreseen)
+    issued = np.array(values).reshape(len(kept), *shape)
+    return ForecastArchive(WIND, np.array(kept, dtype="datetime64[D]"), issued)
 
 
 def _repeated(days: Array, n_members: int) -> Array:

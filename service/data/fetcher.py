@@ -133,8 +133,9 @@ class Fetcher:
                 wait_max=30.0,
                 wait_jitter=self.first_pause_seconds,
             ):
-                with attempt:
-                    return self._attempt(url, headers, kinds, largest_bytes, params)
+                with attempt, client(headers=headers) as session:
+                    request = session.build_request("GET", url, params=params)
+                    return self._attempt(session, request, kinds, largest_bytes)
         except FetchError:
             raise
         except TooLarge as error:
@@ -148,64 +149,30 @@ class Fetcher:
 
     def _attempt(
         self,
-        url: str,
-        headers: Mapping[str, str],
+        session: httpx.Client,
+        request: httpx.Request,
         kinds: tuple[str, ...],
         largest_bytes: int,
-        params: Mapping[str, str] | None,
     ) -> Response:
         """Ask once, and follow redirects, whose bodies are not read."""
-        bound = Bound(
-            largest_bytes + _HEADS_BYTES,
-            self.clock() + self.attempt_seconds,
-            self.clock,
-            self.attempt_seconds,
-        )
-        with client(headers=headers) as session:
-            request = session.build_request("GET", url, params=params)
-            for _ in range(self.most_redirects + 1):
-                self._check_host(request)
-                remaining = bound.remaining_seconds()
-                request.extensions = {
-                    "trace": bound.trace,
-                    "timeout": httpx.Timeout(
-                        min(self.read_seconds, remaining),
-                        connect=min(self.connect_seconds, remaining),
-                    ).as_dict(),
-                }
-                answer = session.send(request, stream=True)
-                with contextlib.closing(answer):
-                    if answer.next_request is None:
-                        return self._response(answer, kinds, largest_bytes)
-                request = answer.next_request
-        raise Unfit(_bare(url), "an answer", f"more than {self.most_redirects} redirects")
-
-    def _response(
-        self, answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
-    ) -> Response:
-        where = _bare(str(answer.url))
-        if answer.status_code == 304:
-            content = b""
-        else:
-            self._check_status(answer, where)
-            _check_kind(answer, kinds, where)
-            content = _body(answer, largest_bytes, where)
-        return Response(
-            where,
-            content,
-            (_validator(answer, "etag"), _validator(answer, "last-modified")),
-            utc_now(),
-            answer.status_code == 304,
-        )
-
-    def _check_status(self, answer: httpx.Response, where: str) -> None:
-        if answer.status_code == 200:
-            return
-        wait = _retry_after(answer.headers.get("retry-after"))
-        asks = f", which asks to wait {wait:.0f} s" if wait is not None else ""
-        status = f"{answer.status_code} {answer.reason_phrase[:80]}"
-        refusal = f"{status}{_reason(answer, where)}{asks}"
-        raise Rejected(where, "200 OK", refusal, answer.status_code, wait)
+        bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
+        where = _bare(str(request.url))
+        for _ in range(self.most_redirects + 1):
+            self._check_host(request)
+            remaining = bound.remaining_seconds()
+            request.extensions = {
+                "trace": bound.trace,
+                "timeout": httpx.Timeout(
+                    min(self.read_seconds, remaining),
+                    connect=min(self.connect_seconds, remaining),
+                ).as_dict(),
+            }
+            answer = session.send(request, stream=True)
+            with contextlib.closing(answer):
+                if answer.next_request is None:
+                    return _response(answer, kinds, largest_bytes)
+            request = answer.next_request
+        raise Unfit(where, "an answer", f"more than {self.most_redirects} redirects")
 
     def _check_host(self, request: httpx.Request) -> None:
         host = request.url.netloc.decode("ascii", "replace")
@@ -232,10 +199,34 @@ def _say(details: stamina.instrumentation.RetryDetails) -> None:
 stamina.instrumentation.set_on_retry_hooks([_say])
 
 
-def _check_kind(answer: httpx.Response, kinds: tuple[str, ...], where: str) -> None:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in kinds:
-        raise Unfit(where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type")
+def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int) -> Response:
+    where, content = _bare(str(answer.url)), b""
+    is_unchanged = answer.status_code == 304
+    if not is_unchanged:
+        if answer.status_code != 200:
+            raise _refusal(answer, where)
+        kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in kinds:
+            raise Unfit(where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type")
+        content = _body(answer, largest_bytes, where)
+    validators = _validator(answer, "etag"), _validator(answer, "last-modified")
+    return Response(where, content, validators, utc_now(), is_unchanged)
+
+
+def _refusal(answer: httpx.Response, where: str) -> Rejected:
+    """With the first words of an answer that refuses, where it gives any as JSON."""
+    found = f"{answer.status_code} {answer.reason_phrase[:80]}"
+    if answer.headers.get("content-type", "").partition(";")[0] == "application/json":
+        # Whatever is wrong with the words, the status is what counts.
+        with contextlib.suppress(
+            Unfit, httpx.DecodingError, ValueError, KeyError, TypeError, RecursionError
+        ):
+            stated = json.loads(_body(answer, _REASON_BYTES, where))
+            found += f" ({str(stated['reason'])[:200]})"
+    wait = _retry_after(answer.headers.get("retry-after"))
+    if wait is not None:
+        found += f", which asks to wait {wait:.0f} s"
+    return Rejected(where, "200 OK", found, answer.status_code, wait)
 
 
 def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
@@ -286,17 +277,6 @@ def _retry_after(text: str | None) -> float | None:
     if until.tzinfo is None:
         until = until.replace(tzinfo=dt.UTC)
     return max(0.0, (until - utc_now()).total_seconds())
-
-
-def _reason(answer: httpx.Response, where: str) -> str:
-    """The first words of an answer that refuses, where it gives any as JSON."""
-    if answer.headers.get("content-type", "").partition(";")[0] != "application/json":
-        return ""
-    try:
-        stated = json.loads(_body(answer, _REASON_BYTES, where))
-        return f" ({str(stated['reason'])[:200]})"
-    except (Unfit, httpx.DecodingError, ValueError, KeyError, TypeError, RecursionError):
-        return ""
 
 
 def _bare(url: str) -> str:

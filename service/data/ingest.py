@@ -46,8 +46,8 @@ class Reading:
     @property
     def changes(self) -> list[Change]:
         """Every figure that is another than before, by series and day."""
-        found = [change for _, stored in self.taken for change in stored.changes]
-        return sorted(found, key=lambda change: (change.series_id, change.date))
+        changes = [change for _, stored in self.taken for change in stored.changes]
+        return sorted(changes, key=lambda change: (change.series_id, change.date))
 
     @property
     def notes(self) -> list[str]:
@@ -56,17 +56,16 @@ class Reading:
 
     def counted(self, source: str) -> str:
         """How many figures changed, in words."""
-        new, revised, unchanged = (
-            sum(getattr(stored, name) for _, stored in self.taken)
-            for name in ("new", "revised", "unchanged")
-        )
         if not self.taken:
-            said = "nothing could be read" if self.refusals else "nothing new was published"
-            return f"{said} at {source}"
+            nothing = "nothing could be read" if self.refusals else "nothing new was published"
+            return f"{nothing} at {source}"
+        counts = ", ".join(f"{self.count(name)} {name}" for name in ("new", "revised", "unchanged"))
         through = max(document.data_through for document, _ in self.taken)
-        return (
-            f"{new} new, {revised} revised, {unchanged} unchanged from {source}, through {through}"
-        )
+        return f"{counts} from {source}, through {through}"
+
+    def count(self, name: str) -> int:
+        """How many figures are `new`, `revised` or `unchanged`."""
+        return sum(getattr(stored, name) for _, stored in self.taken)
 
 
 def named(route: Route, source: str) -> str:
@@ -129,11 +128,12 @@ def _ingest(
     with context.database.writing() as connection:
         reading = _take(connection, context.route, gathered, accept_jumps)
     prune(context.settings)
-    counted = reading.counted(named(context.route, source))
+    name = named(context.route, source)
+    counted = reading.counted(name)
     detail = {
         "source": source,
-        "new": sum(stored.new for _, stored in reading.taken),
-        "revised": sum(stored.revised for _, stored in reading.taken),
+        "new": reading.count("new"),
+        "revised": reading.count("revised"),
         "notes": reading.notes,
         "documents": [
             {
@@ -145,9 +145,10 @@ def _ingest(
         ],
     }
     if reading.refusals:
-        said = _refused(named(context.route, source), reading.refusals)
-        more = f" (what else was published is stored: {counted})" if reading.taken else ""
-        raise JobError(said + more, detail) from reading.refusals[0]
+        reason = _refused(name, reading.refusals)
+        if reading.taken:
+            reason += f" (what else was published is stored: {counted})"
+        raise JobError(reason, detail) from reading.refusals[0]
     return Outcome("done", counted, detail)
 
 

@@ -13,10 +13,9 @@ from service.core.context import Context
 from service.core.job_runner import JobError, Outcome, perform
 from service.data import openmeteo
 from service.data import weather_store as store
-from service.data.collect import weather_fetcher, weather_service
+from service.data.collect import weather_service
 from service.data.covariates import no_weather
 from service.data.daily_weather import WeatherReading
-from service.data.fetcher import Fetcher
 from service.data.openmeteo import Service
 from service.data.source import FetchError, SourceError, Unfit
 
@@ -68,20 +67,17 @@ def _weather(context: Context) -> Outcome:
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
     """What to ask for: what forecasts need first, then the waves, which are only shown."""
-    fetcher = weather_fetcher(context.settings)
     service = weather_service(context.settings, context.route)
-    yield "ensemble", lambda: openmeteo.ensemble(fetcher, service)
+    yield "ensemble", lambda: openmeteo.ensemble(service)
     with context.database.reading() as connection:
         stretches = store.spans(connection, context.route, "archive")
     for first, last in _missing(stretches, _BEGIN, today - _ONE_DAY):
-        yield "archive", partial(_archive, fetcher, service, first, last)
-    yield "waves", lambda: [openmeteo.waves(fetcher, service)]
+        yield "archive", partial(_archive, service, first, last)
+    yield "waves", lambda: [openmeteo.waves(service)]
 
 
-def _archive(
-    fetcher: Fetcher, service: Service, first: dt.date, last: dt.date
-) -> list[WeatherReading]:
-    return [openmeteo.archive(fetcher, service, first, last)]
+def _archive(service: Service, first: dt.date, last: dt.date) -> list[WeatherReading]:
+    return [openmeteo.archive(service, first, last)]
 
 
 def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:

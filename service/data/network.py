@@ -8,7 +8,6 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,22 +21,16 @@ _PROXY = "the address of a proxy, such as http://proxy.example.org:3128"
 _SCHEMES = ("http", "https", "all")
 
 
-@dataclass
 class Bound:
     """What one attempt may still read, over all of its connections and redirects.
 
-    Attributes
-    ----------
-    remaining_bytes : int
-        Heads, bodies and what a proxy says included.
-    deadline : float
-        By `clock`, in seconds.
+    `remaining_bytes` counts heads, bodies and what a proxy says.
     """
 
-    remaining_bytes: int
-    deadline: float
-    clock: Callable[[], float]
-    seconds: float
+    def __init__(self, n_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
+        self.remaining_bytes = n_bytes
+        self._seconds, self._clock = seconds, clock
+        self._deadline = clock() + seconds
 
     def remaining_seconds(self) -> float:
         """Time until the deadline.
@@ -47,9 +40,9 @@ class Bound:
         httpx.ReadTimeout
             When it has passed.
         """
-        remaining = self.deadline - self.clock()
+        remaining = self._deadline - self._clock()
         if remaining <= 0:
-            raise httpx.ReadTimeout(f"no end after {self.seconds:g} s")
+            raise httpx.ReadTimeout(f"no end after {self._seconds:g} s")
         return remaining
 
     def trace(self, event: str, details: dict[str, Any]) -> None:
@@ -106,15 +99,11 @@ def plain(error: Exception, url: str = "") -> str:
         reason = "the name of the host could not be resolved"
     elif "CERTIFICATE_VERIFY_FAILED" in text:
         cause = text.rpartition(": ")[2].partition(" (_ssl")[0]
-        reason = f"the certificate is not trusted ({cause})"
-        variable = next(
-            (name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ), ""
+        named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ]
+        hint = (
+            f"{named[0]} is {os.environ[named[0]]}" if named else "SSL_CERT_FILE may name another"
         )
-        reason += (
-            f"; {variable} is {os.environ[variable]}"
-            if variable
-            else "; SSL_CERT_FILE may name another"
-        )
+        reason = f"the certificate is not trusted ({cause}); {hint}"
     elif isinstance(error, httpx.ConnectTimeout):
         reason = "no connection in time"
     elif isinstance(error, httpx.ProxyError):
@@ -130,20 +119,21 @@ def plain(error: Exception, url: str = "") -> str:
 
 def _unfit(error: Exception) -> NotReached:
     """The fault of the environment variable that keeps a client from being created."""
-    if isinstance(error, OSError):
-        reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
-        path = os.environ.get("SSL_CERT_FILE", "")
-        if path and not _holds_certificates(path):
-            expected = "a file of certificates (PEM)"
-            return NotReached("SSL_CERT_FILE", expected, f"{path} ({reason})")
-        path = os.environ.get("SSLKEYLOGFILE", "")
-        if path:
-            return NotReached("SSLKEYLOGFILE", "a file that can be written", f"{path} ({reason})")
-        folder = os.environ.get("SSL_CERT_DIR", "")
-        name, where = ("SSL_CERT_DIR", folder) if folder else ("TLS", "those of certifi")
-        return NotReached(name, "certificates (PEM) that can be read", f"{where} ({reason})")
-    hosts = getproxies().get("no", "")
-    return NotReached(_variable("no"), "names of hosts, with commas between", hosts[:200])
+    if not isinstance(error, OSError):
+        hosts = getproxies().get("no", "")
+        return NotReached(_variable("no"), "names of hosts, with commas between", hosts[:200])
+    reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
+    file, folder, key_log = (
+        os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    )
+    if file and not _holds_certificates(file):
+        name, expected, found = "SSL_CERT_FILE", "a file of certificates (PEM)", file
+    elif key_log:
+        name, expected, found = "SSLKEYLOGFILE", "a file that can be written", key_log
+    else:
+        name, expected = "SSL_CERT_DIR" if folder else "TLS", "certificates (PEM) that can be read"
+        found = folder or "those of certifi"
+    return NotReached(name, expected, f"{found} ({reason})")
 
 
 def _holds_certificates(path: str) -> bool:

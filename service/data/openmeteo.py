@@ -35,7 +35,7 @@ _ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Service:
-    """Where Open-Meteo is.
+    """Where Open-Meteo is, and how it is asked.
 
     Attributes
     ----------
@@ -48,6 +48,7 @@ class Service:
         Of a customer; empty for the free service, which is for non-commercial use.
     """
 
+    fetcher: Fetcher
     points: tuple[tuple[float, float], ...]
     url: str = "https://{service}.open-meteo.com"
     key: str = field(default="", repr=False)
@@ -67,35 +68,27 @@ class _Hours:
     read_at: dt.datetime
 
 
-def archive(fetcher: Fetcher, service: Service, first: dt.date, last: dt.date) -> WeatherReading:
+def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
     """The wind as it was, from the reanalysis ERA5; its last days are not there yet."""
-    params = {
-        "start_date": (first - _ONE_DAY).isoformat(),  # the evening before is part of a day
-        "end_date": last.isoformat(),
-        "models": "era5",
-    }
-    where = ("archive-api", "/v1/archive")
-    hours = _hours(fetcher, service, where, _WIND_VARIABLES, params)
+    begin = first - _ONE_DAY  # the evening before is part of a day
+    span = {"start_date": begin.isoformat(), "end_date": last.isoformat(), "models": "era5"}
+    hours = _hours(service, "archive-api", "/v1/archive", _WIND_VARIABLES, span)
     values = daily_wind(hours.values)
-    if (
-        len(values) != 1
-        or hours.first != first - _ONE_DAY
-        or values.shape[1] > (last - first).days + 1
-    ):
-        stated = f"{len(values)} from {hours.first} on"
+    n_members, n_days, _ = values.shape
+    if n_members != 1 or hours.first != begin or n_days > (last - first).days + 1:
+        stated = f"{n_members} from {hours.first} on"
         raise SourceError("Open-Meteo, archive", f"one member from {first} to {last}", stated)
     return _reading("archive", WIND, first, values, hours.read_at)
 
 
-def ensemble(fetcher: Fetcher, service: Service) -> tuple[WeatherReading, WeatherReading]:
+def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
     """All members of the wind for 15 days from today, and their mean on the days up to today."""
-    params = {
+    span = {
         "models": "ecmwf_ifs025_ensemble",
         "past_days": str(RECENT_DAYS + 1),
         "forecast_days": str(_AHEAD_DAYS),
     }
-    where = ("ensemble-api", "/v1/ensemble")
-    hours = _hours(fetcher, service, where, _WIND_VARIABLES, params)
+    hours = _hours(service, "ensemble-api", "/v1/ensemble", _WIND_VARIABLES, span)
     values = daily_wind(hours.values)
     first, at = hours.first + _ONE_DAY, hours.read_at
     known = np.isfinite(values).all(axis=2).sum(axis=1)
@@ -106,10 +99,10 @@ def ensemble(fetcher: Fetcher, service: Service) -> tuple[WeatherReading, Weathe
     return _reading("ensemble", WIND, today, values[:, RECENT_DAYS:], at), recent
 
 
-def waves(fetcher: Fetcher, service: Service) -> WeatherReading:
+def waves(service: Service) -> WeatherReading:
     """The waves of the coming days: one future, as no members of them are documented."""
-    params = {"forecast_days": str(_WAVE_DAYS)}
-    hours = _hours(fetcher, service, ("marine-api", "/v1/marine"), ("wave_height",), params)
+    span = {"forecast_days": str(_WAVE_DAYS)}
+    hours = _hours(service, "marine-api", "/v1/marine", ("wave_height",), span)
     return _reading("waves", WAVES, hours.first, daily_waves(hours.values)[:1], hours.read_at)
 
 
@@ -124,11 +117,7 @@ def _reading(
 
 
 def _hours(
-    fetcher: Fetcher,
-    service: Service,
-    where: tuple[str, str],
-    variables: tuple[str, ...],
-    span: Mapping[str, str],
+    service: Service, host: str, path: str, variables: tuple[str, ...], span: Mapping[str, str]
 ) -> _Hours:
     params = {
         "latitude": ",".join(str(latitude) for latitude, _ in service.points),
@@ -140,8 +129,9 @@ def _hours(
         **span,
         **({"apikey": service.key} if service.key else {}),
     }
-    expected = f"hours for each of {len(service.points)} points"
-    answer = fetcher.get(service.address(*where), ("application/json",), _LARGEST_BYTES, params)
+    url, n_points = service.address(host, path), len(service.points)
+    answer = service.fetcher.get(url, ("application/json",), _LARGEST_BYTES, params)
+    expected = f"hours for each of {n_points} points"
     try:
         stated = json.loads(answer.content)
     except (ValueError, RecursionError) as error:
@@ -150,7 +140,7 @@ def _hours(
         raise SourceError(answer.url, expected, str(stated)[:200])
     try:
         # Of one point the answer is no list.
-        of_points = [stated] if len(service.points) == 1 else stated
+        of_points = [stated] if n_points == 1 else stated
         points = [_point(one, variables, answer.url) for one in of_points]
     except SourceError:
         raise
@@ -158,31 +148,26 @@ def _hours(
         fault = f"{type(error).__name__}: {error}"[:200]
         raise SourceError(answer.url, expected, fault) from error
     shapes = {(values.shape, first) for values, first in points}
-    if len(points) != len(service.points) or len(shapes) != 1:
-        raise SourceError(
-            answer.url, f"the same {expected}", f"{len(points)} points, {len(shapes)} shapes"
-        )
-    values = np.stack([values for values, _ in points], axis=1)
-    return _Hours(values, points[0][1], answer.fetched_at)
+    if len(points) != n_points or len(shapes) != 1:
+        found = f"{len(points)} points, {len(shapes)} shapes"
+        raise SourceError(answer.url, f"the same {expected}", found)
+    return _Hours(np.stack([v for v, _ in points], axis=1), points[0][1], answer.fetched_at)
 
 
 def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, dt.date]:
     """Hours of one point, shape (n_members, n_hours, n_variables), and their first day."""
     hourly, units = stated["hourly"], stated["hourly_units"]
     times = [dt.datetime.fromisoformat(text) for text in hourly["time"]]
-    hour = dt.timedelta(hours=1)
     if (
         not times
-        or not is_possible(times[0])
         or len(times) % 24
-        or times[0].tzinfo is not None
-        or any(time != times[0] + at * hour for at, time in enumerate(times))
-        or times[0].hour
+        or not is_possible(times[0])
+        or times[0] != dt.datetime.combine(times[0].date(), dt.time())
+        or times != [times[0] + at * dt.timedelta(hours=1) for at in range(len(times))]
         or stated.get("utc_offset_seconds", 0) != 0
     ):
-        raise SourceError(
-            where, "every hour of whole days, in UTC", f"{hourly['time'][:3]} …"[:200]
-        )
+        found = f"{hourly['time'][:3]} …"[:200]
+        raise SourceError(where, "every hour of whole days, in UTC", found)
     # The control run has the bare name, the others `_member01` and so on behind it.
     lead = variables[0]
     suffixes = sorted(key.removeprefix(lead) for key in hourly if key.startswith(lead))

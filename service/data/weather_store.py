@@ -28,7 +28,7 @@ class WeatherReadings:
     """What was read, unpacked once for whoever asks of many moments."""
 
     def __init__(self, connection: sa.Connection, route: Route) -> None:
-        self._connection, self._route = connection, route.name
+        self.connection, self.route = connection, route
         self._heads: dict[str, tuple[list[dt.datetime], list[int]]] = {}
         self._unpacked: dict[int, WeatherReading] = {}
 
@@ -53,11 +53,9 @@ class WeatherReadings:
         """When each reading of a kind was first read, in order, and its number."""
         if kind not in self._heads:
             seen, number = weather.c.first_seen_at, weather.c.weather_id
-            query = sa.select(seen, number).where(
-                weather.c.route == self._route, weather.c.kind == kind
-            )
-            query = query.order_by(seen, number)
-            rows = self._connection.execute(query).all()
+            is_of = sa.and_(weather.c.route == self.route.name, weather.c.kind == kind)
+            query = sa.select(seen, number).where(is_of).order_by(seen, number)
+            rows = self.connection.execute(query).all()
             self._heads[kind] = [row[0] for row in rows], [row[1] for row in rows]
         return self._heads[kind]
 
@@ -66,7 +64,7 @@ class WeatherReadings:
         lacking = sorted(set(numbers) - self._unpacked.keys())
         for begin in range(0, len(lacking), 500):
             part = weather.c.weather_id.in_(lacking[begin : begin + 500])
-            for row in self._connection.execute(sa.select(weather).where(part)):
+            for row in self.connection.execute(sa.select(weather).where(part)):
                 self._unpacked[int(row.weather_id)] = _unpacked(row)
         return [self._unpacked[number] for number in numbers]
 
@@ -151,11 +149,5 @@ def _unpacked(row: sa.Row[tuple[object, ...]]) -> WeatherReading:
         content = zlib.decompress(row.content)
     except zlib.error as error:
         raise ValueError(f"expected packed weather of {row.first_date}, found {error}") from error
-    values = np.frombuffer(content, dtype="<f4").reshape(shape)
-    return WeatherReading(
-        row.kind,
-        tuple(row.names),
-        row.first_date,
-        values.astype(np.float64),
-        row.first_seen_at,
-    )
+    values = np.frombuffer(content, dtype="<f4").reshape(shape).astype(np.float64)
+    return WeatherReading(row.kind, tuple(row.names), row.first_date, values, row.first_seen_at)
