@@ -38,7 +38,7 @@ from tests.service.support import (
 )
 from tests.support.first_visit import FLAGS
 from tests.support.sites import Sites, running
-from tests.support.waiting import PROCESS
+from tests.support.waiting import BOUND, PROCESS
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
@@ -273,7 +273,7 @@ def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]
             weather="openmeteo",
             weather_url=f"{sites.url}/{{service}}",
             fetch_attempts=1,
-            fetch_seconds=1,
+            fetch_seconds=BOUND,
         )
     )
     yield opened

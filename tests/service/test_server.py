@@ -21,7 +21,7 @@ import pytest
 from service import server
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, command, serving
-from tests.support.waiting import wait_until
+from tests.support.waiting import BOUND, PROCESS, wait_until
 
 # The deadlines of the real server are too long for a test.
 START = (
@@ -59,13 +59,13 @@ def port(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     wait_until(is_ready, "the server is ready")
     yield free
     child.send_signal(signal.SIGTERM)
-    _, said = child.communicate(timeout=20)
+    _, said = child.communicate(timeout=PROCESS)
     assert child.returncode == 0
     assert "Traceback" not in said
 
 
 def ask(port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -98,7 +98,7 @@ def test_requests_that_never_end_silence_nothing(port: int) -> None:
 
 @pytest.mark.parametrize("kind", ["half a request line", "half a body", "half a chunk"])
 def test_a_request_that_does_not_end_is_given_up(port: int, kind: str) -> None:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as one:
         one.sendall(UNFINISHED[kind])
         came = b""
         with contextlib.suppress(ConnectionError):
@@ -149,7 +149,7 @@ def test_the_server_answers_as_the_application_does(port: int) -> None:
 
 def talk(port: int, *parts: bytes) -> tuple[dict[str, str], bytes]:
     """Send these bytes, and read until the server closes."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as one:
+    with socket.create_connection(("127.0.0.1", port), timeout=BOUND) as one:
         with contextlib.suppress(OSError):  # it may have heard enough
             for part in parts:
                 one.sendall(part)

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,13 +91,12 @@ class Redis:
         self.child = subprocess.Popen(
             ["redis-server", *map(str, own)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(100):
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("redis-server did not start")
+        wait_until(self.answers, "redis-server starts")
+
+    def answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
 
     def stop(self) -> None:
         self.child.send_signal(signal.SIGCONT)

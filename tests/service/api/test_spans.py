@@ -10,6 +10,7 @@ import pytest
 
 from service.core.settings import Settings
 from tests.service.support import ROOT, as_environment, environment, serving
+from tests.support.waiting import BOUND, PROCESS
 
 ASK = """
 import sys
@@ -38,7 +39,7 @@ def run(settings: Settings, script: str, **more: object) -> subprocess.Completed
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PROCESS,
     )
 
 
@@ -99,7 +100,7 @@ def test_spans_reach_a_collector_and_hold_no_path_query_address_or_header(
                 ["curl", "-s", "-o", "/dev/null", "-A", "hush", "-H", "X-Request-Id: mine", "-H"]
                 + [f"traceparent: 00-{trace}-b7ad6b7169203331-01", base + path],
                 check=True,
-                timeout=20,
+                timeout=BOUND,
             )
             assert done.returncode == 0
     # what was not yet sent is sent when the server stops

@@ -23,6 +23,7 @@ from service.core.settings import Settings
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
 from tests.service.support import NOW, ROUTE, quick_models
 from tests.support.sites import Answer, Sites
+from tests.support.waiting import BOUND
 
 IS_ROOT = os.geteuid() == 0
 
@@ -219,7 +220,7 @@ def test_sites(well: Settings, sites: Sites) -> None:
             "govuk_assets_url": sites.url,
             "weather": "openmeteo",
             "weather_url": f"{sites.url}/{{service}}",
-            "fetch_seconds": 2.0,
+            "fetch_seconds": BOUND,
         }
     )
     findings = found(settings)

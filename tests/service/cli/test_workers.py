@@ -8,8 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -27,6 +26,7 @@ from forecast.forecasters.hurdle import Hurdle
 from forecast.series import DailySeries
 from service.cli.workers import WorkersError, on_cluster, on_processes
 from tests.service.support import Crossings
+from tests.support.waiting import PROCESS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 # Enough paths that a task is under way for a while, and can be caught at it.
@@ -226,11 +226,13 @@ def test_an_interruption_is_quiet_and_leaves_nobody_behind() -> None:
         # A shell lets what it starts in the background ignore it, these tests perhaps among them.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    workers = _until(lambda: len(_workers_of(running.pid)) == 2 and _workers_of(running.pid))
+    workers = wait_until(
+        lambda: len(found := _workers_of(running.pid)) == 2 and found, "both workers are there"
+    )
     os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=PROCESS)
     assert (running.returncode, said.strip()) == (130, "")
-    assert _until(lambda: not [pid for pid in workers if _alive(pid)])
+    wait_until(lambda: not any(map(_alive, workers)), "the workers end too")
 
 
 def _workers_of(parent: int) -> list[int]:
@@ -250,12 +252,3 @@ def _command(pid: int) -> str:
 
 def _alive(pid: int) -> bool:
     return _command(pid) != ""
-
-
-def _until(found: Callable[[], Any]) -> Any:
-    """What `found` returns as soon as it is something; fails after a minute."""
-    for _ in range(600):
-        if value := found():
-            return value
-        time.sleep(0.1)
-    raise AssertionError("waited in vain")

@@ -3,7 +3,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -19,6 +18,7 @@ from service.mail.preferences import Preferences
 from tests.service.mailbox import PASSWORD, Mailbox, free_port, furnish, mail_settings
 from tests.service.support import NOW, ROOT, Crossings, as_environment, command, environment
 from tests.support.sites import Sites
+from tests.support.waiting import BOUND, PROCESS, wait_until
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_no_secret_leaves_by_any_door(
         govuk_assets_url=sites.url,
         source="declared",
         fetch_attempts=2,
-        fetch_seconds=1,
+        fetch_seconds=BOUND,
         log_level="DEBUG",
         log_requests="all",
     )
@@ -223,14 +223,15 @@ def _served(env: dict[str, str], folder: Path, seen: dict[str, str]) -> dict[str
         )
         base = f"http://127.0.0.1:{port}"
         try:
-            for _ in range(300):
-                try:
-                    httpx.get(f"{base}/livez", timeout=5)
-                    break
-                except httpx.TransportError:
-                    assert server.poll() is None, log.read_text()
-                    time.sleep(0.1)
-            with httpx.Client(base_url=base, timeout=20) as client:
+
+            def is_up() -> bool:
+                assert server.poll() is None, log.read_text()
+                with contextlib.suppress(httpx.TransportError):
+                    return httpx.get(f"{base}/livez", timeout=BOUND).is_success
+                return False
+
+            wait_until(is_up, "the server is up")
+            with httpx.Client(base_url=base, timeout=BOUND) as client:
                 form = {"address": seen["address"], "threshold": "300"}
                 answers = {
                     "subscribe": client.post("/subscribe", data=form),
@@ -255,7 +256,7 @@ def _served(env: dict[str, str], folder: Path, seen: dict[str, str]) -> dict[str
                 answers["metrics again"] = client.get("/metrics")
         finally:
             server.terminate()
-            server.wait(20)
+            server.wait(PROCESS)
     for where, answer in answers.items():
         told = dict(answer.headers)
         if where.endswith("as id"):  # it is told back to whoever made it up

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +135,9 @@ def test_a_site_that_misbehaves_changes_nothing(
     ingest(reader)
     before = dump(reader)
     sites.replies[workbook if path == "workbook" else path] = answer
+    if answer.behave is stalled:
+        hurried = reader.settings.model_copy(update={"fetch_seconds": 1.0})
+        reader = replace(reader, settings=hurried)
     assert said in failed(reader)
     assert dump(reader) == before
 

@@ -16,6 +16,7 @@ from service.data.ingest import ingest
 from tests.service.core.test_declared_source import declare
 from tests.service.support import quick_models
 from tests.support.sites import Answer, Sites, endless
+from tests.support.waiting import BOUND
 
 PATH = "/landings.csv"
 FIRST = ("2024-10-16,60", "2024-10-17,100", "2024-10-18,0")
@@ -33,7 +34,7 @@ def strait(tmp_path: Path, sites: Sites) -> Iterator[Context]:
             source="declared",
             weather="off",
             fetch_attempts=1,
-            fetch_seconds=5,
+            fetch_seconds=BOUND,
         )
     )
     yield context

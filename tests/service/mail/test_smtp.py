@@ -138,7 +138,7 @@ def test_one_refusal_does_not_touch_the_next_mail(
     at: str, reply: str, state: str, code: int | None, mailbox: Mailbox, settings: Settings
 ) -> None:
     if reply == "stall":
-        settings = changed(settings, smtp_timeout=2)
+        settings = changed(settings, smtp_timeout=10)
     answers = iter([reply])
     setattr(mailbox, at, lambda _: next(answers, None))
     with Session(settings) as session:
