@@ -8,7 +8,7 @@ from typing import Any
 
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import day_columns, instant
-from service.data import revision_store as store
+from service.data import observation_store
 
 COLUMNS = (
     *("time", "date", "value_before", "value", "source_before", "source"),
@@ -24,7 +24,7 @@ def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
     """
     loader.check_series(series_id, is_stored=True)
     with loader.context.database.reading() as connection:
-        revised = store.revisions(connection, series_id)
+        revised = observation_store.revisions(connection, series_id)
     rows = [
         {
             **day_columns(one.date),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 __all__ = [
-    "SOURCES",
     "Gathered",
     "check_source",
     "check_weather",
     "fetch",
     "fetcher",
     "gather",
-    "prune",
     "read_once",
     "weather_service",
 ]
@@ -23,7 +21,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from forecast.series import DailySeries, as_date
-from service.core.clock import utc_now
 from service.core.declared_series import Route
 from service.core.declared_source import GovUk, Table
 from service.core.settings import Settings
@@ -43,26 +40,19 @@ from service.data.govuk import Keep
 from service.data.openmeteo import Service
 from service.data.source import Document, Form, SourceError, Validators, read_file
 
-SOURCES = ("figures", "declared", "workbook", "page", "csv")
-"""``declared``: what the route declares; ``workbook``, ``page`` and ``csv`` are from a file."""
-
 _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 
 @dataclass
 class Gathered:
-    """What came of it.
+    """What came of it: documents, each whole, and why others were refused.
 
     Attributes
     ----------
-    documents : list of Document
-        Each whole; one that did not change since the last time is not among them.
-    refusals : list of SourceError
-        One for each document that was refused.
     validators : mapping of address to (etag, last_modified)
         To be given to the next `gather` as `known`.
     unchanged : list of str
-        Addresses whose content did not change.
+        Addresses whose content did not change; their documents are not among `documents`.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -80,12 +70,10 @@ def gather(
     known: Mapping[str, Validators],
     is_kept: bool = True,
 ) -> Gathered:
-    """Read `source`, one of `SOURCES`.
+    """Read `source`: ``figures``, ``declared``, or a `file`: ``workbook``, ``page``, ``csv``.
 
     Parameters
     ----------
-    file : Path | None
-        For a source that is read from a file.
     today : date
         The present day of the route.
     known : mapping of address to (etag, last_modified)
@@ -93,7 +81,7 @@ def gather(
     is_kept : bool
         Whether the bytes are kept as they came.
     """
-    keep: Keep = partial(raw_documents.keep, _raw_folder(settings)) if is_kept else lambda *_: None
+    keep: Keep = partial(raw_documents.keep, settings.var_dir) if is_kept else lambda *_: None
     if source == "declared" and isinstance(route.source, GovUk):
         how = _govuk_fetcher(settings)
         return fetch(how, govuk.documents(how, _govuk(settings), keep), today, keep, known)
@@ -212,11 +200,6 @@ def _govuk_fetcher(settings: Settings) -> Fetcher:
     return replace(fetcher(settings), hosts=frozenset(urlsplit(site).netloc for site in sites))
 
 
-def _raw_folder(settings: Settings) -> Path:
-    """Where the bytes are kept as they came."""
-    return settings.var_dir / "raw"
-
-
 def _from_file(
     route: Route, source: str, file: CsvFile | Path | None, today: dt.date, keep: Keep
 ) -> Document:
@@ -262,10 +245,10 @@ def _from_csv(route: Route, file: CsvFile, today: dt.date) -> Document:
 def _check_counts(route: Route, document: Document, today: dt.date) -> list[str]:
     """Hold the counts to the rules, each series that follows to the leading one."""
     for series_id, counts in document.figures.items():
-        for day, value in counts.items():
-            if value > rules.LARGEST_COUNT:
-                where = f"{document.name}, {series_id} on {day}"
-                raise SourceError(where, f"at most {rules.LARGEST_COUNT}", str(value))
+        largest = max(counts, key=lambda day: counts[day])
+        if counts[largest] > rules.LARGEST_COUNT:
+            where = f"{document.name}, {series_id} on {largest}"
+            raise SourceError(where, f"at most {rules.LARGEST_COUNT}", str(counts[largest]))
     notes = []
     for follower in route.followers:
         if follower in document.figures:
@@ -279,18 +262,8 @@ def _check_counts(route: Route, document: Document, today: dt.date) -> list[str]
 
 
 def _document(source: str, name: str, series: Mapping[str, DailySeries]) -> Document:
-    return Document(
-        source,
-        name,
-        None,
-        {
-            series_id: dict(zip(one.dates.tolist(), one.values.tolist(), strict=True))
-            for series_id, one in series.items()
-        },
-    )
-
-
-def prune(settings: Settings) -> None:
-    """Remove the kept bytes that are older than the settings say."""
-    age = dt.timedelta(days=settings.raw_keep_days)
-    raw_documents.prune(_raw_folder(settings), age, utc_now())
+    figures = {
+        series_id: dict(zip(one.dates.tolist(), one.values.tolist(), strict=True))
+        for series_id, one in series.items()
+    }
+    return Document(source, name, None, figures)

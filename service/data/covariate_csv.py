@@ -20,15 +20,10 @@ Values = dict[dt.date, dict[str, list[float]]]
 
 
 def read(file: CsvFile | Path) -> CovariateTable:
-    """Read the covariates of `file`.
+    """Read the covariates of `file`; raises `SourceError`.
 
     A day has one row without a member, or one row for each member; days with members follow
     those without.
-
-    Raises
-    ------
-    SourceError
-        Naming the file, the date and the column, what was expected and what was found.
     """
     table = csv_rows.read(file)
     names = tuple(name for name in table.header if name not in ("date", "member", ""))
@@ -49,15 +44,10 @@ def read(file: CsvFile | Path) -> CovariateTable:
 
 
 def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArchive:
-    """Read forecasts of the columns `names` as they were issued.
+    """Read forecasts of the columns `names` as they were issued; raises `SourceError`.
 
     ``origin,member,date`` and the columns; every origin has the same members, and each member the
     same number of consecutive days from the one after the origin.
-
-    Raises
-    ------
-    SourceError
-        Naming the file and row, what was expected and what was found.
     """
     table = csv_rows.read(file)
     name = str(table.file)

@@ -70,16 +70,9 @@ class Drivers:
     def said(
         self, champion: str, models: Sequence[str], failures: Mapping[str, str]
     ) -> dict[str, Any]:
-        """What is written down beside a forecast: whether the model that is served used it.
+        """What is written down beside a forecast: whether the served `champion` used it.
 
-        Parameters
-        ----------
-        champion : str
-            The model that is served.
-        models : sequence of str
-            Those that were fitted with the weather.
-        failures : mapping of model to str
-            Why another that reads it was not, as what it does with it.
+        `models` were fitted with the weather; `failures` say why another that reads it was not.
         """
         status, reason = self.status, self.reason
         if status == "used" and champion in failures:
@@ -103,12 +96,8 @@ def drivers(
 ) -> Drivers:
     """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`.
 
-    Parameters
-    ----------
-    horizon : int
-        Days after `origin` that are forecast; 0: as many as the settings say.
-    readings : WeatherReadings | None
-        What was read on this connection before, for whoever asks of many moments.
+    The `horizon` is that of the settings unless given; `readings` of this connection are for
+    whoever asks of many moments.
     """
     settings, route = context.settings, context.route
     if not context.reads_weather:
@@ -227,14 +216,10 @@ def _archive(
     shape: tuple[int, ...],
     history: History,
 ) -> ForecastArchive:
-    """What was foreseen at earlier origins, each with as many known days before as now.
+    """What was foreseen at earlier origins, each with as many known days before, `gap`, as now.
 
-    Parameters
-    ----------
-    gap : int
-        Days between an origin and the forecast that were known.
-    shape : (n_members, n_ahead, n_columns)
-        Of the forecast of today; one with fewer days is left out.
+    `shape`, (n_members, n_ahead, n_columns), is that of the forecast of today; one with fewer days
+    is left out.
     """
     first, past, moved = history
     n_members, n_ahead, _ = shape

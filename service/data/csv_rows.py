@@ -106,13 +106,7 @@ def read(file: CsvFile | Path) -> Table:
 
 
 def parse(content: bytes, file: CsvFile, date: str = "date") -> Table:
-    """Read a header with a column `date`, and the rows below it, from the `content` of `file`.
-
-    Raises
-    ------
-    SourceError
-        Naming the row, the column, what was expected and what was found.
-    """
+    """Read the `content` of `file`, with a column `date` among others; raises `SourceError`."""
     table, date = Table(file), date.casefold()
     text = _decoded(_unpacked(content, str(file)), table)
     first = text.lstrip("\r\n").partition("\n")[0]

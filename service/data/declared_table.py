@@ -30,13 +30,7 @@ _SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
 
 @dataclass(frozen=True)
 class _Report:
-    """What one row states: the counts that are there, and what orders it among others of its day.
-
-    Attributes
-    ----------
-    where : str
-        The row, as errors name it.
-    """
+    """What one row states: the counts that are there, and what orders it in its day."""
 
     where: str
     day: dt.date
@@ -47,15 +41,7 @@ class _Report:
 def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
     """Read the table `content`, called `name` in errors, as `route` declares it.
 
-    Parameters
-    ----------
-    today : date
-        The present day of the route.
-
-    Raises
-    ------
-    SourceError
-        Naming the row and column, what was expected and what was found.
+    No day may lie after `today`, the present day of the route; raises `SourceError`.
     """
     table = route.source
     assert isinstance(table, Table)

@@ -34,13 +34,7 @@ _LONGEST_VALIDATOR = 100
 
 @dataclass(frozen=True)
 class Response:
-    """What came.
-
-    Attributes
-    ----------
-    content : bytes
-        Empty when the site says that nothing changed.
-    """
+    """What came; `content` is empty when the site says that nothing changed."""
 
     url: str
     content: bytes
@@ -98,7 +92,7 @@ class Fetcher:
         params: Mapping[str, str] | None = None,
         validators: Validators = (None, None),
     ) -> Response:
-        """Fetch `url`.
+        """Fetch `url`; raises `FetchError`.
 
         Parameters
         ----------
@@ -111,10 +105,6 @@ class Fetcher:
             The query; it may hold a key, and is never shown.
         validators : (etag, last_modified)
             Of the last answer, so that the site can say that nothing changed.
-
-        Raises
-        ------
-        FetchError
         """
         headers = {
             "User-Agent": self.user_agent,

@@ -24,10 +24,7 @@ def read(
 ) -> dict[str, DailySeries]:
     """Read the series `required` of `file`, and those `optional` that it has; the rest is ignored.
 
-    Raises
-    ------
-    SourceError
-        Naming the file, the row (the header is row 1), what was expected and what was found.
+    Raises `SourceError`; the header is row 1.
     """
     return _chosen_series(csv_rows.read(file), required, optional)
 

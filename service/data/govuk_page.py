@@ -55,21 +55,13 @@ class _Cell:
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
-    """Read the page `content`, called `name` in errors.
+    """Read the page `content`, called `name` in errors, on the UK day `today`.
 
     A wrong year in one row between two right neighbours is repaired and noted. Any number of
     consecutive days is accepted; a number other than seven is noted. Dates and numbers must be
     plain text: a footnote mark or hidden text inside a cell would change the figure.
 
-    Parameters
-    ----------
-    today : date
-        The present UK day.
-
-    Raises
-    ------
-    SourceError
-        Naming the row of the table (the header is row 1), what was expected and what was found.
+    Raises `SourceError`; the header of the table is row 1.
     """
     tree = parse_html(content, name)
     rows, notes = _with_right_years([_row(cells, where) for cells, where in _table(tree, name)])

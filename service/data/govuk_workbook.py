@@ -42,20 +42,12 @@ Cells = Sequence[object]
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
-    """Read the workbook `content`, called `name` in errors.
+    """Read the workbook `content`, called `name` in errors, on the UK day `today`.
 
     Its time of publication is when it was saved, as it says itself: minutes to hours before it
     was public.
 
-    Parameters
-    ----------
-    today : date
-        The present UK day.
-
-    Raises
-    ------
-    SourceError
-        Naming the sheet, the row (the header is row 1), what was expected and what was found.
+    Raises `SourceError`; the header of a sheet is row 1.
     """
     clean, meta = unpack(content, name)
     daily, weekly = _sheets(clean, name)

@@ -14,8 +14,8 @@ from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
-from service.data import fetch_store, observation_store, rules
-from service.data.collect import Gathered, gather, prune
+from service.data import fetch_store, observation_store, raw_documents, rules
+from service.data.collect import Gathered, gather
 from service.data.csv_rows import CsvFile
 from service.data.observation_store import Change, Figure, Stored
 from service.data.source import Document, NotReached, SourceError
@@ -83,23 +83,17 @@ def ingest(
     """Read a source and store what is new or revised, in one transaction.
 
     A document that is refused is refused whole; what else the source published is stored all the
-    same, and the run fails with the reason. A source that is not the one of the settings, such as a
-    file of somebody's own, has runs under another name: they tell nothing of how the service fares.
+    same, and the run fails with the reason, a `JobError`. A source that is not the one of the
+    settings, such as a file of somebody's own, has runs under another name: they tell nothing of
+    how the service fares.
 
     Parameters
     ----------
-    source : str | None
-        One of `service.data.collect.SOURCES`; None: the one that the settings name.
-    file : Path | None
-        For a source that is read from a file.
+    source, file
+        As `service.data.collect.gather` takes them; None: the source that the settings name.
     accept_jumps : bool
         Whether a published day may change beyond the bound without a note, because a person has
         looked at it.
-
-    Raises
-    ------
-    JobError
-        When a document is refused.
     """
     name = source or context.settings.source
     job = "ingest" if name == context.settings.source else OTHER
@@ -127,7 +121,7 @@ def _ingest(
     gathered = _gather(context, source, file, is_kept=True)
     with context.database.writing() as connection:
         reading = _take(connection, context.route, gathered, accept_jumps)
-    prune(context.settings)
+    raw_documents.prune(context.settings.var_dir, context.settings.raw_keep_days, utc_now())
     name = named(context.route, source)
     counted = reading.counted(name)
     detail = {

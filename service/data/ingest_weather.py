@@ -32,11 +32,7 @@ def weather(context: Context, period: str | None = None) -> Outcome:
 
     Each part is stored by itself. One of broken form does not keep the others from being asked
     for; after a refusal, such as a limit, or without an answer nothing more is asked this time.
-
-    Raises
-    ------
-    JobError
-        When a part could not be fetched, or its form was broken.
+    Raises `JobError` when a part could not be fetched, or its form was broken.
     """
     if not context.reads_weather:
         return Outcome("skipped", no_weather(context))

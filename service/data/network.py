@@ -33,13 +33,7 @@ class Bound:
         self._deadline = clock() + seconds
 
     def remaining_seconds(self) -> float:
-        """Time until the deadline.
-
-        Raises
-        ------
-        httpx.ReadTimeout
-            When it has passed.
-        """
+        """Time until the deadline; raises `httpx.ReadTimeout` when it has passed."""
         remaining = self._deadline - self._clock()
         if remaining <= 0:
             raise httpx.ReadTimeout(f"no end after {self._seconds:g} s")
@@ -77,10 +71,7 @@ class TooLarge(Exception):
 def client(**options: Any) -> httpx.Client:
     """A client that uses the machine's proxies and certificates.
 
-    Raises
-    ------
-    NotReached
-        Naming the environment variable that cannot be used.
+    Raises `NotReached` with the name of an environment variable that cannot be used.
     """
     for scheme, value in getproxies().items():
         # httpx takes a proxy without a host, and fails at the first request.

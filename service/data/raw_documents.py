@@ -11,50 +11,38 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
-_UNFINISHED = ".part"
+_FOLDER = "raw"
 
 
-def keep(folder: Path, content: bytes, suffix: str) -> Path:
-    """Keep `content` under `folder`; a kill in the middle leaves no half file under its name.
+def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
+    """Keep `content` in a file that ends in `suffix`, and return its path.
 
-    Parameters
-    ----------
-    suffix : str
-        Such as ``.ods``.
-
-    Returns
-    -------
-    Path
-        Of the file; it is touched when it was there already, so that it is not pruned.
+    A kill in the middle leaves no half file under that name. One that is there already is touched,
+    so that it is not pruned.
     """
     name = hashlib.sha256(content).hexdigest()
-    path = folder / name[:2] / f"{name}{suffix}"
+    path = var_dir / _FOLDER / name[:2] / f"{name}{suffix}"
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         os.utime(path)
         return path
-    handle, unfinished = tempfile.mkstemp(suffix=_UNFINISHED, dir=path.parent)
+    unfinished = path.with_suffix(f".{uuid.uuid4().hex}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise
+        unfinished.write_bytes(content)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return path
 
 
-def prune(folder: Path, age: dt.timedelta, now: dt.datetime) -> int:
-    """Remove the files under `folder` that are older than `age`; return how many there were."""
-    oldest = (now - age).timestamp()
+def prune(var_dir: Path, days: int, now: dt.datetime) -> int:
+    """Remove the files that are older than `days`; return how many there were."""
+    oldest = (now - dt.timedelta(days=days)).timestamp()
     removed = 0
-    for path in folder.glob("*/*"):
+    for path in (var_dir / _FOLDER).glob("*/*"):
         with contextlib.suppress(OSError):  # somebody else may prune at the same time
             if path.is_file() and path.stat().st_mtime < oldest:
                 path.unlink()

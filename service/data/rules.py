@@ -98,16 +98,8 @@ def check_steps(days: Iterable[tuple[str, dt.date]], step: dt.timedelta = _ONE_D
 def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
     """Hold daily `rows` to the rules, and return what is unlikely about them.
 
-    Parameters
-    ----------
-    today : date
-        The present day, beyond which no figure may lie.
-
-    Raises
-    ------
-    SourceError
-        If a day is repeated, missing, out of order or to come, or if the numbers of a day
-        contradict each other.
+    Raises `SourceError` if a day is repeated, missing, out of order or after `today`, or if the
+    numbers of a day contradict each other.
     """
     check_steps((row.where, row.date) for row in rows)
     notes = []
@@ -141,11 +133,8 @@ def _check_boats(row: Row) -> None:
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
     """Hold weekly totals to the daily `rows` they are made of.
 
-    Raises
-    ------
-    SourceError
-        If a week does not end on a Sunday, does not follow the one before, ends after the last
-        day, or has a total that is not the sum of its days.
+    Raises `SourceError` if a week does not end on a Sunday, does not follow the one before, ends
+    after the last day, or has a total that is not the sum of its days.
     """
     days = {row.date: row for row in rows}
     check_steps(((week.where, week.date) for week in weeks), _ONE_WEEK)
@@ -184,16 +173,8 @@ def check_stamp(
     year. Without a time of publication, the delay is measured up to `today` and only noted, as an
     old document may be read on purpose.
 
-    Returns
-    -------
-    published_at : datetime | None
-        None when the document does not say, or not credibly.
-    notes : list of str
-
-    Raises
-    ------
-    SourceError
-        If the time lies in the future, or the last day too long before it.
+    Returns the time, None when the document does not say, or not credibly, and notes. Raises
+    `SourceError` if the time lies in the future, or the last day too long before it.
     """
     if published_at is None:
         if today - last <= _LONGEST_DELAY:
@@ -223,13 +204,7 @@ def check_removed(document: Document, series_id: str, published: Counts) -> None
 
 
 def check_changes(document: Document, published: Mapping[str, Counts], route: Route) -> None:
-    """Hold the `document` to what was `published` before it.
-
-    Raises
-    ------
-    SourceError
-        If a day that was already published jumps beyond the bound, and is not marked "Revised".
-    """
+    """Raise `SourceError` if a `published` day jumps beyond the bound without a note "Revised"."""
     for series_id, counts in document.figures.items():
         before = published.get(series_id, {})
         for day, value in counts.items():

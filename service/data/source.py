@@ -48,7 +48,7 @@ class SourceError(ValueError):
     ::
 
         SourceError
-        └── FetchError        figures that could not be fetched
+        └── FetchError        figures that could not be fetched; `where` has no query
             ├── NotReached    no answer, or not the whole of it, however often it was asked
             ├── Rejected      an answer that says no
             └── Unfit         an answer of the wrong kind, the wrong size or from the wrong place
@@ -67,21 +67,19 @@ def _printable(text: str) -> str:
 
 
 class FetchError(SourceError):
-    """Something that could not be fetched; `where` is its address, without its query."""
+    """Something that could not be fetched."""
 
 
 class NotReached(FetchError):
-    """No answer, or not the whole of it, however often it was asked."""
+    """No answer, or not the whole of it."""
+
+
+class Unfit(FetchError):
+    """An answer that cannot be what was asked for."""
 
 
 class Rejected(FetchError):
-    """An answer that says no.
-
-    Attributes
-    ----------
-    wait_seconds : float | None
-        How long the site asked to wait.
-    """
+    """An answer that says no, with its `status` and how long the site asked to wait."""
 
     def __init__(
         self, where: str, expected: str, found: str, status: int, wait_seconds: float | None
@@ -91,10 +89,6 @@ class Rejected(FetchError):
         self.wait_seconds = wait_seconds
 
 
-class Unfit(FetchError):
-    """An answer of the wrong kind, the wrong size, or from the wrong place."""
-
-
 @dataclass(frozen=True)
 class Document:
     """What one published document states, after every rule that it can be held to by itself.
@@ -102,7 +96,7 @@ class Document:
     Attributes
     ----------
     source : str
-        ``figures``, ``page``, ``workbook`` or ``csv``.
+        ``figures``, ``declared``, ``page``, ``workbook`` or ``csv``.
     name : str
         What errors call it: a file or an address.
     published_at : datetime | None
@@ -144,13 +138,7 @@ class Form(NamedTuple):
 
 
 def read_file(path: Path, most_bytes: int) -> bytes:
-    """Read the file at `path`, or standard input where that is ``-``.
-
-    Raises
-    ------
-    SourceError
-        If it cannot be read, or holds more than `most_bytes`.
-    """
+    """Read the file at `path`, standard input where that is ``-``; raises `SourceError`."""
     try:
         # Not by its size: a device has none, and no end.
         with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as stream:

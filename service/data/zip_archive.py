@@ -27,18 +27,10 @@ _STRAY_PARTS = {
 
 
 def unpack(content: bytes, name: str) -> tuple[bytes, str]:
-    """Check the workbook `content`, called `name` in errors.
+    """Check the workbook `content`, called `name` in errors; raises `SourceError`.
 
-    Returns
-    -------
-    workbook : bytes
-        A zip file of the checked parts alone.
-    meta : str
-        What the workbook says of itself, XML; empty when it says nothing.
-
-    Raises
-    ------
-    SourceError
+    Returns a zip file of the checked parts alone, and what the workbook says of itself, as XML;
+    empty when it says nothing.
     """
     if not content.startswith(b"PK"):
         found = f"{content[:20]!r}" if content else "nothing"

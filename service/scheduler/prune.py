@@ -12,7 +12,7 @@ from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import Outcome, perform
 from service.core.settings import Settings
-from service.data import collect, covariates, weather_store
+from service.data import covariates, raw_documents, weather_store
 from service.issues import model_score_store, retention_store
 
 _WEEK = dt.timedelta(weeks=1)
@@ -48,7 +48,7 @@ def _prune(context: Context) -> Outcome:
             "runs": run_store.prune(connection, ran),
             "requests": request_store.prune(connection, ran),
         }
-    collect.prune(settings)
+    raw_documents.prune(settings.var_dir, settings.raw_keep_days, now)
     deleted = ", ".join(f"{detail[name]} {what}" for name, what in _LABELS.items())
     return Outcome("done", f"{deleted} deleted", detail)
 

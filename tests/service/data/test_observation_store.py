@@ -7,7 +7,7 @@ import pytest
 from forecast.series import DailySeries
 from service.core.database import Database
 from service.data import observation_store
-from service.data.observation_store import AsOf, Figure, Stored
+from service.data.observation_store import AsOf, Figure, Revision, Stored, revisions
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -150,3 +150,37 @@ def test_the_fingerprint_is_of_the_figures_alone() -> None:
         for x in ([a], [b], [make("people", "2025-01-02", 1)], [make("people", "2025-01-01", 2)])
     ]
     assert len(set(others)) == 4
+
+
+def put_two_days(
+    database: Database, source: str, published_at: dt.datetime | None, value: int, marked: bool
+) -> None:
+    one = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
+    same = Figure("people", D(2025, 12, 14), 52, source, published_at)
+    with database.writing() as connection:
+        observation_store.record(
+            connection, ROUTE, [one, same], utc(2025, 12, 31), assume_known=True
+        )
+
+
+def test_every_other_value_is_listed_in_the_order_of_publication(database: Database) -> None:
+    put_two_days(database, "workbook", utc(2025, 12, 19, 14), 730, marked=False)
+    put_two_days(database, "page", utc(2025, 12, 20, 13), 733, marked=False)
+    put_two_days(database, "page", utc(2025, 12, 16, 13), 737, marked=True)
+    put_two_days(database, "page", utc(2025, 12, 14, 11), 225, marked=False)
+    put_two_days(database, "figures", None, 225, marked=False)
+    day = D(2025, 12, 13)
+    with database.reading() as connection:
+        assert revisions(connection, "people") == [
+            Revision(day, 225, 737, "page", "page", utc(2025, 12, 16, 13), True, True),
+            Revision(day, 737, 730, "page", "workbook", utc(2025, 12, 19, 14), False, True),
+            Revision(day, 730, 733, "workbook", "page", utc(2025, 12, 20, 13), False, False),
+        ]
+        assert revisions(connection, "boats") == []
+
+
+def test_figures_that_stay_are_no_revisions(database: Database) -> None:
+    put_two_days(database, "page", utc(2025, 12, 14, 11), 737, marked=False)
+    put_two_days(database, "workbook", utc(2025, 12, 19, 14), 737, marked=True)
+    with database.reading() as connection:
+        assert revisions(connection, "people") == []

@@ -32,9 +32,9 @@ def test_what_is_old_goes_unless_it_came_again(tmp_path: Path) -> None:
     age(again, 91)
     age(new, 1)
     raw_documents.keep(tmp_path, b"2", ".html")
-    assert raw_documents.prune(tmp_path, dt.timedelta(days=90), NOW) == 1
+    assert raw_documents.prune(tmp_path, 90, NOW) == 1
     assert (old.exists(), again.exists(), new.exists()) == (False, True, True)
 
 
 def test_a_folder_that_is_not_there_has_nothing_to_prune(tmp_path: Path) -> None:
-    assert raw_documents.prune(tmp_path / "none", dt.timedelta(days=1), NOW) == 0
+    assert raw_documents.prune(tmp_path / "none", 1, NOW) == 0
