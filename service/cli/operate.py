@@ -145,6 +145,7 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
     Examples:
       crossings refit --force
       crossings refit --as-of 2025-12-19
+      CROSSINGS_DASK=tcp://scheduler:8786 CROSSINGS_WORKERS=8 crossings refit
     """
     from forecast.specs import published
     from service.issues.declared_models import declared

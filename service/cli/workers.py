@@ -22,6 +22,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from importlib import import_module
 from multiprocessing.connection import wait as wait_for_end
 from typing import Any
@@ -29,13 +30,13 @@ from typing import Any
 import click
 
 from forecast.backtest import Mapper, Outcome, Task, Work, attempt, in_turn
+from service.issues.cluster import ClusterError, alone, connect
 
 _MOST_TRIES = 4
-_SECONDS_TO_CONNECT = 30
 
 
 class WorkersError(click.ClickException):
-    """Workers that cannot be reached, or that die of a task again and again."""
+    """Workers that die of a task again and again."""
 
 
 def choose(workers: int, dask: str | None) -> Mapper:
@@ -148,54 +149,32 @@ def on_cluster(address: str) -> Mapper:
 
     Raises
     ------
-    click.UsageError
-        If the package ``distributed`` is not installed.
+    ClusterError
+        If it cannot be reached.
     """
-    try:
-        distributed: Any = import_module("distributed")
-    except ImportError as error:
-        raise click.UsageError(
-            "--dask needs the package `distributed`: install the extra `cluster` of this project"
-        ) from error
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-        try:
-            client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise WorkersError(f"{address}: expected a Dask scheduler, found none") from error
-        with client:
-            try:
-                client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
-            except TimeoutError as error:
-                raise WorkersError(f"{address}: expected a Dask worker, found none") from error
+        with connect(address) as client:
+            distributed: Any = import_module("distributed")
             # As a task of its own it can be had again when the worker that holds it dies.
             shared = client.submit(_itself, work, pure=False)
-            futures = client.map(_attempt_alone, [shared] * len(tasks), tasks, pure=False)
+            futures = client.map(partial(alone, attempt), [shared] * len(tasks), tasks, pure=False)
             places = {future.key: place for place, future in enumerate(futures)}
             try:
                 for future in distributed.as_completed(futures, loop=client.loop):
                     outcome = future.result()
                     future.release()  # or the cluster would have it again if its holder died
                     yield places[future.key], outcome
-            except distributed.scheduler.KilledWorker as error:
+            except distributed.KilledWorker as error:
                 raise _deadly(tasks[places[future.key]]) from error
             except CancelledError as error:
-                raise WorkersError(f"{address}: the Dask scheduler is gone") from error
+                raise ClusterError(f"{address}: the Dask scheduler is gone") from error
 
     return mapper
 
 
 def _itself(work: Work) -> Work:
     return work
-
-
-_one_at_a_time = threading.Lock()
-
-
-def _attempt_alone(work: Work, task: Task) -> Outcome:
-    """Attempt a task when no thread of this process is at another: some packages share state."""
-    with _one_at_a_time:
-        return attempt(work, task)
 
 
 def _deadly(task: Task) -> WorkersError:

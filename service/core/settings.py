@@ -199,6 +199,12 @@ class Settings(Sealed):
     fit_memory_mb: int = Field(
         2048, ge=64, le=2**20, description="Memory that the fit of one model may use, in MB."
     )
+    dask: str = Field(
+        "",
+        pattern=r"^((tcp|tls)://\S+:\d+)?$",
+        description="Scheduler of a Dask cluster that fits the models, such as "
+        "`tcp://scheduler:8786`; empty: processes of this machine.",
+    )
     ingest_times: str = Field(
         "declared",
         pattern=_TIMES_OR_DECLARED,

@@ -171,6 +171,8 @@ def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
         return within(settings, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
+    except JobError:  # no model's defect
+        raise
     except Exception:  # one model's defect must not stop the comparison of the others
         _log.exception("%s is not scored at %s", name, trial.origin)
     return None

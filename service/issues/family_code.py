@@ -7,11 +7,13 @@ __all__ = ["code_hash"]
 import ast
 import functools
 import hashlib
+import threading
 from pathlib import Path
 
 import forecast
 
 _ROOT = Path(forecast.__file__).parent
+_PARSING = threading.Lock()  # Python 3.11 counts its depth for all threads together
 # Whatever the family: a fit begins in these.
 _ALWAYS = ("forecast.joint", "forecast.specs")
 
@@ -53,8 +55,10 @@ def _file(name: str, root: Path) -> Path | None:
 
 def _imports(source: bytes) -> list[str]:
     """Names that may be modules, of the imports anywhere in `source`."""
+    with _PARSING:
+        tree = ast.parse(source)
     names = []
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:

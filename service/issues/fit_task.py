@@ -17,6 +17,7 @@ from forecast.joint import Joint
 from forecast.series import DailySeries
 from forecast.specs import Spec, build
 from service.core.settings import Settings
+from service.issues.cluster import on_worker
 from service.issues.resource_limits import LimitError, limited
 
 A = TypeVar("A")
@@ -59,19 +60,22 @@ def carry_out(order: Order) -> Fitting:
 
 
 def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
-    """Do ``work(argument)`` within the limits of `settings`.
+    """Do ``work(argument)`` within the limits of `settings`: in a process here, or on a cluster.
 
-    See `service.issues.resource_limits.limited`.
+    See `service.issues.resource_limits.limited` and `service.issues.cluster.on_worker`.
 
     Raises
     ------
     FitError
         When it takes too long or needs too much memory.
     """
-    if settings.fit_seconds == 0:
-        return work(argument)
+    limits = settings.fit_seconds, settings.fit_memory_mb
     try:
-        return limited(work, argument, name, settings.fit_seconds, settings.fit_memory_mb)
+        if settings.dask:
+            return on_worker(settings.dask, work, argument, name, *limits)
+        if settings.fit_seconds == 0:
+            return work(argument)
+        return limited(work, argument, name, *limits)
     except LimitError as error:
         raise FitError(str(error)) from error
 

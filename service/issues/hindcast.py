@@ -178,6 +178,8 @@ def _simulate(
         return fit.draw(horizon, n_paths, joint.generator(settings.seed, order.name, origin))
     except FitError as error:
         return str(error)
+    except JobError:  # no model's defect
+        raise
     except Exception as error:  # one model's defect must not stop the others
         _log.exception("model %s failed", order.name)
         return f"{type(error).__name__}: {error}"

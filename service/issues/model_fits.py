@@ -21,6 +21,7 @@ from forecast.series import DailySeries
 from forecast.specs import FAMILIES, Spec, SpecError, closure, published, reads_covariates
 from service.core.clock import instant, utc_now
 from service.core.files import RegistryError
+from service.core.job_runner import JobError
 from service.core.secrets import without_folders
 from service.core.settings import Settings
 from service.core.timings import step
@@ -130,6 +131,8 @@ def _stand(
             paths = joint_fit.draw(horizon, settings.paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
+    except JobError:  # no model's defect
+        raise
     except Exception as error:  # one model's defect must not cost the others their issue
         _log.exception("model %s failed", name)
         return without_folders(f"{type(error).__name__}: {error}")

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
-from service.cli.options import WholeNumber, pass_settings
+from service.cli.options import WholeNumber, fit_each_route, pass_settings
+from service.core.context import open_context
+from service.core.job_runner import JobError
 from service.core.settings import Settings, SettingsError
 
 
@@ -41,3 +44,16 @@ def test_a_whole_number_is_digits_alone(text: str) -> None:
     assert WholeNumber(0, 5000).convert(" 1000", None, None) == 1000
     with pytest.raises(click.BadParameter, match="expected a whole number"):
         WholeNumber(0, 5000).convert(text, None, None)
+
+
+def test_a_cluster_that_is_away_is_one_line_for_all_routes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
+    settings = Settings(var_dir=tmp_path, routes="channel,italy", dask="tcp://127.0.0.1:1")
+    context, done = open_context(settings), list[str]()
+    with pytest.raises(JobError, match=r"^tcp://127.0.0.1:1: expected a Dask scheduler"):
+        fit_each_route(context, lambda one: done.append(one.route.name) or "")
+    context.database.close()
+    assert not done

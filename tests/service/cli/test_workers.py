@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 
@@ -25,6 +24,7 @@ from forecast.forecasters.climatology import Climatology
 from forecast.forecasters.hurdle import Hurdle
 from forecast.series import DailySeries
 from service.cli.workers import WorkersError, on_cluster, on_processes
+from service.issues.cluster import ClusterError
 from tests.service.support import Crossings
 from tests.support.waiting import PROCESS, wait_until
 
@@ -177,17 +177,17 @@ def test_a_killed_worker_of_a_cluster_costs_a_try_and_nothing_else(
 
 def test_a_cluster_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("service.cli.workers._SECONDS_TO_CONNECT", 1)
+    monkeypatch.setattr("service.issues.cluster._SECONDS_TO_CONNECT", 1)
     work = Work({}, {}, SLOW)
     for address in ("tcp://127.0.0.1:1", "nowhere://x"):
-        with pytest.raises(WorkersError, match="expected a Dask scheduler"):
+        with pytest.raises(ClusterError, match="expected a Dask scheduler"):
             list(on_cluster(address)(work, []))
 
 
 def test_without_the_package_a_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(click.UsageError, match="extra `cluster`"):
-        on_cluster("tcp://127.0.0.1:8786")
+    with pytest.raises(ClusterError, match="extra `cluster`"):
+        list(on_cluster("tcp://127.0.0.1:8786")(Work({}, {}, SLOW), []))
 
 
 BACKTEST = ("backtest", "--data", str(ROOT / "service/data/figures.csv"))

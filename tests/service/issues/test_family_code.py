@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import forecast
 from forecast.specs import FAMILIES
 from service.issues.family_code import code_hash
+from tests.service.support import at_once
 
 ROOT = Path(forecast.__file__).parent
 FITTED = "forecast.forecasters.climatology"
@@ -29,6 +32,19 @@ def changed(tmp_path: Path, file: str, module: str = FITTED) -> bool:
 def test_a_copy_has_the_same_hash(tmp_path: Path) -> None:
     shutil.copytree(ROOT, tmp_path / "forecast")
     assert code_hash(FITTED, tmp_path / "forecast") == code_hash(FITTED)
+
+
+def test_threads_hash_at_the_same_time() -> None:
+    """Also where the garbage collector calls back, as Dask has it, and threads change there."""
+    call_back, threshold = lambda *_: time.sleep(0), gc.get_threshold()
+    gc.callbacks.append(call_back)
+    gc.set_threshold(50)
+    try:
+        hashes = at_once(4, lambda: code_hash.__wrapped__(FITTED))
+    finally:
+        gc.callbacks.remove(call_back)
+        gc.set_threshold(*threshold)
+    assert set(hashes) == {code_hash(FITTED)}
 
 
 @pytest.mark.parametrize(

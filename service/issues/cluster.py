@@ -1,0 +1,114 @@
+"""Work that is sent to the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+__all__ = ["ClusterError", "alone", "connect", "on_worker"]
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from importlib import import_module
+from typing import Any, TypeVar
+
+from service.core.job_runner import JobError
+from service.core.timings import note
+from service.issues.resource_limits import LimitError, limited
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+_SECONDS_TO_CONNECT = 30
+_clients: dict[str, Any] = {}
+_connecting = threading.Lock()
+_one_at_a_time = threading.Lock()
+
+
+class ClusterError(JobError):
+    """A cluster that cannot be reached."""
+
+
+def connect(address: str) -> Any:
+    """Return a client of the cluster whose scheduler is at `address`, once it has a worker.
+
+    It serves all threads of this process until it is closed or its scheduler is gone.
+
+    Raises
+    ------
+    ClusterError
+        If there is none, or the package ``distributed`` is not installed.
+    """
+    with _connecting:
+        client = _clients.get(address)
+        if client is None or client.status != "running":
+            client = _clients[address] = _connected(address)
+        return client
+
+
+def _connected(address: str) -> Any:
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError as error:
+        raise ClusterError(
+            "a Dask cluster needs the package `distributed`: install the extra `cluster`"
+        ) from error
+    try:
+        client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(f"{address}: expected a Dask scheduler, found none") from error
+    _wait_for_worker(client, address)
+    return client
+
+
+def _wait_for_worker(client: Any, address: str) -> None:
+    try:
+        client.wait_for_workers(1, timeout=_SECONDS_TO_CONNECT)
+    except TimeoutError as error:
+        client.close()
+        raise ClusterError(f"{address}: expected a Dask worker, found none") from error
+
+
+def alone(work: Callable[..., R], *arguments: Any) -> R:
+    """Do `work` when no thread of this worker is at another: some packages share state."""
+    with _one_at_a_time:
+        return work(*arguments)
+
+
+def on_worker(
+    address: str, work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
+) -> R:
+    """Do ``work(argument)`` on the cluster at `address` as `limited` does it here.
+
+    In a process beside the worker's: one that is killed costs what else the worker does nothing.
+
+    Raises
+    ------
+    ClusterError
+        If the cluster cannot be reached, or has no worker any more.
+    LimitError
+        When it took longer, used more, or was killed.
+    """
+    client, began = connect(address), time.perf_counter()
+    killed = import_module("distributed").KilledWorker
+    future = client.submit(_beside, work, argument, name, seconds, megabytes, pure=False)
+    try:
+        while not future.done():
+            try:
+                future.result(_SECONDS_TO_CONNECT)
+            except TimeoutError:
+                _wait_for_worker(client, address)
+        result: R = future.result()
+    except killed as error:
+        raise LimitError(f"the workers of {address} died of it, one after the other") from error
+    except CancelledError as error:
+        raise ClusterError(f"{address}: the Dask scheduler is gone") from error
+    note(name, time.perf_counter() - began)
+    return result
+
+
+def _beside(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
+    if seconds == 0:
+        return alone(work, argument)
+    multiprocessing.current_process().daemon = False  # Dask's workers are, and may start nothing
+    return limited(work, argument, name, seconds, megabytes)

@@ -1,0 +1,189 @@
+"""Fits of several routes on a real Dask cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from service.core import run_store
+from service.core.context import Context, open_context
+from service.core.job_runner import JobError, side_by_side
+from service.core.settings import Settings
+from service.data.ingest import ingest
+from service.issues import cluster as clusters
+from service.issues import issue_store
+from service.issues.cluster import ClusterError, on_worker
+from service.issues.compare import compare
+from service.issues.fit_task import Order, carry_out
+from service.issues.refit import refit
+from service.issues.resource_limits import LimitError
+from tests.service.support import quick_models
+
+LocalCluster = pytest.importorskip("distributed").LocalCluster
+PLACE = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A scheduler and two workers, each a process of its own."""
+    with LocalCluster(n_workers=2, threads_per_worker=2, **PLACE) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def address(cluster: Any) -> str:
+    return str(cluster.scheduler_address)
+
+
+def routes(folder: Path, models: Path, **more: Any) -> Context:
+    """Two routes, read and not forecast."""
+    settings = Settings(
+        routes="channel,italy",
+        source="figures",
+        var_dir=folder / "var",
+        fitted_dir=folder / "fitted",
+        models_dir=models,
+        paths=100,
+        horizon=28,
+        workers=2,
+        champion_origins=4,
+        **more,
+    )
+    context = open_context(settings)
+    for one in context.each_route():
+        ingest(one)
+    return context
+
+
+def forecasts(context: Context) -> dict[str, Any]:
+    """The paths of the champion of each route."""
+    found = {}
+    for one, result in side_by_side(context, refit):
+        assert not isinstance(result, Exception), result
+        with context.database.reading() as connection:
+            issue = issue_store.get_latest_issue(connection, one.route.leading)
+            assert issue is not None
+            paths = issue_store.load_paths(connection, issue, issue.champion)
+            assert paths is not None
+            found[one.route.name] = paths.values
+    return found
+
+
+def test_routes_are_fitted_on_its_workers_bit_for_bit_as_here(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = quick_models(tmp_path / "models")
+    here = routes(tmp_path / "here", models, fit_seconds=0)
+    there = routes(tmp_path / "there", models, dask=address)
+    ours = forecasts(here)
+    with monkeypatch.context() as patch:  # nothing is fitted in this process, or in one of it
+        patch.setattr("service.issues.fit_task.limited", None)
+        patch.setattr("forecast.joint.fit", None)
+        theirs = forecasts(there)
+        compared = {one.route.name: result for one, result in side_by_side(there, compare)}
+    assert set(ours) == set(theirs) == {"channel", "italy"}
+    for name, paths in ours.items():
+        np.testing.assert_array_equal(paths, theirs[name])
+    for one in here.each_route():
+        result = compared[one.route.name]
+        assert not isinstance(result, Exception), result
+        assert result.detail["computed"] > 0
+        assert result.detail["ratios"] == compare(one).detail["ratios"]
+    with there.database.reading() as connection:
+        run = run_store.latest(connection, "refit", "done", "italy")
+    assert run and run.detail["steps"][0]["step"] == "fit climatology", "what it took is kept"
+    for context in (here, there):
+        context.database.close()
+
+
+def die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_work_is_held_to_its_limits_on_a_worker(address: str) -> None:
+    with pytest.raises(LimitError, match=r"not done within 1 s"):
+        on_worker(address, time.sleep, 60, "sleep", 1, 500)
+    with pytest.raises(LimitError, match="it needs more than 64 MB"):
+        on_worker(address, bytearray, 200_000_000, "fill", 60, 64)
+    with pytest.raises(LimitError, match="its process ended with status -9"):
+        on_worker(address, die, 0, "die", 60, 500)
+    with pytest.raises(ValueError, match="invalid literal"):
+        on_worker(address, int, "x", "int", 60, 500)
+    assert on_worker(address, abs, -3, "abs", 60, 500) == 3
+
+
+def test_a_worker_that_dies_costs_a_try(address: str, cluster: Any) -> None:
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(on_worker, address, slowly, 3, "slowly", 60, 500)
+        with pytest.raises(TimeoutError):
+            waiting.result(1)
+        for worker in cluster.workers.values():
+            os.kill(worker.pid, signal.SIGKILL)
+        assert waiting.result(60) == 3
+
+
+def slowly(number: int) -> int:
+    time.sleep(3)
+    return number
+
+
+def die_of_italy(order: Order) -> Any:
+    if "italy_people" in order.figures:
+        die(0)
+    return carry_out(order)
+
+
+def test_a_route_whose_fits_kill_their_workers_costs_the_other_nothing(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = routes(tmp_path, quick_models(tmp_path / "models"), dask=address)
+    monkeypatch.setattr("service.issues.fit_task.carry_out", die_of_italy)
+    results = {one.route.name: result for one, result in side_by_side(context, refit)}
+    assert isinstance(results["italy"], JobError)
+    assert "climatology: its process ended with status -9" in str(results["italy"])
+    assert not isinstance(results["channel"], Exception), results["channel"]
+    assert results["channel"].outcome == "done"
+    context.database.close()
+
+
+def test_a_cluster_that_is_away_fails_the_jobs_of_a_route_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+    context = routes(tmp_path, quick_models(tmp_path / "models"), dask="tcp://127.0.0.1:1")
+    for job in (refit, compare):
+        with pytest.raises(ClusterError, match="tcp://127.0.0.1:1: expected a Dask scheduler"):
+            job(context)
+    with context.database.reading() as connection:
+        run = run_store.latest(connection, "refit")
+    assert run and run.outcome == "failed" and "expected a Dask scheduler" in run.reason
+    context.database.close()
+
+
+def test_a_scheduler_that_ends_is_named_and_its_successor_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+    with LocalCluster(n_workers=1, **PLACE) as first:
+        address = str(first.scheduler_address)
+        assert on_worker(address, abs, -3, "abs", 60, 500) == 3
+        with ThreadPoolExecutor() as pool:
+            waiting = pool.submit(on_worker, address, time.sleep, 60, "sleep", 90, 500)
+            with pytest.raises(TimeoutError):
+                waiting.result(1)
+            first.close()
+            with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
+                waiting.result(30)
+    with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
+        on_worker(address, abs, -3, "abs", 60, 500)
+    port = int(address.rpartition(":")[2])
+    with LocalCluster(n_workers=1, scheduler_port=port, **PLACE):
+        assert on_worker(address, abs, -3, "abs", 60, 500) == 3
