@@ -53,7 +53,7 @@ class Vitals:
     status: str
     reasons: list[str]  # names, each once, though two series have it with details of their own
     issued_at: dict[str, dt.datetime]  # of the newest issue
-    data_through: dict[str, dt.date]
+    data_through: dict[str, dt.date]  # unless the source has ended
     scored: dict[str, int]  # issues of the last 26 weeks that have a score
     coverage: list[Coverage]  # of the same issues; empty until one is scored
     last_done: dict[tuple[str, str], dt.datetime]  # by route and job
@@ -83,7 +83,11 @@ def vitals(loader: IssueLoader) -> Vitals:
         status=current["status"],
         reasons=list(dict.fromkeys(reason["name"] for reason in current["reasons"])),
         issued_at={issue.series_id: issue.issued_at for issue in newest},
-        data_through={issue.series_id: issue.data_through for issue in newest},
+        data_through={
+            issue.series_id: issue.data_through
+            for issue in newest
+            if not series[issue.series_id].route.is_closed
+        },
         scored={record["series_id"]: record["issues"] for record in records},
         coverage=[
             Coverage(record["series_id"], row["measure"], level, row[f"coverage{level}"])

@@ -110,9 +110,10 @@ def _old(
     is_said = issue.data_through == newest.data_through and source
     if age <= settings.stale_after_days or is_said:
         return []
-    return [
-        Reason("figures_old", f"the latest figures are for {issue.data_through}, {age} days ago")
-    ]
+    detail = f"the latest figures are for {issue.data_through}, {age} days ago"
+    if route.is_closed:
+        detail += ": the source has ended"
+    return [Reason("figures_old", detail)]
 
 
 def _late(

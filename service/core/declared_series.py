@@ -186,7 +186,14 @@ class Route(Declared):
     @property
     def is_followed(self) -> bool:
         """Whether its source may have news: a file is read when it is asked to be."""
-        return isinstance(self.source, GovUk) or bool(self.source and self.source.address)
+        if isinstance(self.source, Table):
+            return bool(self.source.address) and not self.source.closed
+        return self.source is not None
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its source has ended."""
+        return isinstance(self.source, Table) and self.source.closed
 
     @property
     def leading(self) -> str:

@@ -84,6 +84,8 @@ class Table(Declared):
         The column that orders them; none: the order of the rows.
     encoding : str
         Of a CSV file.
+    closed : bool
+        Whether it has ended: nobody waits for newer figures.
     """
 
     kind: Literal["csv", "json"]
@@ -99,6 +101,7 @@ class Table(Declared):
     reports: Literal["refuse", "first", "last", "largest"] = "refuse"
     order: str = ""
     encoding: Text = "utf-8"
+    closed: bool = False
 
     @property
     def title(self) -> str:

@@ -136,6 +136,9 @@ def test_the_status_and_the_metrics_are_of_both(both: Context, client: FlaskClie
     assert weather == {"channel": "missing", "italy": "off"}
     found = vitals(IssueLoader(both))
     assert set(found.issued_at) == {"people", "boats", "italy_people"}
+    assert set(found.data_through) == {"people", "boats"}, "Italy's source has ended: no alert"
+    said = [one["detail"] for one in body["reasons"] if "2024-12-31" in one["detail"]]
+    assert len(said) == 1 and said[0].endswith(" days ago: the source has ended")
     assert found.runs_ended["italy", "refit", "done"] == 1
     assert found.runs_ended["italy", "refit", "failed"] == 0
     assert 'crossings_job_runs_total{job="refit",outcome="done",route="italy"} 1.0' in (

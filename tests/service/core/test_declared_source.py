@@ -51,6 +51,9 @@ def test_an_address_is_followed_and_called_by_its_host(tmp_path: Path) -> None:
     assert route.figures_file is None
     assert route.source is not None
     assert route.source.title == "data.example.org"
+    assert not route.is_closed
+    (ended,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', f"{new}\nclosed = true"))
+    assert ended.is_closed and not ended.is_followed
 
 
 @pytest.mark.parametrize(
