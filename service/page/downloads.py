@@ -55,9 +55,10 @@ def metadata(view: str, name: str) -> Response:
     """Describe the columns of a table, its source, licence and forecast."""
     params, exhibit, _ = _exhibit(view, name)
     issue, route = params.view.issue, params.loader.route
+    licence_url = exhibit.licence_url or route.licence_url
     facts: dict[str, Any] = {
-        "dc:source": route.attribution,
-        "dc:license": {"@id": route.licence_url} if route.licence_url else route.licence,
+        "dc:source": exhibit.credit or route.attribution,
+        "dc:license": {"@id": licence_url} if licence_url else route.licence,
         "dc:bibliographicCitation": citation(params, view, exhibit),
     }
     days = [str(row[key]) for row in exhibit.rows for key in ("date", "from", "to") if row.get(key)]

@@ -58,6 +58,14 @@ _COLUMNS = {
         "probability",
     ),
     r"(\w+)_at_least": (r"the same as \1, or more", "number", "probability"),
+    "arrived": ("days with arrivals", "integer", "days"),
+    "share_arrived": ("share of days with arrivals", "number", "share"),
+    r"share_arrived_(lo|hi)": (r"\1 end of the 95% interval of share_arrived", "number", "share"),
+    r"wind_(lo80|median|hi80)": (r"mean wind from 00:00 to 09:00 UTC: \1", "integer", "km/h"),
+    r"gusts_(lo80|median|hi80)": (r"highest gust of the day: \1", "integer", "km/h"),
+    "wind_from": ("where the wind comes from", "string", ""),
+    "wave_night_mean_m": ("mean wave height from 00:00 to 09:00 UTC", "number", "m"),
+    "wave_max_m": ("highest wave height of the day", "number", "m"),
     "issue_id": ("forecast ID", "string", ""),
     "model": ("model", "string", ""),
     "measure": ("days ahead, or total", "string", ""),
@@ -88,6 +96,8 @@ class Exhibit:
         Those of `rows` that a reader takes away, in this order.
     keys : sequence of (str, str)
         The legend: class of the style sheet, and words.
+    credit, licence_url : str
+        Whose numbers they are, where not those of the route.
     """
 
     name: str
@@ -96,6 +106,8 @@ class Exhibit:
     columns: Sequence[str]
     drawing: Markup | None = None
     keys: Sequence[tuple[str, str]] = ()
+    credit: str = ""
+    licence_url: str = ""
 
 
 def csv_of(exhibit: Exhibit) -> str:

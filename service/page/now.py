@@ -16,7 +16,7 @@ from service.answers.headline import headline
 from service.answers.issue_loader import IssueView
 from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
-from service.answers.wording import FILTERS
+from service.answers.wording import FILTERS, long_day
 from service.answers.year_so_far import year_so_far
 from service.page.bar_chart import chance_bars
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
@@ -69,7 +69,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         *((("came", "arrived"),) if came else ()),
     )
     numbers = (*RANGES, "p_zero", "p_above", "came")
-    year = _year(params)
+    year, sea = _year(params), _sea(params)
     exhibits = [
         Exhibit(
             "forecast",
@@ -101,6 +101,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
             ("period", "from", "to", *RANGES, "known", "last_year", "note"),
         ),
         *([year["exhibit"]] if year else []),
+        *([_sea_table(sea, view)] if sea else []),
     ]
     return {
         "headline": says,
@@ -113,7 +114,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         "above": above,
         "has_come": bool(came),
         "totals": totals,
-        "sea": _sea(params),
+        "sea": sea,
         "year": year,
         "tiles": [row for name in _TILES for row in totals if row["period"] == name],
     }
@@ -129,6 +130,19 @@ def _sea(params: PageParams) -> dict[str, Any] | None:
         bounds = ("band80", row["wind_lo80"], row["wind_hi80"])
         row["bar"] = inline_bar([bounds], row["wind_median"], top)
     return weather
+
+
+def _sea_table(sea: dict[str, Any], view: IssueView) -> Exhibit:
+    ranges = [f"{what}_{end}" for what in ("wind", "gusts") for end in ("median", "lo80", "hi80")]
+    read_on = long_day(sea["read_at"][:10])
+    return Exhibit(
+        "sea",
+        f"Wind and waves at {view.route.weather_place}, as forecast on {read_on}",
+        sea["rows"],
+        ("date", *ranges, "wind_from", "wave_night_mean_m", "wave_max_m"),
+        credit=sea["attribution"],
+        licence_url="https://creativecommons.org/licenses/by/4.0/",
+    )
 
 
 def _year(params: PageParams) -> dict[str, Any] | None:

@@ -192,7 +192,7 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     return (
         f"{loader.route.forecast_title}: {exhibit.title}. {which}, from figures to "
         f"{in_words(issue.data_through)}.{warning} {loader.context.settings.address}. "
-        f"{loader.route.credit}"
+        f"{exhibit.credit or loader.route.credit}"
     )
 
 

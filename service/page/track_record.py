@@ -112,6 +112,18 @@ def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
             _coverage_grid([(row, _MEASURES[row["measure"]]) for row in judged]),
         ),
         Exhibit(f"scores-{kind}", f"Scores: {whose}", judged, ("measure", "n", *scores)),
+        Exhibit(
+            f"likelihood-{kind}",
+            f"Days with arrivals, by likelihood: {whose}",
+            [
+                row | {f"share_arrived{end}": row[f"share{end}"] for end in ("", "_lo", "_hi")}
+                for row in record["likelihood"]
+            ],
+            (
+                *("measure", "likelihood", "days", "arrived"),
+                *("share_arrived", "share_arrived_lo", "share_arrived_hi"),
+            ),
+        ),
     ]
     if weeks:
         title = f"{record['unit'].capitalize()} in the 7 days after each forecast: {whose}"

@@ -77,7 +77,7 @@ def test_the_record_counts_the_classes_that_were_published(
     assert counted == {key: published[key] for key in counted}
     assert counted["day_1", "likely"] == 6
     page = LexborHTMLParser(client.get("/record").text)
-    cells = [words(cell) for cell in page.css("#live-likelihood ~ table.likelihoods tbody td")]
+    cells = [words(cell) for cell in page.css("#likelihood-live ~ table.likelihoods tbody td")]
     for cell, row in zip(cells, rows, strict=True):
         share, lo, hi = (f"{100 * (row[f'share{end}'] or 0):.0f}%" for end in ("", "_lo", "_hi"))
         days = "1 day" if row["days"] == 1 else f"{row['days']} days"

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from selectolax.lexbor import LexborHTMLParser
 
 from service.app import create_app
 from service.core.context import Context
 from service.page import exhibits
+from tests.service.page.test_track_record import weekly
 from tests.service.support import NOW, Hand
 
 PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/compare", "/?series=boats")
@@ -133,3 +135,57 @@ def test_a_copy_says_that_its_forecast_is_out_of_date(site: Any) -> None:
     assert "Out of date" not in fresh
     assert "latest figures are for 31 December 2025" in page.replace("\xa0", " ")
     assert "Status when downloaded: out of date." in facts["dc:bibliographicCitation"]
+
+
+def offered(page: str) -> dict[str, list[str]]:
+    """The names of the CSVs that follow each chart and table, by the heading that they stand under.
+
+    A heading begins a part of the page, and the links of a part come after its charts and tables.
+    """
+    parts: dict[str, list[str]] = {}
+    shows, links = False, []
+    heading = ""
+    main = LexborHTMLParser(page).css_first("main")
+    assert main is not None
+    for node in main.traverse():
+        if node.tag in ("h1", "h2", "h3"):
+            if shows:
+                parts[heading] = links
+            shows, links, heading = False, [], node.text().strip()
+        shows |= node.tag == "table" or (node.tag == "svg" and "chart" in node.attributes["class"])
+        if node.tag == "a" and ".csv" in (node.attributes.get("href") or ""):
+            links.append(str(node.attributes["href"]))
+    return parts | ({heading: links} if shows else {})
+
+
+def test_no_chart_or_table_of_a_page_is_without_its_numbers(site: Any, windy: Any) -> None:
+    weekly(site, 17)
+    for path in (*PAGES, "/record"):
+        page = site.client.get(path).text
+        assert [heading for heading, links in offered(page).items() if not links] == []
+        anchors = re.findall(r'#([\w-]+)">Link to this', page)
+        assert anchors and all(f'id="{anchor}"' in page for anchor in anchors)
+    assert offered(site.client.get("/about").text) == {}
+    parts = offered(windy.client.get("/").text)
+    assert all(parts.values())
+    (sea,) = parts["Wind and waves in the coming days"]
+    shown = LexborHTMLParser(windy.client.get("/").text).css(
+        "[aria-label^='Wind and waves'] tbody tr"
+    )
+    assert [row["date"] for row in rows_of(windy, sea)] == [
+        row.css_first("time").attributes["datetime"] for row in shown
+    ]
+    facts = json.loads(windy.client.get(sea.replace(".csv", ".metadata.json")).text)
+    assert "Open-Meteo" in facts["dc:source"] and "by/4.0" in facts["dc:license"]["@id"]
+    assert {one.get("schema:unitText") for one in facts["tableSchema"]["columns"]} == {
+        *(None, "km/h", "m")
+    }
+
+
+def test_the_table_of_likelihoods_is_that_of_the_api(site: Any) -> None:
+    rows = site.client.get("/v1/series/people/track-record").get_json()["likelihood"]
+    found = rows_of(site, "/record/likelihood-live.csv")
+    assert [(row["measure"], row["days"], row["share_arrived"]) for row in found] == [
+        (row["measure"], str(row["days"]), str("" if row["share"] is None else row["share"]))
+        for row in rows
+    ]
