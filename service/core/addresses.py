@@ -1,4 +1,4 @@
-"""Addresses: which of mail are accepted, and which of the internet are one reader's."""
+"""Email addresses that are accepted, and the network that an internet address belongs to."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+[a-z][a-z0-9-]*[a-z0-9]")
 
-# A display name of ASCII, whose quotes are part of the notation; a bare host is a domain here.
+# ASCII display names; their quotes are notation. A bare host counts as a domain here.
 _SENDER = re.compile(r'(?:(?P<quoted>"(?:[^"\\]|\\.)*")|(?P<name>[^<>"]*?)) ?<(?P<address>[^<>]+)>')
 _SENDER_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
 
 
 class AddressError(ValueError):
-    """A text that is not accepted as an address; the message does not repeat it."""
+    """A text that is not accepted as an email address; the message does not repeat it."""
 
 
 def clean(text: str) -> str:
-    """Return the address in `text`, in small letters, so that one mailbox is one subscriber.
+    """Return the address in `text` in lower case, so that one mailbox is one subscriber.
 
-    No quoted local parts, no comments, no bare hosts, ASCII alone: what remains cannot begin
-    another header or another command, whatever is done with it. All else is an `AddressError`.
+    Quoted local parts, comments, bare hosts and non-ASCII characters raise `AddressError`, so an
+    address can never start another header or command.
     """
     address = text.strip(" ").lower()
     local = address.partition("@")[0]
@@ -36,10 +36,10 @@ def clean(text: str) -> str:
 
 
 def sender(text: str) -> tuple[str, str]:
-    """Return name and address of ``Some Name <name@example.org>``, or of an address alone.
+    """Return the name and address in ``Some Name <name@example.org>`` or in a bare address.
 
-    Whatever precedes the brackets is the name: an "@" or a comma makes no address of it. All else
-    is an `AddressError`.
+    Everything before the brackets is the name, even with an "@" or a comma. Anything else raises
+    `AddressError`.
     """
     parts = _SENDER.fullmatch(text)
     quoted, name, address = parts.groups() if parts else (None, "", text)
@@ -57,13 +57,13 @@ def sender(text: str) -> tuple[str, str]:
 
 
 def domain(address: str) -> str:
-    """What follows the ``@`` of an address, which may have a name around it."""
+    """Return the part after the ``@`` of an address, which may include a display name."""
     return address.rpartition("@")[2].rstrip(">")
 
 
 @lru_cache(maxsize=4096)
 def network(address: str) -> str:
-    """The address; of an IPv6 one the network, as one reader has a whole network of them."""
+    """Return an IPv4 address as it is, or the network of an IPv6 address, as one reader."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Days and instants: calendar days in words, and moments in UTC."""
+"""Calendar days in words, and moments in UTC."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-"""As British pages write them, whatever the language of the machine."""
+"""English month names, whatever the locale of the machine."""
 
 
 def utc_now() -> dt.datetime:
-    """Return the present moment, in UTC, to the second."""
+    """Return the current time in UTC, to the second."""
     return dt.datetime.now(dt.UTC).replace(microsecond=0)
 
 
 def in_words(day: dt.date) -> str:
-    """``9 January 2026``."""
+    """Format a day as ``9 January 2026``."""
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
 def instant(moment: dt.datetime) -> str:
-    """`moment` as RFC 3339 in UTC with ``Z``, to the second."""
+    """Format `moment` as RFC 3339 in UTC with ``Z``, to the second."""
     return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def day_columns(day: dt.date) -> dict[str, str]:
-    """``time`` and ``date``: the columns that the row of a day begins with."""
+    """Return ``time`` and ``date``, the first columns of each daily row."""
     return {"time": f"{day}T00:00:00Z", "date": day.isoformat()}
 
 
 def span_before(first: dt.date, last: dt.date, years: int) -> tuple[dt.date, dt.date]:
-    """The same days of an earlier year, both included.
+    """Return the same days of an earlier year, both ends included.
 
-    A span from the first of a month keeps its dates; any other, such as seven days, keeps its
-    length and its last date: a 29 February between must not make it a day longer or shorter.
+    A span from the first of a month keeps its dates. Any other keeps its length and last date, so
+    that a 29 February in between does not change its length.
     """
     end = _years_before(last, years)
     return _years_before(first, years) if first.day == 1 else end - (last - first), end
 
 
 def _years_before(day: dt.date, years: int) -> dt.date:
-    """The same date of an earlier year; 28 February for a 29th that it does not have."""
+    """Return the same date of an earlier year; 28 February if that year has no 29th."""
     try:
         return day.replace(year=day.year - years)
     except ValueError:

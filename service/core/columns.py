@@ -1,4 +1,4 @@
-"""What all tables have in common: moments, and how constraints are named."""
+"""Shared by all tables: the type of moments, and the names of constraints."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import sqlalchemy as sa
 
 
 class Instant(sa.TypeDecorator[dt.datetime]):
-    """A moment in UTC: aware on both sides, also where the database knows no time zones."""
+    """A moment in UTC, time zone aware in Python even where the database stores no time zone."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
 
     @property
     def python_type(self) -> type[dt.datetime]:
-        """What a value is in Python."""
+        """The Python type of the values."""
         return dt.datetime
 
     def process_bind_param(self, value: dt.datetime | None, dialect: Any) -> dt.datetime | None:

@@ -1,4 +1,4 @@
-"""What every job and every answer is handed: settings, database and the routes that are served."""
+"""What every job and answer needs: the settings, the database and the enabled routes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """The settings, the database they name and the routes they enable, read once.
+    """The settings, the database they name and the enabled routes, read once.
 
-    Attributes
-    ----------
-    routes : tuple of Route
-        Every enabled route.
-    route : Route
-        The one that this context is about: the first, unless it was made for another.
+    `route` is the route of this context: the first enabled one unless another is given.
     """
 
     settings: Settings
@@ -33,7 +28,7 @@ class Context:
 
     def __post_init__(self) -> None:
         if not self.routes:
-            # The help of a command reads nothing.
+            # Command help needs no routes.
             from service.core.route_files import enabled_routes
 
             routes = enabled_routes(self.settings.series_dir, self.settings.routes)
@@ -47,25 +42,25 @@ class Context:
         return self.settings.reads_weather and bool(self.route.weather_points)
 
     def for_route(self, route: Route) -> Context:
-        """The same about another route."""
+        """Return a copy for another route."""
         return replace(self, route=route)
 
     def each_route(self) -> Iterator[Context]:
-        """The same about each enabled route in turn."""
+        """Yield a copy for each enabled route."""
         return map(self.for_route, self.routes)
 
 
 def open_context(settings: Settings) -> Context:
-    """Open the database that `settings` name and bring its schema to this version.
+    """Open the database that `settings` name and migrate its schema to this version.
 
     Raises
     ------
     DatabaseError
-        If there is none that this version can use.
+        If the database cannot be used by this version.
     RegistryError
-        If the declared routes do not hold.
+        If the declared routes are invalid.
     """
-    from service.core.database import connect  # the help of a command opens no database
+    from service.core.database import connect  # command help loads no database
 
     context = Context(settings, connect(settings.database))
     try:

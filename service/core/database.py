@@ -23,29 +23,29 @@ from service.core.locks import ProcessLock
 from service.core.tables import metadata, runs
 
 Connection = sa.Connection
-# A host that has gone silent must not hold a worker, or a heart, for as long as TCP would wait.
+# Do not wait for a silent host as long as TCP would.
 _PATIENCE = {"connect_timeout": 5, "keepalives_idle": 30, "tcp_user_timeout": 20_000}
-_MIGRATING = 0x63726F7373  # any number that is always the same
+_MIGRATING = 0x63726F7373  # any constant
 _LOOK_SECONDS = 5.0
-_FAILED_SECONDS = 3600.0  # after which a write that failed says little of the next one
-# SQLite's words and PostgreSQL's codes for: may not be written; no room; the disk is broken.
+_FAILED_SECONDS = 3600.0  # how long a failed write counts
+# SQLite's messages and PostgreSQL's codes for: read-only, no space, broken disk.
 _READ_ONLY = ("readonly database", "25006")
 _NO_ROOM = ("disk is full", "disk I/O error", "unable to open database file", "53100", "58030")
 _log = logging.getLogger(__name__)
 
 
 class DatabaseError(RuntimeError):
-    """A database that cannot be used as it stands; the message says what to do."""
+    """A database that cannot be used in its present state; the message says what to do."""
 
 
 class Unavailable(DatabaseError):
-    """A database that does not answer; the message is one line, without any statement."""
+    """A database that does not answer; the message is one line without SQL."""
 
 
 class Database:
-    """One database: reading, writing, migrating.
+    """One database: reading, writing and migrating.
 
-    Whatever asks it raises `Unavailable` when it does not answer.
+    Every method raises `Unavailable` when the database does not answer.
     """
 
     def __init__(self, engine: sa.Engine) -> None:
@@ -58,35 +58,35 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
-        """Open a connection whose reads all see one state."""
+        """Open a connection whose reads all see the same snapshot."""
         with _one_line(), self.engine.connect() as connection:
-            if self.engine.dialect.name == "postgresql":  # where each statement has its own
+            if self.engine.dialect.name == "postgresql":  # read committed by default
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 yield connection
 
     @contextmanager
     def glancing(self) -> Iterator[sa.Connection]:
-        """Open a connection for one short statement that reads, without a transaction about it."""
+        """Open a connection for one short read, without a transaction."""
         with _one_line(), self._glancing.connect() as connection:
             yield connection
 
     def version(self) -> int | None:
-        """A number that differs after every change by anyone; None where there is none to be had.
+        """Return a number that changes with every commit, or None if there is no such number.
 
-        SQLite tells each connection of the commits of all others; ours that listens writes nothing.
+        Uses SQLite's ``data_version``, which counts the commits of other connections.
         """
         if self.engine.dialect.name != "sqlite":
             return None
         with _one_line(), self._lock:
             listener = self._listener()
-            if isinstance(listener, sqlite.StandIn):  # which is told of nothing
+            if isinstance(listener, sqlite.StandIn):  # it does not see commits
                 return None
             data_version: int = listener.execute("PRAGMA data_version").fetchone()[0]
             return data_version
 
     def not_written(self) -> tuple[str, str] | None:
-        """Name and sentence of what keeps us from writing, looked at every few seconds."""
+        """Reason code and message if the database is not writable, checked every few seconds."""
         now = time.monotonic()
         if self._looked is None or now - self._looked[0] > _LOOK_SECONDS:
             self._looked = now, self._look()
@@ -98,7 +98,7 @@ class Database:
         return None
 
     def _look(self) -> tuple[str, str] | None:
-        """What would refuse a transaction that writes; a busy database does not."""
+        """Why writes would fail, or None; a busy database is not a failure."""
         if self.engine.dialect.name == "postgresql":
             with self.glancing() as connection:
                 setting = sa.func.current_setting("transaction_read_only")
@@ -108,7 +108,7 @@ class Database:
             return sqlite.not_written(self._listener(), self.engine)
 
     def _listener(self) -> Any:
-        """SQLite's own connection that stores nothing, kept open unless it is a stand-in."""
+        """Return SQLite's raw read connection, kept open unless it is a fallback."""
         raw = self._watching and self._watching.connection.dbapi_connection
         if self._watching is not None and isinstance(raw, sqlite.StandIn):
             self._watching.close()
@@ -120,44 +120,44 @@ class Database:
 
     @contextmanager
     def writing(self, waits: bool = True) -> Iterator[sa.Connection]:
-        """Open a transaction: all of it is stored, or nothing.
+        """Open a transaction that is stored completely or not at all.
 
-        Without `waits` it is `Unavailable` while others write: bookkeeping beside a question.
+        Without `waits`, raise `Unavailable` at once if another writer holds the database.
         """
         with self._noted(), _one_line(), self.engine.connect() as connection:
-            # SQLite would begin as a reader and fail when it turns writer behind another one.
+            # A deferred transaction would fail when it upgrades from read to write after another.
             if self.engine.dialect.name == "sqlite":
                 connection = connection.execution_options(begin_immediate=True, waits=waits)
             with connection.begin():
                 if not waits and self.engine.dialect.name == "postgresql":
-                    connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0 is for ever
+                    connection.execute(sa.text("SET LOCAL lock_timeout = 1"))  # ms; 0: no limit
                 yield connection
 
     @contextmanager
     def _noted(self) -> Iterator[None]:
-        """Remember a write that failed for want of room or of the right, until one succeeds."""
+        """Remember a write that failed on a full or read-only disk, until one succeeds."""
         try:
             yield
         except Unavailable as error:
             orig = getattr(error.__cause__, "orig", None)
             text = f"{error} {getattr(orig, 'sqlstate', None) or ''}"
             if any(words in text for words in (*_READ_ONLY, *_NO_ROOM)):
-                if self._failed is None:  # once, not for each attempt
+                if self._failed is None:  # log once, not at each attempt
                     _log.warning("the last write failed: %s", error)
                 self._failed = time.monotonic(), str(error)
             raise
         self._failed = None
 
     def compact(self) -> int | None:
-        """Give the disk back what deleted rows held; bytes, or None where the server sees to it."""
+        """Return free space to the disk; the bytes freed, or None if the server does it itself."""
         if self.engine.dialect.name != "sqlite":
             return None
         with self._noted(), _one_line():
             return sqlite.compact(self.engine)
 
     def migrate(self) -> None:
-        """Bring the schema to this version of the program; does nothing when it is there."""
-        now, head = self.pending()  # one that may not be written is read as it stands
+        """Migrate the schema to this version; do nothing if it is current."""
+        now, head = self.pending()  # a read-only database is used as it is
         if now == head:
             return
         if now is not None and not self.is_known(now):
@@ -177,29 +177,29 @@ class Database:
         _log.info("database migrated from %s to %s", now, head)
 
     def pending(self) -> tuple[str | None, str | None]:
-        """The migration that the database is at, and the one that this version brings it to."""
+        """Return the database's current migration and the one that this version needs."""
         with self.reading() as connection:
             return _revision(connection), _script().get_current_head()
 
     @staticmethod
     def is_known(revision: str | None) -> bool:
-        """Whether this version has such a migration."""
+        """Whether this version includes the migration."""
         return revision in {one.revision for one in _script().walk_revisions()}
 
     def remedy(self) -> str:
-        """What to do with a database whose migration this version does not have."""
+        """Say what to do with a database whose migration is not in this version."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         empty = f"move {file} away" if file else "name an empty one in CROSSINGS_DATABASE_URL"
         return f"run the version that made it, or {empty} to start anew"
 
     @contextmanager
     def renewing(self, revision: str) -> Iterator[sa.Connection]:
-        """A transaction over our tables, dropped and made anew; when it fails all is as it was.
+        """Open a transaction over freshly recreated tables; roll back everything if it fails.
 
         Raises
         ------
         DatabaseError
-            If `revision`, at which the rows were read, is not that of this version.
+            If `revision`, at which the rows were read, is not this version's.
         """
         head = _script().get_current_head()
         if revision != head:
@@ -218,16 +218,16 @@ class Database:
 
     @staticmethod
     def _wait_for_turn(connection: sa.Connection) -> None:
-        if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+        if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATING)))
 
     def lock(self, name: str) -> ProcessLock:
-        """A lock beside this database, not yet taken."""
+        """Return a lock beside this database, not yet acquired."""
         return ProcessLock(self.engine, name)
 
     @staticmethod
     def hold(lock: ProcessLock) -> bool:
-        """Take `lock` without waiting; whether it is held now."""
+        """Acquire `lock` without waiting; return whether it is held."""
         try:
             with _one_line():
                 return lock.acquire()
@@ -236,7 +236,7 @@ class Database:
 
     @contextmanager
     def alone(self, name: str) -> Iterator[bool]:
-        """Hold the lock `name` if it is free; yields whether it is held."""
+        """Hold the lock `name` if it is free; yield whether it is held."""
         lock = self.lock(name)
         is_held = self.hold(lock)
         try:
@@ -245,7 +245,7 @@ class Database:
             lock.release()
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Close every connection."""
         with self._lock:
             if self._watching is not None:
                 self._watching.close()
@@ -254,14 +254,14 @@ class Database:
 
 
 def connect(url: str) -> Database:
-    """Open the database at `url`; a SQLite file and its folder are made when missing."""
+    """Open the database at `url`; create a missing SQLite file and its folder."""
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return Database(sqlite.engine(parsed))
         if parsed.get_backend_name() != "postgresql":
             raise ValueError(f"expected sqlite or postgresql, found {parsed.get_backend_name()!r}")
-        if parsed.drivername == "postgresql":  # whose driver would be one that is not installed
+        if parsed.drivername == "postgresql":  # its default driver is not installed
             parsed = parsed.set(drivername="postgresql+psycopg")
         return Database(
             sa.create_engine(
@@ -279,7 +279,7 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except sa.exc.DBAPIError as error:
-        # The others say that a statement is wrong, which is a defect of ours.
+        # Other errors mean that a statement is wrong, which is a defect here.
         plain = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError)
         if type(error) in plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
@@ -297,7 +297,7 @@ def _revision(connection: sa.Connection) -> str | None:
 
 
 def _create(connection: sa.Connection) -> None:
-    """Make the tables as they are declared; a new database needs none of the migrations."""
+    """Create the declared tables; a new database needs no migrations."""
     metadata.create_all(connection, checkfirst=False)
     MigrationContext.configure(connection).stamp(_script(), "head")
 
@@ -309,6 +309,6 @@ def _script() -> ScriptDirectory:
 
 def _alembic() -> Config:
     config = Config()
-    # The name of the package and no path: a configuration reads a "%" as the start of a variable.
+    # A package name rather than a path: the configuration would expand a "%" in a path.
     config.set_main_option("script_location", "service.core:migrations")
     return config

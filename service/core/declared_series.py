@@ -1,4 +1,4 @@
-"""What a route declares: its series, and what they share."""
+"""Declarations of a route and of its series."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from service.core.declared_source import Declared, GovUk, Table, Text
 
-_MOST_THRESHOLD = 1_000_000  # as large as `service.answers.checks` lets it be asked
+_MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.checks`
 _LAST_SECOND = dt.time(23, 59, 59)
 _TIMES = r"^([01]\d|2[0-3]):[0-5]\d(,([01]\d|2[0-3]):[0-5]\d)*$|^$"
 
@@ -44,19 +44,19 @@ class Series(Declared):
     Attributes
     ----------
     title, unit, unit_one : str
-        What it counts, in a line; and as sentences about many and about one of it say.
+        What it counts, as a title; its unit in the plural and in the singular.
     ratio : str
-        Of a series that follows another: what so many of that one to one of this are called.
+        Name of the ratio to the leading series, such as "people per boat".
     frequency : str
-        ``daily`` series are forecast; ``weekly`` ones are kept and served.
+        ``daily`` series are forecast; ``weekly`` series are only stored and served.
     follows : str | None
-        The series whose paths this one is drawn from; None for the one that leads.
+        The series from whose paths this one is drawn; None for the leading series.
     day_threshold, week_threshold : int
-        The count whose chance of being exceeded is given unless another is asked for.
+        Default thresholds for the chance of a higher count.
     likely_above, unlikely_below : float
-        Chances of any on a day: above the first they are likely, below the second unlikely.
+        Chance of any arrivals on a day: likely above the first, unlikely below the second.
     change_without_note : int
-        How far a published figure may change without a note beside it; or a fifth, if that is more.
+        Largest change of a published figure that needs no note; or a fifth, if that is more.
     """
 
     title: Text
@@ -73,46 +73,46 @@ class Series(Declared):
 
     @property
     def leads(self) -> bool:
-        """Whether it is forecast, and follows no other."""
+        """Whether it is forecast on its own and follows no other series."""
         return self.frequency == "daily" and self.follows is None
 
 
 class Route(Declared):
-    """A route: its series, by `series_id`, and what they share.
+    """A route: its series by `series_id`, and their shared declarations.
 
     Attributes
     ----------
     name : str
-        Of its file, without ``.toml``.
+        Name of its file without ``.toml``.
     folder : Path
-        Of its file; paths in it are relative to this.
+        Folder of its file; other paths are relative to it.
     enabled : bool
-        Whether it is served unless the settings name others.
+        Whether it is served unless the settings name other routes.
     title : str
-        A few words.
+        Short title.
     forecast_title : str
-        What its forecast is called on pages and in emails; none: the title.
+        Name of the forecast on pages and in emails; default: the title.
     time_zone, time_name : str
-        Of its days and its jobs; and what that time is called, none: the name of the zone.
+        Time zone of its days and jobs, and its display name; default: the name of the zone.
     location : str
-        What a hub that collects forecasts calls it; none: its name.
+        Its name in a forecast hub; default: `name`.
     publication_time, publication_lag_days : time, int
-        When the figure of a day counts as known if its source does not say: so many days later, at
-        that time.
+        When a day's figure counts as known if its source does not say: this many days later, at
+        this time.
     read_times, read_times_weekend : str
-        When its source is read, such as ``13:50,15:50``; the second too at weekends.
+        When its source is read, such as ``13:50,15:50``, on weekdays and at weekends.
     attribution, licence, licence_url : str
-        Whose figures these are, as every answer must say, and under which terms.
+        Attribution and licence of the figures, required in every answer.
     arrivals, area, counted : str
-        Words of its pages: where and how people arrive, its whole, and what is counted.
+        Words for its pages: the arrivals, the whole area and the unit counted.
     source : GovUk | Table | None
-        Where its figures come from.
+        Source of its figures.
     figures : str
-        A file of figures that are there without any network: columns `date` and each series.
+        A local file of figures: columns `date` and one for each series.
     weather_points, weather_place : tuple of (latitude, longitude), str
-        Where weather that matters is read, and what that is called; none: it is forecast without.
+        Where weather is read, and the name of the place; none: forecasts use no weather.
     models : tuple of str
-        Declared models; none: all of them.
+        Declared models to use; none: all of them.
     """
 
     name: str = ""
@@ -142,41 +142,41 @@ class Route(Declared):
 
     @cached_property
     def zone(self) -> ZoneInfo:
-        """The time zone of its days."""
+        """Time zone of its days."""
         return ZoneInfo(self.time_zone)
 
     @property
     def area_title(self) -> str:
-        """Its area, as a heading says it."""
+        """Its area, capitalised as a heading."""
         return self.area.removeprefix("the ")
 
     @property
     def credit(self) -> str:
-        """Its attribution and its licence."""
+        """Its attribution and licence."""
         licence = "" if self.licence in self.attribution else f" Licence: {self.licence}."
         return self.attribution + licence
 
     def day(self, moment: dt.datetime) -> dt.date:
-        """The calendar day on which `moment` falls."""
+        """Return the calendar day of `moment`."""
         return moment.astimezone(self.zone).date()
 
     def end_of_day(self, day: dt.date) -> dt.datetime:
-        """The last second of a calendar day, in UTC."""
+        """Return the last second of a calendar day, in UTC."""
         return dt.datetime.combine(day, _LAST_SECOND, self.zone).astimezone(dt.UTC)
 
     def seconds_left(self, moment: dt.datetime) -> int:
-        """Seconds from `moment` to the end of its day, which may have 23 or 25 hours."""
+        """Return the seconds from `moment` to the end of its day, which may have 23 or 25 hours."""
         return int((self.end_of_day(self.day(moment)) - moment).total_seconds()) + 1
 
     def assumed_known_at(self, day: dt.date) -> dt.datetime:
-        """When the figure of `day` counts as known if its source does not say."""
+        """Return when the figure of `day` counts as known if its source does not say."""
         published_on = day + dt.timedelta(days=self.publication_lag_days)
         known_at = dt.datetime.combine(published_on, self.publication_time, self.zone)
         return known_at.astimezone(dt.UTC)
 
     @property
     def figures_file(self) -> Path | None:
-        """The file of figures that are there without any network."""
+        """The local file of figures."""
         if self.figures:
             return self.folder / self.figures
         if isinstance(self.source, Table) and self.source.file:
@@ -185,7 +185,7 @@ class Route(Declared):
 
     @property
     def is_followed(self) -> bool:
-        """Whether its source may have news: a file is read when it is asked to be."""
+        """Whether its source is read on a schedule; a file is read only on request."""
         if isinstance(self.source, Table):
             return bool(self.source.address) and not self.source.closed
         return self.source is not None
@@ -207,11 +207,11 @@ class Route(Declared):
 
     @property
     def forecast(self) -> tuple[str, ...]:
-        """The series that are forecast; the first leads."""
+        """The forecast series, the leading one first."""
         return (self.leading, *self.followers)
 
     @property
     def stored(self) -> tuple[str, ...]:
-        """The series whose figures are served; those that are forecast come first."""
+        """The series whose figures are served, forecast ones first."""
         rest = (name for name in self.series if name not in self.forecast)
         return (*self.forecast, *rest)

@@ -1,4 +1,4 @@
-"""Where the figures of a declared route come from: the keys of its table ``[source]``."""
+"""The source of a route's figures: the keys of its table ``[source]``."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def _checked_address(address: str) -> str:
 
 
 def _checked_format(date_format: str) -> str:
-    """A format that a day survives, written and read."""
+    """Check that a date survives formatting and parsing."""
     written, another_year = _DAY.strftime(date_format), _DAY.replace(year=2023)
     try:
         is_whole = (
-            another_year.strftime(date_format) != written  # Python 3.13 warns of days of no year
+            another_year.strftime(date_format) != written  # Python 3.13 warns without a year
             and dt.datetime.strptime(written, date_format).date() == _DAY
         )
     except ValueError:
@@ -41,47 +41,47 @@ def _checked_format(date_format: str) -> str:
 
 
 class Declared(BaseModel):
-    """What a person declares: unknown keys are refused, and types are not guessed."""
+    """Base of declarations: unknown keys are refused, and types are not coerced."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class GovUk(Declared):
-    """The workbook and the page of the Home Office on GOV.UK."""
+    """The Home Office workbook and page on GOV.UK."""
 
     kind: Literal["govuk"]
 
     @property
     def title(self) -> str:
-        """What a sentence calls it."""
+        """Its name in a sentence."""
         return "GOV.UK"
 
     def faults(self, folder: Path, series: Collection[str]) -> Iterator[str]:  # noqa: ARG002
-        """What is wrong with it beside `series`, in lines."""
+        """Yield one line for each fault in combination with `series`."""
         yield from ()
 
 
 class Table(Declared):
-    """A table as CSV or JSON, a row for each report of a day.
+    """A CSV or JSON table with a row for each report of a day.
 
     Attributes
     ----------
     file, address : str
-        Where it is, one of the two; a file is sought from the folder of the declaration.
+        One of the two; the file is relative to the folder of the declaration.
     rows : str
-        In JSON, the keys that lead to the list of rows, with dots between them.
+        In JSON, the dotted path to the list of rows.
     date, date_format : str
-        The column of the day, and how it is written, as `datetime.strptime` takes it.
+        The date column, and its `datetime.strptime` format.
     columns : mapping of series_id to column
-        Where the counts are.
+        The columns of the counts.
     decimal, thousands : str
-        The signs in numbers; a sign that is not declared is refused.
+        The decimal and thousands separators; any other is refused.
     placeholders : tuple of str
-        What stands in place of a number that is not there yet.
+        Texts that stand for a missing number.
     reports : str
-        Which of several reports of a day counts; ``refuse``: none may differ from another.
+        Which report of a day counts; ``refuse``: reports of a day must not differ.
     order : str
-        The column that orders them; none: the order of the rows.
+        The column that orders the reports; none: the order of the rows.
     encoding : str
         Of a CSV file.
     closed : bool
@@ -105,11 +105,11 @@ class Table(Declared):
 
     @property
     def title(self) -> str:
-        """What a sentence calls it."""
+        """Its name in a sentence."""
         return urlsplit(self.address).hostname or Path(self.file).name
 
     def faults(self, folder: Path, series: Collection[str]) -> Iterator[str]:
-        """What is wrong with it beside `series`, in lines."""
+        """Yield one line for each fault in combination with `series`."""
         if bool(self.file) == bool(self.address):
             found = "both" if self.file else "none"
             yield f"source: expected a file or an address, found {found}"

@@ -1,4 +1,4 @@
-"""Every row of every table from one database to another, of either kind."""
+"""Copy every row of every table from one database to another, SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _SET = {
 
 
 def open_sqlite(file: str) -> closing[Database]:
-    """Open the SQLite database `file`, made when missing; it is closed at the end of the block."""
+    """Open the SQLite database `file`, created if missing; close it after the block."""
     return closing(connect(str(sa.URL.create("sqlite", database=file))))
 
 
 def copy(source: Database, target: Database) -> dict[str, int]:
-    """Put the rows of `source`, as of one moment, in place of those of `target`; or change nothing.
+    """Replace the rows of `target` by a snapshot of those of `source`, or change nothing.
 
-    Returns the number of rows of each table.
+    Return the number of rows of each table.
     """
     counts = dict.fromkeys((table.name for table in metadata.sorted_tables), 0)
     with source.reading() as reading:
@@ -49,7 +49,7 @@ def copy(source: Database, target: Database) -> dict[str, int]:
 
 
 def _continue_numbers(table: sa.Table, reading: sa.Connection, writing: sa.Connection) -> None:
-    """Let `table` number its next row after the last number it gave, though that row is gone."""
+    """Continue numbering after the last number that `table` used, even if its row is deleted."""
     if (column := table.autoincrement_column) is None:
         return
     row = {"table": table.name, "column": column.name}

@@ -1,4 +1,4 @@
-"""The tables of what is read from the world: figures and weather."""
+"""The tables of observed figures and weather."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.core.columns import Instant, metadata
 
-# Every document whose figures were taken, whole; `observations` are made of them.
+# Every accepted source document, complete; `observations` are parsed from them.
 documents = sa.Table(
     "documents",
     metadata,
@@ -27,8 +27,8 @@ documents = sa.Table(
     sa.Index("ix_documents_route_last_date", "route", "last_date"),
 )
 
-# Every value ever seen, under two clocks: the day it counts, and when it was known. A value that
-# never ruled is superseded at the moment it was known.
+# Every value with two dates: the day it counts, and when it was known. A value that never applied
+# is superseded at the moment it was known.
 observations = sa.Table(
     "observations",
     metadata,
@@ -55,7 +55,7 @@ observations = sa.Table(
     sa.Index("ix_observations_series_id_date", "series_id", "date"),
 )
 
-# What a site said of an answer, so that it can say that nothing changed since.
+# HTTP validators (ETag, Last-Modified), so that a site can answer "not modified".
 fetches = sa.Table(
     "fetches",
     metadata,
@@ -65,7 +65,7 @@ fetches = sa.Table(
     sa.Column("fetched_at", Instant, nullable=False),
 )
 
-# Weather as it was read, never changed: daily columns of one kind and one reading.
+# Weather readings, never changed: one kind and reading, in daily columns.
 weather = sa.Table(
     "weather",
     metadata,

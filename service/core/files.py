@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Files that are written completely or not at all."""
 
 from __future__ import annotations
 
@@ -25,15 +25,16 @@ _LARGEST_BYTES = 100_000
 
 
 class RegistryError(RuntimeError):
-    """A folder, a declaration or a fitted version of a model that cannot be used as it stands."""
+    """A model's folder, declaration or fitted version that cannot be used in its present state."""
 
 
 def read_declaration(file: Path) -> str:
-    """Return the text of a file that a person writes, with or without a byte-order mark.
+    """Return the text of a hand-written file, with or without a byte-order mark.
 
-    It is a regular file of at most 100,000 bytes in UTF-8, or a `RegistryError` that names no file.
+    Raise `RegistryError` (without the name of the file) unless it is a regular UTF-8 file of at
+    most 100,000 bytes.
     """
-    if file.exists() and not file.is_file():  # a pipe would never end
+    if file.exists() and not file.is_file():  # reading a pipe would not end
         raise RegistryError("expected a regular file, found another kind")
     try:
         with file.open("rb") as stream:
@@ -52,13 +53,13 @@ def read_declaration(file: Path) -> str:
 
 @contextmanager
 def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """Write beside `file`; at the end see it on the disk and put it in place, or nothing of it.
+    """Write to a temporary file, sync it and rename it to `file`; on failure leave no trace.
 
-    If it cannot be written the `OSError` names `file`.
+    If it cannot be written, the `OSError` names `file`.
     """
     beside = file.with_name(f".{file.name}.{unique()}")
     try:
-        beside.unlink(missing_ok=True)  # left by one that was killed, whose number we have now
+        beside.unlink(missing_ok=True)  # left by a killed process with our process id
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(handle, "wb") as stream:
             yield stream
@@ -68,7 +69,7 @@ def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
     except BaseException as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        # A disk that is full names no file, and nobody knows the one beside.
+        # The error of a full disk names no file, and the temporary name means nothing to a reader.
         if isinstance(error, OSError) and error.filename in (None, str(beside)):
             raise OSError(error.errno, error.strerror or str(error), str(file)) from error
         raise
@@ -76,23 +77,23 @@ def whole(file: Path, mode: int = 0o666) -> Iterator[IO[bytes]]:
 
 
 def write_whole(file: Path, content: bytes) -> None:
-    """Write `content` as `file`, whole or not at all."""
+    """Write `content` to `file`, completely or not at all."""
     with whole(file) as stream:
         stream.write(content)
 
 
 def unique() -> str:
-    """A part of a name that no other thread or process uses at the same time."""
+    """Return part of a file name that no other thread or process uses at the same time."""
     return f"{os.getpid()}-{threading.get_ident()}"
 
 
 def write_json(file: Path, values: Any) -> None:
-    """Write `values` as JSON, whole or not at all."""
+    """Write `values` as JSON, completely or not at all."""
     write_whole(file, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode())
 
 
 def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object, or raise `RegistryError`."""
+    """Read a JSON object; raise `RegistryError` if it is none."""
     try:
         values = json.loads(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -103,7 +104,7 @@ def read_json(file: Path) -> dict[str, Any]:
 
 
 def sync_folder(folder: Path) -> None:
-    """See the entries of `folder` on the disk."""
+    """Sync the entries of `folder` to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,4 +1,4 @@
-"""What every run of a job has in common: a row that is claimed before, and finished after."""
+"""Runs of jobs: each has a row, claimed before the work and finished after it."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 
 
 class JobError(RuntimeError):
-    """A job that could not be done, for a reason that a person can act on.
+    """A job that failed for a reason that a person can act on.
 
-    Its `detail` is what is worth keeping of a run that did a part of its work.
+    Its `detail` holds what to record of a partly completed run.
     """
 
     def __init__(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
@@ -42,7 +42,7 @@ class JobError(RuntimeError):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: ``done``, ``skipped`` or ``failed``, why, and what is worth keeping."""
+    """How a run ended: ``done``, ``skipped`` or ``failed``, why, and details to record."""
 
     outcome: str
     reason: str
@@ -58,19 +58,19 @@ def perform(
     work: Callable[[Claim], Outcome],
     period: str | None = None,
 ) -> Outcome:
-    """Run `work` with its claim, once for each `period`; None is this very call.
+    """Run `work` with its claim, once for each `period`; None always runs.
 
-    The second run of a period is skipped, unless the first was stopped, its process has died, or
-    the database did not answer. The process holds a lock of the run's own while it lasts, so that
-    others see when it dies. Whatever `work` raises is recorded, and becomes a `JobError`.
+    A repeated period is skipped, unless its run was stopped, its process died or the database did
+    not answer. The process holds a lock for the run, so that others notice when it dies. Every
+    exception of `work` is recorded and becomes a `JobError`.
     """
     began = time.perf_counter()
-    is_again = period is not None  # whoever names it comes again for what was stopped
+    is_again = period is not None  # a named period is retried after a stop
     period = period or f"asked {instant(utc_now())} {time.monotonic_ns():x}"
     with contextlib.ExitStack() as locked:
         with context.database.writing() as connection:
             claimed = run_store.claim(connection, job, period, utc_now(), context.route.name)
-            # Locked before the others can see the row: a row without a lock is closed.
+            # Lock before the row is visible to others: they close rows without a lock.
             if claimed and not locked.enter_context(
                 context.database.alone(run_store.lock_name(claimed.run_id))
             ):
@@ -104,7 +104,7 @@ def _perform(
             reason = str(error)
             if isinstance(error, OSError) and error.filename is not None:
                 reason = f"{error.filename}: {error.strerror}"
-            elif is_defect:  # the first line alone: statements and their values are for the log
+            elif is_defect:  # first line only: statements and their values go to the log
                 reason = f"{type(error).__name__}: {reason.partition(chr(10))[0][:300]}"
             _log.error("%s failed: %s", job, reason, exc_info=is_defect)
             kept = error.detail if isinstance(error, JobError) else {}
@@ -112,9 +112,9 @@ def _perform(
             if is_told:
                 raise
             raise JobError(f"{job} failed: {reason}") from error
-        except BaseException:  # told to stop, which is nobody's failure
+        except BaseException:  # interrupted: not a failure
             _log.warning("%s was stopped before it was done", job)
-            with contextlib.suppress(DatabaseError):  # it stops even if that cannot be recorded
+            with contextlib.suppress(DatabaseError):  # stop even if that cannot be recorded
                 finish(Outcome("stopped", _STOPPED))
             raise
         finally:
@@ -125,19 +125,19 @@ def _perform(
 
 
 def abandon(context: Context) -> None:
-    """Record that the runs which other threads of this process have begun were stopped."""
+    """Record the running jobs of this process's other threads as stopped."""
     for claimed, began in list(_running.items()):
-        with contextlib.suppress(DatabaseError):  # the next look at the locks closes it
+        with contextlib.suppress(DatabaseError):  # `close_dead` will close it
             _finish(context, claimed, Outcome("stopped", _STOPPED), began, {})
 
 
 def side_by_side(
     context: Context, work: Callable[[Context], T]
 ) -> Iterator[tuple[Context, T | Exception]]:
-    """Do `work` for each route, as many at once as `CROSSINGS_WORKERS`; what one raises is yielded.
+    """Run `work` for each route, up to `CROSSINGS_WORKERS` at once; yield the exceptions.
 
-    Threads suffice, since each fit is a process of its own. They end with this process: whoever
-    stops it does not wait for a fit.
+    Threads are enough, since each fit is its own process. They end with this process, so that a
+    stop does not wait for a fit.
     """
 
     def attempt(one: Context) -> tuple[Context, T | Exception]:

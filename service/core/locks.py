@@ -1,8 +1,8 @@
-"""Locks that die with their process.
+"""Locks that are released when their process dies.
 
-On PostgreSQL a lock is an advisory lock of a session of its own; beside SQLite it is a locked file.
-The server or the operating system releases it when the process ends, however it ends. Poolers
-that share sessions between clients, such as PgBouncer in transaction mode, break this.
+On PostgreSQL a lock is an advisory lock of its own session; beside SQLite it is a locked file. The
+server or operating system releases it however the process ends. Poolers that share sessions
+between clients, such as PgBouncer in transaction mode, break this.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 
 SCHEDULER = "scheduler"
-"""Name of the lock that the process which schedules the jobs holds."""
+"""Name of the scheduler's lock."""
 
-# A session whose client has gone silent is ended by the server within 50 seconds.
+# The server ends the session of a silent client within 50 seconds.
 _KEEPALIVE = {
     "tcp_keepalives_idle": 20,
     "tcp_keepalives_interval": 10,
@@ -33,9 +33,9 @@ _CLIENT |= {"keepalives_count": 3, "tcp_user_timeout": 20_000}
 
 
 class ProcessLock:
-    """A lock beside a database that one process at a time holds; children do not inherit it.
+    """A lock that one process at a time holds; child processes do not inherit it.
 
-    Its name, such as ``scheduler`` or ``run-12``, has letters, digits and dashes.
+    Its name, such as ``scheduler`` or ``run-12``, consists of letters, digits and dashes.
     """
 
     def __init__(self, engine: sa.Engine, name: str) -> None:
@@ -46,10 +46,10 @@ class ProcessLock:
         self._file: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock without waiting; True when it is held now, also if it was before.
+        """Acquire the lock without waiting; True if it is held, including from before.
 
-        A lock that was lost with its database session is taken again, if it is free. The database
-        may not answer (`DBAPIError`), or the file beside SQLite not be made (`OSError`).
+        A lock lost with its database session is acquired again if it is free. Raises `DBAPIError`
+        if the database does not answer, `OSError` if the lock file cannot be created.
         """
         with self._guard:
             if self._engine.dialect.name == "postgresql":
@@ -57,17 +57,17 @@ class ProcessLock:
             return self._acquire_file()
 
     def release(self) -> None:
-        """Give the lock back; does nothing when it is not held."""
+        """Release the lock; do nothing if it is not held."""
         with self._guard:
             if self._session is not None:
-                # Whoever tries next finds it free; the end of a session takes the server a moment.
+                # Unlock explicitly: the server takes a moment to end a session.
                 with contextlib.suppress(sa.exc.DBAPIError):
                     self._session.execute(sa.select(sa.func.pg_advisory_unlock(_key(self._name))))
                 self._close_session(self._session)
             if self._file is not None:
-                # Removed before it is unlocked; whoever opened it before sees that it is gone.
+                # Remove before unlocking; anyone who has opened it sees that it is gone.
                 path = _path(self._engine, self._name)
-                assert path is not None  # the file is there
+                assert path is not None  # a held lock has its file
                 path.unlink(missing_ok=True)
                 os.close(self._file)
             self._session = self._file = None
@@ -76,7 +76,7 @@ class ProcessLock:
         if self._session is not None:
             try:
                 self._session.execute(sa.select(1))
-            except sa.exc.DBAPIError:  # the lock went with the session
+            except sa.exc.DBAPIError:  # the session, and the lock with it, is lost
                 self._close_session(self._session)
                 self._session = None
             else:
@@ -100,7 +100,7 @@ class ProcessLock:
 
     @staticmethod
     def _close_session(session: sa.Connection) -> None:
-        session.invalidate()  # closes the socket even when the server does not answer
+        session.invalidate()  # closes the socket even if the server does not answer
         session.close()
 
     def _acquire_file(self) -> bool:
@@ -112,7 +112,7 @@ class ProcessLock:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                # Another process may have removed the file between the two calls.
+                # Another process may have removed the file in between.
                 if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
                     self._file = file
                     return True
@@ -134,7 +134,7 @@ def is_held(connection: sa.Connection, name: str) -> bool:
         values = {"high": key >> 32, "low": key & 0xFFFFFFFF}
         return connection.execute(query, values).first() is not None
     path = _path(connection.engine, name)
-    if path is None or not path.exists():  # a lock that is held has its file
+    if path is None or not path.exists():  # a held lock has its file
         return False
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -147,7 +147,7 @@ def is_held(connection: sa.Connection, name: str) -> bool:
 
 
 def _path(engine: sa.Engine, name: str) -> Path | None:
-    """The file of a lock, in a folder beside the database; None for one in memory."""
+    """Return the lock file, in a folder beside the database; None for one in memory."""
     database = engine.url.database or ":memory:"
     if database.startswith("file:"):
         database = unquote(database.removeprefix("file:"))
@@ -155,6 +155,6 @@ def _path(engine: sa.Engine, name: str) -> Path | None:
 
 
 def _key(name: str) -> int:
-    """The number of an advisory lock: 64 bits, signed."""
+    """Return the 64-bit signed key of an advisory lock."""
     digest = hashlib.sha256(f"crossings {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)

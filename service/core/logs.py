@@ -1,7 +1,7 @@
-"""Logging, set up once in each process: lines for people on a terminal, JSON elsewhere.
+"""Logging, set up once per process: text lines on a terminal, JSON elsewhere.
 
-Every line says of which request and of which run of a job it is. Secrets and addresses are masked
-in whatever is logged, by us or by a library: that is the last net, not a licence to log them.
+Every line carries its request id and run id. Secrets and addresses are masked in all log lines,
+including those of libraries, as a last resort: do not log them.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from contextvars import ContextVar
 from service.core.secrets import Masker
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The request that this thread answers."""
+"""Id of the request that this thread answers."""
 run_id: ContextVar[int | None] = ContextVar("run_id", default=None)
-"""The run of a job that this thread is at."""
+"""Id of the run that this thread performs."""
 
-# httpx says the whole address of each request, in whose query a key may travel.
+# httpx logs full URLs, whose query may hold a key.
 _LIBRARIES = ("alembic", "apscheduler", "cmdstanpy", "httpcore", "httpx", "prophet")
 
 
 def configure(level: str, form: str = "auto", secrets: Iterable[str] = ()) -> None:
-    """Log to standard error, from `level` on; libraries only when they warn.
+    """Log to standard error from `level` up; libraries from warnings up.
 
     Parameters
     ----------
     form : str
-        ``json``, ``lines``, or ``auto``: lines on a terminal, JSON elsewhere.
+        ``json``, ``lines``, or ``auto``: text lines on a terminal, JSON elsewhere.
     secrets : iterable of str
-        What no line may show.
+        Values to mask in every line.
     """
     stream = sys.stderr
     is_json = form == "json" or (form == "auto" and not stream.isatty())
@@ -48,7 +48,7 @@ def configure(level: str, form: str = "auto", secrets: Iterable[str] = ()) -> No
 
 @contextlib.contextmanager
 def within_run(number: int) -> Iterator[None]:
-    """Let what this thread logs say that it is of that run."""
+    """Tag this thread's log lines with the run id."""
     before = run_id.set(number)
     try:
         yield
@@ -57,7 +57,7 @@ def within_run(number: int) -> Iterator[None]:
 
 
 class _Formatter(logging.Formatter):
-    """One JSON object a line, or one plain line, followed by any traceback."""
+    """One JSON object or one text line per record, followed by any traceback."""
 
     def __init__(self, mask: Masker, is_json: bool) -> None:
         super().__init__(
@@ -68,7 +68,7 @@ class _Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         whose: dict[str, object] = {}
-        if request_id.get():  # the client may have chosen it
+        if request_id.get():  # it may come from the client
             whose["request_id"] = self._mask(request_id.get())
         if run_id.get() is not None:
             whose["run_id"] = run_id.get()

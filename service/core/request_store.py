@@ -50,7 +50,7 @@ class JobRequest:
 def leave(
     connection: sa.Connection, job: str, asked_by: str, now: dt.datetime, route: str = ""
 ) -> JobRequest:
-    """Request `job` for `route`; return the waiting request if there already is one."""
+    """Request `job` for `route`; return the pending request if there already is one."""
     c = job_requests.c
     row = {"route": route, "job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
     query = sa.select(job_requests).where(c.job == job, c.route == route, c.outcome == "waiting")
@@ -58,7 +58,7 @@ def leave(
         with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
             connection.execute(job_requests.insert().values(**row))
         waiting = connection.execute(query).first()
-        if waiting:  # otherwise the scheduler has just claimed it
+        if waiting:  # else the scheduler has just claimed it
             return JobRequest(**waiting._mapping)
     raise Unavailable(f"database: requests for {job} come and go too fast; ask again")
 
@@ -71,14 +71,14 @@ def find(connection: sa.Connection, request_id: int) -> JobRequest | None:
 
 
 def is_waiting(connection: sa.Connection, jobs: Sequence[str] = JOBS) -> bool:
-    """Whether one of `jobs` is requested and has not ended; a read, before anything is written."""
+    """Whether a request for one of `jobs` has not ended; a cheap read before any write."""
     c = job_requests.c
     query = sa.select(c.request_id).where(c.job.in_(jobs), c.outcome.in_(("waiting", "running")))
     return connection.execute(query.limit(1)).first() is not None
 
 
 def overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequest]:
-    """Return the requests made before that moment that still wait."""
+    """Return the requests made before that moment that are still pending."""
     c = job_requests.c
     query = sa.select(job_requests).where(c.outcome == "waiting", c.asked_at < before)
     return [JobRequest(**row._mapping) for row in connection.execute(query.order_by(c.request_id))]
@@ -87,11 +87,11 @@ def overdue(connection: sa.Connection, before: dt.datetime) -> list[JobRequest]:
 def claim(
     connection: sa.Connection, now: dt.datetime, jobs: Sequence[str] = JOBS
 ) -> JobRequest | None:
-    """Take the oldest request for one of `jobs`; None when none waits, or another process took it.
+    """Claim the oldest request for one of `jobs`; None if there is none or another process took it.
 
-    One whose run was stopped, as when its process died, waits again, and so does one that was
-    claimed a minute ago and has no run yet: its process died in between. One whose run has ended
-    has ended likewise, though its process did not live to say so.
+    A request whose run was stopped is pending again, as is one claimed a minute ago without a run:
+    its process died in between. A request whose run has ended gets the same outcome, even if its
+    process died before it could record it.
     """
     c = job_requests.c
     for ended in connection.execute(_ended()).all():
@@ -118,12 +118,15 @@ def claim(
 
 
 def period(request_id: int) -> str:
-    """The period of the run that a request sets off."""
+    """Return the period of the run that a request starts."""
     return f"{_PERIOD}{request_id}"
 
 
 def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
-    """The oldest of each route and job whose run was stopped, or never begun; none if one waits."""
+    """Oldest request of each route and job whose run was stopped or never started.
+
+    Leaves out routes and jobs with a pending request.
+    """
     c, other = job_requests.c, job_requests.alias("other")
     return (
         sa.select(sa.func.min(c.request_id))
@@ -143,7 +146,7 @@ def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
 
 
 def _ended() -> sa.Select[tuple[int, str, str | None]]:
-    """The requests that count as under way and whose run has ended."""
+    """Requests marked as running whose run has ended."""
     r = runs.c
     return (
         sa.select(job_requests.c.request_id, r.outcome, r.reason)
@@ -170,7 +173,7 @@ def finish(
 
 
 def prune(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete what ended before that moment, but for the newest: its number must not come again."""
+    """Delete requests that ended before that moment, except the newest, to keep ids unique."""
     c = job_requests.c
     newest = sa.select(sa.func.max(c.request_id)).scalar_subquery()
     old = sa.and_(c.finished_at < before, c.request_id < newest)

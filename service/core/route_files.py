@@ -1,4 +1,4 @@
-"""The declarations on disk: one file ``ROUTE.toml`` for each route, read with all their faults."""
+"""Route declarations: one file ``ROUTE.toml`` for each route, read and checked."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from service.core.declared_series import Route, Series
 from service.core.declared_source import Declared, GovUk, Table
 from service.core.files import RegistryError, read_declaration
 
-_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # part of addresses, of ids of issues and of file names
+_ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # used in URLs, issue ids and file names
 _PYDANTIC = re.compile(r"(?:Input|String) should (?:be |have )?|Value error, ")
 _FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_below")
 
 
 def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
-    """The routes that `names`, separated by commas, enable; none: those declared as enabled.
+    """Return the routes in `names` (comma-separated); if empty, those declared as enabled.
 
     Raises
     ------
     RegistryError
-        If a declaration does not hold, or a name is of no declared route.
+        If a declaration is invalid, or a name has no declaration.
     """
     routes = read_routes(folder)
     chosen = names.split(",") if names else [one.name for one in routes.values() if one.enabled]
@@ -41,12 +41,12 @@ def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
 
 
 def read_routes(folder: Path) -> dict[str, Route]:
-    """Read every declaration ``ROUTE.toml`` in `folder`; the routes by name.
+    """Read every declaration ``ROUTE.toml`` in `folder`; return routes by name.
 
     Raises
     ------
     RegistryError
-        With a line for every fault: the file and key, what was expected and what was found.
+        With one line for each fault: file, key, what was expected and what was found.
     """
     files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []  # hidden: of editors
     faults: list[str] = []
@@ -87,7 +87,7 @@ def read_route(file: Path) -> Route:
 
 
 def _read(file: Path) -> tuple[Route | None, list[str]]:
-    """The route that `file` declares, if it has the right keys; and a line for every fault."""
+    """Return the route that `file` declares, if its keys are valid, and a line for each fault."""
     try:
         stated = tomllib.loads(read_declaration(file))
         faults = [
@@ -102,13 +102,13 @@ def _read(file: Path) -> tuple[Route | None, list[str]]:
         return None, faults + [f"{file}, {_fault(detail)}" for detail in error.errors()]
     except RecursionError:
         return None, [f"{file}: expected TOML, found tables nested too deeply"]
-    except ValueError as error:  # TOMLDecodeError, and what int() refuses
+    except ValueError as error:  # TOMLDecodeError, and errors of int()
         return None, [f"{file}: expected TOML, found {error}"]
     return route, faults + [f"{file}, {fault}" for fault in _contradictions(route)]
 
 
 def _contradictions(route: Route) -> Iterator[str]:
-    """Faults of keys that are right each by itself."""
+    """Yield faults of keys that are each valid but do not fit together."""
     if not _ID.fullmatch(route.name):
         yield f"its name: expected small letters, digits and _, found {route.name!r}"
     if route.figures and not (route.folder / route.figures).is_file():
@@ -157,7 +157,7 @@ def _fault(detail: Mapping[str, Any]) -> str:
         found = detail["input"].get("kind")
         return f"{key}.kind: expected 'govuk', 'csv' or 'json', found {found!r:.60}"
     if where[0] == "source" and len(where) > 1:
-        key = ".".join(["source", *where[2:]])  # without the kind
+        key = ".".join(["source", *where[2:]])  # leave out the kind of source
     if detail["type"] == "missing":
         return f"{key}: expected a value, found none"
     if detail["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""Runs of jobs: claimed before any work, locked while they last, ended with an outcome."""
+"""Runs of jobs: claimed before the work, locked while running, ended with an outcome."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from service.core import locks, service_metrics_store
 from service.core.tables import issues, runs
 
 MOST_ATTEMPTS = 3
-"""How often a run is begun whose process dies or is stopped before it is done."""
+"""Attempts allowed for a run whose process dies or is stopped."""
 
 _RECENT = 20
 _DIED = "its process died before it was done"
@@ -43,8 +43,8 @@ class Claim:
     Attributes
     ----------
     attempt : int
-        How often the run was claimed. A process that lost its run to another has an older number,
-        and can neither publish nor finish.
+        Number of claims so far. A process that lost its run to another has a lower number, and can
+        neither publish nor finish.
     """
 
     run_id: int
@@ -58,12 +58,12 @@ class Run:
     Attributes
     ----------
     outcome : str
-        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; one that was stopped may be
-        claimed again.
+        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; a stopped run may be claimed
+        again.
     attempt : int
-        How often it was claimed.
+        Number of claims so far.
     route : str
-        The name of the route that it was about.
+        Name of its route.
     """
 
     run_id: int
@@ -81,7 +81,7 @@ class Run:
 def claim(
     connection: sa.Connection, job: str, period: str, now: dt.datetime, route: str = ""
 ) -> Claim | None:
-    """Claim the run of `job` for `period` and `route`; None when another process has it, or had."""
+    """Claim the run of `job` for `period` and `route`; None if already claimed or finished."""
     try:
         with connection.begin_nested():
             result = connection.execute(
@@ -98,7 +98,7 @@ def claim(
     except sa.exc.IntegrityError:
         return _claim_again(connection, _is(job, period, route), now)
     key = result.inserted_primary_key
-    assert key is not None  # a single row always has one
+    assert key is not None  # an inserted row has a key
     return Claim(int(key[0]), 1)
 
 
@@ -129,12 +129,12 @@ def _claim_again(
 
 
 def lock_name(run_id: int) -> str:
-    """The lock that a run's process holds while it lasts."""
+    """Return the name of the lock that a process holds during a run."""
     return f"run-{run_id}"
 
 
 def is_current(connection: sa.Connection, claimed: Claim) -> bool:
-    """Whether the run is still this claim's; it stays so until the transaction ends."""
+    """Whether this claim still holds the run; locks it until the transaction ends."""
     query = sa.select(runs.c.run_id).where(_is_claim(claimed), runs.c.outcome == "running")
     return connection.execute(query.with_for_update()).first() is not None
 
@@ -151,10 +151,9 @@ def finish(
     detail: dict[str, Any],
     now: dt.datetime,
 ) -> bool:
-    """Record how the run ended; False when another process has claimed it since.
+    """Record how the run ended; False if another process has claimed it since.
 
-    A run that ended otherwise meanwhile is not marked as stopped. One that was stopped as often as
-    it may be claimed has failed.
+    An ended run is not marked as stopped. A run stopped on its last attempt has failed.
     """
     query = runs.update().where(_is_claim(claimed))
     if outcome == "stopped":
@@ -167,9 +166,9 @@ def finish(
 
 
 def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
-    """Mark the runs as stopped whose process has died, so that they can be claimed again.
+    """Mark runs whose process has died as stopped, so that they can be claimed again.
 
-    Only runs whose lock nobody holds are closed; the last attempt has failed.
+    Only runs whose lock is free are closed; on its last attempt a run has failed.
     """
     closed = []
     for run in dead(connection):
@@ -180,18 +179,18 @@ def close_dead(connection: sa.Connection, now: dt.datetime) -> list[Run]:
 
 
 def dead(connection: sa.Connection) -> list[Run]:
-    """Every run that has begun and not ended, and whose lock nobody holds."""
+    """Return the unfinished runs whose lock is free."""
     return [r for r in running(connection) if not locks.is_held(connection, lock_name(r.run_id))]
 
 
 def running(connection: sa.Connection) -> list[Run]:
-    """Every run that has begun and not ended."""
+    """Return the unfinished runs."""
     rows = connection.execute(sa.select(runs).where(runs.c.outcome == "running"))
     return [Run(**row._mapping) for row in rows]
 
 
 def find(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
-    """The run of `job` for `period` and `route`."""
+    """Return the run of `job` for `period` and `route`."""
     row = connection.execute(sa.select(runs).where(_is(job, period, route))).first()
     return Run(**row._mapping) if row else None
 
@@ -199,7 +198,7 @@ def find(connection: sa.Connection, job: str, period: str, route: str = "") -> R
 def latest(
     connection: sa.Connection, job: str, outcome: str | None = None, route: str | None = None
 ) -> Run | None:
-    """The newest run of `job`, with that `outcome` and of that `route` if one is given."""
+    """Return the newest run of `job`, optionally with an `outcome` and of a `route`."""
     query = _newest(job, route).limit(1)
     if outcome:
         query = query.where(runs.c.outcome == outcome)
@@ -208,7 +207,7 @@ def latest(
 
 
 def prune(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete the ended runs of before, but for those that published and the newest of each job."""
+    """Delete runs that ended before `before`, except publishing runs and the newest of each job."""
     c = runs.c
     newest = sa.select(sa.func.max(c.run_id)).group_by(c.route, c.job, c.outcome)
     published = sa.select(issues.c.run_id)
@@ -218,7 +217,7 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
 
 
 def recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
-    """The newest runs of `job`, of `route` or of all, at most twenty, the last one first."""
+    """Return up to twenty runs of `job`, of `route` or of all routes, newest first."""
     rows = connection.execute(_newest(job, route).limit(_RECENT))
     return [Run(**row._mapping) for row in rows]
 
@@ -231,12 +230,12 @@ def _newest(job: str, route: str | None) -> sa.Select[Any]:
 def ended(
     connection: sa.Connection, job: str, source: str | None = None, route: str | None = None
 ) -> list[Run]:
-    """Of the newest runs of `job` those that ended by themselves, the last one first.
+    """Return the recent runs of `job` that ended without being stopped, newest first.
 
     Parameters
     ----------
     source : str | None
-        Only those that read this source.
+        Only runs that read this source.
     """
     return [
         run

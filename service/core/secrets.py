@@ -1,4 +1,4 @@
-"""What must not be seen: read from secret files, masked where settings are shown and in the log."""
+"""Secrets: read from secret files, masked in displayed settings and in the log."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 
 MASK = "********"
 FOLDER = Path("/run/secrets")
-"""Where containers are given secrets: one file a setting, named ``crossings_<setting>``."""
+"""Where containers mount secrets: one file per setting, named ``crossings_<setting>``."""
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-"""What no line of text holds; PostgreSQL refuses some of them and SQLite none."""
-_SHORTEST = 4  # anything shorter would mask parts of common words
+"""Characters that no line of text holds; PostgreSQL refuses some of them, SQLite none."""
+_SHORTEST = 4  # shorter ones would mask parts of common words
 _KEY = re.compile(r"\b(crossings_[A-Za-z0-9]+_)[A-Za-z0-9_-]+")
-_USER = r"(://[^:/@\s'\"]*)(:[^/\s'\"]*)?@"  # of a URL, whose host is no part of a mail address
-# Each run of characters of a local part is read once, whether a domain follows or not: a search for
-# the whole address would begin anew at every character of a long text.
+_USER = r"(://[^:/@\s'\"]*)(:[^/\s'\"]*)?@"  # of a URL; its host is no email address
+# Match each run of local-part characters once, with or without a domain: searching for the whole
+# address would restart at every character of a long text.
 _MAIL = re.compile(
     rf"{_USER}|((?:(?!%40)[\w.!#$%&*+=?^`{{|}}~-])+)"
     r"((?:(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*)+)?"
 )
 _INTERNET = re.compile(r"(?<![\w.])(?!127\.|0\.0\.0\.0)(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
-# Whole runs, each looked at once; which of them are addresses is for `ipaddress` to say.
+# Whole runs, matched once; `ipaddress` decides which are addresses.
 _INTERNET_6 = re.compile(r"(?<![\w.])[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+")
 
-# A slash that begins a path, not one within an address or a fraction; then folders, and a name.
+# A slash that starts a path, not one within an address or fraction; then folders and a name.
 _PATH = re.compile(r"(?<![\w:/.~-])/(?:[^\s/:'\",;()]+/)+([^\s/:'\",;()]*)")
 
 
 def without_folders(text: str) -> str:
-    """Return `text` with files by their names alone: where they lie is for the log alone."""
+    """Reduce file paths in `text` to file names: folders belong in the log only."""
     return _PATH.sub(r"\1", text)
 
 
 def mask_url(url: str) -> str:
-    """The URL without its password and without its query, either of which may be secret."""
+    """Return the URL without its password and query, either of which may be secret."""
     bare, _, query = url.partition("?")
     return re.sub(r"(://[^:/@]*):.*@", rf"\1:{MASK}@", bare) + (f"?{MASK}" if query else "")
 
 
 def passwords_of(url: str) -> set[str]:
-    """What of a URL is secret, as it is written and as it is meant."""
+    """Return the secrets in a URL, both encoded and decoded."""
     try:
         parts = urlsplit(url)
         passwords = {parts.password or "", unquote(parts.password or "")}
@@ -72,14 +72,14 @@ def passwords_of(url: str) -> set[str]:
 
 
 class Masker:
-    """Masks what is known to be secret, and what looks like it: keys, passwords, addresses."""
+    """Masks known secrets and what looks like one: keys, passwords, addresses."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         long = sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, long))) if long else None
 
     def __call__(self, text: str) -> str:
-        """`text` with every secret masked."""
+        """Return `text` with every secret masked."""
         if self._pattern:
             text = self._pattern.sub(MASK, text)
         text = _KEY.sub(rf"\1{MASK}", text)
@@ -97,7 +97,7 @@ def _without_mail(run: re.Match[str]) -> str:
 
 
 def _without_internet(run: re.Match[str]) -> str:
-    """The mask, if the run is an address; a colon or full stop after one is no part of it."""
+    """Mask the run if it is an address; a trailing colon or full stop is not part of it."""
     if run.string[run.end() : run.end() + 1].isalnum():
         return run[0]
     address = run[0].rstrip(".")
@@ -110,12 +110,12 @@ def _without_internet(run: re.Match[str]) -> str:
 
 
 class _SecretFiles(SecretsSettingsSource):
-    """Settings from the files of `FOLDER`; what is there and cannot be read is refused."""
+    """Settings from the files in `FOLDER`; a file that cannot be read is an error."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         file = file_of(field_name)
         try:
-            with warnings.catch_warnings(action="error"):  # of a folder, or a link that leads away
+            with warnings.catch_warnings(action="error"):  # if it is a folder, or a link leads out
                 value, key, is_complex = super().get_field_value(field, field_name)
         except UnicodeDecodeError:
             raise ValueError(f"{file}: expected a file in UTF-8") from None
@@ -131,12 +131,12 @@ class _SecretFiles(SecretsSettingsSource):
 
 
 class Sealed(BaseSettings):
-    """Settings of which some may hold a secret.
+    """Settings, some of which may hold secrets.
 
     Attributes
     ----------
     sealed : tuple of str
-        Those that may.
+        The settings that may hold a secret.
     """
 
     sealed: ClassVar[tuple[str, ...]] = ()
@@ -158,14 +158,14 @@ class Sealed(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables come first, then the files of `FOLDER` where it exists."""
+        """Environment variables take precedence over the files in `FOLDER`."""
         files = [_SecretFiles(settings_cls, FOLDER)] if FOLDER.is_dir() else []
         return (init_settings, env_settings, *files)
 
     @model_validator(mode="before")
     @classmethod
     def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """An empty path would be the current folder."""
+        """Ignore empty paths, which would mean the current folder."""
         fields = cls.model_fields
         is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
         return {
@@ -177,7 +177,7 @@ class Sealed(BaseSettings):
     @field_validator("*", mode="before")
     @classmethod
     def _require_a_line_of_text(cls, value: Any) -> Any:
-        """A variable may hold any bytes; an editor may have put a byte-order mark first."""
+        """Accept one line of text; drop the byte-order mark that an editor may have added."""
         if isinstance(value, str):
             value = value.removeprefix("\ufeff")
             if CONTROL_CHARACTERS.search(value):
@@ -185,7 +185,7 @@ class Sealed(BaseSettings):
         return value
 
     def shown(self, name: str) -> str:
-        """The value of a setting, as anyone may see it."""
+        """Return the value of a setting with secrets masked."""
         value = getattr(self, name)
         if isinstance(value, SecretStr):
             return MASK if value else ""
@@ -194,7 +194,7 @@ class Sealed(BaseSettings):
         return "" if value is None else str(value)
 
     def secrets(self) -> set[str]:
-        """Return every secret in these settings; use only for masking."""
+        """Return every secret in these settings; for masking only."""
         values = [getattr(self, name) for name in self.sealed]
         secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
         secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
@@ -202,10 +202,10 @@ class Sealed(BaseSettings):
 
 
 def variable(name: str) -> str:
-    """Return the name of the environment variable of a setting."""
+    """Return the environment variable of a setting."""
     return f"CROSSINGS_{name.upper()}"
 
 
 def file_of(name: str) -> Path:
-    """The file that a setting is read from where `FOLDER` is there."""
+    """Return the secret file of a setting."""
     return FOLDER / variable(name).lower()

@@ -1,4 +1,4 @@
-"""What those who watch the service want of the store, in few queries."""
+"""Metrics of the service read from the database in few queries."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ _PASSING = ("running", "stopped")
 
 
 def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
-    """How many runs there ever were of each route and job with each outcome that lasts.
+    """Count all runs ever, by route, job and final outcome.
 
-    A run that was stopped may be claimed again and end otherwise: its number would go down.
+    Stopped runs are left out: they may be claimed again and the count would go down.
     """
     d = runs_deleted.c
     kept = _counted(runs.c.outcome.not_in(_PASSING)).subquery()
@@ -41,7 +41,7 @@ def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
 
 
 def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
-    """Remember how many the `old` runs are, which are about to be deleted."""
+    """Add the `old` runs, which are about to be deleted, to the remembered counts."""
     d = runs_deleted.c
     for route, job, outcome, number in connection.execute(_counted(old)).all():
         this = sa.and_(d.route == route, d.job == job, d.outcome == outcome)
@@ -61,7 +61,7 @@ def _counted(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def last_done(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
-    """When each job of each route was done last."""
+    """Return when each job of each route last succeeded."""
     c = runs.c
     rows = connection.execute(
         sa.select(c.route, c.job, sa.func.max(c.finished_at))
@@ -73,14 +73,14 @@ def last_done(connection: sa.Connection) -> dict[tuple[str, str], dt.datetime]:
 
 
 def scores_mark(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
-    """Something that differs whenever an issue was scored, or scored anew."""
+    """Return a value that changes whenever an issue is scored or rescored."""
     c = issue_scores.c
     row = connection.execute(sa.select(sa.func.count(), sa.func.max(c.scored_at))).one()
     return row[0], row[1]
 
 
 def has_tables(connection: sa.Connection) -> bool:
-    """Whether our tables are there as this version wants them."""
+    """Whether this version's tables exist."""
     inspector = sa.inspect(connection)
     return inspector.has_table(runs.name) and {c.name for c in runs.columns} <= {
         column["name"] for column in inspector.get_columns(runs.name)
@@ -88,7 +88,7 @@ def has_tables(connection: sa.Connection) -> bool:
 
 
 def newest_moment(connection: sa.Connection) -> dt.datetime | None:
-    """The latest moment that anything is recorded at."""
+    """Return the latest moment recorded in the database."""
     moments = [
         connection.scalar(sa.select(sa.func.max(column)))
         for column in (runs.c.started_at, runs.c.finished_at, issues.c.issued_at)
@@ -97,7 +97,7 @@ def newest_moment(connection: sa.Connection) -> dt.datetime | None:
 
 
 def server_time(connection: sa.Connection) -> dt.datetime | None:
-    """What time it is to the database server; None where there is none."""
+    """Return the time of the database server, or None without a server."""
     if connection.dialect.name != "postgresql":
         return None
     now = connection.scalar(sa.select(sa.func.clock_timestamp(type_=sa.DateTime(timezone=True))))
@@ -105,7 +105,7 @@ def server_time(connection: sa.Connection) -> dt.datetime | None:
 
 
 def damage(connection: sa.Connection) -> str:
-    """What is wrong with the file of SQLite; empty when nothing is, or there is none."""
+    """Describe damage to the SQLite file; empty if there is none or no such file."""
     if connection.dialect.name != "sqlite":
         return ""
     result = connection.scalar(sa.text("PRAGMA quick_check(1)"))

@@ -1,4 +1,4 @@
-"""Kinds of settings that are more than a number or one of a few words."""
+"""Types of settings that need more than a number or a choice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import AfterValidator
 from service.core.addresses import AddressError, sender
 
 _HOST_NAME = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+")
-# As it stands in headers between angle brackets, in JSON and in HTML.
+# Must be safe between angle brackets in headers, in JSON and in HTML.
 _IN_ADDRESSES = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _ADDRESS = "expected an address such as https://forecast.example.org"
 
@@ -30,8 +30,8 @@ def _host(value: str) -> str:
 
 
 def _http_address(value: str) -> str:
-    """No user information, which would be shown to readers, and nothing after the path."""
-    address = value.replace("{service}", "service")  # the place for the name of a host
+    """Refuse user information, which readers would see, and anything after the path."""
+    address = value.replace("{service}", "service")  # placeholder for a host name
     if not _IN_ADDRESSES.fullmatch(address):
         raise ValueError(_ADDRESS)
     try:

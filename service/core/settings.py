@@ -1,4 +1,4 @@
-"""The environment, read once."""
+"""Settings, read once from the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from service.core.setting_types import (
     Sender,
 )
 
-# Not between one and two at night, an hour that is left out or comes twice once a year.
+# Not between one and two at night: that hour is skipped or repeated once a year.
 _CLOCK = r"(0[02-9]|1\d|2[0-3]):[0-5]\d"
 _TIME = rf"^{_CLOCK}$"
 _TIMES = rf"^({_CLOCK}(,{_CLOCK})*)?$"
@@ -32,11 +32,11 @@ _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
 SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
-"""Settings that may hold a secret: shown masked; a file of their own may hold them."""
+"""Settings that may hold a secret: masked when shown; they may be read from a secret file."""
 
 
 class SettingsError(ValueError):
-    """Settings that do not hold; the message has a line for each."""
+    """Invalid settings; the message has a line for each."""
 
 
 class Settings(Sealed):
@@ -129,7 +129,7 @@ class Settings(Sealed):
     )
     source: Annotated[
         Literal["figures", "declared"],
-        # GOV.UK is what the first shipped route declares.
+        # The first shipped route declares GOV.UK.
         BeforeValidator(lambda value: "declared" if value == "govuk" else value),
     ] = Field(
         "declared",
@@ -294,37 +294,37 @@ class Settings(Sealed):
 
     @property
     def reads_weather(self) -> bool:
-        """Whether the weather is read."""
+        """Whether weather is read."""
         return self.weather == "openmeteo" or (self.weather == "auto" and self.source == "declared")
 
     @property
     def database(self) -> str:
-        """Database URL, the default filled in."""
+        """Database URL, with the default filled in."""
         if self.database_url:
             return self.database_url
-        from sqlalchemy import URL  # here, for `--help` loads no library
+        from sqlalchemy import URL  # imported here, so that `--help` loads no library
 
-        # Not by hand: newer versions read a "%" in a URL as an escape.
+        # Use the library: newer versions treat a "%" in a URL as an escape.
         return str(URL.create("sqlite", database=str(self.var_dir / "crossings.sqlite")))
 
     @property
     def fitted_folder(self) -> Path:
-        """Folder of the fitted versions, the default filled in."""
+        """Folder of fitted models, with the default filled in."""
         return self.fitted_dir or self.models_dir / "fitted"
 
     @property
     def address(self) -> str:
-        """Address under which readers reach the service, without a slash at the end."""
+        """Public address of the service, without a trailing slash."""
         return (self.public_url or f"http://{self.bind}").rstrip("/")
 
     @property
     def bind(self) -> str:
-        """Host and port that the web server binds, as in an address."""
+        """Host and port that the web server binds."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def load() -> Settings:
-    """Read the environment; a `SettingsError` has one line for every setting that does not hold."""
+    """Read the environment; raise `SettingsError` with one line for each invalid setting."""
     lines = [
         f"{name}: no longer read; put the secret into {file_of(name[10:-5])} instead"
         for name in sorted(os.environ)

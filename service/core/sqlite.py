@@ -1,4 +1,4 @@
-"""SQLite as we want it: many read beside one who writes, and what is deleted is gone."""
+"""SQLite set up for many readers beside one writer, and for secure deletion."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from urllib.parse import quote
 import sqlalchemy as sa
 
 BUSY_MILLISECONDS = 30_000
-"""How long one who writes waits for another."""
+"""How long a writer waits for another."""
 
 READ_ONLY = "database_read_only", "the database can be read and not written"
-"""Name and sentence of a database that refuses to be written."""
+"""Reason code and message for a read-only database."""
 
 _LEAST_BYTES = 1_000_000
 _FULL = "database_not_written", "the disk of the database is full"
@@ -35,28 +35,28 @@ _NO_LOG = (_READ_ONLY, "disk is full", "disk I/O error", "unable to open databas
 
 
 class StandIn(sqlite3.Connection):
-    """A connection that reads the file as it lies, for want of one that keeps a log beside it.
+    """Fallback connection when a WAL file cannot be created.
 
-    SQLite cannot read on a full disk, or in a folder that may not be written, without this. It
-    is used once, so that the next use finds out whether the disk has healed.
+    SQLite needs it to read on a full disk or in a read-only folder. It is used once, so that the
+    next use notices a repaired disk.
     """
 
     is_used = False
 
 
 def file_of(url: str | sa.URL) -> Path | None:
-    """Return the file that a database URL names; None where it is no SQLite or in memory."""
+    """Return the file of a database URL; None if it is not SQLite or in memory."""
     parsed = sa.make_url(url)
     name = parsed.database if parsed.get_backend_name() == "sqlite" else None
     return Path(name) if name and name != ":memory:" else None
 
 
 def engine(url: sa.URL) -> sa.Engine:
-    """Open the file that `url` names; it and its folder are made when missing."""
+    """Open the SQLite file of `url`; create it and its folder if missing."""
     file = file_of(url)
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
-    # Parameters may hold addresses, which no error and no log repeats.
+    # Parameters may hold addresses; keep them out of errors and logs.
     opened = sa.create_engine(url, hide_parameters=True)
 
     @sa.event.listens_for(opened, "do_connect")
@@ -83,9 +83,9 @@ def engine(url: sa.URL) -> sa.Engine:
 
 
 def compact(opened: sa.Engine) -> int:
-    """Give the disk back what deleted rows held; the bytes by which the file is smaller.
+    """Return free space to the disk; return the number of bytes freed.
 
-    While it lasts the disk needs room for the rows twice more: in a copy, and in SQLite's log.
+    Meanwhile the disk needs space for the rows twice more: in a copy and in the WAL.
     """
     file = Path(opened.url.database or "")
     with opened.execution_options(one_statement=True).connect() as connection:
@@ -97,21 +97,21 @@ def compact(opened: sa.Engine) -> int:
 
 
 def not_written(connection: Any, opened: sa.Engine) -> tuple[str, str] | None:
-    """Name and sentence of what would refuse a write; a busy database does not."""
+    """Reason code and message if writes would fail; a busy database is not a failure."""
     if _is_full(opened.url.database or ":memory:"):
         return _FULL
     return READ_ONLY if _is_read_only(connection) else None
 
 
 def _is_full(file: str) -> bool:
-    """Whether the disk has no room for another row, which nobody who only reads would notice."""
+    """Whether the disk is too full to write (reads still work)."""
     if file == ":memory:":
         return False
     try:
         disk = os.statvfs(Path(file).parent)
-    except OSError:  # whoever asks the database next is told
+    except OSError:  # the next query reports it
         return False
-    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # some is kept for root
+    free = disk.f_bfree if os.geteuid() == 0 else disk.f_bavail  # some blocks are reserved for root
     return disk.f_blocks > 0 and free * disk.f_frsize < _LEAST_BYTES
 
 
@@ -119,19 +119,19 @@ def _is_read_only(connection: Any) -> bool:
     with _impatient(connection):
         try:
             connection.execute("BEGIN IMMEDIATE")
-            # Which is as good as BEGIN where nothing can be written: this is not.
+            # Starts a transaction that takes no lock if the database is read-only.
             connection.execute("DELETE FROM alembic_version WHERE 0")
         except sqlite3.Error as error:
             return _READ_ONLY in str(error)
         finally:
-            with suppress(sqlite3.Error):  # when it was not begun
+            with suppress(sqlite3.Error):  # if it did not begin
                 connection.execute("ROLLBACK")
     return False
 
 
 def _begin(connection: sa.Connection) -> None:
     if connection.get_execution_options().get("one_statement"):
-        return  # a statement sees one state anyway
+        return  # a single statement sees one snapshot anyway
     options = connection.get_execution_options()
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
@@ -144,7 +144,7 @@ def _begin(connection: sa.Connection) -> None:
 
 @contextmanager
 def _impatient(connection: Any) -> Iterator[None]:
-    """Let a connection wait for nobody."""
+    """Disable the busy timeout of a connection."""
     connection.execute("PRAGMA busy_timeout=0")
     try:
         yield
@@ -153,21 +153,21 @@ def _impatient(connection: Any) -> Iterator[None]:
 
 
 def _prepare(connection: Any) -> None:
-    connection.isolation_level = None  # transactions begin where we say
+    connection.isolation_level = None  # we begin transactions explicitly
     for pragma in (
-        # First: turning a fresh file to WAL already meets the others that do so.
+        # First: switching a new file to WAL can already collide with others doing so.
         f"busy_timeout={BUSY_MILLISECONDS}",
         "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
-        "secure_delete=ON",  # what is deleted, such as an address, is overwritten
+        "secure_delete=ON",  # overwrite deleted data, such as addresses
     ):
         connection.execute(f"PRAGMA {pragma}")
-    connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # only this opens the log
+    connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the WAL
 
 
 def _can_stand_in(file: Path, error: sqlite3.Error) -> bool:
-    """Whether the file holds all there is, and is not read for want of a log."""
+    """Whether the file is complete and unreadable only because no WAL can be created."""
     log = file.with_name(f"{file.name}-wal")
     is_whole = not log.exists() or log.stat().st_size == 0
     return is_whole and file.is_file() and any(words in str(error) for words in _NO_LOG)

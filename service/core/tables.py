@@ -1,4 +1,4 @@
-"""The tables; those of figures and weather have a file of their own."""
+"""The tables, except those of figures and weather."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ import sqlalchemy as sa
 from service.core.columns import Instant, metadata
 from service.core.figure_tables import documents, fetches, observations, weather
 
-# One row for each run of a job; claimed before the work.
+# One row for each run of a job, claimed before the work.
 runs = sa.Table(
     "runs",
     metadata,
@@ -52,7 +52,7 @@ runs = sa.Table(
     sa.Index("ix_runs_job_started_at", "job", "started_at"),
 )
 
-# How many runs of before were deleted: what is counted of runs never goes down.
+# Counts of deleted runs, so that the counters never go down.
 runs_deleted = sa.Table(
     "runs_deleted",
     metadata,
@@ -62,7 +62,7 @@ runs_deleted = sa.Table(
     sa.Column("number", sa.Integer, nullable=False),
 )
 
-# An issue: the frozen paths of one series, published by one run. Never changed.
+# An issue: the published paths of one series, from one run. Never changed.
 issues = sa.Table(
     "issues",
     metadata,
@@ -98,7 +98,7 @@ issue_paths = sa.Table(
     sa.Column("content", sa.LargeBinary, nullable=False),
 )
 
-# What was said of an issue when it was made: why, and what changed. As frozen as the issue.
+# Explanation and changes of an issue, stored when it was made. As immutable as the issue.
 issue_notes = sa.Table(
     "issue_notes",
     metadata,
@@ -120,7 +120,7 @@ model_scores = sa.Table(
     sa.Column("computed_at", Instant, nullable=False),
 )
 
-# Scores of published issues. Those that a revision of the figures made obsolete are kept too.
+# Scores of published issues, including those that revised figures made obsolete.
 issue_scores = sa.Table(
     "issue_scores",
     metadata,
@@ -142,7 +142,7 @@ issue_scores = sa.Table(
     ),
 )
 
-# Who may ask. Of a key only its hash is kept.
+# API keys, stored only as hashes.
 keys = sa.Table(
     "keys",
     metadata,
@@ -157,7 +157,7 @@ keys = sa.Table(
     sa.Column("last_used_at", Instant),
 )
 
-# Work that was asked for over HTTP; the scheduler claims it.
+# Jobs requested over HTTP; the scheduler claims them.
 job_requests = sa.Table(
     "job_requests",
     metadata,
@@ -170,7 +170,7 @@ job_requests = sa.Table(
     sa.Column("finished_at", Instant),
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
-    # One waiting request a route and job: who asks again is given the one that waits.
+    # At most one pending request for each route and job; another request returns it.
     sa.Index(
         "uq_job_requests_waiting",
         "route",
@@ -183,7 +183,7 @@ job_requests = sa.Table(
 
 
 def _preferences() -> list[sa.Column[Any]]:
-    """Which emails of a route a reader chose; the early warnings are those with a level."""
+    """A reader's email choices for a route; a level means early warnings."""
     return [
         sa.Column("route", sa.String(32), nullable=False, server_default=""),
         sa.Column("threshold", sa.Integer, nullable=False),
@@ -193,7 +193,7 @@ def _preferences() -> list[sa.Column[Any]]:
     ]
 
 
-# Who gets email, one row a route. The address is the only thing here that is about a person.
+# Email subscribers, one row per route. The address is the only personal data.
 subscribers = sa.Table(
     "subscribers",
     metadata,
@@ -201,16 +201,16 @@ subscribers = sa.Table(
     sa.Column("address", sa.String(254), nullable=False),
     *_preferences(),
     sa.Column("state", sa.String(16), nullable=False),
-    # Unsubscribes, and names the subscriber in a Message-ID.
+    # Used in unsubscribe links and as the subscriber's id in a Message-ID.
     sa.Column("token", sa.String(32), nullable=False),
     sa.Column("joined_at", Instant, nullable=False),
     sa.Column("changed_at", Instant, nullable=False),
     sa.UniqueConstraint("address", "route", name="uq_subscribers_address_route"),
     sa.UniqueConstraint("token", name="uq_subscribers_token"),
-    sqlite_autoincrement=True,  # the number of one who left is not given to another
+    sqlite_autoincrement=True,  # ids of deleted subscribers are not reused
 )
 
-# Who asked for email and has not yet confirmed; gone once they do, or soon after it expires.
+# Unconfirmed subscriptions; deleted on confirmation or soon after they expire.
 opt_ins = sa.Table(
     "opt_ins",
     metadata,
@@ -228,7 +228,7 @@ opt_ins = sa.Table(
     sqlite_autoincrement=True,
 )
 
-# Hashes of the tokens of those who left, so that their link still says that they did.
+# Hashed tokens of former subscribers, so that their links still confirm that they left.
 unsubscribed = sa.Table(
     "unsubscribed",
     metadata,
@@ -236,7 +236,7 @@ unsubscribed = sa.Table(
     sa.Column("left_at", Instant, nullable=False),
 )
 
-# Who asked today, as hashes under a salt that is forgotten with the day.
+# Hashes of today's subscription requests; their salt is forgotten with the day.
 asks = sa.Table(
     "asks",
     metadata,
@@ -251,8 +251,8 @@ salts = sa.Table(
     sa.Column("salt", sa.String(64), nullable=False),
 )
 
-# What the mail of a week, or the early warnings of a day, say of a route: the same to all readers,
-# however long the sending takes.
+# Content of a week's email or a day's early warnings of a route: the same for all readers,
+# however long sending takes.
 editions = sa.Table(
     "editions",
     metadata,
@@ -264,7 +264,7 @@ editions = sa.Table(
     sa.Column("content", sa.JSON, nullable=False),
 )
 
-# One row for each edition and subscriber: what became of the mail.
+# Delivery status: one row for each edition and subscriber.
 deliveries = sa.Table(
     "deliveries",
     metadata,
@@ -281,7 +281,7 @@ deliveries = sa.Table(
     sa.Column("began_at", Instant, nullable=False),
     sa.Column("next_at", Instant, nullable=False),
     sa.Column("ended_at", Instant),
-    # What an early warning says to this reader.
+    # Content of the early warning for this reader.
     sa.Column("content", sa.JSON(none_as_null=True)),
     sa.ForeignKeyConstraint(
         ["route", "period"],
@@ -291,7 +291,7 @@ deliveries = sa.Table(
     sa.Index("ix_deliveries_subscriber_id", "subscriber_id"),
 )
 
-# Each early warning once, whoever had it; it stays when they leave, so that it can be judged.
+# Each early warning once, whoever received it; kept after they leave, so that it can be judged.
 early_warnings = sa.Table(
     "early_warnings",
     metadata,

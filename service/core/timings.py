@@ -1,4 +1,4 @@
-"""The seconds that each step of a run takes."""
+"""Durations of the steps of a run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from contextvars import ContextVar
 from typing import Any
 
 Steps = list[dict[str, Any]]
-"""One object a step: ``step``, ``times`` and ``seconds``."""
+"""One object per step: ``step``, ``times`` and ``seconds``."""
 
 _steps: ContextVar[Steps | None] = ContextVar("steps", default=None)
 
 
 @contextlib.contextmanager
 def recorded() -> Iterator[Steps]:
-    """Collect the steps that are taken within."""
+    """Collect the steps performed within this block."""
     steps: Steps = []
     token = _steps.set(steps)
     try:
@@ -29,7 +29,7 @@ def recorded() -> Iterator[Steps]:
 
 @contextlib.contextmanager
 def step(name: str) -> Iterator[None]:
-    """Record what is done within as one step; steps may lie within steps."""
+    """Time this block as one step; steps may be nested."""
     began = time.perf_counter()
     try:
         yield
@@ -38,7 +38,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def note(name: str, seconds: float) -> None:
-    """Record a step that was measured elsewhere; one of the same name is added to the first."""
+    """Record a step measured elsewhere; add to an earlier step of the same name."""
     steps = _steps.get()
     if steps is None:
         return

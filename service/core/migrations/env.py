@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates over the connection that the program hands in."""
+"""Alembic's entry point: migrates over the connection that the program passes in."""
 
 from alembic import context
 
