@@ -1,4 +1,4 @@
-"""``python -m service.cli``: the same command, for processes that start each other."""
+"""``python -m service.cli``: the same command, for child processes."""
 
 from service.cli import main
 

@@ -22,9 +22,9 @@ _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
 @pass_settings
 def backup(settings: Settings, file: Path, overwrite: bool) -> None:
-    """Write the database and the models to FILE, while the service goes on.
+    """Back up the database and the models to FILE while the service runs.
 
-    It holds the addresses of subscribers and the hashes of keys: only you may read it.
+    The file holds subscriber addresses and key hashes: only you can read it.
 
     \b
     Example:
@@ -42,9 +42,9 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace what the database and folders hold.")
 @pass_settings
 def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -> None:
-    """Put the database and the models of FILE in place, on SQLite or PostgreSQL.
+    """Restore the database and the models from FILE, on SQLite or PostgreSQL.
 
-    Stop the service first. The database is restored whole or not at all.
+    Stop the service first. The database is restored completely or not at all.
 
     \b
     Examples:

@@ -1,7 +1,7 @@
-"""Everything in one file, and back: the rows of the database, declared and fitted models.
+"""Back up to one file and restore: database rows, declared and fitted models.
 
-A compressed tar that any machine can read: ``crossings.sqlite`` (every row, whatever the database),
-``models/``, ``fitted/``, and last ``backup.json`` with their sums, without which it is cut off.
+A compressed, portable tar: ``crossings.sqlite`` (every row, from either database), ``models/``,
+``fitted/``, and last ``backup.json`` with checksums; a truncated archive lacks it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class BackupError(click.ClickException):
 
 
 def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, Any]:
-    """Write everything to `file`, readable by us alone, and read it again; return its head."""
+    """Write a backup to `file`, readable only by us, then verify it; return its header."""
     if file.exists() and not overwrite:
         raise BackupError(f"{file} is there already; --overwrite replaces it")
     sums: dict[str, str] = {}
@@ -60,7 +60,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
         try:
             with export.open_sqlite(f"{folder}/{_DATABASE}") as copy:
                 head["rows"] = export.copy(context.database, copy)
-        except DatabaseError as error:  # mostly for want of room for the copy
+        except DatabaseError as error:  # mostly if there is no space for the copy
             raise BackupError(f"{file} is not written: {error}") from error
         with Path(folder, _DATABASE).open("rb") as database:
             add(_DATABASE, database)
@@ -71,7 +71,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
 
 
 def check(file: Path) -> dict[str, Any]:
-    """Read `file` to its end, compare every sum, and return its head; or raise `BackupError`."""
+    """Read all of `file`, verify checksums and return its header; or raise `BackupError`."""
     head: dict[str, Any] = {}
     sums, listed = {}, {}
     try:
@@ -92,11 +92,11 @@ def check(file: Path) -> dict[str, Any]:
 
 
 def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str, Any]:
-    """Put everything of `file` in place, the database at once or nothing of it; return its head."""
+    """Restore everything from `file`, the database in one transaction; return its header."""
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
-            # Whether the models can be put in place is tried before the database is touched.
+            # Check that the models can be restored before touching the database.
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))
             old = ["the database"] * (target.pending()[0] is not None) + old
             if old and not overwrite:

@@ -1,4 +1,4 @@
-"""``crossings config`` and ``doctor``: the settings as they hold, and whether all is well."""
+"""``crossings config`` and ``doctor``: show the settings, and check the installation."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @form_option("table", "json", "env")
 @pass_settings
 def config(settings: Settings, form: str) -> None:
-    """Show every setting as it holds, and where it comes from; secrets are masked.
+    """Show the value and source of every setting; secrets are masked.
 
-    Settings that do not hold are all named at once, with exit status 2.
+    Lists all invalid settings at once, with exit status 2.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def config(settings: Settings, form: str) -> None:
         print_json({name: {"value": value, "from": origin} for name, value, origin in rows})
     elif form == "env":
         for name, value, _ in rows:
-            # A masked value would be taken for the secret by whoever reads the file.
+            # A reader of the file would take a masked value for the secret.
             comment = "# " if MASK in value else ""
             click.echo(f"{comment}{name}={shlex.quote(value) if value else ''}")
     else:
@@ -60,7 +60,7 @@ def config(settings: Settings, form: str) -> None:
 
 
 def _requests(settings: Settings) -> str:
-    """Say who is asked what, how often and by which name."""
+    """Describe the requests sent: to whom, how often and under which user agent."""
     from service.core.route_files import enabled_routes
     from service.data.collect import fetcher
     from service.scheduler.schedule import schedule
@@ -84,9 +84,9 @@ def _requests(settings: Settings) -> str:
 @form_option("lines", "json")
 @pass_settings
 def doctor(settings: Settings, form: str) -> int:
-    """Look at everything that the service needs, and say what to do where it is not well.
+    """Check everything that the service needs and suggest remedies.
 
-    Exit status 0 when nothing fails, 1 when something does.
+    Exit status 0 if nothing fails, 1 otherwise.
 
     \b
     Examples:

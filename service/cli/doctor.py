@@ -38,14 +38,14 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
 _RESTORE = "restore the last whole backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
-_LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may come first
-_OPTIONAL = ("Open-Meteo", "weather")  # whose absence is no failure
+_LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may run first
+_OPTIONAL = ("Open-Meteo", "weather")  # not a failure if absent
 _ABOVE = "see the findings above"
 _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
 
 
 class Finding(NamedTuple):
-    """The result of a check: well without a remedy, else as bad as `severity` says."""
+    """The result of a check: fine without a remedy, otherwise as bad as `severity` says."""
 
     check: str
     said: str
@@ -59,7 +59,7 @@ class Finding(NamedTuple):
 
 
 def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Iterator[Finding]:
-    """Check everything that `settings` name; only a temporary file is written."""
+    """Check everything in `settings`; write only a temporary file."""
     mask, at = Masker(settings.secrets()), now()
     routes: tuple[Route, ...] = ()
 
@@ -91,14 +91,14 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
 def _of_routes(
     settings: Settings, routes: Sequence[Route], check: Callable[[Settings, Route], str]
 ) -> Iterator[Finding]:
-    """The findings of a check of each enabled route."""
+    """Return the findings of a check for each enabled route."""
     for route in routes:
         name = f"{check.__name__.removeprefix('check_')} of {route.name}"
         yield from _guarded(name, partial(check, settings, route), "asked again later")
 
 
 def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding]:
-    """Yield the findings of a check, or that it is well; an exception becomes a finding too."""
+    """Yield the findings of a check, or that it passed; an exception becomes a finding."""
     try:
         result = check()
         yield from [Finding(name, result)] if isinstance(result, str) else result
@@ -114,7 +114,7 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
 def clock(now: dt.datetime) -> Iterator[Finding]:
     """Check that the clock is plausible."""
     said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
-    is_past = now.year < 2026  # when the last of the embedded figures was published
+    is_past = now.year < 2026  # year of the last embedded figures
     remedy = "it is in the past: set it; run a time service" if is_past else ""
     yield Finding("clock", said, remedy)
 
@@ -130,7 +130,7 @@ def _disks(settings: Settings) -> Iterator[Finding]:
 
 
 def space(check: str, free: int) -> Finding:
-    """Return the finding for `free` bytes."""
+    """Return the finding for `free` bytes of disk space."""
     settings = "CROSSINGS_RAW_KEEP_DAYS, CROSSINGS_KEEP_VERSIONS and CROSSINGS_KEEP_ISSUES_DAYS"
     remedy = f"free space, or lower {settings}" if free < 10**9 else ""
     return Finding(
@@ -140,7 +140,7 @@ def space(check: str, free: int) -> Finding:
 
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
     path = sqlite.file_of(settings.database)
-    if path and not path.exists():  # to open it would make it
+    if path and not path.exists():  # opening it would create it
         yield Finding("database", f"{path} is not there", "`crossings run` makes and fills it")
         return
     with contextlib.closing(connect(settings.database)) as opened:

@@ -1,4 +1,4 @@
-"""What forecast and backtest read: figures, drivers and declared models."""
+"""Inputs of forecast and backtest: figures, covariates and declared models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from service.issues.declared_models import declared
 
 @dataclass(frozen=True)
 class Inputs:
-    """The column `series` of the file `data`, those that are drawn with it, and the drivers."""
+    """The column `series` of the file `data`, the series drawn with it, and the covariates."""
 
     route: Route
     data: CsvFile
@@ -32,7 +32,7 @@ class Inputs:
     drivers_file: CsvFile | None
 
     def upto(self, day: str) -> dict[str, DailySeries]:
-        """Return the figures to `day`, a day of theirs."""
+        """Return the figures up to `day`, which must be among them."""
         for one in self.figures.values():
             if as_day(day) not in one:
                 raise click.UsageError(
@@ -49,9 +49,9 @@ def read(
     covariates: CsvFile | None,
     covariate_forecasts: CsvFile | None,
 ) -> Inputs:
-    """Read the files; `series` is the leading one of the route unless given."""
+    """Read the files; `series` defaults to the route's leading series."""
     route = enabled_routes(settings.series_dir, settings.routes)[0]
-    series = (series or route.leading).casefold()  # as the names of columns are read
+    series = (series or route.leading).casefold()  # column names are read in lower case
     columns = figures_csv.read(data, (series,), route.forecast)
     is_route = series in route.forecast and route.leading in columns
     used = [name for name in route.forecast if name in columns] if is_route else [series]
@@ -68,7 +68,7 @@ def read(
 
 
 def models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
-    """The declared models of these names, where `champion` is one and `all` is every one."""
+    """Return the declared models of these names, including ``champion`` and ``all``."""
     declarations = declared(settings.models_dir)
     if names == ["all"]:
         names = list(declarations)

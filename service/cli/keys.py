@@ -1,4 +1,4 @@
-"""``crossings keys``: who may ask."""
+"""``crossings keys``: manage API keys."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=Group)
 def keys() -> None:
-    """Make, list and revoke the keys of those who ask.
+    """Create, list and revoke API keys.
 
     \b
     Examples:
@@ -35,7 +35,7 @@ def keys() -> None:
 @click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day it no longer holds.")
 @pass_settings
 def create(settings: Settings, name: str, scope: str, expires: dt.datetime | None) -> None:
-    """Make a key and print it; it is not shown again.
+    """Create a key and print it; it is not shown again.
 
     \b
     Example:
@@ -62,7 +62,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
 @keys.command("list")
 @pass_settings
 def show(settings: Settings) -> None:
-    """List the keys: whose they are, what they may, when they were used last."""
+    """List keys with their names, scopes and last use."""
     from service.api import key_store as store
 
     now = utc_now()
@@ -89,7 +89,7 @@ def show(settings: Settings) -> None:
 @click.argument("name")
 @pass_settings
 def revoke(settings: Settings, name: str) -> None:
-    """End a key at once, by its name or the ten digits of its prefix.
+    """Revoke a key at once, by its name or the ten digits of its prefix.
 
     \b
     Example:

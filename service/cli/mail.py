@@ -1,4 +1,4 @@
-"""The commands that send mail: digest, warn."""
+"""The commands that send email: digest and warn."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def digest(
     out: Path | None,
     route: str | None,
 ) -> None:
-    """Send the weekly mail to all who do not have it, or a copy to one; of each enabled route.
+    """Send the weekly email of each route to all who lack it, or a copy to one address.
 
     \b
     Examples:
@@ -90,7 +90,7 @@ def digest(
 def _copy(
     context: Context, week: str | None, to: str | None, threshold: int | None, dry_run: bool
 ) -> tuple[MailRenderer, Reader]:
-    """Return what renders the mail of `week`, and the reader of the copy."""
+    """Return the renderer of the email of `week`, and the reader of the copy."""
     from service.answers.issue_loader import IssueLoader
     from service.mail import subscriber_store as store
     from service.mail.edition import iso_week
@@ -131,9 +131,9 @@ def _write(out: Path, renderer: MailRenderer, reader: Reader, content: bytes) ->
 @click.option("--route", help="A route; each enabled one unless given.")
 @pass_settings
 def warn(settings: Settings, dry_run: bool, route: str | None) -> None:
-    """Decide the early warnings of today and send them; each day's once, of each enabled route.
+    """Decide and send today's early warnings, once a day for each route.
 
-    The scheduler does this by itself.
+    The scheduler does this automatically.
 
     \b
     Examples:
@@ -166,7 +166,7 @@ def warn(settings: Settings, dry_run: bool, route: str | None) -> None:
 
 
 def _show(context: Context, work: Callable[[Context], None], route: str | None) -> None:
-    """Do `work`, which stores nothing, for each route."""
+    """Do `work` for each route without storing anything."""
     from service.core.job_runner import JobError
 
     try:
@@ -176,6 +176,6 @@ def _show(context: Context, work: Callable[[Context], None], route: str | None) 
 
 
 def _to_look_at(settings: Settings) -> Settings:
-    """Settings with a sender, as nothing needs to be set to look at a mail."""
+    """Return settings with a sender: previews need no mail settings."""
     sender = settings.mail_from or "digest@example.org"
     return settings.model_copy(update={"mail_from": sender})

@@ -1,4 +1,4 @@
-"""The group of commands, and how their errors end."""
+"""The command group and its exit statuses."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def group(is_child: bool) -> None:
         run.end_with_input()
 
 
-# Their help is read from here, so none of these modules may load a library before it runs.
+# Their help is read from here, so these modules must not import libraries at load time.
 for _command in (
     *(run.run, operate.ingest, operate.weather, operate.refit, operate.compare, operate.score),
     *(operate.hindcast, run.serve, run.scheduler, times.schedule, times.prune, operate.status),
@@ -61,7 +61,7 @@ for _command in (
 
 
 def main() -> None:
-    """Run the command line; every expected error is one clear line."""
+    """Run the command line; print one clear line for each expected error."""
     _print_in_any_encoding()
     try:
         status: Any = group.main(standalone_mode=False)
@@ -70,7 +70,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
+    except BrokenPipeError:  # the reader, such as head, has closed the pipe
         _drop_output()
         sys.exit(0)
     except Exception as error:
@@ -87,7 +87,7 @@ def main() -> None:
 
 
 def _print_in_any_encoding() -> None:
-    """A character that the terminal does not have becomes one that it has."""
+    """Replace characters that the terminal cannot print by similar ones."""
 
     def replace(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)
@@ -101,13 +101,13 @@ def _print_in_any_encoding() -> None:
 
 
 def _drop_output() -> None:
-    """What is still to be written goes nowhere, or the interpreter would fail on it at its end."""
+    """Discard pending output, which would make the interpreter fail at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _status_of(error: Exception) -> int | None:
-    """Exit status of an error that a person can act on; None for a defect."""
+    """Return the exit status of an error that a person can act on; None for a defect."""
     from forecast.forecasters.base import FitError
     from service.core.database import DatabaseError
     from service.core.files import RegistryError
@@ -121,7 +121,7 @@ def _status_of(error: Exception) -> int | None:
         return 2
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
-    # Without a name it is what a command prints that has no room.
+    # Without a file name, the output of a command has no space.
     if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
         return 1
     return None

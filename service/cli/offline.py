@@ -1,4 +1,4 @@
-"""The commands that need no database: forecast and backtest, on any CSV."""
+"""The commands that need no database: forecast and backtest, on any CSV file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _LEVELS = (50, 80, 95)
 _DAY = click.DateTime(["%Y-%m-%d"])
 _CSV = click.Path(path_type=Path)
-# Of the table of a backtest, 80 wide: header, name and form. The rest is in JSON and CSV.
+# Columns of the backtest table, 80 wide: header, name, format. JSON and CSV have the rest.
 _SCORES = (
     ("day\n1", "crps_day_1", ".1f"),
     ("days\n1-7", "crps_days_1_7", ".1f"),
@@ -41,7 +41,7 @@ _SCORES = (
 
 
 def _offline(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options of both commands; what the files hold comes as `inputs`."""
+    """Add the options of both commands; the files are read and passed as `inputs`."""
 
     @click.option(
         "--data",
@@ -105,7 +105,7 @@ def forecast(
     form: str,
     paths_out: Path | None,
 ) -> None:
-    """Forecast from a CSV file, with no database and no day after --as-of.
+    """Forecast from a CSV file, without a database, using no day after --as-of.
 
     \b
     Examples:
@@ -186,10 +186,10 @@ def backtest(
     workers: int,
     dask: str | None,
 ) -> None:
-    """Score models at rolling origins: at each they see the days up to it and nothing later.
+    """Score models at rolling origins, each seeing only the days up to it.
 
-    Origins whose horizon is not wholly within the file are left out, and that is said. The scores
-    are the same whatever --workers or --dask says.
+    Origins whose horizon extends beyond the file are skipped and reported. --workers and
+    --dask do not change the scores.
 
     \b
     Examples:
@@ -268,7 +268,7 @@ def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> 
 
 
 def backtest_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    """One row a model: how many origins, mean CRPS, and the share within each range."""
+    """Return one row a model: number of origins, mean CRPS, and coverage of each range."""
     return [
         {"model": name, "origins": row["origins"], "seconds_per_origin": row["seconds_per_origin"]}
         | {f"crps_{what}": value for what, value in row["crps"].items()}

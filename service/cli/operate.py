@@ -1,4 +1,4 @@
-"""The commands of the jobs, and status: each does once what the scheduler does at its time."""
+"""The status command, and commands that run a scheduled job once."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ def ingest(
     route: str,
     file: CsvFile | None,
 ) -> None:
-    """Read figures into the store: embedded, from the declared source, or from a FILE.
+    """Read figures into the database: embedded, from the declared source, or from FILE.
 
-    A workbook or a page that breaks a rule is refused whole, and nothing of it is stored.
+    A workbook or page that breaks a rule is rejected as a whole; nothing of it is stored.
 
     \b
     Examples:
@@ -87,7 +87,7 @@ def ingest(
 
 
 def _show_changes(reading: Reading, source: str) -> None:
-    """Print the difference between the store and what `source` says, and what was refused."""
+    """Print the differences between the database and `source`, and what was rejected."""
     click.echo(reading.counted(source))
     for document, _ in reading.taken:
         click.echo(f"read: {document.name}, through {document.data_through}")
@@ -118,7 +118,7 @@ def _show_changes(reading: Reading, source: str) -> None:
 @click.command()
 @pass_settings
 def weather(settings: Settings) -> None:
-    """Read the weather of the routes into the store; nothing where it is off.
+    """Read weather for each route into the database; do nothing if weather is off.
 
     \b
     Example:
@@ -139,7 +139,7 @@ def weather(settings: Settings) -> None:
 )
 @pass_settings
 def refit(settings: Settings, force: bool, as_of: str | None) -> None:
-    """Fit every declared model and publish a new issue, unless the newest is current.
+    """Fit every declared model and publish a new forecast, unless the latest is current.
 
     \b
     Examples:
@@ -166,7 +166,7 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
 
 
 def _moment(text: str, context: Context) -> dt.datetime:
-    """An instant, or the end of a day."""
+    """Parse an instant, or return the end of a day."""
     try:
         if len(text) == len("2025-12-19"):
             return context.route.end_of_day(dt.date.fromisoformat(text))
@@ -182,9 +182,9 @@ def _moment(text: str, context: Context) -> dt.datetime:
 @click.command()
 @pass_settings
 def compare(settings: Settings) -> None:
-    """Score every declared model on the last weekly origins; the champion may change.
+    """Score every declared model on recent weekly origins; the champion may change.
 
-    Scores that are kept are not computed again.
+    Stored scores are not computed again.
 
     \b
     Example:
@@ -208,7 +208,7 @@ def compare(settings: Settings) -> None:
 @click.command()
 @pass_settings
 def score(settings: Settings) -> None:
-    """Score every published issue against the figures that have come since.
+    """Score every published forecast against the figures published since.
 
     \b
     Example:
@@ -229,10 +229,10 @@ def score(settings: Settings) -> None:
 def hindcast(
     settings: Settings, since: Any, every: int, models: str, horizon: int, paths: int
 ) -> None:
-    """Replay the past as it would have run, and score it; kept apart from live issues.
+    """Replay and score past forecasts, stored separately from live ones.
 
-    Each hindcast sees what was known on the day after its origin, and is marked for ever.
-    Those that are there already are not made again.
+    Each hindcast sees what was known on the day after its origin, and is permanently marked.
+    Existing ones are skipped.
 
     \b
     Example:
@@ -265,7 +265,7 @@ def hindcast(
 )
 @pass_settings
 def status(settings: Settings, form: str, check: bool) -> int:
-    """Say what is published, how fresh it is, and how the jobs fare.
+    """Show what is published, how fresh it is, and the state of the jobs.
 
     \b
     Examples:
@@ -280,13 +280,13 @@ def status(settings: Settings, form: str, check: bool) -> int:
     is_wrong = body["status"] == "degraded" or bool(body["alarms"])
     if form == "json":
         print_json(body)
-    elif is_wrong or not check:  # cron mails whatever is printed
+    elif is_wrong or not check:  # cron emails any output
         _show_status(body, is_whole=not check)
     return int(check and is_wrong)
 
 
 def _show_status(body: dict[str, Any], is_whole: bool) -> None:
-    """Print the reasons and alarms; with `is_whole` the series and jobs too."""
+    """Print the reasons and alarms; with `is_whole` also the series and jobs."""
     console().print(body["status"], style="bold")
     for reason in body["reasons"]:
         console().print(f"  {reason['name']}: {reason['detail']}")

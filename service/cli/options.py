@@ -1,4 +1,4 @@
-"""What commands are given: settings, the database, CSV files. Their help needs none of it."""
+"""Shared options and inputs of commands: settings, database, CSV files. Help loads none of them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _Command = Callable[..., Any]
 
 
 class WholeNumber(click.IntRange):
-    """Digits within bounds; `int` would read 1_000, and digits of other scripts, as well."""
+    """Digits within bounds; `int` would also accept 1_000 and digits of other scripts."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number; see `click.ParamType`."""
@@ -37,7 +37,7 @@ class WholeNumber(click.IntRange):
 
 
 def pass_settings(command: _Command) -> _Command:
-    """Call `command` with the settings first, and with the log set up by them."""
+    """Call `command` with the settings first, after configuring the log."""
 
     @wraps(command)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -52,7 +52,7 @@ def pass_settings(command: _Command) -> _Command:
 
 
 def open_for_command(settings: Settings) -> Context:
-    """Open the database that `settings` name until the command ends."""
+    """Open the database of `settings` until the command ends."""
     from service.core.context import open_context
 
     context = open_context(settings)
@@ -61,7 +61,7 @@ def open_for_command(settings: Settings) -> Context:
 
 
 def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
-    """Do `work`, which fits models, for the routes side by side; print what it returns of each.
+    """Run `work`, which fits models, for all routes in parallel; print its results.
 
     Raises
     ------
@@ -88,12 +88,12 @@ def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
 
 
 def for_each_route(context: Context, work: Callable[[Context], object], name: str = "") -> None:
-    """Do `work` for each enabled route, or for the one of that name; one that fails costs no other.
+    """Run `work` for each enabled route, or the named one; a failure does not affect the others.
 
     Raises
     ------
     JobError
-        At the end, with the reasons of those that failed.
+        At the end, with the reasons of all failures.
     """
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
@@ -117,14 +117,14 @@ def for_each_route(context: Context, work: Callable[[Context], object], name: st
 
 
 def form_option(*forms: str) -> Callable[[_Command], _Command]:
-    """Add ``--format``; the command gets it as `form`, the first of `forms` unless given."""
+    """Add ``--format``, passed as `form`; the default is the first of `forms`."""
     return click.option(
         "--format", "form", type=click.Choice(forms), default=forms[0], show_default=True
     )
 
 
 def csv_options(*parameters: str) -> Callable[[_Command], _Command]:
-    """Add the options of CSV files; the paths in `parameters` become each a `CsvFile`."""
+    """Add the options of CSV files; each path in `parameters` becomes a `CsvFile`."""
 
     def decorate(command: _Command) -> _Command:
         @click.option("--encoding", help="Of CSV files: UTF-8 or UTF-16 unless given.")

@@ -1,4 +1,4 @@
-"""What commands write: help, files where they are told to, tables and progress bars."""
+"""Output of commands: help, files, tables and progress bars."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Group(click.Group):
-    """A group whose help has every summary whole, in the order of the commands."""
+    """A group whose help shows complete summaries in the order of the commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the names in the order in which they were added."""
         return list(self.commands)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands; click cuts their summaries."""
+        """List the commands with full summaries, which click would cut."""
         with formatter.section("Commands"):
             formatter.write_dl(
                 [(name, one.get_short_help_str(1000)) for name, one in self.commands.items()]
@@ -34,9 +34,9 @@ class Group(click.Group):
 
 
 def write_out(file: Path, content: bytes) -> None:
-    """Write `content` as `file`, whole or not at all.
+    """Write `content` to `file`, completely or not at all.
 
-    What is no plain file, such as ``/dev/stdout`` or a link, is written to and not replaced.
+    Anything other than a plain file, such as ``/dev/stdout`` or a link, is not replaced.
 
     Raises
     ------
@@ -52,10 +52,10 @@ def write_out(file: Path, content: bytes) -> None:
 
 
 def console(width: int = 200) -> Console:
-    """Return standard output for lines and tables, whose text is printed as it stands.
+    """Return standard output for lines and tables, printing text literally.
 
-    Off a terminal it is `width` wide, so that nothing is cut. Names and reasons come from others:
-    brackets in them are no markup.
+    Off a terminal it is `width` wide, so that nothing is cut. Names and reasons come from others,
+    so brackets in them are not markup.
     """
     from rich.console import Console
 
@@ -75,9 +75,9 @@ def print_table(
     Parameters
     ----------
     rows : iterable
-        Of cells; None is an empty one. An empty row is a line across.
+        Rows of cells; None is an empty cell. An empty row is a horizontal line.
     numbers_from : int | None
-        The first column of those that are aligned to the right.
+        The first right-aligned column.
     is_dense : bool
         Whether to leave out the lines between columns.
     """
@@ -115,7 +115,7 @@ def fitting(total: int) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def counting(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """Show how many of `total` are done; call after each of them. Silent off a terminal."""
+    """Show how many of `total` are done; call after each. Silent off a terminal."""
     with _bar(what, total) as bar:
         yield lambda: bar.update(1)
 
@@ -127,6 +127,6 @@ def _bar(label: str, total: int) -> Any:
         item_show_func=lambda name: name,
         show_pos=True,
         file=sys.stderr,
-        # Routes that are fitted side by side have no bar each.
+        # Routes fitted in parallel have no progress bars.
         hidden=not sys.stderr.isatty() or threading.current_thread() is not threading.main_thread(),
     )

@@ -1,4 +1,4 @@
-"""``crossings run``: everything with one command; and its processes, serve and scheduler."""
+"""``crossings run`` and its child processes: serve and scheduler."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from service.core.settings import Settings
 
 CHILD = "--end-with-input"
-"""The option of a child that is to end when its standard input does.
+"""Option of a child process that ends when its standard input closes.
 
-The parent holds the other end of that pipe, and the system closes it however the parent dies.
+The parent holds the other end of the pipe; the system closes it however the parent dies.
 """
 _READY_SECONDS = 60
 _STOP_SECONDS = 15
@@ -44,15 +44,15 @@ FREE_WEATHER = (
 
 
 class _Stopped(BaseException):
-    """The process was told to stop; no handler of errors on the way may keep it from that."""
+    """The process was told to stop; a BaseException, so that no error handler catches it."""
 
 
 @click.command()
 @pass_settings
 def run(settings: Settings) -> int:
-    """Migrate, ingest, fit, publish, serve, and schedule, until stopped.
+    """Migrate, ingest, fit, publish, serve and schedule until stopped.
 
-    It serves what the embedded figures say, then newer ones unless CROSSINGS_SOURCE is figures.
+    Starts with the embedded figures, then reads newer ones unless CROSSINGS_SOURCE is figures.
 
     \b
     Examples:
@@ -69,7 +69,7 @@ def run(settings: Settings) -> int:
 @click.command()
 @pass_settings
 def serve(settings: Settings) -> None:
-    """Serve the API and the page; starts no work of its own.
+    """Serve the API and the pages only.
 
     \b
     Example:
@@ -85,7 +85,7 @@ def serve(settings: Settings) -> None:
 @click.command()
 @pass_settings
 def scheduler(settings: Settings) -> None:
-    """Run the jobs at their times, until stopped. One such process is enough.
+    """Run scheduled jobs until stopped. One such process is enough.
 
     \b
     Example:
@@ -97,7 +97,7 @@ def scheduler(settings: Settings) -> None:
 
 
 def _require_free(settings: Settings) -> None:
-    """Find out before the fits, not after, that the port is taken."""
+    """Fail before the fits, not after, if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -111,7 +111,7 @@ def _require_free(settings: Settings) -> None:
 
 
 def end_with_input() -> None:
-    """End this process as SIGTERM ends it, once its standard input has ended."""
+    """End this process as SIGTERM does once its standard input closes."""
 
     def wait() -> None:
         while os.read(0, 1024):
@@ -124,12 +124,12 @@ def end_with_input() -> None:
 
 
 def _prepare(context: Context, is_served: bool) -> None:
-    """Read the figures and publish; what fails keeps nobody from the forecast that is served.
+    """Read the figures and publish; failures do not stop an existing forecast being served.
 
     Raises
     ------
     DatabaseError | JobError | RegistryError | OSError
-        The first that failed, where no route has a forecast to serve.
+        The first failure, if no route has a forecast to serve.
     """
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import is_ready
@@ -159,14 +159,14 @@ def _prepare(context: Context, is_served: bool) -> None:
 
 
 def _ingest(context: Context) -> None:
-    """Store the embedded figures, the base of all others; the scheduler asks for newer ones."""
+    """Store the embedded figures, the base of all others; the scheduler reads newer ones."""
     from service.data.ingest import ingest
 
     _say(f"figures   {ingest(context, 'figures').reason}")
 
 
 def _weather(context: Context) -> None:
-    """Read the weather unless it was read lately; asked once, since a forecast does without."""
+    """Read the weather once, unless a recent reading exists; a failure is not fatal."""
     from service.core.clock import utc_now
     from service.core.job_runner import JobError
     from service.data import weather_store
@@ -200,19 +200,19 @@ def _refit(context: Context) -> None:
 def _serve(context: Context) -> int:
     """Start the server and the scheduler as processes; stop both when one ends.
 
-    The server comes first where there is a forecast: a fit that takes long, a full disk or a
-    broken model must not keep it from its readers. The scheduler tries again what failed.
+    If a forecast exists the server starts first: a slow fit, a full disk or a broken model must not
+    delay readers. The scheduler retries what failed.
     """
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import is_ready
 
     settings = context.settings
     children: dict[str, subprocess.Popen[bytes]] = {}
-    # Never written to. However this process dies, its end of the pipe is closed, and they end.
+    # Nothing is written to it. When this process dies, its end of the pipe closes and they end.
     theirs, ours = os.pipe()
 
     def start(role: str) -> None:
-        # A session of their own: Ctrl-C reaches us alone, and we pass it on.
+        # own session: Ctrl-C reaches only us, and we pass it on
         command = [sys.executable, "-m", "service.cli", CHILD, role]
         children[role] = subprocess.Popen(command, stdin=theirs, start_new_session=True)
 
@@ -247,7 +247,7 @@ def _serve(context: Context) -> int:
 
 
 def _say(text: str, err: bool = False) -> None:
-    """Print; a full disk under the output is no reason to stop."""
+    """Print; a full disk behind the output is no reason to stop."""
     try:
         click.echo(text, err=err)
     except OSError as error:
@@ -272,7 +272,7 @@ def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> No
     host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        # Straight to it: a proxy of the environment knows nothing of this machine's ports.
+        # Directly: a configured proxy cannot reach this machine's ports.
         connection = http.client.HTTPConnection(host, settings.port, timeout=5)
         try:
             connection.request("GET", "/readyz")
@@ -287,15 +287,15 @@ def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> No
 
 
 def _heed_signals() -> None:
-    """Turn what ends us into one orderly way out, at any moment."""
+    """Convert stop signals into one clean shutdown."""
 
     def stop(signum: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        # Once: a second signal must not cut the stopping short.
+        # Once: a second signal must not interrupt the shutdown.
         for number in _ENDS:
             signal.signal(number, signal.SIG_IGN)
         raise _Stopped
 
     for number in _ENDS:
-        # nohup means that the end of the terminal is not ours.
+        # Under nohup the end of the terminal is ignored.
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, stop)

@@ -1,4 +1,4 @@
-"""``crossings series``: whether a declared series can be read, and forecast better than simply."""
+"""``crossings series``: check whether a declared series can be read and forecast."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MEASURES = {"days_1_7": "for days 1-7", "total_7": "for the 7-day total"}
 
 @click.group(cls=Group)
 def series() -> None:
-    """Check a series of your own before the service serves it.
+    """Check a series of your own before serving it.
 
     \b
     Example:
@@ -44,7 +44,7 @@ def series() -> None:
 def check(settings: Settings, file: Path, no_scores: bool) -> None:
     """Read the declaration FILE and its figures, and score forecasts of their last year.
 
-    It needs no database and keeps nothing. The champion and the baselines forecast at origins four
+    Needs no database and stores nothing. The champion and the baselines forecast at origins four
     weeks apart, each from the days up to it; the last line says whether the champion is worth it.
 
     \b
@@ -64,7 +64,7 @@ def check(settings: Settings, file: Path, no_scores: bool) -> None:
 
 
 def _show_figures(route: Route, document: Document) -> None:
-    """Print the ends of the table, what there is of each series, and days with several reports."""
+    """Print the first and last rows, a summary of each series, and days with several reports."""
     figures = {name: document.figures[name] for name in route.series if name in document.figures}
     days = sorted(document.reports or set().union(*figures.values()))
     click.echo(f"{route.title}, read from {document.name}")
@@ -107,7 +107,7 @@ def _count(value: int | None) -> str:
 
 
 def _forecast_from(route: Route, document: Document, file: Path) -> dict[str, DailySeries]:
-    """The figures that the service would forecast from: the days up to the first gap."""
+    """Return the figures that the service would use: the days up to the first gap."""
     from forecast.series import ONE_DAY, DailySeries, as_date
     from service.data.source import SourceError
 
@@ -165,7 +165,7 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
 
 
 def verdict(champion: str, ratios: Mapping[str, tuple[str, Interval]], held: Any) -> str:
-    """One sentence: whether the champion is worth it."""
+    """Say in one sentence whether the champion is worth using."""
     if not ratios:
         return (
             f"Whether {champion} is worth it here cannot be told: "

@@ -1,4 +1,4 @@
-"""The commands of who gets email."""
+"""The commands that manage email subscribers."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class EmailAddress(click.ParamType[str]):
 
 
 def _selected(context: Context, names: tuple[str, ...]) -> list[Context]:
-    """A context for each route of `names`, or for each enabled one."""
+    """Return a context for each route in `names`, or for each enabled one."""
     enabled = {one.route.name: one for one in context.each_route()}
     if unknown := [name for name in names if name not in enabled]:
         raise click.UsageError(
@@ -52,7 +52,7 @@ def _selected(context: Context, names: tuple[str, ...]) -> list[Context]:
 
 
 def _chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that say what is mailed; `command` gets the `preferences` of each route."""
+    """Add the email options; `command` gets the `preferences` of each route."""
 
     @click.option(
         "--threshold",
@@ -108,10 +108,10 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group(cls=Group)
 def subscribers() -> None:
-    """Who gets the weekly email and early warnings.
+    """Manage subscribers to the weekly email and early warnings.
 
-    Addresses are personal data: add only who asked for it. The page /subscribe lets readers do
-    so themselves.
+    Addresses are personal data: add only people who asked for it. Readers can subscribe
+    themselves on the page /subscribe.
 
     \b
     Examples:
@@ -129,7 +129,7 @@ def subscribers() -> None:
 @click.argument("address", type=EmailAddress())
 @_chosen
 def add(context: Context, preferences: list[Preferences], address: str) -> None:
-    """Put ADDRESS on the list of the first route or of those given, or set what is mailed."""
+    """Add ADDRESS to the first route or the given routes, or change its preferences."""
     from service.mail import subscriber_store as store
 
     with context.database.writing() as connection:
@@ -145,7 +145,7 @@ def add(context: Context, preferences: list[Preferences], address: str) -> None:
 @click.option("--route", "names", multiple=True, help="A route; all unless given. May be repeated.")
 @pass_settings
 def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
-    """Delete ADDRESS from the list of every route or of those given, with all that is recorded."""
+    """Delete ADDRESS from every route or the given routes, with all its records."""
     from service.mail import subscriber_store as store
 
     with open_for_command(settings).database.writing() as connection:
@@ -194,9 +194,9 @@ def list_(settings: Settings, form: str) -> None:
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @_chosen
 def import_(context: Context, preferences: list[Preferences], file: TextIO) -> None:
-    """Put the addresses of FILE, a CSV `address[,threshold][,route]`, on the list: all or none.
+    """Add the addresses of FILE, a CSV `address[,threshold][,route]`, all or none.
 
-    A row without a route is of those given, or of the first.
+    A row without a route is added to the given routes, or to the first.
     """
     from service.mail import subscriber_store as store
 
@@ -245,5 +245,5 @@ def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:
 
 
 def declared_threshold(context: Context) -> int:
-    """The threshold of who chooses none."""
+    """Return the default threshold."""
     return context.route.series[context.route.leading].day_threshold

@@ -1,4 +1,4 @@
-"""The commands about the scheduler's times: schedule, and prune out of turn."""
+"""The commands schedule and prune."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @form_option("table", "json")
 @pass_settings
 def schedule(settings: Settings, form: str) -> None:
-    """List the scheduled jobs, when each runs next, and how it ended last.
+    """List the scheduled jobs, their next run and their last result.
 
     \b
     Examples:
@@ -59,7 +59,7 @@ def _rows(context: Context) -> list[dict[str, Any]]:
         due = item.next_due(now)
         with context.database.reading() as connection:
             last = run_store.latest(connection, item.name, route=one.route.name)
-        # Of what keeps its own record a row may be of no time, but of somebody who asked.
+        # Jobs that track their own due work also have rows from manual requests.
         was_due = last.period if last and item.is_recorded else None
         rows.append(
             {
@@ -89,10 +89,10 @@ def _local(context: Context, moment: dt.datetime) -> str:
 )
 @pass_settings
 def prune(settings: Settings, compact: bool) -> None:
-    """Delete issues, runs and raw files that are older than the settings keep.
+    """Delete issues, runs and raw files older than the settings keep.
 
-    Deleted rows leave room in the database for new ones, and none on the disk: --compact gives it
-    back. It wants the service stopped, and for a while twice as much room as the rows that stay.
+    Deleted rows free space for new rows but not on the disk: --compact returns it. Stop the
+    service first; it briefly needs twice the space of the remaining rows.
 
     \b
     Examples:

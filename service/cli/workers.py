@@ -1,7 +1,7 @@
-"""Many hands for a backtest: processes of this machine, or the workers of a Dask cluster.
+"""Parallel backtests: processes of this machine, or the workers of a Dask cluster.
 
-Either way each worker is sent what all tasks share once, then one task at a time; a worker that
-dies costs the task it had another try, and the outcomes are the same bit for bit.
+Each worker receives the shared data once, then one task at a time. If a worker dies its task is
+retried; the outcomes are bit-identical.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class WorkersError(click.ClickException):
 
 
 def choose(workers: int, dask: str | None) -> Mapper:
-    """The mapper for these options: a cluster, processes, or one task after the other."""
+    """Return the mapper for these options: a cluster, processes, or sequential."""
     if dask and workers > 1:
         raise click.UsageError("expected --workers or --dask, found both")
     if dask:
@@ -49,7 +49,7 @@ def choose(workers: int, dask: str | None) -> Mapper:
 
 
 def on_processes(count: int) -> Mapper:
-    """Attempt the tasks on `count` processes of this machine."""
+    """Run the tasks on `count` processes of this machine."""
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
         crew = _Crew(work, min(count, len(tasks)))
@@ -62,7 +62,7 @@ def on_processes(count: int) -> Mapper:
 
 
 class _Crew:
-    """Executors of one process each, so that the death of one is nothing to the others."""
+    """One-process executors, so that a crash affects only one."""
 
     def __init__(self, work: Work, count: int) -> None:
         self._work = work
@@ -100,12 +100,12 @@ class _Crew:
 
     def _hand_out(self, task: Task, place: int) -> None:
         worker = self._idle.pop()
-        # Its process starts here: an interruption shall end it in silence, not amid its imports.
+        # Ignore Ctrl-C during the imports of the new process, so that no traceback is printed.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             try:
                 future = worker.submit(_attempt, task)
-            except BrokenProcessPool:  # it died while it had nothing to do
+            except BrokenProcessPool:  # it died while idle
                 worker.shutdown(wait=False)
                 worker = self._hire()
                 future = worker.submit(_attempt, task)
@@ -114,7 +114,7 @@ class _Crew:
         self._busy[future] = (worker, place)
 
     def dismiss(self) -> None:
-        """End the workers; one that is still at a task, after an interruption, ends with it."""
+        """Stop the workers, including one still busy after an interruption."""
         for worker in self._idle:
             worker.shutdown()
         for worker, _ in self._busy.values():
@@ -125,7 +125,7 @@ _work: Work
 
 
 def _receive(work: Work) -> None:
-    """Begin as a worker: keep what all tasks share, and end when the parent ends."""
+    """Initialise a worker: store the shared data, and end when the parent ends."""
     global _work
     _work = work
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -145,7 +145,7 @@ def _attempt(task: Task) -> Outcome:
 
 
 def on_cluster(address: str) -> Mapper:
-    """Attempt the tasks on the Dask cluster whose scheduler is at `address`.
+    """Run the tasks on the Dask cluster whose scheduler is at `address`.
 
     Raises
     ------
@@ -163,7 +163,7 @@ def on_cluster(address: str) -> Mapper:
             try:
                 for future in distributed.as_completed(futures, loop=client.loop):
                     outcome = future.result()
-                    future.release()  # or the cluster would have it again if its holder died
+                    future.release()  # or the cluster would recompute it if its worker died
                     yield places[future.key], outcome
             except distributed.KilledWorker as error:
                 raise _deadly(tasks[places[future.key]]) from error

@@ -1,1 +1,1 @@
-"""The scheduler: when jobs run, and the requests of the API."""
+"""The scheduler: runs jobs at their times and the jobs requested over the API."""

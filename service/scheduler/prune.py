@@ -1,4 +1,4 @@
-"""Prune: what is older than the settings keep is deleted, and nothing else."""
+"""Prune: delete only what is older than the settings keep."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _LABELS = {
 
 
 def prune(context: Context, period: str | None = None) -> Outcome:
-    """Delete what is past the days that the settings keep it: issues, what only they need, runs."""
+    """Delete expired issues with the data that only they need, and expired runs."""
     return perform(context, "prune", lambda _: _prune(context), period)
 
 
@@ -54,7 +54,7 @@ def _prune(context: Context) -> Outcome:
 
 
 def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:
-    """A moment before any that a comparison asks about; figures that are late put it off."""
+    """Return a moment before any that a comparison may need; late figures move it back."""
     newest = model_score_store.get_newest_origin(connection)
     if newest is None:
         return issued

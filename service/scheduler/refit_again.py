@@ -1,4 +1,4 @@
-"""Refit again: one that failed is tried again, ever more rarely; a file may be mended meanwhile."""
+"""Retry failed refits with back-off; a broken file may have been repaired meanwhile."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from service.scheduler.reread import pause
 
 
 def refit_again(context: Context, now: dt.datetime | None = None) -> None:
-    """Refit if the last refits failed and the pause after so many of them is over."""
+    """Refit if the last refits failed and their back-off is over."""
     now, route = now or utc_now(), context.route.name
-    with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
+    with contextlib.suppress(JobError, DatabaseError):  # the reason is logged and stored
         with context.database.reading() as connection:
             is_under_way = any(
                 run.outcome == "running" for run in run_store.recent(connection, "refit", route)[:1]
@@ -30,6 +30,6 @@ def refit_again(context: Context, now: dt.datetime | None = None) -> None:
         if is_under_way or not failed:
             return
         ended = failed[0].finished_at or failed[0].started_at
-        # One that ended after now was recorded before the clock was set back.
+        # A run that ended in the future was recorded before the clock was set back.
         if not ended <= now < ended + pause(len(failed)):
             refit(context, period=f"refit again {instant(now)}")

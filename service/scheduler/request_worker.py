@@ -1,4 +1,4 @@
-"""Jobs that were asked for over HTTP: taken one by one, and their end recorded."""
+"""Run the jobs requested over HTTP one by one, and record their results."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from service.issues.refit import refit
 
 POLL_SECONDS = 5
 LIGHT = ("ingest",)
-"""Requests that take seconds."""
+"""Requested jobs that take seconds."""
 FITTING = tuple(job for job in request_store.JOBS if job not in LIGHT)
-"""The others: they fit models, which takes minutes."""
+"""Requested jobs that fit models, which takes minutes."""
 _WORK: dict[str, Callable[[Context, str], Outcome]] = {
     "ingest": lambda context, period: ingest(context, period=period),
     "refit": lambda context, period: refit(context, period=period),
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 def take(context: Context, jobs: Sequence[str]) -> None:
-    """Do the oldest request for one of `jobs`; a failure is recorded with it and logged."""
+    """Run the oldest request for one of `jobs`; log and record a failure."""
     with context.database.glancing() as connection:
         if not request_store.is_waiting(connection, jobs):
             return

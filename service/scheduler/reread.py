@@ -1,4 +1,4 @@
-"""Reread: a source that did not answer is asked again, ever more rarely."""
+"""Retry sources that did not answer, with back-off."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _JOB = "renew-again"
 
 
 def pause(failures: int) -> dt.timedelta:
-    """How long nobody is asked after so many readings in a row that failed."""
+    """Return the back-off after consecutive failed reads."""
     return min(_FIRST * (1 << min(failures - 1, 10)), _LONGEST)
 
 
 def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = None) -> None:
-    """Do the cycle if the last reading failed long enough ago, or there was none.
+    """Run the cycle if the last read failed and its back-off is over, or there was no read.
 
     Parameters
     ----------
     started_at : datetime
-        When this process began; what failed before does not keep it waiting.
+        When this process started; earlier failures cause no back-off.
     """
     now, route = now or utc_now(), context.route.name
     if not any(item.name == _JOB for item in schedule(context.settings, context.route)):
-        return  # embedded figures alone, or nobody is asked but by hand
-    with contextlib.suppress(JobError, DatabaseError):  # the log and the rows have the reason
+        return  # only embedded figures, or read only by hand
+    with contextlib.suppress(JobError, DatabaseError):  # the reason is logged and stored
         with context.database.reading() as connection:
             readings = run_store.ended(connection, "ingest", context.settings.source, route)
             is_under_way = any(
@@ -49,9 +49,9 @@ def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = 
             return
         if failed and failed[0].started_at >= started_at:
             ended = failed[0].finished_at or failed[0].started_at
-            # One that ended after now was recorded before the clock was set back.
+            # A run that ended in the future was recorded before the clock was set back.
             if ended <= now < ended + pause(len(failed)):
                 return
         period = f"{_JOB} again {instant(now)}"
-        ingest(context, period=period)  # first and alone, so that a failure is one line in the log
+        ingest(context, period=period)  # first and alone, so that a failure is one log line
         perform(context, _JOB, lambda _: renew(context, period), period)

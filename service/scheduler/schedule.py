@@ -1,4 +1,4 @@
-"""What runs when: each job with its times, in the time zone of the route."""
+"""The schedule: each job with its times in the route's time zone."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ class Scheduled:
     Attributes
     ----------
     zone : ZoneInfo
-        Whose local time the times are in.
+        The time zone of the times.
     crons : tuple of str
-        Five fields each, local time.
+        Five-field cron expressions in local time.
     work : callable
         Called with the context and the period.
     is_needed : callable
-        Asked before, with the time that was due; one without need leaves no row, and is asked about
-        until it is too old to be caught up.
+        Called first, with the due time; if False no row is written, and it is called again until
+        the time is too old to catch up.
     is_recorded : bool
-        Whether each time has a row of its own, and a missed one is caught up; what keeps its own
-        record of what is due needs neither.
+        Whether each time has its own row and a missed time is caught up; jobs that track their own
+        due work need neither.
     fits : bool
-        Whether it fits models, which takes minutes: such jobs do not hold up the others.
+        Whether it fits models, which takes minutes: such jobs do not delay the others.
     until_hour : int
-        Hour of its day, local time, from which a time that was not begun is not caught up.
+        Hour of the day, local time, from which a missed time is not caught up.
     """
 
     name: str
@@ -68,23 +68,23 @@ class Scheduled:
 
     @property
     def triggers(self) -> list[CronTrigger]:
-        """APScheduler's triggers of these times."""
+        """APScheduler triggers for these times."""
         return [CronTrigger.from_crontab(cron, timezone=self.zone) for cron in self.crons]
 
     def next_due(self, after: dt.datetime) -> dt.datetime | None:
-        """The first of its times after that moment, in UTC."""
+        """Return its first time after that moment, in UTC."""
         fires = [trigger.get_next_fire_time(None, after + _SECOND) for trigger in self.triggers]
         return min((at.astimezone(dt.UTC) for at in fires if at), default=None)
 
     def is_over(self, due: dt.datetime, now: dt.datetime) -> bool:
-        """Whether it is too late at `now` to begin what was due."""
+        """Whether it is too late at `now` to start what was due."""
         if self.until_hour is None:
             return False
         day, at = due.astimezone(self.zone).date(), now.astimezone(self.zone)
         return at.date() > day or (at.date() == day and at.hour >= self.until_hour)
 
     def last_due(self, now: dt.datetime, since: dt.datetime) -> dt.datetime | None:
-        """The last of its times up to `now`, if there was one after `since`; in UTC."""
+        """Return its last time after `since` and up to `now` in UTC, or None."""
         last, at = None, self.next_due(since)
         while at is not None and at <= now:
             last, at = at, self.next_due(at)
@@ -92,7 +92,7 @@ class Scheduled:
 
 
 def schedule(settings: Settings, route: Route, is_first: bool = True) -> tuple[Scheduled, ...]:
-    """Every job of `route` with its times, and of the first route those that serve all."""
+    """Return the jobs of `route`; for the first route also the shared jobs."""
     zone = route.zone
     daily = _crons(_times(settings.ingest_times, route.read_times))
     weekend = _crons(_times(settings.ingest_times_weekend, route.read_times_weekend), _WEEKEND)
@@ -157,9 +157,9 @@ def _crons(times: Iterable[str], days: str = "*") -> tuple[str, ...]:
 
 
 def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) -> tuple[str, ...]:
-    """Every so many minutes from the hour after the first time on.
+    """Repeat at fixed intervals of minutes from the hour after the first time.
 
-    Not before two: an hour of that night comes twice once a year.
+    Not before two: that night hour occurs twice once a year.
     """
     begin = max(min((int(cron.split()[1]) for cron in first), default=24) + 1, _SAFE_HOUR)
     end = settings.ingest_until_hour - 1
@@ -171,8 +171,8 @@ def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) 
 def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
     """Whether the day still needs its forecast, or its source answers.
 
-    At a first start without a network the forecast is there, and `service.scheduler.reread` asks
-    the source again: the pipeline would only fail once more.
+    On a first start without a network the forecast exists and `service.scheduler.reread` retries
+    the source: the pipeline would only fail again.
     """
     if context.settings.source == "figures":
         return True
@@ -186,9 +186,9 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
 
 
 def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
-    """Whether the source answers and has no figure of the day before yet.
+    """Whether the source answers but has no figure for the day before yet.
 
-    One that does not answer is asked again ever more rarely; see `service.scheduler.reread`.
+    Sources that do not answer are retried with back-off; see `service.scheduler.reread`.
     """
     with context.database.reading() as connection:
         span = observation_store.span(connection, context.route.leading)

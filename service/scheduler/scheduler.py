@@ -1,9 +1,9 @@
 """The scheduler: one process that runs the jobs at their times.
 
 Web processes never schedule. Jobs are declared in code, not stored. One scheduler at a time holds
-the scheduler's lock; another one waits, and starts work when that process ends. Each time of a job
-is a row that is claimed before any work, so that a time that was missed is caught up, and one whose
-process died is claimed again.
+the scheduler's lock; another waits and takes over when that process ends. Each time of a job is a
+row claimed before the work, so that missed times are caught up and those of dead processes are
+claimed again.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ _log = logging.getLogger(__name__)
 
 
 def build(context: Context) -> BackgroundScheduler:
-    """Make the scheduler with every job of the schedule in it."""
+    """Create the scheduler with every job of the schedule."""
     routes_at_once = min(context.settings.workers, len(context.routes))
     scheduler = BackgroundScheduler(
         timezone=dt.UTC,
-        # A fit takes minutes; mail, requests and the look for dead runs do not wait for it. Fits of
-        # several routes are processes side by side.
+        # Fits take minutes; email, requests and dead-run checks do not wait for them. Fits of
+        # several routes run as parallel processes.
         executors={LIGHT: ThreadPoolExecutor(1), HEAVY: ThreadPoolExecutor(routes_at_once)},
-        # The default grace is one second: a job two seconds late would silently be left out.
+        # The default grace time is one second: a job two seconds late would be skipped silently.
         job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
     )
     guarded = _OnlyWithLock(context.database)
@@ -75,7 +75,7 @@ def build(context: Context) -> BackgroundScheduler:
     add(
         request_worker.take, poll, HEAVY, context, request_worker.FITTING, id="requests-fits", **now
     )
-    # That a look waits behind a job is no news; what was missed is logged below.
+    # Skipped polls are expected; do not log them. Missed jobs are logged below.
     logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
     return scheduler
@@ -85,8 +85,8 @@ def run(context: Context) -> None:
     """Run the jobs at their times until the process is told to stop."""
     scheduler = build(context)
     os.nice(_NICENESS)  # readers come first
-    # The handler only writes. An exception that it raised would be lost where the library catches
-    # everything, and the process would never end.
+    # The handler only writes. An exception raised in it could be lost in a catch-all of the
+    # library, and the process would never end.
     reading, writing = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(writing, b"."))
@@ -97,15 +97,15 @@ def run(context: Context) -> None:
     threading.Thread(target=keep_time, args=(scheduler, ClockWatch()), daemon=True).start()
     scheduler.start()
     os.read(reading, 1)
-    # A job that runs would hold the process back for minutes; what it has stored is whole, and what
-    # it has not is stored by the next run.
+    # Do not wait minutes for a running job: what it has stored is complete, and the next run stores
+    # the rest.
     abandon(context)
     logging.shutdown()
     os._exit(0)
 
 
 def items(context: Context) -> Iterator[tuple[Context, Scheduled]]:
-    """Each route's jobs; the first route's with those that serve all."""
+    """Yield each route's jobs; the first route's include the shared ones."""
     return ((one, item) for one in context.each_route() for item in _items_of(one))
 
 
@@ -114,10 +114,10 @@ def _items_of(context: Context) -> Sequence[Scheduled]:
 
 
 class _OnlyWithLock:
-    """Do work only while this process holds the scheduler's lock; log when what stops it changes.
+    """Do work only while this process holds the scheduler's lock; log changes of the obstacle.
 
-    Errors of the database in the work itself are debug messages: the work is tried again every few
-    seconds, and a database that is away is logged here, one that cannot be written by itself.
+    Database errors in the work itself are debug messages: it is retried every few seconds, and an
+    unavailable or read-only database is logged here.
     """
 
     def __init__(self, database: Database) -> None:
@@ -142,7 +142,7 @@ class _OnlyWithLock:
 
 
 def close_dead(context: Context) -> None:
-    """Mark the runs as stopped whose process has died."""
+    """Mark runs whose process has died as stopped."""
     with context.database.writing() as connection:
         closed = run_store.close_dead(connection, utc_now())
     for dead in closed:
@@ -150,14 +150,14 @@ def close_dead(context: Context) -> None:
 
 
 def _look(context: Context) -> None:
-    """Close dead runs, and catch up the jobs of every route that fit no models."""
-    close_dead(context)  # what its process left undone is open again
+    """Close dead runs and catch up the jobs of every route that fit no models."""
+    close_dead(context)  # makes their unfinished work available again
     for one in context.each_route():
         catch_up(one, fits=False)
 
 
 def _look_at_fits(context: Context, began: float) -> None:
-    """Do all that fits models for a route and is due; what breaks of it costs the rest nothing."""
+    """Do all due work of a route that fits models; a failure does not affect the rest."""
     parts: tuple[Callable[[], object], ...] = (
         lambda: catch_up(context, fits=True),
         lambda: _reread(context, began),
@@ -174,25 +174,25 @@ def _look_at_fits(context: Context, began: float) -> None:
 
 
 def catch_up(context: Context, fits: bool) -> None:
-    """Do what was due for the route and is not done: the jobs that fit models, or the others."""
+    """Run the route's overdue jobs: those that fit models, or the others."""
     for item in _items_of(context):
         if item.is_recorded and item.fits == fits:
             run_due(context, item)
 
 
 def _reread(context: Context, began: float) -> None:
-    """Ask the source again; this process began at `began` by a clock that is never set."""
+    """Retry the source; `began` is the start of this process on a monotonic clock."""
     reread(context, utc_now() - dt.timedelta(seconds=time.monotonic() - began))
 
 
 def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -> None:
-    """Do the last time of `item` that is due, unless somebody has; a failure is in its row.
+    """Run the latest due occurrence of `item`, unless it has been done; record a failure.
 
-    Of several that were missed the last alone is caught up.
+    If several were missed, only the latest is caught up.
     """
     now = now or utc_now()
     hours = context.settings.catch_up_hours
-    # What keeps its own record of what is due is asked whenever its time has come.
+    # Jobs that track their own due work always run.
     due = item.last_due(now, now - dt.timedelta(hours=hours)) if item.is_recorded else now
     if due is None:
         return
@@ -203,12 +203,12 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
             return
         with context.database.reading() as connection:
             run = run_store.find(connection, item.name, period, context.route.name)
-        # What was stopped is claimed again; what runs, or ended, is somebody's.
+        # A stopped run is claimed again; a running or finished run is left alone.
         is_open = run.outcome == "stopped" if run else not item.is_over(due, now)
         if is_open and item.is_needed(context, due):
             perform(context, item.name, lambda _: _work(context, item, period), period)
     except (JobError, DatabaseError) as error:
-        # What the database prevents is tried again every few seconds.
+        # Work prevented by the database is retried every few seconds.
         level = logging.DEBUG if isinstance(error, DatabaseError) else logging.WARNING
         _log.log(level, "%s did not succeed: %s", item.name, error)
 
@@ -220,5 +220,5 @@ def _work(context: Context, item: Scheduled, period: str) -> Outcome:
 def _log_event(event: JobExecutionEvent) -> None:
     if event.code == EVENT_JOB_MISSED:
         _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)
-    else:  # no error that a person can act on comes this far: it is a defect
+    else:  # expected errors are handled earlier: this is a defect
         _log.error("%s broke: %r", event.job_id, event.exception)

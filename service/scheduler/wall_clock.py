@@ -1,4 +1,4 @@
-"""A wall clock that is set while the scheduler runs, forward or back, by seconds or by years."""
+"""Handle a wall clock that is changed while the scheduler runs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class FromNow(BaseTrigger):  # type: ignore[misc]
-    """The times of another trigger, counted from the present alone.
+    """The times of another trigger, counted from now only.
 
-    APScheduler lists every time since the last one: after a clock is set forward by years, as on a
-    machine that starts without one, a job of every five seconds would fill the memory.
+    APScheduler lists every time since the last one: after a clock jumps by years, as on a machine
+    that starts without one, a job run every five seconds would fill the memory.
     """
 
     def __init__(self, trigger: CronTrigger) -> None:
@@ -34,18 +34,18 @@ class FromNow(BaseTrigger):  # type: ignore[misc]
         previous_fire_time: dt.datetime | None,  # noqa: ARG002
         now: dt.datetime,
     ) -> dt.datetime | None:
-        """The first time after `now`."""
+        """Return the first time after `now`."""
         fires: dt.datetime | None = self._trigger.get_next_fire_time(None, now + _MICROSECOND)
         return fires
 
 
 def every(seconds: int) -> FromNow:
-    """Every so many seconds, a divisor of 60."""
+    """Return a trigger that fires every `seconds`, a divisor of 60."""
     return FromNow(CronTrigger(second=f"*/{seconds}", timezone=dt.UTC))
 
 
 class ClockWatch:
-    """Compares the wall clock with one that is never set."""
+    """Compares the wall clock with a monotonic one."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class ClockWatch:
         self._offset = wall() - steady()
 
     def look(self) -> float:
-        """Seconds by which the wall clock was set since the last look; below 0: back."""
+        """Return the seconds by which the wall clock jumped since the last call; negative: back."""
         offset = self._wall() - self._steady()
         jump, self._offset = offset - self._offset, offset
         return jump
@@ -65,9 +65,9 @@ class ClockWatch:
 def keep_time(
     scheduler: BaseScheduler, watch: ClockWatch, look_seconds: float = _LOOK_SECONDS
 ) -> None:
-    """Work out the times of all jobs anew whenever the wall clock was set; does not return.
+    """Recompute the times of all jobs whenever the wall clock jumps; never returns.
 
-    Else the scheduler would sleep until the clock shows the time that it waits for.
+    Otherwise the scheduler would sleep until the clock shows its next time.
     """
     while True:
         time.sleep(look_seconds)
