@@ -40,9 +40,6 @@ _FEWEST_WEATHER_DAYS = 365
 _TYPICAL_DAYS = 365
 _LEFT_OUT = 1e9
 """Ridge of a column that has no part."""
-_WITH_WEATHER: dict[str, Any]
-_WITH_WEATHER = {"levels": (60.0,), "shares": (), "lags": 1, "weight_half_life_days": 365.0}
-"""When the weather is given, recent counts mostly repeat what the sea was: less of them is used."""
 _MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no more
 
 
@@ -50,7 +47,7 @@ _MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no mor
 class LevelHurdle:
     """Hyperparameters; strengths of ridges are in standard deviations of a column.
 
-    Levels, shares, lags and the weights of days are those without weather.
+    Levels, shares, lags, the weights of days and `ridge` are those without weather.
 
     Attributes
     ----------
@@ -85,7 +82,7 @@ class LevelHurdle:
     window_days: int = 1650
     ridge: float = 10.0
     level_ridge: float = 10.0
-    weather_ridge: float = 5.0
+    weather_ridge: float = 2.5
     level_slack: float = 0.3
     size_cap: float = 2.0
 
@@ -104,7 +101,10 @@ class LevelHurdle:
         """
         require_days(series, LEAST_DAYS, "level_hurdle")
         if covariates is not None:
-            self = replace(self, **_WITH_WEATHER)
+            # Recent counts now mostly repeat what the sea was: less of them is used, and it closer.
+            self = replace(
+                self, levels=(60.0,), shares=(), lags=1, weight_half_life_days=365.0, ridge=5.0
+            )
         y = winsorise(series.values.astype(np.float64), self.window_days)
         n = len(y)
         first = max(min(30, n // 3), n - self.window_days)
