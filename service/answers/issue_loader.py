@@ -33,9 +33,8 @@ from service.core.files import RegistryError
 from service.core.run_store import Run
 from service.data import observation_store, weather_store
 from service.data.observation_store import AsOf
-from service.issues import change_token_store, issue_input_store, issue_store, note_store
+from service.issues import change_token_store, fitted_models, issue_store, note_store
 from service.issues.declared_models import find_problems
-from service.issues.fitted_models import load, named
 from service.issues.issue_store import Entry, Issue
 
 _LOOK_SECONDS = 5.0
@@ -191,22 +190,23 @@ class IssueLoader:
     def fitted(self, view: IssueView) -> Joint:
         """Load the fitted model that simulated the paths of `view`, if it is still stored here."""
         root, entry = self.context.settings.fitted_folder, view.entry
+        home = fitted_models.home_of(root, view.route.leading, entry.model)
 
         def read() -> Joint:
-            version = named(root, entry.model, entry.version)
-            if version is None:
+            file = fitted_models.version_file(home, entry.version)
+            if not file.exists():
                 raise NotPossible(
                     f"the fitted version {entry.version} of {entry.model} is no longer kept; "
                     "ask for the latest issue"
                 )
             try:
-                return load(version)
+                return fitted_models.load(file)
             except RegistryError as error:
                 raise NotPossible(
-                    f"{entry.model} cannot be read again: its files are broken"
+                    f"{entry.model} cannot be read again: its file is broken"
                 ) from error
 
-        return self.once(("fitted", entry.model, entry.version), read)
+        return self.once(("fitted", str(home), entry.version), read)
 
     def beside(self, issue: Issue, series_id: str) -> str | None:
         """Return the id of the issue of another series with joint paths, if any."""
@@ -303,5 +303,5 @@ class IssueLoader:
 
     def _observed(self, connection: Connection, issue: Issue) -> DailySeries:
         return self.once(
-            ("known", issue.issue_id), lambda: issue_input_store.get_figures(connection, issue)
+            ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
         )

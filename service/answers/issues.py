@@ -65,7 +65,7 @@ def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
     """Return the first day that `of_day` has an issue or a hindcast for."""
     with loader.context.database.reading() as connection:
         issue = issue_store.get_first_issue(connection, series_id)
-        hindcast = issue_store.get_first_hindcast(connection, series_id)
+        hindcast = issue_store.get_first_issue(connection, series_id, "hindcast")
     days = [loader.route.day(issue.issued_at)] if issue else []
     return min([*days, hindcast.origin] if hindcast else days, default=None)
 

@@ -229,7 +229,7 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
         yield Finding("fitted", f"{folder}: {error.strerror}", remedy)
         return
     number, unsound = examine_versions(folder)
-    remedy = "delete that folder: `crossings refit --force` fits the model again"
+    remedy = "delete that file: `crossings refit --force` fits the model again"
     yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
     if not unsound:
         yield Finding("fitted", f"{folder} can be written, {number} versions are sound")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = ["Mark", "read_change_token"]
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,32 +20,25 @@ def read_change_token(
     connection: sa.Connection, route: str, series_id: str, jobs: Sequence[str]
 ) -> Mark:
     """Return the token of a series: equal tokens, the same newest issue and last runs."""
-    return tuple(
-        connection.execute(_query(tuple(jobs)), {"series_id": series_id, "route": route}).one()
-    )
+    about = {"series_id": series_id, "route": route}
+    return tuple(connection.execute(_query(tuple(jobs)), about).one())
 
 
-_QUERIES: dict[tuple[str, ...], sa.Select[Any]] = {}
-
-
+@functools.cache
 def _query(jobs: tuple[str, ...]) -> sa.Select[Any]:
-    if jobs not in _QUERIES:
-        newest = (
-            sa.select(issues.c.issue_id)
-            .where(issues.c.series_id == sa.bindparam("series_id"), issues.c.kind == "live")
-            .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
-            .limit(1)
-            .scalar_subquery()
+    newest = (
+        sa.select(issues.c.issue_id)
+        .where(issues.c.series_id == sa.bindparam("series_id"), issues.c.kind == "live")
+        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    is_of = runs.c.route == sa.bindparam("route")
+    columns: list[Any] = [newest]
+    for job in jobs:
+        last = (
+            sa.select(sa.func.max(runs.c.run_id)).where(is_of, runs.c.job == job).scalar_subquery()
         )
-        is_of = runs.c.route == sa.bindparam("route")
-        columns: list[Any] = [newest]
-        for job in jobs:
-            last = (
-                sa.select(sa.func.max(runs.c.run_id))
-                .where(is_of, runs.c.job == job)
-                .scalar_subquery()
-            )
-            outcome = sa.select(runs.c.outcome).where(runs.c.run_id == last).scalar_subquery()
-            columns += [last, outcome]
-        _QUERIES[jobs] = sa.select(*columns)
-    return _QUERIES[jobs]
+        outcome = sa.select(runs.c.outcome).where(runs.c.run_id == last).scalar_subquery()
+        columns += [last, outcome]
+    return sa.select(*columns)

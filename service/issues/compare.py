@@ -7,21 +7,21 @@ from __future__ import annotations
 
 __all__ = ["compare"]
 
-import datetime as dt
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from forecast import joint
 from forecast.backtest import BacktestConfig, score_origin
-from forecast.covariates import Covariates
 from forecast.forecasters.base import LEAST_DAYS, FitError
 from forecast.series import ONE_DAY, DailySeries, Day, as_date, as_day
 from forecast.specs import Spec, SpecError, build, published, reads_covariates
 from forecast.specs import champion as declared_champion
 from service.core.clock import instant, utc_now
 from service.core.context import Context
+from service.core.database import Connection
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
 from service.data import observation_store
@@ -30,8 +30,8 @@ from service.data.observation_store import known_together
 from service.data.weather_store import WeatherReadings
 from service.issues import champion, model_score_store
 from service.issues.declared_models import declared
+from service.issues.family_code import declaration_hash
 from service.issues.fit_task import Order, within
-from service.issues.model_fits import declaration_hash
 from service.issues.model_score_store import Key
 
 _HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total that is judged
@@ -42,11 +42,28 @@ Record = dict[str, dict[str, dict[str, float]]]
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """One model at one origin."""
+    """One model at one origin, with the weather or without."""
 
     order: Order
     origin: Day
     seed: int
+
+    @cached_property
+    def key(self) -> Key:
+        """Of its score; it includes the weather."""
+        order = self.order
+        seen = [one.upto(self.origin + _HORIZON * ONE_DAY) for one in order.figures.values()]
+        figures_hash = observation_store.fingerprint(seen)
+        if order.covariates is not None:
+            text = f"{figures_hash} {order.covariates.fingerprint}"
+            figures_hash = hashlib.sha256(text.encode()).hexdigest()
+        return Key(
+            joint.leading(order.figures),
+            order.name,
+            declaration_hash(order.name, order.specs),
+            as_date(self.origin),
+            figures_hash,
+        )
 
 
 def compare(
@@ -73,50 +90,25 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     settings, route = context.settings, context.route
     specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
-        figures = known_together(connection, route.forecast, utc_now())
+        trials = _trials(connection, context, specs)
+        kept = model_score_store.get_scores(connection, [trial.key for trial in trials])
         last = champion.last_comparison(connection, route)
-    if not figures:
-        raise JobError("no figures are stored: run `crossings ingest` first")
-    lead = figures[joint.leading(figures)]
-    origins = _origins(lead, settings.champion_origins)
-    with context.database.reading() as connection:
-        # Keys include the weather, so read it even for stored scores.
-        readings = WeatherReadings(connection, route)
-        weather = {
-            origin: drivers(
-                connection,
-                context,
-                specs,
-                origin,
-                route.assumed_known_at(as_date(origin)),
-                readings,
-            ).covariates
-            for origin in origins
-        }
-    keys = {
-        (name, origin, given): _key(name, specs, figures, origin, given)
-        for name in published(specs)
-        for origin in origins
-        for given in ((weather[origin], None) if reads_covariates(name, specs) else (None,))
-    }
-    with context.database.reading() as connection:
-        kept = model_score_store.get_scores(connection, keys.values())
     fresh, unscored = 0, set[str]()
     sighted: Record = {name: {} for name in specs}
     blind: Record = {name: {} for name in specs}
-    for (name, origin, given), key in keys.items():
-        values = kept.get(key)
+    for trial in trials:
+        name, values = trial.order.name, kept.get(trial.key)
         if values is None and name not in unscored:
-            order = Order(name, specs, figures, given)
-            values = _scored(_Trial(order, origin, settings.seed), settings)
+            values = _scored(trial, settings)
             if values is None:
                 unscored.add(name)
             else:
                 fresh += 1
                 with context.database.writing() as connection:
-                    model_score_store.save_scores(connection, {key: values}, utc_now())
+                    model_score_store.save_score(connection, trial.key, values, utc_now())
         if values:  # empty if the model declined
-            (blind if given is None else sighted)[name][str(origin)] = values
+            record = blind if trial.order.covariates is None else sighted
+            record[name][str(trial.origin)] = values
         progress()
     worse = {name: champion.worse_with_weather(sighted[name], blind[name]) for name in specs}
     worse = {name: reason for name, reason in worse.items() if reason}
@@ -138,10 +130,32 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
     return Outcome("done", reason, detail)
 
 
+def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec]) -> list[_Trial]:
+    """Every model at every origin, with the weather known then if it reads any, and without."""
+    route, settings = context.route, context.settings
+    figures = known_together(connection, route.forecast, utc_now())
+    if not figures:
+        raise JobError("no figures are stored: run `crossings ingest` first")
+    origins = _origins(figures[joint.leading(figures)], settings.champion_origins)
+    readings = WeatherReadings(connection, route)
+    weather = {}
+    for origin in origins:
+        known_at = route.assumed_known_at(as_date(origin))
+        weather[origin] = drivers(connection, context, specs, origin, known_at, readings).covariates
+    return [
+        _Trial(Order(name, specs, figures, given), origin, settings.seed)
+        for name in published(specs)
+        for origin in origins
+        for given in dict.fromkeys(
+            (weather[origin], None) if reads_covariates(name, specs) else (None,)
+        )
+    ]
+
+
 def _score(trial: _Trial) -> dict[str, float]:
     """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
     order, origin = trial.order, trial.origin
-    protocol = BacktestConfig(
+    config = BacktestConfig(
         str(origin),
         str(origin),
         horizon=_HORIZON,
@@ -152,7 +166,7 @@ def _score(trial: _Trial) -> dict[str, float]:
     forecaster = build(order.name, order.specs)
     try:
         result = score_origin(
-            order.name, forecaster, order.figures, origin, protocol, order.covariates
+            order.name, forecaster, order.figures, origin, config, order.covariates
         )
     except (FitError, SpecError):
         return {}
@@ -187,24 +201,3 @@ def _origins(series: DailySeries, count: int) -> list[Day]:
     monday = last - (last - _MONDAY) // ONE_DAY % 7 * ONE_DAY
     days = [monday - 7 * week * ONE_DAY for week in range(count)]
     return [day for day in reversed(days) if day >= series.start + LEAST_DAYS * ONE_DAY]
-
-
-def _key(
-    name: str,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    origin: Day,
-    weather: Covariates | None,
-) -> Key:
-    seen = [series.upto(origin + _HORIZON * ONE_DAY) for series in figures.values()]
-    day: dt.date = as_date(origin)
-    saw = observation_store.fingerprint(seen)
-    if weather is not None:
-        saw = hashlib.sha256(f"{saw} {weather.fingerprint}".encode()).hexdigest()
-    return Key(
-        joint.leading(figures),
-        name,
-        declaration_hash(name, specs),
-        day,
-        saw,
-    )

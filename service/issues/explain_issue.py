@@ -4,7 +4,8 @@ from __future__ import annotations
 
 __all__ = ["Before", "changes", "explanation", "read_before"]
 
-from collections.abc import Callable, Mapping
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,17 @@ import numpy.typing as npt
 from forecast import joint
 from forecast.covariates import Covariates
 from forecast.explain import METHOD, attribution
-from forecast.joint import Joint
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import DailySeries, as_day
+from forecast.specs import reads_covariates
 from service.core.clock import instant
 from service.core.database import Connection
+from service.core.settings import Settings
 from service.data import observation_store
-from service.issues import issue_input_store, issue_store, note_store
+from service.data.covariates import as_known
+from service.issues import issue_store, note_store
+from service.issues.fit_task import Order, fit_order
+from service.issues.issue_draft import Draft
 from service.issues.issue_store import Issue
 
 EXPLAINED_DAYS = 35
@@ -31,7 +36,6 @@ _PATHS, _LEAST_PATHS = 1000, 200
 _YEAR_DAYS = 365
 _PLACES = 3
 Array = npt.NDArray[np.float64]
-Fit = Callable[[Mapping[str, DailySeries], Covariates | None], Joint]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,59 +48,71 @@ class Before:
         The issues, the figures they used, and the paths of their champions.
     declaration : str or None
         Hash of the leading issue's champion.
+    weather : (Covariates | None, Covariates | None)
+        At their origin: the version they used, and the current one.
     """
 
     issues: dict[str, Issue]
     figures: dict[str, DailySeries]
     paths: dict[str, Paths]
     declaration: str | None
+    weather: tuple[Covariates | None, Covariates | None]
 
 
-def read_before(connection: Connection, figures: Mapping[str, DailySeries]) -> Before | None:
-    """Read the newest issue of each series of `figures`; None unless all have one."""
-    newest = {name: issue_store.get_latest_issue(connection, name) for name in figures}
+def read_before(connection: Connection, draft: Draft) -> Before | None:
+    """Read the newest issue of each series of `draft`; None unless all have one."""
+    newest = {name: issue_store.get_latest_issue(connection, name) for name in draft.inputs.figures}
     issues = {name: issue for name, issue in newest.items() if issue is not None}
-    if len(issues) < len(figures):
+    if len(issues) < len(newest):
         return None
     paths = {
         name: issue_store.load_paths(connection, one, one.champion) for name, one in issues.items()
     }
+    lead = issues[draft.inputs.leading]
     return Before(
         issues,
-        {name: issue_input_store.get_figures(connection, one) for name, one in issues.items()},
+        {name: note_store.get_figures(connection, one) for name, one in issues.items()},
         {name: one for name, one in paths.items() if one is not None},
-        issue_input_store.get_declaration_hash(connection, issues[joint.leading(figures)]),
+        note_store.get_declaration_hash(connection, lead),
+        _weather(connection, draft, lead),
     )
 
 
-def explanation(
-    fitted: Joint,
-    paths: Mapping[str, Paths],
-    figures: Mapping[str, DailySeries],
-    seed: int,
-    waiting: int = 0,
-) -> dict[str, dict[str, Any]]:
+def _weather(
+    connection: Connection, draft: Draft, lead: Issue
+) -> tuple[Covariates | None, Covariates | None]:
+    """The weather at the origin of the issue `lead`: as it used it, and as it is known now."""
+    note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
+    then = lead.champion in note.get("models", ()) and reads_covariates(
+        draft.champion, draft.inputs.specs
+    )
+    now = draft.champion in draft.fits.with_weather
+
+    def known_at(moment: dt.datetime) -> Covariates | None:
+        origin = as_day(lead.data_through)
+        return as_known(connection, draft.route, origin, moment, lead.horizon_days).covariates
+
+    return known_at(lead.as_of) if then else None, known_at(draft.now) if now else None
+
+
+def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
     """Attribute each series' mean forecast to its drivers, in the unit of the series.
 
     Boats are simulated from people, so each factor's contribution to boats is its contribution
     to people, scaled by the ratio of the two means.
-
-    Parameters
-    ----------
-    waiting : int
-        Days between the last figure and the first day of the outlook.
 
     Returns
     -------
     dict of series_id to dict
         ``method yearly_mean mean factors``; `factors` maps each name to a list by day.
     """
-    horizon = min(waiting + EXPLAINED_DAYS, paths[fitted.series].horizon)
+    fitted, paths, figures = draft.fit.fitted, draft.fit.paths, draft.inputs.figures
+    horizon = min(draft.waiting + EXPLAINED_DAYS, draft.inputs.horizon)
     lead = paths[fitted.series].upto(horizon).mean()
     level = _yearly_mean(figures[fitted.series])
     # Bounds the run time when the figures are old and the horizon is long.
     n_paths = min(max(_PATHS * EXPLAINED_DAYS // horizon, _LEAST_PATHS), _PATHS)
-    shares = attribution(fitted.fitted, lead, level, n_paths, seed)
+    shares = attribution(fitted.fitted, lead, level, n_paths, draft.inputs.seed)
     result = {}
     for name, series_paths in paths.items():
         mean = series_paths.upto(horizon).mean()
@@ -115,16 +131,7 @@ def explanation(
     return result
 
 
-def changes(
-    before: Before,
-    fit: Fit,
-    champion: tuple[str, str],
-    paths: Mapping[str, Paths],
-    figures: Mapping[str, DailySeries],
-    seed: int,
-    waiting: int = 0,
-    weather: tuple[Covariates | None, Covariates | None] = (None, None),
-) -> dict[str, dict[str, Any]]:
+def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[str, Any]]:
     """Split the change of each day's mean since the issues `before` into its causes.
 
     The causes are applied in turn: the current model on the figures of that time; the revisions
@@ -135,14 +142,6 @@ def changes(
     ----------
     before : Before
         Already read, so that no connection is held while the champion is fitted.
-    fit : callable
-        (figures, covariates) -> the fitted champion.
-    champion : (name, hash of its declaration)
-        The current champion.
-    waiting : int
-        As in `explanation`.
-    weather : (Covariates | None, Covariates | None)
-        At the origin of the previous issues: the version they used, and the current one.
 
     Returns
     -------
@@ -150,14 +149,12 @@ def changes(
         ``since since_issued_at champion declaration from before after causes``, `causes`
         maps each name to a list by day from ``from``. Weather is left out if neither used any.
     """
-    name, declaration = champion
-    leading = joint.leading(figures)
-    lead = before.issues[leading]
-    then = before.figures
-    now = {series_id: one.upto(lead.data_through) for series_id, one in figures.items()}
-    n_paths, horizon = paths[leading].n_paths, paths[leading].horizon
+    inputs, name, paths = draft.inputs, draft.champion, draft.fit.paths
+    lead, then = before.issues[inputs.leading], before.figures
+    now = {series_id: one.upto(lead.data_through) for series_id, one in inputs.figures.items()}
     # Same seed and draw settings; otherwise sampling noise would look like a cause.
-    draw_settings = (name, declaration, seed, n_paths, joint.drawn_days(horizon))
+    days_drawn = joint.drawn_days(inputs.horizon)
+    draw_settings = (name, draft.declared_as, inputs.seed, inputs.n_paths, days_drawn)
     same_model = draw_settings == (
         *(lead.champion, before.declaration),
         *(lead.seed, lead.n_paths, joint.drawn_days(lead.horizon_days)),
@@ -165,41 +162,41 @@ def changes(
     revised = observation_store.fingerprint(then.values()) != observation_store.fingerprint(
         now.values()
     )
-    origin = then[leading].data_through
+    origin = then[inputs.leading].data_through
 
     def simulate(
         history: Mapping[str, DailySeries], foreseen: Covariates | None
     ) -> dict[str, Paths]:
-        rng = joint.generator(seed, name, origin)
-        return fit(history, foreseen).draw(horizon, n_paths, rng)
+        fit = fit_order(Order(name, inputs.specs, history, foreseen), settings).restore()
+        rng = joint.generator(inputs.seed, name, origin)
+        return fit.draw(inputs.horizon, inputs.n_paths, rng)
 
-    before_it, after_it = weather
+    before_it, after_it = before.weather
     moved = (before_it and before_it.fingerprint) != (after_it and after_it.fingerprint)
     after_model = None if same_model else simulate(then, before_it)
     after_revision = simulate(now, before_it) if revised else after_model
     after_weather = simulate(now, after_it) if moved else after_revision
+    after = {
+        "model": after_model,
+        "revision": after_revision,
+        "weather": after_weather,
+        "new_figures": paths,
+    }
     causes = [c for c in note_store.CAUSES if c != "weather" or before_it or after_it]
-    days = waiting + COMPARED_DAYS
+    days = draft.waiting + COMPARED_DAYS
     result = {}
     for series_id, issue in before.issues.items():
-        if series_id not in paths:
-            continue
-        old = before.paths[series_id]
         target = paths[series_id]
-        after = {
-            "model": after_model,
-            "revision": after_revision,
-            "weather": after_weather,
-            "new_figures": paths,
+        steps = {
+            cause: _on(simulated[series_id], target, days) if (simulated := after[cause]) else None
+            for cause in causes
         }
-        steps = {cause: _on(p[series_id], target, days) if (p := after[cause]) else None
-                 for cause in causes}  # fmt: skip
-        result[series_id] = _split(_on(old, target, days), steps) | {
+        result[series_id] = _split(_on(before.paths[series_id], target, days), steps) | {
             "since": issue.issue_id,
             "since_issued_at": instant(issue.issued_at),
             "champion": name,
-            "declaration": declaration,
-            "from": str(paths[series_id].start),
+            "declaration": draft.declared_as,
+            "from": str(target.start),
         }
     return result
 

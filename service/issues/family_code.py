@@ -1,21 +1,48 @@
-"""The hash of the code that decides a fit: a module and all of `forecast` that it imports."""
+"""Hashes of what decides a fit beside its data: the declaration of a model, and its code."""
 
 from __future__ import annotations
 
-__all__ = ["code_hash"]
+__all__ = ["code_hash", "declaration_hash", "installed_packages"]
 
 import ast
 import functools
 import hashlib
+import json
 import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import metadata as packages
 from pathlib import Path
 
 import forecast
+from forecast.specs import FAMILIES, Spec, closure
+
+_PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
 
 _ROOT = Path(forecast.__file__).parent
 _PARSING = threading.Lock()  # Python 3.11 counts its depth for all threads together
 # Whatever the family: a fit begins in these.
 _ALWAYS = ("forecast.joint", "forecast.specs")
+
+
+def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
+    """Hash of a declaration, its members' and their code: equal hashes, the same model."""
+    members = closure(name, specs)
+    text = json.dumps(
+        {
+            "specs": [asdict(spec) for spec in members],
+            "code": [code_hash(FAMILIES[spec.family].partition(":")[0]) for spec in members],
+            "packages": list(installed_packages().values()),
+        },
+        sort_keys=True,
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@functools.cache
+def installed_packages() -> dict[str, str]:
+    """The versions of the packages that decide a fit: a process keeps those it has loaded."""
+    return {package: packages.version(package) for package in _PACKAGES}
 
 
 @functools.cache

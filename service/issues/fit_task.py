@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Fitting", "Order", "carry_out", "fitted", "within"]
+__all__ = ["Fitting", "Order", "carry_out", "fit_order", "within"]
 
 import time
 import warnings
@@ -42,6 +42,10 @@ class Fitting:
     seconds: float
     warnings: list[str]
 
+    def restore(self) -> Joint:
+        """The fit itself."""
+        return Joint.from_state(*self.state)
+
 
 def carry_out(order: Order) -> Fitting:
     """Fit what `order` says, in this process.
@@ -80,7 +84,7 @@ def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -
         raise FitError(str(error)) from error
 
 
-def fitted(order: Order, settings: Settings) -> tuple[Joint, Fitting]:
+def fit_order(order: Order, settings: Settings) -> Fitting:
     """Fit what `order` says, within the limits of `settings`.
 
     Raises
@@ -88,5 +92,4 @@ def fitted(order: Order, settings: Settings) -> tuple[Joint, Fitting]:
     FitError
         If the model declines, takes too long or needs too much memory.
     """
-    fitting = within(settings, carry_out, order, f"fit {order.name}")
-    return Joint.from_state(*fitting.state), fitting
+    return within(settings, carry_out, order, f"fit {order.name}")

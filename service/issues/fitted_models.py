@@ -1,28 +1,26 @@
-"""Fitted versions on disk: JSON and arrays, written whole, checked when they are read.
+"""Fitted versions on disk: one file each, written whole, checked when it is read.
 
-``FOLDER/MODEL/STAMP-HASH/`` holds ``model.json`` (format, state), ``arrays.npz`` (plain arrays,
-never objects), ``metadata.json`` and ``scores.json``.
+``FOLDER/SERIES/MODEL/STAMP-HASH.npz`` holds plain arrays, never objects, with ``state.json`` and
+``metadata.json`` beside them in the archive. SERIES is the one that leads, HASH of what the model
+was fitted to.
 """
 
 from __future__ import annotations
 
 __all__ = [
     "FORMAT",
-    "Metadata",
-    "Version",
     "examine",
     "find",
+    "home_of",
     "load",
-    "named",
-    "newest",
+    "newest_metadata",
     "prune",
     "save",
     "set_aside",
+    "version_file",
 ]
 
 import contextlib
-import datetime as dt
-import hashlib
 import io
 import json
 import logging
@@ -30,134 +28,95 @@ import os
 import shutil
 import time
 import zipfile
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from forecast.forecasters.base import State
 from forecast.joint import Joint
 from forecast.serialize import StateError
-from service.core.files import (
-    RegistryError,
-    read_json,
-    sync_folder,
-    unique,
-    write_json,
-    write_whole,
-)
+from service.core.files import RegistryError, unique, write_whole
 
 _ABANDONED_SECONDS = 24 * 3600
+_HASH_LENGTH = 10
+_STATE, _METADATA = "state.json", "metadata.json"
 _log = logging.getLogger(__name__)
-FORMAT = 1
+FORMAT = 2
 """Number of the form that is written; the loader refuses others."""
 
 
-@dataclass(frozen=True)
-class Metadata:
-    """Where a version comes from.
+def home_of(root: Path, series_id: str, model: str) -> Path:
+    """The folder of the versions of `model` for the series that leads."""
+    return root / series_id / model
 
-    Attributes
+
+def version_file(home: Path, version: str) -> Path:
+    """Where the version of that name is, if it is still kept."""
+    return home / f"{version}.npz"
+
+
+def save(home: Path, state: State, metadata: Mapping[str, Any]) -> str:
+    """Write a version beside the others, whole or not at all; return its name.
+
+    Parameters
     ----------
-    training_hash : str
-        Of the declaration and the figures: equal hashes, equal fits.
-    packages : dict of str to str
-        Versions of what computed it.
-    declaration : str
-        Hash of the declaration and of the code; empty where it was not yet kept.
-    series : str
-        The series that leads: versions of other routes are kept beside.
-    """
-
-    model: str
-    data_through: str
-    as_of: str
-    fitted_at: str
-    training_hash: str
-    seconds: float
-    packages: dict[str, str]
-    spec: dict[str, Any]
-    warnings: list[str] = field(default_factory=list)
-    declaration: str = ""
-    series: str = ""
-
-
-@dataclass(frozen=True)
-class Version:
-    """A fitted version as it stands on disk."""
-
-    name: str
-    folder: Path
-    metadata: Metadata
-
-
-def save(root: Path, fitted: Joint, metadata: Metadata) -> Version:
-    """Write a version beside the others, whole or not at all.
+    metadata : mapping
+        Where it comes from; `fitted_at`, `training_hash` and `declaration` at least.
 
     Raises
     ------
     OSError
         If it cannot be written, as on a full disk; nothing of it stays.
     """
-    values, arrays = fitted.to_state()
-    packed = _pack(arrays)
-    content = json.dumps({"format": FORMAT, "state": values}, sort_keys=True).encode()
-    digest = _digest(content, packed)
-    stamp = dt.datetime.fromisoformat(metadata.fitted_at).strftime("%Y%m%dT%H%M%SZ")
-    name = f"{stamp}-{digest[:10]}"
-    home = root / metadata.model
+    values, arrays = state
+    plain = {name: np.asarray(array) for name, array in arrays.items()}
+    if objects := [name for name, array in plain.items() if array.dtype.hasobject]:
+        raise RegistryError(f"expected plain arrays, found objects in {objects[0]!r}")
+    content = io.BytesIO()
+    np.savez(content, **plain)  # type: ignore[arg-type]
+    with zipfile.ZipFile(content, "a") as archive:
+        archive.writestr(_STATE, json.dumps({"format": FORMAT, "state": values}, sort_keys=True))
+        archive.writestr(_METADATA, json.dumps(metadata, indent=1, sort_keys=True))
+    stamp = metadata["fitted_at"].replace("-", "").replace(":", "")
+    version = f"{stamp}-{metadata['training_hash'][:_HASH_LENGTH]}"
     home.mkdir(parents=True, exist_ok=True)
-    beside = home / f".{name}.{unique()}"
-    try:
-        beside.mkdir()
-        write_whole(beside / "model.json", content)
-        write_whole(beside / "arrays.npz", packed)
-        write_json(beside / "metadata.json", asdict(metadata) | {"content_hash": digest})
-        write_json(beside / "scores.json", {})
-        _put(beside, home / name)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    sync_folder(home)
-    return Version(name, home / name, metadata)
+    write_whole(version_file(home, version), content.getvalue())
+    return version
 
 
-def load(version: Version) -> Joint:
+def load(file: Path) -> Joint:
     """Rebuild a fitted version; its paths are the same bit for bit.
 
     Raises
     ------
     RegistryError
-        If a file is missing, changed or of a form that is not known.
+        If it is missing, damaged or of a form that is not known.
     """
-    values, packed = _values(version.folder)
+    state, arrays = _read(file)
     try:
-        return Joint.from_state(values["state"], _unpack(packed))
+        return Joint.from_state(state, arrays)
     except (StateError, KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise RegistryError(f"{version.folder}: {error}") from error
+        raise RegistryError(f"{file}: {error}") from error
 
 
-def find(root: Path, model: str, training_hash: str) -> Version | None:
-    """The newest version of `model` that was fitted to exactly this; None when there is none."""
-    for version in _versions(root, model):
-        if version.metadata.training_hash == training_hash:
-            return version
-    return None
+def find(home: Path, training_hash: str) -> Path | None:
+    """The newest version that was fitted to exactly this; None when there is none."""
+    return max(home.glob(f"[0-9]*-{training_hash[:_HASH_LENGTH]}.npz"), default=None)
 
 
-def newest(root: Path, model: str, series: str) -> Version | None:
-    """The newest version of `model` for `series`, whatever it was fitted to; None without any."""
-    versions = _versions(root, model)
-    return next((version for version in versions if version.metadata.series == series), None)
-
-
-def named(root: Path, model: str, name: str) -> Version | None:
-    """The version `name` of `model`; None when it is no longer kept, or not here."""
-    return next((version for version in _versions(root, model) if version.name == name), None)
+def newest_metadata(home: Path) -> dict[str, Any]:
+    """Where the newest version comes from; empty when there is none that can be read."""
+    file = max(home.glob("[0-9]*-*.npz"), default=None)
+    try:
+        return dict(json.loads(_contents(file)[_METADATA])) if file else {}
+    except (RegistryError, KeyError, TypeError, ValueError):
+        return {}
 
 
 def examine(root: Path) -> tuple[int, list[str]]:
-    """Read every version and compare its hash; rebuild none, as that loads the fitting libraries.
+    """Read every version; rebuild none, as that loads the fitting libraries.
 
     Returns
     -------
@@ -166,123 +125,61 @@ def examine(root: Path) -> tuple[int, list[str]]:
     unsound : list of str
         What is wrong with each that is not sound.
     """
-    number, unsound = 0, []
-    for home in sorted(folder for folder in root.glob("[!.]*") if folder.is_dir()):
-        for at, folder in enumerate(sorted(home.glob("[0-9]*-*"), reverse=True)):
-            number += 1
-            try:
-                values = read_json(folder / "metadata.json")
-                values.pop("content_hash", None)
-                Metadata(**values)
-                _values(folder) if at == 0 else _content(folder)
-            except (RegistryError, TypeError, ValueError) as error:
-                message = str(error)
-                unsound.append(message if str(folder) in message else f"{folder}: {message}")
-    return number, unsound
+    files, unsound = sorted(root.glob("[!.]*/[!.]*/[0-9]*-*.npz")), []
+    for file in files:
+        try:
+            _read(file)
+        except RegistryError as error:
+            unsound.append(str(error))
+    return len(files), unsound
 
 
-def prune(root: Path, model: str, series: str, keep: int, spared: set[str]) -> None:
-    """Delete all but the newest `keep` versions of `model` for `series`, and the `spared`.
+def prune(root: Path, series_id: str, keep: int, spared: Set[str]) -> None:
+    """Delete all but the newest `keep` versions of each model for a series, and the `spared`.
 
-    What cannot be read is set aside. That goes after a day, and so does what a process that was
-    killed has left half written, here or of a restored backup.
+    What was set aside goes after a day, and so does what a process that was killed has left half
+    written, here or of a restored backup.
     """
-    for beside in (*(root / model).glob(".[0-9]*-*"), *root.glob(".restoring.*")):
+    for beside in (*(root / series_id).glob("*/.[0-9]*-*"), *root.glob(".restoring.*")):
         with contextlib.suppress(OSError):  # somebody else has just put it away
             if time.time() - beside.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
-    # Listed first: what another route adds meanwhile is no version that cannot be read.
-    folders = list((root / model).glob("[0-9]*-*"))
-    versions = _versions(root, model)
-    readable = {version.name for version in versions}
-    for folder in folders:
-        if folder.name not in readable and folder.exists():
-            set_aside(folder)
-    of_series = [version for version in versions if version.metadata.series == series]
-    for version in of_series[keep:]:
-        if version.name not in spared:
-            shutil.rmtree(version.folder, ignore_errors=True)
+    for home in (root / series_id).glob("[!.]*/"):
+        for file in sorted(home.glob("[0-9]*-*.npz"), reverse=True)[keep:]:
+            if file.stem not in spared:
+                with contextlib.suppress(OSError):
+                    file.unlink()
 
 
-def set_aside(folder: Path) -> None:
+def set_aside(file: Path) -> None:
     """Hide a version that cannot be used, for a day in which somebody may look at it."""
-    hidden = folder.with_name(f".{folder.name}.broken.{unique()}")
+    hidden = file.with_name(f".{file.name}.broken.{unique()}")
     try:
-        folder.replace(hidden)
+        file.replace(hidden)
         os.utime(hidden)
     except OSError as error:  # as on a read-only disk: it is refused next time too
-        _log.error("%s could not be moved aside: %s", folder, error.strerror)
+        _log.error("%s could not be moved aside: %s", file, error.strerror)
     else:
-        _log.warning("%s is broken and set aside as %s", folder, hidden.name)
+        _log.warning("%s is broken and set aside as %s", file, hidden.name)
 
 
-def _values(folder: Path) -> tuple[dict[str, Any], bytes]:
-    """What ``model.json`` holds, in the form that this program reads, and the arrays as bytes."""
-    content, packed = _content(folder)
-    values: dict[str, Any] = json.loads(content)
-    if not isinstance(values, dict):
-        raise RegistryError(f"{folder}: expected a JSON object, found {type(values).__name__}")
-    if values.get("format") != FORMAT:
-        raise RegistryError(f"{folder}: expected format {FORMAT}, found {values.get('format')!r}")
-    return values, packed
-
-
-def _content(folder: Path) -> tuple[bytes, bytes]:
-    """The state and the arrays of a version, as they were written."""
+def _read(file: Path) -> State:
+    """The state of a version, in the form that this program writes."""
+    contents = _contents(file)
     try:
-        content = (folder / "model.json").read_bytes()
-        packed = (folder / "arrays.npz").read_bytes()
-    except OSError as error:
-        raise RegistryError(f"{folder}: expected a readable version, found {error}") from error
-    expected = read_json(folder / "metadata.json").get("content_hash")
-    if _digest(content, packed) != expected:
-        raise RegistryError(f"{folder}: expected the content hash {expected}, found another")
-    return content, packed
+        values, _ = (json.loads(contents.pop(name)) for name in (_STATE, _METADATA))
+        found = values["format"]
+        if found != FORMAT:
+            raise RegistryError(f"{file}: expected format {FORMAT}, found {found!r}")
+        return values["state"], contents
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise RegistryError(f"{file}: expected a state and metadata, found {error!r}") from error
 
 
-def _put(beside: Path, place: Path) -> None:
-    """Move a version into its place, unless the same fit of the same second is there already."""
+def _contents(file: Path) -> dict[str, Any]:
+    """Every array by its name, and the bytes of the other members; each has a checksum."""
     try:
-        beside.replace(place)
-    except OSError:
-        if not place.exists():
-            raise
-        shutil.rmtree(beside)
-
-
-def _versions(root: Path, model: str) -> list[Version]:
-    """The readable versions of `model`, the newest first."""
-    versions = []
-    for folder in sorted((root / model).glob("[0-9]*-*"), reverse=True):
-        try:
-            values = read_json(folder / "metadata.json")
-            values.pop("content_hash", None)
-            versions.append(Version(folder.name, folder, Metadata(**values)))
-        except (RegistryError, TypeError):
-            continue  # whatever it is, it is no version that can be used
-    return versions
-
-
-def _pack(arrays: dict[str, Any]) -> bytes:
-    plain = {name: np.asarray(array) for name, array in arrays.items()}
-    objects = [name for name, array in plain.items() if array.dtype.hasobject]
-    if objects:
-        raise RegistryError(f"expected plain arrays, found objects in {objects[0]!r}")
-    stream = io.BytesIO()
-    np.savez(stream, **plain)  # type: ignore[arg-type]
-    return stream.getvalue()
-
-
-def _unpack(packed: bytes) -> dict[str, Any]:
-    try:
-        with np.load(io.BytesIO(packed), allow_pickle=False) as archive:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
-        raise RegistryError(f"arrays.npz: expected plain arrays, found {error}") from error
-
-
-def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return digest.hexdigest()
+    except Exception as error:  # damaged bytes may raise anything
+        raise RegistryError(f"{file}: expected a readable version, found {error}") from error

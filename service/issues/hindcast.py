@@ -6,31 +6,24 @@ __all__ = ["hindcast", "make", "origins"]
 
 import datetime as dt
 import hashlib
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from forecast import joint
-from forecast.forecasters.base import FitError
-from forecast.paths import Paths
 from forecast.series import DailySeries, SeriesError, as_date, as_day
-from forecast.specs import reads_covariates
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
-from service.core.settings import Settings
 from service.data import observation_store
 from service.data.covariates import drivers
-from service.issues import issue_input_store, issue_store
+from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declared
-from service.issues.fit_task import Order, fitted
-from service.issues.issue_store import Entry, Issue
-from service.issues.model_fits import declaration_hash
-
-_log = logging.getLogger(__name__)
+from service.issues.family_code import declaration_hash
+from service.issues.issue_draft import Draft, insert_issues
+from service.issues.model_fits import Inputs, fit_all
 
 
 def origins(context: Context, since: dt.date, every_days: int = 7) -> list[dt.date]:
@@ -75,7 +68,7 @@ def hindcast(
     def work(run: Claim) -> Outcome:
         ends: Counter[str] = Counter()
         for day in days:
-            ends[make(context, run.run_id, day, models, horizon, n_paths)] += 1
+            ends[make(context, run, day, models, horizon, n_paths)] += 1
             progress()
         detail = {"made": ends["made"], "unknown": ends["unknown"]}
         message = f"{ends['made']} hindcasts made of {len(days)} origins"
@@ -88,7 +81,7 @@ def hindcast(
 
 def make(
     context: Context,
-    run_id: int,
+    run: Claim,
     day: dt.date,
     models: Sequence[str] = (),
     horizon: int = 28,
@@ -124,65 +117,23 @@ def make(
     text = f"{observation_store.fingerprint(figures.values())} {decides}"
     if weather.covariates is not None:
         text += f" {weather.fingerprint}"
-    inputs = hashlib.sha256(text.encode()).hexdigest()
-    if inputs in {issue.inputs_hash for issue in issues}:
+    inputs_hash = hashlib.sha256(text.encode()).hexdigest()
+    if inputs_hash in {issue.inputs_hash for issue in issues}:
         return "there"
-    simulated: dict[str, tuple[Entry, dict[str, Paths]]] = {}
-    failures: dict[str, str] = {}
-    for name in chosen:
-        covariates = weather.covariates if reads_covariates(name, specs) else None
-        paths = _simulate(Order(name, specs, figures, covariates), settings, horizon, n_paths)
-        if isinstance(paths, str) and covariates is not None:  # as for a published forecast
-            paths = _simulate(Order(name, specs, figures, None), settings, horizon, n_paths)
-        if isinstance(paths, str):
-            failures[name] = paths
-            continue
-        version = hashlib.sha256(f"{name} {inputs}".encode()).hexdigest()[:10]
-        entry = Entry(name, f"hindcast-{version}", specs[name].role, specs[name].title)
-        simulated[name] = entry, paths
-    if not simulated:
+    inputs = Inputs(specs, figures, weather, horizon, n_paths, settings.seed)
+    fits = fit_all(inputs, settings, chosen, keeps=False)
+    if not fits.standing:
         return "failed"
-    declared_as = declaration_hash(champion, specs)
+    for name, fit in fits.standing.items():
+        version = hashlib.sha256(f"{name} {inputs_hash}".encode()).hexdigest()[:10]
+        fits.standing[name] = replace(fit, version=f"hindcast-{version}")
+    served = champion if champion in fits.standing else next(iter(fits.standing))
+    draft = Draft(
+        run, context.route, "hindcast", inputs, fits, served, champion, inputs_hash, as_of
+    )
     with context.database.writing() as connection:
-        for series_id in figures:
-            header = Issue(
-                issue_id="hindcast-" + issue_store.make_id(series_id, day, as_of, inputs),
-                series_id=series_id,
-                run_id=run_id,
-                kind="hindcast",
-                origin=day,
-                data_through=day,
-                as_of=as_of,
-                issued_at=as_of,
-                champion=champion if champion in simulated else next(iter(simulated)),
-                wanted=champion,
-                seed=settings.seed,
-                n_paths=n_paths,
-                horizon_days=horizon,
-                inputs_hash=inputs,
-                failures=failures,
-            )
-            rows = [(entry, paths[series_id]) for entry, paths in simulated.values()]
-            issue_store.insert_issue(connection, header, rows)
-            issue_input_store.save_inputs(connection, header, figures[series_id], declared_as)
+        insert_issues(connection, draft)
     return "made"
-
-
-def _simulate(
-    order: Order, settings: Settings, horizon: int, n_paths: int
-) -> dict[str, Paths] | str:
-    """Fit a model and draw from it; a string says why it failed."""
-    origin = order.figures[joint.leading(order.figures)].data_through
-    try:
-        fit, _ = fitted(order, settings)
-        return fit.draw(horizon, n_paths, joint.generator(settings.seed, order.name, origin))
-    except FitError as error:
-        return str(error)
-    except JobError:  # no model's defect
-        raise
-    except Exception as error:  # one model's defect must not stop the others
-        _log.exception("model %s failed", order.name)
-        return f"{type(error).__name__}: {error}"
 
 
 def _figures_known_at(

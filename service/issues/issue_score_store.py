@@ -82,17 +82,15 @@ def list_pending_scores(
         .where(i.series_id == series_id, i.origin >= since)
         .order_by(i.origin, i.issued_at, p.model)
     )
-    items = []
-    for row in rows:
-        if not counts(row):
-            continue
-        header = {column.name: getattr(row, column.name) for column in issues.columns}
-        items.append(
-            Pending(
-                Issue(**header), row.model, row.score_id, row.days_known or 0, row.truth_hash or ""
-            )
+    width = len(issues.columns)
+    return [
+        Pending(
+            Issue(**dict(zip(issues.columns.keys(), row[:width], strict=True))),
+            *(row.model, row.score_id, row.days_known or 0, row.truth_hash or ""),
         )
-    return items
+        for row in rows
+        if counts(row)
+    ]
 
 
 def save_score(
@@ -106,27 +104,20 @@ def save_score(
 ) -> None:
     """Store a score; replace a shorter one, but keep one superseded by a revision."""
     s = issue_scores.c
-    if item.score_id is not None:
-        old = issue_scores.update().where(s.score_id == item.score_id)
-        if revised:
-            connection.execute(old.values(superseded_at=now))
-        else:
-            connection.execute(
-                old.values(
-                    days_known=days_known, truth_hash=truth_hash, content=content, scored_at=now
-                )
-            )
-            return
-    connection.execute(
-        issue_scores.insert().values(
-            issue_id=item.issue.issue_id,
-            model=item.model,
-            days_known=days_known,
-            truth_hash=truth_hash,
-            content=content,
-            scored_at=now,
-        )
-    )
+    old = issue_scores.update().where(s.score_id == item.score_id)
+    score = {
+        "days_known": days_known,
+        "truth_hash": truth_hash,
+        "content": content,
+        "scored_at": now,
+    }
+    if item.score_id is not None and not revised:
+        connection.execute(old.values(score))
+        return
+    if revised:
+        connection.execute(old.values(superseded_at=now))
+    key = {"issue_id": item.issue.issue_id, "model": item.model}
+    connection.execute(issue_scores.insert().values(key | score))
 
 
 def list_current_scores(
@@ -141,10 +132,10 @@ def list_current_scores(
     counts = _counted(connection, route, series_id, since)
     i, s = issues.c, issue_scores.c
     # A hindcast without the champion names another of its models in its place.
-    is_actual_champion = sa.or_(i.kind == "live", i.champion == i.wanted)
+    is_champion = sa.and_(i.champion == s.model, sa.or_(i.kind == "live", i.champion == i.wanted))
     query = (
-        sa.select(i.issue_id, i.kind, s.model, i.origin, i.issued_at, s.days_known, s.content)
-        .add_columns(sa.and_(i.champion == s.model, is_actual_champion).label("is_champion"))
+        sa.select(i.kind, i.issue_id, s.model, i.origin, i.issued_at)
+        .add_columns(is_champion, s.days_known, s.content)
         .join(issue_scores, s.issue_id == i.issue_id)
         .where(
             i.series_id == series_id,
@@ -155,20 +146,8 @@ def list_current_scores(
         .order_by(i.origin, i.issued_at, i.run_id)
     )
     if champion_only:
-        query = query.where(i.champion == s.model, is_actual_champion)
-    return [
-        Scored(
-            row.issue_id,
-            row.model,
-            row.origin,
-            row.issued_at,
-            bool(row.is_champion),
-            row.days_known,
-            row.content,
-        )
-        for row in connection.execute(query)
-        if counts(row)
-    ]
+        query = query.where(is_champion)
+    return [Scored(*row[1:]) for row in connection.execute(query) if counts(row)]
 
 
 def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
@@ -193,11 +172,10 @@ def _counted(
         return row.kind, row.origin, "" if row.kind == "live" else row.model
 
     for row in connection.execute(query):
-        if key(row) not in counted:
-            until = route.assumed_known_at(route.day(row.issued_at) - dt.timedelta(days=1))
+        day_before = route.day(row.issued_at) - dt.timedelta(days=1)
+        _, until = counted.get(key(row), ("", route.assumed_known_at(day_before)))
+        if key(row) not in counted or row.issued_at <= until:
             counted[key(row)] = row.issue_id, until
-        elif row.issued_at <= counted[key(row)][1]:
-            counted[key(row)] = row.issue_id, counted[key(row)][1]
     return lambda row: counted[key(row)][0] == row.issue_id
 
 

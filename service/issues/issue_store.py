@@ -8,7 +8,6 @@ __all__ = [
     "MOST_HORIZON",
     "Entry",
     "Issue",
-    "get_first_hindcast",
     "get_first_issue",
     "get_issue",
     "get_latest_hindcast",
@@ -36,6 +35,7 @@ from service.core.clock import instant
 from service.core.tables import issue_paths, issues
 from service.issues.path_encoding import decode, encode
 
+c = issues.c
 MOST_HORIZON = 1600
 """The most days beyond its figures that an issue reaches; most reach less far."""
 
@@ -120,45 +120,19 @@ def get_latest_issue(
     connection: sa.Connection, series_id: str, by: dt.datetime | None = None
 ) -> Issue | None:
     """Return the newest live issue of a series; with `by`, the one current at that moment."""
-    query = (
-        sa.select(issues)
-        .where(issues.c.series_id == series_id, issues.c.kind == "live")
-        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
-        .limit(1)
-    )
-    if by is not None:
-        query = query.where(issues.c.issued_at <= by)
-    row = connection.execute(query).first()
-    return Issue(**row._mapping) if row else None
+    query = _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
+    return _first(connection, query if by is None else query.where(c.issued_at <= by))
 
 
-def get_first_issue(connection: sa.Connection, series_id: str) -> Issue | None:
-    """Return the oldest live issue of a series."""
-    row = connection.execute(
-        sa.select(issues)
-        .where(issues.c.series_id == series_id, issues.c.kind == "live")
-        .order_by(issues.c.issued_at, issues.c.run_id)
-        .limit(1)
-    ).first()
-    return Issue(**row._mapping) if row else None
+def get_first_issue(connection: sa.Connection, series_id: str, kind: str = "live") -> Issue | None:
+    """Return the oldest issue of a series: the first hindcast is that of the first origin."""
+    return _first(connection, _of_kind(series_id, kind).order_by(c.issued_at, c.run_id))
 
 
 def get_latest_hindcast(connection: sa.Connection, series_id: str, by: dt.date) -> Issue | None:
     """Return the hindcast with the last origin up to a day."""
-    query = _hindcasts(series_id).where(issues.c.origin <= by)
-    row = connection.execute(query.order_by(issues.c.origin.desc()).limit(1)).first()
-    return Issue(**row._mapping) if row else None
-
-
-def get_first_hindcast(connection: sa.Connection, series_id: str) -> Issue | None:
-    """Return the hindcast with the first origin."""
-    query = _hindcasts(series_id).order_by(issues.c.origin)
-    row = connection.execute(query.limit(1)).first()
-    return Issue(**row._mapping) if row else None
-
-
-def _hindcasts(series_id: str) -> sa.Select[Any]:
-    return sa.select(issues).where(issues.c.series_id == series_id, issues.c.kind == "hindcast")
+    query = _of_kind(series_id, "hindcast").where(c.origin <= by)
+    return _first(connection, query.order_by(c.origin.desc(), c.run_id.desc()))
 
 
 def list_issues(
@@ -174,59 +148,57 @@ def list_issues(
     after : (issued_at, run_id) | None
         Of the last issue on the previous page.
     """
-    c = issues.c
-    query = sa.select(issues).where(c.series_id == series_id, c.kind == "live")
+    query = _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
     if after is not None:
         query = query.where(
             c.issued_at <= after[0],  # a condition of its own, so that the index is used
             sa.or_(c.issued_at < after[0], c.run_id < after[1]),
         )
-    rows = connection.execute(query.order_by(c.issued_at.desc(), c.run_id.desc()).limit(limit))
-    return [Issue(**row._mapping) for row in rows]
+    return _all(connection, query.limit(limit))
 
 
 def get_sibling_issue(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
     """Return the issue of another series from the same run and origin."""
-    row = connection.execute(
-        sa.select(issues).where(
-            issues.c.run_id == issue.run_id,
-            issues.c.series_id == series_id,
-            issues.c.origin == issue.origin,  # a run of hindcasts has many
-        )
-    ).first()
-    return Issue(**row._mapping) if row else None
+    is_of_run = sa.and_(c.run_id == issue.run_id, c.series_id == series_id)
+    # A run of hindcasts has many origins.
+    return _first(connection, sa.select(issues).where(is_of_run, c.origin == issue.origin))
 
 
 def get_issue(connection: sa.Connection, issue_id: str) -> Issue | None:
     """Return the issue `issue_id`, of any kind, or None."""
-    row = connection.execute(sa.select(issues).where(issues.c.issue_id == issue_id)).first()
-    return Issue(**row._mapping) if row else None
+    return _first(connection, sa.select(issues).where(c.issue_id == issue_id))
 
 
 def list_issues_by_origin(connection: sa.Connection, origin: dt.date, kind: str) -> list[Issue]:
     """Return the issues of a kind and origin, of all series."""
-    rows = connection.execute(
-        sa.select(issues).where(issues.c.origin == origin, issues.c.kind == kind)
-    )
-    return [Issue(**row._mapping) for row in rows]
+    return _all(connection, sa.select(issues).where(c.origin == origin, c.kind == kind))
+
+
+def _of_kind(series_id: str, kind: str) -> sa.Select[Any]:
+    return sa.select(issues).where(c.series_id == series_id, c.kind == kind)
+
+
+def _first(connection: sa.Connection, query: sa.Select[Any]) -> Issue | None:
+    return next(iter(_all(connection, query.limit(1))), None)
+
+
+def _all(connection: sa.Connection, query: sa.Select[Any]) -> list[Issue]:
+    return [Issue(**row._mapping) for row in connection.execute(query)]
 
 
 def list_entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
     """Return the models of an issue, ordered by name."""
-    c = issue_paths.c
-    rows = connection.execute(
-        sa.select(c.model, c.version, c.role, c.title)
-        .where(c.issue_id == issue_id)
-        .order_by(c.model)
-    )
+    p = issue_paths.c
+    query = sa.select(p.model, p.version, p.role, p.title).where(p.issue_id == issue_id)
+    rows = connection.execute(query.order_by(p.model))
     return [Entry(**row._mapping) for row in rows]
 
 
 def load_paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | None:
     """Return what is kept of a model's paths; None if the issue lacks the model."""
-    c = issue_paths.c
+    p = issue_paths.c
     row = connection.execute(
-        sa.select(c.encoding, c.content).where(c.issue_id == issue.issue_id, c.model == model)
+        sa.select(p.encoding, p.content).where(p.issue_id == issue.issue_id, p.model == model)
     ).first()
     if row is None:
         return None

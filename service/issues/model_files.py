@@ -28,21 +28,19 @@ def is_model_file(name: str) -> bool:
 
 
 def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Read declarations, and the fitted versions that are whole; others may come and go meanwhile.
+    """Read declarations and fitted versions; others may come and go meanwhile.
 
     Names begin with ``models/`` or ``fitted/``. Files of other names are left out.
     """
-    models, fitted = settings.models_dir, settings.fitted_folder
-    groups = [("models", models, [file]) for file in sorted(models.glob("[!.]*.toml"))]
-    versions = sorted(fitted.glob("[!.]*/[!.]*/"))
-    groups += [("fitted", fitted, sorted(version.glob("[!.]*"))) for version in versions]
-    for name, root, files in groups:
-        try:
-            contents = [(file, file.read_bytes()) for file in files if not file.is_dir()]
-        except FileNotFoundError:  # deleted since, as old versions are
-            continue
-        named = [(f"{name}/{file.relative_to(root)}", content) for file, content in contents]
-        yield from (one for one in named if is_model_file(one[0]))
+    for folder, room, pattern in (
+        (settings.models_dir, "models", "[!.]*.toml"),
+        (settings.fitted_folder, "fitted", "[!.]*/[!.]*/[!.]*.npz"),
+    ):
+        for file in sorted(folder.glob(pattern)):
+            name = f"{room}/{file.relative_to(folder)}"
+            if is_model_file(name) and not file.is_dir():
+                with contextlib.suppress(FileNotFoundError):  # deleted since, as old versions are
+                    yield name, file.read_bytes()
 
 
 @contextlib.contextmanager

@@ -1,24 +1,20 @@
-"""The fits of a refit: taken from the registry where they stand, and else made and kept."""
+"""The fits of an issue: read from the disk where they are kept, and else made and kept."""
 
 from __future__ import annotations
 
-__all__ = ["Fit", "Fits", "declaration_hash", "fit_all"]
+__all__ = ["Fit", "Fits", "Inputs", "fit_all"]
 
-import functools
 import hashlib
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
-from importlib import metadata as packages
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from forecast import joint
-from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
 from forecast.joint import Joint
 from forecast.paths import Paths
-from forecast.series import DailySeries
-from forecast.specs import FAMILIES, Spec, SpecError, closure, published, reads_covariates
+from forecast.series import DailySeries, Day
+from forecast.specs import Spec, SpecError, published, reads_covariates
 from service.core.clock import instant, utc_now
 from service.core.files import RegistryError
 from service.core.job_runner import JobError
@@ -27,28 +23,51 @@ from service.core.settings import Settings
 from service.core.timings import step
 from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
-from service.issues.family_code import code_hash
-from service.issues.fit_task import Order, fitted
-from service.issues.fitted_models import (
-    Metadata,
-    Version,
-    find,
-    load,
-    newest,
-    prune,
-    save,
-    set_aside,
-)
+from service.issues import fitted_models
+from service.issues.family_code import declaration_hash, installed_packages
+from service.issues.fit_task import Order, fit_order
 
-_PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What the paths of an issue are made of.
+
+    Attributes
+    ----------
+    weather : Drivers
+        What models that read the weather are given.
+    horizon : int
+        Days after the figures that are simulated.
+    worse : mapping of model to str
+        The models that are given no weather, and why.
+    """
+
+    specs: Mapping[str, Spec]
+    figures: Mapping[str, DailySeries]
+    weather: Drivers
+    horizon: int
+    n_paths: int
+    seed: int
+    worse: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def leading(self) -> str:
+        """The series that the others follow."""
+        return joint.leading(self.figures)
+
+    @property
+    def origin(self) -> Day:
+        """The last day with figures."""
+        return self.figures[self.leading].data_through
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model that stands: its version, the fit itself, and its paths of each series."""
+    """A model that stands: the name of its version, the fit itself, and its paths by series."""
 
-    version: Version
+    version: str
     fitted: Joint
     paths: dict[str, Paths]
 
@@ -79,147 +98,106 @@ class Fits:
 
 
 def fit_all(
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
+    inputs: Inputs,
     settings: Settings,
-    horizon: int,
-    progress: Callable[[str], None],
-    weather: Drivers | None = None,
-    worse: Mapping[str, str] | None = None,
     names: Sequence[str] = (),
-    spared: Set[str] = frozenset(),
+    progress: Callable[[str], None] = lambda _: None,
+    keeps: bool = True,
 ) -> Fits:
-    """Load or fit every model of `specs`, or those of `names`, and draw from it.
+    """Fit every model that can be published, or those of `names`, and draw from it.
 
     One that fails at either is left out, and the reason kept; one that fails with the weather
-    is tried again without, and one of `worse` is given none. Versions of `spared` stay on the
-    disk, however old they are.
+    is tried again without.
+
+    Parameters
+    ----------
+    keeps : bool
+        Whether fits are read from the disk and kept there; if not, versions have no name.
     """
-    fits = Fits()
-    for name in names or published(specs):
+    fits, weather = Fits(), inputs.weather.covariates
+    for name in names or published(inputs.specs):
         progress(name)
-        weather_given = weather.covariates if weather and reads_covariates(name, specs) else None
-        if weather_given is not None and worse and name in worse:
-            fits.without_weather[name], weather_given = worse[name], None
-        reason = _stand(fits, name, specs, figures, settings, horizon, weather_given, spared)
-        if reason and weather_given is not None:
-            fits.without_weather[name] = f"could not be fitted with it ({reason})"
-            reason = _stand(fits, name, specs, figures, settings, horizon, None, spared)
-        elif weather_given is not None:
-            fits.with_weather.append(name)
-        if reason:
-            fits.failures[name] = reason
-            _log.warning("model %s is left out: %s", name, reason)
+        order = Order(name, inputs.specs, inputs.figures)
+        if weather is not None and reads_covariates(name, inputs.specs):
+            reason = inputs.worse.get(name)
+            if reason is None:
+                failure = _add(fits, replace(order, covariates=weather), inputs, settings, keeps)
+                if not failure:
+                    fits.with_weather.append(name)
+                    continue
+                reason = f"could not be fitted with it ({failure})"
+            fits.without_weather[name] = reason
+        if failure := _add(fits, order, inputs, settings, keeps):
+            fits.failures[name] = failure
+            _log.warning("model %s is left out: %s", name, failure)
     return fits
 
 
-def _stand(
-    fits: Fits,
-    name: str,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    settings: Settings,
-    horizon: int,
-    covariates: Covariates | None,
-    spared: Set[str],
-) -> str:
-    """Put a model among those that stand; or else the reason why it does not."""
+def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bool) -> str:
+    """Put a model among those that stand; or else return the reason why it does not."""
     try:
-        version, joint_fit, is_kept = _one(fits, name, specs, figures, settings, covariates, spared)
-        rng = joint.generator(settings.seed, name, figures[joint.leading(figures)].data_through)
-        with step(f"draw {name}"):
-            paths = joint_fit.draw(horizon, settings.paths, rng)
+        if keeps:
+            version, model = _kept(fits, order, settings)
+        else:
+            version, model = "", fit_order(order, settings).restore()
+        rng = joint.generator(inputs.seed, order.name, inputs.origin)
+        with step(f"draw {order.name}"):
+            paths = model.draw(inputs.horizon, inputs.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
     except JobError:  # no model's defect
         raise
     except Exception as error:  # one model's defect must not cost the others their issue
-        _log.exception("model %s failed", name)
+        _log.exception("model %s failed", order.name)
         return without_folders(f"{type(error).__name__}: {error}")
-    if not is_kept:
-        fits.unkept.append(name)
-    fits.standing[name] = Fit(version, joint_fit, paths)
+    fits.standing[order.name] = Fit(version, model, paths)
     return ""
 
 
-def _one(
-    fits: Fits,
-    name: str,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    settings: Settings,
-    covariates: Covariates | None,
-    spared: Set[str],
-) -> tuple[Version, Joint, bool]:
-    """The version, the fit, and whether it is on the disk."""
-    root, training = settings.fitted_folder, _training_hash(name, specs, figures, covariates)
-    version = find(root, name, training)
-    if version is not None:
+def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
+    """The version and the fit: from the disk, or made and written there."""
+    name, lead = order.name, joint.leading(order.figures)
+    home = fitted_models.home_of(settings.fitted_folder, lead, name)
+    declaration = declaration_hash(name, order.specs)
+    training = _training_hash(order, declaration)
+    file = fitted_models.find(home, training)
+    if file is not None:
         try:
-            return version, load(version), True
+            return file.stem, fitted_models.load(file)
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
-            set_aside(version.folder)
+            fitted_models.set_aside(file)
             fits.remade[name] = without_folders(str(error))
-    declaration = declaration_hash(name, specs)
-    lead = joint.leading(figures)
-    before = newest(root, name, lead)
-    if before is not None and before.metadata.declaration != declaration:
+    if fitted_models.newest_metadata(home).get("declaration", declaration) != declaration:
         _log.info("the declaration or the code of %s changed: it is fitted anew", name)
-    now = utc_now()
-    joint_fit, fitting = fitted(Order(name, specs, figures, covariates), settings)
-    metadata = Metadata(
-        model=name,
-        data_through=str(figures[joint_fit.series].data_through),
-        as_of=instant(now),
-        fitted_at=instant(now),
-        training_hash=training,
-        declaration=declaration,
-        series=lead,
-        seconds=fitting.seconds,
-        packages=_installed(),
-        spec=asdict(specs[name]),
-        warnings=fitting.warnings,
-    )
+    now = instant(utc_now())
+    fitting = fit_order(order, settings)
+    metadata = {
+        "model": name,
+        "series": lead,
+        "data_through": str(order.figures[lead].data_through),
+        "fitted_at": now,
+        "training_hash": training,
+        "declaration": declaration,
+        "seconds": fitting.seconds,
+        "packages": installed_packages(),
+        "spec": asdict(order.specs[name]),
+        "warnings": fitting.warnings,
+    }
     try:
-        version = save(root, joint_fit, metadata)
+        version = fitted_models.save(home, fitting.state, metadata)
     except OSError as error:
         # As on a full disk: the fit is good all the same, and made again next time.
-        reason = f"{error.filename or root}: {error.strerror or error}"
+        reason = f"{error.filename or home}: {error.strerror or error}"
         _log.error("the fit of %s could not be kept: %s", name, reason)
-        return Version(f"unkept-{training[:10]}", root, metadata), joint_fit, False
-    prune(root, name, lead, settings.keep_versions, {version.name, *spared})
-    return version, joint_fit, True
+        fits.unkept.append(name)
+        version = f"unkept-{training[:10]}"
+    return version, fitting.restore()
 
 
-@functools.cache
-def _installed() -> dict[str, str]:
-    """The versions of the packages that decide a fit: a process keeps those it has loaded."""
-    return {package: packages.version(package) for package in _PACKAGES}
-
-
-def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
-    """Hash of a declaration, its members' and their code: equal hashes, the same model."""
-    members = closure(name, specs)
-    text = json.dumps(
-        {
-            "specs": [asdict(spec) for spec in members],
-            "code": [code_hash(FAMILIES[spec.family].partition(":")[0]) for spec in members],
-            "packages": list(_installed().values()),
-        },
-        sort_keys=True,
-    )
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _training_hash(
-    name: str,
-    specs: Mapping[str, Spec],
-    figures: Mapping[str, DailySeries],
-    covariates: Covariates | None,
-) -> str:
+def _training_hash(order: Order, declaration: str) -> str:
     """Hash of what decides a fit: the model, the figures, and the weather where it is given."""
-    text = f"{declaration_hash(name, specs)} {fingerprint(figures.values())}"
-    if covariates is not None:
-        text += f" {covariates.fingerprint}"
+    text = f"{declaration} {fingerprint(order.figures.values())}"
+    if order.covariates is not None:
+        text += f" {order.covariates.fingerprint}"
     return hashlib.sha256(text.encode()).hexdigest()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-__all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_scores"]
+__all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_score"]
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from service.core.tables import model_scores
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """The key of a score; it changes with the declaration and with revised figures.
 
     Attributes
@@ -33,45 +32,28 @@ class Key:
 
 def get_scores(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:
     """Return the stored scores of `keys`; keys without scores are left out."""
-    requested = set(keys)
-    c = model_scores.c
-    rows = connection.execute(
-        sa.select(model_scores).where(
-            c.origin.in_({key.origin for key in requested}),
-            c.model.in_({k.model for k in requested}),
-        )
+    requested, c = set(keys), model_scores.c
+    columns = [c[name] for name in Key._fields]
+    query = sa.select(*columns, c.scores).where(
+        c.origin.in_({key.origin for key in requested}), c.model.in_({k.model for k in requested})
     )
-    scores = {
-        Key(r.series_id, r.model, r.spec_hash, r.origin, r.figures_hash): r.scores for r in rows
-    }
+    scores = {Key(*key): values for *key, values in connection.execute(query)}
     return {key: scores[key] for key in requested if key in scores}
 
 
-def save_scores(
-    connection: sa.Connection, scores: Mapping[Key, Mapping[str, float]], now: dt.datetime
+def save_score(
+    connection: sa.Connection, key: Key, scores: dict[str, float], now: dt.datetime
 ) -> None:
-    """Store scores; skip those that another process stored meanwhile, which are equal."""
-    rows = [
-        {
-            "series_id": key.series_id,
-            "model": key.model,
-            "spec_hash": key.spec_hash,
-            "origin": key.origin,
-            "figures_hash": key.figures_hash,
-            "scores": dict(values),
-            "computed_at": now,
-        }
-        for key, values in scores.items()
-    ]
-    for row in rows:
-        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-            connection.execute(model_scores.insert().values(row))
+    """Store a score, unless another process has stored it meanwhile, which is equal."""
+    row = key._asdict() | {"scores": scores, "computed_at": now}
+    with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
+        connection.execute(model_scores.insert().values(row))
 
 
 def get_newest_origin(connection: sa.Connection) -> dt.date | None:
     """Return the newest scored origin, or None."""
-    query = sa.select(model_scores.c.origin).order_by(model_scores.c.origin.desc()).limit(1)
-    return connection.scalar(query)
+    newest: dt.date | None = connection.scalar(sa.select(sa.func.max(model_scores.c.origin)))
+    return newest
 
 
 def prune_scores(connection: sa.Connection, before: dt.date) -> int:

@@ -9,11 +9,12 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from forecast import joint
-from forecast.series import DailySeries, as_date
+from forecast.series import as_date
 from forecast.specs import ROLES, Spec
 from service.core.clock import utc_now
 from service.core.context import Context
@@ -24,14 +25,17 @@ from service.core.run_store import Claim
 from service.core.settings import Settings
 from service.core.timings import step
 from service.data import observation_store
-from service.data.covariates import Drivers, drivers
+from service.data.covariates import drivers
 from service.data.weather_store import WeatherReadings
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.declared_models import declared, find_problems
+from service.issues.family_code import declaration_hash
+from service.issues.fitted_models import prune
+from service.issues.issue_draft import Draft
 from service.issues.issue_store import MOST_HORIZON, Issue
-from service.issues.model_fits import Fits, declaration_hash, fit_all
-from service.issues.publish import Draft, publish
+from service.issues.model_fits import Fit, Fits, Inputs, fit_all
+from service.issues.publish import publish
 
 _ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
@@ -66,59 +70,58 @@ def refit(
 
 
 def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Outcome:
-    settings = context.settings
-    specs = declared(settings.models_dir, context.route.models)
+    settings, route = context.settings, context.route
+    specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
-        newest = _newest(connection, context.route)
+        newest = _newest(connection, route)
         now = _moment(newest)
-        figures = observation_store.known_together(connection, context.route.forecast, now)
+        figures = observation_store.known_together(connection, route.forecast, now)
         if not figures:
             raise JobError("no figures are stored: run `crossings ingest` first")
         origin = figures[joint.leading(figures)].data_through
-        horizon = reach(as_date(origin), context.route.day(now), settings.horizon)
-        readings = WeatherReadings(connection, context.route)
+        horizon = reach(as_date(origin), route.day(now), settings.horizon)
+        readings = WeatherReadings(connection, route)
         weather = drivers(connection, context, specs, origin, now, readings, horizon)
-        comparison = last_comparison(connection, context.route)
+        comparison = last_comparison(connection, route)
         worse = comparison.get("worse_with_weather", {}) if weather.covariates else {}
+        inputs = Inputs(specs, figures, weather, horizon, settings.paths, settings.seed, worse)
         then, spared = None, set[str]()
         if newest:
             reached = newest.horizon_days
             then = drivers(connection, context, specs, origin, newest.as_of, readings, reached)
             entries = issue_store.list_entries(connection, newest.issue_id)
             spared = {entry.version for entry in entries}
-    first = choose_champion(specs, comparison)
-    inputs = _inputs_hash(figures, specs, first, settings, weather, worse)
+    preferred = choose_champion(specs, comparison)
+    inputs_hash = _inputs_hash(inputs, preferred, settings)
     wrong = "".join(f"; {name}: {detail}" for name, detail in find_problems(context))
-    if not force and newest and _is_current(newest, inputs, now, settings):
+    if not force and newest and _is_current(newest, inputs_hash, now, settings):
         return Outcome("skipped", f"issue {newest.issue_id} is current{wrong}")
 
     def fit(names: Sequence[str] = ()) -> Fits:
-        fits = fit_all(specs, figures, settings, horizon, progress, weather, worse, names, spared)
+        fits = fit_all(inputs, settings, names, progress)
         progress("")
+        kept = spared | {fit.version for fit in fits.standing.values()}
+        prune(settings.fitted_folder, inputs.leading, settings.keep_versions, kept)
         return fits
 
     if not force and newest and then and then.covariates and weather.covariates:
-        before = _inputs_hash(figures, specs, first, settings, then, worse)
+        before = _inputs_hash(replace(inputs, weather=then), preferred, settings)
         if _is_current(newest, before, now, settings):  # the weather alone is new
-            moved = _largest_move(
-                context, newest, fit([newest.champion]), weather.covariates.n_ahead, now
-            )
+            trial = fit([newest.champion]).standing.get(newest.champion)
+            moved = _largest_move(context, newest, trial, weather.covariates.n_ahead, now)
             if moved is not None and moved <= WEATHER_STEP:
                 reason = f"the new weather moves no day's chance by more than {WEATHER_STEP}"
                 return Outcome("skipped", f"{reason} (at most {moved:.2f}){wrong}")
     fits = fit()
-    champion = _champion(specs, first, fits)
-    draft = Draft(
-        run, context.route, specs, figures, fits, champion, first, inputs, now, weather, horizon
-    )
+    champion = _champion(specs, preferred, fits)
+    draft = Draft(run, route, "live", inputs, fits, champion, preferred, inputs_hash, now)
     with step("publish"):
         issued = publish(context, draft, newest.issue_id if newest else None)
     if not issued:
         return Outcome("skipped", "the same paths were published meanwhile")
-    weather_note = weather.said(champion, fits.with_weather, fits.without_weather)
     reason = f"published {', '.join(issued)} with {len(fits.standing)} models, {champion} first"
-    if weather_note["status"] == "missing":
-        reason += f"; without the weather: {weather_note['reason']}"
+    if draft.weather_note["status"] == "missing":
+        reason += f"; without the weather: {draft.weather_note['reason']}"
     reason += "".join(f"; fitted again: {fault}" for fault in fits.remade.values()) + wrong
     detail = {
         "issues": issued,
@@ -126,8 +129,8 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         "unkept": fits.unkept,
         "remade": fits.remade,
         "champion": champion,
-        "weather": weather_note["status"],
-        "weather_reason": weather_note["reason"],
+        "weather": draft.weather_note["status"],
+        "weather_reason": draft.weather_note["reason"],
     }
     return Outcome("done", reason, detail)
 
@@ -171,13 +174,13 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
 
 
 def _largest_move(
-    context: Context, newest: Issue, trial: Fits, n_ahead: int, now: dt.datetime
+    context: Context, newest: Issue, trial: Fit | None, n_ahead: int, now: dt.datetime
 ) -> float | None:
     """How far the chance of arrivals of a day moves on the days that the weather reaches.
 
     None where the two cannot be compared.
     """
-    if newest.champion not in trial.standing:
+    if trial is None:
         return None
     try:
         with context.database.reading() as connection:
@@ -187,30 +190,23 @@ def _largest_move(
         return None
     if stored is None:
         return None
-    paths = trial.standing[newest.champion].paths[newest.series_id]
+    paths = trial.paths[newest.series_id]
     skip = max((context.route.day(now) - newest.origin).days - 1, 0)
     days = slice(skip, min(n_ahead, paths.horizon, stored.horizon))
     return float(np.abs(paths.p_zero()[days] - stored.p_zero()[days]).max(initial=0.0))
 
 
-def _inputs_hash(
-    figures: Mapping[str, DailySeries],
-    specs: Mapping[str, Spec],
-    champion: str,
-    settings: Settings,
-    weather: Drivers,
-    worse: Mapping[str, str],
-) -> str:
+def _inputs_hash(inputs: Inputs, champion: str, settings: Settings) -> str:
     """Hash of all that decides an issue: equal inputs, equal paths."""
     decides = {
-        "figures": observation_store.fingerprint(figures.values()),
+        "figures": observation_store.fingerprint(inputs.figures.values()),
         "champion": champion,
-        "models": {name: declaration_hash(name, specs) for name in specs},
+        "models": {name: declaration_hash(name, inputs.specs) for name in inputs.specs},
         "draw": [settings.paths, settings.horizon, settings.seed],
     }
-    if weather.covariates is not None:
-        decides["weather"] = weather.fingerprint
-    if worse:
-        decides["without_weather"] = sorted(worse)
+    if inputs.weather.covariates is not None:
+        decides["weather"] = inputs.weather.fingerprint
+    if inputs.worse:
+        decides["without_weather"] = sorted(inputs.worse)
     text = json.dumps(decides, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

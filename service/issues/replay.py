@@ -47,7 +47,7 @@ def _one(context: Context, day: dt.date, place: int) -> bool:
     """Make and score the hindcasts of one day; whether they are there now."""
 
     def work(run: Claim) -> Outcome:
-        end = hindcast.make(context, run.run_id, day, assume_known=True)
+        end = hindcast.make(context, run, day, assume_known=True)
         score_issues(context, day)
         prefix = f"week {place} of {ORIGINS} before the first start, from {day}"
         if end in ("made", "there"):

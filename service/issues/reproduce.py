@@ -20,7 +20,7 @@ from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.data.covariates import as_known
-from service.issues import issue_input_store, issue_store, note_store
+from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
 from service.issues.issue_store import Issue
 
@@ -57,8 +57,7 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
         }
         together = {name: issue for name, issue in beside.items() if issue is not None}
         figures = {
-            name: issue_input_store.get_figures(connection, issue)
-            for name, issue in together.items()
+            name: note_store.get_figures(connection, issue) for name, issue in together.items()
         }
         models = [entry.model for entry in issue_store.list_entries(connection, lead.issue_id)]
         note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}

@@ -30,20 +30,9 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
         How many.
     """
     c = issues.c
-    last = sa.select(c.series_id, sa.func.max(c.issued_at).label("issued_at")).where(
-        c.kind == "live"
-    )
-    last_of_each = last.group_by(c.series_id).subquery()
-    newest = (
-        sa.select(c.issue_id)
-        .join(
-            last_of_each,
-            sa.and_(
-                c.series_id == last_of_each.c.series_id, c.issued_at == last_of_each.c.issued_at
-            ),
-        )
-        .where(c.kind == "live")
-    )
+    last = sa.select(c.series_id, sa.func.max(c.issued_at)).where(c.kind == "live")
+    is_last = sa.tuple_(c.series_id, c.issued_at).in_(last.group_by(c.series_id))
+    newest = sa.select(c.issue_id).where(c.kind == "live", is_last)
     old_runs = sa.select(runs.c.run_id).where(runs.c.started_at < before)
     old = sa.select(c.issue_id).where(c.run_id.in_(old_runs), c.issue_id.not_in(newest))
     e, d = editions.c, deliveries.c

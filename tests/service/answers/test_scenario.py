@@ -101,11 +101,11 @@ def test_a_fit_that_is_gone_or_broken(windy: Settings, tmp_path: Path) -> None:
     shutil.copytree(windy.fitted_folder, tmp_path / "fitted")
     own = context.settings.model_copy(update={"fitted_dir": tmp_path / "fitted"})
     loader = IssueLoader(Context(own, context.database), Hand(NOON))
-    folder = tmp_path / "fitted" / "swell"
+    folder = tmp_path / "fitted" / "people" / "swell"
     (version,) = folder.glob("2*")
-    (version / "model.json").write_text("{}")
+    version.write_text("{}")
     view, asked = loader.view("people"), Scenario(weather={DAYS[0]: "calm"})
-    with pytest.raises(NotPossible, match="swell cannot be read again: its files are broken"):
+    with pytest.raises(NotPossible, match="swell cannot be read again: its file is broken"):
         scenario(loader, view, asked, 14, (80,))
     shutil.rmtree(folder)
     with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):

@@ -296,18 +296,18 @@ def test_what_is_odd_among_the_models_does_not_keep_from_a_backup(
     lived: Context, elsewhere: Settings, tmp_path: Path
 ) -> None:
     """Strangers and a version that is deleted meanwhile are left out; declarations are not."""
-    version = next(lived.settings.fitted_folder.glob("hurdle/*"))
-    for name in ("my notes.txt", "a..b"):
-        (version / name).write_text("x")
-    (version / "model.json").unlink()
-    (version / "model.json").symlink_to("gone")
+    version = next(lived.settings.fitted_folder.glob("people/hurdle/*"))
+    for name in ("my notes.npz", "a..b.npz"):
+        version.with_name(name).write_text("x")
+    version.unlink()
+    version.symlink_to("gone")
     (lived.settings.models_dir / "broken.toml").write_text("family = ")
     (lived.settings.models_dir / "my model.toml").write_text("family = ")
     file = tmp_path / "x.tar.gz"
     back_up(lived, file)
     content = unpack(file)
     assert content["models/broken.toml"] == b"family = " and "models/hurdle.toml" in content
-    assert not any(name.startswith("fitted/hurdle/") for name in content)
+    assert not any(name.startswith("fitted/people/hurdle/") for name in content)
     restore(elsewhere, file)
 
 

@@ -178,12 +178,11 @@ def test_a_declaration_that_cannot_be_read(well: Settings, tmp_path: Path) -> No
 
 
 def test_versions_that_are_not_sound(well: Settings) -> None:
-    versions = sorted(well.fitted_folder.glob("*/2*"))
-    (versions[0] / "model.json").write_bytes(b"{}")
-    (versions[1] / "arrays.npz").unlink()
-    (versions[2] / "metadata.json").write_text("{")
+    versions = sorted(well.fitted_folder.glob("*/*/2*"))
+    versions[0].write_bytes(b"{}")
+    versions[1].write_bytes(versions[1].read_bytes()[:-100])
     said = [one for one in examine(well) if one.check == "fitted"]
-    assert [one.state for one in said] == ["warn"] * 3
+    assert [one.state for one in said] == ["warn"] * 2
     assert all(str(folder) in one.said for folder, one in zip(versions, said, strict=False))
 
 

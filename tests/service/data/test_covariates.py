@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from service.data.ingest import ingest
 from service.issues import issue_store, note_store
 from service.issues import refit as refit_module
 from service.issues.compare import compare
-from service.issues.fitted_models import Version, find, load
+from service.issues.fitted_models import load
 from service.issues.hindcast import hindcast
 from service.issues.issue_store import Issue
 from service.issues.refit import refit
@@ -60,7 +59,7 @@ def note(context: Context, kind: str = note_store.WEATHER) -> dict[str, Any] | N
 
 
 def fitted(context: Context, model: str) -> list[Path]:
-    return sorted((context.settings.fitted_folder / model).glob("[0-9]*"))
+    return sorted((context.settings.fitted_folder / "people" / model).glob("[0-9]*"))
 
 
 def mean(context: Context, model: str = "champion") -> np.ndarray[Any, Any]:
@@ -281,11 +280,8 @@ def test_weather_that_comes_and_goes_is_a_cause(reader: Context, hand: Hand) -> 
 def test_the_fit_that_is_kept_knows_the_weather(reader: Context) -> None:
     skies.tell(reader.database, SEEN, [CALM] * 7, members=3)
     refit(reader)
-    (folder,) = fitted(reader, "swell")
-    training = json.loads((folder / "metadata.json").read_text())["training_hash"]
-    version = find(reader.settings.fitted_folder, "swell", training)
-    assert isinstance(version, Version)
-    assert load(version).fitted.covered_days == 7  # type: ignore[attr-defined]
+    (file,) = fitted(reader, "swell")
+    assert load(file).fitted.covered_days == 7  # type: ignore[attr-defined]
 
 
 def test_hindcasts_and_comparisons_know_what_was_known(

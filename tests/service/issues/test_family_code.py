@@ -12,7 +12,10 @@ import pytest
 
 import forecast
 from forecast.specs import FAMILIES
+from service.issues import family_code
+from service.issues.declared_models import declared
 from service.issues.family_code import code_hash
+from tests.service.support import ROOT as PROJECT
 from tests.service.support import at_once
 
 ROOT = Path(forecast.__file__).parent
@@ -79,3 +82,14 @@ def test_all_that_python_imports_counts(tmp_path: Path, family: str) -> None:
     for at, name in enumerate(sorted(names)):
         file = name.removeprefix("forecast.").replace(".", "/") + ".py"
         assert changed(tmp_path / str(at), file, module), file
+
+
+def test_the_versions_of_the_packages_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = declared(PROJECT / "models")
+    before = family_code.declaration_hash("climatology", specs)
+
+    def again(package: str) -> str:
+        raise AssertionError(f"{package} was read again")
+
+    monkeypatch.setattr(family_code.packages, "version", again)
+    assert family_code.declaration_hash("climatology", specs) == before

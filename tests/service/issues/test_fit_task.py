@@ -9,7 +9,7 @@ from forecast.series import ONE_DAY, DailySeries
 from forecast.specs import build
 from service.core.settings import Settings
 from service.issues.declared_models import declared
-from service.issues.fit_task import Order, fitted
+from service.issues.fit_task import Order, fit_order
 from tests.service.support import CHAMPION, ROOT
 
 SPECS = declared(ROOT / "models")
@@ -27,20 +27,20 @@ def test_another_process_brings_back_the_same_fit(
     asked = order(figures, name)
     here = joint.fit(build(name, SPECS), asked.figures)
     for seconds in (0, 60):
-        found, fitting = fitted(asked, Settings(fit_seconds=seconds))
+        fitting = fit_order(asked, Settings(fit_seconds=seconds))
         assert fitting.seconds >= 0
-        for series_id, paths in found.draw(28, 50, np.random.default_rng(1)).items():
+        for series_id, paths in fitting.restore().draw(28, 50, np.random.default_rng(1)).items():
             expected = here.draw(28, 50, np.random.default_rng(1))[series_id]
             np.testing.assert_array_equal(paths.values, expected.values)
 
 
 def test_a_fit_that_takes_too_long_is_declined(figures: dict[str, DailySeries]) -> None:
     with pytest.raises(FitError, match="not done within 0.001 s"):
-        fitted(order(figures, "climatology"), Settings(fit_seconds=0.001))
+        fit_order(order(figures, "climatology"), Settings(fit_seconds=0.001))
 
 
 def test_a_fit_that_declines_says_why(figures: dict[str, DailySeries]) -> None:
     asked = order(figures, "climatology")
     few = {name: one.upto(one.start + 5 * ONE_DAY) for name, one in asked.figures.items()}
     with pytest.raises(FitError, match="days"):
-        fitted(Order("climatology", SPECS, few), Settings(fit_seconds=60))
+        fit_order(Order("climatology", SPECS, few), Settings(fit_seconds=60))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,16 @@ from forecast.joint import Joint
 from forecast.series import DailySeries
 from service.core.files import RegistryError
 from service.issues import fitted_models
-from service.issues.fitted_models import Metadata, Version, find, load, prune, save
+from service.issues.fitted_models import (
+    examine,
+    find,
+    home_of,
+    load,
+    newest_metadata,
+    prune,
+    save,
+    version_file,
+)
 
 
 @pytest.fixture
@@ -22,133 +32,123 @@ def fitted(figures: dict[str, DailySeries]) -> Joint:
     return joint.fit(Climatology(), figures)
 
 
-def metadata(second: int = 0, training: str = "t") -> Metadata:
-    at = f"2026-01-01T12:00:{second:02}Z"
-    return Metadata("climatology", "2025-12-31", at, at, training, 0.1, {}, {})
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return home_of(tmp_path, "people", "climatology")
 
 
-def names(root: Path) -> list[str]:
-    return sorted(path.name for path in (root / "climatology").iterdir())
+def keep(home: Path, fitted: Joint, second: int = 0, training: str = "t" * 64) -> Path:
+    fitted_at = f"2026-01-01T12:00:{second:02}Z"
+    metadata = {"fitted_at": fitted_at, "training_hash": training, "declaration": f"d{second}"}
+    return version_file(home, save(home, fitted.to_state(), metadata))
 
 
-def test_a_version_is_loaded_as_it_was_saved(tmp_path: Path, fitted: Joint) -> None:
-    saved = save(tmp_path, fitted, metadata())
-    found = find(tmp_path, "climatology", "t")
-    assert found is not None
-    assert found.metadata == saved.metadata
-    again = load(found)
+def names(home: Path) -> list[str]:
+    return sorted(path.name for path in home.iterdir())
+
+
+def test_a_version_is_loaded_as_it_was_saved(home: Path, fitted: Joint) -> None:
+    saved = keep(home, fitted)
+    assert saved.name == "20260101T120000Z-tttttttttt.npz"
+    assert find(home, "t" * 64) == saved
+    again = load(saved)
     for name, paths in fitted.draw(30, 50, np.random.default_rng(1)).items():
         same = again.draw(30, 50, np.random.default_rng(1))[name]
         np.testing.assert_array_equal(same.values, paths.values)
-    assert find(tmp_path, "climatology", "other") is None
-    assert find(tmp_path, "hurdle", "t") is None
+    assert find(home, "other") is None
+    assert find(home.with_name("hurdle"), "t" * 64) is None
 
 
-def test_the_same_fit_saved_at_once_by_many(tmp_path: Path, fitted: Joint) -> None:
-    saved: list[Version] = []
-    threads = [
-        threading.Thread(target=lambda: saved.append(save(tmp_path, fitted, metadata())))
-        for _ in range(4)
-    ]
+def test_the_newest_of_those_that_match_is_taken(home: Path, fitted: Joint) -> None:
+    assert newest_metadata(home) == {}
+    _, second, last = (keep(home, fitted, at, hash_) for at, hash_ in enumerate("aab"))
+    assert find(home, "a") == second
+    assert newest_metadata(home)["declaration"] == "d2"
+    last.write_bytes(b"half")
+    assert newest_metadata(home) == {}
+
+
+def test_the_same_fit_saved_at_once_by_many(home: Path, fitted: Joint) -> None:
+    threads = [threading.Thread(target=keep, args=(home, fitted)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(saved) == 4
-    assert names(tmp_path) == [saved[0].name]
-    load(saved[0])
+    (name,) = names(home)
+    load(home / name)
 
 
-def test_what_was_changed_on_disk_is_refused(tmp_path: Path, fitted: Joint) -> None:
-    saved = save(tmp_path, fitted, metadata())
-    file = saved.folder / "model.json"
-    file.write_bytes(file.read_bytes().replace(b"1", b"2", 1))
-    with pytest.raises(RegistryError, match="content hash"):
-        load(saved)
+def test_a_version_that_is_missing_or_damaged_is_refused_and_named(
+    home: Path, fitted: Joint
+) -> None:
+    file = keep(home, fitted)
+    content = file.read_bytes()
+    assert examine(home.parents[1]) == (1, [])
+    middle = len(content) // 3
+    for damaged in (
+        b"",
+        b"PK\x03\x04",
+        content[:-20],
+        content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :],
+    ):
+        file.write_bytes(damaged)
+        with pytest.raises(RegistryError, match=f"{file}: expected a readable version, found "):
+            load(file)
+        number, (said,) = examine(home.parents[1])
+        assert number == 1
+        assert said.startswith(f"{file}: ")
     file.unlink()
-    with pytest.raises(RegistryError, match="expected a readable version"):
-        load(saved)
+    with pytest.raises(RegistryError, match="No such file"):
+        load(file)
 
 
-def test_a_failed_save_leaves_nothing(
-    tmp_path: Path, fitted: Joint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("service.issues.fitted_models.write_json", full)
-    with pytest.raises(OSError, match="No space left"):
-        save(tmp_path, fitted, metadata())
-    assert names(tmp_path) == []
-
-
-def test_the_newest_are_kept(tmp_path: Path, fitted: Joint) -> None:
-    saved = [save(tmp_path, fitted, metadata(second)) for second in range(5)]
-    prune(tmp_path, "climatology", "", 2, {saved[0].name})
-    assert names(tmp_path) == [saved[0].name, saved[3].name, saved[4].name]
-
-
-def test_a_version_that_another_route_adds_meanwhile_stays(
-    tmp_path: Path, fitted: Joint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first, read = save(tmp_path, fitted, metadata()), fitted_models._versions
-
-    def read_and_add(root: Path, model: str) -> list[Version]:
-        versions = read(root, model)
-        save(tmp_path, fitted, metadata(1))
-        return versions
-
-    monkeypatch.setattr(fitted_models, "_versions", read_and_add)
-    prune(tmp_path, "climatology", "", 5, set())
-    monkeypatch.undo()
-    added = find(tmp_path, "climatology", "t")
-    assert added is not None
-    assert names(tmp_path) == [first.name, added.name]
-
-
-def test_what_a_killed_process_left_half_written_is_put_away_a_day_later(
-    tmp_path: Path, fitted: Joint
-) -> None:
-    version = save(tmp_path, fitted, metadata())
-    old, fresh = (version.folder.parent / f".{version.name}.{pid}-1" for pid in (1, 2))
-    for folder in (old, fresh):
-        folder.mkdir()
-        (folder / "model.json").write_text("half")
-    os.utime(old, (0, 0))
-    prune(tmp_path, "climatology", "", 2, set())
-    assert not old.exists()
-    assert fresh.exists(), "somebody may be at it"
-
-
-def test_what_cannot_be_read_is_set_aside_and_goes_a_day_later(
-    tmp_path: Path, fitted: Joint
-) -> None:
-    broken, whole = (save(tmp_path, fitted, metadata(second)) for second in range(2))
-    (broken.folder / "metadata.json").write_text("[" * 100_000)
-    restoring = tmp_path / ".restoring.1-1"
-    restoring.mkdir()
-    assert find(tmp_path, "climatology", "t") == whole
-    prune(tmp_path, "climatology", "", 5, set())
-    hidden, kept = names(tmp_path)
-    assert (hidden.startswith(f".{broken.name}.broken."), kept) == (True, whole.name)
-    prune(tmp_path, "climatology", "", 5, set())
-    assert names(tmp_path) == [hidden, kept], "for a day"
-    os.utime(tmp_path / "climatology" / hidden, (0, 0))
-    os.utime(restoring, (0, 0))
-    prune(tmp_path, "climatology", "", 5, set())
-    assert names(tmp_path) == [whole.name]
-    assert not restoring.exists()
-
-
-@pytest.mark.parametrize("state", [b"[]", b'{"format": 1}', b'{"format": 1, "state": 3}'])
+@pytest.mark.parametrize(
+    "state", ["[]", "{", "[" * 100_000, '{"format": 1}', '{"format": 2, "state": 3}']
+)
 def test_a_state_of_another_form_is_refused_in_one_line(
-    tmp_path: Path, fitted: Joint, state: bytes
+    home: Path, fitted: Joint, state: str
 ) -> None:
-    saved = save(tmp_path, fitted, metadata())
-    (saved.folder / "model.json").write_bytes(state)
-    arrays = (saved.folder / "arrays.npz").read_bytes()
-    values = json.loads((saved.folder / "metadata.json").read_text())
-    values["content_hash"] = fitted_models._digest(state, arrays)
-    (saved.folder / "metadata.json").write_text(json.dumps(values))
-    with pytest.raises(RegistryError, match=saved.name):
-        load(saved)
+    file = keep(home, fitted)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("state.json", state)
+        archive.writestr("metadata.json", json.dumps({}))
+    with pytest.raises(RegistryError, match=file.name) as caught:
+        load(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_objects_are_never_written(home: Path) -> None:
+    with pytest.raises(RegistryError, match="expected plain arrays, found objects in 'x'"):
+        save(home, ({}, {"x": np.array([object()])}), {})
+    assert not home.exists()
+
+
+def test_the_newest_of_each_model_of_a_series_are_kept(tmp_path: Path, fitted: Joint) -> None:
+    home, other, elsewhere = (
+        home_of(tmp_path, series_id, model)
+        for series_id, model in (("people", "a"), ("people", "b"), ("else", "a"))
+    )
+    saved = [keep(one, fitted, at) for one in (home, other, elsewhere) for at in range(5)]
+    prune(tmp_path, "people", 2, {saved[0].stem})
+    assert names(home) == [saved[at].name for at in (0, 3, 4)]
+    assert len(names(other)) == 3, "the spared name is the same here"
+    assert len(names(elsewhere)) == 5
+
+
+def test_what_was_set_aside_or_left_half_written_goes_a_day_later(
+    tmp_path: Path, home: Path, fitted: Joint
+) -> None:
+    broken, whole = (keep(home, fitted, second) for second in range(2))
+    fitted_models.set_aside(broken)
+    hidden, kept = names(home)
+    assert (hidden.startswith(f".{broken.name}.broken."), kept) == (True, whole.name)
+    half, restoring = home / f".{whole.name}.1-1", tmp_path / ".restoring.1-1"
+    half.write_bytes(b"half")
+    restoring.mkdir()
+    prune(tmp_path, "people", 5, set())
+    assert half.exists() and restoring.exists() and (home / hidden).exists(), "for a day"
+    for beside in (home / hidden, half, restoring):
+        os.utime(beside, (0, 0))
+    prune(tmp_path, "people", 5, set())
+    assert names(home) == [whole.name]
+    assert not restoring.exists()

@@ -5,15 +5,13 @@ import datetime as dt
 import pytest
 
 from forecast.forecasters.base import FitError
-from forecast.joint import Joint
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data import observation_store
 from service.data.observation_store import Figure
-from service.issues import hindcast as module
-from service.issues import issue_score_store, issue_store
-from service.issues.fit_task import Fitting, Order, fitted
+from service.issues import issue_score_store, issue_store, model_fits
+from service.issues.fit_task import Fitting, Order, fit_order
 from service.issues.hindcast import hindcast, origins
 from service.issues.score import score
 from tests.service import skies
@@ -66,14 +64,14 @@ def test_a_fit_that_passes_its_limit_is_left_out_and_said(filled: Context) -> No
 def test_a_model_that_cannot_use_the_weather_does_without(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def blind(order: Order, settings: Settings) -> tuple[Joint, Fitting]:
+    def blind(order: Order, settings: Settings) -> Fitting:
         if order.covariates is not None:
             raise FitError("the weather is of no use")
-        return fitted(order, settings)
+        return fit_order(order, settings)
 
     context = skies.reading(filled)
     skies.tell(context.database, utc(2025, 12, 30, 5), [0.5] * 7)
-    monkeypatch.setattr(module, "fitted", blind)
+    monkeypatch.setattr(model_fits, "fit_order", blind)
     days = [dt.date(2025, 12, 30)]
     assert hindcast(context, days).detail["made"] == 1
     with context.database.reading() as connection:

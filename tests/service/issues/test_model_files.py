@@ -10,7 +10,7 @@ import pytest
 from service.core.settings import Settings
 from service.issues.model_files import read_model_files, staged
 
-NEW = {"models/a.toml": b"a", "models/b.toml": b"b", "fitted/a/1/model.json": b"{}", "x": b"?"}
+NEW = {"models/a.toml": b"a", "models/b.toml": b"b", "fitted/s/a/1.npz": b"{}", "x": b"?"}
 
 
 def files() -> Iterator[tuple[str, IO[bytes]]]:
@@ -31,8 +31,8 @@ def tree(folder: Path) -> dict[str, bytes]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Fitted versions within the folder of the declarations, as they are by default."""
-    (tmp_path / "models/fitted/old/1").mkdir(parents=True)
-    (tmp_path / "models/fitted/old/1/model.json").write_bytes(b"old")
+    (tmp_path / "models/fitted/s/old").mkdir(parents=True)
+    (tmp_path / "models/fitted/s/old/1.npz").write_bytes(b"old")
     (tmp_path / "models/a.toml").write_bytes(b"a")
     (tmp_path / "models/b.toml").write_bytes(b"other")
     return tmp_path
@@ -47,7 +47,7 @@ def test_nothing_is_in_place_before_it_is_said(home: Path) -> None:
     with staged(settings_of(home), files()) as (replaced, put_in_place):
         assert replaced == [f"the fitted versions in {models / 'fitted'}", str(models / "b.toml")]
         put_in_place()
-    assert tree(models) == {"a.toml": b"a", "b.toml": b"b", "fitted/a/1/model.json": b"{}"}
+    assert tree(models) == {"a.toml": b"a", "b.toml": b"b", "fitted/s/a/1.npz": b"{}"}
     assert (models / "a.toml").stat().st_ino == same, "the same bytes are not written again"
 
 
@@ -68,10 +68,10 @@ def test_what_is_read_is_what_was_put_there(home: Path) -> None:
     with staged(settings_of(home), files()) as (_, put_in_place):
         put_in_place()
     expected = {name: content for name, content in NEW.items() if "/" in name}
-    (models / "fitted/a/1/.hidden").write_bytes(b"")
-    (models / "fitted/a/1/my notes").write_bytes(b"")
+    (models / "fitted/s/a/.hidden.npz").write_bytes(b"")
+    (models / "fitted/s/a/my notes.npz").write_bytes(b"")
     (models / "notes.txt").write_bytes(b"")
-    (models / "fitted/gone/1").mkdir(parents=True)
-    (models / "fitted/gone/1/arrays.npz").symlink_to("nowhere")
+    (models / "fitted/s/gone.npz").mkdir()
+    (models / "fitted/s/a/gone.npz").symlink_to("nowhere")
     assert dict(read_model_files(settings_of(home))) == expected
     assert list(read_model_files(settings_of(home / "none"))) == []

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import shutil
 import subprocess
 import sys
@@ -21,9 +20,9 @@ from service.core.settings import Settings
 from service.data import observation_store
 from service.data.ingest import ingest
 from service.data.observation_store import Figure
+from service.issues import family_code
 from service.issues import model_fits as module
 from service.issues.compare import compare
-from service.issues.declared_models import declared
 from service.issues.family_code import code_hash
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
@@ -37,7 +36,8 @@ def test_a_fit_that_cannot_be_kept_is_published_all_the_same(
 ) -> None:
     folder = filled.settings.fitted_folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "climatology").write_text("a file where a folder should be")
+    (folder / "people").mkdir()
+    (folder / "people" / "climatology").write_text("a file where a folder should be")
     outcome = refit(filled)
     assert outcome.outcome == "done"
     assert outcome.detail["unkept"] == ["climatology"]
@@ -80,7 +80,7 @@ def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
 ) -> None:
     refit(filled)
     before = contents(filled)
-    (file,) = filled.settings.fitted_folder.glob("climatology/*/model.json")
+    (file,) = filled.settings.fitted_folder.glob("people/climatology/*")
     file.write_bytes(file.read_bytes()[:-20])
     outcome = refit(filled, force=True)
     assert outcome.outcome == "done"
@@ -88,7 +88,7 @@ def test_a_fitted_version_that_is_corrupt_is_refused_and_made_again(
     assert list(outcome.detail["remade"]) == ["climatology"]
     assert "a fitted version is refused and made again" in caplog.text
     assert "is broken and set aside as ." in caplog.text
-    assert "expected the content hash" in caplog.text
+    assert "expected a readable version" in caplog.text
     assert contents(filled) == before
 
 
@@ -104,32 +104,15 @@ def test_a_change_in_the_code_of_a_family_is_fitted_anew(
     assert refit(filled).outcome == "skipped"
     climatology = "forecast.forecasters.climatology"
     monkeypatch.setattr(
-        module, "code_hash", lambda name: "changed" if name == climatology else code_hash(name)
+        family_code, "code_hash", lambda name: "changed" if name == climatology else code_hash(name)
     )
     assert refit(filled).outcome == "done"
     assert latest(filled).issue_id != first.issue_id
     folder = filled.settings.fitted_folder
-    assert len(list(folder.glob("climatology/*"))) == 2
-    assert len(list(folder.glob("seasonal_naive/*"))) == 1
+    assert len(list(folder.glob("people/climatology/*"))) == 2
+    assert len(list(folder.glob("people/seasonal_naive/*"))) == 1
     assert caplog.text.count("it is fitted anew") == 1
     assert "the declaration or the code of climatology changed" in caplog.text
-
-
-def test_a_fit_of_a_version_that_kept_no_hash_of_the_code_is_not_taken(
-    filled: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("INFO")
-    hand = Hand(utc_now())
-    monkeypatch.setattr(module, "utc_now", hand)
-    refit(filled)
-    hand.now += dt.timedelta(seconds=1)
-    (file,) = filled.settings.fitted_folder.glob("climatology/*/metadata.json")
-    kept = json.loads(file.read_text())
-    del kept["declaration"]
-    file.write_text(json.dumps(kept | {"training_hash": "of before"}))
-    assert refit(filled, force=True).outcome == "done"
-    assert len(list(filled.settings.fitted_folder.glob("climatology/*"))) == 2
-    assert caplog.text.count("the code of climatology changed: it is fitted anew") == 1
 
 
 def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
@@ -193,20 +176,8 @@ def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(
     with pytest.raises(JobError, match=r"not done within 0\.001 s, the limit of a fit"):
         refit(Context(settings, filled.database))
     refit(filled)
-    for folder in filled.settings.fitted_folder.glob("climatology/*"):
-        shutil.rmtree(folder)
+    shutil.rmtree(filled.settings.fitted_folder / "people" / "climatology")
     assert refit(Context(settings, filled.database), force=True).outcome == "done"
     issue = latest(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
     assert "limit of a fit" in issue.failures["climatology"]
-
-
-def test_the_versions_of_the_packages_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    specs = declared(ROOT / "models")
-    before = module.declaration_hash("climatology", specs)
-
-    def again(package: str) -> str:
-        raise AssertionError(f"{package} was read again")
-
-    monkeypatch.setattr(module.packages, "version", again)
-    assert module.declaration_hash("climatology", specs) == before

@@ -345,4 +345,5 @@ def test_the_version_of_the_newest_issue_outlasts_every_trial(
         hand.now += dt.timedelta(hours=1)
         skies.tell(context.database, hand.now, [1.0 + number / 1000] * 7)
         assert refit(context).outcome == "skipped"
-    assert (context.settings.fitted_folder / issue.champion / served).is_dir()
+    home = context.settings.fitted_folder / "people" / issue.champion
+    assert (home / f"{served}.npz").is_file()

@@ -55,7 +55,8 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
             values = np.ones((2, 3, 1))
             one = WeatherReading("ensemble", ("wind",), seen.date(), values, seen)
             weather_store.put(connection, ROUTE, one)
-        model_score_store.save_scores(connection, {key: {"total_7": 1.0} for key in keys}, NOW)
+        for key in keys:
+            model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
         for _ in range(2):
             asked = request_store.leave(connection, "refit", "a", NOW, ROUTE.name)
             request_store.finish(connection, asked.request_id, "done", None, NOW)

@@ -1,0 +1,101 @@
+"""The draft of the issues of one run, one a series, and how they are stored."""
+
+from __future__ import annotations
+
+__all__ = ["Draft", "insert_issues"]
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from forecast.series import as_date
+from service.core.database import Connection
+from service.core.declared_series import Route
+from service.core.run_store import Claim
+from service.issues import issue_store, note_store
+from service.issues.family_code import declaration_hash
+from service.issues.issue_store import Entry, Issue
+from service.issues.model_fits import Fit, Fits, Inputs
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """All that the issues of a run are made of.
+
+    Attributes
+    ----------
+    kind : str
+        ``live`` or ``hindcast``.
+    champion, preferred : str
+        The model that is served, and the one that should be.
+    inputs_hash : str
+        Hash of all that decides the paths.
+    now : datetime
+        The moment as of which they are issued.
+    """
+
+    run: Claim
+    route: Route
+    kind: str
+    inputs: Inputs
+    fits: Fits
+    champion: str
+    preferred: str
+    inputs_hash: str
+    now: dt.datetime
+
+    @property
+    def fit(self) -> Fit:
+        """The fit that is served."""
+        return self.fits.standing[self.champion]
+
+    @property
+    def declared_as(self) -> str:
+        """Hash of the declaration of the model that is served."""
+        return declaration_hash(self.champion, self.inputs.specs)
+
+    @property
+    def weather_note(self) -> dict[str, Any]:
+        """Whether the model that is served used the weather, and what was used."""
+        fits = self.fits
+        return self.inputs.weather.said(self.champion, fits.with_weather, fits.without_weather)
+
+    @property
+    def waiting(self) -> int:
+        """Days that are over, or under way, and have no figure."""
+        return max((self.route.day(self.now) - as_date(self.inputs.origin)).days, 0)
+
+
+def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
+    """Store the issues of `draft` with their inputs; return their ids by series."""
+    inputs, specs, declared_as = draft.inputs, draft.inputs.specs, draft.declared_as
+    entries = {
+        name: Entry(name, fit.version, specs[name].role, specs[name].title)
+        for name, fit in draft.fits.standing.items()
+    }
+    ids = {}
+    for series_id, figures in inputs.figures.items():
+        day = as_date(figures.data_through)
+        issue_id = issue_store.make_id(series_id, day, draft.now, draft.inputs_hash)
+        issue = Issue(
+            issue_id=issue_id if draft.kind == "live" else f"{draft.kind}-{issue_id}",
+            series_id=series_id,
+            run_id=draft.run.run_id,
+            kind=draft.kind,
+            origin=day,
+            data_through=day,
+            as_of=draft.now,
+            issued_at=draft.now,
+            champion=draft.champion,
+            wanted=draft.preferred,
+            seed=inputs.seed,
+            n_paths=inputs.n_paths,
+            horizon_days=inputs.horizon,
+            inputs_hash=draft.inputs_hash,
+            failures=draft.fits.failures,
+        )
+        rows = [(entries[name], fit.paths[series_id]) for name, fit in draft.fits.standing.items()]
+        issue_store.insert_issue(connection, issue, rows)
+        note_store.save_inputs(connection, issue, figures, declared_as)
+        ids[series_id] = issue.issue_id
+    return ids

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+
+from forecast.series import DailySeries
+from service.core import run_store
+from service.core.context import Context
+from service.data.covariates import Drivers
+from service.issues import issue_store, note_store
+from service.issues.declared_models import declared
+from service.issues.family_code import declaration_hash
+from service.issues.issue_draft import Draft, insert_issues
+from service.issues.model_fits import Inputs, fit_all
+from tests.service.support import NOW, ROUTE
+
+
+@pytest.mark.parametrize(("kind", "prefix"), [("live", ""), ("hindcast", "hindcast-")])
+def test_an_issue_a_series_with_its_models_and_inputs(
+    empty: Context, figures: dict[str, DailySeries], kind: str, prefix: str
+) -> None:
+    specs = declared(empty.settings.models_dir)
+    inputs = Inputs(specs, figures, Drivers("off", "none is read"), 28, 50, 3)
+    fits = fit_all(inputs, empty.settings, ["seasonal_naive"], keeps=False)
+    with empty.database.writing() as connection:
+        run = run_store.claim(connection, "refit", "x", NOW, ROUTE.name)
+        assert run is not None
+        draft = Draft(
+            run, ROUTE, kind, inputs, fits, "seasonal_naive", "climatology", "0" * 64, NOW
+        )
+        ids = insert_issues(connection, draft)
+    assert draft.waiting == 2, "1 January is over but for its evening, 2 January is under way"
+    assert draft.weather_note == {"status": "off", "reason": "none is read"}
+    assert list(ids) == ["people", "boats"]
+    for series_id, issue_id in ids.items():
+        assert issue_id.startswith(f"{prefix}{series_id}-20251231-")
+        with empty.database.reading() as connection:
+            issue = issue_store.get_issue(connection, issue_id)
+            assert issue is not None
+            (entry,) = issue_store.list_entries(connection, issue_id)
+            paths = issue_store.load_paths(connection, issue, "seasonal_naive")
+            used = note_store.get_figures(connection, issue)
+            declaration = note_store.get_declaration_hash(connection, issue)
+        assert (issue.kind, issue.champion, issue.wanted) == (kind, "seasonal_naive", "climatology")
+        assert (issue.n_paths, issue.horizon_days, issue.seed) == (50, 28, 3)
+        assert issue.origin == issue.data_through == dt.date(2025, 12, 31)
+        assert issue.as_of == issue.issued_at == NOW
+        assert (entry.role, entry.title) == ("baseline", "The seasonal_naive")
+        assert paths is not None
+        np.testing.assert_array_equal(paths.values, draft.fit.paths[series_id].values)
+        np.testing.assert_array_equal(used.values, figures[series_id].values)
+        assert declaration == declaration_hash("seasonal_naive", specs)
