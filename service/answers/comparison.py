@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-__all__ = ["compare_forecasts", "list_models", "usual_days", "view_of_day"]
+__all__ = [
+    "MOST_FORECASTS",
+    "compare_days",
+    "compare_forecasts",
+    "list_models",
+    "usual_days",
+    "view_of_day",
+]
 
 import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
 from service.answers.bands import bands
+from service.answers.errors import BadQuestion
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import first_day, of_day
 from service.answers.totals import periods
+from service.core.clock import day_columns
+
+MOST_FORECASTS = 4
+"""Beside each other, as far as a chart of them can be read."""
 
 _HORIZON = 28
 _LEVELS = (80,)
@@ -23,6 +35,34 @@ _WEEKS_APART, _USUAL = 4, 3
 def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -> IssueView:
     """Return the forecast that stood on a day, as `of_day` finds it, by one of its models."""
     return loader.view(series_id, of_day(loader, series_id, day), model)
+
+
+def compare_days(
+    loader: IssueLoader, series_id: str, days: Sequence[dt.date], models: Sequence[str]
+) -> dict[str, Any]:
+    """Return the forecasts that stood on `days`, or on the usual ones, as `compare_forecasts` does.
+
+    `models` names one for each of `days`, or one for all. ``rows`` has the days of all of them,
+    one forecast after another: ``issue_id model time date median lo80 hi80 came``.
+    """
+    days = days or usual_days(loader, series_id)
+    if len(days) > MOST_FORECASTS:
+        raise BadQuestion("days", f"at most {MOST_FORECASTS} days", len(days))
+    if len(models) not in (1, len(days)):
+        raise BadQuestion("models", f"one for all days or {len(days)}, one for each", len(models))
+    each = models if len(models) == len(days) else [*models] * len(days)
+    views = [view_of_day(loader, series_id, *one) for one in zip(days, each, strict=True)]
+    found = compare_forecasts(loader, views)
+    arrived = {day["date"]: day["value"] for day in found["days"]}
+    rows = [
+        {name: one[name] for name in ("issue_id", "model")}
+        | day_columns(dt.date.fromisoformat(row["date"]))
+        | row
+        | {"came": arrived[row["date"]]}
+        for one in found["forecasts"]
+        for row in one.pop("rows")
+    ]
+    return {"forecasts": found["forecasts"], "rows": rows}
 
 
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
@@ -80,7 +120,7 @@ def _forecast(view: IssueView) -> dict[str, Any]:
     return {
         "issue_id": view.issue.issue_id,
         "kind": view.issue.kind,
-        "made_on": view.issue.origin if is_hindcast else view.route.day(view.issue.issued_at),
+        "made_on": str(view.issue.origin if is_hindcast else view.route.day(view.issue.issued_at)),
         "model": view.entry.model,
         "title": view.entry.title,
         "rows": [{name: row[name] for name in names} for row in rows],

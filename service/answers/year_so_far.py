@@ -12,7 +12,7 @@ from forecast.paths import bound_names, summary
 from forecast.series import DailySeries, as_date
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
-from service.core.clock import span_before
+from service.core.clock import day_columns, span_before
 
 _DAY = dt.timedelta(days=1)
 
@@ -21,7 +21,7 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     """Return the totals since 1 January of the year of the answer's first day.
 
     Returns ``year``; ``earlier``, the years whose figures begin on 1 January, newest first;
-    ``rows``, one a day to 31 December or the last simulated day: ``date value median lo50 hi50 …``
+    ``rows``, one a day to 31 December or the last simulated day: ``time date value median lo50 …``
     and the total on the same date of each earlier year, as ``year_2025``. ``value`` is None after
     the figures, the median and bounds are None up to their last day. Without figures from 1 January
     there are no rows.
@@ -44,7 +44,7 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
         columns = {n: v.tolist() for n, v in summary(sums, levels).items() if n in names}
     for at in range((last - first).days + 1):
         day = first + at * _DAY
-        row: dict[str, Any] = {"date": day.isoformat(), "value": None} | dict.fromkeys(names)
+        row: dict[str, Any] = {**day_columns(day), "value": None, **dict.fromkeys(names)}
         if day < simulated_from:
             row["value"] = observed.total(first, day)
         else:

@@ -7,6 +7,7 @@ __all__ = [
     "Capacity",
     "Chance",
     "Changes",
+    "Comparison",
     "Exceedance",
     "Explanation",
     "Forecast",
@@ -14,12 +15,13 @@ __all__ = [
     "Quiet",
     "ScenarioAnswer",
     "Totals",
+    "YearSoFar",
 ]
 
 import datetime as dt
 from typing import Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from service.answers.bands import Likelihood
 from service.api.schemas import Bounds, DatedRow, OfSeries, Open, Span, Standing
@@ -76,6 +78,61 @@ class Totals(Headed):
 
     levels: list[int]
     rows: list[TotalsRow]
+
+
+class YearSoFarRow(DatedRow, Bounds):
+    """The total from 1 January to a day; that of an earlier year as `year_2025`."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={"patternProperties": {"^year_[0-9]{4}$": {"type": ["integer", "null"]}}},
+    )
+    value: int | None = Field(description="As published; null after the last figure.")
+    median: int | None
+
+
+class YearSoFar(Headed):
+    """Totals since 1 January; `earlier` are the years beside it, newest first."""
+
+    levels: list[int]
+    year: int
+    earlier: list[int]
+    rows: list[YearSoFarRow]
+
+
+class ComparedTotal(TotalsRow):
+    """One span of a past forecast, and what arrived once all its days are published."""
+
+    came: int | None
+
+
+class ComparedForecast(Open):
+    """A past forecast by one of its models."""
+
+    issue_id: str
+    kind: Literal["live", "hindcast"]
+    made_on: dt.date = Field(description="Of a hindcast the last day of its figures.")
+    model: str
+    title: str
+    totals: list[ComparedTotal]
+
+
+class ComparisonRow(DatedRow):
+    """One day of a past forecast, and what arrived."""
+
+    issue_id: str
+    model: str
+    median: int
+    lo80: int
+    hi80: int
+    came: int | None
+
+
+class Comparison(OfSeries):
+    """Past forecasts beside each other, one after another in the rows."""
+
+    forecasts: list[ComparedForecast]
+    rows: list[ComparisonRow]
 
 
 class ExceedanceRow(DatedRow):

@@ -155,6 +155,8 @@ def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str)
         statuses.add(403)
     if method == "post":
         statuses |= {409, 415}
+    if "{series_id}" in path and endpoint not in _STORED:
+        statuses.add(409)  # a model of few days, or an issue of other models
     good = {status: one for status, one in operation["responses"].items() if int(status) < 400}
     problems = {
         str(status): {"$ref": f"#/components/responses/{_name(status)}"}

@@ -8,6 +8,7 @@ __all__ = [
     "CapacityQuery",
     "ChanceQuery",
     "ChangesQuery",
+    "ComparisonQuery",
     "ExceedanceQuery",
     "ExplanationQuery",
     "ForecastQuery",
@@ -23,6 +24,7 @@ __all__ = [
     "TotalsQuery",
     "TrackRecordQuery",
     "WhichQuery",
+    "YearQuery",
 ]
 
 from typing import Any, Literal
@@ -31,6 +33,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
+from service.answers.comparison import MOST_FORECASTS
 from service.answers.totals import PERIODS
 from service.api import query_types
 from service.api.errors import Problem
@@ -131,6 +134,12 @@ class ForecastQuery(AheadQuery):
     )
 
 
+class YearQuery(AheadQuery):
+    """Which bands, of which issue."""
+
+    levels: query_types.Levels = _LEVELS
+
+
 class TotalsQuery(AheadQuery):
     """Which spans, which bands, of which issue."""
 
@@ -195,6 +204,21 @@ class ChangesQuery(WhichQuery):
 
     since: str | None = Field(
         None, max_length=64, description="An earlier issue; the one before when not given."
+    )
+
+
+class ComparisonQuery(TableQuery):
+    """The forecasts of which days, by which models."""
+
+    days: query_types.Days | None = Field(
+        None,
+        description=f"Up to {MOST_FORECASTS} days, each for the forecast that was the newest at "
+        "its end, or before the first one a hindcast; days 4 weeks apart unless given.",
+    )
+    models: query_types.Models = Field(
+        ("champion",),
+        description="A model for all of `days`, or one for each; `champion` is the one published.",
+        json_schema_extra={"default": "champion"},
     )
 
 

@@ -6,9 +6,11 @@ __all__ = [
     "DATE",
     "Day",
     "DayOf",
+    "Days",
     "Horizon",
     "Levels",
     "Limit",
+    "Models",
     "Moment",
     "OurShare",
     "Periods",
@@ -29,6 +31,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from service.answers.ahead import LEAST_SHARE, MOST_HORIZON
 from service.answers.bands import LEVELS
 from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
+from service.answers.comparison import MOST_FORECASTS
 from service.answers.totals import PERIODS
 from service.data.observation_store import AsOf
 
@@ -111,6 +114,15 @@ Day = Annotated[
     _written("a date such as 2024-10-18", dt.date.fromisoformat, DATE.pattern),
     WithJsonSchema(_DATE),
 ]
+Days = Annotated[
+    tuple[dt.date, ...],
+    _written(
+        "dates such as 2024-10-18,2024-11-15",
+        lambda text: tuple(map(dt.date.fromisoformat, text.split(","))),
+        f"{DATE.pattern}(,{DATE.pattern})*",
+    ),
+    _text("2024-10-18,2024-11-15", rf"{DATE.pattern}(,{DATE.pattern}){{0,{MOST_FORECASTS - 1}}}"),
+]
 DayOf = Annotated[dt.date, _written(_MOMENT, _read_day_of), _DAY_OR_MOMENT]
 Moment = Annotated[AsOf, _written(_MOMENT, _read_moment), _DAY_OR_MOMENT]
 Weeks = Annotated[
@@ -127,8 +139,12 @@ Levels = Annotated[
     ),
     _list_of(LEVELS, "50,80,95"),
 ]
+_SPLIT = BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value)
+Models = Annotated[
+    tuple[str, ...], _SPLIT, _text("champion,climatology", "[a-z0-9_]+(,[a-z0-9_]+)*")
+]
 Periods = Annotated[
     tuple[str, ...],
-    BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value),
+    _SPLIT,
     _list_of(PERIODS, "next_7_days,calendar_year"),
 ]

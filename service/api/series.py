@@ -14,6 +14,7 @@ from service.answers import (
     briefing,
     capacity,
     changes,
+    comparison,
     exceedance,
     explanation,
     figures,
@@ -23,6 +24,7 @@ from service.answers import (
     status,
     totals,
     track_record,
+    year_so_far,
 )
 from service.answers.ahead import scale_to_share
 from service.answers.errors import BadQuestion
@@ -104,6 +106,18 @@ def get_totals(series_id: str, query_data: queries.TotalsQuery) -> Response:
     return about(series_id, q, answer)
 
 
+@question(blueprint, "year-so-far", queries.YearQuery, answer_schemas.YearSoFar)
+def get_year_so_far(series_id: str, query_data: queries.YearQuery) -> Response:
+    """Return totals since 1 January by day, published and simulated, beside earlier years."""
+    levels = query_data.levels
+
+    def answer(view: IssueView) -> dict[str, Any]:
+        found = year_so_far.year_so_far(view.observed, view.ahead, levels)
+        return {"levels": list(levels)} | found
+
+    return about(series_id, query_data, answer, ("time", "date", "value", "median"))
+
+
 @question(blueprint, "exceedance", queries.ExceedanceQuery, answer_schemas.Exceedance)
 def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
     """Return how likely each day, or run of days, brings more than a threshold."""
@@ -159,6 +173,14 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
     q = query_data
     answer = track_record.track_record(loader(), series_id, q.window, q.model, q.kind)
     return represent(answer | attribution())
+
+
+@question(blueprint, "comparison", queries.ComparisonQuery, answer_schemas.Comparison)
+def get_comparison(series_id: str, query_data: queries.ComparisonQuery) -> Response:
+    """Return past forecasts beside each other, and what arrived on their days."""
+    q = query_data
+    found = comparison.compare_days(loader(), series_id, q.days or (), q.models)
+    return represent(of_series(series_id) | attribution() | found)
 
 
 @question(blueprint, "briefing", queries.BriefingQuery, schemas.Briefing)

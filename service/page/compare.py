@@ -9,7 +9,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from service.answers.comparison import compare_forecasts, list_models, usual_days, view_of_day
+from service.answers.comparison import (
+    MOST_FORECASTS,
+    compare_forecasts,
+    list_models,
+    usual_days,
+    view_of_day,
+)
 from service.answers.errors import BadQuestion, NotFound, NotPossible
 from service.answers.wording import long_day
 from service.page.exhibits import Exhibit
@@ -17,7 +23,6 @@ from service.page.fan_chart import ribbon, steps
 from service.page.page_params import PageParams, read_day
 from service.page.svg_axes import Sheet, ceiling, element, path
 
-_MOST = 4
 _NAMES = ("median", "lo80", "hi80")
 
 
@@ -75,7 +80,7 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
             "model_name": f"model{number}",
             "model": args.get(f"model{number}", "")[:40] or "champion",
         }
-        for number in range(1, _MOST + 1)
+        for number in range(1, MOST_FORECASTS + 1)
     ]
     if not any(pick["day"] for pick in picks):
         days = usual_days(params.loader, params.series_id)

@@ -33,7 +33,7 @@ OPERATIONS = [
         for question in (
             *("forecast", "totals", "exceedance", "capacity", "quiet", "briefing", "panel"),
             *("issues", "issues/{issue_id}", "gauges/chance", "gauges/age", "track-record"),
-            *("explanation", "changes"),
+            *("explanation", "changes", "year-so-far", "comparison"),
         )
     ),
     ("post", "/v1/series/{series_id}/scenarios"),
@@ -59,6 +59,7 @@ def closed(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 # What no document can describe: it depends on the issue, or on two parameters at once.
 UNDESCRIBED = (
+    *("dates such as", "one for all days or"),
     *("the last that can be answered", "the last day that can be answered", "each once"),
     *("window: expected a whole number from 1 to", "expected the `next` of a page before"),
     *("not both", "expected something that is assumed", "expected a day", "a date such as"),

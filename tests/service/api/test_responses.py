@@ -154,6 +154,11 @@ def test_a_client_that_is_generated_reads_typed_values(
         assert total.lo80 <= total.median <= total.hi80
         record = ask("series", "series_track_record", series_id=people)
         assert record.from_ is None and record.rows[0].coverage80 is None
+        year = ask("series", "series_year_so_far", series_id=people)
+        assert year.rows[-1].median > 0 and f"year_{year.earlier[0]}" in year.rows[0]
+        compared = ask("series", "series_comparison", series_id=people)
+        assert isinstance(compared.forecasts[0].made_on, dt.date)
+        assert compared.rows[0].came is None
         figures = ask(
             "series",
             "series_observations",
@@ -163,6 +168,8 @@ def test_a_client_that_is_generated_reads_typed_values(
         assert figures.rows[0].known_at.tzinfo is not None
         status = ask("service", "status")
         assert status.series[0].models[0].title and status.jobs[0].last_started_at is not None
+        past = ask("series", "series_forecast", series_id=people, model="climatology")
+        assert (past.status, "or the champion" in past.detail) == (409, True)
         problem = ask("series", "series_forecast", series_id=people, horizon=401)
         assert isinstance(problem, models.ProblemDetails)
         assert problem.errors[0].name == "horizon"

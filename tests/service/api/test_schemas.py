@@ -28,7 +28,7 @@ ANSWERS = [
             *("observations?from=2025-12-01", "revisions", "forecast?levels=50,90,99"),
             *("totals", "totals?from=2026-01-01&to=2026-02-01", "exceedance", "capacity"),
             *("quiet", "explanation", "track-record", "briefing", "panel", "issues"),
-            *("gauges/chance", "gauges/age", "issues/ISSUE"),
+            *("gauges/chance", "gauges/age", "issues/ISSUE", "year-so-far", "comparison"),
         )
     ),
     *(f"/v1/series/boats/{question}" for question in ("totals", "quiet", "briefing")),

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from service.core.context import Context
 from service.issues import issue_store
-from tests.service.support import Hand, sql_counted, utc
+from tests.service.support import Hand, publish, random_paths, sql_counted, utc
 
 PEOPLE = "/v1/series/people"
 
@@ -168,6 +168,56 @@ def test_the_briefing(shared: FlaskClient) -> None:
     assert body["year_to_date"]["value"] == 28_204
     assert [row["per_cent"] for row in body["year_to_date"]["against"][:2]] == [8.0, -25.0]
     assert "Open Government Licence" in body["attribution"]
+
+
+def test_the_year_and_the_comparison_are_those_of_the_page(
+    client: FlaskClient, context: Context
+) -> None:
+    for seed, day in enumerate((1, 15)):
+        paths = {
+            name: random_paths(f"2025-12-{day:02}", 28, seed=2 * seed + at)
+            for at, name in enumerate(("climatology", "seasonal_naive"))
+        }
+        publish(context.database, paths, 1, utc(2025, 12, day, 15))
+    year = get(client, f"{PEOPLE}/year-so-far")
+    page = list(csv.DictReader(io.StringIO(client.get("/now/year.csv").text)))
+    assert [row["date"] for row in page] == [row["date"] for row in year["rows"]]
+    for row, shown in zip(year["rows"], page, strict=True):
+        assert {name: "" if row[name] is None else str(row[name]) for name in shown} == shown
+    assert f"year_{year['earlier'][-1]}" in year["rows"][0]
+    asked = "days=2025-12-20,2025-12-02&models=seasonal_naive,champion"
+    found = get(client, f"{PEOPLE}/comparison?{asked}")
+    query = "on1=2025-12-20&model1=seasonal_naive&on2=2025-12-02&model2=champion"
+    page = list(csv.DictReader(io.StringIO(client.get(f"/compare/comparison.csv?{query}").text)))
+    shown = {row["date"]: row for row in page}
+    assert [len(found["rows"]), *(one["model"] for one in found["forecasts"])] == [
+        *(56, "seasonal_naive", "climatology")
+    ]
+    for at, row in enumerate(found["rows"]):
+        number, beside = at // 28 + 1, shown[row["date"]]
+        assert row["issue_id"] == found["forecasts"][number - 1]["issue_id"]
+        assert str(row["median"]) == beside[f"median_{number}"]
+        assert str(row["hi80"]) == beside[f"hi80_{number}"]
+        assert ("" if row["came"] is None else str(row["came"])) == beside["value"]
+    one = get(client, f"{PEOPLE}/comparison?days=2025-12-20,2025-12-02&models=climatology")
+    assert {row["model"] for row in one["rows"]} == {"climatology"}
+
+
+@pytest.mark.parametrize(
+    ("question", "status", "words"),
+    [
+        ("days=2025-12-20,2025-12-02&models=a,b,c", 400, "one for all days or 2"),
+        (f"days={','.join(5 * ['2026-01-02'])}", 400, "at most 4 days"),
+        ("days=2025-12-20,tomorrow", 400, "dates such as 2024-10-18,2024-11-15"),
+        ("days=2017-12-20", 404, "there is no forecast from 2017-12-20; the first is from"),
+        ("models=none", 404, "expected a model of this issue"),
+    ],
+)
+def test_a_comparison_that_cannot_be_made_says_why(
+    shared: FlaskClient, question: str, status: int, words: str
+) -> None:
+    answer = shared.get(f"{PEOPLE}/comparison?{question}")
+    assert (answer.status_code, words in answer.json["detail"]) == (status, True)
 
 
 def test_totals_are_coherent(shared: FlaskClient) -> None:
