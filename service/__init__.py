@@ -1,1 +1,1 @@
-"""Everything that touches the world: figures in, issues frozen, answers out."""
+"""The service: reads figures, publishes forecasts and answers questions."""

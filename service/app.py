@@ -45,7 +45,7 @@ _COMPRESSED = [
 
 
 def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> APIFlask:
-    """Build the application over the database of `context`; it never starts work."""
+    """Build the application over the database of `context`; it never starts jobs."""
     app = APIFlask(
         __name__,
         title=context.route.forecast_title,
@@ -62,7 +62,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         AUTO_SERVERS=False,
         DESCRIPTION=_DESCRIPTION.strip(),
         COMPRESS_MIMETYPES=_COMPRESSED,
-        COMPRESS_STREAMS=False,  # it leaves the file of a 304 open
+        COMPRESS_STREAMS=False,  # streaming leaves the file of a 304 open
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.globals["zone"] = context.route.zone
@@ -72,13 +72,13 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
     register_trail(app, context.settings)
     if context.settings.tracing == "otlp":
-        from service.api.spans import instrument  # the extra `otel` may be missing
+        from service.api.spans import instrument  # imported here: the extra `otel` may be missing
 
         instrument(app)
     register_metrics(app, app.extensions["loader"])
     register_errors(app)
     register_doors(app, context.settings)
-    # The request is counted before its key is looked up.
+    # Count the request before its key is looked up.
     register_auth(app)
     register_limits(app, context.settings)
     app.before_request(app.extensions["require"])

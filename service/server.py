@@ -1,4 +1,4 @@
-"""granian, set up by our settings; a client that does not finish its request holds no thread."""
+"""granian with our settings; a client with an unfinished request occupies no thread."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _HEADER_BYTES = 64 * 1024
 _BODY_SECONDS = 10.0
 _STOP_SECONDS = 10
 _METRICS, _METRICS_SECONDS = "crossings-metrics-", 60.0
-# Its lines go to the root logger, in the form of all others.
+# Its lines go to the root logger, for a common format.
 _LOGGING: dict[str, Any] = {
     "formatters": {},
     "handlers": {},
@@ -44,18 +44,18 @@ _LOGGING: dict[str, Any] = {
 
 
 def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> None:
-    """Serve until a signal ends it; SIGHUP replaces the workers one by one.
+    """Serve until stopped by a signal; SIGHUP replaces the workers one by one.
 
     Parameters
     ----------
     make : callable
-        Makes the WSGI application in each worker; ours unless given.
+        Makes the WSGI application in each worker; default: ours.
     """
     _require_extra(settings)
     require_store(settings)
     with _shared_metrics():
-        # Before the fork, so that the workers share what is loaded; after the folder is set, which
-        # the metrics library looks for when it is loaded.
+        # Load before the fork, so that the workers share memory, but after setting the folder that
+        # the metrics library reads on import.
         from service.app import create_app
         from service.core.context import open_context
 
@@ -68,7 +68,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
 
 
 def _require_extra(settings: Settings) -> None:
-    """Refuse to start where spans are wanted and cannot be made."""
+    """Refuse to start if spans are enabled but their package is missing."""
     if settings.tracing == "off":
         return
     try:
@@ -101,9 +101,9 @@ def _server(settings: Settings) -> MPServer:
 
 
 class _Gateway:
-    """Collects a request on the event loop and only then gives it to a thread.
+    """Collects a request on the event loop before passing it to a thread.
 
-    granian calls a WSGI application before the body has come, and its body read has no time limit.
+    granian calls a WSGI application before the body has arrived, and reads it without a time limit.
     """
 
     def __init__(self, app: WSGIApplication, threads: int) -> None:
@@ -111,7 +111,7 @@ class _Gateway:
         self._pool = ThreadPoolExecutor(threads, "web")
 
     def __rsgi_del__(self, loop: Any) -> None:
-        """Send the last spans: a worker ends without the interpreter's exit hooks."""
+        """Send the last spans, as workers end without the interpreter's exit hooks."""
         provider = getattr(self._app, "extensions", {}).get("tracer_provider")
         if provider:
             provider.shutdown()
@@ -148,7 +148,7 @@ class _Gateway:
 
 
 async def _body(environ: dict[str, Any], protocol: Any) -> bytes:
-    """Read the body, but no more of it than the application needs to refuse it as too large."""
+    """Read the body, but no more than needed to reject it as too large."""
     length = environ.get("CONTENT_LENGTH", "0")
     if not length.isdecimal() or int(length) > LARGEST_BODY_BYTES:
         return b""
@@ -157,13 +157,13 @@ async def _body(environ: dict[str, Any], protocol: Any) -> bytes:
         body += part
         if len(body) > LARGEST_BODY_BYTES:
             break
-    environ.pop("HTTP_TRANSFER_ENCODING", None)  # done; the application sees a length
+    environ.pop("HTTP_TRANSFER_ENCODING", None)  # decoded; the application sees a length
     environ["CONTENT_LENGTH"] = str(len(body))
     return bytes(body)
 
 
 def _environ(scope: Any) -> dict[str, Any]:
-    """The request as PEP 3333 has it, without a body."""
+    """Return the request as a PEP 3333 environ, without a body."""
     server, _, port = scope.server.rpartition(":")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": scope.method,
@@ -184,7 +184,7 @@ def _environ(scope: Any) -> dict[str, Any]:
         "wsgi.run_once": False,
     }
     for name, value in scope.headers.items():
-        if "_" in name:  # would pass for the same name with a hyphen
+        if "_" in name:  # could imitate a name with a hyphen
             continue
         key = name.upper().replace("-", "_")
         key = key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"
@@ -194,32 +194,32 @@ def _environ(scope: Any) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _shared_metrics() -> Iterator[None]:
-    """A private folder in which the workers count requests, so that each can give the sum."""
+    """Create a private folder where the workers count requests, so that each can report the sum."""
     parent = os.getpid()
     _remove_left_metrics()
     folder = tempfile.mkdtemp(prefix=_METRICS, dir=_metrics_parent())
-    lock = _locked(Path(folder))  # until this process ends, however it ends
+    lock = _locked(Path(folder))  # until this process ends
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield
     finally:
-        if os.getpid() == parent:  # a worker leaves by this way too
+        if os.getpid() == parent:  # workers exit through here too
             shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
 
 
 def _metrics_parent() -> Path:
-    """Memory, unless TMPDIR is set: a mapped page without room on a full disk ends the process."""
+    """Use memory unless TMPDIR is set: a mapped page on a full disk kills the process."""
     memory = Path("/dev/shm")
     is_memory = "TMPDIR" not in os.environ and os.access(memory, os.W_OK)
     return memory if is_memory else Path(tempfile.gettempdir())
 
 
 def _remove_left_metrics() -> None:
-    """Remove the folders of servers that were killed; none that is younger than a minute."""
+    """Remove the folders of killed servers, except any younger than a minute."""
     for folder in _metrics_parent().glob(f"{_METRICS}*"):
-        with contextlib.suppress(OSError):  # of another user, or gone meanwhile
+        with contextlib.suppress(OSError):  # another user's, or already gone
             if time.time() - folder.lstat().st_mtime < _METRICS_SECONDS:
                 continue
             lock = _locked(folder)
@@ -229,7 +229,7 @@ def _remove_left_metrics() -> None:
 
 
 def _locked(folder: Path) -> int | None:
-    """A lock on `folder` that the kernel releases with the last process that has it."""
+    """Lock `folder` until the last process that holds the lock ends."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""Answers to planners' questions, one module each. All four faces get their numbers here."""
+"""Answers to planners' questions, one per module. JSON, page, mail and Grafana all use them."""

@@ -1,4 +1,4 @@
-"""An issue as it is looked at: by which model, at which moment, and from which day onwards."""
+"""An issue viewed with one of its models, at a moment, from a first day onwards."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from service.core.declared_series import Route, Series
 from service.issues.issue_store import MOST_HORIZON, Entry, Issue
 
 LEAST_SHARE = 0.01
-"""The smallest share that can be asked for, in per cent, and the step of all others."""
-_STEPS = 100  # in one per cent
+"""Smallest share that can be requested, and its step, in per cent."""
+_STEPS = 100  # per 1%
 
 UNPUBLISHED = "not yet published"
-"""Note on a day that is over and has no figure."""
+"""Note on a past day without a figure."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ahead:
-    """The paths of an issue from the first day of an answer, which horizons are counted from.
+    """The paths of an issue from the first day of an answer, where horizons start.
 
-    `BadQuestion` is raised if `first` is no day of the paths.
+    Raises `BadQuestion` if `first` is not a day of the paths.
     """
 
     paths: Paths  # from the day after the figures
     first: dt.date
-    today: dt.date  # days before it are over, though nothing is published of them
+    today: dt.date  # earlier days are over, even if unpublished
 
     def __post_init__(self) -> None:
         start, end = as_date(self.paths.start), as_date(self.paths.end)
@@ -48,7 +48,7 @@ class Ahead:
 
     @classmethod
     def of(cls, paths: Paths) -> Ahead:
-        """All of `paths`, from their first day."""
+        """Return all of `paths`, from their first day."""
         first = as_date(paths.start)
         return cls(paths, first, first)
 
@@ -63,7 +63,7 @@ class Ahead:
         return self.paths.horizon - self.skipped
 
     def end(self, horizon: int) -> int:
-        """Days of the paths up to the end of `horizon` days; raises `BadQuestion` beyond them."""
+        """Return the number of path days to the end of `horizon`; raises `BadQuestion` beyond."""
         if not 1 <= horizon <= self.most:
             raise BadQuestion(
                 "horizon",
@@ -74,16 +74,16 @@ class Ahead:
         return self.skipped + horizon
 
     def horizon_to(self, last: dt.date) -> int:
-        """The horizon that ends on `last`, or on the nearest day that can be answered."""
+        """Return the horizon that ends on `last`, or on the nearest possible day."""
         return min(max((last - self.first).days + 1, 1), self.most)
 
     def upto(self, horizon: int) -> Paths:
-        """The paths of the first `horizon` days of the answer; raises as `end` does."""
+        """Return the paths of the first `horizon` days of the answer; raises as `end` does."""
         end = self.end(horizon)
         return Paths(as_day(self.first), self.paths.values[:, self.skipped : end])
 
     def since(self, days: int) -> Ahead:
-        """The same from an earlier day on, by at most so many, that is not yet published."""
+        """Start up to `days` days earlier, but not before the first simulated day."""
         first = max(as_date(self.paths.start), self.first - dt.timedelta(days=days))
         return replace(self, first=first)
 
@@ -94,7 +94,7 @@ class Ahead:
     def rows(self, horizon: int, columns: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
         """Return ``time date horizon_days``, `columns` and ``note``, one row a day of the answer.
 
-        Columns begin with the first day of the paths, from which ``horizon_days`` is counted too.
+        `columns` and ``horizon_days`` start at the first day of the paths.
         """
         begin, end = self.skipped, self.end(horizon)
         return [
@@ -107,23 +107,22 @@ class Ahead:
 
 @dataclass(frozen=True)
 class IssueView:
-    """One issue of one series, as one model of it sees the future.
+    """One issue of one series, as forecast by one of its models.
 
     Attributes
     ----------
     observed : DailySeries
-        The figures as they were known when the issue was made, up to its `data_through`.
+        The figures known when the issue was made, up to its `data_through`.
     moment : datetime
-        Now for the latest issue; for one asked for by its id, when it was issued; by a moment,
-        that moment.
+        Now for the latest issue; the time of issue if requested by id; the requested moment if
+        requested by moment.
     today : date
-        First day of an answer unless another is asked for: the day of now for the latest issue;
-        by its id, the day after its figures; by a bare date, the day after it; by an instant, its
-        day. Never a day that has a figure.
+        Default first day of an answer: the current day for the latest issue; by id, the day after
+        its figures; by date, the day after it; by instant, its day. Never a day that has a figure.
     first : date
         First day of the answer.
     is_past : bool
-        Whether that day is over, whatever was known of it when the issue was made.
+        Whether that day is over, whatever was known when the issue was made.
     """
 
     route: Route
@@ -139,19 +138,19 @@ class IssueView:
 
     @property
     def declared(self) -> Series:
-        """What the series counts, as it is declared."""
+        """Declaration of the series."""
         return self.route.series[self.issue.series_id]
 
     @property
     def ahead(self) -> Ahead:
-        """The coming days.
+        """Paths of the coming days.
 
         Raises
         ------
         BadQuestion
-            If they begin on a day that was asked for and that the issue does not reach.
+            If the requested first day is outside the issue.
         NotPossible
-            If the issue is so old that it does not reach today.
+            If the issue is too old to cover today.
         """
         if self.first == self.today and as_day(self.first) > self.paths.end:
             is_served = self.entry.model == self.issue.champion
@@ -165,10 +164,10 @@ class IssueView:
 
 
 def scale_to_share(view: IssueView, our_share: float) -> IssueView:
-    """Return `view` with each count multiplied by `our_share` per cent and rounded up.
+    """Multiply each count of `view` by `our_share` per cent, rounded up.
 
-    A share of a day is a whole number of people, and places that are rounded down are too few. A
-    day without arrivals has none in any share.
+    A day's share is a whole number of people, and rounding down would give too few places. A day
+    without arrivals stays at zero.
     """
     if our_share == 100:
         return view
@@ -178,7 +177,7 @@ def scale_to_share(view: IssueView, our_share: float) -> IssueView:
         raise BadQuestion("our_share", expected, our_share)
 
     def scaled(counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        # In whole numbers: 3% of 100 is 3, and not 4 for a last digit of a fraction.
+        # In whole numbers: 3% of 100 is 3, not 4 from a rounding error.
         return -(-counts.astype(np.int64) * round(steps) // (100 * _STEPS))
 
     return replace(

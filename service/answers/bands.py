@@ -22,11 +22,11 @@ from service.core.declared_series import Series
 
 Level: TypeAlias = Literal[50, 80, 90, 95, 99]
 LEVELS: tuple[int, ...] = get_args(Level)
-"""Levels, in per cent, of the central bands that can be asked for."""
+"""Available levels of the central bands, in per cent."""
 
 Likelihood: TypeAlias = Literal["likely", "possible", "unlikely"]
 LIKELIHOODS: tuple[Likelihood, ...] = get_args(Likelihood)
-"""How likely any arrivals are on a day, in a word."""
+"""Likelihood of any arrivals on a day, in a word."""
 
 
 def bands(
@@ -35,8 +35,8 @@ def bands(
     """Return one row a day for `horizon` days.
 
     Returns rows of ``time date horizon_days median mean p_zero p_any likelihood lo50 hi50 … note``;
-    counts in whole people or boats, the mean in hundredths; ``likelihood`` is None without a
-    `declared` series, which has its thresholds.
+    counts in whole people or boats, the mean in hundredths. ``likelihood`` is None without a
+    `declared` series, which has the thresholds.
     """
     check_levels(levels)
     summary, p_zero = ahead.paths.summary(levels), ahead.paths.p_zero()

@@ -19,7 +19,7 @@ CAUSE_NAMES = {
     "weather": "the weather forecast",
     "new_figures": "new figures",
 }
-"""The causes of a change as readers know them."""
+"""Display names of the causes of a change."""
 
 _SPANS = (7, 28)
 _MOST_STEPS = 400
@@ -32,13 +32,13 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     issues from `since`, or the one before, to this one, day by day.
 
     Returns ``since since_issued_at steps``; ``causes``, their names; ``rows``, one for each coming
-    day that both issues forecast: ``time date before … after``, where before and the causes add up
-    to after; and ``totals`` of the first 7 and 28 of these days, alike.
+    day in both issues: ``time date before … after``, where before and the causes add up to after;
+    and ``totals`` of the first 7 and 28 of these days, with the same columns.
 
     Raises
     ------
     NotFound
-        If no issue stands before this one, or the two are not linked by live issues.
+        If there is no earlier issue, or the two are not linked by live issues.
     """
     with loader.context.database.reading() as connection:
         chain = _chain(connection, view, since)
@@ -49,7 +49,7 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     if length < 1:
         oldest = chain[-1]["since"]
         raise BadQuestion("since", "an issue that forecast some of the same days", oldest)
-    # An issue that knew nothing of the weather does not name it.
+    # Issues without weather do not name it as a cause.
     named = {cause for note in chain for cause in note["causes"]}
     causes = [cause for cause in note_store.CAUSES if cause in named]
     rows = []

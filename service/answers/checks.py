@@ -13,10 +13,10 @@ __all__ = [
 
 from service.answers.errors import BadQuestion
 
-MOST_THRESHOLD = 1_000_000  # the largest count that can be asked, or noted of a subscriber
+MOST_THRESHOLD = 1_000_000  # largest count in a query or of a subscriber
 MOST_STAY_DAYS = 400
-SHARES = (0.5, 0.999)  # least and greatest probability that the places are enough
-MOST_ISSUES = 500  # on a page of their list
+SHARES = (0.5, 0.999)  # bounds of the probability that the places are enough
+MOST_ISSUES = 500  # per page
 
 
 def check_whole(name: str, value: int, least: int, most: int) -> None:

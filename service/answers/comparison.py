@@ -1,4 +1,4 @@
-"""Past forecasts beside each other, and what arrived on their days."""
+"""Past forecasts side by side, with the outcomes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _WEEKS_APART, _USUAL = 4, 3
 
 
 def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -> IssueView:
-    """Return the forecast that stood on a day, as `of_day` finds it, by one of its models."""
+    """Return one model's forecast as published on a day, found by `of_day`."""
     return loader.view(series_id, of_day(loader, series_id, day), model)
 
 
@@ -66,13 +66,13 @@ def compare_days(
 
 
 def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[str, Any]:
-    """Return forecasts of one series day by day and in total, with what arrived.
+    """Return forecasts of one series day by day and in total, with the outcomes.
 
-    Returns ``forecasts``, each ``issue_id kind made_on model title`` (a hindcast is made as on the
-    last day of its figures), its ``rows`` of ``date median lo80 hi80`` for the first 28 days, and
-    its ``totals`` of 7 and 28 days, with ``came``, their published total or None; and ``days``, one
+    Returns ``forecasts``, each ``issue_id kind made_on model title`` (a hindcast counts as made on
+    the last day of its figures), its ``rows`` of ``date median lo80 hi80`` for the first 28 days,
+    and its ``totals`` of 7 and 28 days with ``came``, the published total or None; and ``days``,
     from the first to the last day of any: ``date value`` and ``median_1 lo80_1 hi80_1 median_2 …``,
-    None where there is none.
+    None where missing.
     """
     forecasts = [_forecast(view) for view in views]
     series_id = views[0].issue.series_id
@@ -97,14 +97,14 @@ def compare_forecasts(loader: IssueLoader, views: Sequence[IssueView]) -> dict[s
 
 
 def list_models(loader: IssueLoader, series_id: str) -> dict[str, str]:
-    """Return the titles of the models of the newest forecast, by name."""
+    """Return the titles of the latest forecast's models, by name."""
     issue = loader.view(series_id).issue
     with loader.context.database.reading() as connection:
         return {entry.model: entry.title for entry in loader.entries(connection, issue)}
 
 
 def usual_days(loader: IssueLoader, series_id: str) -> list[dt.date]:
-    """Return days 4 weeks apart, newest first, whose forecasts have figures to compare with."""
+    """Return days 4 weeks apart, newest first, whose forecasts can be compared with figures."""
     issue = loader.view(series_id).issue
     first = first_day(loader, series_id) or issue.origin
     step = dt.timedelta(weeks=_WEEKS_APART)

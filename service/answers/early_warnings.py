@@ -1,4 +1,4 @@
-"""Early warnings: the chances that they are about, and how often they came true."""
+"""Early warnings: their chances, and how often they came true."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from service.issues import early_warning_store
 from service.issues.early_warning_store import EarlyWarning
 
 DAYS, WEEK = 3, 7
-"""Days ahead in which one above the threshold is warned of, and those of the weekly total."""
+"""Days ahead for the daily threshold, and days of the weekly total."""
 
 
 def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[dict[str, Any]]:
@@ -47,11 +47,11 @@ def chances(ahead: Ahead, threshold: int, week_threshold: int | None) -> list[di
 
 
 def warning_record(loader: IssueLoader) -> dict[str, Any]:
-    """Compare the early warnings about the route given so far with the figures.
+    """Compare the early warnings of the route so far with the figures.
 
     Returns ``warnings``, their number; ``over``, those whose days all have figures; ``followed``,
-    those of them that were followed by such a day or week; ``expected``, the sum of the chances
-    that they gave; and a ``sentence``, empty while none can be compared.
+    those that came true; ``expected``, the sum of their chances; and a ``sentence``, empty if none
+    can be compared.
     """
     with loader.context.database.reading() as connection:
         warnings = early_warning_store.list_warnings(connection, loader.route.name)

@@ -13,7 +13,7 @@ class BadQuestion(NoAnswer):
     """The parameter `name` is not allowed."""
 
     def __init__(self, name: str, expected: str, value: object = None) -> None:
-        """`expected` is a whole sentence where no `value` is given."""
+        """`expected` is a complete sentence if no `value` is given."""
         self.name = name
         fault = expected if value is None else f"expected {expected}, found {value}"
         super().__init__(f"{name}: {fault}")

@@ -16,14 +16,14 @@ _SPANS = (1, 7, 28)
 def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Split the mean forecast of the served model into its factors.
 
-    Returns ``method``; ``yearly_mean``, of a day of the last year; ``factors``, their names;
+    Returns ``method``; ``yearly_mean``, the average day of the last year; ``factors``, their names;
     ``rows``, one a day: ``time date horizon_days yearly_mean … mean note``, where the yearly mean
-    and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days, alike.
+    and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days, likewise.
 
     Raises
     ------
     NotFound
-        If nothing was said of the issue, or of these days, when it was made.
+        If the issue has no stored explanation, or none for these days.
     """
     with loader.context.database.reading() as connection:
         note = note_store.get_note(connection, view.issue.issue_id, note_store.EXPLANATION)
@@ -36,7 +36,7 @@ def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         raise NotFound(f"issue {view.issue.issue_id} explains days to {last}, not {ahead.first}")
     factors: dict[str, list[float]] = {
         name.replace(" ", "_"): shares
-        # The weather first.
+        # List the weather first.
         for name, shares in sorted(note["factors"].items(), key=lambda item: item[0] != "weather")
     }
     columns = {"yearly_mean": [note["yearly_mean"]] * length, **factors, "mean": note["mean"]}

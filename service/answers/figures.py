@@ -24,7 +24,7 @@ def figures(
     last: dt.date | None = None,
     as_of: AsOf | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows ``time date value source known_at``, from `first` to `last`, as of `as_of`."""
+    """Return rows ``time date value source known_at``, from `first` to `last`, as of `as_of`."""
     loader.check_series(series_id, is_stored=True)
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
@@ -56,7 +56,7 @@ def a_year_earlier(view: IssueView, days: Sequence[str]) -> list[dict[str, Any]]
     """Return ``last_year`` and ``last_year_mean`` for each of `days`, or None without figures.
 
     The first is the input figure of the same date a year earlier, the second the mean of the 7 days
-    around it.
+    around that date.
     """
     observed, three, rows = view.observed, dt.timedelta(days=3), []
     for date in map(dt.date.fromisoformat, days):

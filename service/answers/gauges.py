@@ -13,9 +13,9 @@ from service.core.clock import instant
 
 
 def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[str, Any]:
-    """P(some run of `window` days within the horizon sums to more than `threshold`), as ``value``.
+    """Return P(some run of `window` days within the horizon exceeds `threshold`) as ``value``.
 
-    With ``window`` and ``horizon`` both 7: P(the next seven days bring more than that).
+    With ``window`` and ``horizon`` both 7: P(the next seven days total more than `threshold`).
     """
     answer = exceedance(view.ahead, threshold, window, horizon)
     parameters = {name: answer[name] for name in ("threshold", "window", "horizon")}
@@ -23,7 +23,7 @@ def chance(view: IssueView, threshold: int, window: int, horizon: int) -> dict[s
 
 
 def age(view: IssueView, now: dt.datetime) -> dict[str, Any]:
-    """Hours since the issue, days since the last figure, and the status as 0 or 1."""
+    """Return hours since the issue, days since the last figure, and the status as 0 or 1."""
     hours = (now - view.issue.issued_at).total_seconds() / 3600
     return {
         "time": instant(view.issue.issued_at),

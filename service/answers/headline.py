@@ -23,7 +23,7 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     """Summarise the next seven days; for a past issue, its forecast and the outcome.
 
     Returns ``sentence``, which rounds the numbers; ``from to median lo80 hi80 threshold p_above``;
-    and ``caution``, a sentence on what old figures mean for it, empty while they are up to date.
+    and ``caution``, a sentence on the effect of old figures, empty while they are up to date.
     """
     ahead, unit = view.ahead, view.declared.unit
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
@@ -63,7 +63,7 @@ def _caution(view: IssueView) -> str:
 
 
 def outcome(values: Sequence[int]) -> str:
-    """Say how many arrived in a week, by the figures of its days that are published."""
+    """Say how many arrived in a week, using the days already published."""
     if not values:
         return "the figures for these days are not published yet"
     if len(values) < _DAYS:

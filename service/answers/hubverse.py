@@ -1,4 +1,4 @@
-"""The forecast as rows of a hubverse hub, so that others can score it beside their own.
+"""The forecast in the format of a hubverse hub, for comparison with other forecasts.
 
 References
 ----------
@@ -25,14 +25,14 @@ SAMPLES = 100
 
 
 def hubverse(view: IssueView, horizon: int, location: str) -> list[dict[str, Any]]:
-    """Rows of quantiles, 23 levels a day, and of sample paths, 100 of them, at `location`.
+    """Return rows of 23 quantiles a day and of 100 sample paths, at `location`.
 
-    A sample's ``output_type_id`` is the same on each of its days: it is one joint path.
+    A sample has the same ``output_type_id`` on all its days: it is one joint path.
     """
     check_whole("horizon", horizon, 1, view.paths.horizon)
     near = view.paths.upto(horizon)
     quantiles = near.quantiles(QUANTILE_LEVELS).tolist()  # (23, horizon)
-    # Evenly spread over all paths: those of a mixture may stand in the order of its members.
+    # Evenly spaced over all paths: those of a mixture may be ordered by member.
     chosen = np.arange(SAMPLES) * near.n_paths // SAMPLES
     samples = near.values[chosen].tolist()  # (100, horizon)
     rows = []

@@ -38,7 +38,7 @@ from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
 _LOOK_SECONDS = 5.0
-"""How long what is wrong with the files of models counts as seen."""
+"""How long a check of the model files stays valid."""
 
 _KEPT, _DAY = 40, dt.timedelta(days=1)
 T = TypeVar("T")
@@ -55,11 +55,11 @@ class IssueLoader:
         self._lock = threading.Lock()
 
     def each_route(self) -> Iterator[IssueLoader]:
-        """The same for each enabled route in turn; the cache is one."""
+        """Yield a loader for each enabled route; they share one cache."""
         return map(self._for, self.context.routes)
 
     def for_series(self, series_id: str) -> IssueLoader:
-        """The same for the route of a series; for this route where no route has it."""
+        """Return the loader for the route of a series; this one if no route has it."""
         owner = (one for one in self.context.routes if series_id in one.series)
         return self._for(next(owner, self.route))
 
@@ -82,7 +82,7 @@ class IssueLoader:
         as_of: AsOf | None = None,
         first: dt.date | None = None,
     ) -> IssueView:
-        """Load an issue of a series: by its id, or the newest at `as_of` or the end of that day.
+        """Load an issue by its id, or the newest at `as_of` (for a date, at the end of the day).
 
         Parameters
         ----------
@@ -137,7 +137,7 @@ class IssueLoader:
                 observed = self._observed(connection, issue)
                 return issue, entry, paths, observed, self._facts(connection, issue)
 
-        # Read first: what is kept is at least as new as its token.
+        # Read the token first: the cached value is at least as new.
         token = self._glance(
             ("token", series_id),
             lambda opened: change_token_store.read_change_token(
@@ -159,7 +159,7 @@ class IssueLoader:
         return self._state_of(issue, self._facts(connection, newest), now)
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
-        """Add what is wrong now, whatever the database says."""
+        """Add the current problems, which the database does not record."""
         not_written, turn = self.context.database.not_written(), time.monotonic() // _LOOK_SECONDS
         key = "model problems", self.route.name
         problems = self.once(key, lambda: find_problems(self.context), turn)
@@ -254,7 +254,7 @@ class IssueLoader:
         )
 
     def _facts(self, connection: Connection, newest: Issue | None) -> Facts:
-        """Return the state of the service as far as the database tells it."""
+        """Return the state of the service as recorded in the database."""
         new_at, unused = None, ""
         if self.context.reads_weather:
             read = weather_store.last_read(connection, self.route, "ensemble")
@@ -262,7 +262,7 @@ class IssueLoader:
             note = newest and note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
             unused = note["reason"] if note and note["status"] == "missing" else ""
         last: dict[str, Run | None] = {}
-        for job in STATE_JOBS:  # an ingest counts if it read the source that the settings name
+        for job in STATE_JOBS:  # an ingest counts only if it read the configured source
             source = self.context.settings.source if job == "ingest" else None
             ended = run_store.ended(connection, job, source, self.route.name)
             last[job] = ended[0] if ended else None
@@ -298,7 +298,7 @@ class IssueLoader:
             ("paths", issue.issue_id, model),
             lambda: issue_store.load_paths(connection, issue, model),
         )
-        assert paths is not None  # the entry is a row of the same table
+        assert paths is not None  # both rows are in one table
         return by_model[model], paths
 
     def _observed(self, connection: Connection, issue: Issue) -> DailySeries:

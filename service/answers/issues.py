@@ -25,7 +25,7 @@ def listing(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return the live issues of a series, newest first, and the cursor of the next page, if any.
 
-    `after` is the cursor that the page before gave.
+    `after` is the cursor from the previous page.
     """
     loader.check_series(series_id)
     check_whole("limit", limit, 1, MOST_ISSUES)
@@ -42,9 +42,9 @@ def listing(
 
 
 def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
-    """Return the id of the newest issue at the end of a day; ``latest`` if it still is.
+    """Return the id of the newest issue at the end of a day; ``latest`` if it still is the newest.
 
-    Before the first issue it is the last hindcast from figures up to that day; `NotFound` is raised
+    Before the first issue, use the last hindcast with figures up to that day; raises `NotFound`
     before the first hindcast.
     """
     loader.check_series(series_id)
@@ -62,7 +62,7 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
 
 
 def first_day(loader: IssueLoader, series_id: str) -> dt.date | None:
-    """Return the first day that `of_day` has an issue or a hindcast for."""
+    """Return the first day for which `of_day` has an issue or a hindcast."""
     with loader.context.database.reading() as connection:
         issue = issue_store.get_first_issue(connection, series_id)
         hindcast = issue_store.get_first_issue(connection, series_id, "hindcast")

@@ -16,7 +16,7 @@ _MOST_IDS = 2**31
 
 
 def ask(loader: IssueLoader, job: str, asked_by: str, route: str = "") -> dict[str, Any]:
-    """Request a run of `job` for `route`, or for the first, and return the row.
+    """Request a run of `job` for `route`, by default the first, and return the row.
 
     Raises
     ------

@@ -31,15 +31,15 @@ def panel(
     last: dt.date | None = None,
     as_of: AsOf | None = None,
 ) -> list[dict[str, Any]]:
-    """One row a day; both bounds of a level are null on the same days.
+    """Return one row a day; both bounds of a level are null on the same days.
 
     Parameters
     ----------
     first, last : date | None
-        The span, both included, clipped to what there is. None: the last `PAST_DAYS` days of
-        figures, the days since, and four weeks ahead.
+        The span, both ends included, clipped to the available days. None: the last `PAST_DAYS` days
+        of figures, the days since, and four weeks ahead.
     as_of : date | datetime | None
-        The figures shown as actuals: for days up to it, or as known then; None: as they stand.
+        Which figures to show as actuals: up to a date, or as known at a moment; None: current.
     """
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)

@@ -19,8 +19,8 @@ COLUMNS = (
 def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
     """Return every revision of a series in order of publication, and their number.
 
-    ``ruled`` is false where a source of higher rank had spoken, so that the value before stayed;
-    such a row is listed, and not counted.
+    ``ruled`` is false if a source of higher rank kept its value; such a row is listed but not
+    counted.
     """
     loader.check_series(series_id, is_stored=True)
     with loader.context.database.reading() as connection:

@@ -25,7 +25,7 @@ from service.answers.totals import periods
 from service.issues import note_store
 
 LEVEL_PERCENT, PEOPLE_PER_BOAT = (-100, 400), (1, 300)
-"""The least and the most of each that can be assumed."""
+"""Minimum and maximum of each assumption."""
 
 _PERIODS = ("next_7_days", "next_28_days")
 _LEAST_DAYS = 28
@@ -35,12 +35,12 @@ _LEAST_DAYS = 28
 class Scenario:
     """The assumptions of a scenario.
 
-    The weather of a day is ``calm``, ``mixed`` or ``rough``: the third of the past days of that
-    season, by waves and wind, from which it is taken.
+    The weather of a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the
+    past days of the season, by waves and wind.
     """
 
     level_percent: float = 0.0  # change of the level of arrivals
-    people_per_boat: float | None = None  # None: as forecast
+    people_per_boat: float | None = None  # None: unchanged
     weather: Mapping[dt.date, str] = field(default_factory=dict)
 
 
@@ -49,13 +49,13 @@ def scenario(
 ) -> dict[str, Any]:
     """Return the scenario together with the unchanged forecast.
 
-    Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` as ``forecast`` has
-    it; ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
+    Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` of the ``forecast``;
+    ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
 
     Raises
     ------
     NotPossible
-        If the model of this issue does not use what is assumed.
+        If the model of this issue does not use the assumed factor.
     """
     per_boat = assumed.people_per_boat
     check_number("level_percent", assumed.level_percent, *LEVEL_PERCENT)
@@ -112,7 +112,7 @@ def _under(
             raise BadQuestion("weather", f"days from {days[0]} to {days[-1]}", day)
     fit = loader.fitted(view).with_weather({days.index(day): sea for day, sea in weather.items()})
     rng = joint.generator(issue.seed, model, as_day(issue.origin))
-    # As far as the issue was drawn, so that the days before the first assumed one stay as they are.
+    # Use the issue's full horizon, so that days before the first assumed one stay the same.
     paths = fit.draw(issue.horizon_days, issue.n_paths, rng)[issue.series_id]
     return paths.upto(min(max(end, view.ahead.skipped + _LEAST_DAYS), issue.horizon_days))
 
@@ -126,14 +126,14 @@ def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]
 
 
 def _load(loader: IssueLoader, view: IssueView) -> float | None:
-    """The mean of the leading series for each one of the series that follows it."""
+    """Return the mean of the leading series per unit of the following series."""
     both = [_paths(loader, view, name) for name in loader.route.forecast[:2]]
     paths = [one for one in both if one is not None]
     return people_per_boat(*paths) if len(paths) == 2 else None
 
 
 def _paths(loader: IssueLoader, view: IssueView, series_id: str) -> Paths | None:
-    """The paths of the same futures of a series; None when it is not drawn with this one."""
+    """Return the joint paths of a series; None if it was not drawn with this one."""
     if series_id == view.issue.series_id:
         return view.paths
     issue_id = loader.beside(view.issue, series_id)

@@ -20,8 +20,8 @@ from service.issues import issue_store
 
 JOBS = (
     *STATUS_JOBS,
-    *("ingest-other", "repeat"),  # out of turn
-    *("renew", "renew-again", "read-weather", "tidy"),  # the times at which others run
+    *("ingest-other", "repeat"),  # run on request
+    *("renew", "renew-again", "read-weather", "tidy"),  # schedule entries that run other jobs
 )
 """Every job that may have runs."""
 _LEVELS = (50, 80, 95)
@@ -40,26 +40,26 @@ class Coverage:
 
 @dataclass(frozen=True)
 class NextWeek:
-    """What the newest issue of a series says of the next seven days."""
+    """The newest issue's forecast of the next seven days."""
 
-    bounds: dict[str, int]  # ``median lo50 hi50 …`` of their total
+    bounds: dict[str, int]  # ``median lo50 hi50 …`` of the total
     chances: list[tuple[int, int, float]]  # days, declared threshold, P(some run exceeds it)
 
 
 @dataclass(frozen=True)
 class Vitals:
-    """Metrics of the service at one moment; dates and numbers by series or job."""
+    """Metrics of the service at one moment, by series or job."""
 
     status: str
-    reasons: list[str]  # names, each once, though two series have it with details of their own
+    reasons: list[str]  # unique names, even if two series share one
     issued_at: dict[str, dt.datetime]  # of the newest issue
     data_through: dict[str, dt.date]  # unless the source has ended
     scored: dict[str, int]  # issues of the last 26 weeks that have a score
     coverage: list[Coverage]  # of the same issues; empty until one is scored
     last_done: dict[tuple[str, str], dt.datetime]  # by route and job
-    runs_ended: dict[tuple[str, str, str], int]  # with the outcome; 0 too, or no increase is seen
+    runs_ended: dict[tuple[str, str, str], int]  # by outcome; with zeros, so that increases show
     has_scheduler: bool  # whether a process holds the scheduler's lock
-    next_week: dict[str, NextWeek]  # of each series whose newest issue reaches so far
+    next_week: dict[str, NextWeek]  # series whose newest issue covers it
 
 
 def vitals(loader: IssueLoader) -> Vitals:
@@ -69,7 +69,7 @@ def vitals(loader: IssueLoader) -> Vitals:
     with loader.context.database.reading() as connection:
         issues = (issue_store.get_latest_issue(connection, name) for name in series)
         newest = [issue for issue in issues if issue is not None]
-        served = {route.name for route in routes}  # one that is served no more runs no job
+        served = {route.name for route in routes}  # other routes no longer run jobs
         done = service_metrics_store.last_done(connection)
         last_done = {key: moment for key, moment in done.items() if key[0] in served}
         none_ended = {(route.name, *ended): 0 for route in routes for ended in _ENDED}
@@ -104,7 +104,7 @@ def vitals(loader: IssueLoader) -> Vitals:
 
 
 def _next_week(loader: IssueLoader, series_id: str) -> NextWeek | None:
-    """None when nothing is published, or the newest issue does not reach so far."""
+    """Return None if nothing is published, or the newest issue does not cover the week."""
     try:
         view = loader.view(series_id)
         (row,) = totals.periods(view.observed, view.ahead, ("next_7_days",), _LEVELS)

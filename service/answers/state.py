@@ -37,7 +37,7 @@ CURRENT_STATE_REASONS = OLD_FIGURES_REASONS | {
 """Reasons about the present, which do not apply to past issues."""
 
 _NEEDED = ("ingest", "refit")  # jobs whose failure degrades; old weather has its own reason
-_ISSUE_HOURS = 36  # a day, and the night after a day whose figures came late
+_ISSUE_HOURS = 36  # a day, plus the night after a day with late figures
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,11 @@ class State:
 class Facts:
     """Inputs to the state, apart from the requested issue; problems have a name and a detail."""
 
-    newest: Issue | None = None  # of the same series; None: the one that is asked for
-    last_runs: Mapping[str, Run | None] = field(default_factory=dict)  # that ended, by job
-    weather_new_at: dt.datetime | None = None  # when a forecast of it was first read, not again
-    weather_unused: str = ""  # why the newest issue was made without it, where it was wanted
-    not_written: tuple[str, str] | None = None  # why the database cannot be written
+    newest: Issue | None = None  # of the same series; None: the requested issue
+    last_runs: Mapping[str, Run | None] = field(default_factory=dict)  # last ended run of each job
+    weather_new_at: dt.datetime | None = None  # when a new weather forecast was first read
+    weather_unused: str = ""  # why the newest issue lacks expected weather
+    not_written: tuple[str, str] | None = None  # why the database is not writable
     model_problems: tuple[tuple[str, str], ...] = ()
 
 

@@ -76,7 +76,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
         ]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
     worst = max((state.status for state in states), key=_SEVERITY.index)
-    # What holds of all series alike is said once, and what differs for each.
+    # Reasons shared by all series appear once.
     reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
     return {
         "status": worst,
@@ -106,7 +106,7 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
     declared, is_forecast = loader.route.series[series_id], series_id in loader.route.forecast
     figures = observation_store.series(connection, series_id) if is_forecast else None
     first, last = observation_store.span(connection, series_id) or (None, None)
-    if figures is not None:  # the days after a gap are stored, and wait
+    if figures is not None:  # days after a gap are stored but not used yet
         last = as_date(figures.data_through)
     issue = issue_store.get_latest_issue(connection, series_id)
     return {
@@ -149,7 +149,7 @@ def _issue(
 
 
 def _weather(loader: IssueLoader, connection: Connection) -> dict[str, Any]:
-    """Whether there is weather, how far, and when it was first read."""
+    """Return the availability of weather, its last day and when it was first read."""
     read = None
     status, detail = "off", f"{no_weather(loader.context)}; forecasts do without"
     if loader.context.reads_weather:

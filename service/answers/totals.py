@@ -40,7 +40,7 @@ def _year(day: dt.date) -> Span:
     return dt.date(day.year, 1, 1), dt.date(day.year, 12, 31)
 
 
-# Of the day from which on is looked ahead, and of the day before it.
+# Arguments: the first day of the answer and the day before it.
 _SPANS: dict[str, Callable[[dt.date, dt.date], Span]] = {
     "next_7_days": lambda first, _: (first, first + 6 * _DAY),
     "next_28_days": lambda first, _: (first, first + 27 * _DAY),
@@ -61,11 +61,10 @@ def periods(
 ) -> list[dict[str, Any]]:
     """Return one row per period of `names`, relative to the first day of the answer.
 
-    ``year_to_date`` alone runs to the day before the first; what is not yet published of a period
-    is simulated. A period that begins before the figures or ends after the simulated days has null
-    for its sums and says so in ``note``; in the first case ``known`` is null too. ``last_year`` is
-    the sum of the same days a year earlier (see `service.core.clock.span_before`), as then
-    known, or null where the figures do not reach.
+    Only ``year_to_date`` runs to the day before the first; unpublished days are simulated. A period
+    that begins before the figures or ends after the simulated days has null sums and a ``note``; in
+    the first case ``known`` is null too. ``last_year`` is the sum of the same days a year earlier
+    (see `service.core.clock.span_before`), as then known, or null without figures.
     """
     if not names or not set(names) <= set(PERIODS) or len(set(names)) != len(names):
         expected = f"some of {', '.join(PERIODS)}, each once"

@@ -42,14 +42,14 @@ def track_record(
 ) -> dict[str, Any]:
     """Average the scores of the issues of the last `weeks` weeks.
 
-    The ``champion`` is whichever model was served at the time; a `kind` is one of `KINDS`.
+    The ``champion`` is the model served at the time; a `kind` is one of `KINDS`.
 
     Returns ``issues``, their number; ``rows``, one for each lead and total: ``measure n crps wis
     bias``, ``coverage50 coverage50_lo coverage50_hi …`` (of days by randomised PIT, of totals on
-    windows that do not overlap), ``skill_seasonal_naive skill_climatology``; ``likelihood``, how
-    often any arrived on the days of each class, by days ahead; ``pit_histogram`` of days 1 to 7;
-    ``weeks``, each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS;
-    ``early_warnings``, as of `warning_record`, None where none was given from such forecasts.
+    non-overlapping windows), ``skill_seasonal_naive skill_climatology``; ``likelihood``, how often
+    there were arrivals in each class, by days ahead; ``pit_histogram`` of days 1 to 7; ``weeks``,
+    each issue's 7-day total against the outcome; ``worst`` and ``best`` of them by CRPS; and
+    ``early_warnings`` from `warning_record`, None if such forecasts gave none.
     """
     loader.check_series(series_id)
     check_whole("window", weeks, 1, 520)
@@ -100,7 +100,7 @@ References = dict[str, dict[dt.date, Scored]]
 
 
 def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, Any]:
-    """Scores of the day `lead` days ahead."""
+    """Return the scores of the day `lead` days ahead."""
 
     def at(row: Scored, key: str) -> float:
         return float(row.content["days"][key][lead - 1])
@@ -112,7 +112,7 @@ def _lead(scored: Sequence[Scored], others: References, lead: int) -> dict[str, 
 
 
 def _total(scored: Sequence[Scored], others: References, name: str, days: int) -> dict[str, Any]:
-    """Scores of the sum of the first `days` days."""
+    """Return the scores of the total of the first `days` days."""
 
     def at(row: Scored, key: str) -> float:
         return float(row.content["totals"][name][key])
@@ -131,7 +131,7 @@ def _measured(
     at: Callable[[Scored, str], float],
     held: Callable[[Sequence[Scored], int], list[bool]],
 ) -> dict[str, Any]:
-    """Mean scores, coverage and skill of the issues whose outcome is complete."""
+    """Return mean scores, coverage and skill of the issues whose outcome is complete."""
     complete = [row for row in scored if is_complete(row)]
     answer: dict[str, Any] = {"measure": measure, "n": len(complete)}
     for name, key in (("crps", "crps"), ("wis", "wis"), ("bias", "error")):
@@ -148,10 +148,9 @@ def _measured(
 
 
 def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]:
-    """Rows of ``measure likelihood days arrived share share_lo share_hi``.
+    """Return rows of ``measure likelihood days arrived share share_lo share_hi``.
 
-    A date counts once for each class, however many forecasts of it fell into the class, as they
-    share one outcome.
+    A date counts once per class, however many forecasts put it there, as they share one outcome.
     """
     rows = []
     for measure, (first, last) in _CLASS_LEADS.items():
@@ -171,7 +170,7 @@ def _classes(scored: Sequence[Scored], declared: Series) -> list[dict[str, Any]]
 
 
 def apart(rows: Sequence[Scored], days: int) -> list[Scored]:
-    """Issues whose windows of `days` days do not overlap, from the first on."""
+    """Return issues whose windows of `days` days do not overlap, starting with the first."""
     chosen: list[Scored] = []
     for row in rows:
         if not chosen or (row.origin - chosen[-1].origin).days >= days:
@@ -180,7 +179,7 @@ def apart(rows: Sequence[Scored], days: int) -> list[Scored]:
 
 
 def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
-    """Share of hits with its 95% interval (Wilson 1927, JASA 22)."""
+    """Return the share of hits with its 95% interval (Wilson 1927, JASA 22)."""
     n = len(inside)
     if not n:
         return {name: None, f"{name}_lo": None, f"{name}_hi": None}
@@ -195,7 +194,7 @@ def _share(name: str, inside: Sequence[bool]) -> dict[str, Any]:
 
 
 def _histogram(scored: Sequence[Scored]) -> list[int]:
-    """Counts of the PIT of days 1 to 7 in ten equal bins; flat when calibrated."""
+    """Count the PIT of days 1 to 7 in ten equal bins; flat if calibrated."""
     values = [v for row in scored for v in row.content["days"]["pit"][:7]]
     counts: list[int] = np.histogram(values, bins=_BINS, range=(0.0, 1.0))[0].tolist()
     return counts

@@ -1,4 +1,4 @@
-"""The weather: what an issue was given of it, and what is foreseen for the coming days."""
+"""Weather used by an issue, and the weather forecast of the coming days."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ _COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 
 
 def used(connection: Connection, issue: Issue) -> dict[str, Any]:
-    """Whether `issue` was made with the weather.
+    """Return whether `issue` used weather.
 
-    Returns ``status``: ``used``, ``missing`` (it was wanted and could not be had) or ``off``; and
-    ``reason``. Where it was used also ``models``, ``read_at`` (first), ``days_ahead``, ``members``,
-    ``past_forecasts`` (that their error was learned from) and ``columns``.
+    Returns ``status``: ``used``, ``missing`` (expected but unavailable) or ``off``; and ``reason``.
+    If used, also ``models``, ``read_at`` (first), ``days_ahead``, ``members``, ``past_forecasts``
+    (used to learn their error) and ``columns``.
     """
     note = note_store.get_note(connection, issue.issue_id, note_store.WEATHER)
     return note or {"status": "off", "reason": "this forecast was made without the weather"}
 
 
 def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
-    """The coming days as they were foreseen at the moment of `view`.
+    """Return the weather forecast known at the moment of `view`.
 
-    Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, as of `used`; and ``rows``:
-    ``date``; median and middle 80% of the members of the wind at night and the gusts of the day in
-    km/h; ``wind_from``, where the wind of the night comes from in most of them; and of the waves,
-    which have one future of fewer days, the mean at night and the highest of the day in metres.
-    None when no weather is read, none was new lately, or what is stored is damaged.
+    Returns ``read_at`` (first), ``members``, ``attribution``; ``used``, from `used`; and ``rows``:
+    ``date``; median and middle 80% of the members of the night's wind and the day's gusts in km/h;
+    ``wind_from``, the most frequent direction of the night's wind; and of the waves, a single
+    shorter forecast, the night's mean and the day's maximum in metres. None if no weather is read,
+    none is recent, or the stored reading is damaged.
     """
     if not loader.context.reads_weather:
         return None
@@ -49,7 +49,7 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
             ((wind,), (waves,)) = (
                 readings.newest_at(kind, [view.moment]) for kind in ("ensemble", "waves")
             )
-        except ValueError:  # a damaged reading costs the weather alone; the refit says so
+        except ValueError:  # a damaged reading only affects the weather; the refit reports it
             return None
         given = used(connection, view.issue)
     if wind is None or wind.names != WIND:
@@ -72,7 +72,7 @@ def coming(loader: IssueLoader, view: IssueView) -> dict[str, Any] | None:
 
 
 def _row(day: dt.date, members: Array, waves: WeatherReading | None) -> dict[str, Any]:
-    """One day of the answer, of its `members`, shape (n_members, n_columns)."""
+    """Return one day of the answer from `members`, shape (n_members, n_columns)."""
     column = dict(zip(WIND, members.T, strict=True))
     row: dict[str, Any] = {"date": day.isoformat()}
     for name, speeds in (("wind", column["wind_night_mean_ms"]), ("gusts", column["gust_max_ms"])):

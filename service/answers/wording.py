@@ -1,7 +1,7 @@
-"""Numbers, days and sentences as page and mail write them.
+"""Numbers, days and sentences as shown on pages and in emails.
 
-Functions write ordinary spaces, and filters no-break spaces where a line must not end;
-`service.mail.render` replaces these in emails, where they make text hard to search and copy.
+Functions return ordinary spaces; filters return no-break spaces to keep numbers and words
+together, which `service.mail.render` replaces, as they hamper searching and copying emails.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ _LINE = 76
 
 
 def per_cent(p: float) -> str:
-    """A probability in whole per cent, as precise as the sample allows."""
+    """Format a probability in whole per cent, as precisely as the sample allows."""
     if p < 0.0051:
         return "under 1%"
     return "over 99%" if p > 0.9949 else f"{100 * p:.0f}%"
 
 
 def long_day(value: str | dt.date) -> str:
-    """``9 January 2026``."""
+    """Format a day as ``9 January 2026``."""
     return in_words(_date(value))
 
 
 def day_span(first: dt.date, last: dt.date) -> str:
-    """``9 to 11 January 2026``."""
+    """Format a span as ``9 to 11 January 2026``."""
     begin = in_words(first)
     if first.year == last.year:
         begin = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"
@@ -65,37 +65,37 @@ def day_span(first: dt.date, last: dt.date) -> str:
 
 
 def short_day(value: str | dt.date, names_year: bool) -> str:
-    """``9 Jan`` or ``9 Jan 2026``."""
+    """Format a day as ``9 Jan`` or ``9 Jan 2026``."""
     date = _date(value)
     return f"{date.day} {date:%b}" + (f" {date.year}" if names_year else "")
 
 
 def signed(number: float) -> str:
-    """A difference in whole numbers, always with its sign."""
+    """Format a difference in whole numbers, always with its sign."""
     whole = round(number)
     return f"{whole:+,}".replace("-", "\N{MINUS SIGN}") if whole else "0"
 
 
 def approximate(number: float, lo: float, hi: float) -> str:
-    """A count rounded to 1, 2 or 5 times a power of ten, a twentieth of the range or less."""
+    """Round a count to 1, 2 or 5 times a power of ten, at most a twentieth of the range."""
     steps = [factor * 10**power for power in range(7) for factor in (1, 2, 5)]
     step = max((step for step in steps if 20 * step <= hi - lo), default=1)
     return f"{step * int(number / step + 0.5):,}"
 
 
 def approximate_headline(numbers: Mapping[str, Any]) -> list[str]:
-    """The ``median lo80 hi80`` of a headline, rounded to what their range allows."""
+    """Return the ``median lo80 hi80`` of a headline, rounded to suit their range."""
     lo, hi = numbers["lo80"], numbers["hi80"]
     return [approximate(numbers[name], lo, hi) for name in ("median", "lo80", "hi80")]
 
 
 def status_name(status: str) -> str:
-    """A status of the service in the reader's words."""
+    """Return the display name of a status."""
     return {"fresh": "Up to date", "stale": "Out of date", "degraded": "Problem"}[status]
 
 
 def likelihoods(declared: Series) -> str:
-    """What the words for the likelihood of crossings mean, and what they do not."""
+    """Explain the words for the likelihood of crossings and their limits."""
     return (
         "Crossings are likely on a day when the chance of any arrivals is over "
         f"{100 * declared.likely_above:g}%, unlikely when it is under "
@@ -105,24 +105,24 @@ def likelihoods(declared: Series) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Keep a number beside the word that it goes with: ``over 500``, ``9 January``."""
+    """Keep a number beside its word: ``over 500``, ``9 January``."""
     return _TOGETHER.sub(lambda match: match[0].replace(" ", NO_BREAK), text)
 
 
 def week_name(week: str, created_at: str, zone: ZoneInfo) -> str:
-    """``Week 2 of 2026, Friday 9 January 2026``."""
+    """Format a week as ``Week 2 of 2026, Friday 9 January 2026``."""
     year, number = week.split("-W")
     day = dt.datetime.fromisoformat(created_at).astimezone(zone)
     return f"Week {int(number)} of {year}, {day:%A} {in_words(day.date())}"
 
 
 def _count(number: float | None) -> str:
-    """A count with thousands separators, or a dash for None."""
+    """Format a count with thousands separators, or a dash for None."""
     return "–" if number is None else f"{number:,.0f}"
 
 
 def _span(row: Mapping[str, Any], level: int) -> str:
-    """The bounds of a band of `row`."""
+    """Format the bounds of a band of `row`."""
     return f"{_count(row[f'lo{level}'])} to {_count(row[f'hi{level}'])}"
 
 
@@ -131,18 +131,18 @@ def _per_cent(p: float) -> str:
 
 
 def _short_per_cent(p: float) -> str:
-    """``<1%``, for a narrow column."""
+    """Format a probability for a narrow column, such as ``<1%``."""
     return _per_cent(p).replace(f"under{NO_BREAK}", "<").replace(f"over{NO_BREAK}", ">")
 
 
 def _day(value: str | dt.date) -> str:
-    """``9 January``, the year left out."""
+    """Format a day as ``9 January``, without the year."""
     date = _date(value)
     return f"{date.day}{NO_BREAK}{date:%B}"
 
 
 def _short_day(value: str | dt.date, today: dt.date | None = None) -> str:
-    """``9 Jan``, with the year unless it is that of `today`."""
+    """Format a day as ``9 Jan``, with the year unless it is that of `today`."""
     names_year = today is not None and _date(value).year != today.year
     return short_day(value, names_year).replace(" ", NO_BREAK)
 
@@ -152,7 +152,7 @@ def _long_day(value: str | dt.date) -> str:
 
 
 def _moment(value: str | dt.datetime, zone: ZoneInfo) -> str:
-    """An instant in local time."""
+    """Format an instant in local time."""
     moment = dt.datetime.fromisoformat(value) if isinstance(value, str) else value
     local = moment.astimezone(zone)
     return f"{_long_day(local.date())}, {local:%H:%M}"
@@ -165,12 +165,12 @@ def _moment_filter(context: Context, value: str | dt.datetime) -> str:
 
 @pass_context
 def _issued_on(context: Context, value: str, today: dt.date) -> str:
-    """The day of an instant, for a short list."""
+    """Format the day of an instant for a short list."""
     return _short_day(dt.datetime.fromisoformat(value).astimezone(context["zone"]).date(), today)
 
 
 def _period(row: Mapping[str, Any]) -> str:
-    """A period by its dates."""
+    """Format a period by its dates."""
     first, last = _date(row["from"]), _date(row["to"])
     if row["period"] == "this_month":
         return f"{first:%B %Y}"
@@ -180,7 +180,7 @@ def _period(row: Mapping[str, Any]) -> str:
 
 
 def sentence(text: str, zone: ZoneInfo) -> str:
-    """A reason as a sentence: a capital, days and moments in words, a full stop."""
+    """Turn a reason into a sentence: capital letter, days and moments in words, full stop."""
 
     def in_words(match: re.Match[str]) -> str:
         return _moment(match[0], zone) if match[1] else _long_day(match[0])
@@ -219,4 +219,4 @@ FILTERS: dict[str, Callable[..., str]] = {
     "status_name": status_name,
     "weekday": lambda value: f"{_date(value):%a}",  # ``Fri``
 }
-"""Filters of the templates, by name."""
+"""Template filters by name."""

@@ -1,4 +1,4 @@
-"""Totals since 1 January by day: as published, then simulated, and in earlier years."""
+"""Totals since 1 January by day: published, then simulated, and in earlier years."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP: one blueprint a file."""
+"""The HTTP API: one blueprint per file."""

@@ -1,4 +1,4 @@
-"""Shapes of the answers that are read off an issue. New keys may appear; these stay."""
+"""Schemas of answers computed from a published forecast. New keys may appear; none disappears."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from service.api.schemas import Bounds, DatedRow, OfSeries, Open, Span, Standing
 
 
 class Headed(OfSeries, Standing):
-    """What every answer about an issue says first."""
+    """Common fields of all answers about a published forecast."""
 
     issue_id: str
     model: str
@@ -41,7 +41,7 @@ class Headed(OfSeries, Standing):
 
 
 class ForecastRow(DatedRow, Bounds):
-    """One day."""
+    """One forecast day."""
 
     horizon_days: int
     median: int
@@ -53,14 +53,14 @@ class ForecastRow(DatedRow, Bounds):
 
 
 class Forecast(Headed):
-    """Bands of the coming days."""
+    """Forecast ranges of the coming days."""
 
     levels: list[int]
     rows: list[ForecastRow]
 
 
 class TotalsRow(Span, Bounds):
-    """One span: its known part, its simulated part, the bands of the sum, and a year earlier."""
+    """One period: counted and simulated parts, the total's ranges, and the year before."""
 
     period: str
     known: int | None
@@ -74,7 +74,7 @@ class TotalsRow(Span, Bounds):
 
 
 class Totals(Headed):
-    """Sums over spans of days."""
+    """Totals of periods."""
 
     levels: list[int]
     rows: list[TotalsRow]
@@ -145,7 +145,7 @@ class ExceedanceRow(DatedRow):
 
 
 class Exceedance(Headed):
-    """How likely a threshold is passed."""
+    """Probability of exceeding a threshold."""
 
     threshold: int
     window: int
@@ -156,7 +156,7 @@ class Exceedance(Headed):
 
 
 class CapacityRow(DatedRow, Bounds):
-    """People present on one day, and the places that suffice."""
+    """People present on one day, and the places needed."""
 
     horizon_days: int
     median: int
@@ -166,7 +166,7 @@ class CapacityRow(DatedRow, Bounds):
 
 
 class Capacity(Headed):
-    """People present at once."""
+    """People present at the same time."""
 
     stay_days: int
     share: float
@@ -178,7 +178,7 @@ class Capacity(Headed):
 
 
 class QuietSummary(Open):
-    """A number of days, in short."""
+    """Summary of a number of days."""
 
     median: int
     mean: float
@@ -187,7 +187,7 @@ class QuietSummary(Open):
 
 
 class QuietRow(Open):
-    """How likely so many days are."""
+    """Probability of this number of days."""
 
     days: int
     p_longest_run: float
@@ -197,7 +197,7 @@ class QuietRow(Open):
 
 
 class Quiet(Headed):
-    """How long it may stay quiet."""
+    """Length of quiet spells."""
 
     horizon: int
     longest_run: QuietSummary
@@ -206,7 +206,7 @@ class Quiet(Headed):
 
 
 class Factors(Open):
-    """The yearly mean and each of the `factors` add up to the mean."""
+    """The yearly mean and all `factors` add up to the mean."""
 
     yearly_mean: float
     season: float | None = None
@@ -219,20 +219,20 @@ class Factors(Open):
 
 
 class ExplanationRow(DatedRow, Factors):
-    """One day, and what moves it away from the yearly mean."""
+    """One day, and its differences from the yearly mean."""
 
     horizon_days: int
     note: str | None
 
 
 class ExplanationTotal(Factors):
-    """The sum of the first days."""
+    """Total of the first days."""
 
     days: int
 
 
 class Explanation(Headed):
-    """What drives the forecast."""
+    """Drivers of the forecast."""
 
     method: str
     yearly_mean: float
@@ -242,7 +242,7 @@ class Explanation(Headed):
 
 
 class Causes(Open):
-    """What was forecast before and each of the `causes` add up to what is now."""
+    """The earlier forecast and all `causes` add up to the new one."""
 
     before: float
     model: float | None = None
@@ -253,17 +253,17 @@ class Causes(Open):
 
 
 class ChangesRow(DatedRow, Causes):
-    """One day, and what changed it."""
+    """One day, and the causes of its change."""
 
 
 class ChangesTotal(Causes):
-    """The sum of the first days."""
+    """Total of the first days."""
 
     days: int
 
 
 class Changes(Headed):
-    """What changed between two issues."""
+    """Changes between two forecasts."""
 
     since: str
     since_issued_at: dt.datetime
@@ -274,7 +274,7 @@ class Changes(Headed):
 
 
 class PanelRow(DatedRow, Bounds):
-    """One day: what was counted, what is forecast, or both."""
+    """One day: its count, its forecast, or both."""
 
     actual: int | None
     median: int | None
@@ -284,7 +284,7 @@ class PanelRow(DatedRow, Bounds):
 
 
 class Panel(Headed):
-    """Past figures and coming days, a row a day."""
+    """Past figures and forecast days, one row a day."""
 
     rows: list[PanelRow]
 
@@ -306,7 +306,7 @@ class Chance(Headed):
 
 
 class AgeRow(Open):
-    """How old issue and figures are."""
+    """Age of the forecast and of the figures."""
 
     time: dt.datetime
     hours_since_issue: float
@@ -317,20 +317,20 @@ class AgeRow(Open):
 
 
 class Age(Headed):
-    """How old issue and figures are, in one row."""
+    """Age of the forecast and of the figures, in one row."""
 
     rows: list[AgeRow]
 
 
 class Plain(Open):
-    """The forecast as it is, beside a scenario."""
+    """The unchanged forecast, for comparison with a scenario."""
 
     rows: list[ForecastRow]
     totals: list[TotalsRow]
 
 
 class Assumed(Open):
-    """What a scenario assumes."""
+    """Assumptions of a scenario."""
 
     level_percent: float
     people_per_boat: float | None
@@ -338,7 +338,7 @@ class Assumed(Open):
 
 
 class ScenarioAnswer(Headed):
-    """A scenario, and the unchanged forecast beside it."""
+    """A scenario and the unchanged forecast."""
 
     kind: Literal["scenario"]
     assumed: Assumed

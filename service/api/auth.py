@@ -1,9 +1,9 @@
-"""Who may ask: a key in the header Authorization, or, where that is allowed, anyone.
+"""Authentication by a key in the Authorization header; anonymous reading where allowed.
 
-Every endpoint wants a key that may read, save those of `OPEN`; those of `OPERATE` want one that
-may operate, wherever the question comes from. Keys are looked up in the database each time, so that
-one that is revoked ends at once; only while the database is away is a key believed that this
-process saw to be valid within the hour.
+All endpoints except `OPEN` require a key with scope ``read``; those in `OPERATE` require
+``operate``, even locally. Keys are looked up in the database each time, so that revocation is
+immediate; if the database is unavailable, a key is accepted if this process saw it valid within the
+hour.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ OPEN = frozenset(
         *("subscriptions.show_leaving", "subscriptions.leave"),
     }
 )
-"""Endpoints that hold no figure and want no key."""
+"""Endpoints without figures, which need no key."""
 OPERATE = frozenset({"jobs.ask", "jobs.state"})
-"""Endpoints that want a key of the scope ``operate``."""
+"""Endpoints that need a key of the scope ``operate``."""
 
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
 _USED_SECONDS = 60.0
@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 
 def register_auth(app: Flask) -> None:
-    """Note before each request what key is presented; `require` is for after the limits."""
+    """Note the key of each request; `require` is called after the rate limits."""
     keys = _Keys(app.extensions["loader"])
     settings: Settings = app.extensions["loader"].context.settings
 
@@ -76,12 +76,12 @@ def register_auth(app: Flask) -> None:
 
 
 def _is_for_all() -> bool:
-    """Whether no key is wanted, and so no database."""
+    """Whether no key, and so no database, is needed."""
     return request.endpoint in OPEN or request.method == "OPTIONS"
 
 
 def _presented() -> str | None:
-    """The key that is presented: after Bearer, or, for browsers that read, as Basic's password."""
+    """Return the presented key: a bearer token or, for reading, the password of Basic."""
     if not request.headers.get("Authorization"):
         return None
     given = request.authorization
@@ -91,11 +91,11 @@ def _presented() -> str | None:
 
 
 def _is_open(settings: Settings) -> bool:
-    """Whether anyone may read."""
+    """Whether anonymous reading is allowed."""
     if settings.anonymous_reading != "local":
         return settings.anonymous_reading == "yes"
-    # A proxy on this machine turns the whole world into loopback: it shows by the setting, by an
-    # address that is not ours, or by the headers that proxies add.
+    # Behind a proxy on this machine every client looks like loopback. A proxy is detected by the
+    # settings, by a foreign address, or by the headers that proxies add.
     return (
         _is_loopback(settings.host)
         and _is_loopback(request.remote_addr or "")
@@ -115,20 +115,20 @@ def _is_loopback(host: str) -> bool:
 
 def _unauthorised(why: str) -> Problem:
     challenge = 'Bearer realm="crossings"'
-    if preferred(PROBLEM, HTML) == HTML:  # a browser asks its reader only so
+    if preferred(PROBLEM, HTML) == HTML:  # else a browser does not prompt
         challenge = 'Basic realm="crossings", charset="UTF-8"'
     detail = f"{why}: Authorization: Bearer KEY, as `crossings keys create` makes it"
     return Problem(401, detail, headers={"WWW-Authenticate": challenge})
 
 
 def _shown(presented: str) -> str:
-    """As much of a key as may stand in a log: its prefix, and nothing of what is not a key."""
+    """Return the loggable part of a key: its prefix, or nothing if it is not a key."""
     prefix = presented[:20]
     return prefix if prefix.startswith("crossings_") and prefix.isascii() else "of another form"
 
 
 class _Keys:
-    """Looks keys up, and keeps those that were valid when the database was asked last."""
+    """Looks up keys and caches those that the database last confirmed as valid."""
 
     def __init__(self, loader: IssueLoader) -> None:
         self._loader = loader
@@ -137,21 +137,21 @@ class _Keys:
         self._lock = threading.Lock()
 
     def lately(self, presented: str) -> tuple[Key, float] | None:
-        """The key, if it was valid within the hour, and when that was."""
+        """Return the key and when it was last confirmed, if that was within the hour."""
         with self._lock:
             remembered = self._seen.get(key_store.hashed(presented))
         is_recent = remembered and time.monotonic() - remembered[1] < _BELIEVED_SECONDS
         return remembered if is_recent else None
 
     def identify(self, presented: str) -> Key:
-        """The key that is presented, if it is valid.
+        """Return the presented key if it is valid.
 
         Raises
         ------
         Problem
-            401 when it is not.
+            401 if it is not.
         Unavailable
-            When the database does not answer and the key was not valid lately.
+            If the database does not answer and the key was not recently valid.
         """
         key: Key | None
         name, seen = key_store.hashed(presented), time.monotonic()
@@ -162,14 +162,14 @@ class _Keys:
             remembered = self.lately(presented)
             if remembered is None:
                 raise
-            key, seen = remembered  # the hour is counted from the last answer of the database
+            key, seen = remembered  # the hour counts from the last database lookup
         state = key.state(self._loader.clock()) if key else "not known"
         with self._lock:
             self._seen.pop(name, None)
             if key and state == "active":
                 self._seen[name] = key, seen
             if len(self._seen) > _MOST_BELIEVED:
-                del self._seen[next(iter(self._seen))]  # the one not seen for longest
+                del self._seen[next(iter(self._seen))]  # the least recently confirmed
         if key is None or state != "active":
             shown = _shown(presented)
             _log.warning("refused %s: the key is %s (%s…)", request.endpoint, state, shown)
@@ -178,7 +178,7 @@ class _Keys:
         return key
 
     def _record_use(self, key: Key) -> None:
-        """Record that `key` is used now, at most once a minute: no write for each request."""
+        """Record the use of `key`, at most once a minute to avoid a write per request."""
         now = time.monotonic()
         with self._lock:
             if now - self._used.get(key.key_id, -_USED_SECONDS) < _USED_SECONDS:
@@ -187,5 +187,5 @@ class _Keys:
         try:
             with self._loader.context.database.writing(waits=False) as connection:
                 key_store.touch(connection, key.key_id, self._loader.clock())
-        except Unavailable as error:  # reading goes on; a minute later it is tried again
+        except Unavailable as error:  # do not fail the read; retry in a minute
             _log.warning("the use of key %s was not recorded: %s", key.prefix, error)

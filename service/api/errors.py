@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 problem details, or as a page to those who prefer one."""
+"""All errors as RFC 9457 problem details, or as a page if preferred."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """An answer that is an error.
+    """An error response.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Problem(Exception):
     detail : str
         What was expected and what was found.
     errors : sequence of dict
-        ``name`` and ``detail`` of each parameter at fault.
+        ``name`` and ``detail`` of each invalid parameter.
     headers : dict
-        Beside those that every error has.
+        Extra headers.
     """
 
     def __init__(
@@ -54,14 +54,14 @@ class Problem(Exception):
 
 
 def register_errors(app: APIFlask) -> None:
-    """Answer every error of the application, the framework and its blueprints here."""
+    """Handle all errors of the application, the framework and the blueprints."""
     app.error_processor(answer)
     app.register_error_handler(HTTPException, answer)
     app.register_error_handler(Exception, answer)
 
 
 def answer(error: Exception) -> Response:
-    """Answer `error` as problem details, or as a page."""
+    """Return `error` as problem details, or as a page."""
     problem = _problem(error)
     content: dict[str, Any] = {
         "type": "about:blank",
@@ -86,12 +86,12 @@ def answer(error: Exception) -> Response:
 
 
 def _is_mistyped_page() -> bool:
-    """Tell whether the address is of no route, and not of those that programs use."""
+    """Whether no route matches and the path is not one for programs."""
     return request.url_rule is None and not request.path.startswith(_OF_PROGRAMS)
 
 
 def _problem(error: Exception) -> Problem:
-    """Status, detail and headers of any exception; logs those that are no fault of the reader."""
+    """Return the problem for any exception; log those that are not the client's fault."""
     again = {"Retry-After": str(_RETRY_SECONDS)}
     if isinstance(error, Problem):
         return error
@@ -114,20 +114,20 @@ def _problem(error: Exception) -> Problem:
             if name not in ("Content-Type", "Content-Length")
         }
         return Problem(error.code or 500, error.description or "", headers=headers)
-    # The route and not the path, which may carry a token.
+    # Log the route rather than the path, which may contain a token.
     route = request.url_rule.rule if request.url_rule else "no route"
     _log.exception("unexpected error at %s", route, exc_info=error)
     return Problem(500, "an unexpected error, which has been logged")
 
 
 def _plain(message: Any) -> str:
-    """What pydantic says, without its own words for a rule of ours and names of our classes."""
+    """Return pydantic's message without its prefix for our validators and our class names."""
     text = str(message).removeprefix("Value error, ")
     return "expected a JSON object" if "instance of" in text else text
 
 
 def _bad_parameters(error: HTTPError) -> Problem:
-    """What the framework finds wrong with parameters and bodies."""
+    """Convert the framework's validation errors of parameters and bodies."""
     messages_by_place = error.detail if isinstance(error.detail, dict) else {}
     errors = [
         {

@@ -1,4 +1,4 @@
-"""``/grafana``: the protocol of the simPod JSON data source, over the same answers."""
+"""``/grafana``: the protocol of the simPod JSON data source over the same answers."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from service.api.responses import loader
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
-_FIELDS = [name for name in COLUMNS[2:] if name != "likelihood"]  # a point is a number
+_FIELDS = [name for name in COLUMNS[2:] if name != "likelihood"]  # points must be numbers
 
 
-@blueprint.get("/", strict_slashes=False)  # a redirect would name the inner host
+@blueprint.get("/", strict_slashes=False)  # a redirect would reveal the inner host
 def root() -> Response:
-    """Answer the data source's test of its connection."""
+    """Answer the connection test of the data source."""
     return jsonify({"status": "ready"})
 
 
 @blueprint.post("/metrics")
 def metrics() -> Response:
-    """List what can be drawn."""
+    """List the available metrics."""
     return jsonify([{"label": name, "value": name} for name in _targets()])
 
 
@@ -36,7 +36,7 @@ def metrics() -> Response:
 @blueprint.post("/tag-keys")
 @blueprint.post("/tag-values")
 def nothing() -> Response:
-    """List the further choices of a target, and what can be filtered by: there are none."""
+    """List a target's options and tag filters, of which there are none."""
     return jsonify([])
 
 
@@ -55,7 +55,7 @@ def query(json_data: request_bodies.SimpodQuery) -> Response:
 
 @blueprint.post("/variable")
 def variable() -> Response:
-    """List the series, for a variable of a dashboard."""
+    """List the series, for a dashboard variable."""
     return jsonify([{"__text": name, "__value": name} for name in _forecast()])
 
 
@@ -66,7 +66,7 @@ def _days(asked: request_bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
 
 
 def _day(name: str, moment: dt.datetime) -> dt.date:
-    """The day of a moment, which those at the ends of the calendar do not have."""
+    """Return the day of a moment; moments at the ends of the calendar have none."""
     try:
         return loader().route.day(moment)
     except OverflowError:
@@ -74,12 +74,12 @@ def _day(name: str, moment: dt.datetime) -> dt.date:
 
 
 def _forecast() -> list[str]:
-    """The series that are forecast, of every route."""
+    """Return the forecast series of every route."""
     return [name for route in loader().context.routes for name in route.forecast]
 
 
 def _targets() -> list[str]:
-    """What can be drawn: ``SERIES.FIELD``."""
+    """Return the available targets: ``SERIES.FIELD``."""
     return [f"{series_id}.{field}" for series_id in _forecast() for field in _FIELDS]
 
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can answer, and how the service is."""
+"""Health and status: liveness, readiness and the state of the service."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ blueprint = APIBlueprint(
 @blueprint.input(queries.NoQuery, location="query")
 @blueprint.output(status_schemas.Status)
 def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
-    """Say how fresh each series is, what is wrong, and how the jobs fare."""
+    """Get data freshness, problems and job status."""
     return represent(answers.status(loader()), rows=None, max_age_seconds=0)
 
 
@@ -32,7 +32,7 @@ def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 @blueprint.input(queries.NoQuery, location="query")
 @blueprint.output(status_schemas.Health)
 def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
-    """Answer while the process lives."""
+    """Liveness check."""
     return represent({"status": "alive"}, rows=None, max_age_seconds=0)
 
 
@@ -40,7 +40,7 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 @blueprint.input(queries.NoQuery, location="query")
 @blueprint.output(status_schemas.Health)
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
-    """Answer when the store can be read and an issue exists, however old."""
+    """Readiness check: database reachable and a forecast exists."""
     if not answers.is_ready(loader()):
         raise NotReady("nothing is published yet: the first refit is still to come")
     return represent({"status": "ready"}, rows=None, max_age_seconds=0)

@@ -1,4 +1,4 @@
-"""``/v1/series``: issues, the table that charts draw, single numbers, scenarios."""
+"""``/v1/series``: published forecasts, the chart table, single numbers and scenarios."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ blueprint = APIBlueprint(
 
 @question(blueprint, "issues", queries.IssuesQuery, schemas.Issues)
 def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
-    """List the issues of a series, newest first, a page at a time."""
+    """List the published forecasts of a series, newest first, one page at a time."""
     rows, after = issue_answers.listing(loader(), series_id, query_data.limit, query_data.after)
     body = of_series(series_id) | attribution() | {"next": after, "rows": rows}
     answer = represent(body, columns=issue_answers.COLUMNS)
@@ -49,7 +49,7 @@ def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
 
 @question(blueprint, "issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
 def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
-    """Return all that is frozen of one issue save its paths; it never changes."""
+    """Get one published forecast, without its paths (immutable)."""
     kind = chosen(table=False)
     body = issue_answers.one(loader(), series_id, issue_id) | attribution()
     return reply(render(body, kind, None), immutable=True)
@@ -57,7 +57,7 @@ def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Respons
 
 @question(blueprint, "panel", queries.PanelQuery, answer_schemas.Panel)
 def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
-    """Return past figures and coming days in one table, as charts want it."""
+    """Return past figures and forecast days in one table, for charts."""
     q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
 
 @question(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
 def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
-    """Return one probability in one row, for alerts: some run of days sums to more than that."""
+    """Return the chance that a run of days exceeds a total, in one row for alerts."""
     q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
 
 @question(blueprint, "gauges/age", queries.TableQuery, answer_schemas.Age)
 def age(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
-    """Return how old the newest issue and its figures are in one row, for alerts."""
+    """Return the age of the latest forecast and figures, in one row for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address
     rows = [gauges.age(view, loader().clock()) | {"page": address}]
@@ -92,7 +92,7 @@ def age(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: AR
 @blueprint.input(request_bodies.ScenarioBody, location="json")
 @blueprint.output(answer_schemas.ScenarioAnswer)
 def scenarios(series_id: str, json_data: request_bodies.ScenarioBody) -> Response:
-    """Answer a what-if beside the unchanged forecast; nothing of it is stored."""
+    """Compute a what-if beside the unchanged forecast; nothing is stored."""
     asked = json_data
     chosen(table=False)
     view = loader().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)

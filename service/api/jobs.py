@@ -1,4 +1,4 @@
-"""``/v1/jobs``: work is asked for here, and done by the scheduler."""
+"""``/v1/jobs``: request jobs, which the scheduler runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ blueprint = APIBlueprint(
 @blueprint.input(queries.JobQuery, location="query")
 @blueprint.output(status_schemas.JobRequest, status_code=202)
 def ask(job: str, query_data: queries.JobQuery) -> Response:
-    """Leave a request for a job; the one that waits already is returned if there is one."""
+    """Request a job; returns the pending request if there is one."""
     found = job_requests.ask(loader(), job, g.key.name, query_data.route)
     answer = reply(render(found, JSON, None))
     answer.status_code = 202
@@ -38,5 +38,5 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
 @blueprint.input(queries.NoQuery, location="query")
 @blueprint.output(status_schemas.JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
-    """Say how far a request is: waiting, running, done, skipped or failed."""
+    """Get the status of a job request: waiting, running, done, skipped or failed."""
     return reply(render(job_requests.state(loader(), request_id), JSON, None), max_age_seconds=0)

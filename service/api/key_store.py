@@ -1,7 +1,7 @@
-"""Keys: who may ask, and for what. Only a hash of each is kept.
+"""API keys and their scopes; only a hash of each is stored.
 
-A key reads ``crossings_<prefix>_<secret>``; the prefix finds its row and is shown, the secret has
-256 random bits, so that one round of SHA-256 keeps it.
+A key reads ``crossings_<prefix>_<secret>``. The visible prefix identifies its row; the secret has
+256 random bits, so one round of SHA-256 is enough.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import sqlalchemy as sa
 from service.core.tables import keys
 
 SCOPES = ("read", "operate")
-"""``read`` asks; ``operate`` may also ask for work."""
+"""``read`` allows queries; ``operate`` also allows job requests."""
 _FORM = re.compile(r"crossings_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
 _NOBODY = "0" * 64
 
@@ -41,7 +41,7 @@ class NameTaken(ValueError):
 
 @dataclass(frozen=True)
 class Key:
-    """A key, without its secret."""
+    """A key without its secret."""
 
     key_id: int
     prefix: str
@@ -69,14 +69,14 @@ def create(
     now: dt.datetime,
     expires_at: dt.datetime | None = None,
 ) -> str:
-    """Make a key and return it whole; this is the only time that it can be seen.
+    """Create a key and return it in full, for the only time.
 
     Raises
     ------
     NameTaken
         If another key, revoked or not, has the name.
     """
-    assert scope in SCOPES  # the command line offers no other
+    assert scope in SCOPES  # the command line offers no other scopes
     prefix = secrets.token_hex(5)
     key = f"crossings_{prefix}_{secrets.token_urlsafe(32)}"
     values = {"prefix": prefix, "name": name, "scope": scope, "secret_hash": hashed(key)}
@@ -91,7 +91,7 @@ def create(
 
 
 def match(connection: sa.Connection, presented: str) -> Key | None:
-    """The key that `presented` is, whatever its state; None when it is none of ours."""
+    """Return the key that matches `presented`, whatever its state; None if unknown."""
     form = _FORM.fullmatch(presented)
     query = sa.select(keys).where(keys.c.prefix == (form.group(1) if form else ""))
     row = connection.execute(query).first()
@@ -102,13 +102,13 @@ def match(connection: sa.Connection, presented: str) -> Key | None:
 
 
 def listing(connection: sa.Connection) -> list[Key]:
-    """Every key, in the order of making."""
+    """Return all keys in order of creation."""
     rows = connection.execute(sa.select(*_SHOWN).order_by(keys.c.key_id))
     return [Key(**row._mapping) for row in rows]
 
 
 def revoke(connection: sa.Connection, name: str, now: dt.datetime) -> bool:
-    """End the key `name` at once; False when there is none that is not revoked yet."""
+    """Revoke the key `name`; False if there is no active or expired key of that name."""
     result = connection.execute(
         keys.update()
         .where(sa.or_(keys.c.name == name, keys.c.prefix == name), keys.c.revoked_at.is_(None))
@@ -123,5 +123,5 @@ def touch(connection: sa.Connection, key_id: int, now: dt.datetime) -> None:
 
 
 def hashed(key: str) -> str:
-    """What is kept of a key."""
+    """Return the stored hash of a key."""
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,4 +1,4 @@
-"""How often one may ask: by key, and without one by address."""
+"""Rate limits: per key, or per address for requests without a key."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from service.core.settings import Settings, SettingsError
 
 _UNCOUNTED = frozenset({"health.livez", "health.readyz"})
 _PATIENCE_SECONDS = 0.5
-# Its messages at INFO name addresses.
+# Its INFO messages contain addresses.
 logging.getLogger("flask-limiter").setLevel(logging.WARNING)
 
 
 def register_limits(app: Flask, settings: Settings) -> None:
-    """Count each request, and refuse those beyond the limits with 429 and Retry-After.
+    """Count requests and reject those over the limits with 429 and Retry-After.
 
-    A key that was not seen to be valid lately may be a guess, and is counted for its address too,
-    before anyone looks it up. While Redis is away each worker counts for itself.
+    A key not recently confirmed may be a guess; it also counts for its address, before it is looked
+    up. While Redis is unavailable each worker counts separately.
 
     Raises
     ------
     SettingsError
-        When requests are to be counted where they cannot be.
+        If the store of the counts cannot be used.
     """
     by_address, by_key = settings.rate_per_address, settings.rate_per_key
     limiter = Limiter(
@@ -73,5 +73,5 @@ def register_limits(app: Flask, settings: Settings) -> None:
 
 
 def require_store(settings: Settings) -> None:
-    """Raise `SettingsError` when requests are to be counted where they cannot be."""
+    """Raise `SettingsError` if the store of the counts cannot be used."""
     register_limits(Flask(__name__), settings)

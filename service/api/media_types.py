@@ -1,4 +1,4 @@
-"""Which of several media types a reader prefers."""
+"""Content negotiation: the preferred media type."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from werkzeug.http import parse_options_header
 
 CSV, HTML, JSON, PROBLEM = "text/csv", "text/html", "application/json", "application/problem+json"
 NDJSON = "application/x-ndjson"
-# A type of its own: a document can give `application/json` one shape alone.
+# A separate type: OpenAPI allows only one schema for `application/json`.
 RECORDS = "application/vnd.crossings.records+json"
 _UTF_8 = {"charset": "utf-8"}
-# What is true of an answer, whether its Content-Type says so or not.
+# Parameters that hold even if the Content-Type does not state them.
 _PARAMETERS = {CSV: _UTF_8 | {"header": "present"}}
 
 
 def preferred(*offers: str) -> str | None:
-    """The offer that the header Accept prefers, the first of equals; None when it allows none.
+    """Return the offer that the Accept header prefers, the first of equals; None if none fits.
 
-    Of the ranges that match an offer the most specific one counts, and all of its parameters must
-    hold for the offer. A header without any valid range allows everything.
+    The most specific range that matches an offer counts, and all its parameters must match. A
+    header without a valid range allows everything.
 
     References
     ----------

@@ -1,7 +1,7 @@
-"""``/metrics``: how the service does, in the text format of Prometheus.
+"""``/metrics``: metrics of the service in Prometheus text format.
 
-What is counted here is the requests; all else is read from the store when it is asked for, so
-that it is the same whichever process answers, and whatever was restarted.
+Request counters live in the workers. Everything else is read from the database on request, so that
+it does not depend on the worker or on restarts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _STATM = Path("/proc/self/statm")
 @blueprint.get("/metrics")
 @blueprint.input(queries.NoQuery, location="query")
 def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
-    """Answer with every metric of all workers."""
+    """Return every metric of all workers."""
     _forget_dead_workers()
     registry: CollectorRegistry = current_app.extensions["metrics"]
     answer = Response(generate_latest(registry), content_type=_CONTENT_TYPE)
@@ -51,7 +51,7 @@ def metrics(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 
 def register_metrics(app: Flask, loader: IssueLoader) -> None:
-    """Count and time every request, those that are refused too; after `register_trail`."""
+    """Count and time every request, including rejected ones; call after `register_trail`."""
     own = CollectorRegistry()
     requests = Counter(
         "crossings_http_requests", "Requests answered.", ("method", "route", "status"), registry=own
@@ -71,14 +71,14 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
     )
     measured = 0.0
 
-    @cache  # to find them costs more than to count
+    @cache  # labelling costs more than counting
     def counted(method: str, where: str, status: int) -> tuple[Counter, Histogram]:
         return requests.labels(method, where, status), seconds.labels(where, status)
 
     def end(answer: Response) -> Response:
         nonlocal measured
         now = time.perf_counter()
-        # A path that is none, and a method of any name, would be as many series as anyone likes.
+        # Unknown paths and arbitrary methods would create unlimited label values.
         method = request.method if request.method in _METHODS else "other"
         counter, histogram = counted(method, route(), answer.status_code)
         counter.inc()
@@ -91,7 +91,7 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
     app.after_request(end)
     _measure(memory)
     shown = own
-    if os.environ.get(_SHARED):  # set by our server, whose workers count into files there
+    if os.environ.get(_SHARED):  # set by our server: workers count into files there
         shown = CollectorRegistry()
         MultiProcessCollector(shown)  # type: ignore[no-untyped-call]
     shown.register(_Store(loader))
@@ -99,7 +99,7 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
 
 
 def _forget_dead_workers() -> None:
-    """Drop what only a living worker has; its counts stay."""
+    """Remove the gauges of dead workers; their counters stay."""
     folder = os.environ.get(_SHARED)
     for path in Path(folder).glob("gauge_live*_*.db") if folder else ():
         pid = int(path.stem.rpartition("_")[2])
@@ -112,13 +112,13 @@ def _forget_dead_workers() -> None:
 def _measure(memory: Gauge) -> None:
     try:
         pages = int(_STATM.read_text("ascii").split()[1])
-    except (OSError, ValueError, IndexError):  # no Linux
+    except (OSError, ValueError, IndexError):  # not Linux
         return
     memory.labels(str(os.getpid())).set(pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 class _Store(Collector):
-    """What the store knows, read at the time of asking."""
+    """Metrics read from the database at each scrape."""
 
     def __init__(self, loader: IssueLoader) -> None:
         self._loader = loader
@@ -136,7 +136,7 @@ class _Store(Collector):
             yield from _families(read)
 
     def describe(self) -> list[Metric]:
-        """Nothing: to register it must not ask the database."""
+        """Return nothing, so that registration does not query the database."""
         return []
 
 

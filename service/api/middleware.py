@@ -1,4 +1,4 @@
-"""What is refused before anyone reads it, and what every answer says beside itself."""
+"""Request validation and response headers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SHOWN_TO_PAGES = ", ".join(
 
 
 def register_doors(app: Flask, settings: Settings) -> None:
-    """Refuse what is too large, repeated or not text; add the headers of safety."""
+    """Reject oversized, repeated or non-text input; add the security headers."""
     origins = {one.strip() for one in settings.cors_origins.split(",") if one.strip()}
     framing = " ".join(one.strip() for one in settings.embed_origins.split(",") if one.strip())
     framed = _HEADERS | {
@@ -41,9 +41,9 @@ def register_doors(app: Flask, settings: Settings) -> None:
             "frame-ancestors 'none'", f"frame-ancestors {framing}"
         )
     }
-    del framed["X-Frame-Options"]  # it cannot name an origin
+    del framed["X-Frame-Options"]  # it cannot allow an origin
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
-    app.url_map.merge_slashes = False  # a redirect would be the one answer that is no problem
+    app.url_map.merge_slashes = False  # the redirect would not be a problem document
     app.before_request(_refuse)
 
     def finish(answer: Response) -> Response:
@@ -61,7 +61,7 @@ def register_doors(app: Flask, settings: Settings) -> None:
 
 
 def _refuse() -> None:
-    # Before anyone reads them; most paths never would.
+    # Check all parameters here; most paths never read them.
     if (request.content_length or 0) > LARGEST_BODY_BYTES:
         raise Problem(413, f"expected a body of at most {LARGEST_BODY_BYTES:,} bytes")
     _refuse_control_characters("path", [request.path])
@@ -77,14 +77,14 @@ def _refuse() -> None:
 
 
 def _refuse_other_bodies() -> None:
-    # Forms of the pages, and the one click of a mail program, are their own business.
+    # Form posts and one-click unsubscribes are validated elsewhere.
     if request.blueprint == "subscriptions" or not request.path.startswith(("/v1/", "/grafana/")):
         return
     if not request.is_json:
         found = request.mimetype[:40] or "none"
         raise Problem(415, f"expected Content-Type: application/json, found {found}")
     try:
-        body = request.get_json()  # kept for whoever reads it next
+        body = request.get_json()  # cached for later readers
     except (BadRequest, RecursionError):
         raise _wrong_body("expected a body of JSON, found none that can be read") from None
     if not isinstance(body, dict):
@@ -105,8 +105,8 @@ def _refuse_control_characters(where: str, texts: Iterable[str]) -> None:
 
 
 def _texts(body: Any) -> Iterator[str]:
-    """Every text in a body of JSON, names included."""
-    rest = [body]  # no recursion: a body may be nested as deep as Python allows
+    """Yield every string in a JSON body, including keys."""
+    rest = [body]  # iterative: a body may be deeply nested
     while rest:
         value = rest.pop()
         if isinstance(value, str):
@@ -119,7 +119,7 @@ def _texts(body: Any) -> Iterator[str]:
 
 
 def _share(answer: Response, origins: set[str]) -> None:
-    """Let pages of the `origins` that are set read; credentials of a browser are never used."""
+    """Allow cross-origin reads from the configured `origins`, without browser credentials."""
     answer.vary.add("Origin")
     origin = request.headers.get("Origin", "")
     if origin not in origins:

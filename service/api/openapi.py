@@ -1,4 +1,4 @@
-"""The OpenAPI document, completed: what the framework cannot be told."""
+"""Completes the OpenAPI document that the framework generates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ANSWERS = {
     500: "An unexpected error, which is logged",
     503: "Nothing is published yet, or the database is not available",
 }
-_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # as `service.api.middleware` refuses the rest
+_TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # `service.api.middleware` rejects the rest
 _ALWAYS = (400, 405, 413, 429, 500, 503)
 _SCHEMES = {
     "key": {
@@ -48,7 +48,7 @@ _SCHEMES = {
 }
 _LICENCE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
 _STORED = ("series.observations", "series.revisions")
-"""Endpoints that answer for series that are not forecast too."""
+"""Endpoints that also serve series without a forecast."""
 
 _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
     "issue_id": {"description": "Id of an issue, as the list of issues has it."},
@@ -58,15 +58,15 @@ _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
 
 
 def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
-    """Add what holds for every operation, and name each schema once."""
-    assert isinstance(spec, dict)  # a text only when YAML is asked for
+    """Add what all operations share, and define each schema once."""
+    assert isinstance(spec, dict)  # a string only for YAML
     settings = loader().context.settings
     spec["info"] |= {
         "license": _LICENCE,
         "contact": {"name": settings.contact or spec["info"]["title"]}
         | {"url": f"{settings.address}/about"},
     }
-    # Relative to where the document was read, whatever proxy stands between.
+    # Relative to the document's own URL, which works behind any proxy.
     spec["servers"] = [{"url": "/", "description": "The service that this document is of"}]
     spec["components"] = _components(spec["components"])
     endpoints = {
@@ -85,7 +85,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
             operation.get("requestBody", {})["required"] = True
             if endpoint not in OPEN:
                 operation["security"] = [{"key": []}]
-    # The framework names a schema after the answer too that it is part of: each stands once here.
+    # The framework repeats a schema within each answer that contains it; keep one definition.
     named: dict[str, Any] = json.loads(
         re.sub(r"(#/components/schemas/)\w+\.", r"\1", json.dumps(spec))
     )
@@ -93,7 +93,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
 
 
 def _noun(path: str) -> str:
-    """The nouns of a path; a path that ends in a parameter is of one of them."""
+    """Return the operationId of a path; singular if it ends in a parameter."""
     nouns = "_".join(re.findall(r"/(?!v1/)([a-z][a-z-]*)", path)).replace("-", "_")
     return nouns.removesuffix("s") if path.endswith("}") else nouns
 
@@ -103,7 +103,7 @@ def _components(found: dict[str, Any]) -> dict[str, Any]:
     schemas = {
         name.rpartition(".")[2]: schema
         for name, schema in found["schemas"].items()
-        if name not in ("HTTPError", "ValidationError")  # the framework's; ours are problems
+        if name not in ("HTTPError", "ValidationError")  # replaced by our problems
     } | {
         "ProblemDetails": ProblemDetails.model_json_schema(
             ref_template="#/components/schemas/{model}"
@@ -117,7 +117,7 @@ def _components(found: dict[str, Any]) -> dict[str, Any]:
     schemas |= schemas["ProblemDetails"].pop("$defs")
     for schema in schemas.values():
         for one in schema.get("properties", {}).values():
-            one.pop("title", None)  # the name again, in capitals
+            one.pop("title", None)  # only repeats the name
     _bound(schemas["ScenarioBody"])
     responses = {_name(status): _response(status) for status in _ANSWERS}
     return {"schemas": schemas, "responses": responses, "securitySchemes": _SCHEMES}
@@ -138,7 +138,7 @@ def _response(status: int) -> dict[str, Any]:
 
 @cache
 def _examples() -> dict[str, Any]:
-    """Answers as the service gave them, by the operationId or the status of a problem."""
+    """Return recorded answers by operationId, and problems by status."""
     found: dict[str, Any] = json.loads(Path(__file__).with_name("examples.json").read_text("utf-8"))
     return found
 
@@ -166,7 +166,7 @@ def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str)
 
 
 def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
-    """Describe what stands in a path; of a query, leave out the null that nobody can write."""
+    """Describe path parameters; drop the null from query parameters, which cannot be sent."""
     name, schema = parameter["name"], parameter["schema"]
     if name == "series_id":
         kind = "SeriesId" if endpoint in _STORED else "ForecastSeriesId"
@@ -192,7 +192,7 @@ def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
 
 
 def _bound(schema: dict[str, Any]) -> None:
-    """Say of each text in `schema` that it holds no control characters."""
+    """State for each string in `schema` that it has no control characters."""
     if schema.get("type") == "string" and not {"pattern", "enum", "format", "const"} & set(schema):
         schema["pattern"] = _TEXT
     for part in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
@@ -200,7 +200,7 @@ def _bound(schema: dict[str, Any]) -> None:
 
 
 def _forms(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """An example of the answer, and the forms of its rows wherever `format` can be asked."""
+    """Add an example of the answer, and the formats of its rows if `format` is accepted."""
     content = next(iter(operation["responses"].values()))["content"]
     example = _examples()[operation["operationId"]]
     content[JSON] |= _shown(example)

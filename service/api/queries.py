@@ -1,4 +1,4 @@
-"""The query parameters of each path, strict: what is not known is refused by name."""
+"""Query parameters of each path; unknown ones are rejected by name."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ _MODEL = Field("champion", max_length=64, description="A model of the issue, or 
 
 
 class NoQuery(BaseModel):
-    """A path that takes no query parameters, and the strictness that all have in common."""
+    """No query parameters; the base of all query models."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        own = cls.__annotations__  # first what is asked here, then what all take
+        own = cls.__annotations__  # own fields first, then inherited ones
         fields = sorted(cls.model_fields.items(), key=lambda item: item[0] not in own)
         known = [field.alias or name for name, field in fields]
         unknown = [name for name in data if name not in known]
@@ -77,13 +77,13 @@ class NoQuery(BaseModel):
 
 
 class JobQuery(NoQuery):
-    """Which route a job is asked for."""
+    """The route of a job request."""
 
     route: str = Field("", max_length=32, description="An enabled route; empty: the first.")
 
 
 class TableQuery(NoQuery):
-    """What every answer that is a table takes."""
+    """Format of a table."""
 
     format: Literal["json", "csv", "records", "ndjson"] | None = Field(
         None,
@@ -93,7 +93,7 @@ class TableQuery(NoQuery):
 
 
 class WhichQuery(TableQuery):
-    """Of which issue."""
+    """Choice of a published forecast."""
 
     issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
     as_of: query_types.Moment | None = Field(
@@ -104,25 +104,25 @@ class WhichQuery(TableQuery):
 
 
 class IssueQuery(WhichQuery):
-    """What most answers about an issue take."""
+    """Published forecast and model."""
 
     model: str = _MODEL
 
 
 class AheadQuery(IssueQuery):
-    """What answers that look ahead take."""
+    """First day of the answer."""
 
     first: query_types.Day | None = _FROM
 
 
 class QuietQuery(AheadQuery):
-    """How far, of which issue."""
+    """Horizon."""
 
     horizon: query_types.Horizon = Field(28, description=_HORIZON)
 
 
 class ForecastQuery(AheadQuery):
-    """How far, which bands, of which issue."""
+    """Horizon and range levels."""
 
     horizon: query_types.Horizon = Field(28, description=_HORIZON)
     levels: query_types.Levels = _LEVELS
@@ -141,7 +141,7 @@ class YearQuery(AheadQuery):
 
 
 class TotalsQuery(AheadQuery):
-    """Which spans, which bands, of which issue."""
+    """Periods and range levels."""
 
     periods: query_types.Periods | None = Field(
         None,
@@ -163,7 +163,7 @@ class TotalsQuery(AheadQuery):
 
 
 class SpanQuery(QuietQuery):
-    """How far: for so many days, or to a day, as charts ask that follow a range of time."""
+    """Horizon, as a number of days or as a last day for charts with a time range."""
 
     last: query_types.DayOf | None = Field(
         None,
@@ -173,7 +173,7 @@ class SpanQuery(QuietQuery):
 
 
 class ExceedanceQuery(SpanQuery):
-    """Above what, in how many days, how far."""
+    """Threshold, window and horizon."""
 
     threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
     window: query_types.Horizon = Field(1, description="Days that are summed, 1 to the horizon.")
@@ -181,7 +181,7 @@ class ExceedanceQuery(SpanQuery):
 
 
 class CapacityQuery(SpanQuery):
-    """How long a stay, how sure, how far."""
+    """Length of stay, certainty and horizon."""
 
     stay_days: query_types.StayDays = Field(
         4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}."
@@ -194,13 +194,13 @@ class CapacityQuery(SpanQuery):
 
 
 class ExplanationQuery(WhichQuery):
-    """Of which issue, from which day on."""
+    """Published forecast and first day."""
 
     first: query_types.Day | None = _FROM
 
 
 class ChangesQuery(WhichQuery):
-    """Of which issue, since which."""
+    """Later and earlier forecast."""
 
     since: str | None = Field(
         None, max_length=64, description="An earlier issue; the one before when not given."
@@ -223,7 +223,7 @@ class ComparisonQuery(TableQuery):
 
 
 class TrackRecordQuery(TableQuery):
-    """Of how many weeks, of which model, live or replayed."""
+    """Number of weeks, model, and live or replayed forecasts."""
 
     window: query_types.Weeks = Field(
         "26w", validate_default=True, description="Weeks back from the newest scored issue, as 26w."
@@ -237,7 +237,7 @@ class TrackRecordQuery(TableQuery):
 
 
 class ObservationsQuery(TableQuery):
-    """Which days, as of when."""
+    """Days, and the date of knowledge."""
 
     first: query_types.Day | None = Field(None, alias="from", description="First day.")
     last: query_types.Day | None = Field(None, alias="to", description="Last day.")
@@ -245,20 +245,20 @@ class ObservationsQuery(TableQuery):
 
 
 class BriefingQuery(NoQuery):
-    """As of when."""
+    """Date of the briefing."""
 
     as_of: query_types.Moment | None = _AS_OF
 
 
 class IssuesQuery(TableQuery):
-    """Which page."""
+    """Page."""
 
     limit: query_types.Limit = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
     after: str | None = Field(None, max_length=120, description="The `next` of the page before.")
 
 
 class PanelQuery(IssueQuery):
-    """Which days; a day may be given as an instant, as charts do."""
+    """Days; charts may give them as instants."""
 
     first: query_types.DayOf | None = Field(
         None, alias="from", description="First day; the 60th before the last figure unless given."
@@ -269,7 +269,7 @@ class PanelQuery(IssueQuery):
 
 
 class ChanceQuery(SpanQuery):
-    """Above what, in how many days, how far."""
+    """Threshold, window and horizon."""
 
     threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
     window: query_types.Horizon = Field(7, description="Days that are summed, 1 to the horizon.")

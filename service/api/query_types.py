@@ -1,4 +1,4 @@
-"""The kinds of query parameters: how each is written, and how the document describes it."""
+"""Types of query parameters: how they are parsed and documented."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from service.answers.comparison import MOST_FORECASTS
 from service.answers.totals import PERIODS
 from service.data.observation_store import AsOf
 
-DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # ISO 8601 has other forms
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # ISO 8601 allows other forms
 _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 )
 
 
 def _written(expected: str, read: Callable[[str], Any], pattern: str = ".*") -> BeforeValidator:
-    """Read a text that has the form of `pattern`, or say what was `expected`."""
+    """Parse text that matches `pattern`, or say what was `expected`."""
 
     def validate(value: Any) -> Any:
         if not isinstance(value, str):
@@ -50,7 +50,7 @@ def _written(expected: str, read: Callable[[str], Any], pattern: str = ".*") -> 
         try:
             if re.fullmatch(pattern, value, re.DOTALL):
                 return read(value)
-        except (ValueError, OverflowError):  # no day, or at an end of the calendar
+        except (ValueError, OverflowError):  # an invalid or extreme date
             pass
         raise ValueError(f"expected {expected}, found {value[:40]!r}")
 
@@ -60,14 +60,14 @@ def _written(expected: str, read: Callable[[str], Any], pattern: str = ".*") -> 
 def _read_moment(text: str) -> AsOf:
     if DATE.fullmatch(text):
         return dt.date.fromisoformat(text)
-    text = text.replace(" ", "+")  # as an unescaped "+" arrives in a query string
+    text = text.replace(" ", "+")  # an unescaped "+" arrives as a space
     if not _INSTANT.fullmatch(text):
         raise ValueError
     return dt.datetime.fromisoformat(text).astimezone(dt.UTC)
 
 
 def _read_day_of(text: str) -> dt.date:
-    """A date, or the day of an instant: charts ask with instants."""
+    """Parse a date, or the day of an instant, which charts send."""
     moment = _read_moment(text)
     if isinstance(moment, dt.datetime):
         series_id = (request.view_args or {}).get("series_id", "")
@@ -86,7 +86,7 @@ def _list_of(names: tuple[Any, ...], example: str) -> WithJsonSchema:
     return _text(example, f"({one})(,({one}))*")
 
 
-# The bounds are for the document alone: the answers check what is allowed.
+# The bounds are documentation only; the answers check the values.
 def _whole_number(least: int, most: int) -> Any:
     schema = {"type": "integer", "minimum": least, "maximum": most}
     read = _written("a whole number such as 28", int, r"-?[0-9]{1,9}")

@@ -1,6 +1,6 @@
-"""``/docs``: the OpenAPI document to try, and as a page to read that needs no script.
+"""``/docs``: the interactive OpenAPI viewer, and the reference as a page without scripts.
 
-Neither loads anything from elsewhere.
+Neither loads anything from other sites.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ blueprint = APIBlueprint(
     enable_openapi=False,
 )
 
-# The viewer styles what it draws within itself; its scripts are files like all others.
+# The viewer uses inline styles; its scripts are static files.
 _VIEWER_POLICY = CONTENT_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
 @blueprint.after_request
 def _whole(answer: Response) -> Response:
-    """Send a static file in one piece: one that is streamed is not compressed."""
+    """Send a static file unstreamed, so that it is compressed."""
     if answer.direct_passthrough:
         answer.direct_passthrough = False
         answer.make_sequence()
@@ -39,7 +39,7 @@ def _whole(answer: Response) -> Response:
 
 @blueprint.get("/docs")
 def page() -> Response:
-    """Let a reader try what can be asked."""
+    """Show the interactive viewer."""
     answer = _page("viewer.html")
     answer.headers["Content-Security-Policy"] = _VIEWER_POLICY
     return answer
@@ -47,12 +47,12 @@ def page() -> Response:
 
 @blueprint.get("/docs/reference")
 def reference() -> Response:
-    """Show what can be asked."""
+    """Show the reference page."""
     return _page("reference.html")
 
 
 def _page(template: str) -> Response:
-    """The page, made once."""
+    """Return the page, rendered once."""
     app = current_app
     assert isinstance(app, APIFlask)
     kept: dict[str, Rendered] = app.extensions.setdefault("docs", {})
@@ -72,7 +72,7 @@ def _page(template: str) -> Response:
 
 
 def _type_of(schema: dict[str, Any]) -> str:
-    """The type of a value in a few words."""
+    """Return the short name of a value's type."""
     if "anyOf" in schema:
         return " or ".join(map(_type_of, schema["anyOf"]))
     if "enum" in schema or "const" in schema:

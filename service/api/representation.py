@@ -1,4 +1,4 @@
-"""An answer as JSON, or its rows alone, with its tag and how long it may be kept."""
+"""Answers as JSON or as rows alone, with ETag and cache lifetime."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ STATE_HEADERS = {
     "data_through": "X-Crossings-Data-Through",
     "from": "X-Crossings-From",
 }
-"""What rows alone do not say, by its key in the whole answer."""
+"""Headers that carry what the rows alone leave out, by key of the full answer."""
 FOREVER_SECONDS = 365 * 24 * 3600
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """An answer as bytes; as frozen as the issue that it is about."""
+    """An answer as bytes, immutable."""
 
     content: bytes
     content_type: str
@@ -46,17 +46,17 @@ def represent(
     max_age_seconds: int = 60,
     columns: Sequence[str] = (),
 ) -> Response:
-    """Answer with `body` in the form that the reader prefers; 304 when it has it already.
+    """Return `body` in the preferred format, or 304 if the client already has it.
 
-    `rows` is the key of the rows, which all forms but JSON show alone; None when the answer is no
-    table. `columns` are the head of the table, for when it may have no rows.
+    `rows` is the key of the rows, which all formats but JSON show alone; None if the answer is not
+    a table. `columns` are its headings, for when it has no rows.
     """
     kind = chosen(table=rows is not None)
     return reply(render(body, kind, rows, columns), max_age_seconds)
 
 
 def chosen(table: bool) -> str:
-    """The form that the reader prefers: as `format` says, and else as Accept does."""
+    """Return the preferred format: by `format`, otherwise by the Accept header."""
     offered = [JSON, CSV, RECORDS, NDJSON] if table else [JSON]
     named = _FORMATS.get(request.args.get("format", ""))
     if named in offered:
@@ -72,7 +72,7 @@ def chosen(table: bool) -> str:
 def render(
     body: dict[str, Any], kind: str, rows: str | None = "rows", columns: Sequence[str] = ()
 ) -> Rendered:
-    """Turn `body` into bytes of `kind`, and tag them."""
+    """Serialise `body` as `kind` and compute its ETag."""
     if rows is None or kind == JSON:
         text, kind = _json(body), JSON
     elif kind == CSV:
@@ -83,8 +83,8 @@ def render(
         text = _json(body[rows])
     content_type = f"{CSV}; charset=utf-8" if kind == CSV else kind
     content = text.encode()
-    # The tag is of the bytes themselves: issue, figures, status and reasons are all in them,
-    # save where there are rows alone, whose status stands in headers.
+    # The ETag covers the content, which includes issue, figures, status and reasons. For rows alone
+    # the status is in headers, so these are added.
     digest = hashlib.sha256(content)
     headers = []
     for name, header in STATE_HEADERS.items():
@@ -96,10 +96,10 @@ def render(
 
 
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
-    """Send the bytes, or 304 when the reader has them already."""
-    # What was read with a key is not for a shared cache to hand to others.
+    """Send the bytes, or 304 if the client already has them."""
+    # Answers read with a key must not enter shared caches.
     scope = "private" if "Authorization" in request.headers else "public"
-    # What starts today must not be taken for tomorrow's.
+    # Answers that start today must expire at midnight.
     loader = current_app.extensions["loader"]
     most = loader.route.seconds_left(loader.clock())
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
@@ -112,7 +112,7 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
 
 
 def tag(content: bytes) -> str:
-    """A strong tag of `content`."""
+    """Return a strong ETag of `content`."""
     return hashlib.sha256(content).hexdigest()[:32]
 
 
@@ -129,9 +129,9 @@ def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a cell: true and false as JSON has them, and of reasons their names.
+    """Format a value as a CSV cell: booleans as in JSON, reasons by name.
 
-    An instant, which is UTC throughout, is written as spreadsheets read it.
+    Instants, always UTC, are written in a form that spreadsheets parse.
     """
     if isinstance(value, str):
         return _INSTANT.sub(r"\1 \2", value)

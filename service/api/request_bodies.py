@@ -1,4 +1,4 @@
-"""What is posted, as strict as what is asked."""
+"""Request bodies, validated as strictly as queries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.api.query_types import DATE, Day, Moment
 
 
 def _by_day(value: Any) -> Any:
-    """Days as JSON has them, by ``YYYY-MM-DD`` and nothing else that would parse."""
+    """Accept JSON keys of the form ``YYYY-MM-DD`` only."""
     if isinstance(value, dict):
         wrong = [str(day)[:40] for day in value if not DATE.fullmatch(str(day))]
         if wrong:
@@ -25,12 +25,12 @@ def _by_day(value: Any) -> Any:
 
 
 def _integer(value: Any) -> Any:
-    """In JSON 28.0 is an integer too."""
+    """Accept 28.0, which is an integer in JSON."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class ScenarioBody(BaseModel):
-    """What is assumed; at least one thing."""
+    """Assumptions, at least one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,7 +78,7 @@ class ScenarioBody(BaseModel):
 
 
 class SimpodRange(BaseModel):
-    """What a chart shows."""
+    """Time range of a chart."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -87,7 +87,7 @@ class SimpodRange(BaseModel):
 
 
 class SimpodTarget(BaseModel):
-    """What is to be drawn; ``people.median``, say."""
+    """A metric to draw, such as ``people.median``."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -95,7 +95,7 @@ class SimpodTarget(BaseModel):
 
 
 class SimpodQuery(BaseModel):
-    """A question as the simPod data source puts it; what it adds of its own is passed over."""
+    """A query of the simPod data source; extra keys are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 

@@ -1,4 +1,4 @@
-"""The trail of a request: an id in its answer, in every log line and in its span."""
+"""Request ids: in the answer, in every log line and in the span."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from service.core.logs import request_id
 from service.core.settings import Settings
 
 HEADER = "X-Request-Id"
-# As proxies make them; anything else could be a line of its own, or as long as a book.
+# As proxies generate them; other values could be long or contain line breaks.
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,63}")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Trail:
-    """What is known of a request from its beginning."""
+    """Start time and id of a request."""
 
     request_id: str
     began: float
 
 
 def register_trail(app: Flask, settings: Settings) -> None:
-    """Give each request its id, first of all that is done about it; log those that fail, or all.
+    """Give each request its id before anything else; log failed requests, or all.
 
-    The log holds the route and never the path, which may carry a token.
+    Logs the route, never the path, which may contain a token.
     """
     logs_all = settings.log_requests == "all"
 
@@ -51,7 +51,7 @@ def register_trail(app: Flask, settings: Settings) -> None:
         return answer
 
     def leave(error: BaseException | None) -> None:  # noqa: ARG001
-        request_id.set("")  # the thread goes on to another
+        request_id.set("")  # the thread is reused
 
     app.before_request(begin)
     app.after_request(end)
@@ -59,7 +59,7 @@ def register_trail(app: Flask, settings: Settings) -> None:
 
 
 def route() -> str:
-    """The route of this request; one for all that have none."""
+    """Return the route of this request, or one name for unmatched paths."""
     return request.url_rule.rule if request.url_rule else "none"
 
 

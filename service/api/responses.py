@@ -1,4 +1,4 @@
-"""Answers about an issue: what each says first, and its bytes kept for the next who asks."""
+"""Answers about published forecasts: their common head, and a cache of their bytes."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ _MOST_BYTES = 32 * 1024 * 1024
 
 
 def loader() -> IssueLoader:
-    """Return the loader of the route whose series is asked for; of the first, where none is."""
+    """Return the loader of the requested series' route, or of the first route."""
     found: IssueLoader = current_app.extensions["loader"]
     return found.for_series((request.view_args or {}).get("series_id", ""))
 
 
 def attribution() -> dict[str, str]:
-    """Whose figures these are, as every answer must say."""
+    """Return the required attribution of the figures."""
     return {"attribution": loader().route.attribution}
 
 
 def of_series(series_id: str) -> dict[str, str]:
-    """What every answer about a series says first."""
+    """Return the common fields of all answers about a series."""
     return {"series_id": series_id, "unit": loader().route.series[series_id].unit}
 
 
 def question(
     blueprint: APIBlueprint, path: str, query: type[NoQuery], answer: type[Open]
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Let a function answer GET for `path` of a series."""
+    """Decorate a function to answer GET for `path` of a series."""
 
     def register(view: Callable[..., Response]) -> Callable[..., Response]:
         view = blueprint.input(query, location="query")(blueprint.output(answer)(view))
@@ -67,19 +67,19 @@ def question(
 
 
 def view_of(series_id: str, asked: WhichQuery) -> IssueView:
-    """The issue that a question is about, looked at from the day that is asked."""
+    """Return the requested issue, viewed from the requested day."""
     model = asked.model if isinstance(asked, IssueQuery) else "champion"
     first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
     return loader().view(series_id, asked.issue, model, asked.as_of, first)
 
 
 def horizon_of(asked: SpanQuery, view: IssueView) -> int:
-    """How many days the answer is about."""
+    """Return the horizon of the answer in days."""
     return view.ahead.horizon_to(asked.last) if asked.last else asked.horizon
 
 
 def head(view: IssueView) -> dict[str, Any]:
-    """What every answer about an issue says first."""
+    """Return the common fields of all answers about an issue."""
     issue = view.issue
     return {
         "series_id": issue.series_id,
@@ -104,14 +104,14 @@ def about(
     columns: Sequence[str] = (),
     beside: Hashable = None,
 ) -> Response:
-    """Answer with the head of an issue and what `answer` returns, or with the bytes of last time.
+    """Return the issue's answer, cached where possible.
 
     Parameters
     ----------
     asked
-        All of the question that is not in the path.
+        The query parameters.
     beside : hashable
-        Whatever the answer depends on that is neither in the question nor in the issue.
+        Whatever else the answer depends on besides query and issue.
     """
     view, kind = view_of(series_id, asked), chosen(table=True)
     days = view.today, view.first
@@ -124,7 +124,7 @@ def about(
 
 
 class _Kept:
-    """The answers that were asked for last, up to so many bytes in all."""
+    """A size-limited cache of the most recently used answers."""
 
     def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
         self._most = most_bytes
@@ -133,7 +133,7 @@ class _Kept:
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> Rendered | None:
-        """What is kept under `key`, which now counts as the newest."""
+        """Return the answer under `key` and mark it as most recently used."""
         with self._lock:
             found = self._answers.get(key)
             if found is not None:
@@ -141,7 +141,7 @@ class _Kept:
             return found
 
     def put(self, key: Hashable, rendered: Rendered) -> Rendered:
-        """Keep `rendered`, and let go of the oldest beyond the limit."""
+        """Store `rendered`, and drop the least recently used answers over the limit."""
         with self._lock:
             before = self._answers.pop(key, None)
             self._size += _weight(rendered) - (_weight(before) if before else 0)
@@ -153,5 +153,5 @@ class _Kept:
 
 
 def _weight(rendered: Rendered) -> int:
-    """Bytes that an answer takes, with its key."""
+    """Return the approximate bytes of a cached answer with its key."""
     return len(rendered.content) + 1024

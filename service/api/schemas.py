@@ -1,4 +1,4 @@
-"""Shapes of the answers about figures, issues and their record. New keys may appear."""
+"""Schemas of answers about figures, published forecasts and accuracy. New keys may appear."""
 
 from __future__ import annotations
 
@@ -36,27 +36,27 @@ class StatusName(StrEnum):
 
 
 class Open(BaseModel):
-    """Keys may be added."""
+    """Base of all answers; keys may be added."""
 
     model_config = ConfigDict(extra="allow")
 
 
 class DatedRow(Open):
-    """One day, as a date and as the instant that charts draw it at."""
+    """One day, as a date and as an instant for charts."""
 
     time: dt.datetime
     date: dt.date
 
 
 class Span(Open):
-    """A span of days, both included."""
+    """A period; both days are included."""
 
     first: dt.date = Field(alias="from", description="First day.")
     last: dt.date = Field(alias="to", description="Last day.")
 
 
 class Bounds(Open):
-    """Bounds of the central bands, of the levels that were asked for."""
+    """Bounds of the central ranges at the requested levels."""
 
     lo50: int | None = None
     hi50: int | None = None
@@ -78,14 +78,14 @@ class ReasonItem(Open):
 
 
 class Standing(Open):
-    """Whether an answer can be relied on, and if not why."""
+    """Whether an answer can be relied on, and if not, why."""
 
     status: StatusName
     reasons: list[ReasonItem]
 
 
 class OfSeries(Open):
-    """Which series, and whose figures."""
+    """The series, and the attribution of its figures."""
 
     series_id: str
     unit: str
@@ -109,7 +109,7 @@ class CatalogueRow(Standing):
 
 
 class Catalogue(Open):
-    """The series that are served."""
+    """The available series."""
 
     attribution: str
     rows: list[CatalogueRow]
@@ -130,7 +130,7 @@ class Observations(OfSeries, Standing):
 
 
 class RevisionsRow(DatedRow):
-    """A figure that was published anew with another value."""
+    """A revised figure."""
 
     value_before: int
     value: int
@@ -142,14 +142,14 @@ class RevisionsRow(DatedRow):
 
 
 class Revisions(OfSeries, Standing):
-    """Every revision, in the order of publication; `count` is of those that ruled."""
+    """Every revision in order of publication; `count` excludes overruled ones."""
 
     count: int
     rows: list[RevisionsRow]
 
 
 class IssueRow(Open):
-    """One issue, in short."""
+    """Summary of one published forecast."""
 
     issue_id: str
     time: dt.datetime
@@ -163,14 +163,14 @@ class IssueRow(Open):
 
 
 class Issues(OfSeries):
-    """Issues, newest first; `next` is null on the last page."""
+    """Published forecasts, newest first; `next` is null on the last page."""
 
     next: str | None
     rows: list[IssueRow]
 
 
 class ModelItem(Open):
-    """A model of an issue."""
+    """A model of a published forecast."""
 
     model: str
     title: str
@@ -179,14 +179,14 @@ class ModelItem(Open):
 
 
 class FailureItem(Open):
-    """A model that could not be fitted or simulated, and why."""
+    """A model that could not be fitted or simulated, and the reason."""
 
     model: str
     reason: str
 
 
 class IssueWeather(Open):
-    """What an issue was given of the weather, where it was wanted."""
+    """Weather used by a published forecast."""
 
     status: Literal["used", "missing", "off"]
     reason: str
@@ -194,7 +194,7 @@ class IssueWeather(Open):
 
 
 class IssueDetails(IssueRow, OfSeries):
-    """One issue; it never changes."""
+    """One published forecast; it never changes."""
 
     kind: str
     seed: int
@@ -226,7 +226,7 @@ class TrackRecordRow(Open):
 
 
 class LikelihoodRow(Open):
-    """One class of days so many days ahead, and how often any arrived on them."""
+    """A likelihood class at one lead: how often there were arrivals."""
 
     measure: str
     likelihood: Likelihood
@@ -238,7 +238,7 @@ class LikelihoodRow(Open):
 
 
 class PastWeek(Span):
-    """The 7-day total of one issue, and what came."""
+    """The 7-day total of one forecast, and the outcome."""
 
     issue_id: str
     model: str
@@ -252,7 +252,7 @@ class PastWeek(Span):
 
 
 class WarningRecord(Open):
-    """How many early warnings were given by email, and how many came true."""
+    """Number of early warnings sent by email, and how many came true."""
 
     warnings: int
     over: int = Field(description="Those whose days all have figures.")
@@ -262,7 +262,7 @@ class WarningRecord(Open):
 
 
 class TrackRecord(OfSeries):
-    """How good the published forecasts were."""
+    """Accuracy of past forecasts."""
 
     kind: str
     model: str
@@ -280,7 +280,7 @@ class TrackRecord(OfSeries):
 
 
 class AgainstRow(Open):
-    """The same span of an earlier year."""
+    """The same period of an earlier year."""
 
     year: int
     value: int
@@ -289,7 +289,7 @@ class AgainstRow(Open):
 
 
 class SpanItem(Span):
-    """A sum, and the same span of every earlier year."""
+    """A total, and that of the same period in every earlier year."""
 
     value: int
     against: list[AgainstRow]
@@ -297,7 +297,7 @@ class SpanItem(Span):
 
 
 class Briefing(OfSeries, Standing):
-    """Where things stand."""
+    """Recent arrivals compared with earlier years."""
 
     as_of: str
     data_through: dt.date

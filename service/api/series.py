@@ -54,7 +54,7 @@ blueprint = APIBlueprint(
 @blueprint.input(queries.TableQuery, location="query")
 @blueprint.output(schemas.Catalogue)
 def list_series(query_data: queries.TableQuery) -> Response:  # noqa: ARG001
-    """List the series that are served."""
+    """List the available series."""
     rows = status.catalogue(loader())
     attributions = dict.fromkeys(row["attribution"] for row in rows)
     return represent({"attribution": " ".join(attributions), "rows": rows})
@@ -70,14 +70,14 @@ def get_observations(series_id: str, query_data: queries.ObservationsQuery) -> R
 
 @question(blueprint, "revisions", queries.TableQuery, schemas.Revisions)
 def get_revisions(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
-    """Return every figure that was published anew with another value."""
+    """List revised figures."""
     found = revisions.revisions(loader(), series_id)
     return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
 
 
 @question(blueprint, "forecast", queries.ForecastQuery, answer_schemas.Forecast)
 def get_forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
-    """Return the bands of each coming day."""
+    """Return the median and ranges of each coming day."""
     q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def get_forecast(series_id: str, query_data: queries.ForecastQuery) -> Response:
 
 @question(blueprint, "totals", queries.TotalsQuery, answer_schemas.Totals)
 def get_totals(series_id: str, query_data: queries.TotalsQuery) -> Response:
-    """Return sums over named periods, or over a span of your own."""
+    """Return totals of named periods, or of a period of your own."""
     q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def get_year_so_far(series_id: str, query_data: queries.YearQuery) -> Response:
 
 @question(blueprint, "exceedance", queries.ExceedanceQuery, answer_schemas.Exceedance)
 def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Response:
-    """Return how likely each day, or run of days, brings more than a threshold."""
+    """Return the chance that each day, or run of days, exceeds a threshold."""
     q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def get_exceedance(series_id: str, query_data: queries.ExceedanceQuery) -> Respo
 
 @question(blueprint, "capacity", queries.CapacityQuery, answer_schemas.Capacity)
 def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
-    """Return how many people are present at once, and how many places suffice."""
+    """Return the number of people present, and of places needed."""
     q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -149,27 +149,27 @@ def get_capacity(series_id: str, query_data: queries.CapacityQuery) -> Response:
 
 @question(blueprint, "quiet", queries.QuietQuery, answer_schemas.Quiet)
 def get_quiet(series_id: str, query_data: queries.QuietQuery) -> Response:
-    """Return how long it may stay quiet, and on how many days."""
+    """Return the longest quiet spell and the number of quiet days."""
     return about(series_id, query_data, lambda view: quiet.quiet(view.ahead, query_data.horizon))
 
 
 @question(blueprint, "explanation", queries.ExplanationQuery, answer_schemas.Explanation)
 def get_explanation(series_id: str, query_data: queries.ExplanationQuery) -> Response:
-    """Return what drives the forecast: season, level, yesterday, weekday, weather."""
+    """Return the drivers of the forecast: season, level, yesterday, weekday, weather."""
     view = view_of(series_id, query_data)
     return represent(head(view) | explanation.explanation(loader(), view))
 
 
 @question(blueprint, "changes", queries.ChangesQuery, answer_schemas.Changes)
 def get_changes(series_id: str, query_data: queries.ChangesQuery) -> Response:
-    """Return what changed since an earlier issue, and because of what."""
+    """Return the changes since an earlier forecast, and their causes."""
     view = view_of(series_id, query_data)
     return represent(head(view) | changes.changes(loader(), view, query_data.since))
 
 
 @question(blueprint, "track-record", queries.TrackRecordQuery, schemas.TrackRecord)
 def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Response:
-    """Return how good the published forecasts were."""
+    """Return the accuracy of past forecasts."""
     q = query_data
     answer = track_record.track_record(loader(), series_id, q.window, q.model, q.kind)
     return represent(answer | attribution())
@@ -185,12 +185,12 @@ def get_comparison(series_id: str, query_data: queries.ComparisonQuery) -> Respo
 
 @question(blueprint, "briefing", queries.BriefingQuery, schemas.Briefing)
 def get_briefing(series_id: str, query_data: queries.BriefingQuery) -> Response:
-    """Compare the last day, the last seven days and the year so far with earlier years."""
+    """Compare the last day, the last 7 days and the year so far with earlier years."""
     answer = briefing.briefing(loader(), series_id, query_data.as_of)
     answer |= loader().standing(series_id).to_dict() | attribution()
     return represent(answer, rows=None)
 
 
 def _stored(series_id: str) -> dict[str, Any]:
-    """What every answer about figures says first."""
+    """Return the common fields of all answers about figures."""
     return of_series(series_id) | loader().standing(series_id).to_dict() | attribution()

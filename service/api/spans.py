@@ -1,7 +1,7 @@
-"""Spans of requests by OpenTelemetry's Flask instrumentation; imported only where they are on.
+"""Request spans by OpenTelemetry's Flask instrumentation; imported only if enabled.
 
-The instrumentation puts path, query, client address and user agent into each span. A path may
-carry a token, so only the attributes listed here leave the process.
+The instrumentation records path, query, client address and user agent. A path may contain a
+token, so only the attributes listed here are exported.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _KEPT = (
 
 
 def instrument(app: Flask) -> None:
-    """Make a span of each request of `app`, sent in the background to where ``OTEL_*`` say.
+    """Create a span for each request of `app`, exported in the background as ``OTEL_*`` says.
 
-    ``app.extensions["tracer_provider"]`` holds what sends them.
+    ``app.extensions["tracer_provider"]`` holds the provider.
     """
     version = metadata.version("channel-crossings-forecast")
     resource = Resource({"service.name": "crossings", "service.version": version})
     provider = TracerProvider(resource=resource.merge(OTELResourceDetector().detect()))
     provider.add_span_processor(BatchSpanProcessor(_Exporter()))
-    # The instrumentation takes the present names of attributes only if this is set.
+    # The instrumentation uses the current attribute names only if this is set.
     os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "http"
     FlaskInstrumentor.instrument_app(  # type: ignore[no-untyped-call]
         app, request_hook=_describe, tracer_provider=provider, enable_commenter=False
@@ -49,13 +49,13 @@ def instrument(app: Flask) -> None:
 def _describe(span: Span, environ: dict[str, Any]) -> None:  # noqa: ARG001
     span.set_attribute("crossings.request_id", g.trail.request_id)
     if request.url_rule is None:
-        span.update_name("no route")  # in place of the path
+        span.update_name("no route")  # instead of the path
 
 
 class _Exporter(OTLPSpanExporter):
-    """Sends spans without what may name a person or hold a secret.
+    """Exports spans without attributes that may identify a person or hold a secret.
 
-    A hook of the instrumentation cannot do this: attributes of a span can be set but not removed.
+    A hook of the instrumentation can set span attributes but not remove them.
     """
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:

@@ -1,4 +1,4 @@
-"""Shapes of the answers about the service: its status, jobs and errors. New keys may appear."""
+"""Schemas of answers about the service: status, jobs and errors. New keys may appear."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from service.api.schemas import Open, Standing, StatusName
 
 
 class AlarmItem(Open):
-    """Something that a person should look at, and the numbers that it rests on."""
+    """A problem that needs attention, with the numbers behind it."""
 
     name: str
     series_id: str | None
@@ -23,7 +23,7 @@ class AlarmItem(Open):
 
 
 class StatusModel(Open):
-    """A model of the newest issue; without role and version where it failed."""
+    """A model of the latest forecast; a failed one has no role and version."""
 
     model: str
     title: str
@@ -33,7 +33,7 @@ class StatusModel(Open):
 
 
 class StatusSeries(Open):
-    """The newest issue of a series."""
+    """The latest forecast of a series."""
 
     route: str
     series_id: str
@@ -47,7 +47,7 @@ class StatusSeries(Open):
 
 
 class StatusDocument(Open):
-    """The newest document of a source."""
+    """The latest document of a source."""
 
     route: str
     source: str
@@ -57,7 +57,7 @@ class StatusDocument(Open):
 
 
 class StatusWeather(Open):
-    """Whether weather is read, and how far it reaches."""
+    """Whether weather is read, and up to which day."""
 
     status: Literal["read", "missing", "off"]
     detail: str
@@ -66,7 +66,7 @@ class StatusWeather(Open):
 
 
 class StatusRoute(Open):
-    """A route, and its weather."""
+    """A route and its weather."""
 
     route: str
     title: str
@@ -86,7 +86,7 @@ class StatusJob(Open):
 
 
 class Status(Standing):
-    """How the service is."""
+    """State of the service."""
 
     alarms: list[AlarmItem]
     now: dt.datetime
@@ -99,7 +99,7 @@ class Status(Standing):
 
 
 class JobRequest(Open):
-    """Work that was asked for, and how far it is."""
+    """A requested job and its status."""
 
     request_id: int
     route: str
@@ -113,20 +113,20 @@ class JobRequest(Open):
 
 
 class Health(Open):
-    """Whether it is."""
+    """A passed health check."""
 
     status: str
 
 
 class ErrorItem(Open):
-    """A parameter at fault."""
+    """An invalid parameter."""
 
     name: str
     detail: str
 
 
 class ProblemDetails(Open):
-    """An error, as RFC 9457 has it."""
+    """An error as RFC 9457 problem details."""
 
     type: str
     title: str
