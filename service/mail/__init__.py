@@ -1,1 +1,1 @@
-"""The weekly email: edition, rendering, sending and subscribers."""
+"""The weekly email and early warnings: content, rendering, sending and subscribers."""

@@ -1,4 +1,4 @@
-"""The chart of the mail, drawn once for all readers, for light and for dark surroundings."""
+"""The chart of the email, drawn once for all readers in a light and a dark version."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy as np
 from service.answers.wording import long_day, short_day
 
 _AHEAD = 14
-_INCHES, _DPI = (4.4, 3.1), 200  # so that 11 points can be read on a phone, 288 pixels wide
+_INCHES, _DPI = (4.4, 3.1), 200  # 11 points stay readable on a phone at 288 pixels
 _POINTS = 11
-_COLOURS = 48  # few are used; a palette makes the file a third of its size
+_COLOURS = 48  # a small palette makes the file a third of the size
 _LIGHT = {
     "paper": "#ffffff", "ink": "#17212b", "soft": "#53606c", "line": "#e3e4e1",
     "lo95": "#d6e8ef", "lo80": "#a8cfdf", "lo50": "#6aaac5", "past": "#4a545d",
@@ -36,20 +36,20 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Charts:
-    """The chart as PNG, for light and for dark surroundings."""
+    """The chart as PNG, light and dark."""
 
     light: bytes
     dark: bytes
 
 
 def draw(content: Mapping[str, Any]) -> Charts:
-    """Draw the past days as bars and the coming ones as nested bands around the median."""
+    """Draw past days as bars and forecast days as nested bands around the median."""
     parts = _parts(content)
     return Charts(_draw(*parts, _LIGHT), _draw(*parts, _DARK))
 
 
 def alt_text(content: Mapping[str, Any]) -> str:
-    """The chart in words, for who does not see it."""
+    """Describe the chart in words for readers who cannot see it."""
     past, waiting, days = _parts(content)
     unit = content["unit"]
     widest = max(days, key=lambda row: row["hi80"])
@@ -74,7 +74,7 @@ def alt_text(content: Mapping[str, Any]) -> str:
 
 
 def _parts(content: Mapping[str, Any]) -> tuple[Rows, Rows, Rows]:
-    """The days as published, those not yet published, and the coming ones."""
+    """Return the published, the unpublished and the forecast days."""
     return content["past"], content.get("waiting", []), content["days"][:_AHEAD]
 
 
@@ -129,7 +129,7 @@ def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -
 
 
 def _label(axes: Any, dates: Sequence[str], colours: Mapping[str, str]) -> None:
-    """Name every second Monday below, counts at the left; leave out lines that say nothing."""
+    """Label every second Monday and the counts; leave out decorative lines."""
     mondays = [at for at, day in enumerate(dates) if dt.date.fromisoformat(day).weekday() == 0]
     mondays = mondays[::2]
     years = [None, *(dates[at][:4] for at in mondays)]

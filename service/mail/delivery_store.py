@@ -1,4 +1,4 @@
-"""Editions of the weekly email and of the early warnings, and what became of each mail of them."""
+"""Editions of the weekly email and early warnings, and the delivery status of each email."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ import sqlalchemy as sa
 
 from service.core.tables import deliveries, editions, subscribers
 
-BOUNCES = 3  # in a row, before a subscriber is suspended
+BOUNCES = 3  # consecutive bounces that suspend a subscriber
 
 
 @dataclass(frozen=True)
 class Edition:
-    """What the mails of a week or of a day say, frozen before the first one is sent."""
+    """Content of a week's or day's emails, frozen before the first is sent."""
 
-    period: str  # ISO week, such as 2026-W02; of early warnings the day, such as 2026-01-09
-    issue_id: str  # of the issue that the chances of each reader's threshold are read off
+    period: str  # ISO week, such as 2026-W02; for early warnings the day, such as 2026-01-09
+    issue_id: str  # source of the chances for each reader's threshold
     made_at: dt.datetime
     content: dict[str, Any]
     kind: str = "weekly"  # or "warning"
@@ -43,7 +43,7 @@ class Edition:
 
 @dataclass(frozen=True)
 class Due:
-    """A mail that is to be sent."""
+    """An email that is due."""
 
     subscriber_id: int
     address: str
@@ -51,30 +51,30 @@ class Due:
     token: str
     attempts: int
     began_at: dt.datetime | None  # when it was planned or first tried
-    content: dict[str, Any] | None  # what an early warning says to this reader
+    content: dict[str, Any] | None  # content of this reader's early warning
     route: str = ""
 
 
 def edition(connection: sa.Connection, period: str, route: str = "") -> Edition | None:
-    """The edition of a week or day about `route`, once it is frozen."""
+    """Return the frozen edition of a week or day about `route`, if any."""
     c = editions.c
     return _edition(connection, sa.and_(c.period == period, c.route == route))
 
 
 def before(connection: sa.Connection, week: str, route: str = "") -> Edition | None:
-    """The newest weekly edition of an earlier week about `route`."""
+    """Return the newest earlier weekly edition about `route`."""
     c = editions.c
     is_earlier = sa.and_(c.kind == "weekly", c.period < week, c.route == route)
     return _edition(connection, is_earlier)
 
 
 def freeze(connection: sa.Connection, edition: Edition) -> None:
-    """Store an edition; it is never changed."""
+    """Store an edition, which never changes."""
     connection.execute(editions.insert().values(**asdict(edition)))
 
 
 def plan(connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, Any]]) -> None:
-    """Store which subscribers get a mail of an edition of early warnings, and what it says."""
+    """Store which subscribers get an early-warning email, with its content."""
     row = {"route": of.route, "period": of.period, "state": "waiting", "attempts": 0}
     row |= {"began_at": of.made_at, "next_at": of.made_at}
     rows = [row | {"subscriber_id": who, "content": content} for who, content in mails.items()]
@@ -83,9 +83,9 @@ def plan(connection: sa.Connection, of: Edition, mails: Mapping[int, dict[str, A
 
 
 def last_states(connection: sa.Connection) -> dict[int, str]:
-    """What the last early warning that was sent told each subscriber, by number.
+    """Return the state in each subscriber's last early-warning email, by subscriber number.
 
-    Whoever changed their preferences since begins anew.
+    Subscribers who changed their preferences since are left out.
     """
     d, s = deliveries.c, subscribers.c
     rows = connection.execute(
@@ -98,10 +98,10 @@ def last_states(connection: sa.Connection) -> dict[int, str]:
 
 
 def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
-    """Mails that are to be sent now: new ones, those to try again, those a killed process left.
+    """Return emails to send now: new ones, retries, and those left by a killed process.
 
-    Who joined after the edition was made waits for the next one. Early warnings are planned. One
-    whose reader has changed their preferences since is not sent: the next day is decided anew.
+    Readers who joined after the edition wait for the next one. Early warnings are planned; if the
+    reader has since changed preferences they are not sent, and decided again the next day.
     """
     s, d = subscribers.c, deliveries.c
     here = sa.and_(d.subscriber_id == s.subscriber_id, d.period == of.period)
@@ -130,7 +130,7 @@ def due(connection: sa.Connection, of: Edition, now: dt.datetime) -> list[Due]:
 
 
 def begin(connection: sa.Connection, period: str, one: Due, now: dt.datetime) -> bool:
-    """Claim a mail before it is sent; False when its reader left or was suspended meanwhile."""
+    """Claim an email before sending; False if its reader has left or been suspended."""
     c = subscribers.c
     query = sa.select(c.state).where(c.subscriber_id == one.subscriber_id)
     if connection.execute(query).scalar() != "active":
@@ -154,9 +154,9 @@ def end(
     now: dt.datetime,
     next_at: dt.datetime | None = None,
 ) -> bool:
-    """Record what became of a mail; True when its subscriber is suspended by it.
+    """Record the result of an email; return True if this suspends its subscriber.
 
-    A `state` is ``sent``, ``later``, ``bounced`` or ``given up``; `code` what the server answered.
+    `state` is ``sent``, ``later``, ``bounced`` or ``given up``; `code` is the server's reply.
     """
     d, s = deliveries.c, subscribers.c
     ended = None if state == "later" else now
@@ -165,7 +165,7 @@ def end(
     last = connection.scalars(
         sa.select(d.state)
         .join(subscribers, s.subscriber_id == d.subscriber_id)
-        # Whoever comes back from a suspension begins anew.
+        # Reset the bounce count after a suspension.
         .where(d.subscriber_id == one.subscriber_id, d.began_at >= s.changed_at)
         .order_by(d.began_at.desc())
         .limit(BOUNCES)
@@ -181,7 +181,7 @@ def end(
 
 
 def counts(connection: sa.Connection, period: str, route: str = "") -> dict[str, int]:
-    """How many mails of an edition are in each state."""
+    """Count the emails of an edition in each state."""
     d = deliveries.c
     query = sa.select(d.state, sa.func.count()).where(d.period == period, d.route == route)
     return dict(connection.execute(query.group_by(d.state).order_by(d.state)).all())

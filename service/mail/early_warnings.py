@@ -1,9 +1,9 @@
 """Early warnings: decided once a day, then sent like the weekly email.
 
-A warning goes to those whose chance has reached their level, and an email to those whose chance no
-longer does. They are decided as soon as a forecast has the figure of the day before, at the latest
-at the time of day of the weekly email; so there is at most one mail a day. If the forecast is stale
-or degraded then, one mail says that warnings are paused.
+Readers get a warning when their chance reaches their level, and an email when it falls below it
+again. Both are decided once a forecast includes the previous day's figure, at the latest at the
+time of the weekly email, so there is at most one email a day. If the forecast is stale or degraded
+then, one email says that warnings are paused.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from service.mail.subscriber_store import Subscriber
 
 _CALM, _PAUSED, _WARNING = "calm", "paused", "warning"
 _FAULTS = {"stale": "the forecast is out of date", "degraded": "the forecast has a problem"}
-_Mails = dict[int, dict[str, Any]]  # what each reader is told, by number of the subscriber
+_Mails = dict[int, dict[str, Any]]  # content by subscriber number
 
 
 def is_due(context: Context, now: dt.datetime) -> bool:
-    """Whether warnings are to be decided or sent now."""
+    """Whether to decide or send warnings now."""
     day, leading = context.route.day(now), context.route.leading
     with context.database.reading() as connection:
         if failed_lately(connection, "warn", now, context.route.name):
@@ -59,7 +59,7 @@ def is_due(context: Context, now: dt.datetime) -> bool:
 
 
 def warn(context: Context, clock: Clock = utc_now) -> Outcome:
-    """Decide the early warnings of today, unless they are, and send them."""
+    """Decide today's early warnings, unless already done, and send them."""
 
     def work() -> Outcome:
         edition = _decided(IssueLoader(context, clock))
@@ -69,7 +69,7 @@ def warn(context: Context, clock: Clock = utc_now) -> Outcome:
 
 
 def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
-    """The mails that `warn` would send now; nothing is sent or stored."""
+    """Return the emails that `warn` would send now, without sending or storing anything."""
     loader, now = IssueLoader(context, clock), clock()
     with context.database.reading() as connection:
         edition = delivery_store.edition(connection, str(loader.today()), loader.route.name)
@@ -89,7 +89,7 @@ def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
 
 
 def _decided(loader: IssueLoader) -> Edition:
-    """The edition of today; decided now, all mails at once, if it was not yet."""
+    """Return today's edition; if missing, decide all its emails now."""
     database, day = loader.context.database, loader.today()
     with database.reading() as connection:
         edition = delivery_store.edition(connection, str(day), loader.route.name)
@@ -106,7 +106,7 @@ def _decided(loader: IssueLoader) -> Edition:
 
 
 def _draft(loader: IssueLoader, view: IssueView) -> Edition:
-    """What the mails of today have in common."""
+    """Return the common content of today's emails."""
     content = {
         "unit": view.declared.unit,
         "issue_id": view.issue.issue_id,
@@ -130,7 +130,7 @@ def _readers(connection: Connection, route: str) -> list[Subscriber]:
 
 
 def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
-    """What is to be mailed to those for whom something changed."""
+    """Return the emails to readers for whom something changed."""
     mails, last = {}, delivery_store.last_states(connection)
     once = cache(partial(chances, view.ahead)) if view.state.status == "fresh" else None
     for one in _readers(connection, route):
@@ -147,7 +147,7 @@ def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:
 
 
 def _given(route: str, day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterable[EarlyWarning]:
-    """Each warning once, however many have it."""
+    """Return each warning once, however many readers get it."""
     given = {}
     for content in mails:
         for row in content["chances"]:
@@ -161,7 +161,7 @@ def _given(route: str, day: dt.date, mails: Iterable[dict[str, Any]]) -> Iterabl
 
 
 def _reaches(chance: Mapping[str, Any], level: int) -> bool:
-    """Whether a chance, in whole per cent as it is written, is at least `level`."""
+    """Whether a chance, rounded to whole per cent as displayed, is at least `level`."""
     return round(100 * float(chance["p"])) >= level
 
 
@@ -196,7 +196,7 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
         )
         subject = f"Early warnings paused: {_FAULTS[common['status']]}"
         return subject, f"Early warnings are paused. {first}", [*others, until]
-    # What reached the level comes first.
+    # Thresholds that reached the level come first.
     chances = sorted(content["chances"], key=lambda row: not _reaches(row, level))
     first, *others = [_in_words(row, common["unit"]) for row in chances]
     more = [f"{_capital(text)}." for text in others] + [

@@ -32,13 +32,13 @@ _WEEK = re.compile(r"\d{4}-W\d{2}", re.ASCII)
 
 
 def iso_week(route: Route, moment: dt.datetime) -> str:
-    """ISO week of the day on which `moment` falls, such as ``2026-W02``."""
+    """Return the ISO week of the day of `moment`, such as ``2026-W02``."""
     year, week, _ = route.day(moment).isocalendar()
     return f"{year}-W{week:02}"
 
 
 def monday(week: str) -> dt.date:
-    """First day of an ISO week."""
+    """Return the first day of an ISO week."""
     with contextlib.suppress(ValueError):
         if _WEEK.fullmatch(week):
             return dt.date.fromisoformat(week)
@@ -51,7 +51,7 @@ def gather(
     previous: Edition | None = None,
     as_of: dt.datetime | None = None,
 ) -> Edition:
-    """Collect the content of the email from the issue that is the newest now, or at `as_of`.
+    """Collect the content of the email from the newest issue, now or at `as_of`.
 
     The forecast of the `previous` email is compared with the outcome.
     """
@@ -60,7 +60,7 @@ def gather(
     last = view.issue.data_through
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
-    view.ahead.end(_HORIZON)  # it says itself how far can be looked
+    view.ahead.end(_HORIZON)  # raises with the possible horizon
     days = bands(before, waiting + _HORIZON, _LEVELS, view.declared)
     content: dict[str, Any] = {
         "week": week,
@@ -90,11 +90,11 @@ def gather(
 
 
 def shown(loader: IssueLoader, view: IssueView) -> dict[str, str]:
-    """What every mail says of its route: title of the forecast, its clock, whose data it has."""
+    """Return the route's forecast title, time zone and attribution."""
     route = loader.route
     with loader.context.database.reading() as connection:
         is_read = used(connection, view.issue)["status"] == "used"
-    credit = route.attribution.rstrip(".") + "."  # more sentences follow it
+    credit = route.attribution.rstrip(".") + "."  # more sentences follow
     return {
         "title": route.forecast_title,
         "time_zone": route.time_zone,
@@ -109,7 +109,7 @@ def _followers(loader: IssueLoader, view: IssueView) -> list[str]:
     for series_id in loader.route.followers:
         issue_id = loader.beside(view.issue, series_id)
         if issue_id is not None:
-            # Its id alone would begin on the day after the figures.
+            # By id alone, the view would start on the day after the figures.
             other = loader.view(series_id, issue_id, first=view.first)
             unit = other.declared.unit.capitalize()
             sentences.append(f"{unit}. {headline(loader, other)['sentence']}")

@@ -23,7 +23,7 @@ _RECORD_WEEKS = 26
 def last_week(loader: IssueLoader, previous: Edition | None) -> dict[str, Any]:
     """Compare the seven days of the previous email with the published figures.
 
-    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None before it is published.
+    In its ``rows`` of ``date median lo80 hi80 came``, ``came`` is None if unpublished.
     """
     if previous is None:
         return {"sentence": _last_hindcast(loader), "rows": []}

@@ -1,4 +1,4 @@
-"""What a reader chose to be mailed."""
+"""A subscriber's email preferences."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 from service.answers.early_warnings import DAYS, WEEK
 
 EMAILS = ("weekly", "warnings", "both")
-"""What can be chosen."""
+"""The available preferences."""
 
 
 @dataclass(frozen=True)
 class Preferences:
-    """Which emails of a route a reader gets, and the numbers that these are about."""
+    """A reader's emails about a route, and their thresholds."""
 
-    threshold: int  # of arrivals in a day
+    threshold: int  # arrivals in a day
     weekly: bool = True
     warn_level: int | None = None  # per cent; None: no early warnings
     week_threshold: int | None = None  # None: no warnings about seven-day totals
     route: str = ""
 
     def columns(self) -> dict[str, Any]:
-        """The preferences by the name of their column."""
+        """Return the preferences by column name."""
         return {field.name: getattr(self, field.name) for field in fields(Preferences)}
 
     def in_words(self, unit: str) -> str:
-        """Describe the emails, to end a sentence that begins with "you will get"."""
+        """Describe the emails, to complete the sentence "you will get"."""
         emails = []
         if self.weekly:
             emails.append(

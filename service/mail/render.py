@@ -51,15 +51,15 @@ from service.mail.preferences import Preferences
 from service.mail.subscriber_store import CONFIRM_HOURS
 
 _DAYS = 7
-# Without this a header of more than 78 characters, such as the address that unsubscribes, would
-# be written as encoded words, which mail programs ignore.
+# Otherwise a header over 78 characters, such as List-Unsubscribe, would be written as encoded
+# words, which mail programs ignore.
 _POLICY = SMTP.clone(max_line_length=998)
 _LISTED = {"fresh": "", "stale": "[Out of date] ", "degraded": "[Problem] "}
 
 
 @dataclass(frozen=True)
 class Reader:
-    """Recipient of a copy; without a token it is a single one."""
+    """Recipient of a copy; without a token it is a single copy."""
 
     address: str
     threshold: int
@@ -158,9 +158,9 @@ class MailRenderer:
 def addressed(
     settings: Settings, edition: Edition, address: str, token: str | None, about: str
 ) -> EmailMessage:
-    """Return the headers of a mail of an edition; its Message-ID is stable across retries.
+    """Return the headers of an edition's email; its Message-ID is stable across retries.
 
-    A single copy has no token, and nobody can unsubscribe from it.
+    A single copy has no token and so no unsubscribe link.
     """
     domain = addresses.domain(settings.mail_from)
     list_id = settings.mail_list_id or f"crossings-{edition.kind}.{domain}"
@@ -170,13 +170,13 @@ def addressed(
     message["List-Id"] = f"{title}, {edition.kind} <{list_id}>"
     if link := unsubscribe_link(settings, token):
         message["List-Unsubscribe"] = f"<{link}>"
-        if link.startswith("https://"):  # RFC 8058 knows no other
+        if link.startswith("https://"):  # RFC 8058 requires it
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return message
 
 
 def unsubscribe_link(settings: Settings, token: str | None) -> str | None:
-    """The address that unsubscribes."""
+    """Return the unsubscribe link."""
     return f"{settings.address}/u/{token}" if token else None
 
 
@@ -208,7 +208,7 @@ def _begin(
 ) -> EmailMessage:
     """Return a message with its headers, from `title` unless the settings name the sender.
 
-    Its ID is of `kind` and the hash of `whole`.
+    The Message-ID consists of `kind` and the hash of `whole`.
     """
     message = EmailMessage(policy=_POLICY)
     name, sender = addresses.sender(settings.mail_from)
@@ -249,7 +249,7 @@ def rendered(name: str, *values: Mapping[str, Any], **others: Any) -> str:
     template = _environment().get_template(name)
     if name.endswith(".html"):
         return unbroken(_inliner().inline(template.render(*values, **others)))
-    # In text, where they would make it hard to search, they have done their work by now.
+    # In plain text, no-break spaces only hamper searching.
     text = template.render(*values, **others).replace(NO_BREAK, " ")
     return text.strip("\n") + "\n"
 

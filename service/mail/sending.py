@@ -1,4 +1,4 @@
-"""Send mail: that of an edition, each claimed before it is sent, and links to confirm."""
+"""Send editions, each email claimed first, and confirmation links."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ GIVE_UP = dt.timedelta(days=5)  # RFC 5321, section 4.5.4.1
 _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 _LINK_RETRY = dt.timedelta(minutes=2)
 _PAUSE = dt.timedelta(minutes=10)
-_SILENT_MOST = 3  # mails in a row that the server leaves without an answer
-_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and their domains, that are the server's doing
+_SILENT_MOST = 3  # consecutive emails without an answer from the server
+_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that point to the server
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
 Message = Callable[[Due], EmailMessage]
@@ -38,12 +38,12 @@ Result = tuple[Due, Sent]
 
 
 def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
-    """Do `work` as a run of `job`, unless another process is at it.
+    """Do `work` as a run of `job`, unless another process is running it.
 
     Raises
     ------
     JobError
-        When mail cannot be sent as things stand; what is sent stays sent.
+        If mail cannot be sent at present; emails already sent stay sent.
     """
 
     def claimed(_: Claim) -> Outcome:
@@ -58,13 +58,13 @@ def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcom
 
 
 def failed_lately(connection: Connection, job: str, now: dt.datetime, route: str) -> bool:
-    """Whether the job of `route` failed so short a time ago that it should wait."""
+    """Whether the job of `route` failed so recently that it should wait."""
     last = run_store.latest(connection, job, route=route)
     return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
 
 
 def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
-    """Send the mails of an edition that are due; `message` makes the mail of one reader."""
+    """Send the due emails of an edition; `message` creates the email of one reader."""
     with context.database.reading() as connection:
         waiting = delivery_store.due(connection, edition, clock())
     done: Counter[str] = Counter()
@@ -94,7 +94,7 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
 def _sent(
     context: Context, period: str, message: Message, waiting: Iterable[Due], clock: Clock
 ) -> Generator[Result, None, None]:
-    """Send one mail after the other, each claimed before."""
+    """Send emails one by one, claiming each first."""
     silent = 0
     with Session(context.settings) as session:
         for one in waiting:
@@ -113,7 +113,7 @@ def _sent(
 
 
 def _record(context: Context, period: str, one: Due, sent: Sent, now: dt.datetime) -> str:
-    """Record what became of a mail, and say so without saying whose it was."""
+    """Record the result of an email; return a description without personal data."""
     state, next_at = sent.state, now
     if state == "later":
         next_at = now + min(_RETRY_FIRST * 3 ** min(one.attempts, 10), _RETRY_MOST)
@@ -130,11 +130,11 @@ def _record(context: Context, period: str, one: Due, sent: Sent, now: dt.datetim
 
 
 class _Refusals:
-    """Holds refusals back until one mail of the run is taken: then each is its reader's.
+    """Holds refusals back until the server accepts an email; then they are the recipients' fault.
 
-    As long as none is, several refusals say that the server will not have the mail, or ours at
-    all, and nobody's address is bad: none of them may count towards a suspension. Refusals at the
-    recipient count so only when they are of several domains, since one domain may be gone.
+    Until then several refusals mean that the server rejects our mail in general, and must not count
+    towards a suspension. Refusals of recipients mean this only if they are at several domains,
+    since one domain may be gone.
     """
 
     def __init__(self) -> None:
@@ -142,7 +142,7 @@ class _Refusals:
         self._is_taking = False
 
     def settle(self, one: Due, sent: Sent) -> list[Result]:
-        """What may be recorded now that this is known."""
+        """Return the results that can now be recorded."""
         if sent.state == "bounced" and not self._is_taking:
             self._held.append((one, sent))
             return []
@@ -153,13 +153,13 @@ class _Refusals:
 
     @property
     def is_systematic(self) -> bool:
-        """Whether to stop: so many were refused, and none was taken."""
+        """Whether to stop: many emails were refused and none was accepted."""
         return len(self._held) >= _REFUSED_MOST and self._is_ours()
 
     def end(self) -> tuple[list[Result], str]:
-        """What is to be recorded at the end of a run, and what the server refuses, if it does.
+        """Return the results to record at the end of a run, and what the server refuses.
 
-        Mails that were refused for no fault of their readers are to be tried again.
+        Emails refused through no fault of their readers will be retried.
         """
         held = self._held
         if not held or not self._is_ours():
@@ -176,10 +176,9 @@ class _Refusals:
 
 
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
-    """Mail a link to each who asked for the route and has none; return how many were handed over.
+    """Mail a link to everyone who requested the route and has none; return the number sent.
 
-    A link that may or may not have arrived is not sent twice: another is made, and the first
-    one holds no longer.
+    A link that may or may not have arrived is not sent twice: a new one replaces it.
     """
     with context.database.alone(f"opt-in-{context.route.name}") as held:
         if not held:
@@ -198,7 +197,7 @@ def mail_links(context: Context, clock: Clock = utc_now) -> int:
 def _mail_link(context: Context, session: Session, one: OptIn, now: dt.datetime) -> bool:
     with context.database.writing() as connection:
         token = subscriber_store.tokenise(connection, one)
-    if token is None:  # asked anew meanwhile
+    if token is None:  # requested again meanwhile
         return False
     message = confirmation(context, one.address, one, token, now)
     try:

@@ -1,4 +1,4 @@
-"""Mail over SMTP: one transaction each, over a connection that is checked and opened again."""
+"""Mail over SMTP: one transaction per email, over a connection that is checked and reopened."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from dataclasses import dataclass
 from service.core import addresses
 from service.core.settings import Settings
 
-_MAILS_A_CONNECTION = 100  # many servers end a connection after about so many
+_MAILS_A_CONNECTION = 100  # many servers close connections after about as many
 _AWAY = (smtplib.SMTPServerDisconnected, OSError)
 
 
 class MailError(RuntimeError):
-    """Mail cannot be sent as things stand; nothing is the fault of any one reader."""
+    """Mail cannot be sent at present, through no fault of a reader."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What became of one mail."""
+    """Result of sending one email."""
 
-    state: str  # sent; later when the server put it off or went away; bounced when it refuses it
-    code: int | None  # what the server answered; None when it went away
-    of_content: bool = False  # whether it took the recipient, and refused the content
+    state: str  # sent; later if deferred or disconnected; bounced if refused
+    code: int | None  # the server's reply code; None if disconnected
+    of_content: bool = False  # whether the recipient was accepted but the content refused
 
 
 def require_settings(settings: Settings) -> None:
-    """Raise `MailError` naming the setting that is missing before any mail can be sent."""
+    """Raise `MailError` naming the missing setting, if any."""
     for name in ("smtp_host", "mail_from", "public_url"):
         if not getattr(settings, name):
             raise MailError(f"CROSSINGS_{name.upper()}: needed to send mail, found nothing")
@@ -46,7 +46,7 @@ def require_settings(settings: Settings) -> None:
 
 
 class Session(contextlib.AbstractContextManager["Session"]):
-    """A way to the SMTP server that the settings name, for as many mails as there are."""
+    """A session with the configured SMTP server, for any number of emails."""
 
     def __init__(self, settings: Settings, wait: Callable[[float], None] = time.sleep) -> None:
         require_settings(settings)
@@ -62,13 +62,13 @@ class Session(contextlib.AbstractContextManager["Session"]):
         self._close()
 
     def send(self, to: str, content: bytes) -> Sent:
-        """Hand one mail to the server; raises `MailError` when it is no fault of the reader."""
+        """Send one email; raises `MailError` if a failure is not the reader's fault."""
         to = addresses.clean(to)
         self._keep_pace()
         smtp = self.open()
         try:
             sent = self._transact(smtp, to, content)
-        except _AWAY:  # it may have the mail or not: the same Message-ID goes out again
+        except _AWAY:  # perhaps delivered: retry with the same Message-ID
             self._close(politely=False)
             return Sent("later", None)
         if sent.code == 421:
@@ -102,7 +102,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
         self._next = max(self._next, now) + self._gap
 
     def open(self) -> smtplib.SMTP:
-        """The connection, checked and logged in; one that is old or was closed is replaced."""
+        """Return the connection, checked and logged in; replace an old or closed one."""
         if self._smtp is not None and self._mails >= _MAILS_A_CONNECTION:
             self._close()
         if self._smtp is None:
@@ -119,7 +119,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
     def _greet(self) -> smtplib.SMTP:
         s = self._settings
-        name = addresses.domain(self._sender)  # the default would ask the name service
+        name = addresses.domain(self._sender)  # the default would query DNS
         if s.smtp_security == "tls":
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(
                 s.smtp_host, s.smtp_port, name, timeout=s.smtp_timeout, context=self._tls()
@@ -152,7 +152,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
 
 
 def _login(smtp: smtplib.SMTP, user: str, password: str) -> None:
-    """Log in; smtplib itself sends ASCII alone, and PLAIN is of UTF-8 (RFC 4616)."""
+    """Log in; smtplib only sends ASCII, but PLAIN uses UTF-8 (RFC 4616)."""
     if (user + password).isascii():
         smtp.login(user, password)
         return
@@ -181,13 +181,13 @@ def _is_here(host: str) -> bool:
 
 
 def _line(code: int, reply: bytes) -> str:
-    """A server's answer on one line of plain text."""
+    """Return a server's reply as one line of plain text."""
     text = "".join(c if c.isprintable() else " " for c in reply.decode("utf-8", "replace"))
     return f"{code} {' '.join(text.split())[:200]}"
 
 
 def _fault(error: Exception) -> str:
-    """What is wrong with a server, to end a sentence."""
+    """Describe a server error, to end a sentence."""
     if isinstance(error, ssl.SSLError):
         why = getattr(error, "verify_message", "") or error.reason or str(error)
         return f"failed the check of TLS: {why}"
@@ -200,7 +200,7 @@ def _fault(error: Exception) -> str:
 
 
 def _why(error: Exception) -> str:
-    # smtplib raises its own error in the place of a timeout.
+    # smtplib replaces a timeout by its own error.
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "no answer in time"
     if isinstance(error, smtplib.SMTPResponseException):

@@ -1,7 +1,6 @@
-"""Who gets email, and who asked for it and has not confirmed.
+"""Email subscribers and unconfirmed subscription requests.
 
-An address is held for as long as it is needed and no longer: leaving deletes it, and so does not
-confirming in time.
+Addresses are stored only as long as needed: leaving or not confirming in time deletes them.
 """
 
 from __future__ import annotations
@@ -37,30 +36,30 @@ from service.core.tables import asks, opt_ins, salts, subscribers, unsubscribed
 from service.mail.preferences import Preferences
 
 CONFIRM_HOURS = 48
-_KEPT = dt.timedelta(hours=24)  # after that, so that a late click is told why it fails
-_TOKEN_BYTES = 16  # 22 characters: the link stays below the 78 that mail folds at
-_ASKING = 0x61736B73  # any number that is always the same
+_KEPT = dt.timedelta(hours=24)  # so that a late click gets an explanation
+_TOKEN_BYTES = 16  # 22 characters: keeps the link under 78, where mail is folded
+_ASKING = 0x61736B73  # any constant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subscriber(Preferences):
-    """One who gets email."""
+    """An email subscriber."""
 
     subscriber_id: int
     address: str
     state: str  # active, or suspended after bounces
-    token: str  # in the link that unsubscribes
+    token: str  # used in the unsubscribe link
     joined_at: dt.datetime
-    changed_at: dt.datetime  # when preferences or state changed last
+    changed_at: dt.datetime  # last change of preferences or state
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptIn(Preferences):
-    """A request that is not yet confirmed."""
+    """An unconfirmed request."""
 
     opt_in_id: int
     address: str
-    state: str  # asked; mailed when the link is on its way; refused when the server would not
+    state: str  # asked; mailed if the link was sent; refused if the server refused it
     token_hash: str | None
     asked_at: dt.datetime
     expires_at: dt.datetime
@@ -71,7 +70,7 @@ class OptIn(Preferences):
 def add(
     connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
 ) -> bool:
-    """Let `address` have email of a route, with these preferences; whether that is new."""
+    """Subscribe `address` to a route with these preferences; return whether it is new."""
     values = preferences.columns() | {"state": "active", "changed_at": now}
     c = subscribers.c
     which = sa.and_(c.address == address, c.route == preferences.route)
@@ -83,14 +82,14 @@ def add(
     try:
         with connection.begin_nested():
             connection.execute(subscribers.insert().values(values))
-    except sa.exc.IntegrityError:  # another has added it at the same moment
+    except sa.exc.IntegrityError:  # added concurrently
         connection.execute(change)
         return False
     return True
 
 
 def everybody(connection: sa.Connection, address: str | None = None) -> list[Subscriber]:
-    """Every subscriber, or those of `address`, one a route, in the order of their joining."""
+    """Return all subscribers, or those with `address`, one per route, in order of joining."""
     query = sa.select(subscribers).order_by(subscribers.c.subscriber_id)
     if address is not None:
         query = query.where(subscribers.c.address == address)
@@ -103,7 +102,7 @@ def find(
     token: str | None = None,
     route: str | None = None,
 ) -> Subscriber | None:
-    """The subscriber with that token, or with that address, of `route` if one is given."""
+    """Return the subscriber with that token or address, optionally of `route`."""
     c = subscribers.c
     which = c.address == address if token is None else c.token == token
     if route is not None:
@@ -113,19 +112,19 @@ def find(
 
 
 def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:
-    """Delete a subscriber of a route, with all that was recorded; the hash of the token stays."""
+    """Delete a route's subscriber and all records; the hash of the token is kept."""
     o, c = opt_ins.c, subscribers.c
     same = sa.and_(o.address == subscriber.address, o.route == subscriber.route)
     connection.execute(opt_ins.delete().where(same))
     which = c.subscriber_id == subscriber.subscriber_id
     if connection.execute(subscribers.delete().where(which)).rowcount:
-        # and not already by another click at the same moment
+        # unless a concurrent request already did
         row = {"token_hash": _hash(subscriber.token), "left_at": now}
         connection.execute(unsubscribed.insert().values(row))
 
 
 def left(connection: sa.Connection, token: str) -> bool:
-    """Whether `token` was the one of somebody who left."""
+    """Whether `token` belonged to a former subscriber."""
     query = sa.select(unsubscribed.c.left_at).where(unsubscribed.c.token_hash == _hash(token))
     return connection.execute(query).first() is not None
 
@@ -133,20 +132,20 @@ def left(connection: sa.Connection, token: str) -> bool:
 def ask(
     connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
 ) -> None:
-    """Note that somebody asked for email of a route; a newer request replaces an older one."""
+    """Store a request for email about a route, replacing any earlier one."""
     c = opt_ins.c
     same = sa.and_(c.address == address, c.route == preferences.route)
     connection.execute(opt_ins.delete().where(same))
     values = preferences.columns() | {"address": address, "state": "asked", "attempts": 0}
     values |= {"asked_at": now, "next_at": now}
     values["expires_at"] = now + dt.timedelta(hours=CONFIRM_HOURS)
-    # Of two at the same moment either will do.
+    # Of two concurrent requests either will do.
     with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
         connection.execute(opt_ins.insert().values(values))
 
 
 def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
-    """Requests for `route` whose link is to be mailed now; those long expired are deleted."""
+    """Return requests for `route` whose link is due; delete long-expired ones."""
     c = opt_ins.c
     connection.execute(opt_ins.delete().where(c.expires_at <= now - _KEPT))
     rows = connection.execute(
@@ -158,7 +157,7 @@ def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> lis
 
 
 def tokenise(connection: sa.Connection, opt_in: OptIn) -> str | None:
-    """Give a request its token, of which only the hash is kept; None when it is there no more."""
+    """Give a request a token, stored only as a hash; None if the request is gone."""
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     values = {"token_hash": _hash(token), "attempts": opt_in.attempts + 1}
     change = opt_ins.update().where(opt_ins.c.opt_in_id == opt_in.opt_in_id).values(values)
@@ -166,20 +165,20 @@ def tokenise(connection: sa.Connection, opt_in: OptIn) -> str | None:
 
 
 def put_off(connection: sa.Connection, opt_in: OptIn, state: str, next_at: dt.datetime) -> None:
-    """Record what became of a request's mail: its state, and when to try again."""
+    """Record the state of a request's email, and when to retry."""
     change = opt_ins.update().where(opt_ins.c.opt_in_id == opt_in.opt_in_id)
     connection.execute(change.values(state=state, next_at=next_at))
 
 
 def opt_in_of(connection: sa.Connection, token: str) -> OptIn | None:
-    """The request that `token` confirms, expired or not."""
+    """Return the request that `token` confirms, expired or not."""
     query = sa.select(opt_ins).where(opt_ins.c.token_hash == _hash(token))
     row = connection.execute(query).first()
     return OptIn(**row._mapping) if row else None
 
 
 def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
-    """Make a subscriber of a request; once, and not after it expired."""
+    """Turn an unexpired request into a subscriber, once."""
     gone = connection.execute(
         opt_ins.delete().where(opt_ins.c.opt_in_id == opt_in.opt_in_id, opt_ins.c.expires_at > now)
     )
@@ -190,11 +189,11 @@ def confirm(connection: sa.Connection, opt_in: OptIn, now: dt.datetime) -> bool:
 
 
 def too_often(connection: sa.Connection, who: Mapping[str, int], now: dt.datetime) -> list[str]:
-    """Count a request for each of `who`, with their daily limits; return those above them.
+    """Count a request for each of `who` with its daily limit; return those over the limit.
 
-    Stored are hashes alone, with a salt that lasts a day.
+    Stores only hashes, with a salt that lasts a day.
     """
-    if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+    if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_ASKING)))
     salt = _salt(connection, now.astimezone(dt.UTC).date())
     digests = {name: hashlib.sha256(f"{salt} {name}".encode()).hexdigest() for name in who}

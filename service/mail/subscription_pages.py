@@ -1,10 +1,9 @@
 """Subscribe to and unsubscribe from the weekly email and the early warnings.
 
-Joining takes two steps, so that nobody is put on the list by another: a request is noted here and
-answered alike whatever is known of the address; the scheduler mails a link; the page behind it
-has a button. Leaving takes one (RFC 8058): a POST without login or other token, as often as it
-comes, ends the emails of the route that the token is of. Opening a link changes nothing: programs
-that read mail open every link.
+Subscribing takes two steps, so that nobody can subscribe someone else: the request is stored, with
+the same response for every address; the scheduler mails a link to a page with a button.
+Unsubscribing takes one (RFC 8058): an idempotent POST without login ends the emails of the token's
+route. Opening a link changes nothing: mail scanners open every link.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from service.mail.subscriber_store import Subscriber
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
 _ADDRESS_A_DAY, _NETWORK_A_DAY = 3, 20
-_LEVEL = 50  # per cent, unless another is chosen
+_LEVEL = 50  # per cent, the default
 _DAY_SECONDS = 24 * 3600
 
 
@@ -45,19 +44,19 @@ def _settings() -> Settings:
 
 
 def _chosen() -> IssueLoader:
-    """The loader of the route that the form or the address chooses, else of the first."""
+    """Return the loader of the route chosen by the form or URL, otherwise the first."""
     name, first = request.values.get("route"), _loader()
     return next((one for one in first.each_route() if one.route.name == name), first)
 
 
 def _leading(route: Route) -> Series:
-    """The series whose threshold a subscriber chooses."""
+    """Return the series whose threshold a subscriber chooses."""
     return route.series[route.leading]
 
 
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
-    """Show the form, or show it again with the `problem` of what was entered."""
+    """Show the form, with the `problem` of an earlier attempt if any."""
     typed, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
     leading = _leading(chosen.route)
     page = render_template(
@@ -116,13 +115,13 @@ def ask() -> Response:
 
 @subscriptions.get("/subscribe/confirm/<token>")
 def show_confirmation(token: str) -> Response:
-    """Show the button that confirms; opening the page alone changes nothing."""
+    """Show the confirm button; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         opt_in = store.opt_in_of(connection, token)
     if opt_in is None or opt_in.expires_at <= _loader().clock():
         return _no_confirmation(opt_in is not None)
     routes = _loader().context.routes
-    # One that is served no more is confirmed all the same: its emails come if it is served again.
+    # Confirm even if the route is no longer served: its emails start if it is served again.
     unit = _leading(next((one for one in routes if one.name == opt_in.route), routes[0])).unit
     return _say(
         200,
@@ -150,7 +149,7 @@ def confirm(token: str) -> Response:
 
 @subscriptions.get("/u/<token>")
 def show_leaving(token: str) -> Response:
-    """Show the buttons that unsubscribe; opening the page alone changes nothing."""
+    """Show the unsubscribe buttons; opening the page alone changes nothing."""
     with _loader().context.database.reading() as connection:
         subscriber = store.find(connection, token=token)
         gone = store.left(connection, token)
@@ -190,13 +189,13 @@ def leave(token: str) -> Response:
 
 
 def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
-    """The same reader as a subscriber of other routes."""
+    """Return the same reader's subscriptions to other routes."""
     everything = store.everybody(connection, subscriber.address)
     return [one for one in everything if one.route != subscriber.route]
 
 
 def _title(subscriber: Subscriber) -> str:
-    """What the emails are called; of a route that is served no more, its name."""
+    """Return the title of the emails; for a route no longer served, its name."""
     titles = {one.name: one.forecast_title for one in _loader().context.routes}
     return titles.get(subscriber.route, subscriber.route)
 
@@ -206,7 +205,7 @@ def _still(rest: list[Subscriber]) -> str:
 
 
 def _preferences() -> Preferences:
-    """What the form chooses; raises ValueError with the problem."""
+    """Read the preferences of the form; raises ValueError with the problem."""
     route = _chosen().route
     names = [one.name for one in _loader().context.routes]
     if request.form.get("route", route.name) not in names:
@@ -231,7 +230,7 @@ def _preferences() -> Preferences:
 
 
 def _whole(name: str, label: str, example: int, least: int, most: int) -> int | None:
-    """The whole number in a field, or None where it is empty."""
+    """Return the whole number in a field, or None if it is empty."""
     text = request.form.get(name, "").strip()
     if not text:
         return None
@@ -272,6 +271,6 @@ def _no_confirmation(expired: bool) -> Response:
 def _answer(page: str, status: int) -> Response:
     answer = make_response(page, status)
     answer.headers["Cache-Control"] = "no-store"
-    answer.headers["Referrer-Policy"] = "no-referrer"  # the address of the page is the token
+    answer.headers["Referrer-Policy"] = "no-referrer"  # the URL contains the token
     answer.headers["X-Robots-Tag"] = "noindex"
     return answer

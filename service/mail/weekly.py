@@ -21,13 +21,13 @@ from service.mail.render import MailRenderer
 from service.mail.sending import GIVE_UP, Clock, failed_lately, mail_links, run_alone, send
 from service.mail.smtp import MailError
 
-_BEGIN_WITHIN = dt.timedelta(hours=24)  # after that a week's mail would be yesterday's news
+_BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
 
 
 def digest(context: Context, week: str | None = None, clock: Clock = utc_now) -> Outcome:
-    """Send the email of an ISO week, or the current one, to every subscriber who does not have it.
+    """Send the email of an ISO week, by default the current one, to subscribers who lack it.
 
-    Another week than the current one is only continued, never begun.
+    Other weeks can be resumed but not started.
     """
     chosen = week or iso_week(context.route, clock())
     try:
@@ -38,7 +38,7 @@ def digest(context: Context, week: str | None = None, clock: Clock = utc_now) ->
 
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
-    """The edition of `week`: the frozen one, or one as it would have been at its time."""
+    """Return the edition of `week`: frozen, or as it would have been at its time."""
     moment, leading = _moment(loader.context, monday(week)), loader.route.leading
     with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week, loader.route.name)
@@ -60,13 +60,13 @@ def edition_for(loader: IssueLoader, week: str) -> Edition:
 
 
 def renderer_of(loader: IssueLoader, edition: Edition, settings: Settings) -> MailRenderer:
-    """Render `edition`, with the chances of each reader's threshold by the paths of its issue."""
+    """Return a renderer for `edition`, with chances for each reader's threshold from its issue."""
     paths = loader.view(loader.route.leading, edition.issue_id).paths
     return MailRenderer(edition, paths, settings)
 
 
 def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
-    """The week whose mail was due last, and when it was."""
+    """Return the week whose email was due last, and when it was due."""
     this = _moment(context, monday(iso_week(context.route, now)))
     if this > now:
         this = _moment(context, monday(iso_week(context.route, now)) - dt.timedelta(days=7))
@@ -74,7 +74,7 @@ def due_week(context: Context, now: dt.datetime) -> tuple[str, dt.datetime]:
 
 
 def post(context: Context, period: str, clock: Clock = utc_now) -> None:  # noqa: ARG001
-    """Send what is due now, unless mail is off: links to confirm, warnings, the week's mail."""
+    """Send what is due now, unless mail is off: confirmations, warnings and the weekly email."""
     if not context.settings.smtp_host:
         return
     mail_links(context, clock)
@@ -104,7 +104,7 @@ def _send(context: Context, week: str, clock: Clock) -> Outcome:
 
 
 def _frozen(loader: IssueLoader, week: str) -> Edition:
-    """The edition of `week`, frozen now if it is this week's and was not yet."""
+    """Return the edition of `week`, freezing it now if it is the current week's."""
     with loader.context.database.reading() as connection:
         frozen = delivery_store.edition(connection, week, loader.route.name)
     if frozen is None:
@@ -124,7 +124,7 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
 
 
 def _first_week(context: Context, issued_at: dt.datetime) -> str:
-    """The first week whose mail was due when an issue of `issued_at` stood."""
+    """Return the first week whose email was due when an issue of `issued_at` was current."""
     week = monday(iso_week(context.route, issued_at))
     if _moment(context, week) < issued_at:
         week += dt.timedelta(days=7)
@@ -132,7 +132,7 @@ def _first_week(context: Context, issued_at: dt.datetime) -> str:
 
 
 def _moment(context: Context, first: dt.date) -> dt.datetime:
-    """When the mail of the week that begins on `first` is due."""
+    """Return when the email of the week starting on `first` is due."""
     names = [name.lower() for name in calendar.day_abbr]
     day = first + dt.timedelta(days=names.index(context.settings.digest_day))
     time = dt.time.fromisoformat(context.settings.digest_time)

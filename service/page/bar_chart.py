@@ -1,4 +1,4 @@
-"""Small charts of chances: a bar for each day, or for each number of days."""
+"""Small bar charts of probabilities: a bar for each day or for each number of days."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def count_bars(chances: Sequence[float], title: str) -> Markup:
 
 
 def share_bars(counts: Sequence[int], title: str) -> Markup:
-    """Draw tenths from the lowest to the highest, and a line where each should be."""
+    """Draw ten bars from lowest to highest, with a line at the expected height."""
 
     def marks(sheet: Sheet) -> str:
         low, high = sheet.x(0), sheet.x(len(counts))
@@ -48,9 +48,9 @@ def _chart(
     below: Callable[[Sheet], str],
     above: Callable[[Sheet], str] = lambda _: "",
 ) -> Markup:
-    """Draw `chances` as bars between what is `below` and `above` them."""
+    """Draw bars, with `below` behind and `above` in front."""
     highest = 100 * max(chances, default=0)
-    # As high as the bars need, in per cent, and the same for close cases.
+    # Scale to the tallest bar in per cent; round so that nearly equal charts match.
     top = next((top for top in (10, 20, 40, 60, 80) if highest <= top), 100)
     sheet = Sheet(460, 190, 56, len(chances), top)
     bars = [sheet.bar("chance", at, 0, 100 * p, gap=1.5) for at, p in enumerate(chances)]

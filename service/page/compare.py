@@ -1,4 +1,4 @@
-"""Context of the page Compare: past forecasts beside each other, and what arrived."""
+"""Context of the page Compare: past forecasts side by side, with the outcomes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAMES = ("median", "lo80", "hi80")
 def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context; ``on1 model1 on2 …`` choose up to four forecasts.
 
-    Without any, forecasts 4 weeks apart. ``wrong`` has a message for each parameter at fault.
+    Without any, show forecasts 4 weeks apart. ``wrong`` has a message for each invalid parameter.
     """
     loader, series_id = params.loader, params.series_id
     picks = _picks(params, args)
@@ -45,7 +45,7 @@ def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
         try:
             day = read_day(day_name, pick["day"])
             view = view_of_day(loader, series_id, day, pick["model"])
-            _ = view.ahead  # of a model that is not served fewer days are kept
+            _ = view.ahead  # models that are not served store fewer days
             views.append(view)
         except NotPossible:
             detail = "no coming days are kept of this model; choose “As published”"
@@ -120,7 +120,7 @@ def _exhibits(params: PageParams, found: dict[str, Any]) -> dict[str, Exhibit]:
 
 
 def _chart(found: dict[str, Any], title: str) -> Markup:
-    """Draw what arrived as bars, and each forecast as its median within its 80% range."""
+    """Draw the outcomes as bars, and each forecast as its median within its 80% range."""
     days = found["days"]
     highest = [day["value"] or 0 for day in days]
     highest += [row["hi80"] for one in found["forecasts"] for row in one["rows"]]

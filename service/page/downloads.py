@@ -1,4 +1,4 @@
-"""Charts and tables to take away (CSV, PNG, metadata), a page to embed, and the feed."""
+"""Downloads of charts and tables (CSV, PNG, metadata), embeddable charts, and the feed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _FEED_ISSUES, _FEED_CORRECTIONS = 10, 30
 
 @blueprint.get(f"/{_VIEW}/<name>.csv")
 def table(view: str, name: str) -> Response:
-    """Send the numbers of a chart or table."""
+    """Send the data of a chart or table as CSV."""
     params, exhibit, _ = _exhibit(view, name)
     kind = "text/csv; charset=utf-8; header=present"
     return _attached(csv_of(exhibit), kind, params, f"{name}.csv")
@@ -42,7 +42,7 @@ def table(view: str, name: str) -> Response:
 
 @blueprint.get(f"/{_VIEW}/<name>.png")
 def picture(view: str, name: str) -> Response:
-    """Send a chart as a picture."""
+    """Send a chart as PNG."""
     params, exhibit, _ = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table and has no picture; its numbers are in {name}.csv")
@@ -73,7 +73,7 @@ def metadata(view: str, name: str) -> Response:
 
 @blueprint.get(f"/embed/{_VIEW}/<name>")
 def embed(view: str, name: str) -> Response:
-    """Show one chart alone, for the frame of another page."""
+    """Show one chart alone, for embedding in another page."""
     params, exhibit, asked = _exhibit(view, name)
     if exhibit.drawing is None:
         raise NotFound(f"{name!r} is a table; only charts can be embedded")
@@ -93,7 +93,7 @@ def embed(view: str, name: str) -> Response:
 def feed() -> Response:
     """Send new forecasts and corrections of a series (RFC 4287)."""
     params = page_params()
-    _ = params.view  # NotReady while nothing is published
+    _ = params.view  # raises NotReady if nothing is published
     text = render_template(
         "feed.xml",
         params=params,
@@ -107,7 +107,7 @@ def feed() -> Response:
 @blueprint.get("/favicon.ico")
 @blueprint.get("/apple-touch-icon.png")
 def icon() -> Response:
-    """Send the icon as a picture, for browsers that ask for one by these names."""
+    """Send the icon as PNG, for browsers that request these names."""
     answer = tagged(Response(icon_png(), content_type="image/png"))
     answer.headers["Cache-Control"] = "public, max-age=86400"
     return answer
@@ -125,7 +125,7 @@ def _exhibit(view: str, name: str) -> tuple[PageParams, Exhibit, Mapping[str, An
 
 
 def _filename(params: PageParams, file: str) -> str:
-    """Series, what, and the day on which the forecast was published."""
+    """Return a file name of series, exhibit and the day of publication."""
     name, _, form = file.partition(".")
     return f"{params.series_id}-{name}-{params.issued_on}.{form}"
 
@@ -143,7 +143,7 @@ def _entries(params: PageParams) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``updated``; ``issue_id`` with its ``headline``, None where it is too short to have one; or
+        ``updated``; ``issue_id`` with its ``headline``, None if it is too short to have one; or
         ``revision``.
     """
     loader, series_id = params.loader, params.series_id
@@ -163,5 +163,5 @@ def _summary(params: PageParams, issue_id: str) -> dict[str, Any] | None:
         numbers = headline(params.loader, view)
     except NoAnswer:
         return None
-    # Its sentence changes when the figures arrive; an entry does not.
+    # A headline changes as figures arrive; a feed entry must not.
     return {name: numbers[name] for name in ("from", "to", "median", "lo80", "hi80")}

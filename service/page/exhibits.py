@@ -1,4 +1,4 @@
-"""Charts and tables that a reader can take away, with their columns."""
+"""Charts and tables offered for download, with their columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ BAND_KEYS = (
     ("band95", "95% range"),
 )
 
-# Pattern of a column's name: what it holds, its datatype, and its unit; {unit} is the series'.
+# Column name pattern: description, datatype and unit; {unit} is the series' unit.
 _COLUMNS = {
     "date": ("calendar day of the route", "date", ""),
     "period": ("period", "string", ""),
@@ -86,14 +86,14 @@ _CHANGE = ("change of the mean forecast that comes from it", "number", "{unit}")
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A chart or a table on a page, with the numbers that it shows.
+    """A chart or table on a page, with its data.
 
     Attributes
     ----------
     name : str
-        As it stands in addresses and names of files.
+        Its name in URLs and file names.
     columns : sequence of str
-        Those of `rows` that a reader takes away, in this order.
+        The columns of `rows` to download, in this order.
     keys : sequence of (str, str)
         The legend: class of the style sheet, and words.
     credit, licence_url : str

@@ -26,21 +26,21 @@ def fan_chart(
 ) -> Markup:
     """Draw past days as bars and forecast days as nested bands around the median.
 
-    Twice: wide, and narrow with fewer past days and larger letters for a phone.
+    Drawn twice: wide, and narrow for phones with fewer past days and larger text.
 
     Parameters
     ----------
     past, came : rows with ``date`` and ``value``
-        The figures before the forecast, and those of its own days that came after it was made.
+        Figures before the forecast, and outcomes of its own days.
     days : rows with ``date``, ``median`` and the bounds at 50, 80 and 95 per cent
     title : str
-        What is drawn; the days are added.
+        Title without the days, which are added.
     limit : (int, str)
-        A count, and its label, to draw a line at, such as the places needed.
+        A count at which to draw a labelled line, such as the places needed.
     waiting : int
-        So many of the first `days` are over, and not yet published.
+        How many of the first `days` are over but not yet published.
 
-    Rows of `past` and `days` with ``last_year_mean`` have it drawn as a line.
+    ``last_year_mean`` in `past` and `days` is drawn as a line.
     """
     late = max(waiting - _NARROW_PAST, 0)
     near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]
@@ -92,7 +92,7 @@ def _draw(
         if row.get("last_year_mean") is not None
     ]
     if last_year:
-        # On a line of the background's colour, so that it is seen against bars and bands.
+        # Outline in the background colour, to stand out from bars and bands.
         parts += [element("path", css, d=path(last_year)) for css in ("halo", "then")]
     parts.append(element("path", "median", d=path(steps(sheet, first, days, "median"))))
     places = {row["date"]: first + at for at, row in enumerate(days)}
@@ -109,13 +109,13 @@ def _draw(
 
 
 def ribbon(sheet: Sheet, first: int, days: Rows, lo: str, hi: str) -> str:
-    """The outline of a band, a step a day: counts do not slide from one day to the next."""
+    """Return the stepped outline of a band: counts do not slide from one day to the next."""
     outline = steps(sheet, first, days, hi) + steps(sheet, first, days, lo)[::-1]
     return f"{path(outline)}Z"
 
 
 def steps(sheet: Sheet, first: int, days: Rows, column: str) -> list[tuple[float, float]]:
-    """The corners of a line that keeps its height for a day."""
+    """Return the corners of a line that stays level within each day."""
     return [
         (sheet.x(first + at + side), sheet.y(row[column]))
         for at, row in enumerate(days)

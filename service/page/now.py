@@ -214,11 +214,11 @@ def _chart_data(
     columns = ("date", "median", "lo80", "hi80", "lo95", "hi95", "last_year")
     return {
         "unit": unit,
-        "waiting": waiting,  # so many of the days are over and have no figure
+        "waiting": waiting,  # days that are over but have no figure
         "past": [{name: row[name] for name in ("date", "value", "last_year")} for row in past],
         "days": [
             {name: row[name] for name in columns} | {"none": FILTERS["per_cent"](row["p_zero"])}
             for row in days
         ],
-        "came": [row.get("came") for row in days],  # null where nothing is published
+        "came": [row.get("came") for row in days],  # null if unpublished
     }

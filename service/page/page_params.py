@@ -31,7 +31,7 @@ class PageParams:
     Attributes
     ----------
     issue_id : str
-        ``latest``, or the id of an issue that is no longer the newest.
+        ``latest``, or the id of an older issue.
     """
 
     loader: IssueLoader
@@ -60,7 +60,7 @@ class PageParams:
 
     @property
     def reasons(self) -> list[Reason]:
-        """The reasons of the state; a past issue has none about the present."""
+        """Reasons of the state; for a past issue, none about the present."""
         about_today = CURRENT_STATE_REASONS if self.is_past else frozenset()
         return [one for one in self.view.state.reasons if one.name not in about_today]
 
@@ -86,11 +86,11 @@ def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams
 
 
 def read_day(name: str, text: str) -> dt.date:
-    """Read a parameter that is a day; raises `BadQuestion` where it is none."""
+    """Read a parameter that is a day; raises `BadQuestion` if it is not."""
     try:
         if _DAY.fullmatch(text):
             day = dt.date.fromisoformat(text)
-            if dt.date.min < day < dt.date.max:  # the end of a day is looked at in UTC
+            if dt.date.min < day < dt.date.max:  # the end of the day is converted to UTC
                 return day
     except ValueError:
         pass

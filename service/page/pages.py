@@ -52,7 +52,7 @@ VIEWS = {
     "about": "About",
 }
 OF_ONE_FORECAST = ("now", "plan")
-"""Views whose numbers all come from the forecast that is shown."""
+"""Views whose numbers all come from the displayed forecast."""
 _STATIC = Path(__file__).parent / "static"
 _A_YEAR_SECONDS = 365 * 86400
 _RECENT = 8
@@ -83,7 +83,7 @@ def _frame() -> dict[str, Any]:
 
 
 def _static(filename: str) -> str:
-    """Return the URL of a static file, which changes with its content."""
+    """Return the URL of a static file, with a hash of its content."""
     return url_for("page.static", filename=filename, v=_mark(filename))
 
 
@@ -94,10 +94,10 @@ def _mark(filename: str) -> str:
 
 @blueprint.get("/static/<path:filename>")
 def static(filename: str) -> Response:
-    """Send a static file, for good where it is asked for by the mark of its content."""
+    """Send a static file, cached permanently if requested with its hash."""
     answer = send_from_directory(_STATIC, filename)
     answer.direct_passthrough = False
-    answer.make_sequence()  # a file that is streamed is not compressed
+    answer.make_sequence()  # streamed files are not compressed
     if request.args.get("v") == _mark(filename):
         answer.headers["Cache-Control"] = f"public, max-age={_A_YEAR_SECONDS}, immutable"
     return answer
@@ -141,12 +141,12 @@ def page() -> Response:
 
 
 def context_of(view: str, params: PageParams) -> dict[str, Any]:
-    """Return the template context of a view: ``exhibits``, what was ``asked``, what is ``wrong``.
+    """Return the template context of a view: ``exhibits``, ``asked`` inputs and ``wrong`` ones.
 
     Raises
     ------
     BadQuestion
-        If a parameter is wrong; Plan and Compare have ``wrong`` instead, and no exhibits.
+        If a parameter is invalid; Plan and Compare return ``wrong`` instead, without exhibits.
     """
     if view == "now":
         forecast, why = what_is_coming(params), reasons(params)
@@ -165,9 +165,9 @@ def context_of(view: str, params: PageParams) -> dict[str, Any]:
 def links_to(
     params: PageParams, view: str, exhibit: Exhibit, asked: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return the addresses of an exhibit: ``csv png metadata page embed``.
+    """Return the URLs of an exhibit: ``csv png metadata page embed``.
 
-    All but ``embed``, which follows the newest forecast, keep to the forecast that is shown.
+    All refer to the displayed forecast, except ``embed``, which follows the latest.
     """
     link = params.link(**asked)
     pinned = link | ({"issue": params.view.issue.issue_id} if view in OF_ONE_FORECAST else {})

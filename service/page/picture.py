@@ -1,4 +1,4 @@
-"""A chart as PNG, drawn from the same SVG and style sheet as on the page."""
+"""Charts as PNG, drawn from the same SVG and style sheet as on the page."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from service.page.exhibits import Exhibit
 _STATIC = Path(__file__).parent / "static"
 _MARGIN, _LINE, _SCALE = 24, 18, 2
 _TITLE_LINE, _KEY_LINE = 24, 20
-_TITLE_LETTER, _LETTER, _SOURCE_LETTER = 11.0, 7.4, 6.6  # widths of a letter, about
+_TITLE_LETTER, _LETTER, _SOURCE_LETTER = 11.0, 7.4, 6.6  # approximate letter widths
 _LEAST_WIDTH = 620
 _VIEW = re.compile(r'viewBox="0 0 (\d+) (\d+)"')
 _VARIABLE = re.compile(r"--(\w+): ([^;]+);")
 
 
 def png_of(exhibit: Exhibit, source: str) -> bytes:
-    """Return the wide drawing of a chart with its title, its legend and where it comes from.
+    """Return the wide drawing of a chart with its title, legend and source.
 
     Parameters
     ----------
     source : str
-        Written below the chart.
+        Text below the chart.
     """
-    import resvg_py  # here: pages without a picture do not wait for it
+    import resvg_py  # imported here, so that pages without a picture do not load it
     from matplotlib import get_data_path
 
     svg = str(exhibit.drawing).partition('<svg class="chart narrow"')[0]
@@ -86,7 +86,7 @@ def _texts(css: str, lines: Sequence[str], y: int, step: int) -> str:
 
 
 def _legend(exhibit: Exhibit, across: int, y: int) -> tuple[str, int]:
-    """Return the legend, the first row at `y`, and its number of rows."""
+    """Return the legend, its first row at `y`, and its number of rows."""
     parts, x, rows = [], float(_MARGIN), min(1, len(exhibit.keys))
     for css, words in exhibit.keys:
         wide = 28 + _LETTER * len(words)
@@ -106,13 +106,13 @@ def _legend(exhibit: Exhibit, across: int, y: int) -> tuple[str, int]:
 
 @cache
 def _colours() -> dict[str, str]:
-    """The colours of the light page."""
+    """Return the colours of the light theme."""
     return dict(_VARIABLE.findall((_STATIC / "page.css").read_text("utf-8").partition("@media")[0]))
 
 
 @cache
 def _style() -> str:
-    """The style of charts, with colours written out: the renderer knows no variables."""
+    """Return the chart styles with colours inlined: the renderer does not support variables."""
     colours = _colours()
     css = (_STATIC / "charts.css").read_text("utf-8").partition("@media")[0]
     css = re.sub(r"var\(--(\w+)\)", lambda match: colours[match[1]], css)

@@ -23,7 +23,7 @@ _LEVELS = (50, 80, 95)
 def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     """Return the answers and their charts; places only for the leading series.
 
-    Quiet days are those of all arrivals.
+    Quiet days count all arrivals.
     """
     horizon, unit, window = numbers["horizon"], view.declared.unit, numbers["window"]
     threshold, share = numbers["threshold"], numbers["share"] / 100
@@ -92,11 +92,11 @@ def _places_exhibit(places: dict[str, Any], unit: str, whose: str) -> Exhibit:
 
 
 def _other_thresholds(threshold: int) -> list[int]:
-    """Parts and multiples of `threshold`, up to the largest that is allowed."""
+    """Return parts and multiples of `threshold`, up to the allowed maximum."""
     parts = (max((threshold or 100) * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
     return sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
 
 
 def has_places(view: IssueView) -> bool:
-    """Whether places are needed for what is counted: for people, and not for their boats."""
+    """Whether places are needed: for people but not for boats."""
     return view.declared.follows is None

@@ -1,4 +1,4 @@
-"""The sheet that charts are drawn on: where days and counts lie, axes, the frame as SVG."""
+"""The drawing area of charts: scales for days and counts, axes and the SVG frame."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from markupsafe import Markup, escape
 from service.answers.wording import short_day
 
 BANDS = (("lo95", "hi95", "band95"), ("lo80", "hi80", "band80"), ("lo50", "hi50", "band50"))
-"""Columns and class of each band, the widest first."""
-_MARK_ROOM = 76  # units of the drawing, from one mark to the next
+"""Columns and class of each band, widest first."""
+_MARK_ROOM = 76  # drawing units between marks
 _STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 
 
 def element(name: str, css: str, text: object = "", **attributes: float | str) -> str:
-    """Return an SVG element; lengths that are no whole numbers have one decimal."""
+    """Return an SVG element; fractional lengths have one decimal."""
     written = "".join(
         f' {key.replace("_", "-")}="{f"{value:.1f}" if isinstance(value, float) else value}"'
         for key, value in attributes.items()
@@ -36,7 +36,7 @@ class Sheet:
     Attributes
     ----------
     name : str
-        Class of the drawing: the style sheet shows `wide` ones or `narrow` ones.
+        Class of the drawing: the style sheet shows either `wide` or `narrow` ones.
     """
 
     width: int
@@ -68,7 +68,7 @@ class Sheet:
         return self.height - self.below - (self.height - self.above - self.below) * count / self.top
 
     def axis(self, parts: int = 4, unit: str = "") -> str:
-        """Lines across, with their counts."""
+        """Draw horizontal lines with their counts."""
         counts = [self.top * part / parts for part in range(parts + 1)]
         return "".join(
             self.across("grid", count)
@@ -77,33 +77,33 @@ class Sheet:
         )
 
     def across(self, css: str, count: float) -> str:
-        """A line at the height of `count`."""
+        """Draw a line at the height of `count`."""
         y = self.y(count)
         return element("line", css, x1=self.left, x2=self.end, y1=y, y2=y)
 
     def text(self, x: float, y: float, text: object, anchor: str = "middle") -> str:
-        """A word of an axis."""
+        """Draw an axis label."""
         return element("text", "tick", text, x=x, y=y, text_anchor=anchor)
 
     def bar(self, css: str, at: int, lo: float, hi: float, gap: float = 1, least: float = 0) -> str:
-        """A bar within a day, from one count to another, at least so high."""
+        """Draw a bar within a day, from one count to another, with a minimum height."""
         gap = min(self.step / 6, gap)
         height, width = max(self.y(lo) - self.y(hi), float(least)), self.step - 2 * gap
         return element("rect", css, x=self.x(at) + gap, y=self.y(hi), width=width, height=height)
 
     def dot(self, css: str, at: int, count: float, radius: float) -> str:
-        """A dot in the middle of a day."""
+        """Draw a dot in the middle of a day."""
         return element("circle", css, cx=self.x(at + 0.5), cy=self.y(count), r=f"{radius:g}")
 
     def mondays(self, days: Sequence[str]) -> str:
-        """A mark on Mondays, as many as have room."""
+        """Draw marks on Mondays, as many as fit."""
         mondays = [at for at, day in enumerate(days) if dt.date.fromisoformat(day).weekday() == 0]
         every = max(math.ceil(_MARK_ROOM / (7 * self.step)), 1)
-        # Counted from the last, so that the days to come keep their marks.
+        # Count from the last, so that the forecast days keep their marks.
         return self.marks([(at, days[at]) for at in mondays[::-1][::every][::-1]])
 
     def marks(self, days: Sequence[tuple[float, str]]) -> str:
-        """Marks with the days' dates; the first, and the first of each year, name the year."""
+        """Draw marks with dates; the first mark, and the first of each year, include the year."""
         years = [None, *(day[:4] for _, day in days)]
         return "".join(
             self.mark(at, short_day(day, day[:4] != year))
@@ -111,14 +111,14 @@ class Sheet:
         )
 
     def mark(self, at: float, name: str) -> str:
-        """A mark below the axis with its name."""
+        """Draw a labelled mark below the axis."""
         x, y = self.x(at), self.y(0)
         anchor = "end" if x > self.width - 24 else "middle"
         line = element("line", "mark", x1=x, x2=x, y1=y, y2=y + 5)
         return line + self.text(x, self.height - 8, name, anchor)
 
     def svg(self, title: str, parts: Sequence[str], css: str = "chart", **data: int) -> Markup:
-        """The drawing with its text alternative, and `data` for the script."""
+        """Return the drawing with its text alternative, and `data` for the script."""
         data |= {"left": self.left, "right": self.end, "days": self.days}
         more = "".join(f' data-{name}="{value}"' for name, value in data.items())
         return Markup(
@@ -128,7 +128,7 @@ class Sheet:
 
 
 def inline_bar(bars: Sequence[tuple[str, float, float]], tip: float, top: float) -> Markup:
-    """Draw ranges (class, from, to) and a tip on the scale of `top`; the numbers stand beside."""
+    """Draw ranges (class, from, to) and a tip on the scale of `top`, without numbers."""
     parts = [
         element(
             "rect", css, x=200 * lo / top, y=2, width=max(200 * (hi - lo) / top, 0.6), height=12
@@ -144,12 +144,12 @@ def inline_bar(bars: Sequence[tuple[str, float, float]], tip: float, top: float)
 
 
 def ceiling(count: float) -> float:
-    """The next round number that four lines divide into whole counts."""
+    """Return the next round number that divides into four whole counts."""
     scale = 10 ** math.floor(math.log10(max(count, 4) / 4))
     steps = (step * scale for step in _STEPS if step * scale % 1 == 0)
     return float(4 * next(step for step in steps if step * 4 >= count))
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:
-    """The way through `points`."""
+    """Return SVG path data through `points`."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)

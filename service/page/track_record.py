@@ -198,7 +198,7 @@ def _coverage_chart(row: dict[str, Any], name: str) -> Markup:
 
 
 def _coverage_grid(rows: Sequence[tuple[dict[str, Any], str]]) -> Markup:
-    """Draw the coverage of several measures as one picture, three beside each other."""
+    """Draw the coverage of several measures as one picture, three per row."""
     parts = []
     for at, (row, name) in enumerate(rows):
         chart = str(_coverage_chart(row, name))

@@ -1,4 +1,4 @@
-"""The year so far and the range of its end, against earlier years."""
+"""Chart of the year so far and the range of its total, against earlier years."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Rows = Sequence[dict[str, Any]]
 
 
 def year_chart(year: dict[str, Any], title: str) -> Markup:
-    """Draw the totals since 1 January as curves, with nested bands for the days to come."""
+    """Draw the totals since 1 January as curves, with nested bands for the forecast days."""
     rows, earlier = year["rows"], year["earlier"]
     published = [row for row in rows if row["value"] is not None]
     label = ", ".join(
@@ -53,7 +53,7 @@ def _draw(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
 
 def _points(sheet: Sheet, rows: Rows, name: str) -> list[tuple[float, float]]:
     places = [at for at, row in enumerate(rows) if row[name] is not None]
-    every = 2 if sheet.name == "wide" else 4  # more points would lie within a pixel
+    every = 2 if sheet.name == "wide" else 4  # more points would fall within a pixel
     shown = [*places[:-1:every], *places[-1:]]
     return [(sheet.x(at + 1), sheet.y(rows[at][name])) for at in shown]
 
@@ -68,13 +68,13 @@ def _months(sheet: Sheet, rows: Rows) -> str:
 
 
 def _names(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
-    """The earlier years at the ends of their curves, moved apart where they would meet."""
+    """Label the earlier years at the ends of their curves, spaced to avoid overlap."""
     apart = 15 if sheet.name == "wide" else 18
     last = rows[-1]
     ends = sorted((sheet.y(last[f"year_{y}"]), y) for y in earlier if last[f"year_{y}"] is not None)
     names, above = [], 0.0
     for place, (y, year) in enumerate(ends):
-        # Room is left for the names below it.
+        # Leave space for the labels below.
         lowest = sheet.y(0) - apart * (len(ends) - 1 - place)
         above = min(max(y + 4, above + apart if place else y + 4), lowest + 4)
         css = "tick then-label" if year == earlier[0] else "tick"
