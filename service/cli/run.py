@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -123,8 +124,10 @@ def end_with_input() -> None:
     threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _prepare(context: Context, is_served: bool) -> None:
+def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = lambda: None) -> None:
     """Read the figures and publish; failures do not stop an existing forecast being served.
+
+    Unless one is served already, the first route that has a forecast calls `serve`.
 
     Raises
     ------
@@ -148,10 +151,14 @@ def _prepare(context: Context, is_served: bool) -> None:
             except (DatabaseError, JobError, RegistryError, OSError) as error:
                 failed.append((f"{name:10}not renewed{of}", error))
 
+    has_forecast = is_served
     for _, result in side_by_side(context, prepare):
         if isinstance(result, Exception):
             raise result
-    if failed and not is_served and not is_ready(IssueLoader(context)):
+        if not has_forecast and is_ready(IssueLoader(context)):
+            has_forecast = True
+            serve()
+    if failed and not has_forecast:
         raise failed[0][1]
     for subject, error in failed:
         served = ", the last forecast is served" if is_served else ""
@@ -200,8 +207,8 @@ def _refit(context: Context) -> None:
 def _serve(context: Context) -> int:
     """Start the server and the scheduler as processes; stop both when one ends.
 
-    If a forecast exists the server starts first: a slow fit, a full disk or a broken model must not
-    delay readers. The scheduler retries what failed.
+    The server starts as soon as a route has a forecast: a slow fit, a full disk or a broken model
+    must not delay readers. The scheduler retries what failed.
     """
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import is_ready
@@ -216,24 +223,25 @@ def _serve(context: Context) -> int:
         command = [sys.executable, "-m", "service.cli", CHILD, role]
         children[role] = subprocess.Popen(command, stdin=theirs, start_new_session=True)
 
+    def serve() -> None:
+        start("serve")
+        _wait_until_ready(settings, children["serve"])
+        _say(
+            f"ready     {settings.address}/                 the page\n"
+            f"          {settings.address}/v1/status        how it is\n"
+            f"          {settings.address}/v1/series/{context.route.leading}/forecast"
+        )
+
     try:
         url = context.database.engine.url.render_as_string(hide_password=True)
         _say(f"database  {url}")
         is_served = is_ready(IssueLoader(context))
         if is_served:
-            start("serve")
-        _prepare(context, is_served)
+            serve()
+        _prepare(context, is_served, serve)
         context.database.close()
-        if not is_served:
-            start("serve")
         start("scheduler")
-        _wait_until_ready(settings, children["serve"])
-        _say(
-            f"ready     {settings.address}/                 the page\n"
-            f"          {settings.address}/v1/status        how it is\n"
-            f"          {settings.address}/v1/series/{context.route.leading}/forecast\n"
-            "stop with Ctrl-C"
-        )
+        _say("stop with Ctrl-C")
         while True:
             for role, child in children.items():
                 if child.poll() is not None:

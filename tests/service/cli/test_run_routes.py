@@ -79,6 +79,21 @@ def test_the_first_start_goes_on_without_the_first_route(
     assert client.get("/v1/series/italy_people/forecast").status_code == 503
 
 
+def test_the_server_starts_with_the_first_route_and_the_rest_follows(tmp_path: Path) -> None:
+    with routes(tmp_path, fit_seconds=0) as context:
+        client, served = create_app(context, utc_now).test_client(), []
+
+        def serve() -> None:
+            names = ("italy_people", "people")
+            served.append([client.get(f"/v1/series/{name}/forecast").status_code for name in names])
+
+        prepare(context, False, serve)
+        assert served == [[200, 503]]
+        assert client.get("/v1/series/people/forecast").status_code == 200
+        prepare(context, True, serve)
+        assert len(served) == 1, "it runs already"
+
+
 @pytest.mark.parametrize("killed", [2], indirect=True)
 def test_the_first_start_ends_where_no_route_stands(killed: Context) -> None:
     for file in killed.settings.models_dir.glob("*.toml"):
