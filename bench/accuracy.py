@@ -1,4 +1,4 @@
-"""How good the forecasts are: ours and the peers' on the same past days, in one run.
+"""Accuracy of our forecasts and the peers' on the same past days, in one run.
 
 ``make bench`` prints the table of docs/models.md and every target, met or not.
 """
@@ -113,14 +113,14 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
 
 
 def _quick(protocol: BacktestConfig) -> BacktestConfig:
-    """The same with four origins and few paths."""
+    """Return a copy with four origins and few paths."""
     span = int((as_day(protocol.last) - as_day(protocol.first)).astype(int))
     every = max(span // 3 // protocol.every, 1) * protocol.every
     return replace(protocol, every=every, paths=min(protocol.paths, 200))
 
 
 def _entries(asked: str, folder: Path, with_weather: bool) -> tuple[list[Entry], list[Entry]]:
-    """Ours first, the champion before the others, then the peers; and those given the weather."""
+    """Return our models (champion first) and the peers; and those with weather."""
     try:
         there = declared(folder)
         shown = specs.published(there)

@@ -1,8 +1,8 @@
-"""How fast the service answers, beside a bare Flask route under the same server.
+"""Latency of the service, beside a bare Flask route on the same server.
 
-Needs wrk, the load generator in C; the service is started on loopback with its own settings, save
-that nobody is counted. Each path is asked by 50 clients at once, in turn with a bare Flask route of
-the same number of bytes: the median ratio is what can be compared between machines.
+Needs wrk, the load generator in C. The service runs on loopback with its own settings but without
+rate limits. 50 clients request each path, in turns with a bare Flask route of the same size: the
+median ratio can be compared between machines.
 
     python bench/latency.py --seconds 30 --workers 2
 """
@@ -34,7 +34,7 @@ _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 
 def main() -> None:
-    """Start both servers, ask, print the table."""
+    """Start both servers, send the requests, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     for name, default in (("seconds", 30), ("workers", 2), ("threads", 4), ("port", 8510)):
         parser.add_argument(f"--{name}", type=int, default=default)
@@ -70,7 +70,7 @@ def _measure(options: argparse.Namespace, pid: int) -> None:
             size = len(answer.read())
             if path == "304":
                 size, header = 0, f"If-None-Match: {answer.headers['ETag']}"
-        # In turn, so that other work on the machine strikes both alike.
+        # In turns, so that other work on the machine affects both alike.
         each = max(options.seconds // ROUNDS, 1)
         rounds = [
             (_wrk(f"{bare}/{size}", each)[0], *_wrk(url, each, header)) for _ in range(ROUNDS)
@@ -106,7 +106,7 @@ def _memory(pid: int) -> float:
 
 @contextmanager
 def _running(command: list[str], env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server as long as the block lasts; it answers when the block begins."""
+    """Run a server during the block, which starts once it answers."""
     server = subprocess.Popen(command, env=env, cwd=ROOT)
     try:
         for _ in range(300):
@@ -140,7 +140,7 @@ def _serve_bare() -> None:
 
 
 def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:
-    """The environment of both servers: ours without any setting of the service, and then these."""
+    """Return the environment of both servers: ours, with these settings of the service only."""
     settings = {name: getattr(options, name.lower()) for name in ("PORT", "WORKERS", "THREADS")}
     settings |= {"SOURCE": "figures", "RATE_PER_ADDRESS": "", "LOG_LEVEL": "WARNING"}
     settings |= {"VAR_DIR": options.var_dir or folder, "FITTED_DIR": f"{folder}/fitted"}

@@ -1,4 +1,4 @@
-"""From the scores of a backtest to one number an origin, for each column of the table."""
+"""One number per origin for each column of the table, from the scores of a backtest."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _DAYS |= {"days_15_28": (15, 28)}
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """Measures of one forecaster: each an array (n_origins,) under the name of its column."""
+    """Measures of one forecaster: arrays (n_origins,) by column name."""
 
     origins: tuple[str, ...]
     columns: dict[str, Array]
 
     def at(self, origins: Sequence[str]) -> Measured:
-        """The same at some of its origins."""
+        """Return the measures at some of its origins."""
         places = [self.origins.index(origin) for origin in origins]
         return Measured(tuple(origins), {k: v[places] for k, v in self.columns.items()})
 
 
 def measure(scores: Sequence[OriginScore]) -> Measured:
-    """Averages over the days of each origin; columns beyond the horizon are left out."""
+    """Average over the days of each origin; columns beyond the horizon are left out."""
     horizon = len(scores[0].crps) if scores else 0
     columns = {
         name: np.array([score.crps[first - 1 : last].mean() for score in scores])
@@ -52,6 +52,6 @@ def measure(scores: Sequence[OriginScore]) -> Measured:
 
 
 def together(one: Measured, other: Measured) -> tuple[Measured, Measured]:
-    """Both at the origins that both have."""
+    """Return both at their common origins."""
     common = [origin for origin in one.origins if origin in set(other.origins)]
     return one.at(common), other.at(common)

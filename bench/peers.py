@@ -1,8 +1,8 @@
-"""What others would forecast with: their packages, behind the two verbs of our own forecasters.
+"""Forecasts by other packages, with the interface of our forecasters.
 
-Peers are shown as they are: their paths are whatever numbers their packages draw, below zero too;
-and again cut at zero, as a careful user would have them. Cut days score better, but cut paths add
-up to more than was meant, so that totals score worse.
+Peers are shown as their packages draw them, including negative numbers, and again cut at zero, as
+a careful user would do. Cutting improves days but raises the totals of paths, which then score
+worse.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _FIVE_YEARS = 1826
 
 @dataclass(frozen=True, eq=False)
 class RawPaths:
-    """Paths as a package gave them, (n_paths, horizon), to be scored like `Paths`."""
+    """Paths as a package returned them, (n_paths, horizon), to be scored like `Paths`."""
 
     start: Day
     values: Array
 
     def upto(self, horizon: int) -> RawPaths:
-        """The first `horizon` days of every path."""
+        """Return the first `horizon` days of every path."""
         return RawPaths(self.start, self.values[:, :horizon])
 
     def cut(self) -> RawPaths:
-        """The same with nothing below zero."""
+        """Return a copy with negative values set to zero."""
         return RawPaths(self.start, np.maximum(self.values, 0.0))
 
     def mean(self) -> Array:
@@ -49,15 +49,15 @@ class RawPaths:
         return np.asarray(self.values.mean(axis=0))
 
     def p_zero(self) -> Array:
-        """Share of the paths that round to nobody, or to less, shape (horizon,)."""
+        """Share of the paths that round to zero or less, shape (horizon,)."""
         return np.asarray((self.values < 0.5).mean(axis=0))
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A peer: the `packages` it needs, and how it learns from a series, given the `extras`.
+    """A peer: the `packages` it needs, and a function that fits it, with `extras`.
 
-    One that is fitted with covariates learns from them too.
+    If fitted with covariates, it uses them too.
     """
 
     title: str
@@ -66,7 +66,7 @@ class Peer:
     extras: dict[str, Any] = field(default_factory=dict)
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> _Fitted:
-        """Fit; whatever the package fails of counts as declined at this origin."""
+        """Fit; any failure of the package counts as declined at this origin."""
         given = (series,) if covariates is None else (series, covariates)
         with warnings.catch_warnings(action="ignore"):
             try:
@@ -129,9 +129,9 @@ def _statsforecast(series: DailySeries, model: str, window_days: int | None = No
 def _monks(series: DailySeries) -> Draw:
     """Average of Prophet and a regression with ARIMA (1,1,3)(1,0,1,7) errors.
 
-    As they did: five years of days, New Year's Day as a special day in both, forecasts and bounds
-    averaged. Averaged bounds at every level are averaged quantiles; their days are joined in the
-    order of the ARIMA paths, which they leave open.
+    As published: five years of days, New Year's Day as a special day in both, forecasts and bounds
+    averaged. Averaging the bounds at every level averages quantiles; the dependence between days,
+    which they leave open, follows the ARIMA paths.
 
     Monks et al. (2023), BMC Medical Informatics and Decision Making 23, 117.
     """
@@ -150,7 +150,7 @@ def _monks(series: DailySeries) -> Draw:
 def _arima(series: DailySeries) -> Draw:
     from statsmodels.tsa.arima.model import ARIMA
 
-    warnings.simplefilter("ignore")  # again: loading the package turned some on
+    warnings.simplefilter("ignore")  # again: loading the package enabled some
 
     def special(days: npt.NDArray[np.datetime64]) -> Array:
         return (days == days.astype("datetime64[Y]")).astype(np.float64)[:, None]
@@ -192,6 +192,6 @@ PEERS = {
 
 
 def missing(peers: Iterable[Peer]) -> list[str]:
-    """Packages that `peers` need and that are not installed."""
+    """Return the packages that `peers` need and that are not installed."""
     wanted = {package for peer in peers for package in peer.packages}
     return sorted(package for package in wanted if importlib.util.find_spec(package) is None)

@@ -1,4 +1,4 @@
-"""What one benchmark found: as aligned Markdown for people, and as JSON for programs."""
+"""Reports of a benchmark: aligned Markdown for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _tenths, _share, _ratio = "{:,.1f}".format, "{:.2f}".format, "{:.3f}".format
 
 @dataclass(frozen=True)
 class Result:
-    """Who took part, what they said, and what follows."""
+    """Participants, their forecasts' scores, and the results."""
 
     protocol: BacktestConfig
     entries: Entries
@@ -43,7 +43,7 @@ class Result:
 
     @property
     def champion(self) -> Entry | None:
-        """The champion, if it was among those that ran."""
+        """The champion, if it took part."""
         there = [e for e in self.entries if e.kind == "champion" and e.name in self.measured]
         return there[0] if there else None
 
@@ -63,7 +63,7 @@ def evaluate(
 ) -> Result:
     """Measure every run, and judge the champion's targets that need no weather.
 
-    `second`: the figures are those of a second crossing, where it shall be ahead of all peers.
+    `second`: the figures are of a second crossing, where it must beat all peers.
     """
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     result = Result(protocol, _with_cut(entries, runs), runs, measured)
@@ -89,7 +89,7 @@ def _with_cut(entries: Entries, runs: Runs) -> list[Entry]:
 
 
 def as_text(result: Result) -> str:
-    """The tables, with what one must know to read them."""
+    """Return the tables with explanations."""
     table = grid(protocol_rows(result.entries, result.runs, result.measured))
     judged = _judged(result, result.champion) if result.champion else ()
     troubles = _troubles(result.entries, result.runs)
@@ -138,7 +138,7 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
 
 
 def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, remark: str) -> str:
-    """The champion with each weather against itself without, or why it is not judged; and peers."""
+    """Compare the champion with and without each weather, and with peers, or say why not."""
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     ours = [entry for entry in entries if entry.kind != "peer"]
     peers = _with_cut([entry for entry in entries if entry.kind == "peer"], runs)
@@ -166,7 +166,7 @@ def _versions() -> dict[str, str]:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """Everything that was measured, each origin on its own too."""
+    """Return all measurements, including those of each origin."""
     forecasters: dict[str, dict[str, Any]] = {}
     for entry in result.entries:
         run, measured = result.runs[entry.name], result.measured.get(entry.name, Measured((), {}))
@@ -186,7 +186,7 @@ def as_json(result: Result) -> dict[str, Any]:
 
 
 def grid(rows: Sequence[Sequence[str]]) -> str:
-    """Lay out `rows`, the first of them the header; all but the first column to the right."""
+    """Lay out `rows` with a header; all but the first column are right-aligned."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
     def line(row: Sequence[str]) -> str:
@@ -199,7 +199,7 @@ def grid(rows: Sequence[Sequence[str]]) -> str:
 
 
 def protocol_rows(entries: Entries, runs: Runs, measured: Measures) -> list[list[str]]:
-    """Every forecaster's scores, coverages, seconds and memory."""
+    """Return every forecaster's scores, coverage, seconds and memory."""
     header = ["forecaster", *CRPS.values(), *COVERAGE.values(), "s/origin", "peak MB"]
     return [header] + [
         [
@@ -215,7 +215,7 @@ def protocol_rows(entries: Entries, runs: Runs, measured: Measures) -> list[list
 
 
 def comparison_rows(champion: Entry, entries: Entries, measured: Measures) -> list[list[str]]:
-    """Ratios of the champion to each of the others, with what the interval allows to say."""
+    """Return ratios of the champion to each other model, and whether the interval excludes 1."""
     rows = [[f"{champion.name} against", *(_TITLES[column] for column in (*_COMPARED, *_HELD))]]
     for entry in entries:
         if entry.name != champion.name and entry.name in measured:
@@ -226,7 +226,7 @@ def comparison_rows(champion: Entry, entries: Entries, measured: Measures) -> li
 
 
 def target_rows(judged: Targets) -> list[list[str]]:
-    """Every target, and whether it is met; and whether its interval says the same."""
+    """Return every target, whether it is met, and whether its interval agrees."""
     rows = [["target", "column", "bound", "found", f"{bootstrap.LEVEL} % interval", "", "surely"]]
     for target in judged:
         found, number = target.found, _tenths if target.least == 0 and target.most > 2 else _ratio
@@ -247,7 +247,7 @@ def _compared(ours: Measured, theirs: Measured, column: str) -> str:
     if column not in ours.columns or not ours.origins:
         return "–"
     found = bootstrap.ratio(ours.columns[column], theirs.columns[column])
-    # An interval that holds 1 lets nobody win.
+    # An interval that contains 1 decides nothing.
     verdict = "=" if found.holds(1.0) else "<" if found.hi < 1 else ">"
     return f"{_ratio(found.value)} ({_ratio(found.lo)}-{_ratio(found.hi)}) {verdict}"
 

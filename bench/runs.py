@@ -1,4 +1,4 @@
-"""Each forecaster in a process of its own, so that its peak memory is its own."""
+"""Runs each forecaster in its own process, to measure its peak memory."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from forecast.forecasters.base import FitError, Forecaster
 from forecast.series import ONE_DAY, DailySeries, Day
 
 CUT = "_cut"
-"""Ending of a peer's name when its paths are cut at zero."""
+"""Suffix of a peer's name when its paths are cut at zero."""
 
 _SLOW = ("monks_2023", "auto_arima", "auto_ets")
 Figures: TypeAlias = Mapping[str, DailySeries]
 Weather = Callable[[Day], Covariates]
-"""What is known of the weather at an origin."""
+"""Weather known at an origin."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A forecaster that takes part.
+    """A participating forecaster.
 
-    Its `kind` is ``champion``, ``ours`` or ``peer``. Two entries of one `model` draw the same
-    random numbers.
+    Its `kind` is ``champion``, ``ours`` or ``peer``. Two entries of one `model` use the same random
+    numbers.
     """
 
     name: str
@@ -47,13 +47,13 @@ class Entry:
     weather: Weather | None = None
 
     def at(self, origin: Day) -> Covariates | None:
-        """What it is given of the weather at an origin."""
+        """Return its covariates at an origin."""
         return self.weather(origin) if self.weather else None
 
 
 @dataclass(frozen=True)
 class Run:
-    """What one forecaster said at all origins, and what it took."""
+    """Scores, time and memory of one forecaster at all origins."""
 
     scores: list[OriginScore] = field(default_factory=list)
     declined: list[str] = field(default_factory=list)
@@ -62,16 +62,16 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """Median seconds of an origin: the first pays for loading and compiling."""
+        """Median seconds per origin: the first includes loading and compiling."""
         return statistics.median(score.seconds for score in self.scores) if self.scores else 0.0
 
 
 def run_all(
     entries: Sequence[Entry], figures: Figures, protocol: BacktestConfig, processes: int
 ) -> dict[str, Run]:
-    """Run every entry, `processes` at a time, the slow ones first; print a line as each ends.
+    """Run every entry, `processes` at a time, slow ones first; print a line as each ends.
 
-    A peer is run once and scored twice: as drawn, and cut at zero under its name and `CUT`.
+    A peer is run once and scored twice: as drawn, and cut at zero with `CUT` added to its name.
     """
     found: dict[str, Run] = {}
     order = sorted(entries, key=lambda entry: entry.name not in _SLOW)
@@ -91,7 +91,7 @@ def run_all(
 def _alone(entry: Entry, figures: Figures, protocol: BacktestConfig) -> dict[str, Run]:
     spawn = multiprocessing.get_context("spawn")
     seen = {protocol.series: figures[protocol.series]} if entry.kind == "peer" else dict(figures)
-    # Ctrl-C ends the child at once and without a word.
+    # Ctrl-C ends the child at once and silently.
     interrupts = (signal.SIGINT, signal.SIG_DFL)
     with ProcessPoolExecutor(1, spawn, initializer=signal.signal, initargs=interrupts) as pool:
         try:
@@ -113,14 +113,14 @@ def _run(entry: Entry, figures: Figures, protocol: BacktestConfig) -> dict[str, 
                 declined.append(f"{origin}: {error}")
     except ImportError as error:
         return {entry.name: Run(failure=f"cannot be loaded: {error}")}
-    except Exception as error:  # one forecaster's defect must not cost the others their scores
+    except Exception as error:  # a defect of one forecaster must not affect the others
         return {entry.name: Run(failure=f"{type(error).__name__}: {error}")}
     peak = _peak_mb()
     return {name: Run(scores.get(name, []), declined, peak) for name in scores or [entry.name]}
 
 
 def _peak_mb() -> float:
-    """Most memory of this process; what getrusage says on Linux includes the parent's."""
+    """Peak memory of this process; on Linux getrusage includes the parent's."""
     status = Path("/proc/self/status")
     peak = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
     return int(peak.group(1)) / 1024 if peak else float("nan")

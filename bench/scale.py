@@ -1,4 +1,4 @@
-"""How the cost grows with the series: synthetic ones, refitted on Dask workers of one thread each.
+"""Cost by number of series: synthetic ones, refitted on single-threaded Dask workers.
 
 python -m bench.scale              1, 10 and 100 series, on one worker and on two
 python -m bench.scale --most 1000 --workers 2
@@ -40,14 +40,14 @@ _REAL = 3  # routes with the declared champion; the others have the climatology
 
 
 class Cost(NamedTuple):
-    """Of one series: CPU seconds to fit, draw and encode, and bytes to store."""
+    """Cost of one series: CPU seconds to fit, simulate and encode, and bytes to store."""
 
     seconds: float
     size: int
 
 
 def main() -> None:
-    """Refit so many series, champion only, on each number of workers; print a table."""
+    """Refit the series, champion only, on each number of workers; print a table."""
     parser = argparse.ArgumentParser(description="How the cost grows with the series.")
     parser.add_argument("--quick", action="store_true", help="1 and 4 series")
     parser.add_argument("--most", type=int, default=100, help="series that are refitted")
@@ -57,7 +57,7 @@ def main() -> None:
     if options.routes:
         many_routes(options.routes)
         return
-    # The cluster is closed on the way out, also when the program is terminated.
+    # The cluster is closed at exit, even if the program is terminated.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     counts = [1, 4] if options.quick else sorted({1, 10, min(100, options.most), options.most})
     print("| workers | series | seconds | CPU seconds a series | series an hour | ", end="")
@@ -77,10 +77,10 @@ def main() -> None:
 
 
 def synthetic(number: int) -> DailySeries:
-    """A series of the same shape as the real one: its fortnights in another order, and its level.
+    """A series shaped like the real one: fortnights in another order, and another level.
 
-    Fortnights change places with those of the same time of other years, so that season, calm
-    spells and busy days stay.
+    Fortnights are swapped with those of the same season in other years, which preserves season,
+    calm spells and busy days.
     """
     route = enabled_routes(PROJECT / "series")[0]
     real = figures_csv.read(route.folder / route.figures, (route.leading,))[route.leading]
@@ -97,7 +97,7 @@ def synthetic(number: int) -> DailySeries:
 
 
 def refit(number: int) -> Cost:
-    """Do for one series all that a refit does of it but the writing."""
+    """Do everything that a refit does for one series, except writing."""
     series = synthetic(number)
     specs = declared(PROJECT / "models")
     began = time.thread_time()  # of this thread alone: other work on the machine does not count
@@ -109,27 +109,27 @@ def refit(number: int) -> Cost:
 
 @contextmanager
 def cluster(workers: int) -> Iterator[Any]:
-    """A Dask client with so many workers of one thread, each a process of this machine."""
+    """A Dask client with `workers` single-threaded local worker processes."""
     from distributed import Client, LocalCluster
 
     place = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "processes": True}
     local = LocalCluster(n_workers=workers, threads_per_worker=1, **place)
     with local as made, Client(made, set_as_default=False) as client:
         client.wait_for_workers(workers)
-        client.run(refit, 0)  # what is imported once shall cost no series anything
+        client.run(refit, 0)  # load imports before measuring
         yield client
 
 
 def many_routes(count: int) -> None:
-    """Ingest and refit so many declared routes, then read every forecast; print two tables."""
-    logging.disable(logging.WARNING)  # that the climatology stands alone, once a refit
+    """Ingest and refit `count` declared routes, then read every forecast; print two tables."""
+    logging.disable(logging.WARNING)  # one line per refit about the climatology
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             series_dir=declare_routes(Path(folder) / "series", count),
             var_dir=Path(folder) / "var",
             fitted_dir=Path(folder) / "fitted",
             source="figures",
-            fit_seconds=0,  # in this process, whose time and memory are measured
+            fit_seconds=0,  # in this process, to measure its time and memory
         )
         print("| refit of | routes | CPU seconds a route | MB at most |\n| --- | --- | --- | --- |")
         with closing(open_context(settings).database) as database:
@@ -155,7 +155,7 @@ def many_routes(count: int) -> None:
 
 
 def declare_routes(folder: Path, count: int) -> Path:
-    """Declare so many routes of one synthetic series each, as `enabled_routes` reads them."""
+    """Declare `count` routes of one synthetic series each, for `enabled_routes`."""
     folder.mkdir()
     champion_name = champion(declared(PROJECT / "models"))
     for number in range(count):
@@ -174,7 +174,7 @@ def declare_routes(folder: Path, count: int) -> Path:
 
 
 def read_all(settings: Settings) -> None:
-    """Read the forecast of every route from one web process; print how its memory grows."""
+    """Read every route's forecast from one web process; print how its memory grows."""
     with closing(open_context(settings).database) as database:
         context = Context(settings, database)
         client = create_app(context, utc_now).test_client()
@@ -186,9 +186,9 @@ def read_all(settings: Settings) -> None:
 
 
 def _peak() -> float:
-    """The most memory that this process has had, in MB.
+    """Peak memory of this process in MB.
 
-    Unlike `resource.getrusage`, not what its parent had when it began.
+    Unlike `resource.getrusage`, excludes the parent's.
     """
     lines = Path("/proc/self/status").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("VmHWM:"))

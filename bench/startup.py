@@ -1,7 +1,7 @@
-"""What commands cost from start to end: CPU seconds and peak memory, beside bare Python.
+"""CPU seconds and peak memory of commands, beside bare Python.
 
 The forecast is compared with a bare script that fits Prophet to the same days and draws as many
-paths. All take turns, so that other work on the machine strikes them alike; medians are printed.
+paths. All run in turns, so that other work on the machine affects them alike; prints medians.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ print((model.predictive_samples(ahead)["yhat"].clip(0) ** 2).shape)
 
 
 def main() -> None:
-    """Publish an issue, measure in turns, print the table."""
+    """Publish a forecast, measure in turns, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = range(parser.parse_args().rounds)
@@ -65,7 +65,7 @@ def main() -> None:
 
 
 def cost(command: list[str]) -> tuple[float, float]:
-    """CPU seconds of a program and of all that it started, and the peak of its memory in MB."""
+    """CPU seconds of a program and its children, and its peak memory in MB."""
     nowhere = subprocess.DEVNULL
     child = subprocess.Popen(command, cwd=ROOT, stdout=nowhere, stderr=nowhere)
     _, status, used = os.wait4(child.pid, 0)

@@ -1,4 +1,4 @@
-"""The targets of our best forecaster, and whether a run reaches them."""
+"""Targets for our best forecaster, and whether a run meets them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from forecast import bootstrap
 from forecast.bootstrap import Interval
 
 BEST_OF = ("prophet_defaults", "auto_ets", "auto_arima")
-"""The best of these in the same run, column by column, is the best peer."""
+"""Models whose best result in a run, column by column, is the best peer."""
 
 BEST_OF_OURS = ("sarimax", "prophet", "climatology", "seasonal_naive")
 """Declared models that count as peers on a second crossing."""
 
 Bounds: TypeAlias = Mapping[str, tuple[float, float]]
-"""Least and most of each column."""
+"""Minimum and maximum of each column."""
 
 _GROUPS = {"": "against the best peer, at most", CUT: "against the best, cut at 0, at most"}
 _RATIOS = {"day_1": 0.72, "days_1_7": 0.84, "total_7": 0.79, "total_28": 0.75}
@@ -46,12 +46,12 @@ _NONE = _most(day_1=74.7, days_1_3=70.6, days_1_7=74.2, total_7=295.0, total_28=
 PERFECT = _weather((0.72, 0.64, 0.60, 0.64, 0.96), _covers(0.75, 0.87))
 ENSEMBLE = _weather((0.73, 0.69, 0.76, 0.80, 0.98), _covers(0.75, 0.87))
 OTHER_ENSEMBLE = _weather((0.90, 0.90, 0.95, 1.00, 1.00), _covers(0.72, 0.90))
-"""Least and most of each column with weather: ratios to the run without, and coverage."""
+"""Minimum and maximum of each column with weather: ratios to the run without, and coverage."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One cell of the table of targets: `found` must lie from `least` to `most`."""
+    """One cell of the table of targets: `found` must be from `least` to `most`."""
 
     group: str
     column: str
@@ -62,24 +62,24 @@ class Target:
 
     @property
     def stretch(self) -> bool:
-        """Whether it is asked beyond what must be reached."""
+        """Whether it is a stretch target."""
         return self.group.startswith("stretch")
 
     @property
     def met(self) -> bool:
-        """Whether the value is where it should be."""
+        """Whether the value is in the target range."""
         return self.least <= self.found.value <= self.most
 
     @property
     def sure(self) -> bool:
-        """Whether the whole interval of the value says the same."""
+        """Whether the whole interval of the value agrees."""
         return not any(self.found.holds(bound) for bound in (self.least, self.most) if bound > 0)
 
 
 def best_peers(
     runs: Mapping[str, Measured], ending: str = "", names: Sequence[str] = BEST_OF
 ) -> dict[str, str]:
-    """The best of `names` in each column, of those that were run; `ending` is that of names."""
+    """Return the best of `names` in each column among the runs; `ending` is the suffix of names."""
     names = [name + ending for name in names]
     there = [name for name in names if name in runs and runs[name].origins]
     return {
@@ -102,7 +102,7 @@ def against_peers(champion: Measured, runs: Mapping[str, Measured]) -> list[Targ
 def on_a_second_crossing(
     champion: Measured, runs: Mapping[str, Measured], peers: Sequence[str]
 ) -> list[Target]:
-    """Ratios to the best of all `peers` and of ours that count as such; and coverage."""
+    """Ratios to the best of all `peers` and of our peer models; and coverage."""
     group, found = "against the best of all, below", []
     for column, peer in best_peers(runs, names=[*peers, *BEST_OF_OURS]).items():
         if column != "day_1":
@@ -111,7 +111,7 @@ def on_a_second_crossing(
 
 
 def within(champion: Measured) -> list[Target]:
-    """The champion's scores in people, and its coverage; the stretch ones last."""
+    """The champion's scores in people, and its coverage; stretch targets last."""
     return [one for group, bounds in _WITHIN.items() for one in _means(group, champion, bounds)]
 
 

@@ -1,4 +1,4 @@
-"""Protocol W: the champion without the weather, with it as it came, and as it was forecast."""
+"""Protocol W: the champion without weather, with observed and with forecast weather."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PERFECT_DAYS = 7
 
 @dataclass(frozen=True, eq=False)
 class Drivers:
-    """One set of drivers: what came, and what was forecast at each origin."""
+    """One set of drivers: observations, and the forecast at each origin."""
 
     name: str
     table: CovariateTable
@@ -43,7 +43,7 @@ def protocol_of(
     Raises
     ------
     ValueError
-        If the origins are not equally far apart.
+        If the origins are not equally spaced.
     """
     assert drivers.table.archive is not None
     origins = drivers.table.archive.origins
@@ -57,9 +57,9 @@ def protocol_of(
 def entries(
     champion: Entry, peers: Sequence[Entry], sets: Sequence[Drivers], horizon: int
 ) -> list[Entry]:
-    """The champion without weather, with the first drivers as they came, and each as forecast.
+    """The champion without weather, with the first drivers as observed, and each as forecast.
 
-    Behind them the peers with each weather that there is.
+    Followed by the peers with each available weather.
     """
     perfect = partial(replace(sets[0].table, archive=None).at, horizon=_PERFECT_DAYS)
     runs = {"none": None, f"perfect {sets[0].name}": perfect}
@@ -77,7 +77,7 @@ def entries(
 
 
 def judge(runs: Mapping[str, Run]) -> tuple[list[targets.Target], str]:
-    """Targets that the runs of `entries` are judged by; or none, and a remark that says why."""
+    """Return the targets for the runs of `entries`; or none, and a remark with the reason."""
     failed = sorted(f"{n}: {r.failure or 'declined'}" for n, r in runs.items() if not r.scores)
     if failed:
         return [], f"The weather is not judged; {'; '.join(failed)}."

@@ -1,6 +1,6 @@
-"""Peers that are given the same weather as ours: what came, and every member of what was foreseen.
+"""Peers with the same weather as ours: observations, and every member of the forecast.
 
-Beyond the last day of the members each future goes on with the same days of a random past year.
+Beyond the members' last day each future continues with the same days of a random past year.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from forecast.series import ONE_DAY, DailySeries
 
 _YEAR = 365
 _FUTURES = 20
-"""Futures that are drawn when there are fewer members."""
+"""Number of futures if there are fewer members."""
 
 _LEVELS = np.array([0.02, 0.05, *np.arange(0.1, 0.95, 0.1), 0.95, 0.98])
 _LEADS, _COPIES = 28, 3
@@ -46,12 +46,12 @@ def _futures(covariates: Covariates, horizon: int, rng: np.random.Generator) -> 
 
 
 def _shares(n_paths: int, n_futures: int) -> list[int]:
-    """How many paths each future has."""
+    """Return the number of paths of each future."""
     return np.diff(np.arange(n_futures + 1) * n_paths // n_futures).tolist()
 
 
 def _together(series: DailySeries, covariates: Covariates) -> tuple[DailySeries, Array]:
-    """The days that have both a count and weather."""
+    """Return the days with both a count and weather."""
     first = max(series.start, covariates.start)
     days = series.between(first, series.data_through)
     return days, covariates.history[-len(days) :]
@@ -91,9 +91,9 @@ def _prophet(series: DailySeries, covariates: Covariates) -> Draw:
 
 
 def _auto_arima(series: DailySeries, covariates: Covariates, window_days: int) -> Draw:
-    """Regression on the columns with ARIMA errors, of the last days (Garza et al. 2022).
+    """Regression on the columns with ARIMA errors, on recent days (Garza et al. 2022).
 
-    Of departures from the means: the package does not simulate a constant beside columns.
+    Uses deviations from the means: the package does not simulate a constant beside columns.
     """
     from statsforecast import models
 
@@ -116,12 +116,12 @@ def _auto_arima(series: DailySeries, covariates: Covariates, window_days: int) -
 
 
 def _lightgbm(series: DailySeries, covariates: Covariates) -> Draw:
-    """Quantiles of each day by gradient boosting (Ke et al. 2017), joined as past days were.
+    """Quantiles of each day by gradient boosting (Ke et al. 2017), joined like past days.
 
-    A day is seen from an origin 1 to 28 days before: its weather and that of the day before, its
-    season and weekday, the lead, and means of the last days up to the origin. Quantiles of each
-    member are drawn from, and all draws of a day are ordered as the days of past windows are (the
-    Schaake shuffle, Clark et al. 2004).
+    A day is predicted from an origin 1 to 28 days before, by its weather and the previous day's,
+    its season and weekday, the lead, and means of the last days up to the origin. Draws from the
+    quantiles of each member are ordered like the days of past windows (the Schaake shuffle, Clark
+    et al. 2004).
     """
     import lightgbm
 

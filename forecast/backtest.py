@@ -1,6 +1,6 @@
-"""Rolling origins: what each model would have said on past days, and how good it was.
+"""Backtests at rolling origins: forecast past days with each model, and score the forecasts.
 
-At each origin a model sees the days up to and including the origin and nothing later.
+At each origin a model sees the days up to the origin only.
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ from forecast.series import ONE_DAY, DailySeries, Day, as_day
 _TOTAL_LEVELS = (80,)
 _LEADS = {"day_1": (1, 1), "days_1_7": (1, 7), "days_8_14": (8, 14), "days_15_28": (15, 28)}
 _TOTALS = ("total_7", "total_28")
-_LEAST_ORIGINS = 8  # fewer give intervals that are too narrow
+_LEAST_ORIGINS = 8  # fewer give too narrow intervals
 
 
 @dataclass(frozen=True)
 class BacktestConfig:
-    """Which origins, how far ahead, how many paths.
+    """Origins, horizon and number of paths of a backtest.
 
     Attributes
     ----------
     first, last : str
-        First origin, and the day that no origin is later than.
+        First origin, and upper limit of the last one.
     every, horizon : int
-        Days from origin to origin, and days ahead.
+        Days between origins, and days ahead.
     paths, seed : int
     series : str
-        The series that is judged.
+        The series to score.
     """
 
     first: str
@@ -64,7 +64,7 @@ class BacktestConfig:
     series: str = field(kw_only=True)
 
     def origins(self, data_through: Day) -> list[Day]:
-        """Origins whose whole horizon lies within the figures."""
+        """Return the origins whose whole horizon is within the figures."""
         last = min(as_day(self.last), data_through - self.horizon * ONE_DAY)
         count = (last - as_day(self.first)) // ONE_DAY // self.every + 1
         return [as_day(self.first) + k * self.every * ONE_DAY for k in range(count)]
@@ -72,7 +72,7 @@ class BacktestConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class OriginScore(Judged):
-    """Scores of one model at one origin, and the seconds that it took to fit and draw."""
+    """Scores of one model at one origin, with the seconds to fit and simulate."""
 
     model: str
     origin: str
@@ -89,7 +89,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Work:
-    """What all tasks share; it is sent to a worker once, not with each task."""
+    """Data shared by all tasks, sent to a worker once."""
 
     models: Mapping[str, Forecaster]
     figures: Mapping[str, DailySeries]
@@ -98,23 +98,23 @@ class Work:
     foreseen: int | None = None
 
     def covariates(self, origin: Day) -> Covariates | None:
-        """The drivers as forecast at `origin`; without an archive, as they came."""
+        """Return the covariates as forecast at `origin`; without an archive, as observed."""
         if self.drivers is None:
             return None
         reach = self.protocol.horizon if self.foreseen is None else self.foreseen
         return self.drivers.at(origin, min(reach, self.protocol.horizon))
 
     def tasks(self) -> list[Task]:
-        """Every model at every origin, by origin."""
+        """Return every model at every origin, by origin."""
         origins = self.protocol.origins(self.figures[self.protocol.series].data_through)
         return [Task(model, origin) for origin in origins for model in self.models]
 
 
 Outcome: TypeAlias = OriginScore | str
-"""The scores; or ``ORIGIN: reason`` where the model declined."""
+"""The scores; or ``ORIGIN: reason`` if the model declined."""
 
 Mapper: TypeAlias = Callable[[Work, Sequence[Task]], Iterable[tuple[int, Outcome]]]
-"""Attempts every task of some work; gives each one's place and outcome, in whatever order."""
+"""Runs every task of some work; yields the index and outcome of each, in any order."""
 
 
 def score_origin(
@@ -125,12 +125,12 @@ def score_origin(
     protocol: BacktestConfig,
     covariates: Covariates | None = None,
 ) -> OriginScore:
-    """Fit on the days up to `origin`, draw, and score against what came.
+    """Fit on the days up to `origin`, simulate, and score against the outcomes.
 
     Raises
     ------
     FitError
-        If the model declines, or there is no figure up to `origin` to fit on.
+        If the model declines, or there are no figures up to `origin`.
     """
     if origin not in figures[protocol.series]:
         raise FitError(f"no figures up to {origin}")
@@ -147,7 +147,7 @@ def score_origin(
 
 
 def attempt(work: Work, task: Task) -> Outcome:
-    """Score one task; the outcome is the same wherever, and beside whatever else, it runs."""
+    """Score one task; the outcome does not depend on where or when it runs."""
     try:
         return score_origin(
             task.model,
@@ -162,7 +162,7 @@ def attempt(work: Work, task: Task) -> Outcome:
 
 
 def in_turn(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-    """Attempt one task after the other, here."""
+    """Run the tasks sequentially in this process."""
     return ((place, attempt(work, task)) for place, task in enumerate(tasks))
 
 
@@ -182,18 +182,18 @@ def rolling_origin(
     progress : callable
         Called after each model at each origin.
     mapper : callable
-        Who does the work; the result does not depend on it, timings aside.
+        Runs the tasks; affects only the timings.
     drivers : CovariateTable | None
-        Covariates of past days; without an archive in it, what came after an origin stands for
-        its forecast.
+        Covariates of past days; without an archive, the days after an origin serve as their own
+        forecast.
     foreseen : int | None
-        Days ahead that are forecast of the covariates; None: all that are judged.
+        Forecast days of the covariates; None: the whole horizon.
 
     Returns
     -------
     scores : dict of model to list of OriginScore, by origin
     declined : dict of model to list of str
-        ``ORIGIN: reason`` for the origins that a model declined.
+        ``ORIGIN: reason`` for each origin where a model declined.
     """
     work = Work(models, figures, protocol, drivers, foreseen)
     tasks = work.tasks()
@@ -217,7 +217,7 @@ def summary(
     scores: Mapping[str, list[OriginScore]],
     declined: Mapping[str, list[str]],
 ) -> dict[str, Any]:
-    """Averages over origins and days, ready for JSON; null where the horizon is too short."""
+    """Average over origins and days, as JSON values; null if the horizon is too short."""
     return {
         "protocol": asdict(protocol) | {"crps_estimator": CRPS_ESTIMATOR},
         "models": {
@@ -230,10 +230,10 @@ def summary(
 def against_best(
     model: str, baselines: Sequence[str], scores: Mapping[str, list[OriginScore]]
 ) -> dict[str, tuple[str, bootstrap.Interval]]:
-    """The baseline with the least CRPS, and the ratio of the model's to it, of what is near.
+    """Best baseline by CRPS, and the model's CRPS relative to it, for short leads.
 
-    Of the mean of ``days_1_7`` and of ``total_7``, at the origins that all of them scored. Empty
-    where these are fewer than `_LEAST_ORIGINS`, or where a baseline is never wrong.
+    Uses the mean of ``days_1_7`` and ``total_7`` at the origins that all have scored. Empty if
+    these are fewer than `_LEAST_ORIGINS`, or if a baseline's CRPS is zero.
     """
     names = [model, *baselines]
     by_origin = {name: {row.origin: row for row in scores[name]} for name in names}

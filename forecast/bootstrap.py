@@ -1,8 +1,8 @@
 """Uncertainty of averages over origins: a paired block bootstrap.
 
-Scores of neighbouring origins go together, for their horizons overlap and seasons last: whole
-runs of origins are drawn. Two forecasters are drawn at the same origins, for what was hard for
-one was mostly hard for the other.
+Scores of neighbouring origins are correlated, as horizons overlap and seasons last, so whole
+blocks of origins are resampled. Two forecasters are resampled at the same origins, since what was
+hard for one was mostly hard for the other.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ class Interval:
     hi: float
 
     def holds(self, other: float) -> bool:
-        """Whether `other` lies inside, bounds included."""
+        """Whether `other` is inside, bounds included."""
         return self.lo <= other <= self.hi
 
 
 def block_length(n: int) -> int:
-    """Origins in a block: the cube root of their number, rounded up."""
+    """Number of origins in a block: the cube root of their number, rounded up."""
     return int(np.ceil(round(n ** (1 / 3), 9)))
 
 
 def resample(n: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> npt.NDArray[np.int64]:
-    """Draw `resamples` times `n` places in circular blocks, shape (resamples, n).
+    """Draw `resamples` times `n` indices in circular blocks, shape (resamples, n).
 
     Politis and Romano (1992), in Exploring the Limits of Bootstrap, 263-270.
     """
@@ -49,15 +49,15 @@ def resample(n: int, rng: np.random.Generator, resamples: int = RESAMPLES) -> np
 
 
 def mean(values: Array) -> Interval:
-    """Average of `values`, shape (n_origins,), one an origin."""
+    """Mean of `values`, shape (n_origins,), with its interval."""
     return _interval(float(values.mean()), _means(values))
 
 
 def ratio(ours: Array, theirs: Array) -> Interval:
-    """Average of `ours` over that of `theirs`, both (n_origins,) at the same origins.
+    """Mean of `ours` over mean of `theirs`, both (n_origins,) at the same origins.
 
-    Of several measures, (n_origins, n_measures), the geometric mean of their ratios. Draws in
-    which all of `theirs` are zero have no ratio and are left out.
+    For several measures, (n_origins, n_measures), the geometric mean of their ratios. Resamples in
+    which all of `theirs` are zero are left out.
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"expected as many of both, found {len(ours)} and {len(theirs)}")
@@ -67,14 +67,14 @@ def ratio(ours: Array, theirs: Array) -> Interval:
 
 
 def _geometric_mean(above: Array, below: Array) -> Array:
-    """Of the ratios of each draw, shape (n_draws,) or fewer, from (n_draws, …)."""
+    """Geometric mean of the ratios per resample, shape (n_draws,) or fewer, from (n_draws, …)."""
     above, below = above.reshape(len(above), -1), below.reshape(len(below), -1)
     some = (below != 0).all(axis=1)
     return np.asarray((above[some] / below[some]).prod(axis=1) ** (1 / above.shape[1]))
 
 
 def _means(values: Array) -> Array:
-    # Always the same draws, so that two series of scores are drawn at the same origins.
+    # Fixed seed: two series of scores are resampled at the same origins.
     places = resample(len(values), np.random.default_rng(_SEED))
     return np.asarray(values[places].mean(axis=1))
 

@@ -1,6 +1,6 @@
-"""Spread of totals, learned from past errors, applied to whole paths.
+"""Spread of totals, learned from past errors and applied to whole paths.
 
-A path is multiplied as a whole within each window of days: days and totals stay coherent, days
+Each path is scaled as a whole within each window of days: days and totals stay consistent, days
 without arrivals stay so, and no day becomes negative.
 """
 
@@ -15,16 +15,16 @@ from scipy.special import ndtri
 Array = npt.NDArray[np.float64]
 
 _FLOOR = 50.0
-"""People, added to totals before their ratio is taken."""
+"""People, added to totals before taking ratios."""
 
 _MOST_STRETCH = 0.4
 _FEWEST_ORIGINS = 6
 
 
 def normal_score(totals: npt.NDArray[np.integer], truth: int) -> float:
-    """Where `truth` lies among simulated `totals`, (n_paths,), in standard deviations.
+    """Position of `truth` among simulated `totals`, (n_paths,), in standard deviations.
 
-    Standard normal over many forecasts when their spread is right.
+    Standard normal over many forecasts if their spread is right.
 
     References
     ----------
@@ -36,16 +36,16 @@ def normal_score(totals: npt.NDArray[np.integer], truth: int) -> float:
 
 
 def estimate_stretch(scores: Array, independent: float, prior_strength: float) -> float:
-    """How much further from the median totals should lie, in logs; 0: as they are.
+    """Log factor by which totals should be further from the median; 0 leaves them as they are.
 
     Parameters
     ----------
     scores : ndarray, shape (n_origins,) or (n_origins, n_totals)
         Normal scores of past truths.
     independent : float
-        Share of each score that is news: below 1 when their windows overlap.
+        Independent share of each score: below 1 if windows overlap.
     prior_strength : float
-        The prior that the spread is right, in independent scores.
+        Weight of the prior that the spread is right, in independent scores.
     """
     if len(scores) < _FEWEST_ORIGINS:
         return 0.0
@@ -60,14 +60,14 @@ def rescale_spread(
     window_days: int,
     like: npt.NDArray[np.int32] | None = None,
 ) -> Array:
-    """Paths whose totals by window lie further from their median by `stretch`, same shape.
+    """Move the totals of each window away from their median by `stretch`; same shape.
 
     The total T of each window becomes about ``T * (T / median) ** stretch``.
 
     Parameters
     ----------
     like : ndarray, shape of `paths`
-        The same futures, by whose totals each path is moved; `paths` themselves unless given.
+        Paths of the same futures whose totals decide the scaling; default: `paths`.
     """
     out = paths.astype(np.float64)
     if stretch == 0.0:

@@ -1,4 +1,4 @@
-"""Whether a record of forecasts has left what chance allows."""
+"""Whether forecast errors exceed chance."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """The first two moments of a record's PIT, and how surprising each would be by chance.
+    """First two moments of a record's PIT, with p-values.
 
     Attributes
     ----------
     n_days, n_issues : int
-        Days that were judged, and issues that they were forecast by.
+        Number of scored days, and of the issues that forecast them.
     mean : float
-        0.5 when calibrated; lower when less came than was forecast.
+        0.5 if calibrated; lower if fewer arrived than forecast.
     spread : float
-        Variance about 0.5 as a share of the uniform's, 1/12; 1 when calibrated, more when the
-        bands are too narrow.
+        Variance about 0.5 relative to the uniform's 1/12; 1 if calibrated, more if the bands are
+        too narrow.
     p_mean, p_spread : float
-        Two-sided p-values of these.
+        Two-sided p-values.
     """
 
     n_days: int
@@ -39,14 +39,14 @@ class Moments:
 
 
 def pit_moments(issues: Sequence[npt.ArrayLike]) -> Moments:
-    """Test the PIT of consecutive days for uniformity, days of one issue taken together.
+    """Test the PIT of consecutive days for uniformity, grouping the days of each issue.
 
-    Each day must be judged by one issue alone, made before any of its days, and issues must be in
-    order. Days of one issue hang together, since its paths are joint. But if the forecasts are
-    calibrated, then given all that was known when an issue was made, the sum over its days of
-    ``u - 1/2``, and of ``(u - 1/2)^2 - 1/12``, has mean zero: the sums are martingale differences,
-    and their t-test holds whatever the dependence within an issue, with no lag to choose. The
-    randomised PIT is uniform under calibration also where many days have no arrivals.
+    Each day must be scored with one issue, made before any of its days, and issues must be in
+    order. Days of one issue are dependent, since its paths are joint. But if the forecasts are
+    calibrated, then given all that was known when an issue was made, the sum over its days of ``u -
+    1/2``, and of ``(u - 1/2)^2 - 1/12``, has mean zero: the sums are martingale differences, and
+    their t-test holds for any dependence within an issue, with no lag to choose. The randomised PIT
+    of a calibrated forecast is uniform even if many days have no arrivals.
 
     Parameters
     ----------
@@ -56,8 +56,8 @@ def pit_moments(issues: Sequence[npt.ArrayLike]) -> Moments:
     References
     ----------
     Diebold, Gunther and Tay (1998), International Economic Review 39; moments of the PIT:
-    Knüppel (2015), Journal of Business and Economic Statistics 33; sums within groups that hang
-    together: Ibragimov and Müller (2010), same journal 28.
+    Knüppel (2015), Journal of Business and Economic Statistics 33; sums within dependent groups:
+    Ibragimov and Müller (2010), same journal 28.
     """
     if len(issues) < 2:
         raise ValueError(f"expected at least two issues, found {len(issues)}")
@@ -78,16 +78,16 @@ def pit_moments(issues: Sequence[npt.ArrayLike]) -> Moments:
 def coverage_p(hits: int, n: int, level: float) -> float:
     """Two-sided exact binomial p-value of `hits` of `n` within intervals at `level` per cent.
 
-    Exact when windows do not overlap and hits are told by the randomised PIT: given what was
-    known before it, each window is then held with the stated probability, zeros or not.
+    Exact if windows do not overlap and hits use the randomised PIT: given what was known before,
+    each window is then a hit with the stated probability, with or without zeros.
 
     References
     ----------
     Christoffersen (1998), International Economic Review 39.
     """
-    from scipy import special  # slow to load, and a young record asks nothing of it
+    from scipy import special  # slow to load; not needed for short records
 
-    # What scipy.stats.binomtest gives; it takes half a second to import, for every `status`.
+    # Same as scipy.stats.binomtest, which takes half a second to import, for every `status`.
     k, p = np.arange(n + 1), level / 100
     log_chance = special.xlogy(k, p) + special.xlog1py(n - k, -p) - special.betaln(n - k + 1, k + 1)
     chance = np.exp(log_chance - np.log(n + 1))
@@ -99,6 +99,6 @@ def _t_test(sums: Array) -> float:
     from scipy import special
 
     error = sums.std(ddof=1) / np.sqrt(len(sums))
-    if error == 0:  # all alike: at one end every day, or exactly as expected
+    if error == 0:  # all equal: all days at one end, or exactly as expected
         return 0.0 if sums[0] else 1.0
     return float(2 * special.stdtr(len(sums) - 1, -abs(sums.mean()) / error))

@@ -1,4 +1,4 @@
-"""Weather and other drivers: their history, and an ensemble of their futures."""
+"""Weather and other covariates: their history and an ensemble forecast."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Array = npt.NDArray[np.float64]
 
 
 class CovariatesError(ValueError):
-    """Covariates with gaps, text or members that do not match."""
+    """Covariates with gaps, text or mismatched members."""
 
 
 @dataclass(frozen=True, eq=False)
 class ForecastArchive:
-    """Forecasts of the drivers as they stood at earlier origins.
+    """Forecasts of the covariates issued at earlier origins.
 
     Parameters
     ----------
     names : tuple of str
     origins : ndarray of datetime64[D], shape (n_origins,)
-        Increasing; the first day of a forecast is the day after its origin.
+        Increasing; a forecast starts on the day after its origin.
     values : ndarray, shape (n_origins, n_members, n_ahead, n_columns)
     """
 
@@ -53,7 +53,7 @@ class ForecastArchive:
             raise CovariatesError(f"expected origins in order, found {origin} behind {before}")
 
     def issued_at(self, origin: DayLike) -> Array:
-        """The members issued at `origin`, shape (n_members, n_ahead, n_columns).
+        """Return the members issued at `origin`, shape (n_members, n_ahead, n_columns).
 
         Raises
         ------
@@ -66,32 +66,32 @@ class ForecastArchive:
         return np.asarray(self.values[place])
 
     def before(self, origin: DayLike) -> ForecastArchive:
-        """The forecasts issued before `origin`."""
+        """Return the forecasts issued before `origin`."""
         end = int(np.searchsorted(self.origins, as_day(origin)))
         return ForecastArchive(self.names, self.origins[:end], self.values[:end])
 
     def select(self, names: tuple[str, ...]) -> ForecastArchive:
-        """The columns `names`, in that order."""
+        """Return the columns `names`, in that order."""
         at = [self.names.index(name) for name in names]
         return ForecastArchive(names, self.origins, self.values[..., at])
 
 
 @dataclass(frozen=True, eq=False)
 class Covariates:
-    """Daily drivers of a series, as they stand at one origin.
+    """Daily covariates of a series, as known at one origin.
 
     Parameters
     ----------
     names : tuple of str
-        One name a column, unit included (``wave_height_m``).
+        One name a column, with its unit (``wave_height_m``).
     start : datetime64[D]
         First day of the history.
     history : ndarray, shape (n_days, n_columns)
-        What was observed, or forecast at the time; finite.
+        Observations, or short-range forecasts; finite.
     future : ndarray, shape (n_members, n_ahead, n_columns)
         Equally likely futures of the days after the history; ``n_ahead`` may be 0.
     archive : ForecastArchive | None
-        What was forecast at earlier origins, from which the error of the futures is learned.
+        Forecasts at earlier origins, used to learn the forecast error.
 
     Raises
     ------
@@ -125,7 +125,7 @@ class Covariates:
 
     @property
     def data_through(self) -> Day:
-        """The last day of the history."""
+        """Last day of the history."""
         return np.datetime64(self.start + (len(self.history) - 1) * ONE_DAY)
 
     @property
@@ -135,12 +135,12 @@ class Covariates:
 
     @property
     def n_ahead(self) -> int:
-        """Number of days that the futures cover."""
+        """Number of days in the futures."""
         return int(self.future.shape[1])
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of all of it: equal hashes, equal covariates."""
+        """Return a hash of the whole content."""
         digest = hashlib.sha256(f"{self.names} {self.start} {self.future.shape};".encode())
         parts = [self.history, self.future]
         if self.archive is not None:
@@ -151,15 +151,15 @@ class Covariates:
         return digest.hexdigest()
 
     def as_at(self, origin: DayLike, days_ahead: int) -> Covariates:
-        """The covariates as if `origin` were today.
+        """Return the covariates as if `origin` were today.
 
-        With an archive the futures are those issued at `origin`; without, what came is the only
-        one.
+        With an archive the futures are those issued at `origin`; otherwise the only one is the
+        history after it.
 
         Raises
         ------
         CovariatesError
-            If the history does not reach back to `origin`, or the archive has no forecast of it.
+            If the history does not reach back to `origin`, or the archive has no forecast for it.
         """
         length = int((as_day(origin) - self.start).astype(np.int64)) + 1
         if not 1 <= length <= len(self.history):
@@ -172,12 +172,12 @@ class Covariates:
         return Covariates(self.names, self.start, self.history[:length], came)
 
     def select(self, names: tuple[str, ...]) -> Covariates:
-        """The columns `names`, in that order.
+        """Return the columns `names`, in that order.
 
         Raises
         ------
         CovariatesError
-            If one of them is not there.
+            If one of them does not exist.
         """
         missing = [name for name in names if name not in self.names]
         if missing:
@@ -191,18 +191,18 @@ class Covariates:
 
 @dataclass(frozen=True, eq=False)
 class CovariateTable:
-    """Drivers of many days, some of them in several members: what a file of them holds.
+    """The content of a covariate file: many days, some with several members.
 
     Parameters
     ----------
     names : tuple of str
     start : datetime64[D]
     values : ndarray, shape (n_members, n_days, n_columns)
-        Days known in one version are the same in every member.
+        Days with a single version are the same in every member.
     n_single : int
-        How many days, from the first, are known in one version.
+        Number of days, from the first, with a single version.
     archive : ForecastArchive | None
-        What was forecast at past origins; without it what came stands for the forecast.
+        Forecasts at past origins; without it the history serves as its own forecast.
     """
 
     names: tuple[str, ...]
@@ -216,12 +216,12 @@ class CovariateTable:
         origin: DayLike,
         horizon: int,
     ) -> Covariates:
-        """The drivers as they stand at `origin`: history up to it, futures of `horizon` days.
+        """Return the covariates as known at `origin`: history, and futures of `horizon` days.
 
         Raises
         ------
         CovariatesError
-            If `origin` is before the first day, or after the last that is known in one version.
+            If `origin` is before the first day, or after the last with a single version.
         """
         length = int((as_day(origin) - self.start).astype(np.int64)) + 1
         if not 1 <= length <= self.n_single:
@@ -237,5 +237,5 @@ class CovariateTable:
             return Covariates(self.names, self.start, history, issued, earlier)
         future = self.values[:, length : length + horizon]
         if length + future.shape[1] <= self.n_single:
-            future = future[:1]  # every member is the same
+            future = future[:1]  # all members are equal
         return Covariates(self.names, self.start, history, future)

@@ -1,7 +1,7 @@
-"""How crossable the sea is: the chance that anyone arrives, from the weather alone.
+"""Crossability: the chance of any arrivals, from the weather alone.
 
-Its mean over the last days tells how many could already leave; yesterday's, when nobody came, how
-many still wait.
+Its mean over recent days indicates how many have already left; yesterday's, if nobody arrived, how
+many are still waiting.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from forecast.regression import logistic, logistic_regression, scaled_ridge
 Array = npt.NDArray[np.float64]
 
 RECENT_DAYS = 5
-"""Days before a day whose mean crossability enters."""
+"""Number of previous days whose mean crossability is used."""
 
 WIDTH = 3
-"""Columns of `crossability_columns`."""
+"""Number of columns of `crossability_columns`."""
 
 
 def fit_crossability(columns: Array, busy: Array, weights: Array, ridge: float) -> Array:
-    """Coefficients of a logistic regression of arrivals on the weather alone.
+    """Fit a logistic regression of arrivals on the weather alone.
 
     Parameters
     ----------
     columns : ndarray, shape (n_days, k)
         Columns of `forecast.weather.WeatherTerms`.
     busy, weights : ndarray, shape (n_days,)
-        Whether anyone arrived, and how much the day counts.
+        Whether anyone arrived, and the weight of the day.
     ridge : float
         Penalty in standard deviations of a column.
 
@@ -44,14 +44,14 @@ def fit_crossability(columns: Array, busy: Array, weights: Array, ridge: float) 
 
 
 def crossability(columns: Array, coefficients: Array) -> Array:
-    """Chance of arrivals by the weather alone, shape (…, n_days), of `columns` (…, n_days, k)."""
+    """Chance of arrivals from weather `columns` (…, n_days, k), shape (…, n_days)."""
     return logistic(coefficients[0] + columns @ coefficients[1:])
 
 
 def crossability_columns(chance: Array) -> Array:
     """Today's, yesterday's and the recent mean crossability, shape (…, n_days, 3).
 
-    Days before the first count as 0; give at least `RECENT_DAYS` days of the past.
+    Days before the first count as 0; include at least `RECENT_DAYS` past days.
     """
     yesterday, total = np.zeros_like(chance), np.zeros_like(chance)
     yesterday[..., 1:] = chance[..., :-1]

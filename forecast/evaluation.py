@@ -1,4 +1,4 @@
-"""One forecast against what came: scores of its days and of its totals."""
+"""Scores of one forecast against the outcomes, by day and for totals."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ Array = npt.NDArray[np.float64]
 
 DAY_LEVELS = (50, 80, 95)
 TOTALS = {"total_7": 7, "total_14": 14, "total_28": 28}
-"""Totals that are judged, by name: days from the first."""
+"""Totals to score, by name: days from the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """Scores of a forecast, days ahead first; all in the unit of the series.
+    """Scores of a forecast by days ahead, in the unit of the series.
 
     Attributes
     ----------
     crps, wis, pit : ndarray, shape (n_days,)
-        Of the days.
+        Scores of the days.
     error : ndarray, shape (n_days,)
-        Mean forecast less truth.
+        Mean forecast minus truth.
     within : dict of level to ndarray of bool, shape (n_days,)
-        Whether the day's central interval held the truth.
+        Whether the day's central interval contained the truth.
     p_zero, truth : ndarray, shape (n_days,)
-        Probability of no arrivals, and what came.
+        Probability of no arrivals, and the outcome.
     totals : dict
-        For each of `TOTALS` that the days reach: ``crps wis pit error truth median``, and
+        For each of `TOTALS` within the days: ``crps wis pit error truth median``, and
         ``within_L lo_L hi_L`` for each level.
     """
 
@@ -50,10 +50,10 @@ class Judged:
 
 
 def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> Judged:
-    """Score `paths` against `truth`, shape (n_days,), the days from the paths' first.
+    """Score `paths` against `truth`, shape (n_days,), starting at the first day of the paths.
 
-    `rng` is drawn from for the randomised PIT alone: that of a day, or of a total, is the same
-    however many days are known.
+    `rng` is used only for the randomised PIT, which for a day or total does not depend on the
+    number of known days.
     """
     near = paths.upto(len(truth))
     totals = {

@@ -1,8 +1,7 @@
-"""What drives a forecast, in people against the yearly mean.
+"""Drivers of a forecast, in people relative to the yearly mean.
 
 Each factor's share is its Shapley value: what it adds to the mean forecast, averaged over all
-orders in which the factors could be learned. The shares and the yearly mean add up to the
-forecast by construction.
+orders of adding the factors. The shares and the yearly mean add up to the forecast.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Array = npt.NDArray[np.float64]
 
 METHOD = "Shapley values of the mean forecast; a factor left out takes any of its past values"
 OTHER = "other"
-"""What the factors do not tell: members that cannot be explained, and the average day."""
+"""The unexplained part: members without factors, and the average day."""
 
 
 def attribution(
@@ -35,9 +34,9 @@ def attribution(
     mean : ndarray, shape (horizon,)
         The mean forecast as published, in the unit of the series.
     yearly_mean : float
-        Mean of a day of the last year.
+        Mean per day over the last year.
     n_paths, seed : int
-        Of the simulations; all of them share their random numbers.
+        Number of paths and seed of the simulations, which share their random numbers.
 
     Returns
     -------
@@ -73,7 +72,7 @@ def attribution(
 
 
 def factors_of(fitted: Fitted) -> tuple[str, ...]:
-    """What `fitted` can be explained by; nothing when it cannot be."""
+    """Return the factors that explain `fitted`; empty if there are none."""
     return fitted.factors if isinstance(fitted, SupportsExplanation) else ()
 
 

@@ -1,6 +1,6 @@
-"""A leading series and those that follow it, drawn together: one path has them all.
+"""Joint forecasts of a leading series and those that follow it.
 
-People lead, say, and their boats follow. The first of the figures that are given leads.
+For example, boats follow people. The first of the given figures leads.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _AS_ASKED, _STEP = 400, 50
 
 @dataclass(frozen=True, eq=False)
 class Joint:
-    """A forecaster fitted to the leading series, and what the others follow from.
+    """A forecaster fitted to the leading series, with the ratios of the others.
 
     Attributes
     ----------
     series : str
         The leading series.
     followers : mapping of series_id to PeoplePerBoat
-        The ratio from which each other series is drawn.
+        Ratio used to draw each other series.
     """
 
     series: str
@@ -42,11 +42,11 @@ class Joint:
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which weather was given; 0 for none."""
+        """Number of days ahead with weather; 0 for none."""
         return self.fitted.covered_days if isinstance(self.fitted, SupportsWeather) else 0
 
     def with_weather(self, seas: Mapping[int, str]) -> Joint:
-        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        """Return a copy with calm, mixed or rough days, by days ahead from 0."""
         if not isinstance(self.fitted, SupportsWeather):
             return self
         return replace(self, fitted=self.fitted.with_weather(seas))
@@ -54,7 +54,7 @@ class Joint:
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator) -> dict[str, Paths]:
         """Draw joint paths of every series, each (n_paths, horizon); path k is one future.
 
-        Those of a horizon begin as those of any other with the same `drawn_days`.
+        All horizons with the same `drawn_days` start with the same paths.
         """
         lead_rng, *others = rng.spawn(1 + max(len(self.followers), 1))
         lead = self.fitted.simulate(drawn_days(horizon), n_paths, lead_rng)
@@ -66,7 +66,7 @@ class Joint:
         return {series_id: drawn.upto(horizon) for series_id, drawn in paths.items()}
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         lead, arrays = serialize.dump(self.fitted)
         values: dict[str, Any] = {"series": self.series, "lead": lead, "followers": {}}
         together = {f"lead/{name}": array for name, array in arrays.items()}
@@ -77,12 +77,12 @@ class Joint:
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> Joint:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit.
+        """Rebuild the result of `to_state`; its paths are bit-identical.
 
         Raises
         ------
         StateError
-            If the state is not of this form.
+            If the state has another form.
         """
         try:
             lead = serialize.restore(values["lead"], serialize.under("lead", arrays))
@@ -102,12 +102,12 @@ def fit(
     figures: Mapping[str, DailySeries],
     covariates: Covariates | None = None,
 ) -> Joint:
-    """Fit `forecaster` to the first of `figures`, which leads, and the ratio of each other to it.
+    """Fit `forecaster` to the first of `figures`, and the ratio of each other to it.
 
     Raises
     ------
     FitError
-        If the forecaster declines, or a ratio cannot be told.
+        If the forecaster declines, or a ratio cannot be determined.
     """
     lead = leading(figures)
     fitted = forecaster.fit(figures[lead], covariates)
@@ -118,16 +118,16 @@ def fit(
 
 
 def generator(seed: int, model: str, origin: Day) -> np.random.Generator:
-    """Random generator of one model at one origin: the same whichever others run beside it."""
-    day = int(origin.astype(np.int64)) % 2**32  # seeds are not negative, days before 1970 are
+    """Return the random generator of one model at one origin, independent of other models."""
+    day = int(origin.astype(np.int64)) % 2**32  # seeds must not be negative; days before 1970 are
     return np.random.default_rng([seed, zlib.crc32(model.encode()), day])
 
 
 def drawn_days(horizon: int) -> int:
-    """Days that are drawn for a horizon: beyond `_AS_ASKED` days in steps.
+    """Return the number of days to draw for a horizon: beyond `_AS_ASKED` days in steps.
 
-    A forecast that reaches a day further than yesterday's, on the same figures, then says the
-    same of the days that both have.
+    A forecast that extends a day further than yesterday's, from the same figures, then agrees with
+    it on their common days.
     """
     return horizon if horizon <= _AS_ASKED else -(-horizon // _STEP) * _STEP
 

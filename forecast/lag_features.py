@@ -1,7 +1,7 @@
-"""The recent past as numbers: levels, shares of days with arrivals, the last days.
+"""Features of the recent past: levels, shares of days with arrivals, the last days.
 
-One recursion serves the history, over days at once, and the simulation, over paths at once, so
-that a model sees in its paths exactly what it saw when it was fitted.
+One recursion serves both the history (over days) and the simulation (over paths), so that a model
+sees the same features in its paths as in its fit.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _TAMED = 3.0
 def level_of(values: Array, half_life_days: float) -> Array:
     """Exponentially weighted mean up to and including each day, shape (n_days,).
 
-    Divided by the weight that the days so far have, so that the first days count fully.
+    Normalised by the weight of the days so far, so that the first days count fully.
     """
     keep = 0.5 ** (1.0 / half_life_days)
-    # scipy's lfilter gives the same bits, and takes half a second to import.
+    # scipy's lfilter gives the same bits but takes half a second to import.
     new = ((1.0 - keep) * values).tolist()
     total = np.array(list(accumulate(new, lambda before, value: keep * before + value)))
     return np.asarray(total / (1.0 - keep ** np.arange(1, len(values) + 1)))
 
 
 def winsorise(counts: Array, window_days: int) -> Array:
-    """Counts held below three times the 95 % quantile of the busy days of the window.
+    """Cap counts at three times the 95% quantile of the window's busy days.
 
-    One enormous day, a slip in the figures or the landing of a ship, then neither moves the level
-    for months nor comes back in every path. Shape (n_days,) in and out.
+    One extreme day, an error in the figures or the landing of a ship, then neither raises the level
+    for months nor recurs in every path. Shape (n_days,) in and out.
     """
     lately = counts[-window_days:]
     busy = lately[lately > 0]
@@ -47,16 +47,16 @@ def winsorise(counts: Array, window_days: int) -> Array:
 
 @dataclass(frozen=True)
 class Memory:
-    """Which memories are kept.
+    """The features to compute.
 
     Attributes
     ----------
     level_half_lives : tuple of float
-        Days; exponentially weighted means of the counts.
+        Half-lives in days of exponentially weighted means of the counts.
     share_half_lives : tuple of float
-        Days; exponentially weighted shares of days with arrivals.
+        Half-lives in days of exponentially weighted shares of days with arrivals.
     lags : int
-        How many single days are remembered, 1 or more.
+        Number of single past days, 1 or more.
     """
 
     level_half_lives: tuple[float, ...] = (20.0,)
@@ -74,9 +74,9 @@ class Memory:
         return self.n_means + 2 * self.lags
 
     def states(self, counts: Array) -> Array:
-        """What goes on from each day of `counts` (n_days,), shape (n_means + lags, n_days).
+        """Return the state after each day of `counts` (n_days,), shape (n_means + lags, n_days).
 
-        Levels, shares, last counts; the days before the first count as days without arrivals.
+        Levels, shares, last counts; days before the first count as days without arrivals.
         """
         n, busy = len(counts), (counts > 0).astype(np.float64)
         rows = [level_of(counts, days) for days in self.level_half_lives]
@@ -94,12 +94,12 @@ class Memory:
 
 
 class MemoryState:
-    """The same features carried along many paths, a day at a time.
+    """The same features updated day by day along many paths.
 
     Parameters
     ----------
     state : ndarray, shape (n_means + lags,) or (n_means + lags, n_paths)
-        Of one day of `Memory.states` for all paths, or of one for each.
+        The state of one day from `Memory.states`, shared or one per path.
     """
 
     def __init__(self, memory: Memory, state: Array, n_paths: int) -> None:
@@ -115,7 +115,7 @@ class MemoryState:
         self._features[means + lags :] = np.log1p(begin[means:])
 
     def features(self, low: Array, high: Array) -> Array:
-        """Features before the next day, (width, n_paths); log levels held within the bounds."""
+        """Features before the next day, (width, n_paths), with log levels clipped to the bounds."""
         found, levels = self._features, self._levels
         found[:levels] = np.clip(np.log1p(self._mean[:levels]), low[:, None], high[:, None])
         found[levels : self._means] = self._mean[levels:]
@@ -127,7 +127,7 @@ class MemoryState:
         return np.asarray(self._features[self._means])
 
     def step(self, counts: Array) -> None:
-        """Take in the counts of one more day, shape (n_paths,)."""
+        """Update with the counts of one more day, shape (n_paths,)."""
         busy = counts > 0
         levels, means, lags = self._levels, self._means, self._lags
         self._mean *= self._keep

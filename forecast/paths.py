@@ -1,8 +1,8 @@
-"""Joint sample paths: the one thing that every forecast is read from.
+"""Joint sample paths, from which every forecast is computed.
 
-A band, a total or a probability is a property of the same array of whole, non-negative counts,
-so that days, weeks and years never contradict each other. Bounds are never added up: totals are
-sums along each path.
+Bands, totals and probabilities are all computed from one array of whole, non-negative counts, so
+that days, weeks and years are consistent. Bounds are never added: totals are sums along each
+path.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from forecast.series import ONE_DAY, Day, DayLike, as_day
 
 
 class PathsError(ValueError):
-    """An array that is no set of paths, or a question that the paths do not reach."""
+    """An array that is not a set of paths, or a question beyond the paths."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,13 +98,13 @@ class Paths:
         return np.asarray((self.values == 0).mean(axis=0))
 
     def upto(self, horizon: int) -> Paths:
-        """The first `horizon` days of every path."""
+        """Return the first `horizon` days of every path."""
         if not 1 <= horizon <= self.horizon:
             raise PathsError(f"expected a horizon of 1 to {self.horizon} days, found {horizon}")
         return Paths(self.start, self.values[:, :horizon])
 
     def quantiles(self, probabilities: Sequence[float]) -> npt.NDArray[np.int32]:
-        """Quantiles of each day, shape (n_probabilities, horizon); always counts that occurred."""
+        """Quantiles of each day, shape (n_probabilities, horizon); all are counts in the sample."""
         return _of_sorted(self._sorted, probabilities)
 
     def median(self) -> npt.NDArray[np.int32]:
@@ -127,8 +127,8 @@ class Paths:
         Returns
         -------
         dict
-            ``median``, ``mean`` and the names of `bound_names`, each an array of shape
-            (horizon,) in the unit of the paths; all but the mean are counts that occurred.
+            ``median``, ``mean`` and the names from `bound_names`, each an array of shape (horizon,)
+            in the unit of the paths; all but the mean are counts in the sample.
         """
         return _summary(self._sorted, self._mean, levels)
 
@@ -142,7 +142,7 @@ class Paths:
         Raises
         ------
         PathsError
-            If the span is empty or leaves the target days.
+            If the span is empty or extends beyond the target days.
         """
         begin, end = as_day(first), as_day(last)
         if begin > end or begin < self.start or end > self.end:
@@ -180,8 +180,7 @@ class Paths:
         ----------
         stay_days : int
         before : ndarray, shape (n_days,)
-            Known counts of the days before the paths, the latest last; fewer than
-            ``stay_days - 1`` count as none before them.
+            Known counts of the days before the paths, the latest last; earlier days count as none.
 
         Returns
         -------
@@ -223,14 +222,14 @@ def interval_probabilities(level: float) -> tuple[float, float]:
 
 
 def bound_names(levels: Sequence[float]) -> list[str]:
-    """``lo50 hi50 lo80 …``: names of the bounds of the central intervals at `levels`."""
+    """Return ``lo50 hi50 lo80 …``, the names of the central intervals' bounds at `levels`."""
     return [f"{bound}{level}" for level in levels for bound in ("lo", "hi")]
 
 
 def summary(
     sample: npt.NDArray[np.integer], levels: Sequence[float]
 ) -> dict[str, npt.NDArray[np.generic]]:
-    """Summarise a `sample` of counts along its first axis, as `Paths.summary` does its days.
+    """Summarise a `sample` of counts along its first axis, like `Paths.summary`.
 
     Returns
     -------
@@ -244,8 +243,8 @@ def summary(
 def quantiles(sample: npt.NDArray[np.integer], probabilities: Sequence[float]) -> npt.NDArray:  # type: ignore[type-arg]
     """Quantiles along the first axis of a `sample` of counts.
 
-    The inverse of the empirical distribution function, so that a quantile of whole people is
-    whole people and at least ``p`` of the sample lies at or below it.
+    Uses the inverse of the empirical distribution function: quantiles are whole counts, and at
+    least ``p`` of the sample is at or below them.
 
     Returns
     -------
@@ -274,7 +273,7 @@ def _of_sorted(ordered: npt.NDArray, probabilities: Sequence[float]) -> npt.NDAr
     n = len(ordered)
     if not all(0 <= p <= 1 for p in probabilities):
         raise PathsError(f"expected probabilities from 0 to 1, found {list(probabilities)}")
-    # Rounding to 1e-9 keeps 0.9 * 1000 at the 900th value in spite of binary fractions.
+    # Rounding to 1e-9 keeps 0.9 * 1000 at the 900th value despite binary fractions.
     rank = np.ceil(np.round(np.asarray(probabilities) * n, 9)).astype(np.int64)
     picked: npt.NDArray[np.generic] = ordered[np.clip(rank, 1, n) - 1]
     return picked

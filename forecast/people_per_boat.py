@@ -1,4 +1,4 @@
-"""People per boat: the boats of a path, drawn so that they belong to its people."""
+"""People per boat: draws boats that match the people of each path."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from forecast.series import DailySeries
 
 _FEWEST_BUSY_DAYS = 5
 _MOST_YEARS = 4
-_MOST_GROWTH = 0.2  # of log occupancy in a year, up or down
-_SPREADS = (0.02, 0.2)  # three changes at most tell little of how much they vary: held within these
-_UNKNOWN_SPREAD = 0.1  # where fewer than two changes are known, and so no spread of them
+_MOST_GROWTH = 0.2  # of log occupancy in a year, in either direction
+_SPREADS = (0.02, 0.2)  # bounds, since three changes at most hardly determine a spread
+_UNKNOWN_SPREAD = 0.1  # used if fewer than two changes are known
 
 
 @dataclass(frozen=True, eq=False)
 class PeoplePerBoat:
-    """Busy days of the recent past, and how occupancy has grown.
+    """Recent busy days, and the growth of occupancy.
 
-    A path's day with n people takes the people per boat of a past day with about as many people:
-    a boat that comes alone and one of twenty on a calm day are not filled alike.
+    A path's day with n people takes the people per boat of a past day with about as many people: a
+    single boat and one of twenty on a calm day are not filled alike.
 
     Attributes
     ----------
     people, ratio : ndarray, shape (n_busy,)
-        People of each busy day, in increasing order, and its people per boat.
+        People on each busy day, in increasing order, and its people per boat.
     neighbours : int
-        How many days, smaller and larger, count as about as many.
+        Number of smaller and larger days that count as similar.
     growth, growth_spread : float
-        Mean and standard deviation of the change of log occupancy in a year.
+        Mean and standard deviation of the yearly change of log occupancy.
     """
 
     people: npt.NDArray[np.float64]
@@ -53,25 +53,25 @@ class PeoplePerBoat:
         busy_days: int = 120,
         neighbours: int = 10,
     ) -> PeoplePerBoat:
-        """Learn from the last `busy_days` days with arrivals of both series.
+        """Learn from the last `busy_days` days with arrivals in both series.
 
         Raises
         ------
         FitError
-            If the series do not share their days, or none of them had arrivals of both.
+            If the series do not share their days, or no day has arrivals in both.
         """
         if people.start != boats.start or len(people) != len(boats):
             raise FitError(f"{people.name} and {boats.name} must cover the same days")
         busy = np.flatnonzero((people.values > 0) & (boats.values > 0))
-        if not people.values.any():  # and so no boats: any number of people in each is right
+        if not people.values.any():  # then there are no boats, and any ratio is right
             return cls(np.zeros(1), np.ones(1), neighbours, 0.0, _UNKNOWN_SPREAD)
-        # One day tells something, and no model may be lost for want of more.
+        # One day is enough: no model should fail for lack of more.
         if not len(busy):
             raise FitError("people per boat need a day with arrivals of both")
         ratio = people.values[busy] / boats.values[busy]
         growth, spread = _growth(busy, ratio, len(people))
         recent = busy[-busy_days:]
-        # Lifted to the level of the last day, so that the window's own age does no harm.
+        # Rescaled to the last day's level, to remove the trend.
         age_years = (busy[-1] - recent) / MEAN_YEAR
         lifted = ratio[-busy_days:] * np.exp(growth * age_years)
         order = np.argsort(people.values[recent], kind="stable")
@@ -79,7 +79,7 @@ class PeoplePerBoat:
         return cls(counts, lifted[order], neighbours, growth, spread)
 
     def boats(self, people: Paths, rng: np.random.Generator) -> Paths:
-        """Boats that brought the `people` of each path and day: 0 exactly where nobody came."""
+        """Draw the boats for the `people` of each path and day; exactly 0 for no people."""
         counts = people.values
         rank = np.searchsorted(self.people, counts)
         offset = rng.integers(-self.neighbours, self.neighbours + 1, size=counts.shape)
@@ -90,7 +90,7 @@ class PeoplePerBoat:
         return Paths(people.start, np.where(counts > 0, np.clip(drawn, 1, counts), 0).astype(int))
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values = {
             "neighbours": self.neighbours,
             "growth": self.growth,
@@ -100,7 +100,7 @@ class PeoplePerBoat:
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> PeoplePerBoat:
-        """Rebuild what `to_state` returned."""
+        """Rebuild the result of `to_state`."""
         return cls(**values, **arrays)
 
 
@@ -109,7 +109,7 @@ def _growth(
 ) -> tuple[float, float]:
     """Mean and spread of the yearly changes of median log occupancy over the last four years.
 
-    Half the mean change is kept: growth that was seen goes on, but boats have an end.
+    Half the mean change is used: growth continues, but the size of boats is limited.
     """
     years_ago = ((n_days - 1 - busy) / MEAN_YEAR).astype(int)
     known = [
@@ -118,7 +118,7 @@ def _growth(
         if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS
     ]
     medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in known]
-    changes = -np.diff(medians) / np.diff(known)  # a quiet year between makes it two years' change
+    changes = -np.diff(medians) / np.diff(known)  # over two years, if a quiet one is between
     if len(changes) < 2:
         return 0.0, _UNKNOWN_SPREAD
     growth = np.clip(changes.mean() / 2, -_MOST_GROWTH, _MOST_GROWTH)

@@ -1,8 +1,8 @@
-"""Members corrected by the errors that earlier forecasts of the same lead have had.
+"""Ensemble members corrected by past forecast errors at the same lead.
 
-Each column and lead has a bias and a factor for the spread. Both are shrunk towards members that
-are right as they are, by a prior worth 20 pairs of what was forecast and what came; after 60 pairs
-the prior has a quarter of the say.
+Each column and lead has a bias and a spread factor. Both are shrunk towards uncorrected members, by
+a prior worth 20 pairs of forecast and outcome; after 60 pairs the prior has a quarter of the
+weight.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _FEWEST_ERRORS = 20
 
 
 def correct_members(covariates: Covariates) -> Array:
-    """The futures of `covariates`, corrected by its archive, (n_members, n_ahead, k).
+    """Correct the futures of `covariates` by its archive, (n_members, n_ahead, k).
 
-    A member keeps its place among the others and its course over the days. One member alone has
-    no spread to correct: whole past errors, all leads and columns together, are added to it once
-    there are 20 of them, and the result has as many members as there are errors.
+    A member keeps its rank and its course over the days. A single member has no spread to correct:
+    once there are 20 past errors, they are added to it, all leads and columns together, and the
+    result has one member per error.
 
     References
     ----------
@@ -45,7 +45,7 @@ def correct_members(covariates: Covariates) -> Array:
         whole = errors[known.all(axis=(1, 2))]
         return future + (whole if len(whole) >= _FEWEST_ERRORS else bias[None])
     squares = np.where(known, (errors - bias) ** 2, 0.0).sum(axis=0)
-    members = archive.values.shape[1]  # of which the errors are, however many there are today
+    members = archive.values.shape[1]  # the errors' number of members; today's may differ
     expected = np.where(known, variances, 0.0).sum(axis=0) * (1.0 + 1.0 / members)
     ratio = np.divide(squares, expected, out=np.ones_like(squares), where=expected > 1e-12)
     factor = np.sqrt((PRIOR_PAIRS + count * ratio) / (PRIOR_PAIRS + count))
@@ -54,7 +54,7 @@ def correct_members(covariates: Covariates) -> Array:
 
 
 def _pairs(covariates: Covariates, n_ahead: int) -> tuple[Array, Array]:
-    """Error of the mean and variance of the members, (n_issues, n_ahead, k); NaN if not known."""
+    """Error of the mean and variance of the members, (n_issues, n_ahead, k); NaN if unknown."""
     archive, history = covariates.archive, covariates.history
     assert archive is not None
     values = archive.values[:, :, :n_ahead]  # (n_issues, n_members, <= n_ahead, k)

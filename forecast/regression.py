@@ -1,4 +1,4 @@
-"""The two regressions that counts with many zeros need: whether anyone comes, and how many."""
+"""Two regressions for counts with many zeros: whether anyone arrives, and how many."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ def gamma_regression(x: Array, size: Array, weights: Array, ridge: float | Array
 
 
 def scaled_ridge(x: Array, weights: Array, strength: Array) -> Array:
-    """Penalty of each column of `x` for `strength` in standard deviations, both shape (k,).
+    """Penalty for each column of `x` for `strength` in standard deviations, both shape (k,).
 
-    A column that never varies is held at zero; the constant is not penalised.
+    A constant column is held at zero; the intercept is not penalised.
 
     References
     ----------
@@ -101,8 +101,8 @@ def _penalty(columns: int, ridge: float | Array) -> Array:
 
 
 def fit_sizes(x: Array, y: Array, weights: Array, strength: Array) -> tuple[Array, Array, Array]:
-    """Gamma regression: coefficients (k,), residual ratios in order (n,) and their shares (n,)."""
-    if len(y) < _FEWEST_SIZES:  # too few to regress: one mean for all
+    """Gamma regression: coefficients (k,), sorted residual ratios (n,) and their shares (n,)."""
+    if len(y) < _FEWEST_SIZES:  # too few for a regression: use one mean
         size = np.zeros(x.shape[1])
         size[0] = np.log(y.mean()) if len(y) else 0.0
         return size, np.ones(1), np.ones(1)

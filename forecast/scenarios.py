@@ -1,4 +1,4 @@
-"""What if: paths with more or fewer arrivals, or more or fewer people in each boat."""
+"""What-if paths with more or fewer arrivals, or more or fewer people per boat."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from forecast.paths import Paths
 
 
 def scaled(paths: Paths, factor: float, rng: np.random.Generator) -> Paths:
-    """Every count times `factor` (0 or more), rounded up or down at random to whole people.
+    """Multiply each count by `factor` (0 or more), rounded up or down at random to whole people.
 
-    The mean of each day is `factor` times what it was; a day without arrivals stays one, and with
-    a `factor` above 0 a day with arrivals keeps at least one.
+    The mean of each day is multiplied by `factor`; days without arrivals stay so, and with a
+    `factor` above 0 days with arrivals keep at least one.
     """
     exact = paths.values * factor  # (n_paths, horizon)
     whole = np.floor(exact + rng.random(exact.shape))
@@ -23,6 +23,6 @@ def scaled(paths: Paths, factor: float, rng: np.random.Generator) -> Paths:
 
 
 def people_per_boat(people: Paths, boats: Paths) -> float:
-    """Mean number of people in a boat over all paths and days; 0.0 when there is no boat."""
+    """Mean number of people per boat over all paths and days; 0.0 without boats."""
     in_all = int(boats.values.sum(dtype=np.int64))
     return float(people.values.sum(dtype=np.int64) / in_all) if in_all else 0.0

@@ -37,7 +37,7 @@ def crps(sample: npt.NDArray[np.integer], observed: npt.ArrayLike) -> Array:
     Gneiting and Raftery (2007), JASA 102(477), eq. 21; estimator by probability weighted moments:
     Zamo and Naveau (2018), Mathematical Geosciences 50.
     """
-    import scoringrules  # when something is scored: `status` reads this module's other scores
+    import scoringrules  # only for scoring: `status` uses other scores of this module
 
     truth = np.asarray(observed, dtype=np.float64)
     draws = np.asarray(sample, dtype=np.float64)
@@ -72,7 +72,7 @@ def wis(
 def coverage(
     sample: npt.NDArray[np.integer], observed: npt.ArrayLike, level: float
 ) -> npt.NDArray[np.bool_]:
-    """Whether the central interval at `level` per cent holds each observation, bounds included."""
+    """Whether the central interval at `level` per cent contains each observation (inclusive)."""
     truth = np.asarray(observed)
     lo, hi = quantiles(sample, interval_probabilities(level))
     return np.asarray((lo <= truth) & (truth <= hi))
@@ -81,10 +81,10 @@ def coverage(
 def pit(
     sample: npt.NDArray[np.integer], observed: npt.ArrayLike, rng: np.random.Generator
 ) -> Array:
-    """Randomised probability integral transform; uniform on (0, 1) when calibrated.
+    """Randomised probability integral transform; uniform on (0, 1) if calibrated.
 
-    Counts with many zeros make the plain transform pile up: it is drawn uniformly between the
-    shares of the sample below, and not above, the observation.
+    With many zeros the plain transform would pile up, so it is drawn uniformly between the shares
+    of the sample below the observation, and at or below it.
 
     References
     ----------
@@ -97,24 +97,24 @@ def pit(
 
 
 def held_by_pit(transforms: npt.ArrayLike, level: float) -> npt.NDArray[np.bool_]:
-    """Whether the central interval at `level` per cent held what came, told by its PIT.
+    """Whether the central interval at `level` per cent contained the outcome, from its PIT.
 
-    The interval leaves out as much probability below as above, so that what came lies in it when
-    its PIT is within ``level / 200`` of one half. By the randomised PIT a calibrated forecast
-    holds `level` per cent also where many days have none; `coverage` then holds more, as a bound
-    at zero counts in.
+    The interval leaves out as much probability below as above, so it contains outcomes whose PIT is
+    within ``level / 200`` of one half. With the randomised PIT, coverage of a calibrated forecast
+    is `level` per cent even if many days have none; `coverage` is then higher, as it includes
+    bounds at zero.
 
     Parameters
     ----------
     transforms : array_like, shape (…)
-        As `pit` returns them.
+        From `pit`.
     """
     return np.asarray(np.abs(np.asarray(transforms, dtype=np.float64) - 0.5) < level / 200)
 
 
 def skill(score: float, reference: float) -> float:
-    """Share of the `reference` score that is saved: 1 is perfect, 0 is no better.
+    """Relative improvement on the `reference` score: 1 is perfect, 0 is no better.
 
-    Not a number when the reference is perfect: there is nothing to save.
+    NaN if the reference is perfect.
     """
     return 1.0 - score / reference if reference else float("nan")

@@ -1,4 +1,4 @@
-"""A fitted forecaster as JSON-ready values and arrays, and back again."""
+"""Fitted forecasters as JSON values and arrays, and back."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 from forecast.forecasters.base import Fitted, State
 from forecast.specs import FAMILIES
 
-# A state has the name of its family, and none of a module, which may move.
+# A state names its family rather than its module, which may move.
 _NAMES = {place: name for name, place in FAMILIES.items()}
 
 
 class StateError(ValueError):
-    """A state of a family, or of a form, that this version does not know."""
+    """A state of an unknown family or form."""
 
 
 def dump(fitted: Fitted) -> State:
-    """Return the state of `fitted`, its family named in it."""
+    """Return the state of `fitted`, including the name of its family."""
     kind = type(fitted)
     family = _NAMES[f"{kind.__module__}:{kind.__name__.removeprefix('Fitted')}"]
     values, arrays = fitted.to_state()
@@ -27,12 +27,12 @@ def dump(fitted: Fitted) -> State:
 
 
 def restore(values: dict[str, Any], arrays: dict[str, Any]) -> Fitted:
-    """Rebuild what `dump` was given; its paths are the same bit for bit.
+    """Rebuild the forecaster passed to `dump`; its paths are bit-identical.
 
     Raises
     ------
     StateError
-        If the family is not known, or the state is not of its form.
+        If the family is unknown, or the state has another form.
     """
     try:
         module, _, name = FAMILIES[values["family"]].partition(":")

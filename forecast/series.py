@@ -1,4 +1,4 @@
-"""A series of daily counts, validated at the door."""
+"""A validated series of daily counts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Day: TypeAlias = np.datetime64
 DayLike: TypeAlias = np.datetime64 | dt.date | str
 
 ONE_DAY = np.timedelta64(1, "D")
-# A forecast reaches beyond the last day, and dates end with the year 9999.
+# Forecasts extend beyond the last day, and dates end with the year 9999.
 _FIRST_YEAR, _AFTER_LAST_YEAR = np.datetime64("1000-01-01"), np.datetime64("9000-01-01")
-"""Days are counted with it: a bare number beside a date has no unit."""
-_MOST = np.iinfo(np.int32).max  # what a sample path can hold
+"""Unit for counting days: a bare number beside a date has none."""
+_MOST = np.iinfo(np.int32).max  # the maximum in a sample path
 
 
 class SeriesError(ValueError):
@@ -28,9 +28,9 @@ class SeriesError(ValueError):
     Attributes
     ----------
     index : int | None
-        Position of the offending value, so that a reader of files can name its row.
+        Position of the invalid value, so that file readers can name its row.
     expected, found : str
-        What the rule asks for, and what stood there instead.
+        The expected and the invalid value.
     """
 
     def __init__(self, index: int | None, expected: str, found: str) -> None:
@@ -63,7 +63,7 @@ class DailySeries:
     ------
     SeriesError
         If a value is negative, fractional, not finite or beyond 2^31 - 1, if there is none, or
-        if `start` is no day.
+        if `start` is not a day.
     """
 
     name: str
@@ -122,21 +122,21 @@ class DailySeries:
         return bool(self.start <= as_day(day) <= self.data_through)
 
     def index(self, day: DayLike) -> int:
-        """Position of `day`; negative or beyond the end when it lies outside."""
+        """Return the position of `day`; negative or beyond the end if outside."""
         return int((as_day(day) - self.start) // ONE_DAY)
 
     def on(self, day: DayLike) -> int:
-        """Count on `day`; raises ``KeyError`` outside the series."""
+        """Return the count on `day`; raises ``KeyError`` outside the series."""
         if day not in self:
             raise KeyError(f"{as_day(day)} is outside {self.start}..{self.data_through}")
         return int(self.values[self.index(day)])
 
     def upto(self, day: DayLike) -> DailySeries:
-        """The days up to and including `day`; at least one must remain."""
+        """Return the days up to and including `day`; at least one must remain."""
         return self.between(self.start, day)
 
     def between(self, first: DayLike, last: DayLike) -> DailySeries:
-        """The days from `first` to `last`, both included, as far as the series has them.
+        """Return the days from `first` to `last`, both included, within the series.
 
         Raises
         ------
@@ -148,7 +148,7 @@ class DailySeries:
         return DailySeries(self.name, self.start + begin * ONE_DAY, self.values[begin:end])
 
     def total(self, first: DayLike, last: DayLike) -> int:
-        """Sum of the known days from `first` to `last`; 0 when none of them is known."""
+        """Sum of the known days from `first` to `last`; 0 if there are none."""
         begin, end = max(self.index(first), 0), max(self.index(last) + 1, 0)
         return int(self.values[begin:end].sum())
 

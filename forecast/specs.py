@@ -1,4 +1,4 @@
-"""A model's declaration, as TOML, made into a forecaster.
+"""Builds forecasters from TOML declarations of models.
 
 ::
 
@@ -39,7 +39,7 @@ from typing import Any
 
 from forecast.forecasters.base import Forecaster
 
-# Families are imported when they are built: statsmodels and prophet take seconds to load.
+# Families are imported when built: statsmodels and prophet take seconds to load.
 FAMILIES = {
     "seasonal_naive": "forecast.forecasters.seasonal_naive:SeasonalNaive",
     "climatology": "forecast.forecasters.climatology:Climatology",
@@ -54,14 +54,14 @@ FAMILIES = {
 _COMPOSED = ("pool", "calibrated")
 _READERS = ("level_hurdle",)
 ROLES = ("champion", "challenger", "baseline", "member")
-"""From the best down; a member is fitted within its pools alone, and not published itself."""
-_NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")  # a folder anywhere, and a word in a URL
+"""Best first; a member is fitted only within its pools, and not published itself."""
+_NAME = re.compile(r"[A-Za-z0-9_]+([.-][A-Za-z0-9_]+)*")  # valid as a folder name and in a URL
 _LONGEST_NAME, _LONGEST_TITLE = 64, 200
 _KEYS = {"title", "family", "role", "parameters", "members"}
 
 
 class SpecError(ValueError):
-    """A declaration that says something unknown, or too little."""
+    """A declaration with unknown or missing content."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,12 @@ class Spec:
 
 
 def parse(name: str, text: str) -> Spec:
-    """Read the declaration `text` (TOML) of the model `name`.
+    """Parse the declaration `text` (TOML) of the model `name`.
 
     Raises
     ------
     SpecError
-        If it is no TOML, lacks a key, or has one that is not known, or the name will not do.
+        If it is not TOML, lacks a key or has an unknown one, or the name is invalid.
     """
     table = _load(name, text)
     title, family = table.get("title", name), table.get("family")
@@ -132,7 +132,7 @@ def _load(name: str, text: str) -> dict[str, Any]:
         table = tomllib.loads(text)
     except RecursionError as error:
         raise SpecError(f"model {name}: expected TOML, found tables nested too deeply") from error
-    except ValueError as error:  # TOMLDecodeError, and what int() refuses
+    except ValueError as error:  # TOMLDecodeError, and errors of int()
         raise SpecError(f"model {name}: expected TOML, found {error}") from error
     unknown = set(table) - _KEYS
     if unknown:
@@ -141,23 +141,22 @@ def _load(name: str, text: str) -> dict[str, Any]:
 
 
 def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
-    """Make the forecaster that `specs` declare under `name`, members of a pool included.
+    """Build the forecaster declared in `specs` under `name`, with the members of a pool.
 
     Raises
     ------
     SpecError
-        If `name` or a member is not declared, a parameter is not of the family, or a pool is
-        among its own members.
+        If `name` or a member is not declared, a parameter is unknown, or a pool contains itself.
     """
     return _build(name, specs, ())
 
 
 def closure(name: str, specs: Mapping[str, Spec]) -> list[Spec]:
-    """The declarations that decide the model `name`: its own, its members', theirs."""
+    """Return all declarations that affect the model `name`: its own, its members', theirs."""
     found: dict[str, Spec] = {}
 
     def take(spec: Spec) -> None:
-        if spec.name not in found:  # pools may be members of each other, which `build` refuses
+        if spec.name not in found:  # pools may contain each other, which `build` refuses
             found[spec.name] = spec
             for member in spec.members:
                 if member in specs:
@@ -168,17 +167,17 @@ def closure(name: str, specs: Mapping[str, Spec]) -> list[Spec]:
 
 
 def published(specs: Mapping[str, Spec]) -> dict[str, Spec]:
-    """Those of `specs` that are published by themselves: all but the members of pools."""
+    """Return the models to publish: all but the members of pools."""
     return {name: spec for name, spec in specs.items() if spec.role != "member"}
 
 
 def reads_covariates(name: str, specs: Mapping[str, Spec]) -> bool:
-    """Whether the model `name`, or a member of it, makes anything of covariates."""
+    """Whether the model `name`, or a member of it, uses covariates."""
     return any(spec.family in _READERS for spec in closure(name, specs))
 
 
 def champion(specs: Mapping[str, Spec]) -> str:
-    """Name of the one model that is declared as champion."""
+    """Return the name of the declared champion."""
     names = [spec.name for spec in specs.values() if spec.role == "champion"]
     if len(names) != 1:
         raise SpecError(f'expected one model with role = "champion", found {names or "none"}')
@@ -213,7 +212,7 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
 
 
 def _values(spec: Spec, known: Mapping[str, Any], of_any_length: set[str]) -> dict[str, Any]:
-    """The parameters of `spec`, checked against the family's defaults `known`."""
+    """Return the parameters of `spec`, checked against the family's defaults `known`."""
     unknown = set(spec.parameters) - set(known)
     if unknown:
         raise SpecError(
@@ -229,14 +228,14 @@ def _values(spec: Spec, known: Mapping[str, Any], of_any_length: set[str]) -> di
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether JSON can hold `value`, as the hash of a declaration needs it."""
+    """Whether JSON can represent `value`, as needed for the hash of a declaration."""
     if isinstance(value, list):
         return all(_is_plain(one) for one in value)
     return isinstance(value, str | bool | int | float)
 
 
 def _alike(value: Any, default: Any, any_length: bool = False) -> bool:
-    """Whether `value` is of the kind of `default`; numbers are finite and 0 or more."""
+    """Whether `value` has the type of `default`; numbers must be finite and 0 or more."""
     if isinstance(default, tuple):
         return (
             isinstance(value, tuple)

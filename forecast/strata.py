@@ -1,4 +1,4 @@
-"""Uniform numbers that are spread evenly over the paths."""
+"""Stratified uniform random numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def stratified_uniforms(n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """One uniform number in each n-th of [0, 1), in random order, shape (n,).
+    """Draw one uniform number in each n-th of [0, 1), in random order, shape (n,).
 
     References
     ----------

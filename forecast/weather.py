@@ -1,6 +1,7 @@
-"""From covariates to regression columns, in the past and along paths.
+"""Covariates as regression columns, in the past and along paths.
 
-Members of a forecast are taken as paths of the weather; beyond them the season's past is drawn.
+Members of a forecast are used as paths of the weather; beyond them past weather of the season is
+drawn.
 """
 
 from __future__ import annotations
@@ -22,39 +23,39 @@ from forecast.series import Day
 Array = npt.NDArray[np.float64]
 
 SEAS = ("calm", "mixed", "rough")
-"""Thirds of the days of a season: what is high where the first driver is high is rough."""
+"""Thirds of the days of a season; rough is where the first driver is highest."""
 
 _RUN_DAYS = 21
 _HALF_SEASON_DAYS = 20
 _SEA_HALF_SEASON_DAYS = 45
 _CANDIDATES = 8
-"""Runs that each path chooses its first from."""
+"""Number of candidate runs for the first run of each path."""
 
 
 @dataclass(frozen=True)
 class WeatherTerms:
-    """Which columns are made of each driver.
+    """Columns made of each driver.
 
     Attributes
     ----------
     calm : float
-        From so many standard deviations on, a lower value has an effect of its own.
+        Threshold in standard deviations below which a lower value has an extra effect.
     bound : float
-        Drivers are held within so many standard deviations of their mean.
+        Drivers are clipped to this many standard deviations from their mean.
     """
 
     calm: float = -0.5
     bound: float = 4.0
 
     def width(self, drivers: int) -> int:
-        """Number of columns of so many drivers; the last `drivers` are those of yesterday."""
+        """Return the number of columns for `drivers` drivers; the last ones are yesterday's."""
         return 4 * drivers + drivers * (drivers - 1) // 2
 
     def fit(self, covariates: Covariates) -> tuple[FittedWeather, Array]:
-        """Scale on the history; also returns its columns, shape (n_days, width)."""
+        """Scale on the history; also return its columns, shape (n_days, width)."""
         raw = covariates.history
         mean, sd = raw.mean(axis=0), raw.std(axis=0)
-        sd = np.where(sd > 1e-9 * (1.0 + np.abs(mean)), sd, np.inf)  # a constant tells nothing
+        sd = np.where(sd > 1e-9 * (1.0 + np.abs(mean)), sd, np.inf)  # constants tell nothing
         past = np.clip((raw - mean) / sd, -self.bound, self.bound)
         future = np.clip((correct_members(covariates) - mean) / sd, -self.bound, self.bound)
         fitted = FittedWeather(self, mean, sd, past, covariates.data_through, future)
@@ -63,8 +64,8 @@ class WeatherTerms:
     def columns(self, drivers: Array) -> Array:
         """Columns of each day from `drivers`, shape (…, n_days, k), in standard deviations.
 
-        The drivers, their squares, how far they lie below `calm`, their products two by two (the
-        direction of the wind is in those of its components), and yesterday's drivers.
+        The drivers, their squares, how far they are below `calm`, their pairwise products (those of
+        the wind's components carry its direction), and yesterday's drivers.
         """
         first, second = np.triu_indices(drivers.shape[-1], 1)
         yesterday = np.zeros_like(drivers)
@@ -83,7 +84,7 @@ class WeatherTerms:
 
 @dataclass(frozen=True, eq=False)
 class FittedWeather:
-    """Scales, the past and the given futures, both in standard deviations.
+    """Scales, past and given futures, both in standard deviations.
 
     Attributes
     ----------
@@ -91,8 +92,8 @@ class FittedWeather:
         Ends on the day `origin`.
     future : ndarray, shape (n_members, n_ahead, k)
     assumed : mapping of int to str
-        One of `SEAS` for some of the days ahead, counted from 0, in the place of what is given;
-        a what-if, which is not kept with the rest.
+        What-if seas (`SEAS`) by days ahead, from 0, that replace the given weather; not part of
+        the state.
     """
 
     terms: WeatherTerms
@@ -105,7 +106,7 @@ class FittedWeather:
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which something is given, whatever is assumed."""
+        """Number of days ahead with given weather, regardless of assumptions."""
         return int(self.future.shape[1])
 
     def draw(self, horizon: int, n_paths: int, rng: np.random.Generator, lead: int = 0) -> Array:
@@ -114,18 +115,18 @@ class FittedWeather:
         Parameters
         ----------
         lead : int
-            Days of the past, the same in every path, that come before the days drawn.
+            Number of past days, the same in every path, before the drawn days.
 
-        A covered day is a member's. Beyond the covered days the season's past weather is drawn in
-        runs, the first of them from behind a day like the member's last. A day that is assumed is
-        any past day of its season and of that third.
+        Covered days come from a member. After them past weather of the season is drawn in runs, the
+        first following a day like the member's last. An assumed day is any past day of its season
+        and of that third.
         """
         covered = min(self.covered_days, horizon)
         given = self.future[rng.permutation(n_paths) % len(self.future), :covered]
         beyond = _season_runs(self.past, horizon, n_paths, rng, given)
         drivers = np.concatenate([given, beyond], axis=1)
         if self.assumed:
-            (own,) = rng.spawn(1)  # what is not assumed is drawn as ever
+            (own,) = rng.spawn(1)  # days without assumptions are drawn as usual
             for day, sea in self.assumed.items():
                 if day < horizon:
                     of_sea = season_days(self.past, day + 1, sea)
@@ -136,13 +137,13 @@ class FittedWeather:
         return self.terms.columns(np.concatenate([before, drivers], axis=1))[:, 1:]
 
     def to_state(self) -> tuple[dict[str, Any], dict[str, Array]]:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values = {"terms": asdict(self.terms), "origin": str(self.origin)}
         return values, {name: getattr(self, name) for name in _ARRAYS}
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedWeather:
-        """Rebuild what `to_state` returned."""
+        """Rebuild the result of `to_state`."""
         origin = np.datetime64(values["origin"], "D")
         return cls(
             WeatherTerms(**values["terms"]),
@@ -157,20 +158,20 @@ _ARRAYS = ("mean", "sd", "past", "future")
 def _season_runs(
     past: Array, horizon: int, n_paths: int, rng: np.random.Generator, given: Array
 ) -> Array:
-    """Past weather of the season of the days behind `given`, in runs of consecutive days.
+    """Draw past weather, in season, for the days after `given`, in runs of consecutive days.
 
     Parameters
     ----------
     past : ndarray, shape (n_days, k)
         Ends at the origin.
     given : ndarray, shape (n_paths, n_given, k)
-        The first days; the first run begins behind a day like the last of them.
+        The first days; the first run follows a day like the last of them.
 
     Returns
     -------
     ndarray, shape (n_paths, horizon - n_given, k)
-        Each run begins on the same day of a random past year, give or take 20 days; with less
-        than two years of past, anywhere.
+        Each run starts on the same day of a random past year, within 20 days; with less than two
+        years of past, anywhere.
     """
     n, first = len(past), given.shape[1]
     out = np.empty((n_paths, horizon - first, past.shape[1]))
@@ -189,7 +190,7 @@ def _season_runs(
 def _begins(
     n: int, ahead: int, take: int, size: tuple[int, int], rng: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Past days, of `n`, of the season of the day `ahead`, with `take` days from each on."""
+    """Past days, of `n`, in the season of the day `ahead`, followed by at least `take` days."""
     earliest = int((ahead + take - 1 + _HALF_SEASON_DAYS) // MEAN_YEAR) + 1
     latest = int((n - 1 + ahead - _HALF_SEASON_DAYS) // MEAN_YEAR)
     most = max(n - take, 0)
@@ -202,13 +203,13 @@ def _begins(
 
 
 def season_days(past: Array, ahead: int, sea: str) -> npt.NDArray[np.int64]:
-    """Which days of the past have the season of the day `ahead` days after it, and that sea.
+    """Past days in the target day's season with sea state `sea`.
 
     Parameters
     ----------
     past : ndarray, shape (n_days, k)
-        Drivers in standard deviations; the first grows with the roughness of the sea, and each
-        counts by its correlation with it, so that the direction of the wind counts little.
+        Drivers in standard deviations; the first increases with roughness, and each is weighted by
+        its correlation with it, so that wind direction has little weight.
     sea : str
         One of `SEAS`.
 

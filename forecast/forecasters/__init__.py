@@ -1,1 +1,1 @@
-"""One family of forecasters a file, all with the same two verbs: ``fit`` and ``simulate``."""
+"""Forecasters, one family per file, all with the methods ``fit`` and ``simulate``."""

@@ -1,9 +1,9 @@
-"""Analogs: runs of past days, from behind days like this one, scaled to today's level.
+"""Analogs: runs of past days that followed days like today, scaled to the current level.
 
-A path is a chain of runs of consecutive past days. Each run is copied from behind a past day that
-resembles the path's last: near in the season, recent, with arrivals or none on it and the day
-before, a like share of busy days, a like level. Whole runs keep the clusters of calm and rough
-days that make the totals.
+A path is a chain of runs of consecutive past days. Each run follows a past day that resembles the
+path's last day: similar season, recent, arrivals or none on it and the day before, a similar share
+of busy days, a similar level. Whole runs preserve the clusters of calm and rough days that
+determine totals.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from forecast.strata import stratified_uniforms
 Array = npt.NDArray[np.float64]
 
 _FLOOR = 3.0
-"""People a day, added to levels before their ratio is taken."""
+"""People per day, added to levels before taking ratios."""
 
 _NO_MATTER = 1e6
-"""A width at which likeness does not matter."""
+"""A width that makes similarity irrelevant."""
 
 _LEAST_LOG_WEIGHT = -8.0
 
 _SCALES = (0.2, 5.0)
-"""The least and the most that a run is scaled by, however far apart the levels are."""
+"""Bounds of the scaling factor of a run."""
 
 
 @dataclass(frozen=True)
 class Analog:
-    """Hyperparameters; a width is the standard deviation of a Gaussian kernel.
+    """Hyperparameters; widths are standard deviations of Gaussian kernels.
 
     Attributes
     ----------
@@ -50,19 +50,19 @@ class Analog:
     season_days : float
         Width in days of the year.
     age_half_life_days : float
-        A past day so old counts half.
+        Age in days at which a day's weight halves.
     max_age_days : int
-        Days older than this are not used.
+        Older days are not used.
     level_half_life_days, level_power, level_width : float
         A run is scaled by the ratio of the levels to this power; width in logs of the level.
     share_half_life_days, share_width : float
-        Share of busy days lately.
+        Recent share of busy days.
     any_width, before_width : float
-        Arrivals or none on the last day, and on the day before it.
+        Arrivals or none on the last day, and on the day before.
     count_width : float
-        Log of the last day's count less log of the level.
+        Log of the last day's count minus log of the level.
     size_cap : float
-        No day above so many times the largest day.
+        Maximum of a day, as a multiple of the largest past day.
 
     References
     ----------
@@ -85,7 +85,7 @@ class Analog:
     size_cap: float = 2.0
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedAnalog:
-        """Keep the days drawn from; needs 60 days and two runs. `covariates` are not used."""
+        """Store the days to draw from; needs 60 days and two runs. Ignores `covariates`."""
         require_days(series, LEAST_DAYS + 2 * self.block_days, "analog")
         y = winsorise(series.values.astype(np.float64), self.max_age_days)
         keep = slice(max(0, len(y) - self.max_age_days), None)
@@ -96,7 +96,7 @@ class Analog:
 
 @dataclass(frozen=True, eq=False)
 class FittedAnalog:
-    """The days drawn from: counts, levels and shares, each (n_days,), ending at the origin."""
+    """The days to draw from: counts, levels and shares, each (n_days,), ending at the origin."""
 
     hyper: Analog
     origin: Day
@@ -106,21 +106,21 @@ class FittedAnalog:
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """What the forecast can be explained by."""
+        """Factors that explain the forecast."""
         return ("season", "recent level", "yesterday")
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw chains of runs that begin behind the last day."""
+        """Draw chains of runs starting after the last day."""
         return self.simulate_after(np.zeros((n_paths, 0)), horizon, rng)
 
     def simulate_after(self, lead: Array, horizon: int, rng: np.random.Generator) -> Paths:
-        """Draw chains of runs that go on from `lead`, (n_paths, n_days): a path's first days."""
+        """Draw chains of runs that continue `lead`, (n_paths, n_days), the first days of paths."""
         return Paths(self.origin + ONE_DAY, whole_people(self._draw(lead, horizon, rng)))
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
     ) -> Array:
-        """Mean forecast when likeness in the factors `absent` does not matter, (horizon,)."""
+        """Mean forecast ignoring similarity in the factors `absent`, (horizon,)."""
         hyper = self.hyper
         if "season" in absent:
             hyper = replace(hyper, season_days=_NO_MATTER)
@@ -147,7 +147,7 @@ class FittedAnalog:
         while done < horizon:
             take = min(block, horizon - done)
             near, base = self._season(candidates, done)
-            rows = slice(0, 1) if done == 0 else slice(None)  # at first all paths are alike
+            rows = slice(0, 1) if done == 0 else slice(None)  # all paths start from the same day
             weights = self._likeness(near, base, level[rows], share[rows], last_two[rows])
             pick = near[_pick(weights, n_paths, rng)]
             scale = ((level + _FLOOR) / (self.level[pick] + _FLOOR)) ** h.level_power
@@ -212,19 +212,19 @@ class FittedAnalog:
         return level, share, np.concatenate([last_two, run], axis=1)[:, -2:]
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values = {"hyper": asdict(self.hyper), "origin": str(self.origin)}
         return values, {"counts": self.counts, "level": self.level, "share": self.share}
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedAnalog:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         origin = np.datetime64(values["origin"], "D")
         return cls(Analog(**values["hyper"]), origin, **arrays)
 
 
 def _pick(weights: Array, n_paths: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
-    """One candidate for each path by `weights`, (n_paths or 1, n), drawn from even strata."""
+    """Draw one candidate per path by `weights`, (n_paths or 1, n), with stratified sampling."""
     steps = np.cumsum(weights, axis=1)
     below = (steps / steps[:, -1:] < stratified_uniforms(n_paths, rng)[:, None]).sum(axis=1)
     return np.asarray(np.minimum(below, weights.shape[1] - 1))

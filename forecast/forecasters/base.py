@@ -1,4 +1,4 @@
-"""What every family of forecasters promises."""
+"""The interface of all forecasters."""
 
 from __future__ import annotations
 
@@ -27,78 +27,78 @@ from forecast.series import DailySeries
 State: TypeAlias = tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]
 
 MOST_PEOPLE = 50_000
-"""A day's count above this is a failure of a model, not a forecast; paths are cut there."""
+"""A higher daily count is a model failure, not a forecast; paths are capped here."""
 
 MOST_KNOWN = MOST_PEOPLE // 4
-"""A series with a greater day is declined, as its forecasts could be cut."""
+"""A series with a higher count is declined, as its forecasts could be capped."""
 
 
 LEAST_DAYS = 60
-"""A family that regresses on the season, or draws from it, declines a series of fewer days."""
+"""Minimum length of a series for families that model the season."""
 
 
 class FitError(ValueError):
-    """A forecaster that declines a series, with the reason."""
+    """A forecaster declines a series; the message has the reason."""
 
 
 class Fitted(Protocol):
-    """A forecaster fitted to one series, ready to draw."""
+    """A forecaster fitted to one series."""
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
         """Draw joint sample paths of the `horizon` days after the data, (n_paths, horizon)."""
         ...
 
     def to_state(self) -> State:
-        """Return what was learned: JSON-ready values, and arrays. No pickle, ever."""
+        """Return the fitted state as JSON values and arrays; never as a pickle."""
         ...
 
 
 @runtime_checkable
 class SupportsContinuation(Protocol):
-    """A fitted forecaster that can go on from days that another one drew."""
+    """A fitted forecaster that can continue paths started by another."""
 
     def simulate_after(
         self, lead: npt.NDArray[np.float64], horizon: int, rng: np.random.Generator
     ) -> Paths:
-        """Draw paths that begin with `lead`, (n_paths, n_days), and go on to `horizon`."""
+        """Draw paths that start with `lead`, (n_paths, n_days), and continue to `horizon`."""
         ...
 
 
 @runtime_checkable
 class SupportsExplanation(Protocol):
-    """A fitted forecaster that can say what it would forecast if it did not know something."""
+    """A fitted forecaster that can leave out factors to explain its forecast."""
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """What the forecast can be explained by."""
+        """Factors that explain the forecast."""
         ...
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
     ) -> npt.NDArray[np.float64]:
-        """Mean forecast, (horizon,), when the factors `absent` may be any of their past values."""
+        """Mean forecast, (horizon,), with any past values for the factors `absent`."""
         ...
 
 
 @runtime_checkable
 class SupportsWeather(Protocol):
-    """A fitted forecaster that may have been given weather."""
+    """A fitted forecaster that may use weather."""
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which it was; 0 for none."""
+        """Number of days ahead with weather; 0 for none."""
         ...
 
     def with_weather(self, seas: Mapping[int, str]) -> Fitted:
-        """The same, where days ahead, counted from 0, are one of `forecast.weather.SEAS`."""
+        """Return a copy with assumed seas (`forecast.weather.SEAS`) by days ahead, from 0."""
         ...
 
 
 class Forecaster(Protocol):
-    """A declared model: hyperparameters, and the verb that learns the rest."""
+    """A declared model: hyperparameters and a method to fit it."""
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> Fitted:
-        """Learn from `series`, all of it; raises `FitError` when it declines."""
+        """Fit to all of `series`; raises `FitError` if the model declines it."""
         ...
 
 
@@ -113,7 +113,7 @@ def require_days(series: DailySeries, least: int, family: str) -> None:
 
 
 def whole_people(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:
-    """Round to whole, non-negative counts; raises `FitError` on values that are not finite."""
+    """Round to whole, non-negative counts; raises `FitError` if values are not finite."""
     if not np.isfinite(values).all():
         raise FitError("the simulation left the finite numbers")
     people: npt.NDArray[np.int32] = np.rint(np.clip(values, 0, MOST_PEOPLE)).astype(np.int32)

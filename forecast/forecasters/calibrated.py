@@ -1,8 +1,8 @@
-"""Calibrated: another forecaster, its totals as wide as its own past errors say.
+"""Calibrated: another forecaster with the spread of its totals corrected by past errors.
 
-At each origin the other forecaster is fitted again at earlier origins, each time on the days up
-to that origin, and asked for the totals of the days that followed, which are all known by now: of
-the whole window, and of each of its weeks.
+The other forecaster is refitted at earlier origins, each time on the days up to that origin. Its
+forecast totals of the following days, of the whole window and of each week, are compared with the
+known outcomes.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class Calibrated:
     Attributes
     ----------
     members : mapping of str to Forecaster
-        The one that is calibrated.
+        The forecaster to calibrate.
     origins, step_days : int
-        How many earlier origins, and how far apart.
+        Number of earlier origins, and days between them.
     window_days : int
-        The total that is calibrated; its spread is learned from those of its weeks too.
+        Length of the calibrated total; the totals of its weeks are used too.
     paths : int
         Paths at each earlier origin.
     prior_strength : float
-        The prior that the spread is right, in totals that do not overlap.
+        Weight of the prior that the spread is right, in non-overlapping totals.
     least_days : int
-        An earlier origin needs so many days before it.
+        Minimum number of days before an earlier origin.
     """
 
     members: Mapping[str, Forecaster]
@@ -71,7 +71,7 @@ class Calibrated:
             raise ValueError(f"expected one member to calibrate, found {sorted(self.members)}")
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedCalibrated:
-        """Fit the member on all days, and the stretch on errors made before the last day."""
+        """Fit the member on all days, and the stretch on errors before the last day."""
         ((name, base),) = self.members.items()
         fitted = base.fit(series, covariates)
         scores = self._past_scores(base, series, covariates)
@@ -82,7 +82,7 @@ class Calibrated:
     def _past_scores(
         self, base: Forecaster, series: DailySeries, covariates: Covariates | None
     ) -> list[list[float]]:
-        """Of each earlier origin the scores of its window and, if it is longer, of its weeks."""
+        """Return for each earlier origin the scores of its window and, if longer, of its weeks."""
         spans = [slice(0, self.window_days)]
         if self.window_days > _WEEK:
             weeks = range(0, self.window_days - _WEEK + 1, _WEEK)
@@ -93,15 +93,15 @@ class Calibrated:
             if (origin - series.start).astype(int) + 1 < self.least_days:
                 break
             try:
-                # As many days as are foreseen now: more would make the errors too small.
+                # Same number of forecast days as today: more would make the errors too small.
                 known = covariates and covariates.as_at(
                     origin, min(self.window_days, covariates.n_ahead)
                 )
                 past = base.fit(series.upto(origin), known)
             except CovariatesError:
-                continue  # no forecast of the weather was kept then
+                continue  # no archived weather forecast
             except FitError:
-                break  # too little is known so far back; the later origins stand
+                break  # too few days so far back; keep the later origins
             rng = np.random.default_rng([_SEED, abs(int(origin.astype(np.int64)))])
             drawn = past.simulate(self.window_days, self.paths, rng).values
             came = series.between(origin + ONE_DAY, origin + self.window_days * ONE_DAY).values
@@ -113,13 +113,13 @@ class Calibrated:
 
 @dataclass(frozen=True, eq=False)
 class FittedCalibrated:
-    """The fitted member, and the stretch of its totals; 0 leaves them as they are.
+    """The fitted member and the stretch of its totals; 0 leaves them unchanged.
 
     Attributes
     ----------
     plain : Fitted | None
-        Under an assumption, the member without it: paths are stretched as they are there, so that
-        the days before the first one that is assumed stay as they are. Not kept with the rest.
+        In a what-if, the member without it: paths are stretched as there, so that days before the
+        first assumed one stay the same. Not part of the state.
     """
 
     name: str
@@ -130,22 +130,22 @@ class FittedCalibrated:
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which the member has weather."""
+        """Number of days ahead for which the member has weather."""
         return int(getattr(self.base, "covered_days", 0))
 
     def with_weather(self, seas: Mapping[int, str]) -> FittedCalibrated:
-        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        """Return a copy with calm, mixed or rough days, by days ahead from 0."""
         if not isinstance(self.base, SupportsWeather):
             return self
         return replace(self, base=self.base.with_weather(seas), plain=self.plain or self.base)
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """What the forecast can be explained by."""
+        """Factors that explain the forecast."""
         return factors_of(self.base)
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw from the member, and stretch."""
+        """Simulate with the member, then stretch."""
         like = None
         if self.plain is not None and self.stretch:
             like = self.plain.simulate(horizon, n_paths, copy.deepcopy(rng)).values
@@ -160,13 +160,13 @@ class FittedCalibrated:
         return mean_without(self.base, absent, horizon, n_paths, rng)
 
     def to_state(self) -> State:
-        """JSON-ready values, and the arrays of the member."""
+        """Return JSON values, and the arrays of the member."""
         base, arrays = serialize.dump(self.base)
         values = {"stretch": self.stretch, "window_days": self.window_days, "name": self.name}
         return values | {"base": base}, arrays
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedCalibrated:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         base = serialize.restore(values["base"], arrays)
         return cls(values["name"], base, values["stretch"], values["window_days"])

@@ -1,4 +1,4 @@
-"""Climatology: the same season of recent years, in runs of days, at today's level if asked."""
+"""Climatology: runs of days from the same season of recent years, optionally rescaled."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class Climatology:
     Attributes
     ----------
     years : int
-        How many past years are drawn from.
+        Number of past years to draw from.
     season_days : int
-        Half width of the season: a run may start so many days earlier or later in its year.
+        Half width of the season: runs may start this many days earlier or later in the year.
     block_days : int
-        Length of a run; within it the days keep their true succession.
+        Length of a run of consecutive days.
     scaled : bool
-        Whether days are scaled by the root of the last `level_days` against a year before.
+        Whether to scale by the root of the last `level_days` relative to a year before.
     level_days : int
-        Length of the recent past that stands for the level.
+        Length of the recent past that defines the level.
 
     References
     ----------
@@ -46,9 +46,9 @@ class Climatology:
     level_days: int = 90
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedClimatology:
-        """Keep the years that are drawn from; needs 60 days. `covariates` are not used."""
+        """Store the years to draw from; needs 60 days. Ignores `covariates`."""
         require_days(series, LEAST_DAYS, "climatology")
-        # One run more than the years: it must not reach back beyond what is kept.
+        # One extra run, which must not reach back beyond the stored days.
         keep = int((self.years + 0.5) * MEAN_YEAR) + self.season_days + self.block_days
         scale = _level_ratio(series.values, self.level_days) if self.scaled else 1.0
         return FittedClimatology(self, series.data_through, series.values[-keep:], scale)
@@ -56,7 +56,7 @@ class Climatology:
 
 @dataclass(frozen=True, eq=False)
 class FittedClimatology:
-    """The years drawn from, shape (n_days,), and the factor on every day."""
+    """The years to draw from, shape (n_days,), and the scaling factor."""
 
     hyper: Climatology
     origin: Day
@@ -64,10 +64,10 @@ class FittedClimatology:
     scale: float
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw runs of days; each run of a path has a year and an offset of its own."""
+        """Draw runs of days, each with its own year and offset."""
         n, block = len(self.window), self.hyper.block_days
         days = np.empty((n_paths, horizon), dtype=np.float64)
-        ahead = rng.integers(0, block, size=n_paths)  # runs do not start on the same day everywhere
+        ahead = rng.integers(0, block, size=n_paths)  # so that runs start on different days
         start = self._starts(1 - ahead, rng)
         for day in range(horizon):
             fresh = np.flatnonzero(ahead == block)
@@ -80,7 +80,7 @@ class FittedClimatology:
     def _starts(
         self, lead: npt.NDArray[np.int64], rng: np.random.Generator
     ) -> npt.NDArray[np.int64]:
-        """Positions in the window for runs that start `lead` days after the origin, same shape."""
+        """Start indices for runs that start `lead` days after the origin, same shape."""
         n, block = len(self.window), self.hyper.block_days
         half = self.hyper.season_days
         first_year = np.maximum(np.ceil((lead + half + block - 1) / MEAN_YEAR), 1)
@@ -90,24 +90,24 @@ class FittedClimatology:
         back = np.rint((first_year + drawn) * MEAN_YEAR)
         offset = rng.integers(-half, half + 1, size=lead.shape)
         position = n - 1 + lead - back.astype(np.int64) + offset
-        # A very short series has no such year: any run of it must do.
+        # A very short series has no such year: use any run.
         anywhere = rng.integers(0, max(n - block, 1), size=lead.shape)
         return np.where((position >= 0) & (position + block <= n), position, anywhere)
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values = {"hyper": asdict(self.hyper), "origin": str(self.origin), "scale": self.scale}
         return values, {"window": self.window}
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedClimatology:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         origin = np.datetime64(values["origin"], "D")
         return cls(Climatology(**values["hyper"]), origin, arrays["window"], values["scale"])
 
 
 def _level_ratio(values: npt.NDArray[np.int64], days: int) -> float:
-    """Root of the last `days` against the same days a year before, between 1/3 and 3."""
+    """Root of the total of the last `days` over that of a year before, between 1/3 and 3."""
     year = round(MEAN_YEAR)
     if len(values) < year + days:
         return 1.0

@@ -1,8 +1,8 @@
-"""Hurdle: does anyone arrive, and if so how many; simulated day by day.
+"""Hurdle: whether anyone arrives and how many, simulated day by day.
 
-Both parts read the season, Saturday, the recent level and the last two days. In each path the
-level and the lags carry forward what that very path has drawn, so that runs of busy and quiet
-days, and the spread of the totals, come out of the simulation itself.
+Both parts use the season, Saturday, the recent level and the last two days. Each path updates its
+own level and lags with its simulated counts, so that runs of busy and quiet days, and the spread
+of totals, result from the simulation.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ Array = npt.NDArray[np.float64]
 
 _SATURDAY = 5
 _FEWEST_BUSY_DAYS = 5
-_MOST_LOG = 20.0  # far above every cap: it keeps the exponential finite, no more
+_MOST_LOG = 20.0  # keeps the exponential finite; far above every cap
 
 
 @dataclass(frozen=True)
 class Hurdle:
-    """Logistic regression for any arrivals, Gamma regression for how many.
+    """Logistic regression for any arrivals, Gamma regression for their number.
 
     Attributes
     ----------
     harmonics : int
-        Waves of the year in both parts.
+        Annual harmonics in both parts.
     level_half_life_days : float
-        Memory of the exponentially weighted level.
+        Half-life of the exponentially weighted level.
     weight_half_life_days : float
-        A day so old counts half in the fit.
+        Age in days at which a day's weight halves.
     window_days : int
-        Days older than this are not used.
+        Older days are not used.
     ridge : float
         Penalty on every coefficient but the constant.
 
@@ -59,7 +59,7 @@ class Hurdle:
     ridge: float = 1.0
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedHurdle:
-        """Fit both parts; needs 60 days. `covariates` are not used."""
+        """Fit both parts; needs 60 days. Ignores `covariates`."""
         require_days(series, LEAST_DAYS, "hurdle")
         counts = series.values.astype(np.float64)
         n = len(counts)
@@ -95,7 +95,7 @@ class Hurdle:
 
 @dataclass(frozen=True, eq=False)
 class FittedHurdle:
-    """Coefficients of both parts, the residual ratios, and the state at the origin."""
+    """Coefficients of both parts, residual ratios, and the state at the origin."""
 
     hyper: Hurdle
     origin: Day
@@ -108,7 +108,7 @@ class FittedHurdle:
     cap: float
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw day after day; each path feeds its own level and lags."""
+        """Simulate day by day; each path updates its own level and lags."""
         season = self.hyper.season(self.origin + np.arange(1, horizon + 1) * ONE_DAY)
         k = season.shape[1]
         season_any = season @ self.any_coefficients[:k]  # (horizon,)
@@ -132,7 +132,7 @@ class FittedHurdle:
         return Paths(self.origin + ONE_DAY, whole_people(days))
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values = {
             "hyper": asdict(self.hyper),
             "origin": str(self.origin),
@@ -143,7 +143,7 @@ class FittedHurdle:
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedHurdle:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         return cls(
             hyper=Hurdle(**values["hyper"]),
             origin=np.datetime64(values["origin"], "D"),
@@ -158,7 +158,7 @@ _ARRAYS = ("any_coefficients", "size_coefficients", "ratios", "ratio_shares", "l
 
 def _fit_size(x: Array, y: Array, weights: Array, ridge: float) -> tuple[Array, Array, Array]:
     """Coefficients (k,), residual ratios (n,) and their shares (n,) of the busy days."""
-    if len(y) < _FEWEST_BUSY_DAYS:  # too few to regress: one mean for all
+    if len(y) < _FEWEST_BUSY_DAYS:  # too few for a regression: use one mean
         size = np.zeros(x.shape[1])
         size[0] = np.log(y.mean()) if len(y) else 0.0
         return size, np.ones(1), np.ones(1)
@@ -167,5 +167,5 @@ def _fit_size(x: Array, y: Array, weights: Array, ridge: float) -> tuple[Array, 
 
 
 def _recent(yesterday: Array, before: Array, level: Array) -> Array:
-    """Log level, whether each of the last two days had arrivals, log of yesterday: (n, 4)."""
+    """Log level, any arrivals on each of the last two days, log of yesterday's count: (n, 4)."""
     return np.column_stack([np.log1p(level), yesterday > 0, before > 0, np.log1p(yesterday)])

@@ -1,8 +1,8 @@
-"""Hurdle on several memories, and on the weather when it is given.
+"""Hurdle with several half-lives, and with weather if available.
 
-Whether anyone arrives is a logistic regression, how many a Gamma regression whose residual ratios
-are resampled. Both read the season, Saturday, the recent past and the weather; the recent past of
-a path is what that path itself has drawn.
+Whether anyone arrives is a logistic regression; how many is a Gamma regression with resampled
+residual ratios. Both use the season, Saturday, the recent past and the weather; the recent past of
+a path consists of its own simulated days.
 """
 
 from __future__ import annotations
@@ -45,28 +45,28 @@ _MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no mor
 
 @dataclass(frozen=True)
 class LevelHurdle:
-    """Hyperparameters; strengths of ridges are in standard deviations of a column.
+    """Hyperparameters; ridge strengths are in standard deviations of a column.
 
     Levels, shares, lags, the weights of days and `ridge` are those without weather.
 
     Attributes
     ----------
     levels, shares : tuple of float
-        Half-lives, in days, of the levels and of the shares of days with arrivals.
+        Half-lives in days of the levels and of the shares of days with arrivals.
     lags : int
-        Single days that are remembered.
+        Number of single past days used.
     harmonics : int
-        Waves of the year in both parts.
+        Annual harmonics in both parts.
     weight_half_life_days : float
-        A day so old counts half in the fit.
+        Age in days at which a day's weight halves.
     window_days : int
-        Days older than this are not used.
+        Older days are not used.
     ridge, level_ridge, weather_ridge : float
         Strengths of the penalties.
     level_slack : float
-        Log levels in the paths stay within the past range, widened by so much.
+        Margin by which log levels in paths may exceed their past range.
     size_cap : float
-        No day above so many times the largest of the window.
+        Maximum of a day, as a multiple of the largest in the window.
 
     References
     ----------
@@ -88,11 +88,11 @@ class LevelHurdle:
 
     @property
     def memory(self) -> Memory:
-        """What is remembered of the recent past."""
+        """The features of the recent past."""
         return Memory(self.levels, self.shares, self.lags)
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedLevelHurdle:
-        """Fit both parts; needs 60 days, and with covariates a year of them.
+        """Fit both parts; needs 60 days, and a year if covariates are given.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class LevelHurdle:
         weather, crossing, strengths = None, np.zeros(0), (strength, strength)
         if covariates is not None:
             weather, columns = self._weather(series, covariates)
-            rows = min(len(columns), len(target))  # the days that have weather
+            rows = min(len(columns), len(target))  # days with weather
             x, target, weights = x[-rows:], target[-rows:], weights[-rows:]
             happened = (target > 0).astype(np.float64)
             crossing = fit_crossability(columns[-rows:], happened, weights, self.weather_ridge)
@@ -129,7 +129,7 @@ class LevelHurdle:
             x = np.hstack([x, columns[-rows:], chances, waiting[:, None]])
             added = np.full(x.shape[1] - len(strength), self.weather_ridge)
             strengths = (np.append(strength, added), np.append(strength, added))
-            # How many come depends on the drivers and their squares alone.
+            # The size depends only on the covariates and their squares.
             size_only = len(strength) + 2 * len(covariates.names)
             strengths[1][size_only : len(strength) + columns.shape[1]] = _LEFT_OUT
         busy, past = target > 0, remembered[:-1, :n_levels]
@@ -170,24 +170,24 @@ class LevelHurdle:
         return WeatherTerms().fit(covariates)
 
     def _typical(self, states: Array) -> Array:
-        """Every seventh of the states of the last year, shape (n_days, n_means + lags)."""
+        """Every seventh state of the last year, shape (n_days, n_means + lags)."""
         first = max(states.shape[1] - _TYPICAL_DAYS, self.lags)
         return states[:, first::7].T.copy()
 
 
 @dataclass(frozen=True, eq=False)
 class FittedLevelHurdle:
-    """What was learned, and the state at the origin.
+    """The fitted coefficients, and the state at the origin.
 
     Attributes
     ----------
     coefficients : ndarray, shape (2, k)
-        Of whether anyone arrives, and of how many.
+        For any arrivals, and for their number.
     ratios, ratio_shares : ndarray, shape (n_busy,)
-        Residual ratios in increasing order, and how often each is drawn.
+        Residual ratios in increasing order, and their probabilities.
     state : ndarray, shape (n_means + lags,)
     typical : ndarray, shape (n_days, n_means + lags)
-        States of the last year, for telling what is not typical now.
+        States of the last year, used to explain how today differs.
     level_bounds : ndarray, shape (2, n_levels)
     crossing : ndarray, shape (1 + width,)
         Coefficients of crossability; empty without weather.
@@ -207,29 +207,29 @@ class FittedLevelHurdle:
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which weather was given."""
+        """Number of days ahead with weather."""
         return 0 if self.weather is None else self.weather.covered_days
 
     def with_weather(self, seas: Mapping[int, str]) -> FittedLevelHurdle:
-        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        """Return a copy with calm, mixed or rough days, by days ahead from 0."""
         if self.weather is None:
             return self
         return replace(self, weather=replace(self.weather, assumed=dict(seas)))
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """What the forecast can be explained by."""
+        """Factors that explain the forecast."""
         weather = ("weather",) if self.covered_days else ()
         return ("season", "recent level", "yesterday", "day of week", *weather)
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw day after day; each path remembers what it drew."""
+        """Simulate day by day; each path remembers its own counts."""
         return Paths(self.origin + ONE_DAY, whole_people(self._draw(horizon, n_paths, rng, set())))
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
     ) -> Array:
-        """Mean forecast when the factors `absent` are any of their past values, (horizon,)."""
+        """Mean forecast with any past values for the factors `absent`, (horizon,)."""
         return np.asarray(self._draw(horizon, n_paths, rng, absent).mean(axis=0))
 
     def _draw(
@@ -250,7 +250,7 @@ class FittedLevelHurdle:
             eta += calendar[day]
             if drivers is not None:
                 eta += drivers[day]
-                # People who could leave yesterday and did not still wait.
+                # People who could have left yesterday but did not are still waiting.
                 waiting = yesterday[:, day] * (1.0 - recent.busy_yesterday)
                 eta += self.coefficients[:, -1:] * waiting
             busy = stratified_uniforms(n_paths, rng) < logistic(eta[0])
@@ -264,13 +264,13 @@ class FittedLevelHurdle:
     def _drivers(
         self, horizon: int, n_paths: int, rng: np.random.Generator, absent: Set[str], m: int
     ) -> tuple[Array, Array]:
-        """What weather adds to both parts, (horizon, 2, n_paths); yesterday's crossability."""
+        """Weather effect on both parts, (horizon, 2, n_paths), and yesterday's crossability."""
         assert self.weather is not None
         given = self.weather.future[:, : 0 if "weather" in absent else None]
         weather = replace(self.weather, future=given)
         columns = weather.draw(horizon, n_paths, rng, lead=RECENT_DAYS)
         end = m + columns.shape[2]
-        # One product for both parts and crossability: the columns are the largest array there is.
+        # One product for both parts and crossability: the columns are the largest array.
         together = np.vstack([self.coefficients[:, m:end], self.crossing[1:]])
         terms = columns.reshape(-1, columns.shape[2]) @ together.T
         terms = terms.reshape(n_paths, -1, 3)
@@ -280,10 +280,10 @@ class FittedLevelHurdle:
         return np.ascontiguousarray(parts.transpose(1, 2, 0)), chances[:, :, 1]
 
     def _calendar(self, horizon: int, n_paths: int, absent: Set[str]) -> Array:
-        """What season and weekday add to both parts, shape (horizon, 2, 1 or n_paths)."""
+        """Effect of season and weekday on both parts, shape (horizon, 2, 1 or n_paths)."""
         days = self.origin + np.arange(1, horizon + 1) * ONE_DAY
         columns = self.hyper.season(days)[:, :, None]  # (horizon, k, 1)
-        if "season" in absent:  # each path has the season of another part of the year
+        if "season" in absent:  # each path gets a random season
             shift = np.arange(n_paths) * 365 // n_paths
             shifted = (days[:, None] + shift * ONE_DAY).reshape(-1)
             waves = self.hyper.season(shifted)[:, 2:].reshape(horizon, n_paths, -1)
@@ -298,7 +298,7 @@ class FittedLevelHurdle:
         return np.asarray(terms)
 
     def _begin(self, n_paths: int, rng: np.random.Generator, absent: Set[str]) -> Array:
-        """State to begin with, for all paths or for each."""
+        """Return the initial state, for all paths or for each."""
         if not absent & {"recent level", "yesterday"}:
             return self.state
         begin = np.repeat(self.state[:, None], n_paths, axis=1)
@@ -310,7 +310,7 @@ class FittedLevelHurdle:
         return begin
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values: dict[str, Any] = {
             "hyper": asdict(self.hyper),
             "origin": str(self.origin),
@@ -325,7 +325,7 @@ class FittedLevelHurdle:
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedLevelHurdle:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         hyper: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values["hyper"].items()
         }

@@ -28,13 +28,13 @@ from forecast.series import DailySeries
 
 @dataclass(frozen=True, eq=False)
 class LinearPool:
-    """A linear pool: each path is drawn whole from one member, by the members' weights.
+    """A linear pool: each path comes from one member, in proportion to the weights.
 
     Attributes
     ----------
     members : mapping of str to Forecaster
     weights : mapping of str to float
-        Shares of the paths, in any unit; equal when empty.
+        Relative shares of the paths; equal if empty.
 
     References
     ----------
@@ -52,7 +52,7 @@ class LinearPool:
             raise ValueError(f"expected weights of 0 or more, found {dict(self.weights)}")
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedLinearPool:
-        """Fit every member; one that declines leaves its share to the others."""
+        """Fit every member; the share of one that declines goes to the others."""
         fitted: dict[str, Fitted] = {}
         reasons: list[str] = []
         for name, member in self.members.items():
@@ -73,9 +73,9 @@ class FittedLinearPool:
     Attributes
     ----------
     shares : ndarray, shape (n_members,)
-        They add up to 1.
+        Sum to 1.
     assumed : mapping of int to str
-        The sea of some days ahead, counted from 0; a what-if, which is not kept with the rest.
+        What-if seas by days ahead, from 0; not part of the state.
     """
 
     members: Mapping[str, Fitted]
@@ -84,11 +84,11 @@ class FittedLinearPool:
 
     @property
     def covered_days(self) -> int:
-        """Days ahead for which any member has weather."""
+        """Number of days ahead for which any member has weather."""
         return max(getattr(member, "covered_days", 0) for member in self.members.values())
 
     def with_weather(self, seas: Mapping[int, str]) -> FittedLinearPool:
-        """The same, where days ahead, counted from 0, are calm, mixed or rough."""
+        """Return a copy with calm, mixed or rough days, by days ahead from 0."""
         members = {
             name: member.with_weather(seas) if isinstance(member, SupportsWeather) else member
             for name, member in self.members.items()
@@ -97,14 +97,14 @@ class FittedLinearPool:
 
     @property
     def factors(self) -> tuple[str, ...]:
-        """What the forecast can be explained by: all that any member can."""
+        """Factors that explain any member."""
         every = [name for member in self.members.values() for name in factors_of(member)]
         return tuple(dict.fromkeys(every))
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw each member's share of the paths, then shuffle them so that order means nothing.
+        """Simulate each member's share of the paths, then shuffle them.
 
-        Members that know nothing of the weather go on from days that the others drew from it.
+        Members without weather continue from days that members with weather simulated.
         """
         streams = rng.spawn(len(self.members) + 1)
         counts = self._counts(n_paths)
@@ -121,9 +121,9 @@ class FittedLinearPool:
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
     ) -> npt.NDArray[np.float64]:
-        """Mean forecast without the factors `absent`, (horizon,): that of the members, weighted.
+        """Weighted mean forecast of the members without the factors `absent`, (horizon,).
 
-        As in `simulate`, members that know nothing of the weather begin with the days of others.
+        As in `simulate`, members without weather start from days of the others.
         """
         streams = rng.spawn(len(self.members))
         means = {
@@ -152,7 +152,7 @@ class FittedLinearPool:
         guide = FittedLinearPool(guides, np.full(len(guides), 1.0 / len(guides)))
         lead = guide.simulate(days, n_paths, rng).values
         drawn = member.simulate_after(lead.astype(np.float64), horizon, rng)
-        # Of days that are assumed further ahead the guides tell too, of none before or between.
+        # The guides also set assumed days further ahead, but not those before or between them.
         for first, last in _runs(day for day in self.assumed if days <= day < horizon):
             lead = drawn.values[:, : last + 1].copy()
             lead[:, first:] = guide.simulate(last + 1, n_paths, rng).values[:, first:]
@@ -160,12 +160,12 @@ class FittedLinearPool:
         return drawn
 
     def _guides(self, horizon: int) -> tuple[dict[str, Fitted], int]:
-        """The members that were given weather, and for how many days of `horizon`."""
+        """Return the members with weather, and for how many days of `horizon`."""
         guides = {n: m for n, m in self.members.items() if getattr(m, "covered_days", 0)}
         return guides, min(self.covered_days, horizon)
 
     def _less(self, name: str, error: FitError) -> FittedLinearPool:
-        """The others, in their proportions; raises `FitError` when none has a share."""
+        """Return the pool of the other members; raises `FitError` if none has a share."""
         kept = np.array([member != name for member in self.members])
         shares = self.shares[kept]
         if not shares.sum() > 0:
@@ -174,8 +174,8 @@ class FittedLinearPool:
         return FittedLinearPool(others, shares / shares.sum(), self.assumed)
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays; those of a member are named ``MEMBER/ARRAY``."""
-        values: list[Any] = []  # in order: the order decides which member draws which paths
+        """Return JSON values and arrays; a member's arrays are named ``MEMBER/ARRAY``."""
+        values: list[Any] = []  # the order decides which member draws which paths
         arrays: dict[str, Any] = {"shares": self.shares}
         for name, member in self.members.items():
             state, own = serialize.dump(member)
@@ -185,7 +185,7 @@ class FittedLinearPool:
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedLinearPool:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         members = {
             name: serialize.restore(state, serialize.under(name, arrays))
             for name, state in values["members"]

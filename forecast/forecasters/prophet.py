@@ -1,7 +1,6 @@
-"""Prophet on a power of the counts, back as whole, non-negative people.
+"""Prophet on a power of the counts, transformed back to whole, non-negative people.
 
-The package draws from numpy's global generator and logs to the terminal; both are fenced in here,
-the one place that may touch what the package forces on it.
+The package uses numpy's global generator and logs to the terminal; only this module handles that.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ from forecast.forecasters.base import LEAST_DAYS, FitError, State, require_days,
 from forecast.paths import Paths
 from forecast.series import ONE_DAY, DailySeries, Day
 
-# Before the import, which already has something to say about missing plot packages.
+# Before the import, which warns of missing plot packages.
 logging.getLogger("prophet").setLevel(logging.CRITICAL)
 
 import cmdstanpy  # noqa: E402
 import prophet  # noqa: E402
 from prophet.serialize import model_from_json, model_to_json  # noqa: E402
 
-# After the import, which sets a level and a handler of its own.
+# After the import, which sets its own level and handler.
 cmdstanpy.utils.get_logger().setLevel(logging.CRITICAL)
 
 
@@ -41,11 +40,11 @@ class Prophet:
     Attributes
     ----------
     power : float
-        Exponent that the counts are raised to before the fit, between 0 and 1.
+        Exponent applied to the counts before the fit, between 0 and 1.
     window_days : int
-        Length of the past that is used.
+        Number of past days used.
     changepoint_prior_scale : float
-        Prophet's own: how readily the trend bends.
+        Prophet's parameter for the flexibility of the trend.
 
     References
     ----------
@@ -57,7 +56,7 @@ class Prophet:
     changepoint_prior_scale: float = 0.05
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedProphet:
-        """Fit by maximum a posteriori; needs 60 days. `covariates` are not used."""
+        """Fit by maximum a posteriori; needs 60 days. Ignores `covariates`."""
         require_days(series, LEAST_DAYS, "prophet")
         recent = series.between(
             series.data_through - (min(self.window_days, len(series)) - 1) * ONE_DAY,
@@ -102,18 +101,18 @@ class FittedProphet:
             try:
                 drawn = self.model.sample_posterior_predictive(frame, vectorized=True)["yhat"]
             finally:
-                self.model.uncertainty_samples = 0  # the state is what was learned, not asked
+                self.model.uncertainty_samples = 0  # keep only the fit in the state
         powered = np.clip(np.asarray(drawn).T, 0.0, None)  # (n_paths, horizon)
         return Paths(self.origin + ONE_DAY, whole_people(powered ** (1.0 / self.hyper.power)))
 
     def to_state(self) -> State:
-        """JSON-ready values; there are no arrays beside them."""
+        """Return JSON values and no arrays."""
         values = {"hyper": asdict(self.hyper), "origin": str(self.origin)}
         return values | {"model": json.loads(model_to_json(self.model))}, {}
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedProphet:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         del arrays
         model = model_from_json(json.dumps(values["model"]))
         origin = np.datetime64(values["origin"], "D")
@@ -122,7 +121,7 @@ class FittedProphet:
 
 @contextmanager
 def _quiet_generator(seed: int) -> Iterator[None]:
-    """Give the package a seeded global generator, and put the old one back afterwards."""
+    """Seed numpy's global generator, and restore it afterwards."""
     before = np.random.get_state()
     np.random.seed(seed)
     try:

@@ -21,18 +21,18 @@ from forecast.series import ONE_DAY, DailySeries, Day
 
 @dataclass(frozen=True)
 class Sarimax:
-    """Regression on harmonics of the year with seasonal ARIMA errors, on ``counts ** power``.
+    """Regression on annual harmonics with seasonal ARIMA errors, on ``counts ** power``.
 
     Attributes
     ----------
     order, seasonal_order : tuple of int
-        As statsmodels has them: (p, d, q) and (P, D, Q, s).
+        As in statsmodels: (p, d, q) and (P, D, Q, s).
     harmonics : int
-        Waves of the year among the regressors.
+        Annual harmonics among the regressors.
     power : float
-        Exponent that the counts are raised to before the fit, between 0 and 1.
+        Exponent applied to the counts before the fit, between 0 and 1.
     window_days : int
-        Length of the past that is used.
+        Number of past days used.
 
     References
     ----------
@@ -46,14 +46,14 @@ class Sarimax:
     window_days: int = 1095
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedSarimax:
-        """Fit by maximum likelihood; needs 60 days. `covariates` are not used."""
+        """Fit by maximum likelihood; needs 60 days. Ignores `covariates`."""
         require_days(series, LEAST_DAYS, "sarimax")
         recent = series.values[-self.window_days :]
         if not recent.any():
             raise FitError("sarimax needs a day with arrivals, found none")
         model = self.model(recent, series.data_through)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of starting values; what matters is said below
+            warnings.simplefilter("ignore")  # about starting values; failures are handled below
             try:
                 results = model.fit(disp=False, maxiter=100, method="lbfgs")
             except (np.linalg.LinAlgError, ValueError) as error:
@@ -64,7 +64,7 @@ class Sarimax:
         return FittedSarimax(self, series.data_through, recent, params)
 
     def model(self, counts: npt.NDArray[np.int64], last: Day) -> Any:
-        """The statsmodels model of `counts`, shape (n_days,), that end on `last`."""
+        """Return the statsmodels model of `counts`, shape (n_days,), ending on `last`."""
         days = last - np.arange(len(counts))[::-1] * ONE_DAY
         return SARIMAX(
             counts.astype(np.float64) ** self.power,
@@ -81,7 +81,7 @@ class Sarimax:
 
 @dataclass(frozen=True, eq=False)
 class FittedSarimax:
-    """The counts, shape (n_days,), and the parameters, shape (n_params,): all there is to keep."""
+    """The counts, shape (n_days,), and the parameters, shape (n_params,)."""
 
     hyper: Sarimax
     origin: Day
@@ -89,7 +89,7 @@ class FittedSarimax:
     params: npt.NDArray[np.float64]
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw from the state at the end of the data, state uncertainty included."""
+        """Simulate from the state at the end of the data, including its uncertainty."""
         results = self.hyper.model(self.counts, self.origin).filter(self.params)
         days = self.origin + np.arange(1, horizon + 1) * ONE_DAY
         drawn = results.simulate(
@@ -103,13 +103,13 @@ class FittedSarimax:
         return Paths(self.origin + ONE_DAY, whole_people(powered ** (1.0 / self.hyper.power)))
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         values = {"hyper": asdict(self.hyper), "origin": str(self.origin)}
         return values, {"counts": self.counts, "params": self.params}
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedSarimax:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         hyper: dict[str, Any] = {
             k: tuple(v) if isinstance(v, list) else v for k, v in values["hyper"].items()
         }

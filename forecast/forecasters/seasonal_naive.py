@@ -1,4 +1,4 @@
-"""Seasonal naive: next week is last week, give or take what weeks have differed before."""
+"""Seasonal naive: next week repeats last week, plus past differences between weeks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _WEEK = 7
 
 @dataclass(frozen=True)
 class SeasonalNaive:
-    """Last week repeated, with the differences that weeks so far apart have shown.
+    """Last week repeated, plus past differences between weeks equally far apart.
 
     Attributes
     ----------
     window_days : int
-        Length of the past from which differences are drawn.
+        Number of past days from which differences are drawn.
 
     References
     ----------
@@ -36,21 +36,21 @@ class SeasonalNaive:
     window_days: int = 730
 
     def fit(self, series: DailySeries, covariates: Covariates | None = None) -> FittedSeasonalNaive:
-        """Keep the window; needs four weeks. `covariates` are not used."""
+        """Store the window; needs four weeks. Ignores `covariates`."""
         require_days(series, 4 * _WEEK, "seasonal_naive")
         return FittedSeasonalNaive(self, series.data_through, series.values[-self.window_days :])
 
 
 @dataclass(frozen=True, eq=False)
 class FittedSeasonalNaive:
-    """The window of the past that the paths are drawn from, shape (n_days,)."""
+    """The past days to draw from, shape (n_days,)."""
 
     hyper: SeasonalNaive
     origin: Day
     window: npt.NDArray[np.int64]
 
     def simulate(self, horizon: int, n_paths: int, rng: np.random.Generator) -> Paths:
-        """Draw whole weeks of differences, as many weeks apart as the week ahead is."""
+        """Draw differences of whole weeks, as many weeks apart as the lead."""
         weeks = -(-horizon // _WEEK)
         rows = len(self.window) // _WEEK
         past = self.window[len(self.window) - rows * _WEEK :].reshape(rows, _WEEK)
@@ -63,11 +63,11 @@ class FittedSeasonalNaive:
         return Paths(self.origin + ONE_DAY, whole_people(days))
 
     def to_state(self) -> State:
-        """JSON-ready values, and arrays."""
+        """Return JSON values and arrays."""
         return {"hyper": asdict(self.hyper), "origin": str(self.origin)}, {"window": self.window}
 
     @classmethod
     def from_state(cls, values: dict[str, Any], arrays: dict[str, Any]) -> FittedSeasonalNaive:
-        """Rebuild what `to_state` returned; its paths are the same bit for bit."""
+        """Rebuild the result of `to_state`; its paths are bit-identical."""
         origin = np.datetime64(values["origin"], "D")
         return cls(SeasonalNaive(**values["hyper"]), origin, arrays["window"])
