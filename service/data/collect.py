@@ -47,12 +47,8 @@ _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 class Gathered:
     """What came of it: documents, each whole, and why others were refused.
 
-    Attributes
-    ----------
-    validators : mapping of address to (etag, last_modified)
-        To be given to the next `gather` as `known`.
-    unchanged : list of str
-        Addresses whose content did not change; their documents are not among `documents`.
+    `validators`, by address, are for the next `gather` as `earlier`; documents at the `unchanged`
+    addresses are not among `documents`.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -67,27 +63,21 @@ def gather(
     source: str,
     file: CsvFile | Path | None,
     today: dt.date,
-    known: Mapping[str, Validators],
+    earlier: Mapping[str, Validators],
     is_kept: bool = True,
 ) -> Gathered:
     """Read `source`: ``figures``, ``declared``, or a `file`: ``workbook``, ``page``, ``csv``.
 
-    Parameters
-    ----------
-    today : date
-        The present day of the route.
-    known : mapping of address to (etag, last_modified)
-        What sites said of their last answers.
-    is_kept : bool
-        Whether the bytes are kept as they came.
+    `today` is the present day of the route; `earlier`, by address, what sites said of their last
+    answers; unless `is_kept` the bytes are not kept as they came.
     """
     keep: Keep = partial(raw_documents.keep, settings.var_dir) if is_kept else lambda *_: None
     if source == "declared" and isinstance(route.source, GovUk):
         how = _govuk_fetcher(settings)
-        return fetch(how, govuk.documents(how, _govuk(settings), keep), today, keep, known)
+        return fetch(how, govuk.documents(how, _govuk(settings), keep), today, keep, earlier)
     if source == "declared" and isinstance(route.source, Table) and route.source.address:
         address, form = route.source.address, declared_table.form(route, route.source)
-        return fetch(fetcher(settings), [(lambda: address, form)], today, keep, known)
+        return fetch(fetcher(settings), [(lambda: address, form)], today, keep, earlier)
     try:
         return Gathered([_from_file(route, source, file, today, keep)])
     except SourceError as error:
@@ -99,22 +89,18 @@ def fetch(
     documents: Iterable[tuple[Callable[[], str], Form]],
     today: dt.date,
     keep: Keep,
-    known: Mapping[str, Validators],
+    earlier: Mapping[str, Validators],
 ) -> Gathered:
     """Fetch and read each document; one that is refused does not cost us the others.
 
-    Parameters
-    ----------
-    documents : iterable of (locate, form)
-        `locate` returns the address, or raises `SourceError`.
-    keep : callable
-        Given the bytes of each answer and the end of its name, before they are read.
+    Of `documents` each has a function that returns its address, or raises `SourceError`, and a
+    form. `keep` is given the bytes of each answer and the end of its name, before they are read.
     """
     gathered = Gathered()
     for locate, form in documents:
         try:
             url = locate()
-            validators = known.get(url, (None, None))
+            validators = earlier.get(url, (None, None))
             answer = how.get(url, form.media_types, form.largest_bytes, validators=validators)
             if answer.is_unchanged:
                 gathered.unchanged.append(url)
@@ -207,7 +193,7 @@ def _from_file(
         return _beside_declaration(route, source, today)
     assert file is not None  # the command asks for it
     if source == "csv":
-        return _from_csv(route, CsvFile.of(file), today)
+        return _from_csv(route, file, today)
     assert isinstance(file, Path)
     form = _FORMS[source]
     content = read_file(file, form.largest_bytes)
@@ -226,11 +212,11 @@ def _beside_declaration(route: Route, source: str, today: dt.date) -> Document:
         raise SourceError(f"{route.name}.toml", "a file of figures beside the declaration", "none")
     path = route.folder / route.figures
     content = read_file(path, LARGEST_BYTES)
-    series = figures_csv.read_bytes(content, path.name, (route.leading,), route.forecast)
+    series = figures_csv.read(Path(path.name), (route.leading,), route.forecast, content)
     return _document("figures", "embedded figures", series)
 
 
-def _from_csv(route: Route, file: CsvFile, today: dt.date) -> Document:
+def _from_csv(route: Route, file: CsvFile | Path, today: dt.date) -> Document:
     """Read a CSV file that a person wrote, and hold it to the rules of every source."""
     series = figures_csv.read(file, (route.leading,), route.forecast)
     last = as_date(series[route.leading].data_through)

@@ -32,8 +32,7 @@ def read(file: CsvFile | Path) -> CovariateTable:
         where = f"{table.file}, row 1"
         raise SourceError(where, "a column of numbers beside date and member", found)
     days: Values = {}
-    for line, day, cells in table.days():
-        row = dict(zip(table.header, cells, strict=True))
+    for line, day, row in table.days():
         member = row.get("member", "").strip()
         if member in days.setdefault(day, {}):
             what = f"member {member!r}" if member else "row"
@@ -56,8 +55,7 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
         found = csv_rows.names(table.header)
         raise SourceError(f"{name}, row 1", f"a column {missing[0]}", found)
     rows = []
-    for line, day, cells in table.days():
-        row = dict(zip(table.header, cells, strict=True))
+    for line, day, row in table.days():
         origin = table.day(row["origin"], line, "origin")
         numbers = [_number(row[one], table.where(line, one)) for one in names]
         rows.append((origin, row["member"].strip(), (day - origin).days, numbers))

@@ -19,9 +19,8 @@ from service.core.clock import instant
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
-from service.data import weather_store
 from service.data.daily_weather import WIND, Array
-from service.data.weather_store import WeatherReadings
+from service.data.weather_store import STALE_HOURS, WeatherReadings, last_read
 
 _LEAST_DAYS = 365
 _DAILY_ISSUES, _ISSUE_DAYS = 90, 400
@@ -35,22 +34,17 @@ _PRIOR_DAYS = 20.0
 """The prior that ensemble and reanalysis are alike, in days."""
 
 _ONE_DAY = dt.timedelta(days=1)
-History = tuple[dt.date, Array, Array]
-"""The first day, the past from it on, (n_days, n_columns), and a shift, (n_columns,)."""
-
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
 class Drivers:
-    """The weather that fits are given.
+    """The weather that fits are given, with the reason for people.
 
     Attributes
     ----------
     status : str
         ``used``; ``missing``: it is wanted and cannot be had; ``off``: it is not wanted.
-    reason : str
-        Why it is so, for people.
     covariates : Covariates | None
         None unless it is used.
     detail : dict
@@ -127,8 +121,8 @@ def as_known(
     Weather that is missing, old or broken is none: a forecast never fails for want of it.
     """
     try:
-        known = readings or WeatherReadings(connection, route)
-        return _known(known, as_date(origin), as_of, horizon)
+        readings = readings or WeatherReadings(connection, route)
+        return _known(readings, as_date(origin), as_of, horizon)
     except (CovariatesError, ValueError, KeyError, TypeError) as error:
         _log.exception("the stored weather cannot be used")
         return Drivers("missing", f"the stored weather cannot be used: {str(error)[:200]}")
@@ -137,7 +131,11 @@ def as_known(
 def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horizon: int) -> Drivers:
     (ensemble,) = readings.newest_at("ensemble", [as_of])
     if ensemble is None:
-        return Drivers("missing", _lacking(readings, as_of))
+        last = last_read(readings.connection, readings.route, "ensemble", as_of)
+        if last is None:
+            return Drivers("missing", "no forecast of the weather was read yet")
+        stale = f"at {instant(last[0])}, over {STALE_HOURS} hours ago"
+        return Drivers("missing", f"the weather forecast was last new {stale}")
     first, past, moved = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():
@@ -153,7 +151,7 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
     between = past[at + 1 : at + 1 + min(gap, horizon)]
     skip = max((origin - ensemble.first).days + 1, 0)
     members = ensemble.values[:, skip : skip + max(horizon - gap, 0)] + moved
-    future = _whole(np.concatenate([_repeated(between, len(members)), members], axis=1))
+    future = _joined(between, members)
     if future.shape[1] <= gap:
         future = future[:1]  # every member is the same
     if not future.shape[1]:
@@ -174,17 +172,8 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
     return Drivers("used", f"the weather as foreseen through {through}", covariates, detail)
 
 
-def _lacking(readings: WeatherReadings, as_of: dt.datetime) -> str:
-    """Why there is no forecast of the weather at `as_of`."""
-    last = weather_store.last_read(readings.connection, readings.route, "ensemble", as_of)
-    if last is None:
-        return "no forecast of the weather was read yet"
-    hours = f"over {weather_store.STALE_HOURS} hours ago"
-    return f"the weather forecast was last new at {instant(last[0])}, {hours}"
-
-
-def _past(readings: WeatherReadings, as_of: dt.datetime) -> History:
-    """The past, NaN where nothing is known, and how far the ensemble is moved to be alike.
+def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array, Array]:
+    """Its first day, the past, NaN where nothing is known, and how far the ensemble is moved.
 
     The past is the reanalysis, and on the last days, which that does not reach, what the ensemble
     had for them, moved by the mean difference of the two on the days that both have.
@@ -214,7 +203,7 @@ def _archive(
     origin: dt.date,
     gap: int,
     shape: tuple[int, ...],
-    history: History,
+    history: tuple[dt.date, Array, Array],
 ) -> ForecastArchive:
     """What was foreseen at earlier origins, each with as many known days before, `gap`, as now.
 
@@ -232,10 +221,9 @@ def _archive(
             continue
         at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap
         members = reading.values[:, skip : skip + n_ahead - gap] + moved
-        between = _repeated(past[at : at + gap], n_members)
         # The same number of members for all: they are equally likely.
         equal = np.resize(members, (n_members, *members.shape[1:]))
-        foreseen = _whole(np.concatenate([between, equal], axis=1))
+        foreseen = _joined(past[at : at + gap], equal)
         if foreseen.shape[1] == n_ahead:
             kept.append(day)
             values.append(foreseen)
@@ -243,11 +231,8 @@ def _archive(
     return ForecastArchive(WIND, np.array(kept, dtype="datetime64[D]"), issued)
 
 
-def _repeated(days: Array, n_members: int) -> Array:
-    return np.broadcast_to(days, (n_members, *days.shape))
-
-
-def _whole(values: Array) -> Array:
-    """The days before the first with a gap, of values of shape (n_members, n_days, n_columns)."""
+def _joined(days: Array, members: Array) -> Array:
+    """The known `days` and those of each member, shape (n_members, n_days, n_columns), to a gap."""
+    values = np.concatenate([np.broadcast_to(days, (len(members), *days.shape)), members], axis=1)
     gaps = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2)))
     return values[:, : gaps[0]] if len(gaps) else values

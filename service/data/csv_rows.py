@@ -2,41 +2,33 @@
 
 from __future__ import annotations
 
-__all__ = ["LARGEST_BYTES", "CsvFile", "Table", "names", "parse", "read"]
+__all__ = ["LARGEST_BYTES", "CsvFile", "Day", "Table", "names", "read"]
 
 import csv
 import datetime as dt
-import gzip
 import io
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from service.data.source import SourceError, read_file
+from service.data.source import SourceError, decode, gunzip, read_file
 
 LARGEST_BYTES = 50_000_000
 _MOST_ROWS = 1_000_000  # a blank one costs memory too
+Day = tuple[int, dt.date, dict[str, str]]
+"""The line on which a row ends, its day, and its cells by column."""
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A file, and how to read what it does not say of itself.
+    """A file, ``-`` for standard input, and how to read what it does not say of itself.
 
-    Attributes
-    ----------
-    path : Path
-        ``-`` is standard input.
-    encoding : str | None
-        None is UTF-8, or UTF-16 with a byte-order mark.
-    dayfirst : bool
-        Whether 18/10/2024 is a day.
-    report : callable
-        Gets one line on what was read in another form than it stands in the file.
+    `encoding` None is UTF-8, or UTF-16 with a byte-order mark; with `dayfirst` 18/10/2024 is a
+    day; `report` gets one line on what was read in another form than it stands in the file.
     """
 
     path: Path
@@ -44,28 +36,22 @@ class CsvFile:
     dayfirst: bool = False
     report: Callable[[str], object] = lambda _: None
 
-    @classmethod
-    def of(cls, file: CsvFile | Path) -> CsvFile:
-        """A path that says nothing more is read as it says itself."""
-        return file if isinstance(file, CsvFile) else cls(file)
-
     def __str__(self) -> str:
         return "standard input" if str(self.path) == "-" else str(self.path)
 
 
 @dataclass
 class Table:
-    """A header in lower case, and rows with as many cells, each with the line on which it ends."""
+    """A header in lower case, and rows: the line on which each ends, and its cells by column."""
 
     file: CsvFile
     header: list[str] = field(default_factory=list)
-    rows: list[tuple[int, list[str]]] = field(default_factory=list)
+    rows: list[tuple[int, dict[str, str]]] = field(default_factory=list)
     notes: dict[str, None] = field(default_factory=dict)
 
-    def days(self) -> list[tuple[int, dt.date, list[str]]]:
+    def days(self) -> list[Day]:
         """The rows with the day of their column ``date``."""
-        at = self.header.index("date")
-        return [(line, self.day(cells[at], line), cells) for line, cells in self.rows]
+        return [(line, self.day(cells["date"], line), cells) for line, cells in self.rows]
 
     def where(self, line: int, column: str) -> str:
         """The place of a cell, in errors."""
@@ -99,15 +85,12 @@ class Table:
         raise SourceError(self.where(line, column), expected, repr(text[:40]))
 
 
-def read(file: CsvFile | Path) -> Table:
-    """Read `file`; see `parse`."""
-    file = CsvFile.of(file)
-    return parse(read_file(file.path, LARGEST_BYTES), file)
-
-
-def parse(content: bytes, file: CsvFile, date: str = "date") -> Table:
-    """Read the `content` of `file`, with a column `date` among others; raises `SourceError`."""
-    table, date = Table(file), date.casefold()
+def read(file: CsvFile | Path, content: bytes | None = None, date: str = "date") -> Table:
+    """Read `file`, or its `content`, with a column `date` among others; raises `SourceError`."""
+    file, date = file if isinstance(file, CsvFile) else CsvFile(file), date.casefold()
+    if content is None:
+        content = read_file(file.path, LARGEST_BYTES)
+    table = Table(file)
     text = _decoded(_unpacked(content, str(file)), table)
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = next((mark for mark in ",;\t" if _has_date(first, mark, date)), ",")
@@ -121,7 +104,7 @@ def parse(content: bytes, file: CsvFile, date: str = "date") -> Table:
         raise SourceError(str(file), f"at most {_MOST_ROWS:,} rows", "more")
     filled = [(line, cells) for line, cells in lines if any(map(str.strip, cells))]
     stated = [cell.strip() for cell in filled[0][1]] if filled else []
-    table.header, table.rows = [cell.casefold() for cell in stated], filled[1:]
+    table.header = [cell.casefold() for cell in stated]
     _check_header(table.header, stated, f"{file}, row 1", date)
     if separator != ",":
         table.note(f"with {separator!r} between columns")
@@ -129,11 +112,12 @@ def parse(content: bytes, file: CsvFile, date: str = "date") -> Table:
         table.note("with names of columns in lower case")
     if len(filled) < len(lines):
         table.note("without blank rows")
-    if not table.rows:
+    if len(filled) < 2:
         raise SourceError(f"{file}, row 2", "a row such as 2024-10-18,647,10", "no rows")
-    for line, cells in table.rows:
+    for line, cells in filled[1:]:
         if len(cells) != len(stated):
             raise SourceError(f"{file}, row {line}", f"{len(stated)} values", f"{len(cells)}")
+        table.rows.append((line, dict(zip(table.header, cells, strict=True))))
     return table
 
 
@@ -152,9 +136,8 @@ def _unpacked(content: bytes, name: str) -> bytes:
     if not content.startswith(b"\x1f\x8b"):
         return content
     try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-            unpacked = stream.read(LARGEST_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
+        unpacked = gunzip(content, LARGEST_BYTES)
+    except ValueError as error:
         raise SourceError(name, "a whole gzip file", str(error)) from error
     if len(unpacked) > LARGEST_BYTES:
         raise SourceError(name, f"at most {LARGEST_BYTES:,} bytes when unpacked", "more")
@@ -167,16 +150,11 @@ def _decoded(content: bytes, table: Table) -> str:
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":
         table.note("as UTF-16")
+    hint = "" if file.encoding else ", or its --encoding, such as latin-1"
     try:
-        return content.decode(encoding).removeprefix("\ufeff")
+        return decode(content, str(file), encoding, hint).removeprefix("\ufeff")
     except LookupError as error:
         raise SourceError("--encoding", "an encoding such as latin-1", encoding) from error
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        found = f"the byte 0x{content[error.start]:02x}"
-        hint = "" if file.encoding else ", or its --encoding, such as latin-1"
-        expected = f"text in {encoding.upper()}{hint}"
-        raise SourceError(f"{file}, row {line}", expected, found) from error
     except UnicodeError as error:
         raise SourceError(str(file), f"text in {encoding}", str(error)) from error
 

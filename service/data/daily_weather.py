@@ -17,12 +17,8 @@ import numpy.typing as npt
 ATTRIBUTION = "Weather data by Open-Meteo.com, CC BY 4.0."
 
 WIND = (
-    "wind_mean_ms",
-    "wind_night_mean_ms",
-    "gust_max_ms",
-    "wind_prev_evening_ms",
-    "u_night_ms",
-    "v_night_ms",
+    *("wind_mean_ms", "wind_night_mean_ms", "gust_max_ms", "wind_prev_evening_ms"),
+    *("u_night_ms", "v_night_ms"),
 )
 """Columns that models read; u and v are the wind of the night towards east and north."""
 
@@ -38,7 +34,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class WeatherReading:
-    """Daily weather of consecutive days, as read at one time.
+    """Daily weather of consecutive days from the UTC day `first` on, as read at one time.
 
     Attributes
     ----------
@@ -47,12 +43,8 @@ class WeatherReading:
         equally likely futures; ``waves``, one future.
     names : tuple of str
         One a column, with its unit.
-    first : date
-        UTC day of the first row.
     values : ndarray, shape (n_members, n_days, n_columns)
         NaN where an hour too many is missing.
-    read_at : datetime
-        When it was first read.
     """
 
     kind: str
@@ -70,14 +62,8 @@ class WeatherReading:
 def daily_wind(hourly: Array) -> Array:
     """The columns `WIND` of each day but the first, which lacks the evening before.
 
-    Parameters
-    ----------
-    hourly : ndarray, shape (n_members, n_points, 24 * n_days, 3)
-        Speed and gusts in m/s, and the direction from which the wind comes in degrees.
-
-    Returns
-    -------
-    ndarray, shape (n_members, n_days - 1, 6)
+    From `hourly`, shape (n_members, n_points, 24 * n_days, 3): speed and gusts in m/s, and the
+    direction from which the wind comes in degrees; to shape (n_members, n_days - 1, 6).
     """
     speed, gusts, direction = np.moveaxis(_days(hourly), -1, 0)
     night, angle = speed[..., _NIGHT], np.deg2rad(direction[..., _NIGHT])
@@ -95,13 +81,7 @@ def daily_wind(hourly: Array) -> Array:
 
 
 def daily_waves(hourly: Array) -> Array:
-    """The columns `WAVES`, shape (n_members, n_days, 2).
-
-    Parameters
-    ----------
-    hourly : ndarray, shape (n_members, n_points, 24 * n_days, 1)
-        Height in metres.
-    """
+    """The columns `WAVES`, shape (n_members, n_days, 2), of one variable: height in metres."""
     height = _days(hourly)[..., 0]
     columns = [_mean(height[..., _NIGHT]), _maximum(height)]
     return np.asarray(np.stack(columns, axis=-1).mean(axis=1))
@@ -114,15 +94,15 @@ def _days(hourly: Array) -> Array:
 
 
 def _mean(hours: Array) -> Array:
-    known = np.isfinite(hours)
-    total = np.where(known, hours, 0.0).sum(axis=-1)
-    return _if_enough(known, total / np.maximum(known.sum(axis=-1), 1))
+    is_finite = np.isfinite(hours)
+    total = np.where(is_finite, hours, 0.0).sum(axis=-1)
+    return _if_enough(is_finite, total / np.maximum(is_finite.sum(axis=-1), 1))
 
 
 def _maximum(hours: Array) -> Array:
-    known = np.isfinite(hours)
-    return _if_enough(known, np.where(known, hours, -np.inf).max(axis=-1))
+    is_finite = np.isfinite(hours)
+    return _if_enough(is_finite, np.where(is_finite, hours, -np.inf).max(axis=-1))
 
 
-def _if_enough(known: npt.NDArray[np.bool_], values: Array) -> Array:
-    return np.where(known.mean(axis=-1) >= _LEAST_SHARE, values, np.nan)
+def _if_enough(is_finite: npt.NDArray[np.bool_], values: Array) -> Array:
+    return np.where(is_finite.mean(axis=-1) >= _LEAST_SHARE, values, np.nan)

@@ -17,7 +17,7 @@ from service.core.declared_source import Table
 from service.data import csv_rows
 from service.data.csv_rows import CsvFile
 from service.data.rules import check_steps, is_possible
-from service.data.source import Document, Form, SourceError
+from service.data.source import Document, Form, SourceError, parse_json
 
 _ANY_TYPE = ("text/plain", "application/octet-stream", "binary/octet-stream")
 _MEDIA_TYPES = {
@@ -55,14 +55,10 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
         by_day.setdefault(report.day, []).append(report)
     days = sorted(by_day)
     check_steps((f"{by_day[day][0].where}, column {table.date}", day) for day in days)
-    figures = {
-        series_id: {
-            day: count
-            for day in days
-            if (count := _chosen(table, series_id, by_day[day])) is not None
-        }
-        for series_id in table.columns
-    }
+    figures = {}
+    for series_id in table.columns:
+        counts = {day: _chosen(table, series_id, by_day[day]) for day in days}
+        figures[series_id] = {day: count for day, count in counts.items() if count is not None}
     if not any(figures.values()):
         raise SourceError(name, "a count in some row", "placeholders alone")
     stated = {day: [report.counts for report in by_day[day]] for day in days}
@@ -82,33 +78,25 @@ def form(route: Route, table: Table) -> Form:
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
     """The cells that are declared, by column, of each row, and where it is."""
     file = CsvFile(Path(name), None if table.encoding == "utf-8" else table.encoding)
-    read_table = csv_rows.parse(content, file, table.date)
-    header = read_table.header
-    at = {
-        column: header.index(column.casefold())
-        for column in _columns(table)
-        if column.casefold() in header
-    }
-    _require(table, at, f"{name}, row 1", csv_rows.names(header))
-    for line, cells in read_table.rows:
-        yield {column: cells[index] for column, index in at.items()}, f"{name}, row {line}"
+    read_rows = csv_rows.read(file, content, table.date)
+    columns = {column: column.casefold() for column in _columns(table)}
+    stated = [column for column, folded in columns.items() if folded in read_rows.header]
+    _require(table, stated, f"{name}, row 1", csv_rows.names(read_rows.header))
+    for line, cells in read_rows.rows:
+        yield {column: cells[folded] for column, folded in columns.items()}, f"{name}, row {line}"
 
 
 def _json_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
-    try:
-        found: Any = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        beginning = content[:40].decode("utf-8", "replace")
-        raise SourceError(name, "JSON", f"{beginning!r} ({error})"[:200]) from error
+    node = parse_json(content, name)
     for key in table.rows.split(".") if table.rows else ():
-        if not isinstance(found, dict) or key not in found:
-            keys = ", ".join(found)[:200] if isinstance(found, dict) else type(found).__name__
+        if not isinstance(node, dict) or key not in node:
+            keys = ", ".join(node)[:200] if isinstance(node, dict) else type(node).__name__
             raise SourceError(name, f"a key {key!r} of {table.rows!r}", keys or "no key")
-        found = found[key]
-    if not isinstance(found, list) or not found:
+        node = node[key]
+    if not isinstance(node, list) or not node:
         expected = f"a list of rows at {table.rows!r}" if table.rows else "a list of rows"
-        raise SourceError(name, expected, "none" if found == [] else type(found).__name__)
-    for number, row in enumerate(found, 1):
+        raise SourceError(name, expected, "none" if node == [] else type(node).__name__)
+    for number, row in enumerate(node, 1):
         where = f"{name}, row {number}"
         if not isinstance(row, dict):
             raise SourceError(where, "an object with the columns as keys", repr(row)[:60])
@@ -120,8 +108,8 @@ def _columns(table: Table) -> list[str]:
     return [table.date, *table.columns.values(), *([table.order] if table.order else [])]
 
 
-def _require(table: Table, there: Any, where: str, found: str) -> None:
-    if missing := [column for column in _columns(table) if column not in there]:
+def _require(table: Table, columns: Any, where: str, found: str) -> None:
+    if missing := [column for column in _columns(table) if column not in columns]:
         raise SourceError(where, f"the columns {', '.join(missing)}", found or "none")
 
 
@@ -147,11 +135,10 @@ def _report(table: Table, cells: dict[str, str], where: str) -> _Report:
 
 
 def _count(table: Table, cell: str, where: str) -> int:
-    grouped = rf"\d{{1,3}}(?:{re.escape(table.thousands)}\d{{3}})+|" if table.thousands else ""
+    sign = re.escape(table.thousands)
+    grouped = rf"\d{{1,3}}(?:{sign}\d{{3}})+|" if sign else ""
     match = re.fullmatch(rf"({grouped}\d+)(?:{re.escape(table.decimal)}0+)?", cell, re.ASCII)
-    digits = (
-        match[1].replace(table.thousands, "") if match and table.thousands else match and match[1]
-    )
+    digits = re.sub(r"\D", "", match[1]) if match else ""
     if not digits or len(digits.lstrip("0")) > _MOST_DIGITS:
         example = f"1{table.thousands}437" if table.thousands else "437"
         raise SourceError(where, f"a whole number such as {example}", repr(cell[:40]))

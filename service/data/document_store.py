@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Figure", "StoredDocument", "add", "group", "newest", "overlapping"]
+__all__ = ["Figure", "add", "group", "newest", "overlapping", "remember", "validators"]
 
 import datetime as dt
 import hashlib
@@ -15,25 +15,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.core.clock import instant
+from service.core.database import Connection
 from service.core.declared_series import Route
-from service.core.tables import documents
+from service.core.tables import documents, fetches
 from service.data.history import Statement
+from service.data.source import Validators
 
 Key = tuple[str, dt.date]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A count as a source states it.
+    """A count as a source states it, which may mark it "Revised".
 
-    Attributes
-    ----------
-    published_at : datetime | None
-        When the source says that it was published; None when it does not say.
-    known_at : datetime | None
-        What stands for that when it does not say; None: see `service.data.recording_store.record`.
-    is_marked : bool
-        Whether the source marks it "Revised".
+    `published_at` is None when the source does not say; `known_at` is what then stands for it, None
+    as `observation_store.record` says.
     """
 
     series_id: str
@@ -45,9 +41,8 @@ class Figure:
     is_marked: bool = False
 
 
-_HEAD = (
-    *("source", "published_at", "known_at", "known_at_assumed", "first_seen_at", "fingerprint"),
-)
+_LONGEST_ADDRESS = 500
+_HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint".split()
 """Columns that are fields of `StoredDocument` as they stand."""
 
 
@@ -55,12 +50,8 @@ _HEAD = (
 class StoredDocument:
     """Figures of one source and one moment.
 
-    Attributes
-    ----------
-    known_at : datetime | None
-        None: each figure counts as known when its route says.
-    fingerprint : str
-        Hash of what it states, and of when; not of when it was read.
+    Where `known_at` is None, each figure counts as known when its route says. The `fingerprint` is
+    a hash of what it states, and of when; not of when it was read.
     """
 
     source: str
@@ -90,14 +81,8 @@ class StoredDocument:
                 usual = route.assumed_known_at(key[1])
                 # A figure that has been seen is known, however early it came.
                 known_at, is_assumed = min(usual, seen_at), usual <= seen_at
-            yield (
-                key,
-                Statement(
-                    *(value, self.source, known_at, is_assumed, self.published_at, seen_at),
-                    marked_revised=key in self.marked,
-                    tie=tie,
-                ),
-            )
+            stated = value, self.source, known_at, is_assumed, self.published_at, seen_at
+            yield key, Statement(*stated, key in self.marked, tie)
 
 
 def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocument]:
@@ -120,7 +105,7 @@ def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocumen
     return result
 
 
-def add(connection: sa.Connection, route: Route, document: StoredDocument) -> bool:
+def add(connection: Connection, route: Route, document: StoredDocument) -> bool:
     """Store `document` of `route`; False when the same is there already."""
     same = documents.c.fingerprint == document.fingerprint
     if connection.execute(sa.select(documents.c.document_id).where(same)).first():
@@ -139,10 +124,7 @@ def add(connection: sa.Connection, route: Route, document: StoredDocument) -> bo
 
 
 def overlapping(
-    connection: sa.Connection,
-    route: Route,
-    keys: Iterable[Key],
-    source: str | None = None,
+    connection: Connection, route: Route, keys: Iterable[Key], source: str | None = None
 ) -> Iterator[StoredDocument]:
     """Documents of `route` about the days that `keys` span, of `source` or of all."""
     days = [day for _, day in keys]
@@ -159,7 +141,7 @@ def overlapping(
         yield StoredDocument(**head, counts=counts, marked=marked, document_id=row.document_id)
 
 
-def newest(connection: sa.Connection) -> list[dict[str, Any]]:
+def newest(connection: Connection) -> list[dict[str, Any]]:
     """``route``, ``source``, ``data_through``, ``published_at`` and ``read_at`` of each source."""
     table = documents.c
     query = (
@@ -173,7 +155,7 @@ def newest(connection: sa.Connection) -> list[dict[str, Any]]:
         .group_by(table.route, table.source)
         .order_by(table.route, table.source)
     )
-    return [dict(row._mapping) for row in connection.execute(query)]
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _text(counts: Mapping[Key, int], marked: Iterable[Key]) -> str:
@@ -187,9 +169,25 @@ def _text(counts: Mapping[Key, int], marked: Iterable[Key]) -> str:
 def _decode(content: bytes) -> tuple[dict[Key, int], frozenset[Key]]:
     stated = json.loads(zlib.decompress(content))
     day = dt.date.fromordinal
-    counts = {
-        (series_id, day(at)): value
-        for series_id, pairs in stated["series"].items()
-        for at, value in pairs
-    }
+    series = stated["series"].items()
+    counts = {(name, day(at)): value for name, pairs in series for at, value in pairs}
     return counts, frozenset((series_id, day(at)) for series_id, at in stated["marked"])
+
+
+def validators(connection: Connection) -> dict[str, Validators]:
+    """What each site said of its last answer, so that it can say that nothing changed since."""
+    rows = connection.execute(sa.select(fetches.c.url, fetches.c.etag, fetches.c.last_modified))
+    return {row.url: (row.etag, row.last_modified) for row in rows}
+
+
+def remember(connection: Connection, stated: Mapping[str, Validators], now: dt.datetime) -> None:
+    """Keep what is `stated`, in place of what was kept for the same addresses."""
+    rows = [
+        {"url": url, "etag": etag, "last_modified": last_modified, "fetched_at": now}
+        for url, (etag, last_modified) in stated.items()
+        if len(url) <= _LONGEST_ADDRESS
+    ]
+    if rows:
+        where = fetches.c.url == sa.bindparam("gone")
+        connection.execute(fetches.delete().where(where), [{"gone": row["url"]} for row in rows])
+        connection.execute(fetches.insert(), rows)

@@ -6,10 +6,8 @@ __all__ = ["Fetcher", "Response"]
 
 import contextlib
 import datetime as dt
-import json
 import logging
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -21,7 +19,15 @@ import stamina
 
 from service.core.clock import utc_now
 from service.data.network import Bound, TooLarge, client, plain
-from service.data.source import FetchError, NotReached, Rejected, Unfit, Validators
+from service.data.source import (
+    FetchError,
+    NotReached,
+    Rejected,
+    Unfit,
+    Validators,
+    gunzip,
+    parse_json,
+)
 
 _log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -39,7 +45,6 @@ class Response:
     url: str
     content: bytes
     validators: Validators
-    fetched_at: dt.datetime
     is_unchanged: bool = False
 
 
@@ -53,12 +58,8 @@ class Fetcher:
         Address under which the operator can be found, told to every site; may be empty.
     hosts : frozenset of str
         Hosts (with the port, where there is one) that may be asked and redirected to; empty: any.
-    attempts : int
-        How often, the first time included.
-    attempt_seconds : float
-        Bound of one attempt, from the first byte sent to the last received, with all redirects.
-    all_seconds : float
-        Bound of all attempts and the pauses between them.
+    attempt_seconds, all_seconds : float
+        Bounds of one attempt with all redirects, and of all attempts with the pauses between them.
     longest_wait_seconds : float
         The longest pause that a site may ask for; if it asks for more we give up.
     passing : frozenset of int
@@ -92,17 +93,14 @@ class Fetcher:
         params: Mapping[str, str] | None = None,
         validators: Validators = (None, None),
     ) -> Response:
-        """Fetch `url`; raises `FetchError`.
+        """Fetch `url` with the query `params`, which is never shown; raises `FetchError`.
 
         Parameters
         ----------
         kinds : tuple of str
             Media types that are welcome.
         largest_bytes : int
-            Bound of the body, packed and unpacked; redirects and headers have an allowance of
-            their own.
-        params : mapping | None
-            The query; it may hold a key, and is never shown.
+            Bound of the body, packed and unpacked; redirects and headers have their own allowance.
         validators : (etag, last_modified)
             Of the last answer, so that the site can say that nothing changed.
         """
@@ -111,9 +109,8 @@ class Fetcher:
             "Accept": ", ".join(kinds),
             "Accept-Encoding": "gzip",
         }
-        for name, value in zip(("If-None-Match", "If-Modified-Since"), validators, strict=True):
-            if value:
-                headers[name] = value
+        conditions = zip(("If-None-Match", "If-Modified-Since"), validators, strict=True)
+        headers |= {name: value for name, value in conditions if value}
         try:
             for attempt in stamina.retry_context(
                 on=self._pause_after,
@@ -146,15 +143,15 @@ class Fetcher:
     ) -> Response:
         """Ask once, and follow redirects, whose bodies are not read."""
         bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
-        where = _bare(str(request.url))
         for _ in range(self.most_redirects + 1):
-            self._check_host(request)
+            where, host = _bare(str(request.url)), request.url.netloc.decode("ascii", "replace")
+            if self.hosts and host not in self.hosts:
+                raise Unfit(where, f"a host of {', '.join(sorted(self.hosts))}", host)
             remaining = bound.remaining_seconds()
             request.extensions = {
                 "trace": bound.trace,
                 "timeout": httpx.Timeout(
-                    min(self.read_seconds, remaining),
-                    connect=min(self.connect_seconds, remaining),
+                    min(self.read_seconds, remaining), connect=min(self.connect_seconds, remaining)
                 ).as_dict(),
             }
             answer = session.send(request, stream=True)
@@ -164,20 +161,14 @@ class Fetcher:
             request = answer.next_request
         raise Unfit(where, "an answer", f"more than {self.most_redirects} redirects")
 
-    def _check_host(self, request: httpx.Request) -> None:
-        host = request.url.netloc.decode("ascii", "replace")
-        if self.hosts and host not in self.hosts:
-            raise Unfit(_bare(str(request.url)), f"a host of {', '.join(sorted(self.hosts))}", host)
-
     def _pause_after(self, error: Exception) -> bool | float:
         """Whether to ask again, or after how many seconds."""
         if isinstance(error, Rejected) and error.status in self.passing:
             if error.wait_seconds is None:
                 return True
             return error.wait_seconds if error.wait_seconds <= self.longest_wait_seconds else False
-        return isinstance(error, httpx.TransportError) and not isinstance(
-            error, httpx.UnsupportedProtocol
-        )
+        is_final = isinstance(error, httpx.UnsupportedProtocol)
+        return isinstance(error, httpx.TransportError) and not is_final
 
 
 def _say(details: stamina.instrumentation.RetryDetails) -> None:
@@ -200,7 +191,7 @@ def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
             raise Unfit(where, f"content of type {' or '.join(kinds)}", kind[:80] or "no type")
         content = _body(answer, largest_bytes, where)
     validators = _validator(answer, "etag"), _validator(answer, "last-modified")
-    return Response(where, content, validators, utc_now(), is_unchanged)
+    return Response(where, content, validators, is_unchanged)
 
 
 def _refusal(answer: httpx.Response, where: str) -> Rejected:
@@ -208,10 +199,8 @@ def _refusal(answer: httpx.Response, where: str) -> Rejected:
     found = f"{answer.status_code} {answer.reason_phrase[:80]}"
     if answer.headers.get("content-type", "").partition(";")[0] == "application/json":
         # Whatever is wrong with the words, the status is what counts.
-        with contextlib.suppress(
-            Unfit, httpx.DecodingError, ValueError, KeyError, TypeError, RecursionError
-        ):
-            stated = json.loads(_body(answer, _REASON_BYTES, where))
+        with contextlib.suppress(TooLarge, httpx.DecodingError, ValueError, LookupError, TypeError):
+            stated = parse_json(_body(answer, _REASON_BYTES, where), where)
             found += f" ({str(stated['reason'])[:200]})"
     wait = _retry_after(answer.headers.get("retry-after"))
     if wait is not None:
@@ -221,29 +210,22 @@ def _refusal(answer: httpx.Response, where: str) -> Rejected:
 
 def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
     """The body, unpacked here: httpx unpacks without a bound on what comes out."""
-    expected = f"at most {largest_bytes:,} bytes"
-    stated = answer.headers.get("content-length", "")
-    if stated.isascii() and stated.isdigit() and int(stated[:20]) > largest_bytes:
-        raise Unfit(where, expected, f"{int(stated[:20]):,}")
     content = bytearray()
     for part in answer.iter_raw():
         content += part
         if len(content) > largest_bytes:
-            raise Unfit(where, expected, "more")
+            raise TooLarge
     encoding = answer.headers.get("content-encoding", "identity").strip().lower()
     if encoding == "identity" or not content:
         return bytes(content)
     if encoding not in ("gzip", "x-gzip"):
         raise Unfit(where, "a body packed with gzip or not at all", repr(encoding[:80]))
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        unpacked = unpacker.decompress(bytes(content), largest_bytes + 1)
-    except zlib.error as error:
-        raise httpx.DecodingError(str(error)) from error
+        unpacked = gunzip(bytes(content), largest_bytes)
+    except ValueError as error:
+        raise httpx.DecodingError(f"a gzip body that is not whole: {error}") from error
     if len(unpacked) > largest_bytes:
-        raise Unfit(where, expected, "more")
-    if not unpacker.eof or unpacker.unused_data:
-        raise httpx.DecodingError("a gzip body that is not complete")
+        raise TooLarge
     return unpacked
 
 

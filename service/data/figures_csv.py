@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["read", "read_bytes"]
+__all__ = ["read"]
 
-import datetime as dt
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from forecast.series import DailySeries, SeriesError
 from service.data import csv_rows
-from service.data.csv_rows import CsvFile, Table
+from service.data.csv_rows import CsvFile, Day, Table
 from service.data.rules import check_steps
 from service.data.source import SourceError
 
@@ -20,25 +19,16 @@ _WHOLE = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
 
 
 def read(
-    file: CsvFile | Path, required: Sequence[str], optional: Sequence[str] = ()
+    file: CsvFile | Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    content: bytes | None = None,
 ) -> dict[str, DailySeries]:
     """Read the series `required` of `file`, and those `optional` that it has; the rest is ignored.
 
-    Raises `SourceError`; the header is row 1.
+    `content` stands for what the file holds. Raises `SourceError`; the header is row 1.
     """
-    return _chosen_series(csv_rows.read(file), required, optional)
-
-
-def read_bytes(
-    content: bytes, name: str, required: Sequence[str], optional: Sequence[str] = ()
-) -> dict[str, DailySeries]:
-    """Read series of the CSV `content`, called `name` in errors; see `read`."""
-    return _chosen_series(csv_rows.parse(content, CsvFile(Path(name))), required, optional)
-
-
-def _chosen_series(
-    table: Table, required: Sequence[str], optional: Sequence[str]
-) -> dict[str, DailySeries]:
+    table = csv_rows.read(file, content)
     for series in required:
         if series == "date":
             raise SourceError(str(table.file), "a series beside the column 'date'", "'date'")
@@ -58,13 +48,13 @@ def _chosen_series(
     return figures
 
 
-def _series(series: str, table: Table, rows: list[tuple[int, dt.date, list[str]]]) -> DailySeries:
-    at, counts = table.header.index(series), []
+def _series(series: str, table: Table, rows: list[Day]) -> DailySeries:
+    counts = []
     for line, _, cells in rows:
-        whole = _WHOLE.fullmatch(cells[at].strip())
+        whole = _WHOLE.fullmatch(cells[series].strip())
         if not whole:
-            where = table.where(line, series)
-            raise SourceError(where, "a whole number such as 437", repr(cells[at][:40]))
+            found = repr(cells[series][:40])
+            raise SourceError(table.where(line, series), "a whole number such as 437", found)
         if whole[2]:
             table.note("with 437.0 as 437")
         counts.append(int(whole[1]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["PUBLICATION", "documents"]
 
-import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from service.core.clock import MONTHS
 from service.data import govuk_page, govuk_workbook
 from service.data.fetcher import Fetcher, Response
-from service.data.source import FetchError, Form, SourceError
+from service.data.source import FetchError, Form, SourceError, parse_json
 
 PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
@@ -55,12 +54,11 @@ def _newest_workbook(fetcher: Fetcher, www: str, keep: Keep) -> str:
 
 def _listed(answer: Response) -> list[tuple[str, str]]:
     """(title, address) of each attachment in an answer of the content API."""
+    stated = parse_json(answer.content, answer.url)
     try:
-        attachments = json.loads(answer.content)["details"]["attachments"]
-        return [
-            (str(one.get("title", "")), str(one["url"])) for one in attachments if one.get("url")
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        files = [one for one in stated["details"]["attachments"] if one.get("url")]
+        return [(str(one.get("title", "")), str(one["url"])) for one in files]
+    except (KeyError, TypeError, AttributeError) as error:
         expected = "a publication with details.attachments"
         raise SourceError(answer.url, expected, f"{type(error).__name__}: {error}"[:200]) from error
 
@@ -94,7 +92,7 @@ def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
 def _age(name: str) -> tuple[int, int, int, int]:
     """Year, month, day and version in the name of a workbook, for comparing; zeros when absent."""
     dated, version = _DATED.search(name), _VERSION.search(name)
-    year, month, day = (
-        (int(dated[3]), _MONTHS.index(dated[2]) + 1, int(dated[1])) if dated else (0, 0, 0)
-    )
-    return year, month, day, int(version[1]) if version else 0
+    number = int(version[1]) if version else 0
+    if not dated:
+        return 0, 0, 0, number
+    return int(dated[3]), _MONTHS.index(dated[2]) + 1, int(dated[1]), number

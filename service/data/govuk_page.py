@@ -14,7 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from service.core.clock import MONTHS
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
-from service.data.source import Document, Form, SourceError
+from service.data.source import Document, Form, SourceError, decode
 
 _MOST_TAGS = 10_000  # real pages have 900; the parser's work grows with the square of the depth
 
@@ -37,7 +37,7 @@ _LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight",
 _SPANNING = ", ".join(
     f'{cell}[{span}]:not([{span}="1"])' for cell in ("th", "td") for span in ("colspan", "rowspan")
 )
-_STAMPS = ("govuk:updated-at", "govuk:public-updated-at")
+_STAMPS = 'meta[name="govuk:updated-at"], meta[name="govuk:public-updated-at"]'
 _ONE_DAY = dt.timedelta(days=1)
 
 
@@ -50,7 +50,7 @@ class _Cell:
     def markup(self) -> str:
         """The HTML where the text differs from what a reader sees; empty otherwise."""
         html = self.node.html or ""
-        is_hidden = any(map(_is_hidden, (*self.node.css("*"), *_ancestors(self.node, "table"))))
+        is_hidden = any(map(_is_hidden, (*self.node.css("*"), *_ancestors(self.node))))
         return html if is_hidden or not _PLAIN.fullmatch(html) else ""
 
 
@@ -77,32 +77,25 @@ def parse_html(content: bytes, name: str) -> LexborHTMLParser:
     """Parse a page of bounded depth; raises `SourceError`."""
     if content.count(b"<") > _MOST_TAGS:
         raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
-    try:
-        return LexborHTMLParser(content.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        byte = f"the byte 0x{content[error.start]:02x}"
-        raise SourceError(f"{name}, line {line}", "text in UTF-8", byte) from error
+    return LexborHTMLParser(decode(content, name))
 
 
 def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[_Cell], str]]:
     """Cells of each row below the header of the one table that has this header."""
     innermost = [node for node in tree.css("table") if len(node.css("table")) == 1]
     tables = [_cells(node) for node in innermost]
-    headed = [rows for rows in tables if rows and _is_header(rows[0])]
-    for rows in headed:
-        if any(_is_hidden(node) for node in _ancestors(rows[0][0].node, "html")):
-            raise SourceError(name, "a table that is shown", "one that is hidden")
+    header = [title.casefold() for title in _HEADER]
+    headed = [
+        rows for rows in tables if rows and [cell.text.casefold() for cell in rows[0]] == header
+    ]
     expected = f"one table headed {' | '.join(_HEADER)}"
     if len(headed) > 1:
         raise SourceError(name, expected, f"{len(headed)}")
     if not headed:
-        first = next((rows[0] for rows in tables if rows), None)
-        if first is not None:
-            other = f"a table that begins {_joined(first)}"[:200]
-        else:
-            other = f"no table on {_title(tree)}"
-        raise SourceError(name, expected, other)
+        begun = [f"a table that begins {_joined(rows[0])}" for rows in tables if rows]
+        heading = tree.css_first("h1") or tree.css_first("title")
+        title = repr(_plain(heading.text())[:120]) if heading else "a page without a heading"
+        raise SourceError(name, expected, (*begun, f"no table on {title}")[0][:200])
     body = [(cells, f"{name}, row {number}") for number, cells in enumerate(headed[0][1:], start=2)]
     if not 1 <= len(body) <= _MOST_ROWS:
         raise SourceError(f"{name}, row 2", f"1 to {_MOST_ROWS} rows of figures", str(len(body)))
@@ -127,14 +120,11 @@ def _cells(table: LexborNode) -> list[list[_Cell]]:
     ]
 
 
-def _ancestors(node: LexborNode, last: str) -> Iterator[LexborNode]:
-    """Each element around `node`, from the inside, until one with the tag `last`."""
-    parent = node.parent
-    while parent is not None:
-        yield parent
-        if parent.tag == last:
-            return
-        parent = parent.parent
+def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
+    """Each element around `node`, from the inside."""
+    while node.parent is not None and node.tag != "html":
+        node = node.parent
+        yield node
 
 
 def _is_hidden(node: LexborNode) -> bool:
@@ -149,16 +139,6 @@ def _is_hidden(node: LexborNode) -> bool:
         or "hidden" in (attributes.get("class") or "").lower()
         or not _LAYOUT.issuperset(properties)
     )
-
-
-def _is_header(cells: list[_Cell]) -> bool:
-    return [cell.text.casefold() for cell in cells] == [cell.casefold() for cell in _HEADER]
-
-
-def _title(tree: LexborHTMLParser) -> str:
-    heading = tree.css_first("h1") or tree.css_first("title")
-    text = _plain(heading.text()) if heading else ""
-    return repr(text[:120]) if text else "a page without a heading"
 
 
 def _plain(text: str) -> str:
@@ -222,10 +202,9 @@ def _with_right_years(rows: list[Row]) -> tuple[list[Row], list[str]]:
 def _published_at(tree: LexborHTMLParser) -> dt.datetime | None:
     """The latest of the times that the page states: the public one skips small corrections."""
     moments = []
-    for stamp in _STAMPS:
-        node = tree.css_first(f'meta[name="{stamp}"]')
+    for node in tree.css(_STAMPS):
         try:
-            moment = dt.datetime.fromisoformat((node and node.attributes.get("content")) or "")
+            moment = dt.datetime.fromisoformat(node.attributes.get("content") or "")
         except ValueError:
             continue
         if moment.tzinfo:

@@ -22,12 +22,8 @@ The workbook and every other source have rank 2.
 class Statement:
     """A count as one document states it; named as the columns of `observations`.
 
-    Attributes
-    ----------
-    known_at : datetime
-        Since when it can be known: the time of publication, or what stands for it.
-    tie : str
-        Decides between statements of the same moment and rank: the greater is the newer.
+    `known_at` is the time of publication, or what stands for it. Of statements of the same moment
+    and rank the one with the greater `tie` is the newer.
     """
 
     value: int
@@ -49,11 +45,7 @@ class Statement:
 class Ruling(Statement):
     """A count that ruled from `known_at` to `superseded_at`; not at all if these are the same.
 
-    Attributes
-    ----------
-    since : datetime
-        When this very value came to rule; earlier than `known_at` where another source stated it
-        before.
+    `since` is when this very value came to rule: earlier where another source stated it before.
     """
 
     since: dt.datetime

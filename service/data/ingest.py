@@ -14,7 +14,7 @@ from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
-from service.data import fetch_store, observation_store, raw_documents, rules
+from service.data import document_store, observation_store, raw_documents, rules
 from service.data.collect import Gathered, gather
 from service.data.csv_rows import CsvFile
 from service.data.observation_store import Change, Figure, Stored
@@ -29,14 +29,9 @@ _TRUSTED = ("figures", "csv")  # of this program, and of a person
 
 @dataclass(frozen=True)
 class Reading:
-    """What a source would change, or has changed.
+    """What a source would change, or has changed; see `service.data.collect.Gathered`.
 
-    Attributes
-    ----------
-    taken : list of (Document, Stored)
-        In the order in which they were published.
-    refusals, unchanged
-        As in `service.data.collect.Gathered`.
+    The documents are `taken` in the order in which they were published.
     """
 
     taken: list[tuple[Document, Stored]]
@@ -85,15 +80,8 @@ def ingest(
     A document that is refused is refused whole; what else the source published is stored all the
     same, and the run fails with the reason, a `JobError`. A source that is not the one of the
     settings, such as a file of somebody's own, has runs under another name: they tell nothing of
-    how the service fares.
-
-    Parameters
-    ----------
-    source, file
-        As `service.data.collect.gather` takes them; None: the source that the settings name.
-    accept_jumps : bool
-        Whether a published day may change beyond the bound without a note, because a person has
-        looked at it.
+    how the service fares. With `accept_jumps` a published day may change beyond the bound without
+    a note, because a person has looked at it.
     """
     name = source or context.settings.source
     job = "ingest" if name == context.settings.source else OTHER
@@ -107,20 +95,13 @@ def preview(
     accept_jumps: bool = False,
 ) -> Reading:
     """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
-    name = source or context.settings.source
-    gathered = _gather(context, name, file, is_kept=False)
-    with context.database.writing() as connection:
-        reading = _take(connection, context.route, gathered, accept_jumps)
-        connection.rollback()
-    return reading
+    return _read(context, source or context.settings.source, file, accept_jumps, is_stored=False)
 
 
 def _ingest(
     context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool
 ) -> Outcome:
-    gathered = _gather(context, source, file, is_kept=True)
-    with context.database.writing() as connection:
-        reading = _take(connection, context.route, gathered, accept_jumps)
+    reading = _read(context, source, file, accept_jumps, is_stored=True)
     raw_documents.prune(context.settings.var_dir, context.settings.raw_keep_days, utc_now())
     name = named(context.route, source)
     counted = reading.counted(name)
@@ -153,11 +134,19 @@ def _refused(source: str, refusals: Sequence[SourceError]) -> str:
     return f"{source} was not reached, and what was read before is served: {refusals[0]}"
 
 
-def _gather(context: Context, source: str, file: CsvFile | Path | None, is_kept: bool) -> Gathered:
-    with context.database.reading() as connection:
-        known = fetch_store.known(connection)
+def _read(
+    context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool, is_stored: bool
+) -> Reading:
     route = context.route
-    return gather(context.settings, route, source, file, route.day(utc_now()), known, is_kept)
+    with context.database.reading() as connection:
+        earlier = document_store.validators(connection)
+    today = route.day(utc_now())
+    gathered = gather(context.settings, route, source, file, today, earlier, is_kept=is_stored)
+    with context.database.writing() as connection:
+        reading = _take(connection, route, gathered, accept_jumps)
+        if not is_stored:
+            connection.rollback()
+    return reading
 
 
 def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps: bool) -> Reading:
@@ -166,7 +155,9 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
     taken = []
     for document in sorted(gathered.documents, key=lambda d: _known_at(route, d, now)):
         try:
-            _check_declared(route, document)
+            if not set(document.figures) <= set(route.stored):
+                expected = f"the declared series {', '.join(route.stored)}"
+                raise SourceError(document.name, expected, ", ".join(document.figures))
             if document.source not in _TRUSTED and not accept_jumps:
                 _check_changes(connection, route, document, now)
             figures = _figures(route, document, now)
@@ -174,17 +165,10 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
             taken.append((document, stored))
         except SourceError as error:
             gathered.refusals.append(error)
-    names = {document.name for document, _ in taken}
-    fetch_store.remember(
-        connection, {url: v for url, v in gathered.validators.items() if url in names}, now
-    )
+    names = [document.name for document, _ in taken]
+    kept = {url: stated for url, stated in gathered.validators.items() if url in names}
+    document_store.remember(connection, kept, now)
     return Reading(taken, gathered.refusals, gathered.unchanged)
-
-
-def _check_declared(route: Route, document: Document) -> None:
-    if not set(document.figures) <= set(route.stored):
-        found = ", ".join(document.figures)
-        raise SourceError(document.name, f"the declared series {', '.join(route.stored)}", found)
 
 
 def _check_changes(
@@ -213,17 +197,10 @@ def _known_at(route: Route, document: Document, now: dt.datetime) -> dt.datetime
 
 
 def _figures(route: Route, document: Document, now: dt.datetime) -> Iterator[Figure]:
-    stands = None
+    known_at = None
     if document.published_at is None and document.source not in _UNDATED:
-        stands = _known_at(route, document, now)
+        known_at = _known_at(route, document, now)
+    head = document.source, document.published_at, known_at
     for series_id, counts in document.figures.items():
         for day, value in counts.items():
-            yield Figure(
-                series_id,
-                day,
-                value,
-                document.source,
-                document.published_at,
-                stands,
-                (series_id, day) in document.revised,
-            )
+            yield Figure(series_id, day, value, *head, (series_id, day) in document.revised)

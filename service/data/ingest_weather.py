@@ -40,7 +40,7 @@ def weather(context: Context, period: str | None = None) -> Outcome:
 
 
 def _weather(context: Context) -> Outcome:
-    stored: list[str] = []
+    stored: dict[str, None] = {}
     errors: list[SourceError] = []
     for name, ask in _parts(context, context.route.day(utc_now())):
         try:
@@ -51,14 +51,13 @@ def _weather(context: Context) -> Outcome:
                 break  # asking on would make a limit last longer
             continue
         with context.database.writing() as connection:
-            news = [store.put(connection, context.route, reading) for reading in readings]
-        if any(news) and name not in stored:
-            stored.append(name)
+            if sum(store.put(connection, context.route, reading) for reading in readings):
+                stored[name] = None
     result = f"{', '.join(stored)} stored" if stored else "nothing new"
     if errors:
         reasons = "; ".join(dict.fromkeys(str(error) for error in errors))
         raise JobError(f"{reasons} ({result})") from errors[0]
-    return Outcome("done", f"weather: {result}", {"stored": stored})
+    return Outcome("done", f"weather: {result}", {"stored": list(stored)})
 
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:

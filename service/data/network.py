@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Bound", "TooLarge", "client", "plain"]
 
 import os
+import re
 import socket
 import ssl
 from collections.abc import Callable
@@ -147,13 +148,11 @@ def _proxy_of(url: str) -> str | None:
     """Name of the variable whose proxy is asked for `url`."""
     try:
         parts = urlsplit(url)
-        if not parts.hostname or proxy_bypass(parts.hostname):
-            return None
+        is_bypassed = not parts.hostname or proxy_bypass(parts.hostname)
     except ValueError:
         return None
-    proxies = getproxies()
-    scheme = next((name for name in (parts.scheme, "all") if name in proxies), None)
-    return _variable(scheme) if scheme else None
+    named = [scheme for scheme in (parts.scheme, "all") if scheme in getproxies()]
+    return _variable(named[0]) if named and not is_bypassed else None
 
 
 def _variable(scheme: str) -> str:
@@ -163,15 +162,10 @@ def _variable(scheme: str) -> str:
 
 def _bare(value: str) -> str:
     """A proxy without its user and password."""
-    head, cut, rest = value.partition("://")
-    if not cut:
-        return value.rpartition("@")[2]
-    return f"{head}://{rest.rpartition('@')[2]}"
+    return re.sub(r"^(.*?://)?.*@", r"\1", value)
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
+    while error is not None and not isinstance(error, kind):
         error = error.__cause__ or error.__context__
-    return False
+    return error is not None

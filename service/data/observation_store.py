@@ -20,38 +20,169 @@ __all__ = [
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
 from forecast.series import DailySeries
+from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.tables import documents, observations
-from service.data.document_store import Figure
-from service.data.recording_store import Change, Stored, record
+from service.data import document_store
+from service.data.document_store import Figure, Key
+from service.data.history import Statement, history
 
 AsOf = dt.date | dt.datetime
 """A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
 
+_RECORDING = 0x66696775726573  # any number that is always the same
+_EMBEDDED = "figures"
+Current = dict[Key, sa.Row[*tuple[Any, ...]]]
+"""The value that rules, its source and `known_at`."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A figure that is now another than before; `before` is None when it is new."""
+
+    series_id: str
+    date: dt.date
+    before: int | None
+    value: int
+    source: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What storing some figures changed, counted by value: who states it does not matter."""
+
+    new: int
+    revised: int
+    unchanged: int
+    changes: tuple[Change, ...] = field(default=(), compare=False, repr=False)
+
+
+def record(
+    connection: Connection,
+    route: Route,
+    figures: Iterable[Figure],
+    seen_at: dt.datetime,
+    assume_known: bool = False,
+) -> Stored:
+    """Store `figures`, in whatever order documents come.
+
+    A figure with a time of publication is known from then on. One without is known from when it
+    was read; or, with `assume_known`, from when its route usually publishes it, unless its
+    source stated another value before: a correction is known from when it was read, `seen_at`.
+    """
+    stated = {(f.series_id, f.date): f for f in figures}
+    if not stated:
+        return Stored(0, 0, 0)
+    if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
+    before = _ruling(connection, stated)
+    dated = _dated(connection, route, stated, before, seen_at, assume_known)
+    touched = frozenset(
+        key
+        for document in document_store.group(dated, seen_at)
+        if document_store.add(connection, route, document)
+        for key, one in document.statements(route)
+        if _matters(one, before.get(key))
+    )
+    if touched:
+        _rebuild(connection, route, touched)
+    now = _ruling(connection, stated)
+    changes = []
+    for key in sorted(now):
+        value = before[key].value if key in before else None
+        if now[key].value != value:
+            changes.append(Change(*key, value, now[key].value, now[key].source))
+    new = sum(change.before is None for change in changes)
+    return Stored(new, len(changes) - new, len(stated) - len(changes), tuple(changes))
+
+
+def _ruling(connection: Connection, keys: Iterable[Key]) -> Current:
+    """The values that now rule on the days that `keys` span."""
+    table = observations.c
+    days = [day for _, day in keys]
+    query = sa.select(table.series_id, table.date, table.value, table.source, table.known_at).where(
+        table.superseded_at.is_(None), table.date.between(min(days), max(days))
+    )
+    return {(row.series_id, row.date): row for row in connection.execute(query)}
+
+
+def _dated(
+    connection: Connection,
+    route: Route,
+    stated: Mapping[Key, Figure],
+    current: Current,
+    seen_at: dt.datetime,
+    assume_known: bool,
+) -> list[Figure]:
+    """Give each figure without a time the one that stands for it; leave out what is not new."""
+    embedded: dict[Key, int] = {}
+    if any(f.source == _EMBEDDED for f in stated.values()):
+        # The embedded figures are older than what else is stored: they are held to themselves.
+        for document in document_store.overlapping(connection, route, stated, _EMBEDDED):
+            embedded |= document.counts
+    dated = []
+    for key, figure in stated.items():
+        before = current[key].value if key in current else None
+        if figure.source == _EMBEDDED:
+            before = embedded.get(key)
+        if figure.published_at or figure.known_at or (before is None and assume_known):
+            dated.append(figure)
+        elif before != figure.value:
+            dated.append(replace(figure, known_at=seen_at))
+    return dated
+
+
+def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
+    """Whether a new statement can change the history in which `ruling` is the last."""
+    return (
+        ruling is None
+        or one.value != ruling.value
+        or one.known_at < ruling.known_at
+        # What does not rule may still decide which later word of its source is a new one.
+        or one.source != ruling.source
+        or one.marked_revised
+    )
+
+
+def _rebuild(connection: Connection, route: Route, keys: frozenset[Key]) -> None:
+    """Make the histories of `keys` of all that was ever stated about them."""
+    statements: dict[Key, list[Statement]] = {}
+    for document in document_store.overlapping(connection, route, keys):
+        for key, one in document.statements(route, keys):
+            statements.setdefault(key, []).append(one)
+    rows = []
+    for (series_id, day), stated in statements.items():
+        for ruling in history(stated):
+            row = {"series_id": series_id, "date": day, **vars(ruling)}
+            del row["tie"]
+            rows.append(row)
+    of_key = observations.delete().where(
+        observations.c.series_id == sa.bindparam("of_series"),
+        observations.c.date == sa.bindparam("of_day"),
+    )
+    connection.execute(of_key, [{"of_series": name, "of_day": day} for name, day in keys])
+    connection.execute(observations.insert(), rows)
+
 
 def current(
-    connection: sa.Connection,
+    connection: Connection,
     series_id: str,
     as_of: AsOf | None = None,
     first: dt.date | None = None,
     last: dt.date | None = None,
 ) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
-    """Rows (date, value, source, known_at) of a series in order of days, as of `as_of`.
+    """Rows (date, value, source, known_at) of a series from `first` to `last`, as of `as_of`.
 
     `known_at` is when the value came to be known, whoever stated it first; `source` is who
     states it now.
-
-    Parameters
-    ----------
-    first, last : date | None
-        The span, both included; None: as far as the figures go.
     """
     table = observations.c
     query = sa.select(table.date, table.value, table.source, table.since.label("known_at"))
@@ -62,9 +193,7 @@ def current(
     return connection.execute(_as_of(query, series_id, as_of)).all()
 
 
-def series(
-    connection: sa.Connection, series_id: str, as_of: AsOf | None = None
-) -> DailySeries | None:
+def series(connection: Connection, series_id: str, as_of: AsOf | None = None) -> DailySeries | None:
     """The days up to the first gap in the figures, as of `as_of`; None when there are none."""
     query = sa.select(observations.c.date, observations.c.value)
     rows = connection.execute(_as_of(query, series_id, as_of)).all()
@@ -76,7 +205,7 @@ def series(
     return DailySeries(series_id, rows[0].date, values)
 
 
-def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
+def span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
     """First and last day of a series as it now stands, whatever gaps there are between."""
     date = observations.c.date
     query = sa.select(sa.func.min(date), sa.func.max(date)).where(
@@ -86,12 +215,11 @@ def span(connection: sa.Connection, series_id: str) -> tuple[dt.date, dt.date] |
     return (first, last) if first else None
 
 
-def version(connection: sa.Connection) -> int:
+def version(connection: Connection) -> int:
     """A number that grows whenever a figure is added or revised; 0 when there is none."""
     # No figure changes without a new document, and documents are only ever added. The rows of the
     # figures are made anew with each, and may be given numbers that others had before.
-    found = connection.execute(sa.select(sa.func.max(documents.c.document_id))).scalar()
-    return found or 0
+    return connection.scalar(sa.select(sa.func.max(documents.c.document_id))) or 0
 
 
 def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:
@@ -99,25 +227,23 @@ def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Sele
     table = observations.c
     query = query.where(table.series_id == series_id).order_by(table.date)
     if isinstance(as_of, dt.datetime):
-        return query.where(
-            table.known_at <= as_of,
-            sa.or_(table.superseded_at.is_(None), table.superseded_at > as_of),
-        )
+        ruled = sa.or_(table.superseded_at.is_(None), table.superseded_at > as_of)
+        return query.where(table.known_at <= as_of, ruled)
     query = query.where(table.superseded_at.is_(None))
     return query if as_of is None else query.where(table.date <= as_of)
 
 
 def known_together(
-    connection: sa.Connection, series_ids: Iterable[str], as_of: AsOf
+    connection: Connection, series_ids: Iterable[str], as_of: AsOf
 ) -> dict[str, DailySeries]:
     """The series in their order, cut to the days that all of them have, as of `as_of`."""
-    found = {name: series(connection, name, as_of) for name in series_ids}
-    there = {name: one for name, one in found.items() if one is not None}
-    if not there:
+    stored = {name: series(connection, name, as_of) for name in series_ids}
+    result = {name: one for name, one in stored.items() if one is not None}
+    if not result:
         return {}
-    first = max(one.start for one in there.values())
-    last = min(one.data_through for one in there.values())
-    return {name: one.between(first, last) for name, one in there.items()}
+    first = max(one.start for one in result.values())
+    last = min(one.data_through for one in result.values())
+    return {name: one.between(first, last) for name, one in result.items()}
 
 
 def fingerprint(figures: Iterable[DailySeries]) -> str:
@@ -131,16 +257,10 @@ def fingerprint(figures: Iterable[DailySeries]) -> str:
 
 @dataclass(frozen=True)
 class Revision:
-    """Another value for a day that had one.
+    """Another value for a day that had one, published, or read, at `known_at`.
 
-    Attributes
-    ----------
-    known_at : datetime
-        When the new value was published, or read.
-    is_marked : bool
-        Whether the source marks it "Revised".
-    ruled : bool
-        False when a source of higher rank had spoken, so that the value before it stayed.
+    `is_marked` says whether its source marks it "Revised"; `ruled` is False when a source of
+    higher rank had spoken, so that the value before it stayed.
     """
 
     date: dt.date
@@ -153,7 +273,7 @@ class Revision:
     ruled: bool
 
 
-def revisions(connection: sa.Connection, series_id: str) -> list[Revision]:
+def revisions(connection: Connection, series_id: str) -> list[Revision]:
     """Every revision of a series, in the order in which they were published."""
     table = observations.c
     several = (

@@ -5,22 +5,22 @@ Weather data by Open-Meteo.com, licensed under CC BY 4.0.
 
 from __future__ import annotations
 
-__all__ = ["RECENT_DAYS", "Service", "archive", "ensemble", "waves"]
+__all__ = ["Service", "archive", "ensemble", "waves"]
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from service.core.clock import utc_now
 from service.data.daily_weather import WAVES, WIND, Array, WeatherReading, daily_waves, daily_wind
 from service.data.fetcher import Fetcher
 from service.data.rules import is_possible
-from service.data.source import SourceError
+from service.data.source import SourceError, parse_json
 
-RECENT_DAYS = 60
+_RECENT_DAYS = 60
 """Days before today of the ensemble's own past: the last five, which the reanalysis does not reach
 yet, and others on which the two are compared."""
 
@@ -35,17 +35,11 @@ _ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Service:
-    """Where Open-Meteo is, and how it is asked.
+    """Where Open-Meteo is, and how it is asked about `points`, (latitude, longitude).
 
-    Attributes
-    ----------
-    points : tuple of (latitude, longitude)
-        Where it is asked about.
-    url : str
-        With ``{service}`` for the name of the host: ``archive-api``, ``ensemble-api`` or
-        ``marine-api``.
-    key : str
-        Of a customer; empty for the free service, which is for non-commercial use.
+    `url` has ``{service}`` for the name of the host: ``archive-api``, ``ensemble-api`` or
+    ``marine-api``. `key` is that of a customer; empty for the free service, which is for
+    non-commercial use.
     """
 
     fetcher: Fetcher
@@ -59,66 +53,57 @@ class Service:
         return self.url.format(service=name).rstrip("/") + path
 
 
-@dataclass(frozen=True)
-class _Hours:
-    """Values of shape (n_members, n_points, n_hours, n_variables), from the day `first`."""
-
-    values: Array
-    first: dt.date
-    read_at: dt.datetime
-
-
 def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
     """The wind as it was, from the reanalysis ERA5; its last days are not there yet."""
     begin = first - _ONE_DAY  # the evening before is part of a day
     span = {"start_date": begin.isoformat(), "end_date": last.isoformat(), "models": "era5"}
-    hours = _hours(service, "archive-api", "/v1/archive", _WIND_VARIABLES, span)
-    values = daily_wind(hours.values)
+    hours, stated, read_at = _hours(service, "archive-api", "/v1/archive", _WIND_VARIABLES, span)
+    values = daily_wind(hours)
     n_members, n_days, _ = values.shape
-    if n_members != 1 or hours.first != begin or n_days > (last - first).days + 1:
-        stated = f"{n_members} from {hours.first} on"
-        raise SourceError("Open-Meteo, archive", f"one member from {first} to {last}", stated)
-    return _reading("archive", WIND, first, values, hours.read_at)
+    if n_members != 1 or stated != begin or n_days > (last - first).days + 1:
+        expected, found = f"one member from {first} to {last}", f"{n_members} from {stated} on"
+        raise SourceError("Open-Meteo, archive", expected, found)
+    return _reading("archive", WIND, first, values, read_at)
 
 
 def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
     """All members of the wind for 15 days from today, and their mean on the days up to today."""
     span = {
         "models": "ecmwf_ifs025_ensemble",
-        "past_days": str(RECENT_DAYS + 1),
+        "past_days": str(_RECENT_DAYS + 1),
         "forecast_days": str(_AHEAD_DAYS),
     }
-    hours = _hours(service, "ensemble-api", "/v1/ensemble", _WIND_VARIABLES, span)
-    values = daily_wind(hours.values)
-    first, at = hours.first + _ONE_DAY, hours.read_at
-    known = np.isfinite(values).all(axis=2).sum(axis=1)
+    hours, before, at = _hours(service, "ensemble-api", "/v1/ensemble", _WIND_VARIABLES, span)
+    values, first = daily_wind(hours), before + _ONE_DAY
+    n_days = np.isfinite(values).all(axis=2).sum(axis=1)
     # A member that lacks days would cost them all; one that is a day ahead costs nobody.
-    values = values[known >= np.median(known)]
-    recent = _reading("recent", WIND, first, values[:, : RECENT_DAYS + 1].mean(axis=0)[None], at)
-    today = first + RECENT_DAYS * _ONE_DAY
-    return _reading("ensemble", WIND, today, values[:, RECENT_DAYS:], at), recent
+    values = values[n_days >= np.median(n_days)]
+    recent = _reading("recent", WIND, first, values[:, : _RECENT_DAYS + 1].mean(axis=0)[None], at)
+    today = first + _RECENT_DAYS * _ONE_DAY
+    return _reading("ensemble", WIND, today, values[:, _RECENT_DAYS:], at), recent
 
 
 def waves(service: Service) -> WeatherReading:
     """The waves of the coming days: one future, as no members of them are documented."""
     span = {"forecast_days": str(_WAVE_DAYS)}
-    hours = _hours(service, "marine-api", "/v1/marine", ("wave_height",), span)
-    return _reading("waves", WAVES, hours.first, daily_waves(hours.values)[:1], hours.read_at)
+    hours, first, read_at = _hours(service, "marine-api", "/v1/marine", ("wave_height",), span)
+    return _reading("waves", WAVES, first, daily_waves(hours)[:1], read_at)
 
 
 def _reading(
     kind: str, names: tuple[str, ...], first: dt.date, values: Array, read_at: dt.datetime
 ) -> WeatherReading:
     """Cut behind the last day that is known; refused if there is none."""
-    known = np.flatnonzero(np.isfinite(values).all(axis=(0, 2)))
-    if not len(known):
+    whole = np.flatnonzero(np.isfinite(values).all(axis=(0, 2)))
+    if not len(whole):
         raise SourceError(f"Open-Meteo, {kind}", "a day with its hours", "none")
-    return WeatherReading(kind, names, first, values[:, : known[-1] + 1], read_at)
+    return WeatherReading(kind, names, first, values[:, : whole[-1] + 1], read_at)
 
 
 def _hours(
     service: Service, host: str, path: str, variables: tuple[str, ...], span: Mapping[str, str]
-) -> _Hours:
+) -> tuple[Array, dt.date, dt.datetime]:
+    """Values, shape (n_members, n_points, n_hours, n_variables), their first day; when read."""
     params = {
         "latitude": ",".join(str(latitude) for latitude, _ in service.points),
         "longitude": ",".join(str(longitude) for _, longitude in service.points),
@@ -132,10 +117,7 @@ def _hours(
     url, n_points = service.address(host, path), len(service.points)
     answer = service.fetcher.get(url, ("application/json",), _LARGEST_BYTES, params)
     expected = f"hours for each of {n_points} points"
-    try:
-        stated = json.loads(answer.content)
-    except (ValueError, RecursionError) as error:
-        raise SourceError(answer.url, "JSON", str(error)[:200]) from error
+    stated = parse_json(answer.content, answer.url)
     if isinstance(stated, dict) and stated.get("error"):
         raise SourceError(answer.url, expected, str(stated)[:200])
     try:
@@ -151,7 +133,7 @@ def _hours(
     if len(points) != n_points or len(shapes) != 1:
         found = f"{len(points)} points, {len(shapes)} shapes"
         raise SourceError(answer.url, f"the same {expected}", found)
-    return _Hours(np.stack([v for v, _ in points], axis=1), points[0][1], answer.fetched_at)
+    return np.stack([v for v, _ in points], axis=1), points[0][1], utc_now()
 
 
 def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, dt.date]:

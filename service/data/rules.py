@@ -116,18 +116,14 @@ def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
 
 
 def _check_boats(row: Row) -> None:
+    counts = f"{row.people} people in {row.boats} boats"
     if (row.people == 0) != (row.boats == 0):
-        counts = f"{row.people} people and {row.boats} boats"
         raise SourceError(row.where, "boats exactly when there are people", counts)
     if row.people < row.boats:
-        counts = f"{row.people} people in {row.boats} boats"
         raise SourceError(row.where, "at least as many people as boats", counts)
-    if row.uncontrolled is not None and row.uncontrolled > row.boats:
-        raise SourceError(
-            row.where,
-            f"at most {row.boats} boats in uncontrolled landings, as many as arrived",
-            str(row.uncontrolled),
-        )
+    if (row.uncontrolled or 0) > row.boats:
+        expected = f"at most {row.boats} boats in uncontrolled landings, as many as arrived"
+        raise SourceError(row.where, expected, str(row.uncontrolled))
 
 
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
@@ -155,25 +151,22 @@ def _check_sums(week: Row, rows: Sequence[Row]) -> None:
         return
     for name in (*_DAILY, "uncontrolled"):
         stated, parts = getattr(week, name), [getattr(row, name) for row in rows]
-        if stated is None or None in parts:
-            continue
-        if stated != sum(parts):
-            raise SourceError(
-                week.where, f"{sum(parts)} {name}, the sum of the days of the week", str(stated)
-            )
+        if None not in (stated, *parts) and stated != sum(parts):
+            expected = f"{sum(parts)} {name}, the sum of the days of the week"
+            raise SourceError(week.where, expected, str(stated))
 
 
 def check_stamp(
     published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str, zone: ZoneInfo
 ) -> tuple[dt.datetime | None, list[str]]:
-    """Check the time of publication that a document states against its `last` day.
+    """Check the time of publication that a document states against its `last` day; return it.
 
     A page was seen to carry a time on the very day whose whole count it gives: that is the time
     of an earlier version, and is not used. Days that end long before the publication have a wrong
     year. Without a time of publication, the delay is measured up to `today` and only noted, as an
     old document may be read on purpose.
 
-    Returns the time, None when the document does not say, or not credibly, and notes. Raises
+    It is None when the document does not say, or not credibly; notes come with it. Raises
     `SourceError` if the time lies in the future, or the last day too long before it.
     """
     if published_at is None:
@@ -181,18 +174,16 @@ def check_stamp(
             return None, []
         age = f"its last day, {last}, lies {(today - last).days} days before today"
         return None, [f"{name}: {age}; taken as stated"]
+    stated = f"{published_at:%Y-%m-%dT%H:%M:%SZ}"
     if not is_possible(published_at) or published_at.astimezone(zone).date() > today:
-        expected = f"a time of publication up to today, {today}"
-        raise SourceError(name, expected, f"{published_at:%Y-%m-%dT%H:%M:%SZ}")
-    published_on = published_at.astimezone(zone).date()
-    if published_on - last > _LONGEST_DELAY:
-        expected = (
-            f"a last day within {_LONGEST_DELAY.days} days of the publication on {published_on}"
-        )
+        raise SourceError(name, f"a time of publication up to today, {today}", stated)
+    day, most = published_at.astimezone(zone).date(), _LONGEST_DELAY.days
+    if (day - last).days > most:
+        expected = f"a last day within {most} days of the publication on {day}"
         raise SourceError(name, expected, str(last))
-    if published_on <= last:
-        note = f"{name}: its time of publication {published_at:%Y-%m-%dT%H:%M:%SZ} lies before the "
-        return None, [note + f"end of {last}, which it covers; not used"]
+    if day <= last:
+        early = f"its time of publication {stated} lies before the end of {last}, which it covers"
+        return None, [f"{name}: {early}; not used"]
     return published_at, []
 
 

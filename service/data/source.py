@@ -16,16 +16,23 @@ __all__ = [
     "UK",
     "Unfit",
     "Validators",
+    "decode",
+    "gunzip",
+    "parse_json",
     "read_file",
 ]
 
 import datetime as dt
+import gzip
+import io
+import json
 import sys
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 PEOPLE, BOATS, PREVENTIONS = "people", "boats", "preventions"
@@ -98,7 +105,7 @@ class Document:
     source : str
         ``figures``, ``declared``, ``page``, ``workbook`` or ``csv``.
     name : str
-        What errors call it: a file or an address.
+        A file or an address.
     published_at : datetime | None
         When it says that it was published; None when it does not say, or not credibly.
     figures : mapping of series_id to counts a day
@@ -148,3 +155,32 @@ def read_file(path: Path, most_bytes: int) -> bytes:
     if len(content) > most_bytes:
         raise SourceError(str(path), f"a file of at most {most_bytes:,} bytes", "more")
     return content
+
+
+def decode(content: bytes, name: str, encoding: str = "utf-8-sig", hint: str = "") -> str:
+    """Decode the `content`; raises `SourceError`, which expects text as the `hint` says as well."""
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        expected = f"text in {encoding.removesuffix('-sig').upper()}{hint}"
+        found = f"the byte 0x{content[error.start]:02x}"
+        raise SourceError(f"{name}, line {line}", expected, found) from error
+
+
+def parse_json(content: bytes, name: str) -> Any:
+    """Parse the `content`; raises `SourceError`."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        beginning = content[:40].decode("utf-8", "replace")
+        raise SourceError(name, "JSON", f"{beginning!r} ({error})"[:200]) from error
+
+
+def gunzip(content: bytes, most_bytes: int) -> bytes:
+    """Unpack the `content`, but one byte more than `most_bytes` at most; raises `ValueError`."""
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            return stream.read(most_bytes + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(str(error)) from error

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import sqlalchemy as sa
 
+from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.tables import weather
 from service.data.daily_weather import WeatherReading
@@ -27,7 +28,7 @@ _ONE_DAY = dt.timedelta(days=1)
 class WeatherReadings:
     """What was read, unpacked once for whoever asks of many moments."""
 
-    def __init__(self, connection: sa.Connection, route: Route) -> None:
+    def __init__(self, connection: Connection, route: Route) -> None:
         self.connection, self.route = connection, route
         self._heads: dict[str, tuple[list[dt.datetime], list[int]]] = {}
         self._unpacked: dict[int, WeatherReading] = {}
@@ -61,15 +62,13 @@ class WeatherReadings:
 
     def _unpack(self, numbers: Iterable[int]) -> list[WeatherReading]:
         numbers = list(numbers)
-        lacking = sorted(set(numbers) - self._unpacked.keys())
-        for begin in range(0, len(lacking), 500):
-            part = weather.c.weather_id.in_(lacking[begin : begin + 500])
-            for row in self.connection.execute(sa.select(weather).where(part)):
-                self._unpacked[int(row.weather_id)] = _unpacked(row)
+        lacking = weather.c.weather_id.in_(set(numbers) - self._unpacked.keys())
+        for row in self.connection.execute(sa.select(weather).where(lacking)):
+            self._unpacked[int(row.weather_id)] = _unpacked(row)
         return [self._unpacked[number] for number in numbers]
 
 
-def put(connection: sa.Connection, route: Route, reading: WeatherReading) -> bool:
+def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
     """Store `reading`; False when the same was read before."""
     content = np.ascontiguousarray(reading.values, dtype="<f4").tobytes()
     head = f"{route.name} {reading.kind} {reading.names} {reading.first} {reading.values.shape} "
@@ -95,7 +94,7 @@ def put(connection: sa.Connection, route: Route, reading: WeatherReading) -> boo
 
 
 def last_read(
-    connection: sa.Connection, route: Route, kind: str, as_of: dt.datetime | None = None
+    connection: Connection, route: Route, kind: str, as_of: dt.datetime | None = None
 ) -> tuple[dt.datetime, dt.date] | None:
     """When the newest reading of a kind was made, and its last day; None without a reading.
 
@@ -105,12 +104,12 @@ def last_read(
     query = sa.select(c.first_seen_at, c.last_date).where(c.route == route.name, c.kind == kind)
     if as_of is not None:
         query = query.where(c.first_seen_at <= as_of)
-    last = query.order_by(c.first_seen_at.desc(), c.weather_id.desc()).limit(1)
-    row = connection.execute(last).first()
+    query = query.order_by(c.first_seen_at.desc(), c.weather_id.desc())
+    row = connection.execute(query.limit(1)).first()
     return (row.first_seen_at, row.last_date) if row else None
 
 
-def spans(connection: sa.Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
+def spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
     """First and last day of each stretch of days that were read of a kind, in order.
 
     A day that is missing amid the days of one reading is no hole: the source was asked for it.
@@ -126,14 +125,8 @@ def spans(connection: sa.Connection, route: Route, kind: str) -> list[tuple[dt.d
     return stretches
 
 
-def prune(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete the forecasts read before that moment, but for the newest of each kind of them.
-
-    Returns
-    -------
-    int
-        How many.
-    """
+def prune(connection: Connection, before: dt.datetime) -> int:
+    """Delete the forecasts read `before`, but for the newest of each kind; return how many."""
     c = weather.c
     old = sa.and_(c.kind != "archive", c.first_seen_at < before)
     last = sa.select(sa.func.max(c.weather_id)).where(old).group_by(c.route, c.kind)

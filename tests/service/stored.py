@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from service.core import run_store
 from service.core.context import Context
+from service.core.database import Database
 from service.core.job_runner import JobError
 from service.core.secrets import without_folders
 from service.core.tables import documents
@@ -18,16 +19,20 @@ from service.data import observation_store
 from service.data.ingest import OTHER, ingest
 
 
-def dump(context: Context, *without: str) -> list[tuple[Any, ...]]:
+def _database(owner: Context | Database) -> Database:
+    return owner if isinstance(owner, Database) else owner.database
+
+
+def dump(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]:
     """Every row of the figures but its number, in order."""
     columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
     order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
-    with context.database.reading() as connection:
+    with _database(owner).reading() as connection:
         return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(*order))]
 
 
-def forget(context: Context) -> None:
-    with context.database.writing() as connection:
+def forget(owner: Context | Database) -> None:
+    with _database(owner).writing() as connection:
         connection.execute(table.delete())
         connection.execute(documents.delete())
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import threading
 import time
 from dataclasses import replace
@@ -27,7 +26,6 @@ from tests.support import ods, pages
 from tests.support.sites import (
     ODS,
     PAGE,
-    PUBLICATION,
     Answer,
     Sites,
     endless,
@@ -164,16 +162,6 @@ def test_a_jump_is_taken_when_a_person_has_looked(reader: Context, sites: Sites)
     assert ingest(reader, accept_jumps=True).detail["revised"] == 2
 
 
-def test_repairs_are_said(reader: Context, tmp_path: Path) -> None:
-    rows = pages.week(dt.date(2024, 1, 28), COUNTS)
-    rows[1][0] = "26 January 2023"
-    file = tmp_path / "p.html"
-    file.write_bytes(pages.page(pages.table(rows)))
-    notes = ingest(reader, "page", file).detail["notes"]
-    assert notes[0].endswith("taken as 2024")
-    assert notes[1].endswith("4 days instead of 7; taken as stated")
-
-
 def test_repairs_are_said_though_another_document_was_refused(
     reader: Context, sites: Sites
 ) -> None:
@@ -261,25 +249,6 @@ def test_unlikely_and_old_days_of_a_csv_file_are_noted(reader: Context, tmp_path
     ((unlikely, old),) = (document.notes for document in gathered.documents)
     assert "900 people in 1 boats on 2023-01-01 are unlikely" in unlikely
     assert old.endswith("its last day, 2023-01-01, lies 365 days before today; taken as stated")
-
-
-def test_a_file_without_end_is_refused(reader: Context) -> None:
-    assert "at most 2,000,000 bytes, found more" in failed(reader, "page", Path("/dev/zero"))
-
-
-def test_a_reading_needs_no_store(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, the_page())
-    found = gather(
-        reader.settings, reader.route, "declared", None, dt.date(2024, 2, 1), {}, is_kept=False
-    )
-    assert [document.source for document in found.documents] == ["workbook", "page"]
-    assert kept(reader) == []
-
-
-def test_the_publication_itself_is_the_fallback(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, the_page())
-    sites.replies[f"/api/content{PUBLICATION}"] = Answer(json.dumps({}).encode(), "text/html")
-    assert ingest(reader).detail["new"] == 59
 
 
 def test_a_refusal_degrades_and_the_last_good_figures_stay(

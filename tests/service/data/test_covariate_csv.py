@@ -81,8 +81,3 @@ def test_files_of_drivers_come_as_figures_do(tmp_path: Path) -> None:
     blank = "without blank rows, with days as day, month, year"
     assert said[0] == f"{history} is read with ';' between columns, {lower}, {blank}"
     assert said[1] == f"{forecasts} is read as UTF-16, {lower}, without the time 00:00"
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="nowhere"):
-        read_forecasts(tmp_path / "nowhere.csv", NAMES)

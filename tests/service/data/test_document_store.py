@@ -78,3 +78,19 @@ def test_the_fingerprint_is_of_what_is_said_and_when() -> None:
         STATED[0],
     ]
     assert len({made(figure) for figure in others}) == 5
+
+
+def test_what_a_site_said_last_is_kept(database: Database) -> None:
+    with database.writing() as connection:
+        document_store.remember(connection, {"a": ('"1"', None), "b": (None, "Wed")}, SEEN)
+        document_store.remember(connection, {"a": ('"2"', None)}, SEEN)
+        document_store.remember(connection, {}, SEEN)
+    with database.reading() as connection:
+        assert document_store.validators(connection) == {"a": ('"2"', None), "b": (None, "Wed")}
+
+
+def test_what_is_too_long_is_not_kept(database: Database) -> None:
+    with database.writing() as connection:
+        document_store.remember(connection, {"x" * 501: ("e", None), "c": (None, None)}, SEEN)
+    with database.reading() as connection:
+        assert document_store.validators(connection) == {"c": (None, None)}

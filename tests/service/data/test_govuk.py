@@ -13,7 +13,7 @@ from service.data import govuk
 from service.data.collect import Gathered, fetch
 from service.data.fetcher import Fetcher
 from tests.support import ods, pages, shared
-from tests.support.sites import ODS, PAGE, PUBLICATION, Answer, Sites, endless, publish, tagged
+from tests.support.sites import ODS, PAGE, PUBLICATION, Answer, Sites, publish, tagged
 
 TODAY = dt.date(2024, 2, 1)
 DAYS = ods.some_days(dt.date(2024, 1, 1), 26)
@@ -145,21 +145,6 @@ def test_a_workbook_at_an_odd_address_is_refused_and_the_page_read(
     assert refusal(published).isprintable()
     assert "/media/1/" in refusal(published)
     assert [d.source for d in published.documents] == ["page"]
-
-
-def test_html_where_a_workbook_was_expected_is_refused(reading: Reading) -> None:
-    path = publish(reading.sites, b"<!DOCTYPE html><h1>Sorry</h1>", PAGE_BYTES)
-    assert "an OpenDocument spreadsheet, which begins with b'PK'" in refusal(reading.read())
-    reading.sites.replies[path] = Answer(b"<!DOCTYPE html>")
-    assert "expected content of type" in refusal(reading.read())
-
-
-def test_bombs_and_floods_are_refused(reading: Reading) -> None:
-    parts = ods.parts({}) | {"content.xml": b"\0" * 59_000_000}
-    path = publish(reading.sites, ods.pack(parts), PAGE_BYTES)
-    assert "at most 20,000,000 bytes unpacked" in refusal(reading.read())
-    reading.sites.replies[path] = Answer(kind=ODS, behave=endless, length=2_000_000_000)
-    assert "expected at most 10,000,000 bytes" in refusal(reading.read())
 
 
 def test_everything_down_is_two_refusals(fetcher: Fetcher, sites: Sites) -> None:

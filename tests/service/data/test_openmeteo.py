@@ -26,6 +26,20 @@ SPAN = (dt.date(2023, 12, 1), dt.date(2023, 12, 3))
 DAY = dt.timedelta(days=1)
 
 
+Stated = list[dict[str, Any]]
+
+
+def changed(first: dt.date, days: int, change: Callable[[Stated], object], members: int = 0) -> Any:
+    """A reply with hours of that many days, after the `change`."""
+
+    def reply(asked: Asked) -> Answer:
+        stated = json.loads(hourly(asked, first, days, members=members))
+        change(stated)
+        return Answer(json.dumps(stated).encode(), "application/json")
+
+    return reply
+
+
 @pytest.fixture
 def service(fetcher: Fetcher, sites: Sites) -> Service:
     forecast_weather(sites, TODAY)
@@ -71,12 +85,11 @@ def test_the_ensemble(sites: Sites, service: Service) -> None:
 
 
 def test_a_member_that_lacks_days_is_left_out(sites: Sites, service: Service) -> None:
-    def reply(asked: Asked) -> Answer:
-        stated = json.loads(hourly(asked, TODAY - 61 * DAY, 76, members=3))
+    def lacking(stated: Stated) -> None:
         for point in stated:
             point["hourly"]["wind_gusts_10m_member02"][24 * 64 :] = [None] * 24 * 12
-        return Answer(json.dumps(stated).encode(), "application/json")
 
+    reply = changed(TODAY - 61 * DAY, 76, lacking, members=3)
     sites.replies["/ensemble-api/v1/ensemble"] = reply
     members, _ = openmeteo.ensemble(service)
     assert members.values.shape == (3, 15, len(WIND))
@@ -87,13 +100,12 @@ def test_a_member_that_is_a_day_ahead_does_not_cost_the_others(
 ) -> None:
     """As while a run is being published: of all others the last day is not there yet."""
 
-    def reply(asked: Asked) -> Answer:
-        stated = json.loads(hourly(asked, TODAY - 61 * DAY, 76, members=3))
+    def late(stated: Stated) -> None:
         for point in stated:
             for name in ("", "_member01", "_member02"):
                 point["hourly"][f"wind_speed_10m{name}"][24 * 75 :] = [None] * 24
-        return Answer(json.dumps(stated).encode(), "application/json")
 
+    reply = changed(TODAY - 61 * DAY, 76, late, members=3)
     sites.replies["/ensemble-api/v1/ensemble"] = reply
     members, _ = openmeteo.ensemble(service)
     assert members.values.shape == (4, 14, len(WIND))
@@ -107,10 +119,7 @@ def test_the_waves(sites: Sites, service: Service) -> None:
 
 
 def test_days_that_were_not_requested_are_refused(sites: Sites, service: Service) -> None:
-    def reply(asked: Asked) -> Answer:
-        return Answer(hourly(asked, dt.date(2024, 12, 1), 3), "application/json")
-
-    sites.replies["/archive-api/v1/archive"] = reply
+    sites.replies["/archive-api/v1/archive"] = changed(dt.date(2024, 12, 1), 3, len)
     message = "archive: expected one member from 2023-12-01 to 2023-12-03, found 1 from 2024-12-01"
     with pytest.raises(SourceError, match=message):
         openmeteo.archive(service, *SPAN)
@@ -120,10 +129,7 @@ def test_days_that_were_not_requested_are_refused(sites: Sites, service: Service
 def test_days_at_the_ends_of_the_calendar_are_refused(
     sites: Sites, service: Service, year: int
 ) -> None:
-    def reply(asked: Asked) -> Answer:
-        return Answer(hourly(asked, dt.date(year, 12, 25), 7), "application/json")
-
-    sites.replies["/ensemble-api/v1/ensemble"] = reply
+    sites.replies["/ensemble-api/v1/ensemble"] = changed(dt.date(year, 12, 25), 7, len)
     with pytest.raises(SourceError):
         openmeteo.ensemble(service)
 
@@ -146,19 +152,14 @@ def test_customers_have_hosts_of_their_own(fetcher: Fetcher, sites: Sites) -> No
 
 
 def test_days_that_are_not_there_yet_are_left_out(sites: Sites, service: Service) -> None:
-    def late(asked: Any) -> Answer:
-        stated = json.loads(hourly(asked, SPAN[0] - DAY, 4))
+    def late(stated: Stated) -> None:
         stated[1]["hourly"]["wind_speed_10m"][-9:] = [None] * 9
-        return Answer(json.dumps(stated).encode(), "application/json")
 
-    sites.replies["/archive-api/v1/archive"] = late
+    sites.replies["/archive-api/v1/archive"] = changed(SPAN[0] - DAY, 4, late)
     assert openmeteo.archive(service, *SPAN).last == dt.date(2023, 12, 2)
 
 
-Change = Callable[[list[dict[str, Any]]], object]
-
-
-def gusts(stated: list[dict[str, Any]]) -> list[Any]:
+def gusts(stated: Stated) -> list[Any]:
     values: list[Any] = stated[0]["hourly"]["wind_gusts_10m"]
     return values
 
@@ -169,22 +170,10 @@ def gusts(stated: list[dict[str, Any]]) -> list[Any]:
         (lambda a: a.pop(), "expected the same hours for each of 2 points, found 1 points"),
         (lambda a: a[1]["hourly"]["time"].pop(), "expected every hour of whole days, in UTC"),
         (lambda a: a[1]["hourly"].pop("wind_gusts_10m"), "hours for each of 2 points"),
-        (
-            lambda a: gusts(a).pop(),
-            "wind_gusts_10m: expected 96 hours, found",
-        ),
-        (
-            lambda a: gusts(a).__setitem__(5, -1),
-            "expected 0 to 140 m/s, found",
-        ),
-        (
-            lambda a: gusts(a).__setitem__(5, 141),
-            "expected 0 to 140 m/s, found",
-        ),
-        (
-            lambda a: gusts(a).__setitem__(5, "x"),
-            "2 points, found ValueErr",
-        ),
+        (lambda a: gusts(a).pop(), "wind_gusts_10m: expected 96 hours, found"),
+        (lambda a: gusts(a).__setitem__(5, -1), "expected 0 to 140 m/s, found"),
+        (lambda a: gusts(a).__setitem__(5, 141), "expected 0 to 140 m/s, found"),
+        (lambda a: gusts(a).__setitem__(5, "x"), "2 points, found ValueErr"),
         (lambda a: a[0]["hourly_units"].update(wind_gusts_10m="kn"), "expected m/s, found kn"),
         (lambda a: a[0].update(utc_offset_seconds=3600), "in UTC"),
         (lambda a: a[0].pop("hourly"), "hours for each of 2 points, found KeyError: 'hourly'"),
@@ -198,14 +187,9 @@ def gusts(stated: list[dict[str, Any]]) -> list[Any]:
     ],
 )
 def test_what_breaks_the_form_is_refused(
-    sites: Sites, service: Service, change: Change, said: str
+    sites: Sites, service: Service, change: Callable[[Stated], object], said: str
 ) -> None:
-    def broken(asked: Any) -> Answer:
-        stated = json.loads(hourly(asked, SPAN[0] - DAY, 4))
-        change(stated)
-        return Answer(json.dumps(stated).encode(), "application/json")
-
-    sites.replies["/archive-api/v1/archive"] = broken
+    sites.replies["/archive-api/v1/archive"] = changed(SPAN[0] - DAY, 4, change)
     with pytest.raises(SourceError) as caught:
         openmeteo.archive(service, *SPAN)
     assert said in str(caught.value)

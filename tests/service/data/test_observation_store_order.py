@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from service.core.database import Database, connect
 from service.core.tables import documents
-from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.observation_store import Figure, Stored
+from tests.service.stored import dump, forget
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -33,32 +33,11 @@ ALL = (FIGURES, PAGE_1, PAGE_2, WORKBOOK_1, WORKBOOK_2)
 def put(database: Database, document: Document, seen_at: dt.datetime = SEEN) -> Stored:
     source, published_at, values = document
     with database.writing() as connection:
-        return observation_store.record(
-            connection,
-            ROUTE,
-            [
-                Figure("people", D(2025, 12, day), value, source, published_at)
-                for day, value in values.items()
-            ],
-            seen_at,
-            assume_known=True,
-        )
-
-
-def dump(database: Database) -> list[tuple[Any, ...]]:
-    """Every row but its number, in order."""
-    columns = [c for c in table.columns if c.name != "observation_id"]
-    with database.reading() as connection:
-        rows = connection.execute(
-            sa.select(*columns).order_by(table.c.date, table.c.known_at, table.c.source)
-        )
-        return [tuple(row) for row in rows]
-
-
-def forget(database: Database) -> None:
-    with database.writing() as connection:
-        connection.execute(table.delete())
-        connection.execute(documents.delete())
+        figures = [
+            Figure("people", D(2025, 12, day), value, source, published_at)
+            for day, value in values.items()
+        ]
+        return observation_store.record(connection, ROUTE, figures, seen_at, assume_known=True)
 
 
 @cache

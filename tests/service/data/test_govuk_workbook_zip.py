@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.data.govuk_workbook import unpack
 from service.data.source import SourceError
-from service.data.zip_archive import unpack
 from tests.support import ods
 
 FIT = ods.parts({"SB_01": [["Date"]], "SB_02": [["Week ending"]]})
