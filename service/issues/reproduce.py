@@ -5,23 +5,21 @@ from __future__ import annotations
 __all__ = ["repeat"]
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from forecast import joint
-from forecast.covariates import Covariates
 from forecast.forecasters.base import FitError
-from forecast.series import DailySeries, as_day
-from forecast.specs import Spec, SpecError, build
+from forecast.series import as_day
+from forecast.specs import SpecError
 from service.core.clock import instant
 from service.core.context import Context
-from service.core.database import Connection
-from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.data.covariates import as_known
 from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
+from service.issues.fit_task import Order, carry_out
 from service.issues.issue_store import Issue
 
 
@@ -52,22 +50,22 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
         lead = issue_store.get_latest_issue(connection, route.leading, moment)
         if lead is None:
             raise JobError(f"no issue of {route.leading} stood at {instant(moment)}")
-        beside = {
-            name: issue_store.get_sibling_issue(connection, lead, name) for name in route.forecast
-        }
-        together = {name: issue for name, issue in beside.items() if issue is not None}
-        figures = {
-            name: note_store.get_figures(connection, issue) for name, issue in together.items()
-        }
+        siblings = [
+            issue_store.get_sibling_issue(connection, lead, name) for name in route.forecast
+        ]
+        issues = [issue for issue in siblings if issue is not None]
+        figures = {issue.series_id: note_store.get_figures(connection, issue) for issue in issues}
         models = [entry.model for entry in issue_store.list_entries(connection, lead.issue_id)]
         note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
-        weather = _weather(connection, context.route, lead) if note.get("models") else None
+        readers, weather = note.get("models", ()), None
+        if readers:
+            origin = as_day(lead.data_through)
+            weather = as_known(connection, route, origin, lead.as_of, lead.horizon_days).covariates
     others = {}
     for name in models:
         progress(name)
-        given = weather if name in note.get("models", ()) else None
-        reason = _other(context, name, specs, together, figures, given)
-        if reason:
+        order = Order(name, specs, figures, weather if name in readers else None)
+        if reason := _difference(context, order, issues):
             others[name] = reason
     progress("")
     if others:
@@ -77,31 +75,19 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
     return Outcome("done", reason, {"issue": lead.issue_id, "models": models})
 
 
-def _weather(connection: Connection, route: Route, issue: Issue) -> Covariates | None:
-    origin = as_day(issue.data_through)
-    return as_known(connection, route, origin, issue.as_of, issue.horizon_days).covariates
-
-
-def _other(
-    context: Context,
-    name: str,
-    specs: Mapping[str, Spec],
-    together: Mapping[str, Issue],
-    figures: Mapping[str, DailySeries],
-    weather: Covariates | None,
-) -> str:
-    """Why a model does not draw the paths of its issues; empty when it does."""
-    issue = together[context.route.leading]
-    rng = joint.generator(issue.seed, name, as_day(issue.origin))
+def _difference(context: Context, order: Order, issues: Sequence[Issue]) -> str:
+    """Why a model does not draw the paths of its `issues`; empty when it does."""
+    lead, name = issues[0], order.name
     try:
-        fit = joint.fit(build(name, specs), figures, weather)
-        simulated = fit.draw(issue.horizon_days, issue.n_paths, rng)
+        fit = carry_out(order).restore()
+        rng = joint.generator(lead.seed, name, as_day(lead.origin))
+        simulated = fit.draw(lead.horizon_days, lead.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
-    for series_id, one in together.items():
+    for issue in issues:
         with context.database.reading() as connection:
-            stored = issue_store.load_paths(connection, one, name)
-        same = issue_store.kept(one, name, simulated[series_id])
+            stored = issue_store.load_paths(connection, issue, name)
+        same = issue_store.kept(issue, name, simulated[issue.series_id])
         if stored is None or not np.array_equal(stored.values, same.values):
             return "it draws other paths: its declaration or a package is another than then"
     return ""

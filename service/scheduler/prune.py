@@ -13,7 +13,7 @@ from service.core.database import Connection
 from service.core.job_runner import Outcome, perform
 from service.core.settings import Settings
 from service.data import covariates, raw_documents, weather_store
-from service.issues import model_score_store, retention_store
+from service.issues import issue_store, model_score_store
 
 _WEEK = dt.timedelta(weeks=1)
 _LABELS = {
@@ -35,11 +35,11 @@ def _prune(context: Context) -> Outcome:
     issued = now - dt.timedelta(days=settings.keep_issues_days)
     ran = now - dt.timedelta(days=settings.keep_runs_days)
     with context.database.writing() as connection:
-        detail = {"issues": retention_store.prune_issues(connection, issued)}
+        detail = {"issues": issue_store.prune_issues(connection, issued)}
         compared = _compared(connection, settings, issued)
         foreseen = min(
             one
-            for one in (issued, compared, retention_store.oldest_live(connection))
+            for one in (issued, compared, issue_store.oldest_live(connection))
             if one is not None
         )
         detail |= {

@@ -31,8 +31,7 @@ from service.core.job_runner import JobError, Outcome, abandon, perform
 from service.core.locks import SCHEDULER
 from service.issues.replay import replay
 from service.scheduler import request_worker
-from service.scheduler.refit_again import refit_again
-from service.scheduler.reread import reread
+from service.scheduler.retry import refit_again, reread
 from service.scheduler.schedule import Scheduled, schedule
 from service.scheduler.wall_clock import ClockWatch, FromNow, every, keep_time
 

@@ -1,14 +1,33 @@
-"""What was issued last, for the tests of what issues it."""
+"""What the tests of issues share: runs, other settings, and what was issued last."""
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 import sqlalchemy as sa
 
+from service.core import run_store
 from service.core.context import Context
+from service.core.database import Database
 from service.core.tables import issue_paths
 from service.core.tables import issues as table
 from service.issues import issue_store
 from service.issues.issue_store import Issue
+from tests.service.support import NOW, ROUTE
+
+
+def begin(database: Database, period: str = "first", moment: dt.datetime = NOW) -> int:
+    """Begin a refit; return the number of its run."""
+    with database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", period, moment, ROUTE.name)
+    assert claimed is not None
+    return claimed.run_id
+
+
+def changed(context: Context, **settings: Any) -> Context:
+    """Return the context with other settings."""
+    return Context(context.settings.model_copy(update=settings), context.database)
 
 
 def latest(context: Context, series_id: str = "people") -> Issue:

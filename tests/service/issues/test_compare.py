@@ -7,17 +7,16 @@ import pytest
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.core.job_runner import Outcome, perform
-from service.issues import refit as refit_module
 from service.issues.compare import compare
 from service.issues.refit import refit
 from tests.service import skies
+from tests.service.issued import changed
 from tests.service.support import Hand, declare, utc
 
 
 @pytest.fixture
 def few(filled: Context) -> Context:
-    settings = filled.settings.model_copy(update={"champion_origins": 4})
-    return Context(settings, filled.database)
+    return changed(filled, champion_origins=4)
 
 
 def test_origins_that_are_scored_are_not_scored_again(few: Context) -> None:
@@ -47,10 +46,10 @@ def test_a_challenger_that_proved_better_is_served_until_another_champion_is_dec
 
 def test_another_process_gives_the_same_scores(few: Context) -> None:
     here = compare(few).detail["ratios"]
-    settings = few.settings.model_copy(update={"fit_seconds": 60, "seed": 1})
+    other = changed(few, fit_seconds=60, seed=1)
     with few.database.writing() as connection:
         connection.exec_driver_sql("DELETE FROM model_scores")
-    there = compare(Context(settings, few.database))
+    there = compare(other)
     assert there.detail["ratios"] == here
     assert there.detail["computed"] == 8
 
@@ -58,19 +57,18 @@ def test_another_process_gives_the_same_scores(few: Context) -> None:
 def test_a_model_that_takes_too_long_is_not_scored(
     few: Context, caplog: pytest.LogCaptureFixture
 ) -> None:
-    settings = few.settings.model_copy(update={"fit_seconds": 0.001})
-    assert compare(Context(settings, few.database)).detail["ratios"] == {}
+    other = changed(few, fit_seconds=0.001)
+    assert compare(other).detail["ratios"] == {}
     assert caplog.text.count("not done within 0.001 s") == 2, "once for each model"
     assert compare(few).detail["computed"] == 8, "with time enough they are"
 
 
 def test_a_model_that_the_weather_makes_worse_is_served_without_it(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
+    filled: Context, hand: Hand
 ) -> None:
     """Forecasts of the weather that say calm where nobody came, and rough where people did."""
     context = skies.reading(filled)
-    settings = context.settings.model_copy(update={"champion_origins": 8, "stale_after_days": 5})
-    context = Context(settings, context.database)
+    context = changed(context, champion_origins=8, stale_after_days=5)
     truth = skies.roughness(dt.date(2025, 10, 1), 92)
     for monday in range(12, 12 + 7 * 8, 7):  # from 13 October to 1 December
         seen = utc(2025, 10, 2, 5) + dt.timedelta(days=monday)
@@ -80,8 +78,6 @@ def test_a_model_that_the_weather_makes_worse_is_served_without_it(
     said = outcome.detail["worse_with_weather"]["swell"]
     assert said.startswith("is worse with it: its score is 1.")
     assert f"swell is served without the weather, as it {said}" in outcome.reason
-    hand = Hand(utc(2026, 1, 1, 14))
-    monkeypatch.setattr(refit_module, "utc_now", hand)
     skies.tell(context.database, utc(2026, 1, 1, 5), [skies.CALM] * 7)
     done = refit(context)
     assert (done.detail["weather"], done.detail["weather_reason"]) == ("missing", f"swell {said}")

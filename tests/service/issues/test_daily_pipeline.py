@@ -11,6 +11,7 @@ from service.core.job_runner import JobError
 from service.data import weather_store
 from service.issues import issue_store, replay
 from service.issues.daily_pipeline import follow_weather, renew
+from tests.service.issued import changed
 from tests.service.support import ROUTE
 from tests.support.sites import Answer, Sites, forecast_weather
 
@@ -29,8 +30,7 @@ def outcomes(context: Context, period: str) -> list[str | None]:
 @pytest.fixture
 def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setattr(replay, "ORIGINS", 1)
-    settings = filled.settings.model_copy(update={"champion_origins": 4})
-    return Context(settings, filled.database)
+    return changed(filled, champion_origins=4)
 
 
 def test_each_part_has_a_run_and_is_done_once(quick: Context) -> None:
@@ -46,20 +46,16 @@ def test_each_part_has_a_run_and_is_done_once(quick: Context) -> None:
 
 
 def test_a_source_that_is_down_does_not_cost_the_forecast(quick: Context) -> None:
-    settings = quick.settings.model_copy(
-        update={"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
-    )
+    other = changed(quick, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
     with pytest.raises(JobError, match="^ingest: "):
-        renew(Context(settings, quick.database), "monday")
+        renew(other, "monday")
     assert outcomes(quick, "monday") == ["failed", "done", "done", "done"]
 
 
 def test_without_figures_every_part_says_so(empty: Context) -> None:
-    settings = empty.settings.model_copy(
-        update={"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
-    )
+    other = changed(empty, source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
     with pytest.raises(JobError, match="refit: no figures are stored"):
-        renew(Context(settings, empty.database), "monday")
+        renew(other, "monday")
 
 
 def test_what_each_step_took_is_kept(quick: Context) -> None:
@@ -91,9 +87,9 @@ def test_the_weather_is_followed_by_a_refit(quick: Context, sites: Sites) -> Non
     forecast_weather(sites, ROUTE.day(utc_now()))
     sites.replies["/marine-api/v1/marine"] = Answer(status=429)
     url = f"{sites.url}/{{service}}"
-    settings = quick.settings.model_copy(update={"weather": "openmeteo", "weather_url": url})
+    other = changed(quick, weather="openmeteo", weather_url=url)
     with pytest.raises(JobError, match="^weather: .*429"):
-        follow_weather(Context(settings, quick.database), "monday")
+        follow_weather(other, "monday")
     with quick.database.reading() as connection:
         run = run_store.find(connection, "refit", "monday after the weather", ROUTE.name)
         assert weather_store.last_read(connection, ROUTE, "ensemble") is not None

@@ -13,19 +13,11 @@ from service.core.context import Context
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.issues import note_store, publish
-from service.issues import refit as module
 from service.issues.refit import refit
 from tests.service.issued import latest
 from tests.service.support import ROUTE, Hand, utc
 
 NOON = utc(2026, 1, 1, 14)
-
-
-@pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    hand = Hand(NOON)
-    monkeypatch.setattr(module, "utc_now", hand)
-    return hand
 
 
 def state(context: Context, day: dt.date, people: int, published: dt.datetime) -> None:

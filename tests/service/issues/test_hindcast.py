@@ -15,6 +15,7 @@ from service.issues.fit_task import Fitting, Order, fit_order
 from service.issues.hindcast import hindcast, origins
 from service.issues.score import score
 from tests.service import skies
+from tests.service.issued import changed
 from tests.service.support import ROUTE, utc
 
 
@@ -51,13 +52,13 @@ def test_what_decides_a_hindcast_makes_it_anew_and_the_order_of_its_models_does_
     days = origins(filled, dt.date(2025, 12, 29))[:1]
     assert hindcast(filled, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
     assert hindcast(filled, days, ["seasonal_naive", "climatology"]).detail["made"] == 0
-    other = Context(filled.settings.model_copy(update={"seed": 2}), filled.database)
+    other = changed(filled, seed=2)
     assert hindcast(other, days, ["climatology", "seasonal_naive"]).detail["made"] == 1
 
 
 def test_a_fit_that_passes_its_limit_is_left_out_and_said(filled: Context) -> None:
     days = origins(filled, dt.date(2025, 12, 29))[:1]
-    hurried = Context(filled.settings.model_copy(update={"fit_seconds": 0.001}), filled.database)
+    hurried = changed(filled, fit_seconds=0.001)
     assert hindcast(hurried, days).detail["made"] == 0
 
 

@@ -4,20 +4,13 @@ import datetime as dt
 
 import pytest
 
-from service.core import run_store
 from service.core.database import Database
 from service.issues import issue_score_store
+from tests.service.issued import begin
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
 HOUR = dt.timedelta(hours=1)
 LONG_AGO = dt.date(2020, 1, 1)
-
-
-def begin(database: Database, period: str) -> int:
-    with database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, NOW, ROUTE.name)
-    assert claimed is not None
-    return claimed.run_id
 
 
 def issue(

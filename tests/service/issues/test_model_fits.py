@@ -27,7 +27,7 @@ from service.issues.family_code import code_hash
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
 from service.issues.replay import replay
-from tests.service.issued import contents, latest
+from tests.service.issued import changed, contents, latest
 from tests.service.support import ROOT, ROUTE, Hand, as_environment, quick_models
 
 
@@ -172,12 +172,12 @@ def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
 def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(
     filled: Context, clock: Hand
 ) -> None:
-    settings = filled.settings.model_copy(update={"fit_seconds": 0.001})
+    other = changed(filled, fit_seconds=0.001)
     with pytest.raises(JobError, match=r"not done within 0\.001 s, the limit of a fit"):
-        refit(Context(settings, filled.database))
+        refit(other)
     refit(filled)
     shutil.rmtree(filled.settings.fitted_folder / "people" / "climatology")
-    assert refit(Context(settings, filled.database), force=True).outcome == "done"
+    assert refit(other, force=True).outcome == "done"
     issue = latest(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
     assert "limit of a fit" in issue.failures["climatology"]

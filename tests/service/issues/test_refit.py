@@ -27,7 +27,7 @@ from service.issues import refit as module
 from service.issues.model_fits import fit_all
 from service.issues.refit import refit
 from tests.service import skies
-from tests.service.issued import contents, latest
+from tests.service.issued import changed, contents, latest
 from tests.service.skies import CALM, ROUGH
 from tests.service.support import (
     DECLARED,
@@ -91,9 +91,8 @@ def test_what_decides_the_paths_makes_it_anew(
     filled: Context, change: dict[str, Any], later: Callable[[], None]
 ) -> None:
     refit(filled)
-    changed = Context(filled.settings.model_copy(update=change), filled.database)
     later()
-    assert refit(changed).outcome == "done"
+    assert refit(changed(filled, **change)).outcome == "done"
     assert count(filled) == 4
 
 
@@ -284,7 +283,7 @@ def test_another_seed_makes_other_paths(filled: Context, later: Callable[[], Non
     refit(filled)
     first = contents(filled)
     later()
-    refit(Context(filled.settings.model_copy(update={"seed": 2}), filled.database))
+    refit(changed(filled, seed=2))
     assert contents(filled) != first
 
 
@@ -302,10 +301,8 @@ def test_paths_are_as_they_were_drawn(filled: Context) -> None:
 
 
 def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
+    filled: Context, hand: Hand
 ) -> None:
-    hand = Hand(utc(2026, 1, 1, 14))
-    monkeypatch.setattr(module, "utc_now", hand)
     context = skies.reading(filled)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 6 + [ROUGH], members=3)
     assert refit(context).outcome == "done"
@@ -328,13 +325,9 @@ def test_new_weather_alone_makes_an_issue_where_it_moves_a_chance(
     assert refit(context, force=True).outcome == "done"
 
 
-def test_the_version_of_the_newest_issue_outlasts_every_trial(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hand = Hand(utc(2026, 1, 1, 14))
-    monkeypatch.setattr(module, "utc_now", hand)
+def test_the_version_of_the_newest_issue_outlasts_every_trial(filled: Context, hand: Hand) -> None:
     context = skies.reading(filled)
-    context = Context(context.settings.model_copy(update={"keep_versions": 1}), context.database)
+    context = changed(context, keep_versions=1)
     skies.tell(context.database, utc(2026, 1, 1, 5), [1.0] * 7)
     refit(context)
     issue = latest(context, "people")

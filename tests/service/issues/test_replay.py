@@ -10,6 +10,7 @@ from service.core.context import Context
 from service.data import ingest, observation_store
 from service.data.observation_store import Figure
 from service.issues import hindcast, issue_store, refit, replay
+from tests.service.issued import changed
 from tests.service.support import ROUTE
 
 WEEKS = 3
@@ -18,7 +19,7 @@ WEEKS = 3
 @pytest.fixture
 def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setattr(replay, "ORIGINS", WEEKS)
-    return Context(filled.settings.model_copy(update={"champion_origins": 4}), filled.database)
+    return changed(filled, champion_origins=4)
 
 
 def origins(context: Context) -> list[str]:
@@ -35,8 +36,8 @@ def test_nothing_is_replayed_before_the_source_was_read_and_a_forecast_published
 ) -> None:
     assert replay.replay(quick).outcome == "skipped"
     refit.refit(quick, period="first")
-    live = quick.settings.model_copy(update={"source": "declared"})  # which nobody has read yet
-    assert replay.replay(Context(live, quick.database)).outcome == "skipped"
+    live = changed(quick, source="declared")  # which nobody has read yet
+    assert replay.replay(live).outcome == "skipped"
     assert origins(quick) == []
 
 

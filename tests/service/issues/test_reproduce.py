@@ -13,21 +13,14 @@ from service.data import observation_store
 from service.data.ingest import ingest
 from service.data.observation_store import Figure
 from service.issues import issue_store
-from service.issues import refit as module
 from service.issues.refit import refit
 from service.issues.reproduce import repeat
 from tests.service import skies
+from tests.service.issued import changed
 from tests.service.skies import CALM, ROUGH
 from tests.service.support import ROUTE, Crossings, Hand, declare, utc
 
 NOON = utc(2026, 1, 1, 14)
-
-
-@pytest.fixture
-def hand(monkeypatch: pytest.MonkeyPatch) -> Hand:
-    hand = Hand(NOON)
-    monkeypatch.setattr(module, "utc_now", hand)
-    return hand
 
 
 def revise(context: Context, at: dt.datetime) -> None:
@@ -43,7 +36,7 @@ def test_what_came_since_does_not_reach_back(
 ) -> None:
     context = skies.reading(filled)
     # Longer than what an issue keeps of the models that are not served.
-    context = Context(context.settings.model_copy(update={"horizon": 40}), context.database)
+    context = changed(context, horizon=40)
     if is_read:
         skies.tell(context.database, utc(2026, 1, 1, 5), [CALM] * 7, members=3)
     refit(context)

@@ -9,10 +9,40 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues.refit import refit
-from service.scheduler.refit_again import refit_again
+from service.scheduler.retry import pause, refit_again, reread
 from tests.service.support import ROUTE, quick_models
 
 MINUTE = dt.timedelta(minutes=1)
+
+
+def readings(context: Context) -> int:
+    with context.database.reading() as connection:
+        return len(run_store.recent(connection, "ingest"))
+
+
+@pytest.mark.parametrize(("failures", "minutes"), [(1, 5), (2, 10), (3, 20), (7, 180), (5000, 180)])
+def test_the_pause_doubles_up_to_three_hours(failures: int, minutes: int) -> None:
+    assert pause(failures) == minutes * MINUTE
+
+
+def test_a_source_that_does_not_answer_is_asked_ever_more_rarely(filled: Context) -> None:
+    down = {"source": "declared", "govuk_url": "http://127.0.0.1:9", "fetch_attempts": 1}
+    context = Context(filled.settings.model_copy(update=down), filled.database)
+    before, began = readings(context), utc_now()
+    reread(context, began)
+    assert readings(context) == before + 1
+    for minutes, tries in ((4, 1), (6, 2), (9, 2), (12, 3)):
+        reread(context, began, utc_now() + minutes * MINUTE)
+        assert readings(context) == before + tries, minutes
+    later = utc_now() + MINUTE  # moments are whole seconds
+    reread(context, later, later)  # a new process does not wait
+    assert readings(context) == before + 4
+
+
+def test_nobody_is_asked_with_embedded_figures_alone(filled: Context) -> None:
+    before = readings(filled)
+    reread(filled, utc_now())
+    assert readings(filled) == before
 
 
 def refits(context: Context) -> list[str]:
