@@ -123,11 +123,10 @@ def worse_with_weather(scores: Scores, blind: Scores) -> str:
 
 
 def _ratio(scores: Scores, reference: Scores, shared: Sequence[str]) -> float | None:
-    logs = []
-    for measure in MEASURES:
-        score = float(np.mean([scores[origin][measure] for origin in shared]))
-        other = float(np.mean([reference[origin][measure] for origin in shared]))
-        if other <= 0:
-            return None
-        logs.append(np.log(max(score, 1e-12) / other))
-    return float(np.exp(np.mean(logs)))
+    ours, theirs = (
+        np.array([[one[origin][name] for origin in shared] for name in MEASURES]).mean(axis=1)
+        for one in (scores, reference)
+    )
+    if (theirs <= 0).any():
+        return None
+    return float(np.exp(np.log(np.maximum(ours, 1e-12) / theirs).mean()))

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from forecast import joint
 from forecast.covariates import Covariates
-from forecast.forecasters.base import FitError, State
+from forecast.forecasters.base import State
 from forecast.joint import Joint
 from forecast.series import DailySeries
 from forecast.specs import Spec, build
 from service.core.settings import Settings
 from service.issues.cluster import on_worker
-from service.issues.resource_limits import LimitError, limited
+from service.issues.resource_limits import limited
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -70,18 +70,15 @@ def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -
 
     Raises
     ------
-    FitError
+    LimitError
         When it takes too long or needs too much memory.
     """
     limits = settings.fit_seconds, settings.fit_memory_mb
-    try:
-        if settings.dask:
-            return on_worker(settings.dask, work, argument, name, *limits)
-        if settings.fit_seconds == 0:
-            return work(argument)
-        return limited(work, argument, name, *limits)
-    except LimitError as error:
-        raise FitError(str(error)) from error
+    if settings.dask:
+        return on_worker(settings.dask, work, argument, name, *limits)
+    if settings.fit_seconds == 0:
+        return work(argument)
+    return limited(work, argument, name, *limits)
 
 
 def fit_order(order: Order, settings: Settings) -> Fitting:

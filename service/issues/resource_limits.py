@@ -16,6 +16,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
 
+from forecast.forecasters.base import FitError
 from forecast.specs import FAMILIES
 from service.core.timings import note
 
@@ -30,7 +31,7 @@ _FORKS.set_forkserver_preload(
 )
 
 
-class LimitError(RuntimeError):
+class LimitError(FitError):
     """Work that was ended because it took too long or too much."""
 
 
