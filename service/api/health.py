@@ -16,7 +16,7 @@ from service.api.responses import loader
 blueprint = APIBlueprint(
     "health",
     __name__,
-    tag={"name": "Service", "description": "Whether it lives, and how it is."},
+    tag={"name": "Service", "description": "Health and status."},
 )
 
 

@@ -31,7 +31,7 @@ blueprint = APIBlueprint(
     "published",
     __name__,
     url_prefix="/v1/series",
-    tag={"name": "Issues", "description": "What was published, charts, alerts and scenarios."},
+    tag={"name": "Issues", "description": "Published forecasts; charts, alerts and scenarios."},
 )
 
 

@@ -17,7 +17,7 @@ blueprint = APIBlueprint(
     "jobs",
     __name__,
     url_prefix="/v1/jobs",
-    tag={"name": "Jobs", "description": "Work that the scheduler does when it is asked to."},
+    tag={"name": "Jobs", "description": "Jobs that the scheduler runs on request."},
 )
 
 

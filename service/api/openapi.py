@@ -22,18 +22,18 @@ from service.core.request_store import JOBS
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _ANSWERS = {
-    304: "The reader has this answer already (If-None-Match)",
-    400: "A parameter, or a body, outside what can be asked; it is named",
-    401: "No key, or one that is not known, expired or revoked",
-    403: "The key may read, and this wants one that may operate",
-    404: "No such series, issue, model, job or page",
-    405: "Another method; Allow names those that are there",
-    406: "Neither JSON nor, for a table, CSV is accepted",
-    409: "A right question that this issue cannot answer",
-    413: "A body of more than 64 KiB",
-    415: "A body that is not JSON",
-    429: "Too many requests; Retry-After says when to come again",
-    500: "An unexpected error, which is logged",
+    304: "Not modified (If-None-Match)",
+    400: "A parameter or the body is not valid; `errors` names it",
+    401: "No key, or a key that is unknown, expired or revoked",
+    403: "The key may only read; this path needs one of the scope operate",
+    404: "There is no such series, issue, model, job or page",
+    405: "The method is not allowed; the header Allow lists those that are",
+    406: "Accept allows neither JSON nor, for a table, CSV",
+    409: "The question is valid, but this forecast cannot answer it",
+    413: "The body is larger than 64 KiB",
+    415: "The body is not JSON",
+    429: "Too many requests; the header Retry-After says when to try again",
+    500: "Unexpected error, which is logged",
     503: "Nothing is published yet, or the database is not available",
 }
 _TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # `service.api.middleware` rejects the rest

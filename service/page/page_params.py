@@ -111,7 +111,7 @@ class Field:
 
 
 FIELDS = (
-    Field("threshold", "Threshold", "number of {unit} in a day", 0, 0, MOST_THRESHOLD),
+    Field("threshold", "Threshold", "{unit} of your share in a day", 0, 0, MOST_THRESHOLD),
     Field("window", "Number of days in a row", "1 to 28", 1, 1, 28),
     Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),

@@ -41,7 +41,8 @@ def test_a_mistyped_page_is_a_page_for_a_browser(shared: FlaskClient, path: str)
     answer = shared.get(path, headers=browser)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
-    assert "Page not found" in answer.text
+    assert "<title>Page not found – Channel crossings forecast</title>" in answer.text
+    assert "There is nothing at this address: check its spelling." in answer.text
     assert 'href="/"' in answer.text
     check(shared.get(path), 404, "Not Found")
     check(shared.get(f"/v1{path}", headers=browser), 404, "Not Found")
@@ -146,7 +147,9 @@ def test_what_fails_is_the_same_problem_as_page_and_as_json(app: Flask) -> None:
         page, problem = client.get(path, headers=BROWSER), client.get(path)
         assert page.mimetype == "text/html"
         assert page.status_code == problem.status_code == problem.json["status"]
-        assert problem.json["title"] in page.text
+        missing = problem.status_code == 404
+        assert ("<h1>Page not found</h1>" in page.text) == missing
+        assert ("<h1>There is a problem with this request</h1>" in page.text) != missing
         assert sentence(problem.json["detail"], ROUTE.zone) in html.unescape(page.text)
         assert page.headers["Cache-Control"] == problem.headers["Cache-Control"] == "no-store"
         assert "Accept" in page.headers["Vary"] and "Accept" in problem.headers["Vary"]

@@ -77,7 +77,7 @@ def link(context: Context, mailbox: Mailbox, hand: Hand) -> str:
 def test_joining_takes_a_request_a_mail_and_a_button(
     web: FlaskClient, mailing: Context, mailbox: Mailbox, hand: Hand
 ) -> None:
-    assert "<title>Emails</title>" in web.get("/subscribe").text
+    assert "<title>Emails – Channel crossings forecast</title>" in web.get("/subscribe").text
     assert ask(web, threshold="700") == 200
     assert not everybody(mailing) and not mailbox.taken, "the web process sends nothing"
     address = link(mailing, mailbox, hand)
@@ -265,7 +265,7 @@ def test_a_choice_that_is_none_is_refused_and_what_was_typed_stays(
     answer = web.post("/subscribe", data=typed)
     assert answer.status_code == 400
     assert refusal in answer.text
-    assert "<title>Error: Emails</title>" in answer.text
+    assert "<title>Error: Emails – Channel crossings forecast</title>" in answer.text
     assert 'value="321"' in answer.text and f'value="{ADDRESS}"' in answer.text
     assert field == "emails" or f'value="{value}"' in answer.text
 

@@ -151,7 +151,7 @@ def test_an_empty_database_says_what_is_awaited(
         answer = bare.client.get(path, headers={"Accept": "text/html"})
         assert (answer.status_code, "othing is published yet" in answer.text) == (503, True)
     page = visit("/", base=bare.url, expected=503)
-    assert "nothing is published yet" in page.locator(".notice").inner_text().lower()
+    assert "nothing is published yet" in page.locator("main").inner_text().lower()
     assert not violations(page)
     shoot(page, "empty")
     assert bare.client.get("/about").status_code == 200
