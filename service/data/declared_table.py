@@ -137,7 +137,9 @@ def _report(table: Table, cells: dict[str, str], where: str) -> _Report:
 def _count(table: Table, cell: str, where: str) -> int:
     sign = re.escape(table.thousands)
     grouped = rf"\d{{1,3}}(?:{sign}\d{{3}})+|" if sign else ""
-    match = re.fullmatch(rf"({grouped}\d+)(?:{re.escape(table.decimal)}0+)?", cell, re.ASCII)
+    # Three zeros may be thousands whose sign is not declared.
+    zeros = "0+" if sign else "0{1,2}"
+    match = re.fullmatch(rf"({grouped}\d+)(?:{re.escape(table.decimal)}{zeros})?", cell, re.ASCII)
     digits = re.sub(r"\D", "", match[1]) if match else ""
     if not digits or len(digits.lstrip("0")) > _MOST_DIGITS:
         example = f"1{table.thousands}437" if table.thousands else "437"

@@ -171,10 +171,18 @@ def decode(content: bytes, name: str, encoding: str = "utf-8-sig", hint: str = "
 def parse_json(content: bytes, name: str) -> Any:
     """Parse the `content`; raises `SourceError`."""
     try:
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         beginning = content[:40].decode("utf-8", "replace")
         raise SourceError(name, "JSON", f"{beginning!r} ({error})"[:200]) from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; one with the same key twice has no certain value."""
+    keys = dict(pairs)
+    if len(keys) < len(pairs):
+        raise ValueError("a key stands twice in an object")
+    return keys
 
 
 def gunzip(content: bytes, most_bytes: int) -> bytes:

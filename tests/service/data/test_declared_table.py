@@ -63,6 +63,12 @@ def test_columns_dates_and_signs_are_as_declared() -> None:
     assert figures("date,arrived", '2025-02-01,"1\xa0437"', thousands=" ") == {D(2025, 2, 1): 1437}
 
 
+def test_zeros_after_the_decimal_sign_are_read_where_they_are_no_thousands() -> None:
+    day = D(2025, 2, 1)
+    assert figures("date,arrived", "2025-02-01,1.00") == {day: 1}
+    assert figures("date,arrived", '2025-02-01,"1,437.000"', thousands=",") == {day: 1437}
+
+
 def test_json_says_the_same() -> None:
     rows = [{"date": "2025-02-01", "arrived": 5}, {"date": "2025-02-02", "arrived": None}]
     content = json.dumps({"data": {"items": rows}}).encode()
@@ -117,6 +123,13 @@ def test_the_same_twice_is_one_report() -> None:
             ["date,arrived", "2025-02-01,14.37"],
             {"decimal": ",", "thousands": "."},
             "column arrived: expected a whole number such as 1.437, found '14.37'",
+        ),
+        (["date,arrived", "2025-02-01,1.000"], {}, "a whole number such as 437, found '1.000'"),
+        (
+            ['[{"date": "2025-02-01", "arrived": 5, "arrived": 7}]'],
+            {"kind": "json"},
+            'a.csv: expected JSON, found \'[{"date": "2025-02-01", "arrived": 5, "a\' (a key '
+            "stands twice in an object)",
         ),
         (["date,arrived", "2025-02-01,-5"], {}, "expected a whole number such as 437, found '-5'"),
         (["date,arrived", "2025-02-01,"], {}, "expected a whole number such as 437, found ''"),
