@@ -1,7 +1,7 @@
 """Mutation testing: a seeded sample of cosmic-ray's mutants, each against its module's tests.
 
-Run by `make mutate`. cosmic-ray makes the mutants and runs the tests; this samples, and names the
-tests: those at the mirrored path, and for a family of forecasters those that all families share.
+Run by `make mutate`. cosmic-ray makes the mutants and runs the tests; this script samples, and
+selects the tests: those at the mirrored path, and for a family of forecasters the shared ones.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PYTEST = f"{ROOT}/.venv/bin/python -m pytest -x -q -n 0 -p no:cacheprovider"
 
 
 def tests_of(module: Path) -> str:
-    """The command that tests `module`, a path from the root."""
+    """Return the command that tests `module`, a path from the root."""
     chosen = [f"tests/{module.parent}/test_{module.name}"]
     if module.parent == FAMILIES and module.stem != "base":
         chosen += ["tests/forecast/test_serialize.py", "tests/forecast/forecasters/test_base.py"]
@@ -38,7 +38,7 @@ def tests_of(module: Path) -> str:
 
 
 def unread(module: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """First and last position of each annotation: none is evaluated, so no test can tell."""
+    """Return the position of each annotation: none is evaluated, so no test can fail."""
     nodes: list[ast.expr | None] = []
     for node in ast.walk(ast.parse(module.read_text("utf-8"))):
         if isinstance(node, ast.arg | ast.AnnAssign):
@@ -51,7 +51,7 @@ def unread(module: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
 
 
 def mutants() -> list[MutationSpec]:
-    """All of them, in an order that is always the same."""
+    """Return all mutants, always in the same order."""
     found = []
     for package in PACKAGES:
         for module in sorted(Path(package).rglob("*.py")):
@@ -66,7 +66,7 @@ def mutants() -> list[MutationSpec]:
 
 
 def copy(to: Path) -> None:
-    """Copy what git tracks, as it stands."""
+    """Copy the files tracked by git, with local changes."""
     listed = subprocess.run(["git", "ls-files", "-z"], check=True, capture_output=True, text=True)
     for name in filter(None, listed.stdout.split("\0")):
         if Path(name).is_file():
@@ -80,16 +80,16 @@ Outcome = tuple[MutationSpec, str, str]
 
 
 def begin(folders: multiprocessing.Queue[str]) -> None:
-    """Let each process work in a copy of its own."""
+    """Give each process its own working copy."""
     os.chdir(folders.get())
     os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-    # The unchanged modules publish once; to publish for each mutant takes longer than its tests.
+    # The unchanged modules publish once; publishing for each mutant takes longer than its tests.
     os.environ["CROSSINGS_TEST_PUBLISHED"] = str(Path.cwd().parent)
 
 
 def baseline(module: Path) -> tuple[Path, float]:
-    """Seconds of the tests of `module` as it is; a failure makes all results worthless."""
+    """Return the seconds of the tests of `module`; a failure would invalidate all results."""
     began = time.monotonic()
     done = subprocess.run(tests_of(module), shell=True, capture_output=True, text=True)
     if done.returncode:
@@ -98,7 +98,7 @@ def baseline(module: Path) -> tuple[Path, float]:
 
 
 def attempt(job: Job) -> Outcome:
-    """One mutant; more than three times the seconds of the unchanged module count as killed."""
+    """Test one mutant; taking three times as long as the unchanged module counts as killed."""
     mutation, seconds = job
     result = mutate_and_test([mutation], tests_of(mutation.module_path), 3 * seconds + 30)
     if result.test_outcome not in (TestOutcome.KILLED, TestOutcome.SURVIVED):
@@ -115,7 +115,7 @@ def attempt(job: Job) -> Outcome:
 @click.option("--processes", type=click.IntRange(1, 64), default=2, show_default=True)
 @click.option("--only", default="", help="Modules whose path holds this text.")
 def main(sample: int, seed: int, minutes: float, processes: int, only: str) -> None:
-    """Print the share of mutants that a test kills, and a diff of each that survives."""
+    """Print the share of mutants killed, and a diff of each survivor."""
     began = time.monotonic()
     os.chdir(ROOT)
     every = [m for m in mutants() if only in str(m.module_path)]

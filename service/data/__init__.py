@@ -1,1 +1,1 @@
-"""The published figures and the weather: their sources, rules and store."""
+"""Published figures and weather: sources, rules and storage."""

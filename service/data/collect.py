@@ -1,4 +1,4 @@
-"""What a source has to say: documents, each whole, and refusals, each with its reason."""
+"""Read sources: returns valid documents, and rejections with reasons."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _FORMS = {"workbook": govuk_workbook.FORM, "page": govuk_page.FORM}
 
 @dataclass
 class Gathered:
-    """What came of it: documents, each whole, and why others were refused.
+    """Result of reading a source: valid documents, and reasons for rejecting others.
 
-    `validators`, by address, are for the next `gather` as `earlier`; documents at the `unchanged`
-    addresses are not among `documents`.
+    `validators`, by URL, are for the next `gather` as `earlier`; documents at the `unchanged` URLs
+    are not among `documents`.
     """
 
     documents: list[Document] = field(default_factory=list)
@@ -68,8 +68,8 @@ def gather(
 ) -> Gathered:
     """Read `source`: ``figures``, ``declared``, or a `file`: ``workbook``, ``page``, ``csv``.
 
-    `today` is the present day of the route; `earlier`, by address, what sites said of their last
-    answers; unless `is_kept` the bytes are not kept as they came.
+    `today` is that of the route; `earlier` has the HTTP validators of the last answers by URL; raw
+    bytes are stored if `is_kept`.
     """
     keep: Keep = partial(raw_documents.keep, settings.var_dir) if is_kept else lambda *_: None
     if source == "declared" and isinstance(route.source, GovUk):
@@ -91,10 +91,10 @@ def fetch(
     keep: Keep,
     earlier: Mapping[str, Validators],
 ) -> Gathered:
-    """Fetch and read each document; one that is refused does not cost us the others.
+    """Fetch and read each document; a rejected one does not affect the others.
 
-    Of `documents` each has a function that returns its address, or raises `SourceError`, and a
-    form. `keep` is given the bytes of each answer and the end of its name, before they are read.
+    Each of `documents` has a function that returns its URL, or raises `SourceError`, and a form.
+    `keep` is called with the bytes of each answer and its file suffix, before parsing.
     """
     gathered = Gathered()
     for locate, form in documents:
@@ -114,7 +114,7 @@ def fetch(
 
 
 def check_source(settings: Settings, route: Route) -> str:
-    """Ask the source of the route once, if it is read; raises `SourceError`."""
+    """Request the route's source once, if it is enabled; raises `SourceError`."""
     source = route.source
     if settings.source != "declared":
         return "not read: CROSSINGS_SOURCE is figures"
@@ -131,9 +131,9 @@ def check_source(settings: Settings, route: Route) -> str:
 
 
 def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
-    """Read the table that the route declares, and keep nothing; raises `SourceError`.
+    """Read the route's declared table without storing anything; raises `SourceError`.
 
-    Of a route that declares no table, the figures that are there without any network.
+    For a route without a declared table, read its local file of figures.
     """
     source = "declared" if isinstance(route.source, Table) else "figures"
     gathered = gather(settings, route, source, None, today, {}, is_kept=False)
@@ -143,7 +143,7 @@ def read_once(settings: Settings, route: Route, today: dt.date) -> Document:
 
 
 def check_weather(settings: Settings, route: Route) -> str:
-    """Ask Open-Meteo once, if it is read, and return the result; raises `SourceError`."""
+    """Request Open-Meteo once, if enabled, and return the result; raises `SourceError`."""
     if not (settings.reads_weather and route.weather_points):
         return "not read (CROSSINGS_WEATHER, and the points that the route declares)"
     service = weather_service(settings, route)
@@ -152,9 +152,9 @@ def check_weather(settings: Settings, route: Route) -> str:
 
 
 def weather_service(settings: Settings, route: Route) -> Service:
-    """The weather service that the settings name, asked about the points of `route`.
+    """Return the configured weather service for the points of `route`.
 
-    A limit is not asked again before the next time at which weather is read.
+    After a limit it is not asked again before the next weather time.
     """
     usual = fetcher(settings)
     how = replace(usual, passing=usual.passing - {429})
@@ -163,7 +163,7 @@ def weather_service(settings: Settings, route: Route) -> Service:
 
 
 def fetcher(settings: Settings) -> Fetcher:
-    """The fetcher that `settings` describe."""
+    """Return a fetcher with the given settings."""
     return Fetcher(
         contact=settings.agent_contact or settings.public_url,
         attempts=settings.fetch_attempts,
@@ -181,7 +181,7 @@ def _govuk(settings: Settings) -> str:
 
 
 def _govuk_fetcher(settings: Settings) -> Fetcher:
-    """The same for GOV.UK: its pages, and the files that they link to."""
+    """Return a fetcher for GOV.UK pages and the files they link to."""
     sites = settings.govuk_url, settings.govuk_assets_url
     return replace(fetcher(settings), hosts=frozenset(urlsplit(site).netloc for site in sites))
 
@@ -191,7 +191,7 @@ def _from_file(
 ) -> Document:
     if source in ("figures", "declared"):
         return _beside_declaration(route, source, today)
-    assert file is not None  # the command asks for it
+    assert file is not None  # the command requires it
     if source == "csv":
         return _from_csv(route, file, today)
     assert isinstance(file, Path)
@@ -202,7 +202,7 @@ def _from_file(
 
 
 def _beside_declaration(route: Route, source: str, today: dt.date) -> Document:
-    """Read the figures that are there without any network, or the declared table in a file."""
+    """Read the local file of figures, or the declared table in a file."""
     table = route.source if isinstance(route.source, Table) else None
     if table and table.file and (source == "declared" or not route.figures):
         path = route.folder / table.file
@@ -217,7 +217,7 @@ def _beside_declaration(route: Route, source: str, today: dt.date) -> Document:
 
 
 def _from_csv(route: Route, file: CsvFile | Path, today: dt.date) -> Document:
-    """Read a CSV file that a person wrote, and hold it to the rules of every source."""
+    """Read a hand-written CSV file and apply the rules of every source."""
     series = figures_csv.read(file, (route.leading,), route.forecast)
     last = as_date(series[route.leading].data_through)
     if last > today:
@@ -229,7 +229,7 @@ def _from_csv(route: Route, file: CsvFile | Path, today: dt.date) -> Document:
 
 
 def _check_counts(route: Route, document: Document, today: dt.date) -> list[str]:
-    """Hold the counts to the rules, each series that follows to the leading one."""
+    """Check the counts, and those of following series against the leading one."""
     for series_id, counts in document.figures.items():
         largest = max(counts, key=lambda day: counts[day])
         if counts[largest] > rules.LARGEST_COUNT:

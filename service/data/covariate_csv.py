@@ -22,8 +22,7 @@ Values = dict[dt.date, dict[str, list[float]]]
 def read(file: CsvFile | Path) -> CovariateTable:
     """Read the covariates of `file`; raises `SourceError`.
 
-    A day has one row without a member, or one row for each member; days with members follow
-    those without.
+    A day has one row without a member, or one row per member; days with members come last.
     """
     table = csv_rows.read(file)
     names = tuple(name for name in table.header if name not in ("date", "member", ""))
@@ -45,8 +44,8 @@ def read(file: CsvFile | Path) -> CovariateTable:
 def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArchive:
     """Read forecasts of the columns `names` as they were issued; raises `SourceError`.
 
-    ``origin,member,date`` and the columns; every origin has the same members, and each member the
-    same number of consecutive days from the one after the origin.
+    Columns: ``origin,member,date`` and `names`. Every origin has the same members, and every member
+    the same number of consecutive days from the day after the origin.
     """
     table = csv_rows.read(file)
     name = str(table.file)

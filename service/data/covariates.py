@@ -1,4 +1,4 @@
-"""The weather as models take it at a moment, from the store; or why they do without."""
+"""Weather for the models as known at a moment, from the database; or why there is none."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from service.data.weather_store import STALE_HOURS, WeatherReadings, last_read
 
 _LEAST_DAYS = 365
 _DAILY_ISSUES, _ISSUE_DAYS = 90, 400
-"""Past forecasts that models see: every day's of the last 90 days, every week's of the last 400."""
+"""Past forecasts used: every day of the last 90 days, every week of the last 400."""
 
 LOOKBACK = dt.timedelta(days=_ISSUE_DAYS + 3)
-"""How long before a moment something may have been read that it asks for."""
+"""How long before a moment a reading may have been made that is needed for it."""
 
 _LONGEST_GAP = 14
 _PRIOR_DAYS = 20.0
-"""The prior that ensemble and reanalysis are alike, in days."""
+"""Weight, in days, of the prior that ensemble and reanalysis agree."""
 
 _ONE_DAY = dt.timedelta(days=1)
 _log = logging.getLogger(__name__)
@@ -39,16 +39,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Drivers:
-    """The weather that fits are given, with the reason for people.
+    """Weather passed to fits, with the reason for its status.
 
     Attributes
     ----------
     status : str
-        ``used``; ``missing``: it is wanted and cannot be had; ``off``: it is not wanted.
+        ``used``; ``missing``: expected but unavailable; ``off``: disabled.
     covariates : Covariates | None
-        None unless it is used.
+        None unless used.
     detail : dict
-        Of what is used: when it was first read, how far it reaches.
+        If used: when it was first read, and its last day.
     """
 
     status: str
@@ -58,15 +58,15 @@ class Drivers:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of what fits are given; empty when that is nothing."""
+        """Hash of the weather passed to fits; empty if there is none."""
         return "" if self.covariates is None else self.covariates.fingerprint
 
     def said(
         self, champion: str, models: Sequence[str], failures: Mapping[str, str]
     ) -> dict[str, Any]:
-        """What is written down beside a forecast: whether the served `champion` used it.
+        """Return the note stored with a forecast: whether the served `champion` used weather.
 
-        `models` were fitted with the weather; `failures` say why another that reads it was not.
+        `models` were fitted with weather; `failures` say why others that could use it were not.
         """
         status, reason = self.status, self.reason
         if status == "used" and champion in failures:
@@ -88,10 +88,10 @@ def drivers(
     readings: WeatherReadings | None = None,
     horizon: int = 0,
 ) -> Drivers:
-    """The weather that a forecast from `origin` is given, as it was known at the moment `as_of`.
+    """Return the weather for a forecast from `origin`, as known at `as_of`.
 
-    The `horizon` is that of the settings unless given; `readings` of this connection are for
-    whoever asks of many moments.
+    The `horizon` defaults to the settings; pass `readings` of this connection when asking for many
+    moments.
     """
     settings, route = context.settings, context.route
     if not context.reads_weather:
@@ -102,7 +102,7 @@ def drivers(
 
 
 def no_weather(context: Context) -> str:
-    """Why no weather is read."""
+    """Return why no weather is read."""
     if context.settings.reads_weather:
         return f"{context.route.title} declares no weather"
     return "no weather is read (CROSSINGS_WEATHER)"
@@ -116,9 +116,9 @@ def as_known(
     horizon: int,
     readings: WeatherReadings | None = None,
 ) -> Drivers:
-    """The weather up to `origin`, and at most `horizon` days after it, as known at `as_of`.
+    """Return the weather up to `origin` and at most `horizon` days after it, as known at `as_of`.
 
-    Weather that is missing, old or broken is none: a forecast never fails for want of it.
+    Missing, old or broken weather counts as none: a forecast never fails because of it.
     """
     try:
         readings = readings or WeatherReadings(connection, route)
@@ -146,14 +146,14 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
     if days < _LEAST_DAYS:
         reason = f"{_LEAST_DAYS} days of weather up to {origin} are needed, {days} are stored"
         return Drivers("missing", reason)
-    # Days between the figures and the forecast, which are known by now.
+    # Days between the figures and the forecast, already observed.
     gap = max((ensemble.first - origin).days - 1, 0)
     between = past[at + 1 : at + 1 + min(gap, horizon)]
     skip = max((origin - ensemble.first).days + 1, 0)
     members = ensemble.values[:, skip : skip + max(horizon - gap, 0)] + moved
     future = _joined(between, members)
     if future.shape[1] <= gap:
-        future = future[:1]  # every member is the same
+        future = future[:1]  # all members are equal
     if not future.shape[1]:
         return Drivers("missing", f"no day after {origin} is foreseen without a gap")
     archive = None
@@ -173,10 +173,10 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
 
 
 def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array, Array]:
-    """Its first day, the past, NaN where nothing is known, and how far the ensemble is moved.
+    """Return the first day, the past (NaN where unknown), and the shift applied to the ensemble.
 
-    The past is the reanalysis, and on the last days, which that does not reach, what the ensemble
-    had for them, moved by the mean difference of the two on the days that both have.
+    The past is the reanalysis, extended to the last days by the ensemble's own past, shifted by
+    their mean difference on common days.
     """
     began = as_of - LOOKBACK
     always = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -188,7 +188,7 @@ def _past(readings: WeatherReadings, as_of: dt.datetime) -> tuple[dt.date, Array
     first, last = min(one.first for one in both), max(one.last for one in both)
     table = np.full((2, (last - first).days + 1, len(WIND)), np.nan)
     for part, of_kind in zip(table, (archive, recent), strict=True):
-        for one in of_kind:  # where days overlap, what was read last
+        for one in of_kind:  # later readings override earlier ones
             at = (one.first - first).days
             where = part[at : at + one.values.shape[1]]
             np.copyto(where, one.values[0], where=np.isfinite(one.values[0]))
@@ -205,10 +205,10 @@ def _archive(
     shape: tuple[int, ...],
     history: tuple[dt.date, Array, Array],
 ) -> ForecastArchive:
-    """What was foreseen at earlier origins, each with as many known days before, `gap`, as now.
+    """Return earlier weather forecasts, each with the same `gap` of known days as today's.
 
-    `shape`, (n_members, n_ahead, n_columns), is that of the forecast of today; one with fewer days
-    is left out.
+    `shape`, (n_members, n_ahead, n_columns), is that of today's forecast; forecasts with fewer days
+    are left out.
     """
     first, past, moved = history
     n_members, n_ahead, _ = shape
@@ -221,7 +221,7 @@ def _archive(
             continue
         at, skip = (day - first).days + 1, (day - reading.first).days + 1 + gap
         members = reading.values[:, skip : skip + n_ahead - gap] + moved
-        # The same number of members for all: they are equally likely.
+        # Use the same number of members throughout: they are equally likely.
         equal = np.resize(members, (n_members, *members.shape[1:]))
         foreseen = _joined(past[at : at + gap], equal)
         if foreseen.shape[1] == n_ahead:
@@ -232,7 +232,7 @@ def _archive(
 
 
 def _joined(days: Array, members: Array) -> Array:
-    """The known `days` and those of each member, shape (n_members, n_days, n_columns), to a gap."""
+    """Return the known `days` and each member's, (n_members, n_days, n_columns), up to a gap."""
     values = np.concatenate([np.broadcast_to(days, (len(members), *days.shape)), members], axis=1)
     gaps = np.flatnonzero(~np.isfinite(values).all(axis=(0, 2)))
     return values[:, : gaps[0]] if len(gaps) else values

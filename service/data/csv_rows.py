@@ -1,4 +1,4 @@
-"""CSV files as people and programs write them: forms that vary are read, and reported."""
+"""Read CSV files in common variants, and report what was converted."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from pathlib import Path
 from service.data.source import SourceError, decode, gunzip, read_file
 
 LARGEST_BYTES = 50_000_000
-_MOST_ROWS = 1_000_000  # a blank one costs memory too
+_MOST_ROWS = 1_000_000  # blank rows use memory too
 Day = tuple[int, dt.date, dict[str, str]]
-"""The line on which a row ends, its day, and its cells by column."""
+"""The last line of a row, its day, and its cells by column."""
 _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})([ T]00:00(:00(\.0+)?)?)?")
 _DAY_FIRST = re.compile(r"([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})")
 
 
 @dataclass(frozen=True)
 class CsvFile:
-    """A file, ``-`` for standard input, and how to read what it does not say of itself.
+    """A file, ``-`` for standard input, and how to read it.
 
-    `encoding` None is UTF-8, or UTF-16 with a byte-order mark; with `dayfirst` 18/10/2024 is a
-    day; `report` gets one line on what was read in another form than it stands in the file.
+    `encoding` None is UTF-8, or UTF-16 with a byte-order mark; `dayfirst` accepts 18/10/2024;
+    `report` is called with one line on converted formats.
     """
 
     path: Path
@@ -42,7 +42,7 @@ class CsvFile:
 
 @dataclass
 class Table:
-    """A header in lower case, and rows: the line on which each ends, and its cells by column."""
+    """Lower-case header, and rows: the last line of each, and its cells by column."""
 
     file: CsvFile
     header: list[str] = field(default_factory=list)
@@ -50,15 +50,15 @@ class Table:
     notes: dict[str, None] = field(default_factory=dict)
 
     def days(self) -> list[Day]:
-        """The rows with the day of their column ``date``."""
+        """Return the rows with the day of their column ``date``."""
         return [(line, self.day(cells["date"], line), cells) for line, cells in self.rows]
 
     def where(self, line: int, column: str) -> str:
-        """The place of a cell, in errors."""
+        """Return the place of a cell for errors."""
         return f"{self.file}, row {line}, column {column}"
 
     def note(self, text: str) -> None:
-        """Remember, once, in which form something is read."""
+        """Remember, once, how something was converted."""
         self.notes[text] = None
 
     def report(self) -> None:
@@ -128,7 +128,7 @@ def _has_date(header: str, separator: str, date: str) -> bool:
 
 
 def names(header: list[str]) -> str:
-    """The columns of a header in one printable line, cut where it is long."""
+    """Return the columns of a header in one printable line, truncated if long."""
     return repr(",".join(header)[:200])[1:-1] or "nothing"
 
 

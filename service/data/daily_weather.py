@@ -1,7 +1,7 @@
-"""Hourly weather at a few points made into the few daily columns that matter.
+"""Daily columns computed from hourly weather at a few points.
 
-History and forecast go through the same definitions. Night is 00 to 09 UTC, when boats set out;
-evening is 15 to 24 UTC of the day before. A column is the mean over the points.
+History and forecast use the same definitions. Night is 00 to 09 UTC, when boats set out; evening
+is 15 to 24 UTC of the previous day. Columns are means over the points.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ WIND = (
     *("wind_mean_ms", "wind_night_mean_ms", "gust_max_ms", "wind_prev_evening_ms"),
     *("u_night_ms", "v_night_ms"),
 )
-"""Columns that models read; u and v are the wind of the night towards east and north."""
+"""Columns for the models; u and v are the night's wind towards east and north."""
 
 WAVES = ("wave_night_mean_m", "wave_max_m")
-"""Columns that readers see."""
+"""Columns shown to readers."""
 
 _NIGHT, _EVENING = slice(0, 9), slice(15, 24)
 _LEAST_SHARE = 2 / 3
-"""Of the hours of a mean or maximum; with fewer known hours it is missing."""
+"""Required share of hours for a mean or maximum; with fewer it is missing."""
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class WeatherReading:
-    """Daily weather of consecutive days from the UTC day `first` on, as read at one time.
+    """Daily weather of consecutive days from the UTC day `first`, from one reading.
 
     Attributes
     ----------
     kind : str
-        ``archive``, the reanalysis; ``recent``, the days that it does not reach yet; ``ensemble``,
-        equally likely futures; ``waves``, one future.
+        ``archive``, the reanalysis; ``recent``, the days after it; ``ensemble``, equally likely
+        futures; ``waves``, a single forecast.
     names : tuple of str
-        One a column, with its unit.
+        One per column, with its unit.
     values : ndarray, shape (n_members, n_days, n_columns)
-        NaN where an hour too many is missing.
+        NaN if too many hours are missing.
     """
 
     kind: str
@@ -60,10 +60,10 @@ class WeatherReading:
 
 
 def daily_wind(hourly: Array) -> Array:
-    """The columns `WIND` of each day but the first, which lacks the evening before.
+    """Return the columns `WIND` for each day but the first, which lacks the previous evening.
 
-    From `hourly`, shape (n_members, n_points, 24 * n_days, 3): speed and gusts in m/s, and the
-    direction from which the wind comes in degrees; to shape (n_members, n_days - 1, 6).
+    `hourly`, shape (n_members, n_points, 24 * n_days, 3), holds speed and gusts in m/s, and the
+    direction the wind blows from in degrees; the result has shape (n_members, n_days - 1, 6).
     """
     speed, gusts, direction = np.moveaxis(_days(hourly), -1, 0)
     night, angle = speed[..., _NIGHT], np.deg2rad(direction[..., _NIGHT])
@@ -81,14 +81,14 @@ def daily_wind(hourly: Array) -> Array:
 
 
 def daily_waves(hourly: Array) -> Array:
-    """The columns `WAVES`, shape (n_members, n_days, 2), of one variable: height in metres."""
+    """Return the columns `WAVES`, shape (n_members, n_days, 2), from wave heights in metres."""
     height = _days(hourly)[..., 0]
     columns = [_mean(height[..., _NIGHT]), _maximum(height)]
     return np.asarray(np.stack(columns, axis=-1).mean(axis=1))
 
 
 def _days(hourly: Array) -> Array:
-    """Shape (n_members, n_points, n_days, 24, n_variables)."""
+    """Reshape to (n_members, n_points, n_days, 24, n_variables)."""
     members, points, hours, variables = hourly.shape
     return hourly.reshape(members, points, hours // 24, 24, variables)
 

@@ -1,4 +1,4 @@
-"""A table that a route declares, as CSV or JSON: its rows read, and held to what is declared."""
+"""Read a declared CSV or JSON table and check it against the declaration."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SPACES = str.maketrans("\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}", "  ")
 
 @dataclass(frozen=True)
 class _Report:
-    """What one row states: the counts that are there, and what orders it in its day."""
+    """Content of one row: its counts, and its order within the day."""
 
     where: str
     day: dt.date
@@ -39,9 +39,9 @@ class _Report:
 
 
 def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
-    """Read the table `content`, called `name` in errors, as `route` declares it.
+    """Read the table `content`, called `name` in errors, as declared by `route`.
 
-    No day may lie after `today`, the present day of the route; raises `SourceError`.
+    No day may be after `today` on the route; raises `SourceError`.
     """
     table = route.source
     assert isinstance(table, Table)
@@ -66,7 +66,7 @@ def read(content: bytes, name: str, route: Route, today: dt.date) -> Document:
 
 
 def form(route: Route, table: Table) -> Form:
-    """How the table that `route` declares is fetched and read."""
+    """Return how to fetch and read the declared table of `route`."""
     return Form(
         _MEDIA_TYPES[table.kind],
         csv_rows.LARGEST_BYTES,
@@ -76,7 +76,7 @@ def form(route: Route, table: Table) -> Form:
 
 
 def _csv_rows(content: bytes, name: str, table: Table) -> Iterator[tuple[dict[str, str], str]]:
-    """The cells that are declared, by column, of each row, and where it is."""
+    """Yield the declared cells of each row by column, and the row's place."""
     file = CsvFile(Path(name), None if table.encoding == "utf-8" else table.encoding)
     read_rows = csv_rows.read(file, content, table.date)
     columns = {column: column.casefold() for column in _columns(table)}
@@ -114,7 +114,7 @@ def _require(table: Table, columns: Any, where: str, found: str) -> None:
 
 
 def _text(value: Any) -> str:
-    """A value of JSON as it would stand in a CSV file."""
+    """Convert a JSON value to its text in a CSV file."""
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
@@ -137,7 +137,7 @@ def _report(table: Table, cells: dict[str, str], where: str) -> _Report:
 def _count(table: Table, cell: str, where: str) -> int:
     sign = re.escape(table.thousands)
     grouped = rf"\d{{1,3}}(?:{sign}\d{{3}})+|" if sign else ""
-    # Three zeros may be thousands whose sign is not declared.
+    # Three zeros may follow an undeclared thousands separator.
     zeros = "0+" if sign else "0{1,2}"
     match = re.fullmatch(rf"({grouped}\d+)(?:{re.escape(table.decimal)}{zeros})?", cell, re.ASCII)
     digits = re.sub(r"\D", "", match[1]) if match else ""
@@ -148,7 +148,7 @@ def _count(table: Table, cell: str, where: str) -> int:
 
 
 def _chosen(table: Table, series_id: str, reports: list[_Report]) -> int | None:
-    """The count of the report that counts, of those of one day that have one."""
+    """Return the count that applies among the reports of one day, if any has one."""
     stated = [report for report in reports if series_id in report.counts]
     if not stated:
         return None

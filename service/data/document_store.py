@@ -1,4 +1,4 @@
-"""Every document whose figures were taken, whole: what all histories are made of."""
+"""Every accepted document, complete; the histories are derived from them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Key = tuple[str, dt.date]
 
 @dataclass(frozen=True)
 class Figure:
-    """A count as a source states it, which may mark it "Revised".
+    """A count as stated by a source, which may mark it "Revised".
 
-    `published_at` is None when the source does not say; `known_at` is what then stands for it, None
-    as `observation_store.record` says.
+    `published_at` is None if the source does not give it; then `known_at` is used, or if that is
+    None the rule of `observation_store.record`.
     """
 
     series_id: str
@@ -43,15 +43,15 @@ class Figure:
 
 _LONGEST_ADDRESS = 500
 _HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint".split()
-"""Columns that are fields of `StoredDocument` as they stand."""
+"""Columns that are stored unchanged as fields of `StoredDocument`."""
 
 
 @dataclass(frozen=True)
 class StoredDocument:
-    """Figures of one source and one moment.
+    """Figures of one source at one moment.
 
-    Where `known_at` is None, each figure counts as known when its route says. The `fingerprint` is
-    a hash of what it states, and of when; not of when it was read.
+    If `known_at` is None, each figure counts as known when its route says. The `fingerprint` is a
+    hash of content and publication time, not of the reading time.
     """
 
     source: str
@@ -67,9 +67,9 @@ class StoredDocument:
     def statements(
         self, route: Route, keys: frozenset[Key] | None = None
     ) -> Iterator[tuple[Key, Statement]]:
-        """What it states, of `keys` or of all; `route` says when it counts as known."""
-        # Of two that are known since they were read, within one second, the later read is newer;
-        # of two that say when they were published, the order of reading must not decide.
+        """Return its statements, of `keys` or of all; `route` gives default known times."""
+        # Of two documents dated by reading within one second, the later read is newer; for
+        # documents with publication times the order of reading must not decide.
         is_dated = self.published_at is not None or self.known_at is None or self.known_at_assumed
         tie = self.fingerprint if is_dated else f"~{self.document_id:012}"
         seen_at = self.first_seen_at
@@ -79,21 +79,21 @@ class StoredDocument:
             known_at, is_assumed = self.known_at, self.known_at_assumed
             if known_at is None:
                 usual = route.assumed_known_at(key[1])
-                # A figure that has been seen is known, however early it came.
+                # A figure is known once seen, however early.
                 known_at, is_assumed = min(usual, seen_at), usual <= seen_at
             stated = value, self.source, known_at, is_assumed, self.published_at, seen_at
             yield key, Statement(*stated, key in self.marked, tie)
 
 
 def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocument]:
-    """Gather `figures` into documents, one for each source and moment."""
+    """Group `figures` into documents, one per source and moment."""
     gathered: dict[tuple[str, dt.datetime | None, dt.datetime | None], list[Figure]] = {}
     for one in figures:
         gathered.setdefault((one.source, one.published_at, one.known_at), []).append(one)
     result = []
     for (source, published_at, known_at), parts in gathered.items():
         stands = published_at or known_at
-        # Nothing is known later than it was seen, whatever a clock says.
+        # A figure cannot be known later than it was seen, whatever the clock says.
         since = min(stands, seen_at) if stands else None
         is_assumed = published_at is None and known_at is not None and known_at < seen_at
         counts = {(f.series_id, f.date): f.value for f in parts}
@@ -106,7 +106,7 @@ def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocumen
 
 
 def add(connection: Connection, route: Route, document: StoredDocument) -> bool:
-    """Store `document` of `route`; False when the same is there already."""
+    """Store `document` of `route`; False if the same is already stored."""
     same = documents.c.fingerprint == document.fingerprint
     if connection.execute(sa.select(documents.c.document_id).where(same)).first():
         return False
@@ -126,7 +126,7 @@ def add(connection: Connection, route: Route, document: StoredDocument) -> bool:
 def overlapping(
     connection: Connection, route: Route, keys: Iterable[Key], source: str | None = None
 ) -> Iterator[StoredDocument]:
-    """Documents of `route` about the days that `keys` span, of `source` or of all."""
+    """Return documents of `route` about the days that `keys` span, of `source` or of all."""
     days = [day for _, day in keys]
     query = sa.select(documents).where(
         documents.c.route == route.name,
@@ -142,7 +142,7 @@ def overlapping(
 
 
 def newest(connection: Connection) -> list[dict[str, Any]]:
-    """``route``, ``source``, ``data_through``, ``published_at`` and ``read_at`` of each source."""
+    """Return ``route source data_through published_at read_at`` of each source."""
     table = documents.c
     query = (
         sa.select(
@@ -175,13 +175,13 @@ def _decode(content: bytes) -> tuple[dict[Key, int], frozenset[Key]]:
 
 
 def validators(connection: Connection) -> dict[str, Validators]:
-    """What each site said of its last answer, so that it can say that nothing changed since."""
+    """Return HTTP validators by URL, so that sites can answer "not modified"."""
     rows = connection.execute(sa.select(fetches.c.url, fetches.c.etag, fetches.c.last_modified))
     return {row.url: (row.etag, row.last_modified) for row in rows}
 
 
 def remember(connection: Connection, stated: Mapping[str, Validators], now: dt.datetime) -> None:
-    """Keep what is `stated`, in place of what was kept for the same addresses."""
+    """Store the validators `stated`, replacing earlier ones for the same URLs."""
     rows = [
         {"url": url, "etag": etag, "last_modified": last_modified, "fetched_at": now}
         for url, (etag, last_modified) in stated.items()

@@ -1,4 +1,4 @@
-"""Fetches documents: retries passing faults, refuses everything else that is unexpected."""
+"""Fetches documents: retries temporary failures and rejects anything unexpected."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _log = logging.getLogger(__name__)
 _PASSING = frozenset({429, 500, 502, 503, 504})
 _PROJECT = "channel-crossings-forecast"
 _HEADS_BYTES = 200_000
-"""Allowance for everything beside the body: status lines, headers, redirects."""
+"""Extra bytes for status lines, headers and redirects."""
 _REASON_BYTES = 2_000
 _LONGEST_VALIDATOR = 100
 
 
 @dataclass(frozen=True)
 class Response:
-    """What came; `content` is empty when the site says that nothing changed."""
+    """A response; `content` is empty if the site answered "not modified"."""
 
     url: str
     content: bytes
@@ -50,20 +50,20 @@ class Response:
 
 @dataclass(frozen=True)
 class Fetcher:
-    """How to ask.
+    """HTTP client with limits and retries.
 
     Parameters
     ----------
     contact : str
-        Address under which the operator can be found, told to every site; may be empty.
+        Contact address of the operator, sent to every site; may be empty.
     hosts : frozenset of str
-        Hosts (with the port, where there is one) that may be asked and redirected to; empty: any.
+        Hosts (with port, if any) that may be requested or redirected to; empty: any.
     attempt_seconds, all_seconds : float
-        Bounds of one attempt with all redirects, and of all attempts with the pauses between them.
+        Time limits of one attempt with redirects, and of all attempts with pauses.
     longest_wait_seconds : float
-        The longest pause that a site may ask for; if it asks for more we give up.
+        Longest Retry-After to accept; give up if it is longer.
     passing : frozenset of int
-        Statuses after which it is asked again.
+        Status codes to retry.
     """
 
     contact: str = ""
@@ -81,7 +81,7 @@ class Fetcher:
 
     @property
     def user_agent(self) -> str:
-        """Who asks: the project, its version, and where to complain."""
+        """Project, version and contact."""
         more = f" (+{self.contact})" if self.contact else ""
         return f"{_PROJECT}/{version(_PROJECT)}{more}"
 
@@ -98,11 +98,11 @@ class Fetcher:
         Parameters
         ----------
         kinds : tuple of str
-            Media types that are welcome.
+            Accepted media types.
         largest_bytes : int
-            Bound of the body, packed and unpacked; redirects and headers have their own allowance.
+            Limit of the body, compressed and uncompressed; redirects and headers are extra.
         validators : (etag, last_modified)
-            Of the last answer, so that the site can say that nothing changed.
+            From the last answer, so that the site can answer "not modified".
         """
         headers = {
             "User-Agent": self.user_agent,
@@ -130,7 +130,7 @@ class Fetcher:
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             reason = f"{plain(error, url)}, asked up to {self.attempts} times"
             raise NotReached(_bare(url), "an answer", reason) from error
-        except (ValueError, OverflowError) as error:  # a host or a URL that cannot be encoded
+        except (ValueError, OverflowError) as error:  # a host or URL that cannot be encoded
             raise Unfit(_bare(url), "an address that can be asked", plain(error)) from error
         raise AssertionError("unreachable: the loop returns or raises")
 
@@ -141,7 +141,7 @@ class Fetcher:
         kinds: tuple[str, ...],
         largest_bytes: int,
     ) -> Response:
-        """Ask once, and follow redirects, whose bodies are not read."""
+        """Make one request and follow redirects without reading their bodies."""
         bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
         for _ in range(self.most_redirects + 1):
             where, host = _bare(str(request.url)), request.url.netloc.decode("ascii", "replace")
@@ -162,7 +162,7 @@ class Fetcher:
         raise Unfit(where, "an answer", f"more than {self.most_redirects} redirects")
 
     def _pause_after(self, error: Exception) -> bool | float:
-        """Whether to ask again, or after how many seconds."""
+        """Return whether to retry, or after how many seconds."""
         if isinstance(error, Rejected) and error.status in self.passing:
             if error.wait_seconds is None:
                 return True
@@ -172,7 +172,7 @@ class Fetcher:
 
 
 def _say(details: stamina.instrumentation.RetryDetails) -> None:
-    """Log a pause, for those who debug: what came of it in the end is told by whoever asked."""
+    """Log a pause at debug level; the caller reports the final result."""
     why, wait = plain(details.caused_by), details.wait_for
     _log.debug("attempt %d failed (%s); asking again in %.1f s", details.retry_num, why, wait)
 
@@ -195,10 +195,10 @@ def _response(answer: httpx.Response, kinds: tuple[str, ...], largest_bytes: int
 
 
 def _refusal(answer: httpx.Response, where: str) -> Rejected:
-    """With the first words of an answer that refuses, where it gives any as JSON."""
+    """Return the error with the first words of a JSON answer, if any."""
     found = f"{answer.status_code} {answer.reason_phrase[:80]}"
     if answer.headers.get("content-type", "").partition(";")[0] == "application/json":
-        # Whatever is wrong with the words, the status is what counts.
+        # If the body is unreadable, the status is enough.
         with contextlib.suppress(TooLarge, httpx.DecodingError, ValueError, LookupError, TypeError):
             stated = parse_json(_body(answer, _REASON_BYTES, where), where)
             found += f" ({str(stated['reason'])[:200]})"
@@ -209,7 +209,7 @@ def _refusal(answer: httpx.Response, where: str) -> Rejected:
 
 
 def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
-    """The body, unpacked here: httpx unpacks without a bound on what comes out."""
+    """Return the body, decompressed here because httpx does not limit the output size."""
     content = bytearray()
     for part in answer.iter_raw():
         content += part
@@ -230,14 +230,14 @@ def _body(answer: httpx.Response, largest_bytes: int, where: str) -> bytes:
 
 
 def _validator(answer: httpx.Response, name: str) -> str | None:
-    """A header to be sent back with the next request, if it can be."""
+    """Return a header to send with the next request, if valid."""
     value = answer.headers.get(name, "")
     is_sendable = value.isascii() and value.isprintable() and len(value) <= _LONGEST_VALIDATOR
     return value if value and is_sendable else None
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds to wait: stated as such, or as the time to wait for."""
+    """Parse a Retry-After header into seconds, from a number or a date."""
     if not text:
         return None
     if text.isascii() and text.strip().isdigit():
@@ -252,9 +252,9 @@ def _retry_after(text: str | None) -> float | None:
 
 
 def _bare(url: str) -> str:
-    """The address without user, query and fragment, where secrets travel."""
+    """Return the URL without user, query and fragment, which may hold secrets."""
     try:
         parts = urlsplit(url)
-    except ValueError:  # no address, and so nothing to hide in its query
+    except ValueError:  # not a URL, so there is no query to hide
         return repr(url[:80])
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

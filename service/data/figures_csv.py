@@ -1,4 +1,4 @@
-"""A CSV file with the columns ``date`` and one for each series."""
+"""Read figures from a CSV file with ``date`` and a column for each series."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.data.csv_rows import CsvFile, Day, Table
 from service.data.rules import check_steps
 from service.data.source import SourceError
 
-# Whole numbers alone: "1e3", "٣", "1_000" and "437.5" are not how counts are written.
+# Whole numbers only: reject "1e3", "٣", "1_000" and "437.5".
 _WHOLE = re.compile(r"(-?[0-9]{1,9})(\.0+)?")
 
 
@@ -24,9 +24,9 @@ def read(
     optional: Sequence[str] = (),
     content: bytes | None = None,
 ) -> dict[str, DailySeries]:
-    """Read the series `required` of `file`, and those `optional` that it has; the rest is ignored.
+    """Read the series `required` and any `optional` ones from `file`; ignore other columns.
 
-    `content` stands for what the file holds. Raises `SourceError`; the header is row 1.
+    `content` replaces the content of the file. Raises `SourceError`; the header is row 1.
     """
     table = csv_rows.read(file, content)
     for series in required:
@@ -61,6 +61,6 @@ def _series(series: str, table: Table, rows: list[Day]) -> DailySeries:
     try:
         return DailySeries.from_days(series, [day for _, day, _ in rows], counts)
     except SeriesError as error:
-        column = "date" if error.index is None else series  # the calendar has its bounds too
+        column = "date" if error.index is None else series  # the date itself may be out of range
         where = table.where(rows[error.index or 0][0], column)
         raise SourceError(where, error.expected, error.found) from error

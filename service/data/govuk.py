@@ -1,4 +1,4 @@
-"""GOV.UK: the newest workbook, by its link on the publication, and the page of the last days."""
+"""GOV.UK: the newest workbook, linked from the publication, and the page of the last days."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS) + r") (\d{4})", re.ASCII)
 _VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
 
 Keep = Callable[[bytes, str], object]
-"""Takes the bytes of an answer and the end of its name."""
+"""Receives the bytes of an answer and its file suffix."""
 
 
 def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[tuple[Callable[[], str], Form]]:
-    """Return how the address of each document is found at the site `www`, and its form."""
+    """Return for each document at `www` a function that finds its address, and its form."""
     return [
         (lambda: _newest_workbook(fetcher, www, keep), govuk_workbook.FORM),
         (lambda: www + _PAGE, govuk_page.FORM),
@@ -34,7 +34,7 @@ def documents(fetcher: Fetcher, www: str, keep: Keep) -> list[tuple[Callable[[],
 
 
 def _newest_workbook(fetcher: Fetcher, www: str, keep: Keep) -> str:
-    """Its address as the content API lists it, else as the page links to it; never constructed."""
+    """Return its address from the content API, otherwise from the page; never constructed."""
     failures: list[SourceError] = []
     ways: Sequence[tuple[str, str, str, Callable[[Response], list[tuple[str, str]]]]] = (
         ("/api/content", "application/json", ".json", _listed),
@@ -48,12 +48,12 @@ def _newest_workbook(fetcher: Fetcher, www: str, keep: Keep) -> str:
             return _choose(links(answer), www, answer.url)
         except SourceError as error:
             failures.append(error)
-    # What stands on the publication says more than that one of the ways was closed.
+    # A problem of the publication is more informative than one of the request.
     raise next((e for e in failures if not isinstance(e, FetchError)), failures[-1])
 
 
 def _listed(answer: Response) -> list[tuple[str, str]]:
-    """(title, address) of each attachment in an answer of the content API."""
+    """Return (title, address) of each attachment in an answer of the content API."""
     stated = parse_json(answer.content, answer.url)
     try:
         files = [one for one in stated["details"]["attachments"] if one.get("url")]
@@ -64,7 +64,7 @@ def _listed(answer: Response) -> list[tuple[str, str]]:
 
 
 def _linked(answer: Response) -> list[tuple[str, str]]:
-    """(text, address) of each link on the publication's own page."""
+    """Return (text, address) of each link on the publication's page."""
     links = govuk_page.parse_html(answer.content, answer.url).css("a[href]")
     return [(link.text().strip(), str(link.attributes["href"])) for link in links]
 
@@ -75,7 +75,7 @@ def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
         try:
             url = urljoin(www + "/", href)
             path = unquote(urlsplit(url).path)
-        except ValueError:  # a link that is no address
+        except ValueError:  # an invalid link
             continue
         name = " ".join(re.split(r"[\s_%./+-]+", f"{title} {path.rpartition('/')[2]}".casefold()))
         if path.casefold().endswith(".ods") and "time series" in name:
@@ -90,7 +90,7 @@ def _choose(links: Iterable[tuple[str, str]], www: str, where: str) -> str:
 
 
 def _age(name: str) -> tuple[int, int, int, int]:
-    """Year, month, day and version in the name of a workbook, for comparing; zeros when absent."""
+    """Return year, month, day and version in a workbook's name, for sorting; zeros if absent."""
     dated, version = _DATED.search(name), _VERSION.search(name)
     number = int(version[1]) if version else 0
     if not dated:

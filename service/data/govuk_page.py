@@ -1,4 +1,4 @@
-"""The official page "Small boat arrivals: last 7 days": a table written by hand."""
+"""The GOV.UK page "Small boat arrivals: last 7 days", a hand-written table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
 from service.data.source import Document, Form, SourceError, decode
 
-_MOST_TAGS = 10_000  # real pages have 900; the parser's work grows with the square of the depth
+_MOST_TAGS = 10_000  # real pages have 900; parsing time grows with the square of the depth
 
 _HEADER = (
     "Date",
@@ -31,9 +31,9 @@ _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
 _PLAIN = re.compile(
     r"<t[dh][^>]*+>\s*+(<(p|span|strong|b|em)\b[^>]*+>\s*+)*+[^<]*+(</[a-z]++>\s*+)++"
 )
-"""One text in a cell; elements that do not change it may stand around the whole of it."""
+"""Elements that may enclose the whole text of a cell without changing it."""
 _LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight", "white-space"})
-"""Style properties that cannot hide a text."""
+"""Style properties that cannot hide text."""
 _SPANNING = ", ".join(
     f'{cell}[{span}]:not([{span}="1"])' for cell in ("th", "td") for span in ("colspan", "rowspan")
 )
@@ -48,7 +48,7 @@ class _Cell:
 
     @property
     def markup(self) -> str:
-        """The HTML where the text differs from what a reader sees; empty otherwise."""
+        """The HTML if the text differs from what a reader sees, otherwise empty."""
         html = self.node.html or ""
         is_hidden = any(map(_is_hidden, (*self.node.css("*"), *_ancestors(self.node))))
         return html if is_hidden or not _PLAIN.fullmatch(html) else ""
@@ -57,9 +57,9 @@ class _Cell:
 def read(content: bytes, name: str, today: dt.date) -> Document:
     """Read the page `content`, called `name` in errors, on the UK day `today`.
 
-    A wrong year in one row between two right neighbours is repaired and noted. Any number of
-    consecutive days is accepted; a number other than seven is noted. Dates and numbers must be
-    plain text: a footnote mark or hidden text inside a cell would change the figure.
+    A wrong year in one row between two correct rows is repaired and reported. Any number of
+    consecutive days is accepted; a number other than seven is reported. Dates and numbers must be
+    plain text: a footnote mark or hidden text in a cell would change the figure.
 
     Raises `SourceError`; the header of the table is row 1.
     """
@@ -74,14 +74,14 @@ FORM = Form(("text/html",), 2_000_000, ".html", read)
 
 
 def parse_html(content: bytes, name: str) -> LexborHTMLParser:
-    """Parse a page of bounded depth; raises `SourceError`."""
+    """Parse a page of limited depth; raises `SourceError`."""
     if content.count(b"<") > _MOST_TAGS:
         raise SourceError(name, f"at most {_MOST_TAGS:,} tags", f"{content.count(b'<'):,}")
     return LexborHTMLParser(decode(content, name))
 
 
 def _table(tree: LexborHTMLParser, name: str) -> list[tuple[list[_Cell], str]]:
-    """Cells of each row below the header of the one table that has this header."""
+    """Return the cells of each row below the header of the only table with that header."""
     innermost = [node for node in tree.css("table") if len(node.css("table")) == 1]
     tables = [_cells(node) for node in innermost]
     header = [title.casefold() for title in _HEADER]
@@ -111,7 +111,7 @@ def _joined(cells: list[_Cell]) -> str:
 
 
 def _cells(table: LexborNode) -> list[list[_Cell]]:
-    """Cells by row; none where one spans several, and puts its neighbours under a wrong header."""
+    """Return cells by row; none if one spans several, which would shift its neighbours."""
     return [
         []
         if row.css(_SPANNING)
@@ -121,7 +121,7 @@ def _cells(table: LexborNode) -> list[list[_Cell]]:
 
 
 def _ancestors(node: LexborNode) -> Iterator[LexborNode]:
-    """Each element around `node`, from the inside."""
+    """Yield each element around `node`, innermost first."""
     while node.parent is not None and node.tag != "html":
         node = node.parent
         yield node
@@ -142,7 +142,7 @@ def _is_hidden(node: LexborNode) -> bool:
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())  # no-break spaces as well
+    return " ".join(text.split())  # also replaces no-break spaces
 
 
 def _row(cells: list[_Cell], where: str) -> Row:
@@ -180,7 +180,7 @@ def _count(text: str, where: str) -> int:
 
 
 def _with_right_years(rows: list[Row]) -> tuple[list[Row], list[str]]:
-    """Repair the one year that both neighbours prove wrong, and note it."""
+    """Repair and report a year that both neighbours prove wrong."""
     wrong = [
         at
         for at, (before, row, after) in enumerate(zip(rows, rows[1:], rows[2:], strict=False), 1)
@@ -200,7 +200,7 @@ def _with_right_years(rows: list[Row]) -> tuple[list[Row], list[str]]:
 
 
 def _published_at(tree: LexborHTMLParser) -> dt.datetime | None:
-    """The latest of the times that the page states: the public one skips small corrections."""
+    """Return the latest time on the page: the public one omits small corrections."""
     moments = []
     for node in tree.css(_STAMPS):
         try:

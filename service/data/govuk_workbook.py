@@ -1,8 +1,8 @@
 """The official workbook of time series: SB_01, daily, and SB_02, weekly with preventions.
 
-A zip file may claim one size and hold another, and XML may repeat one cell a million times. The
-parts that are needed are therefore read under bounds, counted, and handed on in a new zip file
-that holds nothing else: what was checked is what is read.
+A zip file may declare a false size, and XML may repeat one cell a million times. So the needed
+parts are read within limits, counted, and passed on in a new zip file: what was checked is what is
+read.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ Cells = Sequence[object]
 def read(content: bytes, name: str, today: dt.date) -> Document:
     """Read the workbook `content`, called `name` in errors, on the UK day `today`.
 
-    Its time of publication is when it was saved, as it says itself: minutes to hours before it
-    was public.
+    The publication time is the workbook's own last-saved time, minutes to hours before it was
+    public.
 
     Raises `SourceError`; the header of a sheet is row 1.
     """
@@ -78,7 +78,7 @@ FORM = Form(
 
 
 def _sheets(clean: bytes, name: str) -> list[list[Cells]]:
-    """Rows of SB_01 and of SB_02."""
+    """Return the rows of SB_01 and of SB_02."""
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(clean))
         for title in _HEADERS:
@@ -92,7 +92,7 @@ def _sheets(clean: bytes, name: str) -> list[list[Cells]]:
     except SourceError:
         raise
     except BaseException as error:
-        # A fault inside the reader's Rust code arrives as an exception outside `Exception`.
+        # A panic in the reader's Rust code is raised as an exception outside `Exception`.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise SourceError(name, "an OpenDocument spreadsheet", str(error)[:200]) from error
@@ -152,7 +152,7 @@ def _day(cell: object, where: str) -> dt.date:
 
 def _count(cell: object, where: str) -> int:
     if isinstance(cell, int | float) and not isinstance(cell, bool):
-        if 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # not a number fails here as well
+        if 0 <= cell <= LARGEST_COUNT and cell == int(cell):  # also rejects NaN
             return int(cell)
     raise SourceError(where, f"a whole number from 0 to {LARGEST_COUNT}", repr(cell)[:60])
 
@@ -187,7 +187,7 @@ def unpack(content: bytes, name: str) -> tuple[bytes, str]:
             meta = _part(packed, _META, name) if _META in packed.namelist() else b""
     except SourceError:
         raise
-    except Exception as error:  # of many kinds, by what is broken
+    except Exception as error:  # damaged files may raise anything
         raise SourceError(name, "an OpenDocument spreadsheet", f"a broken zip: {error}") from error
     _count_cells(cells, f"{name}, {_CONTENT}")
     clean = io.BytesIO()
@@ -203,11 +203,11 @@ def _part(packed: zipfile.ZipFile, part: str, name: str) -> bytes:
     if info.file_size > _LARGEST_PART:
         expected = f"at most {_LARGEST_PART:,} bytes unpacked"
         raise SourceError(f"{name}, {part}", expected, f"{info.file_size:,}")
-    return packed.read(info)  # no more than the stated size; checks the sum of it
+    return packed.read(info)  # no more than the declared size; verifies the checksum
 
 
 class _CellCounter:
-    """Counts the cells that each table would unfold to, repeats included."""
+    """Counts the cells in each expanded table, including repeats."""
 
     def __init__(self, where: str) -> None:
         self.where = where

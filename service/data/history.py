@@ -1,6 +1,6 @@
-"""The history of one figure, made of all that was ever stated about it.
+"""The history of one figure, derived from all statements about it.
 
-It is a function of the statements alone: in whatever order they were read, it comes out the same.
+It depends only on the statements, not on the order in which they were read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 RANKS = {"figures": 0, "page": 1}
-"""Which source rules when several state the same day: the highest, and of equals the newest.
+"""Rank of sources that state the same day: the highest counts, among equals the newest.
 
 The workbook and every other source have rank 2.
 """
@@ -20,10 +20,10 @@ The workbook and every other source have rank 2.
 
 @dataclass(frozen=True)
 class Statement:
-    """A count as one document states it; named as the columns of `observations`.
+    """A count as stated by one document; fields are named like the columns of `observations`.
 
-    `known_at` is the time of publication, or what stands for it. Of statements of the same moment
-    and rank the one with the greater `tie` is the newer.
+    `known_at` is the publication time, or a substitute. Among statements of the same moment and
+    rank, the one with the greater `tie` is newer.
     """
 
     value: int
@@ -37,15 +37,15 @@ class Statement:
 
     @property
     def rank(self) -> int:
-        """Of its source."""
+        """Rank of its source."""
         return RANKS.get(self.source, 2)
 
 
 @dataclass(frozen=True)
 class Ruling(Statement):
-    """A count that ruled from `known_at` to `superseded_at`; not at all if these are the same.
+    """A count that applied from `known_at` to `superseded_at`; never if these are equal.
 
-    `since` is when this very value came to rule: earlier where another source stated it before.
+    `since` is when this value first applied: earlier if another source stated it before.
     """
 
     since: dt.datetime
@@ -53,9 +53,9 @@ class Ruling(Statement):
 
 
 def history(statements: Iterable[Statement]) -> list[Ruling]:
-    """Order what was stated about one figure into what ruled when.
+    """Return which statement about one figure applied when.
 
-    A value that never ruled, because a source of higher rank had spoken, is kept beside.
+    Values that never applied, because a source of higher rank took precedence, are included.
     """
     past: list[Ruling] = []
     beside: list[Ruling] = []

@@ -1,4 +1,4 @@
-"""Ingest: the newest figures, into the store."""
+"""Ingest: read the newest figures and store them."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from service.data.observation_store import Change, Figure, Stored
 from service.data.source import Document, NotReached, SourceError
 
 OTHER = "ingest-other"
-"""The job that reads a source beside the one that the settings name."""
+"""Job name for sources other than the configured one."""
 
 _UNDATED = ("figures", "csv", "declared")
-_TRUSTED = ("figures", "csv")  # of this program, and of a person
+_TRUSTED = ("figures", "csv")  # our own, and a person's
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a source would change, or has changed; see `service.data.collect.Gathered`.
+    """Changes that a source would make, or has made; see `service.data.collect.Gathered`.
 
-    The documents are `taken` in the order in which they were published.
+    Documents in `taken` are in order of publication.
     """
 
     taken: list[tuple[Document, Stored]]
@@ -40,17 +40,17 @@ class Reading:
 
     @property
     def changes(self) -> list[Change]:
-        """Every figure that is another than before, by series and day."""
+        """Every changed figure, by series and day."""
         changes = [change for _, stored in self.taken for change in stored.changes]
         return sorted(changes, key=lambda change: (change.series_id, change.date))
 
     @property
     def notes(self) -> list[str]:
-        """Repairs, and figures that are unlikely but allowed."""
+        """Repairs, and unlikely but possible figures."""
         return [note for document, _ in self.taken for note in document.notes]
 
     def counted(self, source: str) -> str:
-        """How many figures changed, in words."""
+        """Describe in words how many figures changed."""
         if not self.taken:
             nothing = "nothing could be read" if self.refusals else "nothing new was published"
             return f"{nothing} at {source}"
@@ -59,12 +59,12 @@ class Reading:
         return f"{counts} from {source}, through {through}"
 
     def count(self, name: str) -> int:
-        """How many figures are `new`, `revised` or `unchanged`."""
+        """Return the number of figures that are `new`, `revised` or `unchanged`."""
         return sum(getattr(stored, name) for _, stored in self.taken)
 
 
 def named(route: Route, source: str) -> str:
-    """What a sentence calls a source."""
+    """Return the name of a source in a sentence."""
     return route.source.title if source == "declared" and route.source else source
 
 
@@ -75,13 +75,12 @@ def ingest(
     period: str | None = None,
     accept_jumps: bool = False,
 ) -> Outcome:
-    """Read a source and store what is new or revised, in one transaction.
+    """Read a source and store new and revised figures in one transaction.
 
-    A document that is refused is refused whole; what else the source published is stored all the
-    same, and the run fails with the reason, a `JobError`. A source that is not the one of the
-    settings, such as a file of somebody's own, has runs under another name: they tell nothing of
-    how the service fares. With `accept_jumps` a published day may change beyond the bound without
-    a note, because a person has looked at it.
+    A rejected document is rejected as a whole; the source's other documents are still stored, and
+    the run fails with the reason, a `JobError`. Sources other than the configured one, such as a
+    private file, have runs of another name, which do not affect the status. With `accept_jumps` a
+    published figure may change beyond the limit without a note, because a person has checked it.
     """
     name = source or context.settings.source
     job = "ingest" if name == context.settings.source else OTHER
@@ -94,7 +93,7 @@ def preview(
     file: CsvFile | Path | None = None,
     accept_jumps: bool = False,
 ) -> Reading:
-    """Read a source and say what it would change; nothing is stored, and no bytes are kept."""
+    """Read a source and return its changes without storing anything, not even raw bytes."""
     return _read(context, source or context.settings.source, file, accept_jumps, is_stored=False)
 
 
@@ -130,7 +129,7 @@ def _ingest(
 def _refused(source: str, refusals: Sequence[SourceError]) -> str:
     if not all(isinstance(refusal, NotReached) for refusal in refusals):
         return "; ".join(str(refusal) for refusal in refusals)
-    # Whichever document was asked for first, the reason is one.
+    # Independent of which document was requested first.
     return f"{source} was not reached, and what was read before is served: {refusals[0]}"
 
 
@@ -174,7 +173,7 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
 def _check_changes(
     connection: Connection, route: Route, document: Document, now: dt.datetime
 ) -> None:
-    # A table states every day from its first on; a page and a workbook each their own days.
+    # A table states every day from its first on; page and workbook only their own days.
     is_whole = document.source == "declared"
     just_before = min(_known_at(route, document, now), now) - dt.timedelta(microseconds=1)
     published = {}
@@ -190,7 +189,7 @@ def _check_changes(
 
 
 def _known_at(route: Route, document: Document, now: dt.datetime) -> dt.datetime:
-    """When the document came to be known; the day after its last if it does not say."""
+    """Return when the document became known; by default the day after its last day."""
     if document.source in _UNDATED:
         return now
     return document.published_at or route.assumed_known_at(document.data_through)

@@ -1,4 +1,4 @@
-"""Weather: the past and the ensemble of the coming days, into the store."""
+"""Store weather: the past and the ensemble forecast."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from service.data.source import FetchError, SourceError, Unfit
 _BEGIN = dt.date(2018, 1, 1)
 _PART_DAYS = 366
 _ONE_DAY = dt.timedelta(days=1)
-_WEEK = 7 * _ONE_DAY  # the last days of the reanalysis come late
+_WEEK = 7 * _ONE_DAY  # the reanalysis of recent days is late
 Span = tuple[dt.date, dt.date]
 Ask = Callable[[], Sequence[WeatherReading]]
 
 
 def weather(context: Context, period: str | None = None) -> Outcome:
-    """Fetch the coming days, and what of the past is not stored yet.
+    """Fetch the forecast, and any past days not stored yet.
 
-    Each part is stored by itself. One of broken form does not keep the others from being asked
-    for; after a refusal, such as a limit, or without an answer nothing more is asked this time.
-    Raises `JobError` when a part could not be fetched, or its form was broken.
+    Each part is stored separately. An invalid part does not stop the others; after a refusal, such
+    as a limit, or no answer there are no more requests this time. Raises `JobError` if a part could
+    not be fetched or was invalid.
     """
     if not context.reads_weather:
         return Outcome("skipped", no_weather(context))
@@ -48,7 +48,7 @@ def _weather(context: Context) -> Outcome:
         except SourceError as error:
             errors.append(error)
             if isinstance(error, FetchError) and not isinstance(error, Unfit):
-                break  # asking on would make a limit last longer
+                break  # further requests would prolong a limit
             continue
         with context.database.writing() as connection:
             if sum(store.put(connection, context.route, reading) for reading in readings):
@@ -61,7 +61,7 @@ def _weather(context: Context) -> Outcome:
 
 
 def _parts(context: Context, today: dt.date) -> Iterator[tuple[str, Ask]]:
-    """What to ask for: what forecasts need first, then the waves, which are only shown."""
+    """Yield the requests: forecast inputs first, then the waves, which are only shown."""
     service = weather_service(context.settings, context.route)
     yield "ensemble", lambda: openmeteo.ensemble(service)
     with context.database.reading() as connection:
@@ -76,10 +76,10 @@ def _archive(service: Service, first: dt.date, last: dt.date) -> list[WeatherRea
 
 
 def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """The days that are not stored yet, a year at a time, and always the last week.
+    """Yield the days not stored yet, a year at a time, and always the last week.
 
-    Each part reaches a week into what lies before and after it. So the last week is asked again,
-    and days of which the source knows nothing are stored as missing amid others, once and for all.
+    Each part extends a week into its neighbours. So the last week is requested again, and days
+    unknown to the source are stored as missing once and for all.
     """
     for first, last in _holes(stretches, begin, yesterday):
         while first <= last:
@@ -89,7 +89,7 @@ def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> I
 
 
 def _holes(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """First and last day of each stretch that is not stored; the last one ends yesterday."""
+    """Yield first and last day of each gap in storage; the last one ends yesterday."""
     for first, last in stretches:
         yield begin, first - _ONE_DAY
         begin = max(begin, last + _ONE_DAY)

@@ -1,4 +1,4 @@
-"""HTTP with the machine's proxies and certificates, within one bound; faults in words."""
+"""HTTP with the machine's proxies and certificates, within limits; errors in plain words."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SCHEMES = ("http", "https", "all")
 
 
 class Bound:
-    """What one attempt may still read, over all of its connections and redirects.
+    """Remaining bytes and time of one attempt, over all its connections and redirects.
 
-    `remaining_bytes` counts heads, bodies and what a proxy says.
+    `remaining_bytes` counts headers, bodies and proxy responses.
     """
 
     def __init__(self, n_bytes: int, seconds: float, clock: Callable[[], float]) -> None:
@@ -34,17 +34,17 @@ class Bound:
         self._deadline = clock() + seconds
 
     def remaining_seconds(self) -> float:
-        """Time until the deadline; raises `httpx.ReadTimeout` when it has passed."""
+        """Return the time until the deadline; raises `httpx.ReadTimeout` after it."""
         remaining = self._deadline - self._clock()
         if remaining <= 0:
             raise httpx.ReadTimeout(f"no end after {self._seconds:g} s")
         return remaining
 
     def trace(self, event: str, details: dict[str, Any]) -> None:
-        """Hold each new connection to the bound; for the extension "trace" of a request.
+        """Apply the limits to each new connection; for the request extension "trace".
 
-        The time limits of httpx are for one read each, and heads have no limit on their number:
-        only the connection itself sees everything that arrives.
+        httpx limits the time of single reads, and not the number of headers: only the connection
+        itself sees everything that arrives.
         """
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
             stream = details["return_value"]
@@ -57,7 +57,7 @@ class Bound:
         try:
             content = read(max_bytes, min(remaining, timeout if timeout is not None else remaining))
         except Exception:
-            self.remaining_seconds()  # the deadline is the reason once it has passed
+            self.remaining_seconds()  # after the deadline, that is the reason
             raise
         self.remaining_bytes -= len(content)
         if self.remaining_bytes < 0:
@@ -66,16 +66,16 @@ class Bound:
 
 
 class TooLarge(Exception):
-    """More bytes than the bound allows."""
+    """More bytes than the limit allows."""
 
 
 def client(**options: Any) -> httpx.Client:
-    """A client that uses the machine's proxies and certificates.
+    """Return a client that uses the machine's proxies and certificates.
 
-    Raises `NotReached` with the name of an environment variable that cannot be used.
+    Raises `NotReached` with the name of an invalid environment variable.
     """
     for scheme, value in getproxies().items():
-        # httpx takes a proxy without a host, and fails at the first request.
+        # httpx accepts a proxy without a host, but fails at the first request.
         if scheme in _SCHEMES and not _is_proxy(value):
             raise NotReached(_variable(scheme), _PROXY, _bare(value))
     try:
@@ -85,7 +85,7 @@ def client(**options: Any) -> httpx.Client:
 
 
 def plain(error: Exception, url: str = "") -> str:
-    """The fault on the way to `url`, in words that a person can act on."""
+    """Describe an error on the way to `url` in words that a person can act on."""
     text = str(error).strip()
     if _is_caused_by(error, socket.gaierror):
         reason = "the name of the host could not be resolved"
@@ -110,7 +110,7 @@ def plain(error: Exception, url: str = "") -> str:
 
 
 def _unfit(error: Exception) -> NotReached:
-    """The fault of the environment variable that keeps a client from being created."""
+    """Describe the environment variable that prevents creating a client."""
     if not isinstance(error, OSError):
         hosts = getproxies().get("no", "")
         return NotReached(_variable("no"), "names of hosts, with commas between", hosts[:200])
@@ -145,7 +145,7 @@ def _is_proxy(value: str) -> bool:
 
 
 def _proxy_of(url: str) -> str | None:
-    """Name of the variable whose proxy is asked for `url`."""
+    """Return the variable whose proxy is used for `url`."""
     try:
         parts = urlsplit(url)
         is_bypassed = not parts.hostname or proxy_bypass(parts.hostname)
@@ -161,7 +161,7 @@ def _variable(scheme: str) -> str:
 
 
 def _bare(value: str) -> str:
-    """A proxy without its user and password."""
+    """Return a proxy URL without user and password."""
     return re.sub(r"^(.*?://)?.*@", r"\1", value)
 
 

@@ -1,4 +1,4 @@
-"""The figures, under two clocks: the day they count, and when they were known."""
+"""Figures with two dates: the day they count, and when they were known."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from service.data.document_store import Figure, Key
 from service.data.history import Statement, history
 
 AsOf = dt.date | dt.datetime
-"""A bare date: the figures for days up to it, as they now stand. An instant: what was known."""
+"""A date: current figures for days up to it. An instant: figures as known then."""
 
-_RECORDING = 0x66696775726573  # any number that is always the same
+_RECORDING = 0x66696775726573  # any constant
 _EMBEDDED = "figures"
 Current = dict[Key, sa.Row[*tuple[Any, ...]]]
-"""The value that rules, its source and `known_at`."""
+"""The current value, its source and `known_at`."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A figure that is now another than before; `before` is None when it is new."""
+    """A changed figure; `before` is None if it is new."""
 
     series_id: str
     date: dt.date
@@ -57,7 +57,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Stored:
-    """What storing some figures changed, counted by value: who states it does not matter."""
+    """Changes from storing figures, counted by value, whatever their source."""
 
     new: int
     revised: int
@@ -72,16 +72,16 @@ def record(
     seen_at: dt.datetime,
     assume_known: bool = False,
 ) -> Stored:
-    """Store `figures`, in whatever order documents come.
+    """Store `figures`; the order of documents does not matter.
 
-    A figure with a time of publication is known from then on. One without is known from when it
-    was read; or, with `assume_known`, from when its route usually publishes it, unless its
-    source stated another value before: a correction is known from when it was read, `seen_at`.
+    A figure with a publication time is known from then on. One without is known from when it was
+    read, `seen_at`; or, with `assume_known`, from its route's usual publication time, unless its
+    source stated another value before: that is a correction.
     """
     stated = {(f.series_id, f.date): f for f in figures}
     if not stated:
         return Stored(0, 0, 0)
-    if connection.dialect.name == "postgresql":  # one at a time, as on SQLite anyway
+    if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
     before = _ruling(connection, stated)
     dated = _dated(connection, route, stated, before, seen_at, assume_known)
@@ -105,7 +105,7 @@ def record(
 
 
 def _ruling(connection: Connection, keys: Iterable[Key]) -> Current:
-    """The values that now rule on the days that `keys` span."""
+    """Return the current values on the days that `keys` span."""
     table = observations.c
     days = [day for _, day in keys]
     query = sa.select(table.series_id, table.date, table.value, table.source, table.known_at).where(
@@ -122,10 +122,10 @@ def _dated(
     seen_at: dt.datetime,
     assume_known: bool,
 ) -> list[Figure]:
-    """Give each figure without a time the one that stands for it; leave out what is not new."""
+    """Add a known time to figures without one; drop those that are not new."""
     embedded: dict[Key, int] = {}
     if any(f.source == _EMBEDDED for f in stated.values()):
-        # The embedded figures are older than what else is stored: they are held to themselves.
+        # Embedded figures are older than other stored ones: compare them only with themselves.
         for document in document_store.overlapping(connection, route, stated, _EMBEDDED):
             embedded |= document.counts
     dated = []
@@ -141,19 +141,19 @@ def _dated(
 
 
 def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
-    """Whether a new statement can change the history in which `ruling` is the last."""
+    """Whether a new statement can change the history whose last entry is `ruling`."""
     return (
         ruling is None
         or one.value != ruling.value
         or one.known_at < ruling.known_at
-        # What does not rule may still decide which later word of its source is a new one.
+        # A value that does not apply may still decide whether its source's next one is new.
         or one.source != ruling.source
         or one.marked_revised
     )
 
 
 def _rebuild(connection: Connection, route: Route, keys: frozenset[Key]) -> None:
-    """Make the histories of `keys` of all that was ever stated about them."""
+    """Recompute the histories of `keys` from all statements about them."""
     statements: dict[Key, list[Statement]] = {}
     for document in document_store.overlapping(connection, route, keys):
         for key, one in document.statements(route, keys):
@@ -179,10 +179,9 @@ def current(
     first: dt.date | None = None,
     last: dt.date | None = None,
 ) -> Sequence[sa.Row[dt.date, int, str, dt.datetime]]:
-    """Rows (date, value, source, known_at) of a series from `first` to `last`, as of `as_of`.
+    """Return rows (date, value, source, known_at) of a series, `first` to `last`, as of `as_of`.
 
-    `known_at` is when the value came to be known, whoever stated it first; `source` is who
-    states it now.
+    `known_at` is when the value was first known from any source; `source` is its current source.
     """
     table = observations.c
     query = sa.select(table.date, table.value, table.source, table.since.label("known_at"))
@@ -194,7 +193,7 @@ def current(
 
 
 def series(connection: Connection, series_id: str, as_of: AsOf | None = None) -> DailySeries | None:
-    """The days up to the first gap in the figures, as of `as_of`; None when there are none."""
+    """Return the days up to the first gap in the figures, as of `as_of`; None without figures."""
     query = sa.select(observations.c.date, observations.c.value)
     rows = connection.execute(_as_of(query, series_id, as_of)).all()
     if not rows:
@@ -206,7 +205,7 @@ def series(connection: Connection, series_id: str, as_of: AsOf | None = None) ->
 
 
 def span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | None:
-    """First and last day of a series as it now stands, whatever gaps there are between."""
+    """Return the first and last day of a series, ignoring gaps."""
     date = observations.c.date
     query = sa.select(sa.func.min(date), sa.func.max(date)).where(
         observations.c.series_id == series_id, observations.c.superseded_at.is_(None)
@@ -216,14 +215,14 @@ def span(connection: Connection, series_id: str) -> tuple[dt.date, dt.date] | No
 
 
 def version(connection: Connection) -> int:
-    """A number that grows whenever a figure is added or revised; 0 when there is none."""
-    # No figure changes without a new document, and documents are only ever added. The rows of the
-    # figures are made anew with each, and may be given numbers that others had before.
+    """Return a number that grows with every added or revised figure; 0 without figures."""
+    # Every change adds a document, and documents are never deleted. Rows of figures are recreated
+    # each time and may reuse ids.
     return connection.scalar(sa.select(sa.func.max(documents.c.document_id))) or 0
 
 
 def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Select[Any]:
-    """Those rows of a series that count as of `as_of`, in order of days."""
+    """Select the rows of a series that apply as of `as_of`, by day."""
     table = observations.c
     query = query.where(table.series_id == series_id).order_by(table.date)
     if isinstance(as_of, dt.datetime):
@@ -236,7 +235,7 @@ def _as_of(query: sa.Select[Any], series_id: str, as_of: AsOf | None) -> sa.Sele
 def known_together(
     connection: Connection, series_ids: Iterable[str], as_of: AsOf
 ) -> dict[str, DailySeries]:
-    """The series in their order, cut to the days that all of them have, as of `as_of`."""
+    """Return the series in order, limited to their common days, as of `as_of`."""
     stored = {name: series(connection, name, as_of) for name in series_ids}
     result = {name: one for name, one in stored.items() if one is not None}
     if not result:
@@ -247,7 +246,7 @@ def known_together(
 
 
 def fingerprint(figures: Iterable[DailySeries]) -> str:
-    """Hash of the figures themselves: the same figures have the same hash, however they came."""
+    """Return a hash of the figures, whatever their source."""
     digest = hashlib.sha256()
     for one in sorted(figures, key=lambda s: s.name):
         digest.update(f"{one.name} {one.start} {len(one)};".encode())
@@ -257,10 +256,10 @@ def fingerprint(figures: Iterable[DailySeries]) -> str:
 
 @dataclass(frozen=True)
 class Revision:
-    """Another value for a day that had one, published, or read, at `known_at`.
+    """A changed value for a day, published or read at `known_at`.
 
-    `is_marked` says whether its source marks it "Revised"; `ruled` is False when a source of
-    higher rank had spoken, so that the value before it stayed.
+    `is_marked` says whether its source marks it "Revised"; `ruled` is False if a source of higher
+    rank kept the earlier value.
     """
 
     date: dt.date
@@ -274,7 +273,7 @@ class Revision:
 
 
 def revisions(connection: Connection, series_id: str) -> list[Revision]:
-    """Every revision of a series, in the order in which they were published."""
+    """Return every revision of a series, in order of publication."""
     table = observations.c
     several = (
         sa.select(table.date)

@@ -1,4 +1,4 @@
-"""Open-Meteo: wind and waves at a few points, past and coming.
+"""Open-Meteo: past and forecast wind and waves at a few points.
 
 Weather data by Open-Meteo.com, licensed under CC BY 4.0.
 """
@@ -21,8 +21,8 @@ from service.data.rules import is_possible
 from service.data.source import SourceError, parse_json
 
 _RECENT_DAYS = 60
-"""Days before today of the ensemble's own past: the last five, which the reanalysis does not reach
-yet, and others on which the two are compared."""
+"""Days of the ensemble's own past: the last five, which the reanalysis lacks, and others for
+comparing the two."""
 
 _AHEAD_DAYS = 15
 _WAVE_DAYS = 7
@@ -35,11 +35,10 @@ _ONE_DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Service:
-    """Where Open-Meteo is, and how it is asked about `points`, (latitude, longitude).
+    """How to request weather at `points`, (latitude, longitude), from Open-Meteo.
 
-    `url` has ``{service}`` for the name of the host: ``archive-api``, ``ensemble-api`` or
-    ``marine-api``. `key` is that of a customer; empty for the free service, which is for
-    non-commercial use.
+    `url` has ``{service}`` for the host name: ``archive-api``, ``ensemble-api`` or ``marine-api``.
+    `key` is a customer's; empty for the free service, for non-commercial use only.
     """
 
     fetcher: Fetcher
@@ -48,14 +47,14 @@ class Service:
     key: str = field(default="", repr=False)
 
     def address(self, service: str, path: str) -> str:
-        """Address of `path` on the host `service`; customers have hosts of their own."""
+        """Return the URL of `path` on the host `service`; customers have separate hosts."""
         name = f"customer-{service}" if self.key else service
         return self.url.format(service=name).rstrip("/") + path
 
 
 def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
-    """The wind as it was, from the reanalysis ERA5; its last days are not there yet."""
-    begin = first - _ONE_DAY  # the evening before is part of a day
+    """Return past wind from the ERA5 reanalysis, which lacks the last days."""
+    begin = first - _ONE_DAY  # a day includes the previous evening
     span = {"start_date": begin.isoformat(), "end_date": last.isoformat(), "models": "era5"}
     hours, stated, read_at = _hours(service, "archive-api", "/v1/archive", _WIND_VARIABLES, span)
     values = daily_wind(hours)
@@ -67,7 +66,7 @@ def archive(service: Service, first: dt.date, last: dt.date) -> WeatherReading:
 
 
 def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
-    """All members of the wind for 15 days from today, and their mean on the days up to today."""
+    """Return all members of the wind for 15 days from today, and their mean up to today."""
     span = {
         "models": "ecmwf_ifs025_ensemble",
         "past_days": str(_RECENT_DAYS + 1),
@@ -76,7 +75,7 @@ def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
     hours, before, at = _hours(service, "ensemble-api", "/v1/ensemble", _WIND_VARIABLES, span)
     values, first = daily_wind(hours), before + _ONE_DAY
     n_days = np.isfinite(values).all(axis=2).sum(axis=1)
-    # A member that lacks days would cost them all; one that is a day ahead costs nobody.
+    # A member that lacks days would shorten all; one with an extra day is harmless.
     values = values[n_days >= np.median(n_days)]
     recent = _reading("recent", WIND, first, values[:, : _RECENT_DAYS + 1].mean(axis=0)[None], at)
     today = first + _RECENT_DAYS * _ONE_DAY
@@ -84,7 +83,7 @@ def ensemble(service: Service) -> tuple[WeatherReading, WeatherReading]:
 
 
 def waves(service: Service) -> WeatherReading:
-    """The waves of the coming days: one future, as no members of them are documented."""
+    """Return the forecast of the waves: a single one, as there are no documented members."""
     span = {"forecast_days": str(_WAVE_DAYS)}
     hours, first, read_at = _hours(service, "marine-api", "/v1/marine", ("wave_height",), span)
     return _reading("waves", WAVES, first, daily_waves(hours)[:1], read_at)
@@ -93,7 +92,7 @@ def waves(service: Service) -> WeatherReading:
 def _reading(
     kind: str, names: tuple[str, ...], first: dt.date, values: Array, read_at: dt.datetime
 ) -> WeatherReading:
-    """Cut behind the last day that is known; refused if there is none."""
+    """Cut after the last known day; raise an error if there is none."""
     whole = np.flatnonzero(np.isfinite(values).all(axis=(0, 2)))
     if not len(whole):
         raise SourceError(f"Open-Meteo, {kind}", "a day with its hours", "none")
@@ -103,7 +102,7 @@ def _reading(
 def _hours(
     service: Service, host: str, path: str, variables: tuple[str, ...], span: Mapping[str, str]
 ) -> tuple[Array, dt.date, dt.datetime]:
-    """Values, shape (n_members, n_points, n_hours, n_variables), their first day; when read."""
+    """Values, shape (n_members, n_points, n_hours, n_variables), their first day and read time."""
     params = {
         "latitude": ",".join(str(latitude) for latitude, _ in service.points),
         "longitude": ",".join(str(longitude) for _, longitude in service.points),
@@ -121,7 +120,7 @@ def _hours(
     if isinstance(stated, dict) and stated.get("error"):
         raise SourceError(answer.url, expected, str(stated)[:200])
     try:
-        # Of one point the answer is no list.
+        # For one point the answer is not a list.
         of_points = [stated] if n_points == 1 else stated
         points = [_point(one, variables, answer.url) for one in of_points]
     except SourceError:
@@ -137,7 +136,7 @@ def _hours(
 
 
 def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, dt.date]:
-    """Hours of one point, shape (n_members, n_hours, n_variables), and their first day."""
+    """Return hours of one point, shape (n_members, n_hours, n_variables), and their first day."""
     hourly, units = stated["hourly"], stated["hourly_units"]
     times = [dt.datetime.fromisoformat(text) for text in hourly["time"]]
     if (
@@ -150,7 +149,7 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, 
     ):
         found = f"{hourly['time'][:3]} …"[:200]
         raise SourceError(where, "every hour of whole days, in UTC", found)
-    # The control run has the bare name, the others `_member01` and so on behind it.
+    # The control run has the bare name, the others a suffix `_member01` and so on.
     lead = variables[0]
     suffixes = sorted(key.removeprefix(lead) for key in hourly if key.startswith(lead))
     columns = []

@@ -1,6 +1,6 @@
-"""The bytes as they came, kept for a while: what was refused can be looked at, what was read again.
+"""Raw documents, kept for a while, so that rejected ones can be inspected.
 
-Each file is named by the SHA-256 of its content, so that the same bytes are kept once.
+Files are named by the SHA-256 of their content, so that the same bytes are stored once.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _FOLDER = "raw"
 
 
 def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
-    """Keep `content` in a file that ends in `suffix`, and return its path.
+    """Store `content` in a file that ends in `suffix`, and return its path.
 
-    A kill in the middle leaves no half file under that name. One that is there already is touched,
-    so that it is not pruned.
+    A crash leaves no partial file under that name. An existing file is touched, so that it is not
+    pruned.
     """
     name = hashlib.sha256(content).hexdigest()
     path = var_dir / _FOLDER / name[:2] / f"{name}{suffix}"
@@ -39,11 +39,11 @@ def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
 
 
 def prune(var_dir: Path, days: int, now: dt.datetime) -> int:
-    """Remove the files that are older than `days`; return how many there were."""
+    """Remove files older than `days`; return their number."""
     oldest = (now - dt.timedelta(days=days)).timestamp()
     removed = 0
     for path in (var_dir / _FOLDER).glob("*/*"):
-        with contextlib.suppress(OSError):  # somebody else may prune at the same time
+        with contextlib.suppress(OSError):  # another process may prune at the same time
             if path.is_file() and path.stat().st_mtime < oldest:
                 path.unlink()
                 removed += 1

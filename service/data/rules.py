@@ -1,6 +1,6 @@
-"""Rules for published figures; a document that breaks one is refused whole.
+"""Rules for published figures; a document that breaks one is rejected as a whole.
 
-A figure that is unlikely but possible is not refused: the functions return a note about it.
+Unlikely but possible figures are accepted: the functions return a note about them.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from service.core.declared_series import Route
 from service.data.source import BOATS, PEOPLE, UK, Counts, Document, SourceError
 
 LARGEST_COUNT = 99_999
-"""Far beyond any day or week so far; a larger number is a typing error."""
+"""Far above any day or week so far; larger numbers are typing errors."""
 
 _DAILY = (PEOPLE, BOATS)
-"""Series and fields of `Row`."""
+"""Series, as fields of `Row`."""
 
 _MOST_LIKELY_PER_BOAT = 120
-# Without a "Revised" beside it a published figure changes by this share, or as its series declares.
+# Limits for changes without "Revised": this share, or the series' declared number.
 _FREE_SHARE = 0.2
 _LONGEST_DELAY = dt.timedelta(days=180)
-"""A document is published within weeks of its last day; beyond this the year is wrong."""
+"""Documents are published within weeks of their last day; after this the year is wrong."""
 _ONE_DAY = dt.timedelta(days=1)
 _ONE_WEEK = dt.timedelta(days=7)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One day, or the week that ends on `date`, as a source states it; None is not collected."""
+    """One day, or the week ending on `date`, as stated by a source; None: not collected."""
 
     where: str
     date: dt.date
@@ -57,7 +57,7 @@ class Row:
 
 
 def is_possible(day: dt.date) -> bool:
-    """Whether a day can be meant at all: what lies outside would break the arithmetic of days."""
+    """Whether a date is plausible: others would break date arithmetic."""
     return 1900 <= day.year <= 2200
 
 
@@ -74,7 +74,7 @@ def document(
     today: dt.date,
     notes: Iterable[str] = (),
 ) -> Document:
-    """Hold the daily `rows` of a document of GOV.UK to the rules; raises `SourceError`."""
+    """Check the daily `rows` of a GOV.UK document; raises `SourceError`."""
     unlikely = check_rows(rows, today)
     published_at, more = check_stamp(published_at, rows[-1].date, today, name, UK)
     return Document(
@@ -88,7 +88,7 @@ def document(
 
 
 def check_steps(days: Iterable[tuple[str, dt.date]], step: dt.timedelta = _ONE_DAY) -> None:
-    """Raise `SourceError` at the first of the `days`, with their places, that does not follow."""
+    """Raise `SourceError` at the first of the `days` (with places) that is not consecutive."""
     for (_, before), (where, day) in pairwise(days):
         if day != before + step:
             later = "the day after" if step == _ONE_DAY else "a week after"
@@ -96,7 +96,7 @@ def check_steps(days: Iterable[tuple[str, dt.date]], step: dt.timedelta = _ONE_D
 
 
 def check_rows(rows: Sequence[Row], today: dt.date) -> list[str]:
-    """Hold daily `rows` to the rules, and return what is unlikely about them.
+    """Check daily `rows`, and return notes on unlikely figures.
 
     Raises `SourceError` if a day is repeated, missing, out of order or after `today`, or if the
     numbers of a day contradict each other.
@@ -127,10 +127,10 @@ def _check_boats(row: Row) -> None:
 
 
 def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
-    """Hold weekly totals to the daily `rows` they are made of.
+    """Check weekly totals against the daily `rows`.
 
-    Raises `SourceError` if a week does not end on a Sunday, does not follow the one before, ends
-    after the last day, or has a total that is not the sum of its days.
+    Raises `SourceError` if a week does not end on a Sunday, is not consecutive, ends after the last
+    day, or has a total that is not the sum of its days.
     """
     days = {row.date: row for row in rows}
     check_steps(((week.where, week.date) for week in weeks), _ONE_WEEK)
@@ -147,7 +147,7 @@ def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
 
 
 def _check_sums(week: Row, rows: Sequence[Row]) -> None:
-    if len(rows) < 7:  # the first week may have begun before the first day
+    if len(rows) < 7:  # the first week may start before the first day
         return
     for name in (*_DAILY, "uncontrolled"):
         stated, parts = getattr(week, name), [getattr(row, name) for row in rows]
@@ -159,15 +159,15 @@ def _check_sums(week: Row, rows: Sequence[Row]) -> None:
 def check_stamp(
     published_at: dt.datetime | None, last: dt.date, today: dt.date, name: str, zone: ZoneInfo
 ) -> tuple[dt.datetime | None, list[str]]:
-    """Check the time of publication that a document states against its `last` day; return it.
+    """Check a document's publication time against its `last` day, and return it.
 
-    A page was seen to carry a time on the very day whose whole count it gives: that is the time
-    of an earlier version, and is not used. Days that end long before the publication have a wrong
-    year. Without a time of publication, the delay is measured up to `today` and only noted, as an
-    old document may be read on purpose.
+    A page may show a time on the very day whose full count it gives: that is the time of an earlier
+    version, and is ignored. A last day long before the publication means a wrong year. Without a
+    publication time the delay is measured up to `today` and only reported, as an old document may
+    be read on purpose.
 
-    It is None when the document does not say, or not credibly; notes come with it. Raises
-    `SourceError` if the time lies in the future, or the last day too long before it.
+    It is None if missing or implausible; notes are returned too. Raises `SourceError` if the time
+    is in the future, or too long after the last day.
     """
     if published_at is None:
         if today - last <= _LONGEST_DELAY:
@@ -188,14 +188,14 @@ def check_stamp(
 
 
 def check_removed(document: Document, series_id: str, published: Counts) -> None:
-    """Raise `SourceError` if the `document` lacks a day that was `published` before it."""
+    """Raise `SourceError` if the `document` lacks a day that was `published` before."""
     for day in sorted(published.keys() - document.figures[series_id].keys()):
         where = f"{document.name}, {series_id} on {day}"
         raise SourceError(where, f"{published[day]} as published before", "no such day")
 
 
 def check_changes(document: Document, published: Mapping[str, Counts], route: Route) -> None:
-    """Raise `SourceError` if a `published` day jumps beyond the bound without a note "Revised"."""
+    """Raise `SourceError` if a `published` figure changes too much without a note "Revised"."""
     for series_id, counts in document.figures.items():
         before = published.get(series_id, {})
         for day, value in counts.items():

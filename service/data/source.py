@@ -1,4 +1,4 @@
-"""What every source of figures raises and returns."""
+"""Documents and errors, shared by all sources of figures."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 PEOPLE, BOATS, PREVENTIONS = "people", "boats", "preventions"
-"""The series that GOV.UK publishes: arrivals and their boats each day, and people prevented from
-leaving France each week, under the Sunday that ends it. Other modules read the declared series."""
+"""The series published by GOV.UK: daily arrivals and boats, and weekly preventions, dated on the
+Sunday that ends the week. Other modules read the declared series."""
 
 UK = ZoneInfo("Europe/London")
-"""The days of GOV.UK."""
+"""Time zone of GOV.UK's days."""
 
 Counts = Mapping[dt.date, int]
 Validators = tuple[str | None, str | None]
-"""``ETag`` and ``Last-Modified`` of an answer, for the next request for the same address."""
+"""``ETag`` and ``Last-Modified`` of an answer, for the next request to the same address."""
 
 
 class SourceError(ValueError):
@@ -56,9 +56,9 @@ class SourceError(ValueError):
 
         SourceError
         └── FetchError        figures that could not be fetched; `where` has no query
-            ├── NotReached    no answer, or not the whole of it, however often it was asked
-            ├── Rejected      an answer that says no
-            └── Unfit         an answer of the wrong kind, the wrong size or from the wrong place
+             ├── NotReached    no answer, or an incomplete one, after all attempts
+             ├── Rejected      an error answer
+             └── Unfit         an answer of the wrong kind or size, or from the wrong place
     """
 
     def __init__(self, where: str, expected: str, found: str) -> None:
@@ -69,24 +69,24 @@ class SourceError(ValueError):
 
 
 def _printable(text: str) -> str:
-    """`text` in one line that any database and terminal takes, whatever a site wrote in it."""
+    """Make `text` one printable line, whatever a site wrote in it."""
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 class FetchError(SourceError):
-    """Something that could not be fetched."""
+    """Something could not be fetched."""
 
 
 class NotReached(FetchError):
-    """No answer, or not the whole of it."""
+    """No answer, or an incomplete one."""
 
 
 class Unfit(FetchError):
-    """An answer that cannot be what was asked for."""
+    """An answer that cannot be what was requested."""
 
 
 class Rejected(FetchError):
-    """An answer that says no, with its `status` and how long the site asked to wait."""
+    """An error answer, with its `status` and the requested wait."""
 
     def __init__(
         self, where: str, expected: str, found: str, status: int, wait_seconds: float | None
@@ -98,24 +98,24 @@ class Rejected(FetchError):
 
 @dataclass(frozen=True)
 class Document:
-    """What one published document states, after every rule that it can be held to by itself.
+    """Content of one published document that passes the rules for single documents.
 
     Attributes
     ----------
     source : str
         ``figures``, ``declared``, ``page``, ``workbook`` or ``csv``.
     name : str
-        A file or an address.
+        A file or a URL.
     published_at : datetime | None
-        When it says that it was published; None when it does not say, or not credibly.
+        Publication time, or None if missing or implausible.
     figures : mapping of series_id to counts a day
-        A day that the document does not state is not there.
+        Days that the document does not state are absent.
     revised : frozenset of (series_id, date)
-        The figures that it marks "Revised".
+        Figures marked "Revised".
     notes : tuple of str
-        What a person should know of it: repairs, and figures that are unlikely but allowed.
+        Notes for people: repairs, and unlikely but possible figures.
     reports : mapping of date to counts by series_id of each row
-        What the rows of a declared table state of each day, in their order.
+        Content of a declared table's rows for each day, in their order.
     """
 
     source: str
@@ -128,14 +128,14 @@ class Document:
 
     @property
     def data_through(self) -> dt.date:
-        """The last day that it states."""
+        """Last day stated."""
         return max(max(counts) for counts in self.figures.values() if counts)
 
 
 class Form(NamedTuple):
-    """How a kind of documents is fetched and read.
+    """How to fetch and read a kind of document.
 
-    `parse` takes the content, its name in errors and the present day, and raises `SourceError`.
+    `parse` takes the content, its name in errors and today, and raises `SourceError`.
     """
 
     media_types: tuple[str, ...]
@@ -145,9 +145,9 @@ class Form(NamedTuple):
 
 
 def read_file(path: Path, most_bytes: int) -> bytes:
-    """Read the file at `path`, standard input where that is ``-``; raises `SourceError`."""
+    """Read the file at `path`, or standard input for ``-``; raises `SourceError`."""
     try:
-        # Not by its size: a device has none, and no end.
+        # file size is unreliable: devices report none
         with nullcontext(sys.stdin.buffer) if str(path) == "-" else path.open("rb") as stream:
             content = stream.read(most_bytes + 1)
     except OSError as error:
@@ -158,7 +158,7 @@ def read_file(path: Path, most_bytes: int) -> bytes:
 
 
 def decode(content: bytes, name: str, encoding: str = "utf-8-sig", hint: str = "") -> str:
-    """Decode the `content`; raises `SourceError`, which expects text as the `hint` says as well."""
+    """Decode `content`; raises `SourceError`, whose expectation includes the `hint`."""
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
@@ -169,7 +169,7 @@ def decode(content: bytes, name: str, encoding: str = "utf-8-sig", hint: str = "
 
 
 def parse_json(content: bytes, name: str) -> Any:
-    """Parse the `content`; raises `SourceError`."""
+    """Parse `content`; raises `SourceError`."""
     try:
         return json.loads(content, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
@@ -178,7 +178,7 @@ def parse_json(content: bytes, name: str) -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object of JSON; one with the same key twice has no certain value."""
+    """Return a JSON object; raise an error if a key is repeated."""
     keys = dict(pairs)
     if len(keys) < len(pairs):
         raise ValueError("a key stands twice in an object")
@@ -186,7 +186,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def gunzip(content: bytes, most_bytes: int) -> bytes:
-    """Unpack the `content`, but one byte more than `most_bytes` at most; raises `ValueError`."""
+    """Decompress `content` up to one byte over `most_bytes`; raises `ValueError`."""
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
             return stream.read(most_bytes + 1)

@@ -1,4 +1,4 @@
-"""Weather as it was read, under two clocks: the day it is of, and when it was first read."""
+"""Weather readings with two dates: the days they are for, and when they were first read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from service.core.tables import weather
 from service.data.daily_weather import WeatherReading
 
 STALE_HOURS = 36
-"""A forecast of the weather that was last new longer ago is not used, and said to be old."""
+"""A weather forecast that has not changed for longer is old and not used."""
 
 _ENCODING = "float32-zlib"
 _ONE_DAY = dt.timedelta(days=1)
 
 
 class WeatherReadings:
-    """What was read, unpacked once for whoever asks of many moments."""
+    """Weather readings, unpacked once for queries about many moments."""
 
     def __init__(self, connection: Connection, route: Route) -> None:
         self.connection, self.route = connection, route
@@ -34,12 +34,12 @@ class WeatherReadings:
         self._unpacked: dict[int, WeatherReading] = {}
 
     def between(self, kind: str, after: dt.datetime, until: dt.datetime) -> list[WeatherReading]:
-        """All of a kind that was first read within that time, in order."""
+        """Return the readings of a kind first read within that time, in order."""
         moments, numbers = self._of(kind)
         return self._unpack(numbers[bisect_right(moments, after) : bisect_right(moments, until)])
 
     def newest_at(self, kind: str, moments: Sequence[dt.datetime]) -> list[WeatherReading | None]:
-        """The last of a kind as of each of `moments`; None where there is none, or it is old."""
+        """Return the latest reading of a kind as of each of `moments`; None if missing or old."""
         seen, numbers = self._of(kind)
         oldest = dt.timedelta(hours=STALE_HOURS)
         at = [bisect_right(seen, moment) - 1 for moment in moments]
@@ -51,7 +51,7 @@ class WeatherReadings:
         return [None if number is None else self._unpacked[number] for number in fresh]
 
     def _of(self, kind: str) -> tuple[list[dt.datetime], list[int]]:
-        """When each reading of a kind was first read, in order, and its number."""
+        """Return when each reading of a kind was first read, in order, and its id."""
         if kind not in self._heads:
             seen, number = weather.c.first_seen_at, weather.c.weather_id
             is_of = sa.and_(weather.c.route == self.route.name, weather.c.kind == kind)
@@ -69,7 +69,7 @@ class WeatherReadings:
 
 
 def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
-    """Store `reading`; False when the same was read before."""
+    """Store `reading`; False if the same was read before."""
     content = np.ascontiguousarray(reading.values, dtype="<f4").tobytes()
     head = f"{route.name} {reading.kind} {reading.names} {reading.first} {reading.values.shape} "
     fingerprint = hashlib.sha256(head.encode() + content).hexdigest()
@@ -96,9 +96,9 @@ def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
 def last_read(
     connection: Connection, route: Route, kind: str, as_of: dt.datetime | None = None
 ) -> tuple[dt.datetime, dt.date] | None:
-    """When the newest reading of a kind was made, and its last day; None without a reading.
+    """Return when the newest reading of a kind was made, and its last day; None without one.
 
-    Nothing is unpacked, so that a reading that is damaged does not matter here.
+    Does not unpack the reading, so that damage does not matter here.
     """
     c = weather.c
     query = sa.select(c.first_seen_at, c.last_date).where(c.route == route.name, c.kind == kind)
@@ -110,9 +110,9 @@ def last_read(
 
 
 def spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date, dt.date]]:
-    """First and last day of each stretch of days that were read of a kind, in order.
+    """Return first and last day of each stored stretch of a kind, in order.
 
-    A day that is missing amid the days of one reading is no hole: the source was asked for it.
+    A missing day within a reading is not a gap: the source was asked for it.
     """
     first, last = weather.c.first_date, weather.c.last_date
     is_of = sa.and_(weather.c.route == route.name, weather.c.kind == kind)
@@ -126,7 +126,7 @@ def spans(connection: Connection, route: Route, kind: str) -> list[tuple[dt.date
 
 
 def prune(connection: Connection, before: dt.datetime) -> int:
-    """Delete the forecasts read `before`, but for the newest of each kind; return how many."""
+    """Delete forecasts read `before`, except the newest of each kind; return their number."""
     c = weather.c
     old = sa.and_(c.kind != "archive", c.first_seen_at < before)
     last = sa.select(sa.func.max(c.weather_id)).where(old).group_by(c.route, c.kind)
@@ -134,7 +134,7 @@ def prune(connection: Connection, before: dt.datetime) -> int:
 
 
 def _unpacked(row: sa.Row[tuple[object, ...]]) -> WeatherReading:
-    """Raise ValueError where the stored bytes are damaged."""
+    """Unpack a reading; raise ValueError if the stored bytes are damaged."""
     if row.encoding != _ENCODING:
         raise ValueError(f"expected weather encoded as {_ENCODING}, found {row.encoding!r}")
     shape = row.n_members, (row.last_date - row.first_date).days + 1, len(row.names)

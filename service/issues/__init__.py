@@ -1,1 +1,1 @@
-"""Issues: fit, freeze, score and compare."""
+"""Issues: fit, publish, score and compare."""

@@ -1,7 +1,7 @@
-"""Which model is served, and with the weather or without.
+"""Choose the served model, and whether it uses weather.
 
-The declared champion is, until a challenger has proved better; and a model that reads the weather
-is given it, until it has proved worse with it.
+The declared champion is served until a challenger proves better. A model that can use weather gets
+it until it proves worse with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from service.core.database import Connection
 from service.core.declared_series import Route
 
 MEASURES = ("days_1_7", "total_7", "total_28")
-"""What is compared: the CRPS of the days and totals that planners act on."""
+"""Measures compared: the CRPS of the days and totals that planners use."""
 
 _LEAST_SHARE, _FEWEST, _FEWEST_WITH_WEATHER = 0.75, 4, 8
 Scores = Mapping[str, Mapping[str, float]]
@@ -29,12 +29,12 @@ Scores = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Who should be champion, and why.
+    """The new champion, and why.
 
     Attributes
     ----------
     ratios : dict of model to float
-        Geometric mean, over `MEASURES`, of a model's mean score against the champion's: below 1
+        Geometric mean, over `MEASURES`, of a model's mean score relative to the champion's: below 1
         is better.
     """
 
@@ -44,15 +44,15 @@ class Verdict:
 
 
 def last_comparison(connection: Connection, route: Route) -> dict[str, Any]:
-    """What the last comparison of `route` has kept; empty before the first."""
+    """Return what the last comparison of `route` stored; empty before the first."""
     run = run_store.latest(connection, "compare", "done", route.name)
     return run.detail if run else {}
 
 
 def choose_champion(specs: Mapping[str, Spec], comparison: Mapping[str, Any]) -> str:
-    """The model that should be served: of the last comparison, or else the declared one.
+    """Return the model to serve: from the last comparison, otherwise the declared champion.
 
-    Declaring another champion, or removing the chosen one, makes what was chosen void.
+    Declaring another champion, or removing the chosen one, overrides the comparison.
     """
     declared, chosen = champion(specs), str(comparison.get("champion"))
     return chosen if chosen in specs and comparison.get("declared") == declared else declared
@@ -61,10 +61,10 @@ def choose_champion(specs: Mapping[str, Spec], comparison: Mapping[str, Any]) ->
 def judge(
     now: str, specs: Mapping[str, Spec], record: Mapping[str, Scores], margin: float
 ) -> Verdict:
-    """Compare on the origins that the champion `now` and a challenger both have.
+    """Compare on the common origins of the champion `now` and a challenger.
 
-    A challenger that lacks more than a quarter of the champion's, or has fewer than four, is not
-    judged: what it has may be the easy ones.
+    A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
+    is not judged: it may have skipped the hard ones.
 
     Parameters
     ----------
@@ -94,15 +94,15 @@ def judge(
 
 
 def worse_with_weather(scores: Scores, blind: Scores) -> str:
-    """Say how much worse a model is with the weather than without; empty unless it surely is.
+    """Say how much worse a model is with weather than without; empty unless significant.
 
-    On the origins that both have, at least eight: it is worse if the paired block bootstrap puts
-    the whole 95% interval of the ratio of their scores, over `MEASURES`, above 1.
+    Uses their common origins, at least eight: it is worse if the whole 95% interval (paired block
+    bootstrap) of the ratio of scores, over `MEASURES`, is above 1.
 
     Parameters
     ----------
     scores, blind : mapping of origin to measure to CRPS
-        With the weather that was foreseen at the origin, and without any.
+        With the weather forecast at the origin, and without weather.
     """
     shared = sorted(set(scores) & set(blind))
     if len(shared) < _FEWEST_WITH_WEATHER:
@@ -112,7 +112,7 @@ def worse_with_weather(scores: Scores, blind: Scores) -> str:
         for record in (scores, blind)
     )
     if not theirs.mean(axis=0).all():
-        return ""  # a measure that is 0 throughout has no ratio
+        return ""  # no ratio if a measure is always 0
     found = bootstrap.ratio(ours, theirs)
     if not found.lo > 1.0:
         return ""

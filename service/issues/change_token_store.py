@@ -19,7 +19,7 @@ Mark = tuple[Any, ...]
 def read_change_token(
     connection: sa.Connection, route: str, series_id: str, jobs: Sequence[str]
 ) -> Mark:
-    """Return the token of a series: equal tokens, the same newest issue and last runs."""
+    """Return the token of a series: equal tokens mean the same newest issue and last runs."""
     about = {"series_id": series_id, "route": route}
     return tuple(connection.execute(_query(tuple(jobs)), about).one())
 

@@ -1,4 +1,4 @@
-"""Work that is sent to the workers of a Dask cluster."""
+"""Run work on a Dask cluster."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class ClusterError(JobError):
 
 
 def connect(address: str) -> Any:
-    """Return a client of the cluster whose scheduler is at `address`, once it has a worker.
+    """Return a client of the cluster with the scheduler at `address`, once it has a worker.
 
-    It serves all threads of this process until it is closed or its scheduler is gone.
+    All threads of this process share it until it is closed or its scheduler is gone.
 
     Raises
     ------
     ClusterError
-        If there is none, or the package ``distributed`` is not installed.
+        If there is no worker, or the package ``distributed`` is not installed.
     """
     with _connecting:
         client = _clients.get(address)
@@ -70,7 +70,7 @@ def _wait_for_worker(client: Any, address: str) -> None:
 
 
 def alone(work: Callable[..., R], *arguments: Any) -> R:
-    """Do `work` when no thread of this worker is at another: some packages share state."""
+    """Run `work` under a lock of this worker: some packages share state between threads."""
     with _one_at_a_time:
         return work(*arguments)
 
@@ -78,16 +78,16 @@ def alone(work: Callable[..., R], *arguments: Any) -> R:
 def on_worker(
     address: str, work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int
 ) -> R:
-    """Do ``work(argument)`` on the cluster at `address` as `limited` does it here.
+    """Run ``work(argument)`` on the cluster at `address`, with the limits of `limited`.
 
-    In a process beside the worker's: one that is killed costs what else the worker does nothing.
+    It runs in a process beside the worker, so that a crash does not affect the worker.
 
     Raises
     ------
     ClusterError
-        If the cluster cannot be reached, or has no worker any more.
+        If the cluster cannot be reached or has no workers left.
     LimitError
-        When it took longer, used more, or was killed.
+        If it took too long, used too much memory or was killed.
     """
     client, began = connect(address), time.perf_counter()
     killed = import_module("distributed").KilledWorker
@@ -110,5 +110,5 @@ def on_worker(
 def _beside(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
     if seconds == 0:
         return alone(work, argument)
-    multiprocessing.current_process().daemon = False  # Dask's workers are, and may start nothing
+    multiprocessing.current_process().daemon = False  # as Dask's are; daemons start no processes
     return limited(work, argument, name, seconds, megabytes)

@@ -1,6 +1,6 @@
-"""Compare: every declared model on the last weekly origins; the champion may change.
+"""Compare: score every declared model on recent weekly origins; the champion may change.
 
-A model that reads the weather is scored with and without it, where any was foreseen at the origin.
+Models that can use weather are scored with and without it, if a weather forecast is stored.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from service.issues.family_code import declaration_hash
 from service.issues.fit_task import Order, within
 from service.issues.model_score_store import Key
 
-_HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total that is judged
+_HORIZON, _PATHS = 28, 1000  # as in docs/models.md; 28 days are the longest total scored
 _MONDAY = as_day("2018-01-01")
 _log = logging.getLogger(__name__)
 Record = dict[str, dict[str, dict[str, float]]]
@@ -42,7 +42,7 @@ Record = dict[str, dict[str, dict[str, float]]]
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """One model at one origin, with the weather or without."""
+    """One model at one origin, with or without weather."""
 
     order: Order
     origin: Day
@@ -50,7 +50,7 @@ class _Trial:
 
     @cached_property
     def key(self) -> Key:
-        """Of its score; it includes the weather."""
+        """Key of its score, including the weather."""
         order = self.order
         seen = [one.upto(self.origin + _HORIZON * ONE_DAY) for one in order.figures.values()]
         figures_hash = observation_store.fingerprint(seen)
@@ -81,7 +81,7 @@ def compare(
     Raises
     ------
     JobError
-        When there are no figures.
+        If there are no figures.
     """
     return perform(context, "compare", lambda _: _compare(context, progress), period)
 
@@ -131,7 +131,7 @@ def _compare(context: Context, progress: Callable[[], None]) -> Outcome:
 
 
 def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec]) -> list[_Trial]:
-    """Every model at every origin, with the weather known then if it reads any, and without."""
+    """Return every model at every origin, without weather and, if it can use any, with it."""
     route, settings = context.route, context.settings
     figures = known_together(connection, route.forecast, utc_now())
     if not figures:
@@ -153,7 +153,7 @@ def _trials(connection: Connection, context: Context, specs: Mapping[str, Spec])
 
 
 def _score(trial: _Trial) -> dict[str, float]:
-    """CRPS of days 1 to 7 and of both totals; empty when the model declines."""
+    """Return CRPS of days 1 to 7 and of both totals; empty if the model declines."""
     order, origin = trial.order, trial.origin
     config = BacktestConfig(
         str(origin),
@@ -185,9 +185,9 @@ def _scored(trial: _Trial, settings: Settings) -> dict[str, float] | None:
         return within(settings, _score, trial, f"score {name}")
     except FitError as error:
         _log.warning("%s is not scored at %s: %s", name, trial.origin, error)
-    except JobError:  # no model's defect
+    except JobError:  # not the model's fault
         raise
-    except Exception:  # one model's defect must not stop the comparison of the others
+    except Exception:  # must not stop the comparison of the others
         _log.exception("%s is not scored at %s", name, trial.origin)
     return None
 

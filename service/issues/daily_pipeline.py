@@ -1,4 +1,4 @@
-"""What runs in turn: the day's cycle around the figures, and the weather with its refit."""
+"""Jobs run in sequence: the daily cycle, and the weather with its refit."""
 
 from __future__ import annotations
 
@@ -22,24 +22,23 @@ Parts = tuple[tuple[str, Callable[[], Outcome]], ...]
 def renew(context: Context, period: str) -> Outcome:
     """Read the figures, refit and publish, score, compare; replay at a first start.
 
-    Each part has a run of its own, once for each `period`. The refit looks for itself whether
-    there is need.
+    Each part has its own run, once for each `period`. The refit decides whether it is needed.
     """
     parts: Parts = (
         ("ingest", lambda: ingest(context, period=period)),
         ("refit", lambda: refit(context, period=period)),
         ("score", lambda: score(context, period=period)),
-        # Before comparing, which takes as long: a new copy soon has a track record.
+        # Before comparing, which takes as long: a new installation soon has a track record.
         ("replay", lambda: replay(context)),
         ("compare", lambda: compare(context, period=period)),
-        # Publishes anew when comparing has changed the champion.
+        # Publishes again if comparing changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),
     )
     return _each(parts)
 
 
 def follow_weather(context: Context, period: str) -> Outcome:
-    """Read the weather, and refit, which publishes where it moves a day's chance."""
+    """Read the weather, and refit, which publishes if a day's chance changes enough."""
     parts: Parts = (
         ("weather", lambda: weather(context, period=period)),
         ("refit", lambda: refit(context, period=f"{period} after the weather")),
@@ -48,17 +47,16 @@ def follow_weather(context: Context, period: str) -> Outcome:
 
 
 def _each(parts: Parts) -> Outcome:
-    """Do one after the other.
+    """Run the parts in order.
 
-    A part that fails does not keep the next from what can be done with what there is: a site that
-    is down must not cost the day's forecast.
+    A failed part does not stop the next: if a site is down, there is still a forecast.
 
     Raises
     ------
     JobError
-        At the end, when a part has failed.
+        At the end, if a part has failed.
     Unavailable
-        The same, when the database did not answer one: then that part is to be done again.
+        Likewise, if the database did not answer a part, which must be run again.
     """
     reasons, failed, is_away = [], [], False
     for name, work in parts:

@@ -15,7 +15,7 @@ from service.core.files import RegistryError, read_declaration
 from service.core.secrets import without_folders
 
 PROBLEMS = ("models_left_out", "no_models")
-"""Names of what can be wrong with the declarations."""
+"""Names of problems with declarations."""
 
 _MOST_PROBLEMS = 3
 _LONGEST_PROBLEM = 300
@@ -24,12 +24,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Declarations:
-    """The models that a folder declares, exactly one of them as champion.
+    """The models declared in a folder, exactly one of them as champion.
 
     Attributes
     ----------
     problems : tuple of str
-        One line for each file that is left out, and for a champion that is not clear.
+        One line for each file left out, and for a missing or ambiguous champion.
     """
 
     specs: dict[str, Spec]
@@ -39,12 +39,12 @@ class Declarations:
 def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
     """Read the declarations of `folder`, or those of `only` and their members.
 
-    What is wrong with those that are left out is logged.
+    Problems with others are logged.
 
     Raises
     ------
     RegistryError
-        If none can be used.
+        If none is usable.
     """
     declarations = read_declarations(folder, only)
     for problem in declarations.problems:
@@ -53,15 +53,15 @@ def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
 
 
 def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
-    """Read every declaration ``NAME.toml`` in `folder`, in the order of their names.
+    """Read every declaration ``NAME.toml`` in `folder`, sorted by name.
 
-    Hidden files, such as editors make, are ignored. A file that does not declare a model is left
-    out, so that it does not cost the others their forecast.
+    Hidden files, such as editors make, are ignored. A file that declares no model is left out, so
+    that it does not affect the others.
 
     Raises
     ------
     RegistryError
-        If none can be used.
+        If none is usable.
     """
     files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []
     if not files:
@@ -71,7 +71,7 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
         try:
             specs[file.stem] = parse(file.stem, read_declaration(file))
         except (SpecError, RegistryError) as error:
-            # Names of files may hold any bytes.
+            # File names may hold any bytes.
             name = repr(str(file))[1:-1]
             problems.append(f"{name}: {_cut(str(error))}")
     if unknown := sorted(set(only) - specs.keys()):
@@ -88,7 +88,7 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
 
 
 def find_problems(context: Context) -> tuple[tuple[str, str], ...]:
-    """Name and sentence of what is wrong with the declarations of the route, if anything is."""
+    """Return name and description of any problems with the route's declarations."""
     try:
         lines = read_declarations(context.settings.models_dir, context.route.models).problems
     except RegistryError as error:
@@ -105,7 +105,7 @@ def _cut(text: str) -> str:
 
 
 def _with_one_champion(specs: dict[str, Spec]) -> tuple[dict[str, Spec], list[str]]:
-    """Choose one where none or several are declared: a forecast must be made all the same."""
+    """Choose a champion if none or several are declared: there must be a forecast."""
     champions = sorted(name for name, spec in specs.items() if spec.role == "champion")
     if len(champions) == 1:
         return specs, []

@@ -1,4 +1,4 @@
-"""The early warnings that were given, each once, whoever had it."""
+"""Early warnings given, each once, whoever received it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class EarlyWarning:
     Attributes
     ----------
     made_on : date
-        The day on which it was given.
+        Day on which it was given.
     window_days : int
-        1: any one of the days; more: the total of as many.
+        1: any one of the days; more: their total.
     first_date, last_date : date
-        The days that it was about.
+        First and last day that it covers.
     p : float
-        The chance that was given.
+        The stated chance.
     route : str
-        The name of the route that it was about.
+        Name of its route.
     """
 
     made_on: dt.date
@@ -48,7 +48,7 @@ def insert_warnings(connection: sa.Connection, warnings: Iterable[EarlyWarning])
 
 
 def list_warnings(connection: sa.Connection, route: str = "") -> list[EarlyWarning]:
-    """Every warning about `route`, in the order in which they were given."""
+    """Return every warning about `route`, in order."""
     c = early_warnings.c
     rows = connection.execute(
         sa.select(early_warnings)

@@ -81,7 +81,7 @@ def read_before(connection: Connection, draft: Draft) -> Before | None:
 def _weather(
     connection: Connection, draft: Draft, lead: Issue
 ) -> tuple[Covariates | None, Covariates | None]:
-    """The weather at the origin of the issue `lead`: as it used it, and as it is known now."""
+    """Return the weather at the origin of the issue `lead`: as it used it, and as known now."""
     note = note_store.get_note(connection, lead.issue_id, note_store.WEATHER) or {}
     then = lead.champion in note.get("models", ()) and reads_covariates(
         draft.champion, draft.inputs.specs
@@ -110,7 +110,7 @@ def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
     horizon = min(draft.waiting + EXPLAINED_DAYS, draft.inputs.horizon)
     lead = paths[fitted.series].upto(horizon).mean()
     level = _yearly_mean(figures[fitted.series])
-    # Bounds the run time when the figures are old and the horizon is long.
+    # Limits the run time when the figures are old and the horizon is long.
     n_paths = min(max(_PATHS * EXPLAINED_DAYS // horizon, _LEAST_PATHS), _PATHS)
     shares = attribution(fitted.fitted, lead, level, n_paths, draft.inputs.seed)
     result = {}

@@ -1,4 +1,4 @@
-"""Hashes of what decides a fit beside its data: the declaration of a model, and its code."""
+"""Hashes of what determines a fit besides its data: the model's declaration and code."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from forecast.specs import FAMILIES, Spec, closure
 _PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
 
 _ROOT = Path(forecast.__file__).parent
-_PARSING = threading.Lock()  # Python 3.11 counts its depth for all threads together
-# Whatever the family: a fit begins in these.
+_PARSING = threading.Lock()  # Python 3.11 counts nesting across threads
+# Modules that every fit runs.
 _ALWAYS = ("forecast.joint", "forecast.specs")
 
 
 def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
-    """Hash of a declaration, its members' and their code: equal hashes, the same model."""
+    """Return a hash of a declaration, its members' and their code: equal means the same model."""
     members = closure(name, specs)
     text = json.dumps(
         {
@@ -41,20 +41,20 @@ def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
 
 @functools.cache
 def installed_packages() -> dict[str, str]:
-    """The versions of the packages that decide a fit: a process keeps those it has loaded."""
+    """Return the loaded versions of the packages that affect a fit."""
     return {package: packages.version(package) for package in _PACKAGES}
 
 
 @functools.cache
 def code_hash(module: str, root: Path = _ROOT) -> str:
-    """Hash of the sources of `module`, of what every fit runs, and of what these import.
+    """Return a hash of the sources of `module`, of modules every fit runs, and of their imports.
 
     Parameters
     ----------
     module : str
         Dotted name, such as ``forecast.forecasters.pool``.
     root : Path
-        The folder of the package ``forecast``; what is imported from elsewhere does not count.
+        The folder of the package ``forecast``; imports from elsewhere do not count.
     """
     sources: dict[str, bytes] = {}
     waiting = [module, *_ALWAYS]
@@ -71,7 +71,7 @@ def code_hash(module: str, root: Path = _ROOT) -> str:
 
 
 def _file(name: str, root: Path) -> Path | None:
-    """The file of the module `name`; None if it is not one of the package."""
+    """Return the file of the module `name`; None if it is not in the package."""
     package, *parts = name.split(".")
     if package != "forecast":
         return None
@@ -81,7 +81,7 @@ def _file(name: str, root: Path) -> Path | None:
 
 
 def _imports(source: bytes) -> list[str]:
-    """Names that may be modules, of the imports anywhere in `source`."""
+    """Return imported names in `source` that may be modules."""
     with _PARSING:
         tree = ast.parse(source)
     names = []

@@ -1,4 +1,4 @@
-"""A fit as an order that another process can carry out, and what it brings back."""
+"""A fit as a task for another process, and its result."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Order:
-    """What is to be fitted to what."""
+    """The model to fit and its data."""
 
     name: str
     specs: Mapping[str, Spec]
@@ -36,19 +36,19 @@ class Order:
 
 @dataclass(frozen=True, eq=False)
 class Fitting:
-    """A fit in the form in which it is also kept, what it took and what was said about it."""
+    """A fit in serialised form, with its cost and log messages."""
 
     state: State
     seconds: float
     warnings: list[str]
 
     def restore(self) -> Joint:
-        """The fit itself."""
+        """Rebuild the fit."""
         return Joint.from_state(*self.state)
 
 
 def carry_out(order: Order) -> Fitting:
-    """Fit what `order` says, in this process.
+    """Fit `order` in this process.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def carry_out(order: Order) -> Fitting:
 
 
 def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -> R:
-    """Do ``work(argument)`` within the limits of `settings`: in a process here, or on a cluster.
+    """Run ``work(argument)`` within the limits of `settings`: in a local process or on a cluster.
 
     See `service.issues.resource_limits.limited` and `service.issues.cluster.on_worker`.
 
@@ -82,7 +82,7 @@ def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -
 
 
 def fit_order(order: Order, settings: Settings) -> Fitting:
-    """Fit what `order` says, within the limits of `settings`.
+    """Fit `order` within the limits of `settings`.
 
     Raises
     ------

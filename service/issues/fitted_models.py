@@ -1,8 +1,7 @@
-"""Fitted versions on disk: one file each, written whole, checked when it is read.
+"""Fitted versions on disk: one file each, written atomically and checked on reading.
 
 ``FOLDER/SERIES/MODEL/STAMP-HASH.npz`` holds plain arrays, never objects, with ``state.json`` and
-``metadata.json`` beside them in the archive. SERIES is the one that leads, HASH of what the model
-was fitted to.
+``metadata.json``. SERIES is the leading series, HASH identifies the training data.
 """
 
 from __future__ import annotations
@@ -44,31 +43,31 @@ _HASH_LENGTH = 10
 _STATE, _METADATA = "state.json", "metadata.json"
 _log = logging.getLogger(__name__)
 FORMAT = 2
-"""Number of the form that is written; the loader refuses others."""
+"""Version of the file format; the loader rejects others."""
 
 
 def home_of(root: Path, series_id: str, model: str) -> Path:
-    """The folder of the versions of `model` for the series that leads."""
+    """Return the folder of the versions of `model` for a leading series."""
     return root / series_id / model
 
 
 def version_file(home: Path, version: str) -> Path:
-    """Where the version of that name is, if it is still kept."""
+    """Return the file of a version, if it is still kept."""
     return home / f"{version}.npz"
 
 
 def save(home: Path, state: State, metadata: Mapping[str, Any]) -> str:
-    """Write a version beside the others, whole or not at all; return its name.
+    """Write a version, completely or not at all; return its name.
 
     Parameters
     ----------
     metadata : mapping
-        Where it comes from; `fitted_at`, `training_hash` and `declaration` at least.
+        Its provenance; at least `fitted_at`, `training_hash` and `declaration`.
 
     Raises
     ------
     OSError
-        If it cannot be written, as on a full disk; nothing of it stays.
+        If it cannot be written, for example on a full disk; nothing is left behind.
     """
     values, arrays = state
     plain = {name: np.asarray(array) for name, array in arrays.items()}
@@ -87,12 +86,12 @@ def save(home: Path, state: State, metadata: Mapping[str, Any]) -> str:
 
 
 def load(file: Path) -> Joint:
-    """Rebuild a fitted version; its paths are the same bit for bit.
+    """Rebuild a fitted version; its paths are bit-identical.
 
     Raises
     ------
     RegistryError
-        If it is missing, damaged or of a form that is not known.
+        If it is missing, damaged or of an unknown format.
     """
     state, arrays = _read(file)
     try:
@@ -102,12 +101,12 @@ def load(file: Path) -> Joint:
 
 
 def find(home: Path, training_hash: str) -> Path | None:
-    """The newest version that was fitted to exactly this; None when there is none."""
+    """Return the newest version fitted to exactly this data, if any."""
     return max(home.glob(f"[0-9]*-{training_hash[:_HASH_LENGTH]}.npz"), default=None)
 
 
 def newest_metadata(home: Path) -> dict[str, Any]:
-    """Where the newest version comes from; empty when there is none that can be read."""
+    """Return the provenance of the newest version; empty if none can be read."""
     file = max(home.glob("[0-9]*-*.npz"), default=None)
     try:
         return dict(json.loads(_contents(file)[_METADATA])) if file else {}
@@ -116,14 +115,14 @@ def newest_metadata(home: Path) -> dict[str, Any]:
 
 
 def examine(root: Path) -> tuple[int, list[str]]:
-    """Read every version; rebuild none, as that loads the fitting libraries.
+    """Read every version without rebuilding it, as that loads the fitting libraries.
 
     Returns
     -------
     number : int
-        How many versions are there.
+        Number of versions.
     unsound : list of str
-        What is wrong with each that is not sound.
+        Faults of the damaged ones.
     """
     files, unsound = sorted(root.glob("[!.]*/[!.]*/[0-9]*-*.npz")), []
     for file in files:
@@ -137,11 +136,11 @@ def examine(root: Path) -> tuple[int, list[str]]:
 def prune(root: Path, series_id: str, keep: int, spared: Set[str]) -> None:
     """Delete all but the newest `keep` versions of each model for a series, and the `spared`.
 
-    What was set aside goes after a day, and so does what a process that was killed has left half
-    written, here or of a restored backup.
+    Versions set aside are deleted after a day, as are files left half-written by killed processes,
+    here or by a restore.
     """
     for beside in (*(root / series_id).glob("*/.[0-9]*-*"), *root.glob(".restoring.*")):
-        with contextlib.suppress(OSError):  # somebody else has just put it away
+        with contextlib.suppress(OSError):  # another process has just moved it
             if time.time() - beside.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(beside) if beside.is_dir() else beside.unlink()
     for home in (root / series_id).glob("[!.]*/"):
@@ -152,19 +151,19 @@ def prune(root: Path, series_id: str, keep: int, spared: Set[str]) -> None:
 
 
 def set_aside(file: Path) -> None:
-    """Hide a version that cannot be used, for a day in which somebody may look at it."""
+    """Hide an unusable version, so that it can be inspected for a day."""
     hidden = file.with_name(f".{file.name}.broken.{unique()}")
     try:
         file.replace(hidden)
         os.utime(hidden)
-    except OSError as error:  # as on a read-only disk: it is refused next time too
+    except OSError as error:  # for example on a read-only disk: it will be rejected again
         _log.error("%s could not be moved aside: %s", file, error.strerror)
     else:
         _log.warning("%s is broken and set aside as %s", file, hidden.name)
 
 
 def _read(file: Path) -> State:
-    """The state of a version, in the form that this program writes."""
+    """Return the state of a version, in the current format."""
     contents = _contents(file)
     try:
         values, _ = (json.loads(contents.pop(name)) for name in (_STATE, _METADATA))
@@ -177,7 +176,7 @@ def _read(file: Path) -> State:
 
 
 def _contents(file: Path) -> dict[str, Any]:
-    """Every array by its name, and the bytes of the other members; each has a checksum."""
+    """Return every array by name, and the bytes of the other members; all have checksums."""
     try:
         with file.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}

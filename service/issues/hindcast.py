@@ -59,7 +59,7 @@ def hindcast(
     Raises
     ------
     JobError
-        When a model is not declared.
+        If a model is not declared.
     """
     unknown = sorted(set(models) - set(declared(context.settings.models_dir, context.route.models)))
     if unknown:

@@ -1,4 +1,4 @@
-"""The draft of the issues of one run, one a series, and how they are stored."""
+"""The draft of a run's issues, one per series, and how it is stored."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from service.issues.model_fits import Fit, Fits, Inputs
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """All that the issues of a run are made of.
+    """Everything needed to create the issues of a run.
 
     Attributes
     ----------
     kind : str
         ``live`` or ``hindcast``.
     champion, preferred : str
-        The model that is served, and the one that should be.
+        The model served, and the one that should be.
     inputs_hash : str
-        Hash of all that decides the paths.
+        Hash of everything that determines the paths.
     now : datetime
-        The moment as of which they are issued.
+        Time of issue.
     """
 
     run: Claim
@@ -46,23 +46,23 @@ class Draft:
 
     @property
     def fit(self) -> Fit:
-        """The fit that is served."""
+        """The served fit."""
         return self.fits.standing[self.champion]
 
     @property
     def declared_as(self) -> str:
-        """Hash of the declaration of the model that is served."""
+        """Hash of the served model's declaration."""
         return declaration_hash(self.champion, self.inputs.specs)
 
     @property
     def weather_note(self) -> dict[str, Any]:
-        """Whether the model that is served used the weather, and what was used."""
+        """Whether the served model used weather, and which."""
         fits = self.fits
         return self.inputs.weather.said(self.champion, fits.with_weather, fits.without_weather)
 
     @property
     def waiting(self) -> int:
-        """Days that are over, or under way, and have no figure."""
+        """Number of days that have started but have no figure."""
         return max((self.route.day(self.now) - as_date(self.inputs.origin)).days, 0)
 
 

@@ -1,9 +1,9 @@
-"""The track record: scores of published issues as the figures arrived.
+"""The track record: scores of published issues against the figures.
 
-One issue of an origin counts, however many are published: of those of the day on which the first
-of them was, the last by 14:00, and the first if all were later. So a record is that of one issue a
-day, and none of it knew the weather of a later day. Hindcasts are made as of the same time; of
-those of an origin the last of each model counts.
+Only one issue of an origin counts, however many are published: of those on the first such day, the
+last by 14:00, or the first if all were later. So there is one issue a day, and none knew the
+weather of a later day. Hindcasts are made as of the same time; of those of an origin the last of
+each model counts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Scored:
     Attributes
     ----------
     is_champion : bool
-        Whether it was served; of a hindcast, whether it would have been.
+        Whether it was served; for a hindcast, whether it would have been.
     content : dict
         ``days`` with lists by day ahead, and ``totals``.
     """
@@ -57,7 +57,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Pending:
-    """A model of an issue, and the score that it has so far, if any."""
+    """A model of an issue, with its score so far, if any."""
 
     issue: Issue
     model: str
@@ -69,7 +69,7 @@ class Pending:
 def list_pending_scores(
     connection: sa.Connection, route: Route, series_id: str, since: dt.date
 ) -> list[Pending]:
-    """Return each model of each issue that counts, for origins from `since`, by origin."""
+    """Return each model of each counted issue, for origins from `since`, by origin."""
     counts = _counted(connection, route, series_id, since)
     i, p, s = issues.c, issue_paths.c, issue_scores.c
     rows = connection.execute(
@@ -128,10 +128,10 @@ def list_current_scores(
     since: dt.date,
     champion_only: bool = False,
 ) -> list[Scored]:
-    """Return the current scores of issues that count, for origins from `since`, by origin."""
+    """Return the current scores of counted issues, for origins from `since`, by origin."""
     counts = _counted(connection, route, series_id, since)
     i, s = issues.c, issue_scores.c
-    # A hindcast without the champion names another of its models in its place.
+    # A hindcast without the champion names another of its models instead.
     is_champion = sa.and_(i.champion == s.model, sa.or_(i.kind == "live", i.champion == i.wanted))
     query = (
         sa.select(i.kind, i.issue_id, s.model, i.origin, i.issued_at)
@@ -151,7 +151,7 @@ def list_current_scores(
 
 
 def select_champion_scores(scores: Sequence[Scored]) -> list[Scored]:
-    """Select those of champions, for each origin one: hindcasts made anew may have another."""
+    """Return the champions' scores, one per origin: repeated hindcasts may have another."""
     return list({row.origin: row for row in scores if row.is_champion}.values())
 
 

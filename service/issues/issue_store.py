@@ -1,4 +1,4 @@
-"""Issues: the frozen paths of one series, as one run published them."""
+"""Issues: the frozen paths of one series, published by one run."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ from service.issues.path_encoding import decode, encode
 
 c = issues.c
 MOST_HORIZON = 1600
-"""The most days beyond its figures that an issue reaches; most reach less far."""
+"""Maximum number of days of an issue after its figures."""
 
 KEPT_PATHS, KEPT_DAYS = 500, 35
-"""What an issue keeps of a model that is not served: its scores need 28 days, and a week more lets
-four weeks be read of it when the figures are up to a week late."""
+"""Stored part of other models: scores need 28 days; a week more allows four weeks to be read when
+the figures are up to a week late."""
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,15 @@ class Issue:
     Attributes
     ----------
     kind : str
-        ``live``, or ``hindcast`` when the past was replayed.
+        ``live``, or ``hindcast`` for a replay of the past.
     champion : str
-        The model that is served: the wanted one, or the best that stands when its fit failed.
+        The served model: the wanted one, or the best other model if its fit failed.
     wanted : str
         The model that should have been served.
     inputs_hash : str
-        Of the figures, the declarations and the simulation's settings.
+        Hash of the figures, the declarations and the simulation's settings.
     failures : dict of model to str
-        Why a declared model is not in the issue.
+        Reasons for declared models missing from the issue.
     """
 
     issue_id: str
@@ -100,7 +100,7 @@ class Entry:
 
 
 def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash: str) -> str:
-    """Return an id that tells series and origin, and is the same for the same inputs and moment."""
+    """Return an id with series and origin, equal for the same inputs and moment."""
     digest = hashlib.sha256(f"{instant(issued_at)} {inputs_hash}".encode()).hexdigest()
     return f"{series_id}-{origin:%Y%m%d}-{digest[:10]}"
 
@@ -108,7 +108,7 @@ def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash
 def insert_issue(
     connection: sa.Connection, issue: Issue, models: Sequence[tuple[Entry, Paths]]
 ) -> None:
-    """Store `issue` with what is kept of its models; a part of the caller's transaction."""
+    """Store `issue` with the stored part of its models, in the caller's transaction."""
     connection.execute(issues.insert().values(**asdict(issue)))
     rows: list[dict[str, Any]] = []
     for entry, paths_ in models:
@@ -120,7 +120,7 @@ def insert_issue(
 
 
 def kept(issue: Issue, model: str, paths: Paths) -> Paths:
-    """Return the part of a model's paths that its issue keeps: all of the champion's."""
+    """Return the part of a model's paths to store: all of the champion's."""
     if model == issue.champion:
         return paths
     return Paths(paths.start, paths.values[:KEPT_PATHS, :KEPT_DAYS])
@@ -135,7 +135,7 @@ def get_latest_issue(
 
 
 def get_first_issue(connection: sa.Connection, series_id: str, kind: str = "live") -> Issue | None:
-    """Return the oldest issue of a series: the first hindcast is that of the first origin."""
+    """Return the oldest issue of a series; for hindcasts, that of the first origin."""
     return _first(connection, _of_kind(series_id, kind).order_by(c.issued_at, c.run_id))
 
 
@@ -156,12 +156,12 @@ def list_issues(
     Parameters
     ----------
     after : (issued_at, run_id) | None
-        Of the last issue on the previous page.
+        Position of the last issue on the previous page.
     """
     query = _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
     if after is not None:
         query = query.where(
-            c.issued_at <= after[0],  # a condition of its own, so that the index is used
+            c.issued_at <= after[0],  # a separate condition, so that the index is used
             sa.or_(c.issued_at < after[0], c.run_id < after[1]),
         )
     return _all(connection, query.limit(limit))
@@ -170,7 +170,7 @@ def list_issues(
 def get_sibling_issue(connection: sa.Connection, issue: Issue, series_id: str) -> Issue | None:
     """Return the issue of another series from the same run and origin."""
     is_of_run = sa.and_(c.run_id == issue.run_id, c.series_id == series_id)
-    # A run of hindcasts has many origins.
+    # A hindcast run has many origins.
     return _first(connection, sa.select(issues).where(is_of_run, c.origin == issue.origin))
 
 
@@ -205,7 +205,7 @@ def list_entries(connection: sa.Connection, issue_id: str) -> list[Entry]:
 
 
 def load_paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | None:
-    """Return what is kept of a model's paths; None if the issue lacks the model."""
+    """Return the stored paths of a model; None if the issue lacks the model."""
     p = issue_paths.c
     row = connection.execute(
         sa.select(p.encoding, p.content).where(p.issue_id == issue.issue_id, p.model == model)
@@ -217,14 +217,14 @@ def load_paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | N
 
 
 def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete the issues that were made before that moment; the newest live ones always stay.
+    """Delete issues made before that moment, except the newest live ones.
 
-    A hindcast is as old as its making, not as the past that it replays.
+    A hindcast's age counts from when it was made, not from the past it replays.
 
     Returns
     -------
     int
-        How many.
+        Number deleted.
     """
     last = sa.select(c.series_id, sa.func.max(c.issued_at)).where(c.kind == "live")
     is_last = sa.tuple_(c.series_id, c.issued_at).in_(last.group_by(c.series_id))
@@ -240,6 +240,6 @@ def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
 
 
 def oldest_live(connection: sa.Connection) -> dt.datetime | None:
-    """The earliest moment as of which a live issue was made that is still there."""
+    """Return the earliest moment as of which a live issue still stored was made."""
     query = sa.select(c.as_of).where(c.kind == "live").order_by(c.as_of).limit(1)
     return connection.scalar(query)

@@ -1,6 +1,6 @@
-"""Files of declared and fitted models: read for elsewhere, and those of elsewhere put in place.
+"""Read the files of declared and fitted models for a backup, and restore them.
 
-All are written beside their places first, and then put there by new names.
+All are first written beside their places, then renamed.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _NAME = re.compile(r"(models|fitted)(?!.*\.\.)(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
 
 
 def is_model_file(name: str) -> bool:
-    """Whether a file of the models may have this name, which leads nowhere else on the way back."""
+    """Whether a model file may have this name, which must not lead outside the folder."""
     return _NAME.fullmatch(name) is not None
 
 
 def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
-    """Read declarations and fitted versions; others may come and go meanwhile.
+    """Read declarations and fitted versions, which may change meanwhile.
 
-    Names begin with ``models/`` or ``fitted/``. Files of other names are left out.
+    Names start with ``models/`` or ``fitted/``. Files with other names are left out.
     """
     for folder, room, pattern in (
         (settings.models_dir, "models", "[!.]*.toml"),
@@ -39,7 +39,7 @@ def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
         for file in sorted(folder.glob(pattern)):
             name = f"{room}/{file.relative_to(folder)}"
             if is_model_file(name) and not file.is_dir():
-                with contextlib.suppress(FileNotFoundError):  # deleted since, as old versions are
+                with contextlib.suppress(FileNotFoundError):  # deleted meanwhile, like old versions
                     yield name, file.read_bytes()
 
 
@@ -47,28 +47,28 @@ def read_model_files(settings: Settings) -> Iterator[tuple[str, bytes]]:
 def staged(
     settings: Settings, files: Iterable[tuple[str, IO[bytes]]]
 ) -> Iterator[tuple[list[str], Callable[[], None]]]:
-    """Write `files` beside their places; yield what they would replace, and what puts them there.
+    """Write `files` beside their places; yield what they would replace, and a function to do so.
 
-    A declaration that is there already with the same bytes is not written: the folder may be
-    read-only, as in an image. The fitted versions that were there are replaced all together.
+    An identical existing declaration is not written: the folder may be read-only, as in an image.
+    All existing fitted versions are replaced.
 
     Parameters
     ----------
     files : iterable of (str, stream)
-        Those whose names begin with ``models/`` and ``fitted/`` are taken.
+        Those whose names start with ``models/`` or ``fitted/`` are used.
 
     Raises
     ------
     OSError
-        If a place cannot be written, which its `filename` names; nothing has changed then.
+        If a place cannot be written (named in its `filename`); nothing has changed then.
     """
     models, fitted = settings.models_dir, settings.fitted_folder
     stage = fitted / f".restoring.{unique()}"
-    shutil.rmtree(stage, ignore_errors=True)  # left by one that was killed, whose number we have
+    shutil.rmtree(stage, ignore_errors=True)  # left by a killed process with our process id
     beside: dict[Path, Path] = {}
 
     def put_in_place() -> None:
-        # First: they are of the database that is restored, and declarations seldom differ.
+        # First: they belong to the restored database, and declarations seldom differ.
         for old in fitted.glob("[!.]*"):
             old.rename(stage / "old" / old.name)
         for new in (stage / "new").iterdir():
@@ -106,7 +106,7 @@ def _make_room(stage: Path) -> None:
     for folder in ("new", "old"):
         (stage / folder).mkdir(parents=True)
     for old in stage.parent.glob("[!.]*/"):
-        if not os.access(old, os.W_OK):  # it could not be moved either
+        if not os.access(old, os.W_OK):  # then it could not be moved either
             raise PermissionError(errno.EACCES, "it may not be written")
 
 
@@ -117,7 +117,7 @@ def _write(file: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def _naming(place: Path) -> Iterator[None]:
-    """Let an error name the place that is meant, not a file beside it."""
+    """Make errors name the final place, not the temporary file."""
     try:
         yield
     except OSError as error:

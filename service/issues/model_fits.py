@@ -1,4 +1,4 @@
-"""The fits of an issue: read from the disk where they are kept, and else made and kept."""
+"""Fits for an issue: loaded from disk if stored, otherwise made and stored."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What the paths of an issue are made of.
+    """Inputs to the paths of an issue.
 
     Attributes
     ----------
     weather : Drivers
-        What models that read the weather are given.
+        Weather for the models that use it.
     horizon : int
-        Days after the figures that are simulated.
+        Days to simulate after the figures.
     worse : mapping of model to str
-        The models that are given no weather, and why.
+        Models that get no weather, and why.
     """
 
     specs: Mapping[str, Spec]
@@ -54,18 +54,18 @@ class Inputs:
 
     @property
     def leading(self) -> str:
-        """The series that the others follow."""
+        """The leading series."""
         return joint.leading(self.figures)
 
     @property
     def origin(self) -> Day:
-        """The last day with figures."""
+        """Last day with figures."""
         return self.figures[self.leading].data_through
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A model that stands: the name of its version, the fit itself, and its paths by series."""
+    """A successful fit: the name of its version, the fit itself, and its paths by series."""
 
     version: str
     fitted: Joint
@@ -74,19 +74,19 @@ class Fit:
 
 @dataclass
 class Fits:
-    """What stands, and why the rest does not; both by model.
+    """Successful fits, and reasons for failures, by model.
 
     Attributes
     ----------
     with_weather : list of str
-        The models that were fitted with the weather.
+        Models fitted with weather.
     without_weather : dict of model to str
-        Why one that reads the weather was fitted without what there is of it, as what it does
-        with it: ``could not be fitted with it (…)``.
+        Why a model that can use weather was fitted without, to complete a sentence:
+        ``could not be fitted with it (…)``.
     unkept : list of str
-        The models whose fit could not be written to the disk.
+        Models whose fit could not be written to disk.
     remade : dict of model to str
-        What was wrong with the fit on the disk of a model that was fitted again.
+        Faults of stored fits of models that were fitted again.
     """
 
     standing: dict[str, Fit] = field(default_factory=dict)
@@ -104,15 +104,14 @@ def fit_all(
     progress: Callable[[str], None] = lambda _: None,
     keeps: bool = True,
 ) -> Fits:
-    """Fit every model that can be published, or those of `names`, and draw from it.
+    """Fit every publishable model, or those in `names`, and simulate.
 
-    One that fails at either is left out, and the reason kept; one that fails with the weather
-    is tried again without.
+    A model that fails is left out with its reason; if it fails with weather, it is retried without.
 
     Parameters
     ----------
     keeps : bool
-        Whether fits are read from the disk and kept there; if not, versions have no name.
+        Whether to load fits from disk and store them; otherwise versions have no name.
     """
     fits, weather = Fits(), inputs.weather.covariates
     for name in names or published(inputs.specs):
@@ -134,7 +133,7 @@ def fit_all(
 
 
 def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bool) -> str:
-    """Put a model among those that stand; or else return the reason why it does not."""
+    """Add a model to the fits, or return the reason for its failure."""
     try:
         if keeps:
             version, model = _kept(fits, order, settings)
@@ -145,9 +144,9 @@ def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bo
             paths = model.draw(inputs.horizon, inputs.n_paths, rng)
     except (FitError, SpecError) as error:
         return str(error)
-    except JobError:  # no model's defect
+    except JobError:  # not the model's fault
         raise
-    except Exception as error:  # one model's defect must not cost the others their issue
+    except Exception as error:  # must not affect the other models
         _log.exception("model %s failed", order.name)
         return without_folders(f"{type(error).__name__}: {error}")
     fits.standing[order.name] = Fit(version, model, paths)
@@ -155,7 +154,7 @@ def _add(fits: Fits, order: Order, inputs: Inputs, settings: Settings, keeps: bo
 
 
 def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
-    """The version and the fit: from the disk, or made and written there."""
+    """Return the version and the fit, loaded from disk, or made and stored."""
     name, lead = order.name, joint.leading(order.figures)
     home = fitted_models.home_of(settings.fitted_folder, lead, name)
     declaration = declaration_hash(name, order.specs)
@@ -187,7 +186,7 @@ def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
     try:
         version = fitted_models.save(home, fitting.state, metadata)
     except OSError as error:
-        # As on a full disk: the fit is good all the same, and made again next time.
+        # For example on a full disk: the fit is still used, and repeated next time.
         reason = f"{error.filename or home}: {error.strerror or error}"
         _log.error("the fit of %s could not be kept: %s", name, reason)
         fits.unkept.append(name)
@@ -196,7 +195,7 @@ def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
 
 
 def _training_hash(order: Order, declaration: str) -> str:
-    """Hash of what decides a fit: the model, the figures, and the weather where it is given."""
+    """Return a hash of the inputs of a fit: the model, the figures and any weather."""
     text = f"{declaration} {fingerprint(order.figures.values())}"
     if order.covariates is not None:
         text += f" {order.covariates.fingerprint}"

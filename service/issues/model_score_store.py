@@ -44,7 +44,7 @@ def get_scores(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict
 def save_score(
     connection: sa.Connection, key: Key, scores: dict[str, float], now: dt.datetime
 ) -> None:
-    """Store a score, unless another process has stored it meanwhile, which is equal."""
+    """Store a score, unless another process has already stored the same."""
     row = key._asdict() | {"scores": scores, "computed_at": now}
     with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
         connection.execute(model_scores.insert().values(row))

@@ -1,7 +1,7 @@
-"""Notes stored with an issue when it is published, its inputs among them; as immutable.
+"""Notes stored with an issue when it is published, including its inputs; never changed.
 
-What is read later may be dated before the issue, so that what counts as known at its moment can
-change; what the issue was made of cannot.
+Figures read later may be dated before the issue, so what counts as known at its moment can change;
+the stored inputs cannot.
 """
 
 from __future__ import annotations

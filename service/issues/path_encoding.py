@@ -1,4 +1,4 @@
-"""Paths as bytes: small, and the same array again bit for bit."""
+"""Compress paths to bytes, losslessly."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ _NAME = "huffman"
 def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
     """Compress `values`, shape (n_paths, horizon), whole and non-negative.
 
-    Days are laid one after the other. A byte a value is zero for none and else the high bits plus
-    one; the low bits of all but the zeros, which are noise, are packed behind. zlib writes it by
-    its Huffman codes alone: draws repeat each other by chance only, and references to such
-    repetitions take a fifth more room.
+    Values are stored day by day. One byte per value holds zero, or the high bits plus one; the low
+    bits of non-zero values, which are noise, follow. zlib uses Huffman codes only: repetitions in
+    random draws are chance, and references to them take a fifth more space.
 
     Returns
     -------
@@ -39,12 +38,12 @@ def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
 
 
 def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
-    """Return the array that `encode` was given.
+    """Return the array passed to `encode`.
 
     Raises
     ------
     ValueError
-        If the encoding is not known, or the bytes are not of its size.
+        If the encoding is unknown, or the bytes do not match its size.
     """
     try:
         name, *sizes = encoding.split(":")

@@ -1,4 +1,4 @@
-"""Publish: one frozen issue a series, with what is said of it, all in one transaction."""
+"""Publish: one immutable issue per series, with its explanation, in one transaction."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _log = logging.getLogger(__name__)
 
 
 def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
-    """Store the issues of `draft`; none if another run has just stored the same.
+    """Store the issues of `draft`; do nothing if another run has just stored the same.
 
     Parameters
     ----------
     before : str | None
-        The issue that was the newest when the work began.
+        The newest issue when the work started.
 
     Returns
     -------
     list of str
-        The ids, one for each series.
+        Their ids, one per series.
     """
     notes = _notes(context, draft)
     with context.database.writing() as connection:
@@ -37,7 +37,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
             raise JobError("this refit was stopped, or claimed by another process, meanwhile")
         newest = issue_store.get_latest_issue(connection, draft.inputs.leading)
         if newest and newest.inputs_hash == draft.inputs_hash:
-            # Equal inputs, equal paths: by another run meanwhile, or in this very second.
+            # Equal inputs give equal paths: another run has just stored them.
             if newest.issue_id != before or newest.issued_at == draft.now:
                 return []
         ids = insert_issues(connection, draft)
@@ -48,7 +48,7 @@ def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
 
 
 def _notes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
-    """What drives the issue, and what changed; a forecast is published even if neither is known."""
+    """Return the explanation and changes; a forecast is published even without them."""
     notes: dict[str, dict[str, Any]] = {}
     if draft.inputs.weather.status != "off":
         notes[note_store.WEATHER] = dict.fromkeys(draft.inputs.figures, draft.weather_note)
@@ -60,6 +60,6 @@ def _notes(context: Context, draft: Draft) -> dict[str, dict[str, Any]]:
             notes[note_store.CHANGES] = changes(before, draft, context.settings)
     except DatabaseError:
         raise
-    except Exception:  # a defect here must not cost anybody the forecast
+    except Exception:  # a defect here must not prevent the forecast
         _log.exception("the issue is published without its reasons")
     return notes

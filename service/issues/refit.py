@@ -1,4 +1,4 @@
-"""Refit: every declared model on the figures as they stand, published as one frozen issue."""
+"""Refit: fit every declared model on the current figures, and publish one immutable issue."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from service.issues.publish import publish
 _ONE_SECOND = dt.timedelta(seconds=1)
 _NEARLY = 0.95
 WEATHER_STEP = 0.1
-"""New weather alone makes an issue where the chance of any arrivals of a day moves by more."""
+"""New weather alone leads to an issue only if a day's chance of arrivals changes by more."""
 
 _log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
@@ -52,19 +52,19 @@ def refit(
     progress: Progress = lambda _: None,
     period: str | None = None,
 ) -> Outcome:
-    """Fit, draw and publish; skipped when the newest issue is current.
+    """Fit, simulate and publish; skipped if the newest issue is current.
 
     Parameters
     ----------
     force : bool
-        Publish a new issue even though nothing changed.
+        Publish a new issue even if nothing changed.
     progress : callable
         Called with the name of each model before its fit, and with "" at the end.
 
     Raises
     ------
     JobError
-        When there are no figures, or no model stands.
+        If there are no figures, or all models fail.
     """
     return perform(context, "refit", lambda run: _refit(context, run, force, progress), period)
 
@@ -106,7 +106,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
 
     if not force and newest and then and then.covariates and weather.covariates:
         before = _inputs_hash(replace(inputs, weather=then), preferred, settings)
-        if _is_current(newest, before, now, settings):  # the weather alone is new
+        if _is_current(newest, before, now, settings):  # only the weather is new
             trial = fit([newest.champion]).standing.get(newest.champion)
             moved = _largest_move(context, newest, trial, weather.covariates.n_ahead, now)
             if moved is not None and moved <= WEATHER_STEP:
@@ -136,7 +136,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
 
 
 def _newest(connection: Connection, route: Route) -> Issue | None:
-    """The newest issue of the series that leads."""
+    """Return the newest issue of the leading series."""
     candidates = (
         issue_store.get_latest_issue(connection, series_id) for series_id in route.forecast
     )
@@ -144,12 +144,12 @@ def _newest(connection: Connection, route: Route) -> Issue | None:
 
 
 def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:
-    """Days after the figures that are simulated: `beyond` after today, at most `MOST_HORIZON`."""
+    """Return the days to simulate: up to `beyond` days after today, at most `MOST_HORIZON`."""
     return min(max((today - data_through).days, 0) + beyond, MOST_HORIZON)
 
 
 def _moment(newest: Issue | None) -> dt.datetime:
-    """Now, but after the newest issue: a clock that was set back must not hide the next."""
+    """Return now, but after the newest issue: a clock set back must not hide the next one."""
     now = utc_now()
     if newest is None or now > newest.issued_at:
         return now
@@ -159,7 +159,7 @@ def _moment(newest: Issue | None) -> dt.datetime:
 
 
 def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
-    """`first` if it stands, and else the best role that does."""
+    """Return `first` if it was fitted, otherwise the fitted model with the best role."""
     if not fits.standing:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fits.failures.items())
         raise JobError(f"no model stands: {reasons}")
@@ -168,7 +168,7 @@ def _champion(specs: Mapping[str, Spec], first: str, fits: Fits) -> str:
 
 
 def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings) -> bool:
-    # A little less, since a job of every day does not begin at the same second.
+    # A little less, since daily jobs do not start at the same second.
     most = _NEARLY * dt.timedelta(hours=settings.refit_hours)
     return newest.inputs_hash == inputs and now - newest.issued_at < most
 
@@ -176,9 +176,9 @@ def _is_current(newest: Issue, inputs: str, now: dt.datetime, settings: Settings
 def _largest_move(
     context: Context, newest: Issue, trial: Fit | None, n_ahead: int, now: dt.datetime
 ) -> float | None:
-    """How far the chance of arrivals of a day moves on the days that the weather reaches.
+    """Return the largest change of a day's chance of arrivals on the days with weather.
 
-    None where the two cannot be compared.
+    None if the two cannot be compared.
     """
     if trial is None:
         return None
@@ -197,7 +197,7 @@ def _largest_move(
 
 
 def _inputs_hash(inputs: Inputs, champion: str, settings: Settings) -> str:
-    """Hash of all that decides an issue: equal inputs, equal paths."""
+    """Return a hash of everything that determines an issue: equal inputs, equal paths."""
     decides = {
         "figures": observation_store.fingerprint(inputs.figures.values()),
         "champion": champion,

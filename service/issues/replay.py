@@ -1,4 +1,4 @@
-"""Replay: the weeks before the first start as hindcasts, so that a new copy has a track record."""
+"""Replay: hindcasts of the weeks before the first start, for an initial track record."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from service.issues import hindcast, issue_store
 from service.issues.score import score_issues
 
 ORIGINS = 26
-"""Weekly origins, as many as the track record looks back on."""
+"""Weekly origins, as many as the track record covers."""
 
 _WEEK = dt.timedelta(weeks=1)
 _NOTHING = Outcome("skipped", "no week is to be replayed")
 
 
 def replay(context: Context) -> Outcome:
-    """Make and score the hindcasts that are not there yet, the last week first.
+    """Make and score the missing hindcasts, latest week first.
 
-    It begins once the source of the figures has been read, or has not answered, and a forecast is
-    published; from then on what is missing is worked out each time, so that it goes on wherever it
-    was stopped. Each origin is a run of its own, and one that has ended is not tried again.
+    Starts once the source has been read, or has not answered, and a forecast is published. Missing
+    origins are determined each time, so that it resumes after an interruption. Each origin is its
+    own run, and one that has ended is not retried.
 
-    A copy that is older than the weeks that would be replayed has a record of its own.
+    An installation older than these weeks has its own record.
     """
     with context.database.reading() as connection:
         days = _days(context, connection)
@@ -44,7 +44,7 @@ def replay(context: Context) -> Outcome:
 
 
 def _one(context: Context, day: dt.date, place: int) -> bool:
-    """Make and score the hindcasts of one day; whether they are there now."""
+    """Make and score the hindcasts of one day; return whether they now exist."""
 
     def work(run: Claim) -> Outcome:
         end = hindcast.make(context, run, day, assume_known=True)
@@ -57,19 +57,19 @@ def _one(context: Context, day: dt.date, place: int) -> bool:
 
     try:
         return perform(context, "hindcast", work, _period(day)).outcome == "done"
-    except JobError:  # its row has the reason, and the other weeks are none the worse
+    except JobError:  # its row has the reason; the other weeks are not affected
         return False
 
 
 def _days(context: Context, connection: Connection) -> list[dt.date]:
-    """The origins, Sundays a whole week before the last figure or the first start, last first."""
+    """Return the origins, Sundays a full week before the last figure or first start, last first."""
     first = issue_store.get_first_issue(connection, context.route.leading)
     if first is None or utc_now() - first.issued_at > ORIGINS * _WEEK:
         return []
     if not run_store.ended(connection, "ingest", context.settings.source, context.route.name):
         return []
     figures = observation_store.series(connection, context.route.leading)
-    assert figures is not None  # the issue was made of them
+    assert figures is not None  # the issue was made from them
     last = min(as_date(figures.data_through), context.route.day(first.issued_at)) - _WEEK
     sunday = last - dt.timedelta(days=(last.weekday() + 1) % 7)
     days = (sunday - week * _WEEK for week in range(ORIGINS))

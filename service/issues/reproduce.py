@@ -1,4 +1,4 @@
-"""Repeat: a past issue made again from what was known when it was made, and held against it."""
+"""Repeat a past issue from the data known when it was made, and compare the paths."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from service.issues.issue_store import Issue
 def repeat(
     context: Context, moment: dt.datetime, progress: Callable[[str], None] = lambda _: None
 ) -> Outcome:
-    """Fit and draw again the issue that stood at `moment`; nothing of it is published.
+    """Refit and simulate the issue current at `moment`; publish nothing.
 
-    Every model of it is fitted anew on the figures, and the weather if it used any, as they were
-    known when it was made, and drawn with its seed.
+    Every model of it is fitted again on the figures and any weather known when it was made, and
+    simulated with its seed.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def repeat(
     Raises
     ------
     JobError
-        When no issue stood then, or a model now draws other paths.
+        If there was no issue then, or a model's paths differ.
     """
     return perform(context, "repeat", lambda _: _repeat(context, moment, progress))
 
@@ -76,7 +76,7 @@ def _repeat(context: Context, moment: dt.datetime, progress: Callable[[str], Non
 
 
 def _difference(context: Context, order: Order, issues: Sequence[Issue]) -> str:
-    """Why a model does not draw the paths of its `issues`; empty when it does."""
+    """Return why a model's paths differ from those of its `issues`; empty if they do not."""
     lead, name = issues[0], order.name
     try:
         fit = carry_out(order).restore()

@@ -1,4 +1,4 @@
-"""Work in a process of its own that may take only so long and so much memory."""
+"""Run work in a child process with time and memory limits."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from service.core.timings import note
 A = TypeVar("A")
 R = TypeVar("R")
 
-# Its children begin with the libraries loaded, which takes longer than most fits, and with nothing
-# else: no threads, no open database.
+# Children start with the libraries loaded, which takes longer than most fits, but without threads
+# or an open database.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     ["service.issues.fit_task", *(place.partition(":")[0] for place in FAMILIES.values())]
@@ -32,25 +32,25 @@ _FORKS.set_forkserver_preload(
 
 
 class LimitError(FitError):
-    """Work that was ended because it took too long or too much."""
+    """Work stopped because it exceeded a limit."""
 
 
 def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
-    """Do ``work(argument)`` in a child; what it raises is raised here.
+    """Run ``work(argument)`` in a child; its exceptions are raised here.
 
     Parameters
     ----------
     work : callable
-        A function of a module, not a nested one; argument and result travel as pickles.
+        A module-level function; argument and result are pickled.
     name : str
-        Of the step under which its seconds are recorded.
+        Name of the step under which its seconds are recorded.
     megabytes : int
-        Memory that the child may use beyond what the libraries take.
+        Memory that the child may use beyond the libraries.
 
     Raises
     ------
     LimitError
-        When it took longer, used more, or was killed.
+        If it took too long, used too much memory or was killed.
     """
     receiver, sender = _FORKS.Pipe(duplex=False)
     child = _FORKS.Process(target=_child, args=(sender, work, argument, megabytes), daemon=True)
@@ -59,7 +59,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
     sender.close()
     assert child.pid is not None
     try:
-        # Its start counts: what was done late is late, though it is there when we look.
+        # includes its start: a late result is late, even if present now
         left = seconds - (time.perf_counter() - began)
         if left <= 0 or not receiver.poll(left):
             raise LimitError(f"it was not done within {seconds:g} s, the limit of a fit")
@@ -81,7 +81,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
 
 
 def _end(child: Any) -> None:
-    """End the child and whatever it has started itself."""
+    """Kill the child and any processes it started."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError, ValueError):
@@ -91,7 +91,7 @@ def _end(child: Any) -> None:
 
 def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int) -> None:
     os.setpgrp()
-    # Ctrl-C is the parent's to hear: it ends us.
+    # Only the parent handles Ctrl-C, and ends us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     _limit_memory(megabytes)
@@ -106,12 +106,12 @@ def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int
         pipe.send(answer)
     except MemoryError:
         os._exit(1)
-    except Exception as error:  # an exception that does not travel
+    except Exception as error:  # an exception that cannot be pickled
         pipe.send((False, LimitError(f"{type(answer[1]).__name__}: {answer[1]} ({error})")))
 
 
 def _follow_parent() -> None:
-    """End with the parent, however that came to end."""
+    """Exit when the parent exits for any reason."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     wait([parent.sentinel])
@@ -120,7 +120,7 @@ def _follow_parent() -> None:
 
 def _limit_memory(megabytes: int) -> None:
     if sys.platform != "linux":
-        return  # nowhere else does this limit hold what is mapped
+        return  # only Linux applies this limit to mapped memory
     with open("/proc/self/statm") as file:
         data_pages = int(file.read().split()[5])
     limit = data_pages * resource.getpagesize() + megabytes * 1024**2

@@ -1,4 +1,4 @@
-"""Score: every published issue against the figures that have come since."""
+"""Score: compare every published issue with the figures since."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Counts = npt.NDArray[np.int64]
 
 
 def score(context: Context, period: str | None = None, since: dt.date | None = None) -> Outcome:
-    """Score what the figures now reach, and anew what a revision has changed.
+    """Score issues with newly available figures, and rescore revised ones.
 
     Parameters
     ----------
     since : date | None
-        Issues of earlier origins are left alone; None: all.
+        Ignore issues of earlier origins; None: score all.
     """
     return perform(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
 
 
 def score_issues(context: Context, since: dt.date) -> Outcome:
-    """The work itself, for a run that has a row of its own."""
+    """Score the issues, within the caller's run."""
     done = revised = 0
     for series_id in context.route.forecast:
         with context.database.reading() as connection:
@@ -64,7 +64,7 @@ def _one(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
         if paths is None:
             return
         name = f"{item.issue.issue_id}/{item.model}"
-        rng = np.random.default_rng(zlib.crc32(name.encode()))  # the PIT, the same each time
+        rng = np.random.default_rng(zlib.crc32(name.encode()))  # for the PIT, reproducible
         content = _content(judge(paths, truth, rng))
         issue_score_store.save_score(
             connection, item, len(truth), _hash(truth), content, revised, utc_now()
@@ -72,7 +72,7 @@ def _one(context: Context, item: Pending, truth: Counts, revised: bool) -> None:
 
 
 def _truth(figures: DailySeries, item: Pending) -> Counts:
-    """Figures of the issue's first days, as far as they are known, shape (n_days,)."""
+    """Return the known figures of the issue's first days, shape (n_days,)."""
     first = figures.index(item.issue.origin) + 1
     reach = min(MOST_DAYS, item.issue.horizon_days)
     return figures.values[first : first + reach] if first > 0 else figures.values[:0]
@@ -87,7 +87,7 @@ def _content(judged: Judged) -> dict[str, Any]:
         name: np.round(getattr(judged, name), _PLACES).tolist()
         for name in ("crps", "wis", "pit", "error", "truth")
     }
-    days["p_zero"] = judged.p_zero.tolist()  # unrounded, as classes of likelihood are
+    days["p_zero"] = judged.p_zero.tolist()  # unrounded, as for the likelihood classes
     totals = {
         name: {key: round(float(value), _PLACES) for key, value in values.items()}
         for name, values in judged.totals.items()
