@@ -127,6 +127,10 @@ def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(
     assert page.locator("svg.chart.wide").first.is_visible()
     assert len(page.pdf(format="A4")) > 10_000
     shoot(page, "now-print")
+    for path in ("/", "/compare"):
+        page = visit(path, width=717)  # A4 without its margins
+        page.emulate_media(media="print")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 717, "cut on paper"
 
 
 def test_old_figures_are_said_in_amber(visit: Any, site: Any, shoot: Callable[..., None]) -> None:
