@@ -91,7 +91,7 @@ def read(file: CsvFile | Path, content: bytes | None = None, date: str = "date")
     if content is None:
         content = read_file(file.path, LARGEST_BYTES)
     table = Table(file)
-    text = _decoded(_unpacked(content, str(file)), table)
+    text = _text(content, table)
     first = text.lstrip("\r\n").partition("\n")[0]
     separator = next((mark for mark in ",;\t" if _has_date(first, mark, date)), ",")
     reader = csv.reader(io.StringIO(text), strict=True, delimiter=separator)
@@ -132,20 +132,16 @@ def names(header: list[str]) -> str:
     return repr(",".join(header)[:200])[1:-1] or "nothing"
 
 
-def _unpacked(content: bytes, name: str) -> bytes:
-    if not content.startswith(b"\x1f\x8b"):
-        return content
-    try:
-        unpacked = gunzip(content, LARGEST_BYTES)
-    except ValueError as error:
-        raise SourceError(name, "a whole gzip file", str(error)) from error
-    if len(unpacked) > LARGEST_BYTES:
-        raise SourceError(name, f"at most {LARGEST_BYTES:,} bytes when unpacked", "more")
-    return unpacked
-
-
-def _decoded(content: bytes, table: Table) -> str:
+def _text(content: bytes, table: Table) -> str:
+    """The `content` unpacked and decoded."""
     file = table.file
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gunzip(content, LARGEST_BYTES)
+        except ValueError as error:
+            raise SourceError(str(file), "a whole gzip file", str(error)) from error
+        if len(content) > LARGEST_BYTES:
+            raise SourceError(str(file), f"at most {LARGEST_BYTES:,} bytes when unpacked", "more")
     is_utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     encoding = file.encoding or ("utf-16" if is_utf16 else "utf-8")
     if encoding == "utf-16":

@@ -77,7 +77,8 @@ def client(**options: Any) -> httpx.Client:
     for scheme, value in getproxies().items():
         # httpx accepts a proxy without a host, but fails at the first request.
         if scheme in _SCHEMES and not _is_proxy(value):
-            raise NotReached(_variable(scheme), _PROXY, _bare(value))
+            without_user = re.sub(r"^(.*?://)?.*@", r"\1", value)  # and without password
+            raise NotReached(_variable(scheme), _PROXY, without_user)
     try:
         return httpx.Client(trust_env=True, **options)
     except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
@@ -158,11 +159,6 @@ def _proxy_of(url: str) -> str | None:
 def _variable(scheme: str) -> str:
     small = f"{scheme}_proxy"
     return small if small in os.environ else small.upper()
-
-
-def _bare(value: str) -> str:
-    """Return a proxy URL without user and password."""
-    return re.sub(r"^(.*?://)?.*@", r"\1", value)
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

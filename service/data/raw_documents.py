@@ -38,13 +38,10 @@ def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
     return path
 
 
-def prune(var_dir: Path, days: int, now: dt.datetime) -> int:
-    """Remove files older than `days`; return their number."""
+def prune(var_dir: Path, days: int, now: dt.datetime) -> None:
+    """Remove files older than `days`."""
     oldest = (now - dt.timedelta(days=days)).timestamp()
-    removed = 0
     for path in (var_dir / _FOLDER).glob("*/*"):
         with contextlib.suppress(OSError):  # another process may prune at the same time
             if path.is_file() and path.stat().st_mtime < oldest:
                 path.unlink()
-                removed += 1
-    return removed
