@@ -2,7 +2,7 @@
 
 python -m bench.scale              1, 10 and 100 series, on one worker and on two
 python -m bench.scale --most 1000 --workers 2
-python -m bench.scale --routes 200          so many declared routes through the service itself
+python -m bench.scale --routes 200          this many declared routes through the service
 """
 
 from __future__ import annotations

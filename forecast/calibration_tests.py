@@ -43,10 +43,10 @@ def pit_moments(issues: Sequence[npt.ArrayLike]) -> Moments:
 
     Each day must be scored with one issue, made before any of its days, and issues must be in
     order. Days of one issue are dependent, since its paths are joint. But if the forecasts are
-    calibrated, then given all that was known when an issue was made, the sum over its days of ``u -
-    1/2``, and of ``(u - 1/2)^2 - 1/12``, has mean zero: the sums are martingale differences, and
-    their t-test holds for any dependence within an issue, with no lag to choose. The randomised PIT
-    of a calibrated forecast is uniform even if many days have no arrivals.
+    calibrated, then given all that was known when an issue was made, the sum over its days of
+    ``u - 1/2``, and of ``(u - 1/2)^2 - 1/12``, has mean zero: the sums are martingale differences,
+    and their t-test holds for any dependence within an issue, with no lag to choose. The randomised
+    PIT of a calibrated forecast is uniform even if many days have no arrivals.
 
     Parameters
     ----------

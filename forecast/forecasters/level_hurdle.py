@@ -47,7 +47,7 @@ _MOST_LOG = 25.0  # far above every cap: it keeps the exponential finite, no mor
 class LevelHurdle:
     """Hyperparameters; ridge strengths are in standard deviations of a column.
 
-    Levels, shares, lags, the weights of days and `ridge` are those without weather.
+    Levels, shares, lags, weights of days and `ridge` apply without weather.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class LevelHurdle:
         """
         require_days(series, LEAST_DAYS, "level_hurdle")
         if covariates is not None:
-            # Recent counts now mostly repeat what the sea was: less of them is used, and it closer.
+            # Recent counts mostly repeat the weather: use fewer, and fit the weather closer.
             self = replace(
                 self, levels=(60.0,), shares=(), lags=1, weight_half_life_days=365.0, ridge=5.0
             )

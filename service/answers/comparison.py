@@ -24,7 +24,7 @@ from service.answers.totals import periods
 from service.core.clock import day_columns
 
 MOST_FORECASTS = 4
-"""Beside each other, as far as a chart of them can be read."""
+"""The maximum for a readable chart."""
 
 _HORIZON = 28
 _LEVELS = (80,)
@@ -40,10 +40,10 @@ def view_of_day(loader: IssueLoader, series_id: str, day: dt.date, model: str) -
 def compare_days(
     loader: IssueLoader, series_id: str, days: Sequence[dt.date], models: Sequence[str]
 ) -> dict[str, Any]:
-    """Return the forecasts that stood on `days`, or on the usual ones, as `compare_forecasts` does.
+    """Return the latest forecasts on `days`, or on the usual ones, as `compare_forecasts` does.
 
-    `models` names one for each of `days`, or one for all. ``rows`` has the days of all of them,
-    one forecast after another: ``issue_id model time date median lo80 hi80 came``.
+    `models` names one for each of `days`, or one for all. ``rows`` lists the days of one forecast
+    after another: ``issue_id model time date median lo80 hi80 came``.
     """
     days = days or usual_days(loader, series_id)
     if len(days) > MOST_FORECASTS:

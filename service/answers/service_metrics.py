@@ -53,7 +53,7 @@ class Vitals:
     status: str
     reasons: list[str]  # unique names, even if two series share one
     issued_at: dict[str, dt.datetime]  # of the newest issue
-    data_through: dict[str, dt.date]  # unless the source has ended
+    data_through: dict[str, dt.date]  # without closed sources
     scored: dict[str, int]  # issues of the last 26 weeks that have a score
     coverage: list[Coverage]  # of the same issues; empty until one is scored
     last_done: dict[tuple[str, str], dt.datetime]  # by route and job

@@ -81,7 +81,7 @@ class Totals(Headed):
 
 
 class YearSoFarRow(DatedRow, Bounds):
-    """The total from 1 January to a day; that of an earlier year as `year_2025`."""
+    """The total from 1 January to a day; those of earlier years as `year_2025` and so on."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -92,7 +92,7 @@ class YearSoFarRow(DatedRow, Bounds):
 
 
 class YearSoFar(Headed):
-    """Totals since 1 January; `earlier` are the years beside it, newest first."""
+    """Totals since 1 January; `earlier` lists the other years, newest first."""
 
     levels: list[int]
     year: int
@@ -101,7 +101,7 @@ class YearSoFar(Headed):
 
 
 class ComparedTotal(TotalsRow):
-    """One span of a past forecast, and what arrived once all its days are published."""
+    """One period of a past forecast, and the outcome once it is complete."""
 
     came: int | None
 
@@ -118,7 +118,7 @@ class ComparedForecast(Open):
 
 
 class ComparisonRow(DatedRow):
-    """One day of a past forecast, and what arrived."""
+    """One day of a past forecast, and the outcome."""
 
     issue_id: str
     model: str
@@ -129,7 +129,7 @@ class ComparisonRow(DatedRow):
 
 
 class Comparison(OfSeries):
-    """Past forecasts beside each other, one after another in the rows."""
+    """Past forecasts to compare, one after another in the rows."""
 
     forecasts: list[ComparedForecast]
     rows: list[ComparisonRow]

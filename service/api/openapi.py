@@ -156,7 +156,7 @@ def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str)
     if method == "post":
         statuses |= {409, 415}
     if "{series_id}" in path and endpoint not in _STORED:
-        statuses.add(409)  # a model of few days, or an issue of other models
+        statuses.add(409)  # the model covers fewer days, or the issue has other models
     good = {status: one for status, one in operation["responses"].items() if int(status) < 400}
     problems = {
         str(status): {"$ref": f"#/components/responses/{_name(status)}"}

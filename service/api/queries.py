@@ -135,7 +135,7 @@ class ForecastQuery(AheadQuery):
 
 
 class YearQuery(AheadQuery):
-    """Which bands, of which issue."""
+    """Range levels and published forecast."""
 
     levels: query_types.Levels = _LEVELS
 
@@ -208,7 +208,7 @@ class ChangesQuery(WhichQuery):
 
 
 class ComparisonQuery(TableQuery):
-    """The forecasts of which days, by which models."""
+    """Days and models of past forecasts."""
 
     days: query_types.Days | None = Field(
         None,

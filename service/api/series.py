@@ -108,7 +108,7 @@ def get_totals(series_id: str, query_data: queries.TotalsQuery) -> Response:
 
 @question(blueprint, "year-so-far", queries.YearQuery, answer_schemas.YearSoFar)
 def get_year_so_far(series_id: str, query_data: queries.YearQuery) -> Response:
-    """Return totals since 1 January by day, published and simulated, beside earlier years."""
+    """Return totals since 1 January by day, published then simulated, and earlier years'."""
     levels = query_data.levels
 
     def answer(view: IssueView) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def get_track_record(series_id: str, query_data: queries.TrackRecordQuery) -> Re
 
 @question(blueprint, "comparison", queries.ComparisonQuery, answer_schemas.Comparison)
 def get_comparison(series_id: str, query_data: queries.ComparisonQuery) -> Response:
-    """Return past forecasts beside each other, and what arrived on their days."""
+    """Compare past forecasts with each other and with the outcomes."""
     q = query_data
     found = comparison.compare_days(loader(), series_id, q.days or (), q.models)
     return represent(of_series(series_id) | attribution() | found)

@@ -66,13 +66,13 @@ def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
     Raises
     ------
     JobError
-        At the end, with the reasons of those that failed; at once if the cluster is away.
+        At the end, with the reasons of all failures; at once if the cluster is unavailable.
     """
     from service.core.job_runner import side_by_side
     from service.issues.cluster import connect
 
     if context.settings.dask:
-        connect(context.settings.dask)  # one that is away is one line, not one for each route
+        connect(context.settings.dask)  # one error, not one per route
     if len(context.routes) == 1 or context.settings.workers == 1:
         for_each_route(context, lambda one: click.echo(work(one)))
         return

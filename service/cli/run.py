@@ -127,7 +127,7 @@ def end_with_input() -> None:
 def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = lambda: None) -> None:
     """Read the figures and publish; failures do not stop an existing forecast being served.
 
-    Unless one is served already, the first route that has a forecast calls `serve`.
+    Unless a forecast is already served, call `serve` once a route has one.
 
     Raises
     ------

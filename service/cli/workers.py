@@ -36,7 +36,7 @@ _MOST_TRIES = 4
 
 
 class WorkersError(click.ClickException):
-    """Workers that die of a task again and again."""
+    """Workers that repeatedly die of a task."""
 
 
 def choose(workers: int, dask: str | None) -> Mapper:

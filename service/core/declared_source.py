@@ -85,7 +85,7 @@ class Table(Declared):
     encoding : str
         Of a CSV file.
     closed : bool
-        Whether it has ended: nobody waits for newer figures.
+        Whether the source has ended, so that no newer figures are expected.
     """
 
     kind: Literal["csv", "json"]

@@ -175,8 +175,8 @@ def _saved_at(meta: str) -> dt.datetime | None:
 def unpack(content: bytes, name: str) -> tuple[bytes, str]:
     """Check the workbook `content`, called `name` in errors; raises `SourceError`.
 
-    Returns a zip file of the checked parts alone, and what the workbook says of itself, as XML;
-    empty when it says nothing.
+    Returns a zip file of only the checked parts, and the workbook's metadata as XML, empty if there
+    is none.
     """
     if not content.startswith(b"PK"):
         found = f"{content[:20]!r}" if content else "nothing"

@@ -97,7 +97,7 @@ class Exhibit:
     keys : sequence of (str, str)
         The legend: class of the style sheet, and words.
     credit, licence_url : str
-        Whose numbers they are, where not those of the route.
+        Attribution and licence, if different from the route's.
     """
 
     name: str
