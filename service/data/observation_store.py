@@ -92,8 +92,9 @@ def record(
         for key, one in document.statements(route)
         if _matters(one, before.get(key))
     )
-    if touched:
-        _rebuild(connection, route, touched)
+    if not touched:
+        return Stored(0, 0, len(stated))
+    _rebuild(connection, route, touched)
     now = _ruling(connection, stated)
     changes = []
     for key in sorted(now):

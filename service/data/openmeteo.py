@@ -155,10 +155,9 @@ def _point(stated: Any, variables: tuple[str, ...], where: str) -> tuple[Array, 
     columns = []
     for variable in variables:
         unit = _UNITS[variable]
-        for suffix in suffixes:
-            if units[variable + suffix] != unit:
-                found = str(units[variable + suffix])[:40]
-                raise SourceError(f"{where}, {variable + suffix}", unit, found)
+        stated_units = {str(units[variable + suffix]) for suffix in suffixes}
+        if stated_units != {unit}:
+            raise SourceError(f"{where}, {variable}", unit, ", ".join(sorted(stated_units))[:40])
         numbers = np.array([hourly[variable + suffix] for suffix in suffixes], dtype=np.float64)
         if numbers.shape != (len(suffixes), len(times)):
             raise SourceError(f"{where}, {variable}", f"{len(times)} hours", f"{numbers.shape}")

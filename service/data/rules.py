@@ -142,18 +142,14 @@ def check_weeks(weeks: Sequence[Row], rows: Sequence[Row]) -> None:
             expected = f"a week of the days {rows[0].date} to {rows[-1].date}"
             raise SourceError(week.where, expected, f"the week ending {week.date}")
         _check_boats(week)
-        of_week = [days.get(week.date - n * _ONE_DAY) for n in range(7)]
-        _check_sums(week, [row for row in of_week if row is not None])
-
-
-def _check_sums(week: Row, rows: Sequence[Row]) -> None:
-    if len(rows) < 7:  # the first week may start before the first day
-        return
-    for name in (*_DAILY, "uncontrolled"):
-        stated, parts = getattr(week, name), [getattr(row, name) for row in rows]
-        if None not in (stated, *parts) and stated != sum(parts):
-            expected = f"{sum(parts)} {name}, the sum of the days of the week"
-            raise SourceError(week.where, expected, str(stated))
+        of_week = [days[day] for day in (week.date - n * _ONE_DAY for n in range(7)) if day in days]
+        if len(of_week) < 7:  # the first week may start before the first day
+            continue
+        for name in (*_DAILY, "uncontrolled"):
+            stated, parts = getattr(week, name), [getattr(row, name) for row in of_week]
+            if None not in (stated, *parts) and stated != sum(parts):
+                expected = f"{sum(parts)} {name}, the sum of the days of the week"
+                raise SourceError(week.where, expected, str(stated))
 
 
 def check_stamp(

@@ -8,10 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import sqlalchemy as sa
 
+from forecast.covariates import Covariates
+from forecast.series import Day
 from service.core.context import Context
 from service.core.database import Database
 from service.core.settings import Settings
 from service.data import weather_store
+from service.data.covariates import as_known
 from service.data.daily_weather import WAVES, WIND, WeatherReading
 from tests.service.support import ROUTE, declare
 from tests.support import embedded
@@ -27,6 +30,13 @@ def newest(
     first, last = (moment.replace(tzinfo=dt.UTC) for moment in (dt.datetime.min, as_of))
     readings = weather_store.WeatherReadings(connection, ROUTE).between(kind, first, last)
     return readings[-1] if readings else None
+
+
+def used(connection: sa.Connection, origin: Day, as_of: dt.datetime) -> Covariates:
+    """The weather of 28 days from `origin` as known then, which is used."""
+    drivers = as_known(connection, ROUTE, origin, as_of, 28)
+    assert drivers.covariates is not None, drivers.reason
+    return drivers.covariates
 
 
 def tell(

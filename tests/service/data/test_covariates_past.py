@@ -42,32 +42,25 @@ def daily_readings(database: Database, days: int, bias: float) -> None:
 def test_past_forecasts_go_with_the_members(database: Database) -> None:
     daily_readings(database, 110, bias=3.0)
     with database.reading() as connection:
-        drivers = as_known(connection, ROUTE, ORIGIN, NOON, 28)
+        covariates = skies.used(connection, ORIGIN, NOON)
         # Of figures a day older: the day between is known, as it was at each origin before.
-        older = as_known(connection, ROUTE, ORIGIN - 1 * ONE_DAY, NOON, 28).covariates
-        far = as_known(connection, ROUTE, ORIGIN - 15 * ONE_DAY, NOON, 28).covariates
-    covariates = drivers.covariates
-    assert covariates is not None
-    assert covariates.archive is not None
+        older = skies.used(connection, ORIGIN - 1 * ONE_DAY, NOON)
+        far = skies.used(connection, ORIGIN - 15 * ONE_DAY, NOON)
     assert (covariates.n_members, covariates.n_ahead) == (2, 15)
     # Every day of the last 90, every week before them.
     origins = covariates.archive.origins
     assert (len(origins), str(origins[0]), str(origins[-1])) == (93, "2025-09-17", "2025-12-30")
-    assert drivers.detail["past_forecasts"] == 93
     issued = covariates.archive.issued_at(ORIGIN - 20 * ONE_DAY)
     came = covariates.history[-20:-5]
     np.testing.assert_allclose(issued.mean(axis=0), came + 3, atol=1e-5)
     # The error of the members is learned from them: of the 3 m/s too much most goes.
     bias = covariates.future - correct_members(covariates)
     assert 1.8 < bias[..., :3].mean() < 3
-    assert older is not None
-    assert older.archive is not None
     assert (older.n_ahead, older.future[0, 0, 0]) == (16, older.future[1, 0, 0])
     issued = older.archive.issued_at(ORIGIN - 21 * ONE_DAY)
     known = np.repeat(covariates.history[None, -21], 2, axis=0)
     np.testing.assert_allclose(issued[:, 0], known, atol=1e-5)
     np.testing.assert_allclose(issued[:, 1:].mean(axis=0), came + 3, atol=1e-5)
-    assert far is not None
     assert far.archive is None
 
 
@@ -87,9 +80,7 @@ def test_a_past_forecast_is_the_one_that_was_known_then(database: Database) -> N
         reading = WeatherReading("ensemble", WIND, seen.date(), short, seen)
         weather_store.put(connection, ROUTE, reading)
     with database.reading() as connection:
-        covariates = as_known(connection, ROUTE, ORIGIN, NOON, 28).covariates
-    assert covariates is not None
-    assert covariates.archive is not None
+        covariates = skies.used(connection, ORIGIN, NOON)
     assert "2025-12-26" not in covariates.archive.origins.astype(str)
     assert set(covariates.archive.issued_at("2025-12-27").ravel()) == {7.0}
     assert len(covariates.archive.origins) == 8
@@ -110,19 +101,16 @@ def test_recent_days_are_moved_to_the_level_of_the_reanalysis(database: Database
     daily_readings(database, 1, bias=0.0)
     with database.writing() as connection:
         archive = skies.newest(connection, "archive")
-        assert archive is not None
         recent = archive.values[:, -60:] - 2.0
         recent = np.concatenate([recent, [[[5.0] * len(WIND)]]], axis=1)
         first = archive.last - dt.timedelta(days=59)
         weather_store.put(connection, ROUTE, WeatherReading("recent", WIND, first, recent, SEEN))
     with database.reading() as connection:
         seen = utc(2026, 1, 2, 5)
-        covariates = as_known(connection, ROUTE, ORIGIN + 1 * ONE_DAY, seen, 28).covariates
+        covariates = skies.used(connection, ORIGIN + 1 * ONE_DAY, seen)
         members = WeatherReadings(connection, ROUTE).newest_at("ensemble", [seen])
-    assert covariates is not None
     np.testing.assert_allclose(covariates.history[-1], 5 + 2 * 60 / 80, atol=1e-4)
     np.testing.assert_allclose(covariates.history[-2], archive.values[0, -1], atol=1e-5)
     (ensemble,) = members
-    assert ensemble is not None
     moved = covariates.future - ensemble.values[:, 1:]  # the members too
     np.testing.assert_allclose(moved, 2 * 60 / 80, atol=1e-4)

@@ -13,7 +13,6 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.data import ingest_weather as module
 from service.data import weather_store as store
-from service.data.covariates import as_known
 from service.data.daily_weather import WIND, WeatherReading
 from service.data.ingest import ingest
 from service.data.ingest_weather import weather
@@ -45,12 +44,10 @@ def test_all_of_the_past_is_read_once(reader: Context, sites: Sites, today: dt.d
         assert store.spans(connection, ROUTE, "archive") == [(today - 380 * DAY, today - DAY)]
         assert store.spans(connection, ROUTE, "recent") == [(today - 60 * DAY, today)]
         ensemble = skies.newest(connection, "ensemble")
-        drivers = as_known(connection, ROUTE, np.datetime64(today - DAY), utc_now(), 28)
-    assert ensemble is not None
+        covariates = skies.used(connection, np.datetime64(today - DAY), utc_now())
     assert ensemble.values.shape == (4, 15, len(WIND))
-    assert drivers.covariates is not None
-    assert drivers.covariates.history.shape == (380, len(WIND))
-    assert drivers.covariates.future.shape == (4, 15, len(WIND))
+    assert covariates.history.shape == (380, len(WIND))
+    assert covariates.future.shape == (4, 15, len(WIND))
     asked = len(sites.asked)
     weather(reader)
     # The ensemble, the waves and the last week of the past.
@@ -103,8 +100,7 @@ def test_waves_that_are_away_cost_the_models_nothing(
     with pytest.raises(JobError, match="503"):
         weather(reader)
     with reader.database.reading() as connection:
-        drivers = as_known(connection, ROUTE, np.datetime64(today - DAY), utc_now(), 28)
-    assert drivers.status == "used"
+        assert skies.used(connection, np.datetime64(today - DAY), utc_now()).n_ahead == 15
 
 
 def test_a_year_that_was_broken_is_asked_for_again(
@@ -189,9 +185,7 @@ def test_from_the_site_into_the_forecast(
     assert (again.outcome, again.detail["weather"]) == ("done", "used")
     with context.database.reading() as connection:
         newest = issue_store.get_latest_issue(connection, "people")
-        assert newest is not None
         note = note_store.get_note(connection, newest.issue_id, note_store.WEATHER)
-    assert note is not None
     # The days since are known; the ensemble has today and the 14 days after it.
     ahead = (today + 14 * DAY - newest.data_through).days
     assert (note["days_ahead"], note["members"], note["models"]) == (ahead, 4, ["swell"])
