@@ -17,7 +17,7 @@ MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
-"""English month names, whatever the locale of the machine."""
+"""Names of the months, whatever the locale of the machine."""
 
 
 def utc_now() -> dt.datetime:
