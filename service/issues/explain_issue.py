@@ -173,7 +173,7 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
 
     before_it, after_it = before.weather
     moved = (before_it and before_it.fingerprint) != (after_it and after_it.fingerprint)
-    after_model = None if same_model else simulate(then, before_it)
+    after_model = before.paths if same_model else simulate(then, before_it)
     after_revision = simulate(now, before_it) if revised else after_model
     after_weather = simulate(now, after_it) if moved else after_revision
     after = {
@@ -187,10 +187,7 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
     result = {}
     for series_id, issue in before.issues.items():
         target = paths[series_id]
-        steps = {
-            cause: _on(simulated[series_id], target, days) if (simulated := after[cause]) else None
-            for cause in causes
-        }
+        steps = {cause: _on(after[cause][series_id], target, days) for cause in causes}
         result[series_id] = _split(_on(before.paths[series_id], target, days), steps) | {
             "since": issue.issue_id,
             "since_issued_at": instant(issue.issued_at),
@@ -201,19 +198,14 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
     return result
 
 
-def _split(before: Array, steps: Mapping[str, Array | None]) -> dict[str, Any]:
+def _split(before: Array, steps: Mapping[str, Array]) -> dict[str, Any]:
     """Return the daily means before and after all `steps`, and the change at each step."""
-    days = min(len(step) for step in (before, *steps.values()) if step is not None)
-    at = before
-    causes = {}
+    days = min(map(len, (before, *steps.values())))
+    at, causes = before, {}
     for cause, step in steps.items():
-        causes[cause] = np.zeros(days) if step is None else step[:days] - at[:days]
-        at = at if step is None else step
-    return {
-        "before": _listed(before[:days]),
-        "after": _listed(at[:days]),
-        "causes": {cause: _listed(change) for cause, change in causes.items()},
-    }
+        causes[cause] = _listed(step[:days] - at[:days])
+        at = step
+    return {"before": _listed(before[:days]), "after": _listed(at[:days]), "causes": causes}
 
 
 def _on(paths: Paths, target: Paths, most: int) -> Array:
