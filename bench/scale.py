@@ -147,8 +147,8 @@ def many_routes(count: int) -> None:
                     refit_route(one)
                 seconds = (time.process_time() - began) / max(len(some), 1)
                 print(f"| {what} | {len(some)} | {seconds:.2f} | {_peak():.0f} |", flush=True)
-        print("\n| forecasts read, each of another route | MB of the web process at most |")
-        print("| --- | --- |", flush=True)
+        print("\n| one web process reads | milliseconds each | MB at most |")
+        print("| --- | --- | --- |", flush=True)
         reader = multiprocessing.get_context("spawn").Process(target=read_all, args=(settings,))
         reader.start()
         reader.join()
@@ -174,15 +174,28 @@ def declare_routes(folder: Path, count: int) -> Path:
 
 
 def read_all(settings: Settings) -> None:
-    """Read every route's forecast from one web process; print how its memory grows."""
+    """Read every route's forecast and page from one web process; print how its memory grows."""
     with closing(open_context(settings).database) as database:
         context = Context(settings, database)
-        client = create_app(context, utc_now).test_client()
+        client, began, read = create_app(context, utc_now).test_client(), time.perf_counter(), 0
+
+        def get(*paths: str) -> None:
+            for path in paths:
+                answer = client.get(path)
+                assert answer.status_code == 200, answer.text
+
         for number, route in enumerate(context.routes, start=1):
-            answer = client.get(f"/v1/series/{route.leading}/forecast")
-            assert answer.status_code == 200, answer.text
-            if number in (1, 10, 20, 50, 100, 150) or number == len(context.routes):
-                print(f"| {number} | {_peak():.0f} |", flush=True)
+            get(f"/v1/series/{route.leading}/forecast", f"/?series={route.leading}")
+            if number in (1, 10, 50, 100) or number == len(context.routes):
+                each = 1000 * (time.perf_counter() - began) / (number - read) / 2
+                what = f"forecast and page of routes {read + 1} to {number}"
+                print(f"| {what} | {each:.0f} | {_peak():.0f} |", flush=True)
+                began, read = time.perf_counter(), number
+        for path in ("/v1/status", "/metrics"):
+            began = time.perf_counter()
+            get(path)
+            each = 1000 * (time.perf_counter() - began)
+            print(f"| {path} of all | {each:.0f} | {_peak():.0f} |", flush=True)
 
 
 def _peak() -> float:

@@ -106,11 +106,13 @@ def record(
 
 
 def _ruling(connection: Connection, keys: Iterable[Key]) -> Current:
-    """Return the current values on the days that `keys` span."""
+    """Return the current values of these series on the days that `keys` span."""
     table = observations.c
-    days = [day for _, day in keys]
+    series_ids, days = {series_id for series_id, _ in keys}, [day for _, day in keys]
     query = sa.select(table.series_id, table.date, table.value, table.source, table.known_at).where(
-        table.superseded_at.is_(None), table.date.between(min(days), max(days))
+        table.series_id.in_(series_ids),
+        table.superseded_at.is_(None),
+        table.date.between(min(days), max(days)),
     )
     return {(row.series_id, row.date): row for row in connection.execute(query)}
 
