@@ -173,18 +173,14 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
 def _check_changes(
     connection: Connection, route: Route, document: Document, now: dt.datetime
 ) -> None:
-    # A table states every day from its first on; page and workbook only their own days.
-    is_whole = document.source == "declared"
     just_before = min(_known_at(route, document, now), now) - dt.timedelta(microseconds=1)
     published = {}
     for series_id, counts in document.figures.items():
         if counts:
-            rows = observation_store.current(
-                connection, series_id, just_before, min(counts), None if is_whole else max(counts)
-            )
+            # A table states every day from its first on; page and workbook only their own days.
+            last = None if document.source == "declared" else max(counts)
+            rows = observation_store.current(connection, series_id, just_before, min(counts), last)
             published[series_id] = {row.date: row.value for row in rows}
-            if is_whole:
-                rules.check_removed(document, series_id, published[series_id])
     rules.check_changes(document, published, route)
 
 

@@ -9,7 +9,6 @@ __all__ = [
     "LARGEST_COUNT",
     "Row",
     "check_changes",
-    "check_removed",
     "check_rows",
     "check_stamp",
     "check_steps",
@@ -183,24 +182,20 @@ def check_stamp(
     return published_at, []
 
 
-def check_removed(document: Document, series_id: str, published: Counts) -> None:
-    """Raise `SourceError` if the `document` lacks a day that was `published` before."""
-    for day in sorted(published.keys() - document.figures[series_id].keys()):
-        where = f"{document.name}, {series_id} on {day}"
-        raise SourceError(where, f"{published[day]} as published before", "no such day")
-
-
 def check_changes(document: Document, published: Mapping[str, Counts], route: Route) -> None:
-    """Raise `SourceError` if a `published` figure changes too much without a note "Revised"."""
-    for series_id, counts in document.figures.items():
-        before = published.get(series_id, {})
-        for day, value in counts.items():
-            if day not in before or (series_id, day) in document.revised:
+    """Raise `SourceError` if a `published` figure changes too much without a note "Revised".
+
+    A declared table must not lack a published day either.
+    """
+    for series_id, counts in published.items():
+        figures = document.figures.get(series_id, {})
+        for day, before in counts.items():
+            where = f"{document.name}, {series_id} on {day}"
+            if day not in figures and document.source == "declared":
+                raise SourceError(where, f"{before} as published before", "no such day")
+            if day not in figures or (series_id, day) in document.revised:
                 continue
-            free = max(route.series[series_id].change_without_note, _FREE_SHARE * before[day])
-            if abs(value - before[day]) > free:
-                raise SourceError(
-                    f"{document.name}, {series_id} on {day}",
-                    f'{before[day]} as published before, within {free:.0f}, or a note "Revised"',
-                    str(value),
-                )
+            free = max(route.series[series_id].change_without_note, _FREE_SHARE * before)
+            if abs(figures[day] - before) > free:
+                expected = f'{before} as published before, within {free:.0f}, or a note "Revised"'
+                raise SourceError(where, expected, str(figures[day]))
