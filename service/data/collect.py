@@ -73,8 +73,8 @@ def gather(
     """
     keep: Keep = partial(raw_documents.keep, settings.var_dir) if is_kept else lambda *_: None
     if source == "declared" and isinstance(route.source, GovUk):
-        how = _govuk_fetcher(settings)
-        return fetch(how, govuk.documents(how, _govuk(settings), keep), today, keep, earlier)
+        how, www = _govuk_fetcher(settings), settings.govuk_url.rstrip("/")
+        return fetch(how, govuk.documents(how, www, keep), today, keep, earlier)
     if source == "declared" and isinstance(route.source, Table) and route.source.address:
         address, form = route.source.address, declared_table.form(route, route.source)
         return fetch(fetcher(settings), [(lambda: address, form)], today, keep, earlier)
@@ -120,7 +120,7 @@ def check_source(settings: Settings, route: Route) -> str:
         return "not read: CROSSINGS_SOURCE is figures"
     if isinstance(source, GovUk):
         how, form = _govuk_fetcher(settings), govuk_page.FORM
-        address = _govuk(settings) + govuk.PUBLICATION
+        address = settings.govuk_url.rstrip("/") + govuk.PUBLICATION
     elif source is not None and source.address:
         how, form = fetcher(settings), declared_table.form(route, source)
         address = source.address
@@ -174,10 +174,6 @@ def fetcher(settings: Settings) -> Fetcher:
         all_seconds=settings.fetch_attempts * (settings.fetch_seconds + 30)
         + settings.fetch_wait_seconds,
     )
-
-
-def _govuk(settings: Settings) -> str:
-    return settings.govuk_url.rstrip("/")
 
 
 def _govuk_fetcher(settings: Settings) -> Fetcher:

@@ -81,16 +81,13 @@ def _missing(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> I
     Each part extends a week into its neighbours. So the last week is requested again, and days
     unknown to the source are stored as missing once and for all.
     """
-    for first, last in _holes(stretches, begin, yesterday):
+    holes, start = [], begin
+    for first, last in stretches:
+        holes.append((start, first - _ONE_DAY))
+        start = max(start, last + _ONE_DAY)
+    holes.append((min(start, yesterday), yesterday))
+    for first, last in holes:
         while first <= last:
             end = min(first + (_PART_DAYS - 1) * _ONE_DAY, last)
             yield max(first - _WEEK, begin), min(end + _WEEK, yesterday)
             first = end + _ONE_DAY
-
-
-def _holes(stretches: Sequence[Span], begin: dt.date, yesterday: dt.date) -> Iterator[Span]:
-    """Yield first and last day of each gap in storage; the last one ends yesterday."""
-    for first, last in stretches:
-        yield begin, first - _ONE_DAY
-        begin = max(begin, last + _ONE_DAY)
-    yield min(begin, yesterday), yesterday

@@ -68,17 +68,21 @@ def test_a_date_sees_the_days_up_to_it_as_they_now_stand(database: Database) -> 
     assert read(database, D(2999, 1, 1)) == {1: 10, 2: 25, 3: 30}
 
 
-def test_a_figure_with_no_time_counts_as_known_the_day_after(database: Database) -> None:
-    record(database, {1: 10}, assume=True)
-    assert read(database, utc(2025, 6, 2, 12, 59)) == {}
-    assert read(database, utc(2025, 6, 2, 13)) == {1: 10}  # 14:00 in London
-
-
-def test_nothing_is_known_later_than_it_was_seen(database: Database) -> None:
-    """The morning's figure of yesterday does not wait for the afternoon."""
-    record(database, {9: 10}, utc(2025, 6, 10, 9), assume=True)
-    assert read(database, utc(2025, 6, 10, 9)) == {9: 10}
-    assert read(database, utc(2025, 6, 10, 8, 59)) == {}
+@pytest.mark.parametrize(
+    ("day", "published_at", "known_at"),
+    [
+        (1, None, utc(2025, 6, 2, 13)),  # 14:00 in London
+        (9, None, SEEN),  # this morning's figure of yesterday does not wait for that
+        (1, utc(2025, 6, 2, 9), utc(2025, 6, 2, 9)),
+    ],
+    ids=["the day after", "when it was seen", "when it was published"],
+)
+def test_since_when_a_new_figure_is_known(
+    database: Database, day: int, published_at: dt.datetime | None, known_at: dt.datetime
+) -> None:
+    record(database, {day: 10}, assume=True, published_at=published_at)
+    assert read(database, known_at - dt.timedelta(minutes=1)) == {}
+    assert read(database, known_at) == {day: 10}
 
 
 def test_a_revision_is_known_when_it_was_seen(database: Database) -> None:
@@ -86,11 +90,6 @@ def test_a_revision_is_known_when_it_was_seen(database: Database) -> None:
     record(database, {1: 11}, utc(2025, 6, 20, 9), assume=True)
     assert read(database, utc(2025, 6, 20, 8)) == {1: 10}
     assert read(database, utc(2025, 6, 20, 9)) == {1: 11}
-
-
-def test_the_time_of_publication_wins(database: Database) -> None:
-    record(database, {1: 10}, assume=True, published_at=utc(2025, 6, 2, 9))
-    assert read(database, utc(2025, 6, 2, 9)) == {1: 10}
 
 
 def test_series_do_not_meet(database: Database) -> None:
