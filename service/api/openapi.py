@@ -181,6 +181,8 @@ def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
         return
     parameter.update(_PATH_PARAMETERS.get(name, {}) if parameter["in"] == "path" else {})
     schema = parameter["schema"]
+    if "description" in schema:  # where the viewer looks for it
+        parameter["description"] = schema.pop("description")
     schema.pop("title", None)
     if schema.get("default", ...) is None:
         del schema["default"]
@@ -193,7 +195,8 @@ def _parameter(parameter: dict[str, Any], endpoint: str) -> None:
 
 def _bound(schema: dict[str, Any]) -> None:
     """State for each string in `schema` that it has no control characters."""
-    if schema.get("type") == "string" and not {"pattern", "enum", "format", "const"} & set(schema):
+    bounds = {"pattern", "enum", "format", "const", "anyOf"}
+    if schema.get("type") == "string" and not bounds & set(schema):
         schema["pattern"] = _TEXT
     for part in (*schema.get("anyOf", ()), *schema.get("properties", {}).values()):
         _bound(part)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 from flask.testing import FlaskClient
@@ -39,6 +41,12 @@ def test_alert_rules_read_one_number_from_one_row(shared: FlaskClient) -> None:
             declared = ROUTE.series[series_id]
             assert row["threshold"] == declared.week_threshold
             assert f"More than {declared.week_threshold:,} {declared.unit}" in text
+    people = {rule["uid"]: rule for rule in group["rules"] if rule["labels"]["series"] == "people"}
+    for rule in group["rules"]:  # as docs/clients.md says of copies for other series
+        copied = json.loads(json.dumps(rule).replace("boats", "people"))
+        original = people[rule["uid"].removesuffix("-boats")]
+        for name in ("title", "labels", "data", "condition", "panelId"):
+            assert copied[name] == original[name]
     for name in ("uid", "title"):
         assert len({rule[name] for rule in group["rules"]}) == 3 * len(ROUTE.forecast)
     kinds = {
