@@ -85,7 +85,7 @@ def list_pending_scores(
     width = len(issues.columns)
     return [
         Pending(
-            Issue(**dict(zip(issues.columns.keys(), row[:width], strict=True))),
+            Issue(*row[:width]),  # its fields are the columns in their order
             *(row.model, row.score_id, row.days_known or 0, row.truth_hash or ""),
         )
         for row in rows

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from service.core.database import Database
-from service.issues import issue_score_store
+from service.issues import issue_score_store, issue_store
 from tests.service.issued import begin
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
@@ -49,6 +49,7 @@ def test_of_an_origin_one_issue_counts_though_the_champion_differs(
             connection, ROUTE, "people", "live", LONG_AGO, champion_only=True
         )
         pending = issue_score_store.list_pending_scores(connection, ROUTE, "people", LONG_AGO)
+        assert pending[0].issue == issue_store.get_issue(connection, made[counts])
     assert (row.issue_id, row.model) == (made[counts], "b" if counts else "a")
     assert {item.issue.issue_id for item in pending} == {made[counts]}, "no other is scored"
 
