@@ -49,10 +49,7 @@ def read_forecasts(file: CsvFile | Path, names: tuple[str, ...]) -> ForecastArch
     """
     table = csv_rows.read(file)
     name = str(table.file)
-    missing = [one for one in ("origin", "member", *names) if one not in table.header]
-    if missing:
-        found = csv_rows.names(table.header)
-        raise SourceError(f"{name}, row 1", f"a column {missing[0]}", found)
+    table.require(("origin", "member", *names))
     rows = []
     for line, day, row in table.days():
         origin = table.day(row["origin"], line, "origin")

@@ -8,7 +8,7 @@ import csv
 import datetime as dt
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -56,6 +56,13 @@ class Table:
     def where(self, line: int, column: str) -> str:
         """Return the place of a cell for errors."""
         return f"{self.file}, row {line}, column {column}"
+
+    def require(self, columns: Iterable[str]) -> None:
+        """Raise `SourceError` if one of the `columns` is missing."""
+        for column in columns:
+            if column not in self.header:
+                found = names(self.header)
+                raise SourceError(f"{self.file}, row 1", f"a column {column!r}", found)
 
     def note(self, text: str) -> None:
         """Remember, once, how something was converted."""

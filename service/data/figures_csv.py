@@ -29,12 +29,9 @@ def read(
     `content` replaces the content of the file. Raises `SourceError`; the header is row 1.
     """
     table = csv_rows.read(file, content)
-    for series in required:
-        if series == "date":
-            raise SourceError(str(table.file), "a series beside the column 'date'", "'date'")
-        if series not in table.header:
-            found = csv_rows.names(table.header)
-            raise SourceError(f"{table.file}, row 1", f"a column {series!r}", found)
+    if "date" in required:
+        raise SourceError(str(table.file), "a series beside the column 'date'", "'date'")
+    table.require(required)
     chosen = [name for name in table.header if name in required or name in optional]
     if ignored := [name or "''" for name in table.header if name not in ("date", *chosen)]:
         table.note(f"without the columns {csv_rows.names(ignored)}")

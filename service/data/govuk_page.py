@@ -151,14 +151,10 @@ def _row(cells: list[_Cell], where: str) -> Row:
             expected = "a date or a number as plain text"
             raise SourceError(f"{where}, {column}", expected, repr(cell.markup[:100]))
     day, people, boats, uncontrolled, note = cells
-    return Row(
-        where,
-        _day(day.text, where),
-        _count(people.text, where),
-        _count(boats.text, where),
-        None if uncontrolled.text == "-" else _count(uncontrolled.text, where),
-        "" if note.markup else note.text,  # a struck-out "Revised" allows no jump
-    )
+    date, counts = _day(day.text, where), (_count(people.text, where), _count(boats.text, where))
+    landings = None if uncontrolled.text == "-" else _count(uncontrolled.text, where)
+    # A struck-out "Revised" allows no jump.
+    return Row(where, date, *counts, landings, "" if note.markup else note.text)
 
 
 def _day(text: str, where: str) -> dt.date:

@@ -23,19 +23,19 @@ from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row, is_possible
 from service.data.source import PREVENTIONS, Document, Form, SourceError
 
+_TYPE = "application/vnd.oasis.opendocument.spreadsheet"
 _DAILY, _WEEKLY = "SB_01", "SB_02"
 _COUNTS = ("Migrants arrived", "Boats arrived", "Boats arrived - involved in uncontrolled landings")
 _HEADERS = {
     _DAILY: ("Date", *_COUNTS, "Notes"),
     _WEEKLY: ("Week ending", *_COUNTS, "Migrants prevented", "Events prevented", "Notes"),
 }
-_NOT_COLLECTED = "-"
 _SAVED = re.compile(r"<dc:date>\s*([0-9T:.+Z-]{10,40})\s*</dc:date>")
 _CONTENT, _META = "content.xml", "meta.xml"
 _LARGEST_PART = 20_000_000  # the official workbooks have 2,300,000
 _MOST_CELLS = 500_000  # the official workbooks have 18,000
 _STRAY_PARTS = {
-    "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+    "mimetype": _TYPE,
     "META-INF/manifest.xml": '<?xml version="1.0"?><manifest:manifest '
     'xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
 }
@@ -58,23 +58,11 @@ def read(content: bytes, name: str, today: dt.date) -> Document:
     rules.check_weeks(weeks, rows)
     prevented = {week.date: week.preventions for week in weeks if week.preventions is not None}
     revised = {(PREVENTIONS, week.date) for week in weeks if rules.is_revised(week.note)}
-    return replace(
-        document,
-        figures={**document.figures, PREVENTIONS: prevented},
-        revised=document.revised | revised,
-    )
+    figures = {**document.figures, PREVENTIONS: prevented}
+    return replace(document, figures=figures, revised=document.revised | revised)
 
 
-FORM = Form(
-    (
-        "application/vnd.oasis.opendocument.spreadsheet",
-        "application/octet-stream",
-        "binary/octet-stream",
-    ),
-    10_000_000,
-    ".ods",
-    read,
-)
+FORM = Form((_TYPE, "application/octet-stream", "binary/octet-stream"), 10_000_000, ".ods", read)
 
 
 def _sheets(clean: bytes, name: str) -> list[list[Cells]]:
@@ -123,14 +111,8 @@ def _is_filled(cell: object) -> bool:
 
 def _row(cells: Cells, where: str) -> Row:
     day, people, boats, uncontrolled, *_, note = cells
-    return Row(
-        where,
-        _day(day, where),
-        _count(people, where),
-        _count(boats, where),
-        _maybe(uncontrolled, where),
-        str(note),
-    )
+    date, counts = _day(day, where), (_count(people, where), _count(boats, where))
+    return Row(where, date, *counts, _maybe(uncontrolled, where), str(note))
 
 
 def _week(cells: Cells, where: str) -> Row:
@@ -158,7 +140,7 @@ def _count(cell: object, where: str) -> int:
 
 
 def _maybe(cell: object, where: str) -> int | None:
-    if isinstance(cell, str) and cell.strip() == _NOT_COLLECTED:
+    if isinstance(cell, str) and cell.strip() == "-":  # not collected
         return None
     return _count(cell, where)
 

@@ -54,7 +54,7 @@ def test_members_stand_by_origin_and_lead(tmp_path: Path, name: str, mark: str) 
             NAMES,
             "row 9, column wind_ms: expected a finite number",
         ),
-        (ROWS, (*NAMES, "wave_m"), "a column wave_m"),
+        (ROWS, (*NAMES, "wave_m"), "a column 'wave_m'"),
         ([ROWS[0].replace("-01,", "-0x,")], NAMES, "row 2, column origin: expected a date"),
         ([], NAMES, "no rows"),
     ],
