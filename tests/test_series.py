@@ -154,7 +154,7 @@ def test_the_page_says_the_units(client: FlaskClient, series_id: str) -> None:
     assert f"{unit.capitalize()} per day" in now
     assert re.search(rf"<h1>Next 7 days: about [\d,]+ {unit} ", now)
     assert ATTRIBUTION in now
-    assert f"number of {unit} in a day" in plan
+    assert re.search(rf"one day with more than [\d,]+ {unit} in", plan)
     assert ("How many places are needed" in plan) == (unit == "arrivals"), "of who arrives alone"
     assert "Arrivals</a>" in now and "Vessels</a>" in now
     for path in ("/record", "/about", "/plan/plan.csv"):
