@@ -102,12 +102,16 @@ def _auto_arima(series: DailySeries, covariates: Covariates, window_days: int) -
     level, usual = counts.mean(), weather.mean(axis=0)
     model = models.AutoARIMA(season_length=7, allowdrift=False, allowmean=False)
     fitted = model.fit(counts - level, X=weather - usual)
+    effects = fitted.model_["coef"]
+    effect = np.array([effects[f"ex_{k + 1}"] for k in range(weather.shape[1])])
 
     def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
         futures = _futures(covariates, horizon, rng) - usual
         return level + np.concatenate(
             [
+                # `simulate` takes the columns and leaves them out of what it returns.
                 fitted.simulate(horizon, share, seed=int(rng.integers(2**31)), X=future)
+                + future @ effect
                 for future, share in zip(futures, _shares(n_paths, len(futures)), strict=True)
             ]
         )

@@ -77,3 +77,17 @@ def test_quantiles_of_members_are_joined_as_past_days_were(
     # Days of past windows mostly go together, and so do those of the paths.
     ranks = paths.argsort(axis=0).argsort(axis=0)
     assert np.corrcoef(ranks[:, 3], ranks[:, 4])[0, 1] > 0.6
+
+
+def test_auto_arima_draws_what_the_coming_weather_does() -> None:
+    pytest.importorskip("statsforecast", reason="the packages of the peers are not installed")
+    rng = np.random.default_rng(1)
+    wind = rng.normal(size=(400, 1))
+    counts = np.maximum(50 + 10 * wind[:, 0] + rng.normal(size=400), 0).astype(int)
+    series = DailySeries("people", START, counts)
+    means = []
+    for coming in (0.0, 2.0):
+        covariates = Covariates(("wind",), START, wind, np.full((1, 5, 1), coming))
+        draw = weather_peers._auto_arima(series, covariates, 365)
+        means.append(draw(5, 200, np.random.default_rng(1)).mean())
+    assert means[1] - means[0] == pytest.approx(20, abs=1)
