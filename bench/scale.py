@@ -160,7 +160,7 @@ def declare_routes(folder: Path, count: int) -> Path:
     champion_name = champion(declared(PROJECT / "models"))
     for number in range(count):
         series = synthetic(number)
-        rows = (f"{series.start + at},{value}" for at, value in enumerate(series.values))
+        rows = (f"{day},{value}" for day, value in zip(series.dates, series.values, strict=True))
         (folder / f"s{number}.csv").write_text("\n".join([f"date,s{number}", *rows]))
         (folder / f"r{number:04}.toml").write_text(
             f'title = "Route {number}"\ntime_zone = "Europe/London"\n'
