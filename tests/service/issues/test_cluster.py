@@ -26,6 +26,7 @@ from service.issues.fit_task import Order, carry_out
 from service.issues.refit import refit
 from service.issues.resource_limits import LimitError
 from tests.service.support import quick_models
+from tests.support.waiting import BOUND, wait_until
 
 LocalCluster = pytest.importorskip("distributed").LocalCluster
 PLACE = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": True}
@@ -110,29 +111,31 @@ def die(_: int) -> None:
 
 def test_work_is_held_to_its_limits_on_a_worker(address: str) -> None:
     with pytest.raises(LimitError, match=r"not done within 1 s"):
-        on_worker(address, time.sleep, 60, "sleep", 1, 500)
+        on_worker(address, time.sleep, BOUND, "sleep", 1, 500)
     with pytest.raises(LimitError, match="it needs more than 64 MB"):
-        on_worker(address, bytearray, 200_000_000, "fill", 60, 64)
+        on_worker(address, bytearray, 200_000_000, "fill", BOUND, 64)
     with pytest.raises(LimitError, match="its process ended with status -9"):
-        on_worker(address, die, 0, "die", 60, 500)
+        on_worker(address, die, 0, "die", BOUND, 500)
     with pytest.raises(ValueError, match="invalid literal"):
-        on_worker(address, int, "x", "int", 60, 500)
-    assert on_worker(address, abs, -3, "abs", 60, 500) == 3
+        on_worker(address, int, "x", "int", BOUND, 500)
+    assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
 
 
-def test_a_worker_that_dies_costs_a_try(address: str, cluster: Any) -> None:
+def wait_for_word(folder: str) -> int:
+    """Say that it has begun, and end once ``go`` is there."""
+    Path(folder, "begun").touch()
+    wait_until(Path(folder, "go").exists, "the word to go on")
+    return 3
+
+
+def test_a_worker_that_dies_costs_a_try(address: str, cluster: Any, tmp_path: Path) -> None:
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(on_worker, address, slowly, 3, "slowly", 60, 500)
-        with pytest.raises(TimeoutError):
-            waiting.result(1)
+        waiting = pool.submit(on_worker, address, wait_for_word, str(tmp_path), "wait", BOUND, 500)
+        wait_until((tmp_path / "begun").exists, "the work has begun")
         for worker in cluster.workers.values():
             os.kill(worker.pid, signal.SIGKILL)
-        assert waiting.result(60) == 3
-
-
-def slowly(number: int) -> int:
-    time.sleep(3)
-    return number
+        (tmp_path / "go").touch()
+        assert waiting.result(BOUND) == 3
 
 
 def die_of_italy(order: Order) -> Any:
@@ -169,21 +172,23 @@ def test_a_cluster_that_is_away_fails_the_jobs_of_a_route_in_one_line(
 
 
 def test_a_scheduler_that_ends_is_named_and_its_successor_is_asked(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
     with LocalCluster(n_workers=1, **PLACE) as first:
         address = str(first.scheduler_address)
-        assert on_worker(address, abs, -3, "abs", 60, 500) == 3
+        assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
         with ThreadPoolExecutor() as pool:
-            waiting = pool.submit(on_worker, address, time.sleep, 60, "sleep", 90, 500)
-            with pytest.raises(TimeoutError):
-                waiting.result(1)
-            first.close()
-            with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
-                waiting.result(30)
-    with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
-        on_worker(address, abs, -3, "abs", 60, 500)
+            folder = str(tmp_path)
+            waiting = pool.submit(on_worker, address, wait_for_word, folder, "wait", BOUND, 500)
+            wait_until((tmp_path / "begun").exists, "the work has begun")
+            with monkeypatch.context() as patch:
+                patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)  # there is nobody to wait for
+                first.close()
+                with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
+                    waiting.result(BOUND)
+                with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
+                    on_worker(address, abs, -3, "abs", BOUND, 500)
+            (tmp_path / "go").touch()  # whoever still waits ends
     port = int(address.rpartition(":")[2])
     with LocalCluster(n_workers=1, scheduler_port=port, **PLACE):
-        assert on_worker(address, abs, -3, "abs", 60, 500) == 3
+        assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
