@@ -32,7 +32,9 @@ _HEADERS = {
 }
 _SAVED = re.compile(r"<dc:date>\s*([0-9T:.+Z-]{10,40})\s*</dc:date>")
 _CONTENT, _META = "content.xml", "meta.xml"
-_LARGEST_PART = 20_000_000  # the official workbooks have 2,300,000
+# The official workbooks have contents of 2,300,000 bytes.
+_LARGEST_PARTS = {_CONTENT: 20_000_000, _META: 1_000_000, "mimetype": 100}
+_MOST_PARTS = 500
 _MOST_CELLS = 500_000  # the official workbooks have 18,000
 _STRAY_PARTS = {
     "mimetype": _TYPE,
@@ -165,12 +167,18 @@ def unpack(content: bytes, name: str) -> tuple[bytes, str]:
         raise SourceError(name, "an OpenDocument spreadsheet, which begins with b'PK'", found)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            if len(packed.namelist()) > _MOST_PARTS:
+                found = f"{len(packed.namelist()):,}"
+                raise SourceError(name, f"at most {_MOST_PARTS} parts", found)
+            kind = _part(packed, "mimetype", name).strip()
             cells = _part(packed, _CONTENT, name)
             meta = _part(packed, _META, name) if _META in packed.namelist() else b""
     except SourceError:
         raise
     except Exception as error:  # damaged files may raise anything
         raise SourceError(name, "an OpenDocument spreadsheet", f"a broken zip: {error}") from error
+    if kind != _TYPE.encode():
+        raise SourceError(f"{name}, mimetype", _TYPE, repr(kind[:80]))
     _count_cells(cells, f"{name}, {_CONTENT}")
     clean = io.BytesIO()
     with zipfile.ZipFile(clean, "w", zipfile.ZIP_STORED) as packed:
@@ -181,9 +189,12 @@ def unpack(content: bytes, name: str) -> tuple[bytes, str]:
 
 
 def _part(packed: zipfile.ZipFile, part: str, name: str) -> bytes:
-    info = packed.getinfo(part)
-    if info.file_size > _LARGEST_PART:
-        expected = f"at most {_LARGEST_PART:,} bytes unpacked"
+    parts = [info for info in packed.infolist() if info.filename == part]
+    if len(parts) != 1:
+        raise SourceError(name, f"one part {part}", f"{len(parts)}")
+    info = parts[0]
+    if info.file_size > _LARGEST_PARTS[part]:
+        expected = f"at most {_LARGEST_PARTS[part]:,} bytes unpacked"
         raise SourceError(f"{name}, {part}", expected, f"{info.file_size:,}")
     return packed.read(info)  # no more than the declared size; verifies the checksum
 

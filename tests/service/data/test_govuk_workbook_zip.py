@@ -91,10 +91,9 @@ def test_a_bomb_of_entities_is_refused() -> None:
         (b"", "which begins with b'PK', found nothing"),
         (b"<!DOCTYPE html><html>", "found b'<!DOCTYPE html><html'"),
         (b"PK\x03\x04 and no more", "a broken zip"),
-        (
-            ods.pack({k: v for k, v in FIT.items() if k != "content.xml"}),
-            "no item named",
-        ),
+        (ods.pack(FIT | {f"part{n}": b"" for n in range(600)}), "at most 500 parts, found 604"),
+        (ods.pack({k: v for k, v in FIT.items() if k != "content.xml"}), "one part content.xml"),
+        (ods.pack(FIT | {"mimetype": "application/zip"}), "found b'application/zip'"),
         (ods.pack(FIT | {"content.xml": "<a><b></a>"}), "well-formed XML, found mismatched tag"),
         (ods.pack(FIT | {"content.xml": ""}), "well-formed XML, found no element found"),
     ],
