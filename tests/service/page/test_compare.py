@@ -3,7 +3,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from tests.service.support import NOW, utc
+from service.issues import issue_store
+from tests.service.support import NOW, ROUTE
 
 
 def test_the_address_keeps_what_is_chosen(site: Any, visit: Any, shoot: Any) -> None:
@@ -43,8 +44,12 @@ def test_a_wrong_choice_is_named_and_kept(site: Any) -> None:
 
 
 def test_a_model_of_which_no_coming_day_is_kept_is_named_beside_its_field(site: Any) -> None:
-    site.clock.now = utc(2026, 11, 28, 12)
-    page = site.client.get("/compare?on1=2026-11-28&model1=seasonal_naive")
+    with site.context.database.reading() as connection:
+        newest = issue_store.get_latest_issue(connection, "people")
+    assert newest
+    site.clock.now = newest.issued_at
+    day = ROUTE.day(newest.issued_at)
+    page = site.client.get(f"/compare?on1={day}&model1=seasonal_naive")
     site.clock.now = NOW
     assert page.status_code == 400
     assert "no coming days are kept of this model; choose" in page.text
