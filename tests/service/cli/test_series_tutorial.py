@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -29,8 +30,8 @@ def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
     assert len(steps) == DOCUMENT.count("```text") == 5
 
     def do(step: str, shown: str, base: str = "") -> None:
-        script = step.replace(".venv/bin/crossings", str(crossings))
-        script = script.replace("service/data", str(ROOT / "service" / "data"))
+        script = step.replace(".venv/bin/crossings", shlex.quote(str(crossings)))
+        script = script.replace("service/data", shlex.quote(str(ROOT / "service" / "data")))
         done = subprocess.run(
             ["sh", "-ec", script.replace("http://127.0.0.1:8000", base)],
             env=as_environment(Settings(**folders)) | {"CROSSINGS_SOURCE": "declared"},
