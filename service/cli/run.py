@@ -24,7 +24,7 @@ import click
 
 from service.cli.options import open_for_command, pass_settings
 from service.cli.output import fitting
-from service.core.context import Context, open_context
+from service.core.context import Context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
@@ -63,7 +63,7 @@ def run(settings: Settings) -> int:
     with contextlib.suppress(_Stopped):
         _heed_signals()
         _require_free(settings)
-        return _serve(open_context(settings))
+        return _serve(open_for_command(settings))
     return 0
 
 

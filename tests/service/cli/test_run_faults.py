@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -177,9 +178,13 @@ def test_no_model_stands(home: Settings, capsys: pytest.CaptureFixture[str]) -> 
             run_module._prepare(context, is_served=False)
 
 
-def test_without_a_forecast_a_fault_ends_it(crossings: Crossings, home: Settings) -> None:
+def test_without_a_forecast_a_fault_ends_it(
+    crossings: Crossings, home: Settings, tmp_path: Path
+) -> None:
     for file in home.models_dir.glob("*.toml"):
         file.write_text("no TOML")
     done = crossings("run", models_dir=home.models_dir, port=free_port())
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("Error: ")
+    open_files = [Path(os.path.realpath(file)) for file in Path("/proc/self/fd").iterdir()]
+    assert not [file for file in open_files if file.is_relative_to(tmp_path)]
