@@ -64,7 +64,11 @@ def main() -> None:
     """Run the command line; print one clear line for each expected error."""
     _print_in_any_encoding()
     try:
-        status: Any = group.main(standalone_mode=False)
+        try:
+            status: Any = group.main(standalone_mode=False)
+        finally:  # here, as a failure at exit cannot be caught; click may have replaced sys.stdout
+            if sys.__stdout__ is not None:
+                sys.__stdout__.flush()
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -72,7 +76,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader, such as head, has closed the pipe
         _drop_output()
-        sys.exit(0)
+        sys.exit(1)  # as click does
     except Exception as error:
         status = _status_of(error)
         if status is None:
