@@ -24,7 +24,7 @@ run_id: ContextVar[int | None] = ContextVar("run_id", default=None)
 """Id of the run that this thread performs."""
 
 # httpx logs full URLs, whose query may hold a key.
-_LIBRARIES = ("alembic", "apscheduler", "cmdstanpy", "httpcore", "httpx", "prophet")
+_LIBRARIES = ("alembic", "cmdstanpy", "httpcore", "httpx", "prophet")
 
 
 def configure(level: str, form: str = "auto", secrets: Iterable[str] = ()) -> None:

@@ -8,7 +8,7 @@ claimed again.
 
 from __future__ import annotations
 
-__all__ = ["build", "catch_up", "close_dead", "items", "run", "run_due"]
+__all__ = ["catch_up", "close_dead", "items", "run", "run_due", "start"]
 
 import datetime as dt
 import logging
@@ -17,11 +17,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 from service.core import run_store
 from service.core.clock import instant, utc_now
@@ -33,59 +30,18 @@ from service.issues.replay import replay
 from service.scheduler import request_worker
 from service.scheduler.retry import refit_again, reread
 from service.scheduler.schedule import Scheduled, schedule
-from service.scheduler.wall_clock import ClockWatch, FromNow, every, keep_time
 
-_GRACE_SECONDS = 6 * 3600
 _NICENESS = 10
 _LOOK_SECONDS = 15
-LIGHT, HEAVY = "default", "fits"
 _STANDBY = "another scheduler is at work: this one starts work when that one ends"
-_Work = Callable[..., object]
+_Work = Callable[[], object]
 _log = logging.getLogger(__name__)
-
-
-def build(context: Context) -> BackgroundScheduler:
-    """Create the scheduler with every job of the schedule."""
-    routes_at_once = min(context.settings.workers, len(context.routes))
-    scheduler = BackgroundScheduler(
-        timezone=dt.UTC,
-        # Fits take minutes; email, requests and dead-run checks do not wait for them. Fits of
-        # several routes run as parallel processes.
-        executors={LIGHT: ThreadPoolExecutor(1), HEAVY: ThreadPoolExecutor(routes_at_once)},
-        # The default grace time is one second: a job two seconds late would be skipped silently.
-        job_defaults={"misfire_grace_time": _GRACE_SECONDS, "coalesce": True, "max_instances": 1},
-    )
-    guarded = _OnlyWithLock(context.database)
-
-    def add(work: _Work, trigger: Any, executor: str, *args: Any, **more: Any) -> None:
-        scheduler.add_job(guarded, trigger, [work, *args], executor=executor, **more)
-
-    for one, item in items(context):
-        for number, trigger in enumerate(item.triggers):
-            executor = HEAVY if item.fits else LIGHT
-            name = f"{item.name}-{one.route.name}-{number}"
-            add(run_due, FromNow(trigger), executor, one, item, id=name)
-    now = {"next_run_time": dt.datetime.now(dt.UTC)}
-    look, poll = every(_LOOK_SECONDS), every(request_worker.POLL_SECONDS)
-    add(_look, look, LIGHT, context, id="look", **now)
-    for one in context.each_route():
-        add(_look_at_fits, look, HEAVY, one, time.monotonic(), id=f"look-{one.route.name}", **now)
-    add(request_worker.take, poll, LIGHT, context, request_worker.LIGHT, id="requests", **now)
-    add(
-        request_worker.take, poll, HEAVY, context, request_worker.FITTING, id="requests-fits", **now
-    )
-    # Skipped polls are expected; do not log them. Missed jobs are logged below.
-    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
-    scheduler.add_listener(_log_event, EVENT_JOB_MISSED | EVENT_JOB_ERROR)
-    return scheduler
 
 
 def run(context: Context) -> None:
     """Run the jobs at their times until the process is told to stop."""
-    scheduler = build(context)
     os.nice(_NICENESS)  # readers come first
-    # The handler only writes. An exception raised in it could be lost in a catch-all of the
-    # library, and the process would never end.
+    # The handler only writes: an exception raised in it could be caught by what it interrupts.
     reading, writing = os.pipe()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: os.write(writing, b"."))
@@ -93,14 +49,55 @@ def run(context: Context) -> None:
         fires = item.next_due(utc_now())
         at = instant(fires) if fires else "never"
         _log.info("%s of %s next at %s", item.name, one.route.name, at)
-    threading.Thread(target=keep_time, args=(scheduler, ClockWatch()), daemon=True).start()
-    scheduler.start()
+    start(context, threading.Event())
     os.read(reading, 1)
     # Do not wait minutes for a running job: what it has stored is complete, and the next run stores
     # the rest.
     abandon(context)
     logging.shutdown()
     os._exit(0)
+
+
+def start(context: Context, stop: threading.Event) -> list[threading.Thread]:
+    """Start the threads that look for due work until `stop` is set.
+
+    Fits take minutes, so each route has a thread for them, `CROSSINGS_WORKERS` of which work at
+    once. Email, requests for figures and dead runs do not wait for them.
+    """
+    only = _OnlyWithLock(context.database)
+    began = time.monotonic()
+    fits = threading.Semaphore(min(context.settings.workers, len(context.routes)))
+    threads: list[threading.Thread] = []
+
+    def repeat(
+        name: str, seconds: float, turn: AbstractContextManager[object], *works: _Work
+    ) -> None:
+        def loop() -> None:
+            while not stop.is_set():
+                with turn:
+                    for work in works:
+                        only(work)
+                stop.wait(seconds)  # unlike a time of day, not affected by a clock that is set
+
+        threads.append(threading.Thread(target=loop, name=name, daemon=True))
+        threads[-1].start()
+
+    routes = list(context.each_route())
+    due = [partial(catch_up, one, fits=False) for one in routes]
+    # Closing dead runs makes their unfinished work available again.
+    repeat("look", _LOOK_SECONDS, nullcontext(), partial(close_dead, context), *due)
+    for one in routes:
+        works = (
+            partial(catch_up, one, fits=True),
+            partial(_reread, one, began),
+            partial(refit_again, one),
+            partial(replay, one),
+        )
+        repeat(f"fits of {one.route.name}", _LOOK_SECONDS, fits, *works)
+    for jobs, turn in ((request_worker.LIGHT, nullcontext()), (request_worker.FITTING, fits)):
+        work = partial(request_worker.take, context, jobs)
+        repeat(f"requests for {jobs[0]}", request_worker.POLL_SECONDS, turn, work)
+    return threads
 
 
 def items(context: Context) -> Iterator[tuple[Context, Scheduled]]:
@@ -115,8 +112,9 @@ def _items_of(context: Context) -> Sequence[Scheduled]:
 class _OnlyWithLock:
     """Do work only while this process holds the scheduler's lock; log changes of the obstacle.
 
-    Database errors in the work itself are debug messages: it is retried every few seconds, and an
-    unavailable or read-only database is logged here.
+    An error of one piece of work does not affect the next. Those of the database are debug
+    messages: the work is retried every few seconds, and an unavailable or read-only database is
+    logged here.
     """
 
     def __init__(self, database: Database) -> None:
@@ -124,7 +122,7 @@ class _OnlyWithLock:
         self._lock = database.lock(SCHEDULER)
         self._obstacle = ""
 
-    def __call__(self, work: _Work, *args: Any) -> None:
+    def __call__(self, work: _Work) -> None:
         try:
             obstacle = "" if self._database.hold(self._lock) else _STANDBY
         except DatabaseError as error:
@@ -135,9 +133,11 @@ class _OnlyWithLock:
         if obstacle:
             return
         try:
-            work(*args)
+            work()
         except DatabaseError as error:
-            _log.debug("%s: %s", getattr(work, "__name__", work), error)
+            _log.debug("%s: %s", threading.current_thread().name, error)
+        except Exception:
+            _log.exception("%s broke", threading.current_thread().name)
 
 
 def close_dead(context: Context) -> None:
@@ -148,34 +148,10 @@ def close_dead(context: Context) -> None:
         _log.warning("%s of %s is closed: its process has died", dead.job, dead.period)
 
 
-def _look(context: Context) -> None:
-    """Close dead runs and catch up the jobs of every route that fit no models."""
-    close_dead(context)  # makes their unfinished work available again
-    for one in context.each_route():
-        catch_up(one, fits=False)
-
-
-def _look_at_fits(context: Context, began: float) -> None:
-    """Do all due work of a route that fits models; a failure does not affect the rest."""
-    parts: tuple[Callable[[], object], ...] = (
-        lambda: catch_up(context, fits=True),
-        lambda: _reread(context, began),
-        lambda: refit_again(context),
-        lambda: replay(context),
-    )
-    for part in parts:
-        try:
-            part()
-        except DatabaseError:
-            raise
-        except Exception:
-            _log.exception("the look at %s broke", context.route.name)
-
-
 def catch_up(context: Context, fits: bool) -> None:
     """Run the route's overdue jobs: those that fit models, or the others."""
     for item in _items_of(context):
-        if item.is_recorded and item.fits == fits:
+        if item.fits == fits:
             run_due(context, item)
 
 
@@ -214,10 +190,3 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
 
 def _work(context: Context, item: Scheduled, period: str) -> Outcome:
     return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
-
-
-def _log_event(event: JobExecutionEvent) -> None:
-    if event.code == EVENT_JOB_MISSED:
-        _log.error("%s was missed at %s", event.job_id, event.scheduled_run_time)
-    else:  # expected errors are handled earlier: this is a defect
-        _log.error("%s broke: %r", event.job_id, event.exception)

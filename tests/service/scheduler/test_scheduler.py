@@ -2,9 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import subprocess
-import sys
-import threading
 from collections import Counter
 from dataclasses import replace
 
@@ -12,15 +9,13 @@ import pytest
 
 from service.core import run_store
 from service.core.context import Context
-from service.core.database import Unavailable, connect
+from service.core.database import Unavailable
 from service.core.job_runner import JobError, Outcome
-from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from service.scheduler import scheduler as module
 from service.scheduler.schedule import Scheduled, schedule
-from service.scheduler.scheduler import build, catch_up, run_due
-from tests.service.support import ROOT, ROUTE, as_environment, utc
-from tests.support.waiting import BOUND
+from service.scheduler.scheduler import catch_up, run_due
+from tests.service.support import ROUTE, utc
 
 NOON = utc(2026, 1, 5, 12)
 
@@ -37,45 +32,6 @@ def state(context: Context, period: str, name: str = "x") -> str | None:
     with context.database.reading() as connection:
         run = run_store.find(connection, name, period, ROUTE.name)
     return run.outcome if run else None
-
-
-def test_a_late_job_is_not_left_out(empty: Context) -> None:
-    scheduler = build(empty)
-    names = {job.id.rpartition("-")[0] or job.id for job in scheduler.get_jobs()}
-    assert {f"{item.name}-{ROUTE.name}" for item in schedule(empty.settings, ROUTE)} <= names
-    assert scheduler._job_defaults["misfire_grace_time"] >= 3600
-    assert scheduler._job_defaults["coalesce"]
-    assert scheduler._job_defaults["max_instances"] == 1
-
-
-@pytest.mark.parametrize(("workers", "at_once"), [(1, 1), (5, 2)])
-def test_as_many_routes_are_fitted_at_once_as_there_are_workers(
-    empty: Context, workers: int, at_once: int
-) -> None:
-    more = {"routes": "channel,italy", "workers": workers}
-    scheduler = build(Context(empty.settings.model_copy(update=more), empty.database))
-    assert {"look-channel", "look-italy"} <= {job.id for job in scheduler.get_jobs()}
-    scheduler.start(paused=True)
-    try:
-        assert scheduler._lookup_executor(module.HEAVY)._pool._max_workers == at_once
-        assert scheduler._lookup_executor(module.LIGHT)._pool._max_workers == 1
-    finally:
-        scheduler.shutdown()
-
-
-def test_what_breaks_of_a_look_costs_the_rest_of_it_nothing(
-    empty: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    looked: list[str] = []
-
-    def broken(*_: object) -> None:
-        raise ValueError("a defect")
-
-    monkeypatch.setattr(module, "reread", broken)
-    monkeypatch.setattr(module, "replay", lambda one: looked.append(one.route.name))
-    module._look_at_fits(empty, 0.0)
-    assert looked == ["channel"]
-    assert "the look at channel broke" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -241,103 +197,3 @@ def test_the_night_when_an_hour_comes_twice(empty: Context) -> None:
     (tidy,) = [item for item in schedule(empty.settings, ROUTE) if item.name == "tidy"]
     fires = [tidy.next_due(utc(2026, 10, day, 12)) for day in (23, 24, 25)]
     assert [at.astimezone(ROUTE.zone).time() for at in fires if at] == [dt.time(3, 40)] * 3
-
-
-def test_a_fit_holds_up_no_other_job_and_a_scheduler_that_waits_does_none(
-    empty: Context, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    slow_began, go, done = threading.Event(), threading.Event(), threading.Event()
-
-    def slow(context: Context, period: str) -> None:
-        slow_began.set()
-        assert go.wait(BOUND)
-
-    def quick(context: Context, period: str) -> None:
-        assert slow_began.wait(BOUND)
-        done.set()
-
-    item = Scheduled("quick", ROUTE.zone, ("* * * * *",), quick, "a job that fits nothing")
-    fit = replace(item, name="slow", work=slow, fits=True)
-    monkeypatch.setattr(module, "schedule", lambda *_: [item, fit])
-    lock = empty.database.lock(SCHEDULER)
-    assert lock.acquire()
-    guarded = module._OnlyWithLock(empty.database)
-    for _ in range(2):
-        guarded(catch_up, empty, False)
-    assert not runs_of(empty), "another process has the lock"
-    assert caplog.text.count("another scheduler is at work") == 1
-    lock.release()
-    scheduler = build(empty)
-    thread = threading.Thread(target=scheduler.start, daemon=True)
-    thread.start()
-    try:
-        assert done.wait(BOUND), "the fit still goes on"
-    finally:
-        go.set()
-        scheduler.shutdown()
-        thread.join(BOUND)
-
-
-def test_a_database_that_is_away_is_one_warning_and_no_work(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    database, done = connect("postgresql://127.0.0.1:9/nowhere"), []
-    guarded = module._OnlyWithLock(database)
-    for _ in range(2):
-        guarded(lambda: done.append(1))
-    assert not done
-    assert [r.message for r in caplog.records if "could not be taken" in r.message] != []
-    assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
-
-
-def test_what_stops_work_is_logged_again_when_it_comes_back(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    lock, guarded, done = empty.database.lock(SCHEDULER), module._OnlyWithLock(empty.database), []
-    for _ in range(2):
-        assert lock.acquire()
-        guarded(lambda: done.append(1))
-        guarded(lambda: done.append(1))
-        lock.release()
-        guarded(lambda: done.append(1))
-        guarded._lock.release()
-    assert done == [1, 1]
-    assert caplog.text.count("another scheduler is at work") == 2
-
-
-def test_a_database_that_fails_in_a_job_breaks_no_job(
-    empty: Context, caplog: pytest.LogCaptureFixture
-) -> None:
-    def work() -> None:
-        raise Unavailable("database: gone")
-
-    with caplog.at_level(logging.DEBUG):
-        module._OnlyWithLock(empty.database)(work)
-    assert [r.levelno for r in caplog.records if "database: gone" in r.message] == [logging.DEBUG]
-
-
-def runs_of(context: Context) -> list[run_store.Run]:
-    with context.database.reading() as connection:
-        return run_store.recent(connection, "quick")
-
-
-def test_a_request_to_end_is_heard_whatever_the_scheduler_does(empty: Context) -> None:
-    """It comes while the library submits a job, where it catches every exception."""
-    script = (
-        "import os, signal\n"
-        "from apscheduler.executors.pool import ThreadPoolExecutor\n"
-        "from service.core.context import open_context\n"
-        "from service.core.settings import load\n"
-        "from service.scheduler import scheduler\n"
-        "ThreadPoolExecutor.submit_job = lambda *_: os.kill(os.getpid(), signal.SIGTERM)\n"
-        "scheduler.run(open_context(load()))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env=as_environment(empty.settings),
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=BOUND,
-    )
-    assert done.returncode == 0, done.stderr
