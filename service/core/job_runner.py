@@ -6,11 +6,10 @@ __all__ = ["JobError", "Outcome", "abandon", "perform", "side_by_side"]
 
 import contextlib
 import logging
-import queue
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from multiprocessing.pool import ThreadPool
 from typing import Any, TypeVar
 
 from service.core import run_store
@@ -136,8 +135,8 @@ def side_by_side(
 ) -> Iterator[tuple[Context, T | Exception]]:
     """Run `work` for each route, up to `CROSSINGS_WORKERS` at once; yield the exceptions.
 
-    Threads are enough, since each fit is its own process. They end with this process, so that a
-    stop does not wait for a fit.
+    Threads are enough, since each fit is its own process. Those of a `ThreadPool` end with this
+    process, so that a stop does not wait for a fit.
     """
 
     def attempt(one: Context) -> tuple[Context, T | Exception]:
@@ -150,24 +149,12 @@ def side_by_side(
     if count == 1:
         yield from map(attempt, context.each_route())
         return
-    waiting: queue.SimpleQueue[Context] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[Context, T | Exception]] = queue.SimpleQueue()
-    for one in context.each_route():
-        waiting.put(one)
-
-    def labour() -> None:
-        with contextlib.suppress(queue.Empty):
-            while True:
-                done.put(attempt(waiting.get_nowait()))
-
-    for _ in range(count):
-        threading.Thread(target=labour, daemon=True).start()
-    try:
-        for _ in context.routes:
-            yield done.get()
-    except BaseException:
-        abandon(context)
-        raise
+    with ThreadPool(count) as threads:
+        try:
+            yield from threads.imap_unordered(attempt, context.each_route())
+        except BaseException:
+            abandon(context)
+            raise
 
 
 def _finish(

@@ -154,7 +154,7 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
     assert "fitting" not in said
     assert "is current" in said
     children = service.children()
-    (scheduler,) = [child for child in children if child.cmdline()[-1] == "scheduler"]
+    (scheduler,) = [child for child in children if child.cmdline()[-1:] == ["scheduler"]]
     scheduler.kill()
     assert service.process.wait(BOUND) == 1
     service.wait_for("Error: the scheduler process ended with status -9")
@@ -244,7 +244,8 @@ def test_a_site_that_is_down_does_not_keep_it_from_starting(start: Start) -> Non
     service.wait_for("stop with Ctrl-C")
     assert "figures   5844 new" in "".join(service.said)
     service.wait_for("GOV.UK was not reached, and what was read before is served")
-    assert "ingest_failed" in service.get("/v1/status")[1]
+    # The log says so just before the row of the run does.
+    wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status says so too")
     assert "".join(service.said).count("was not reached") == 1
     # It is killed, so that no handler of its own can end its children.
     children = service.children()
