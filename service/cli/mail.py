@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = ["digest", "warn"]
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import click
 from service.answers.errors import NoAnswer
 from service.cli.options import for_each_route, open_for_command, pass_settings
 from service.cli.output import write_out
-from service.cli.subscribers import THRESHOLD, EmailAddress, declared_threshold
+from service.cli.subscribers import THRESHOLD, EmailAddress
 from service.core.clock import utc_now
 from service.core.context import Context
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the .eml, the HTML, the text and the PNG; made when missing.",
 )
-@click.option("--route", help="A route; each enabled one unless given.")
+@click.option("--route", default="", help="A route; each enabled one unless given.")
 @pass_settings
 def digest(
     settings: Settings,
@@ -43,7 +42,7 @@ def digest(
     threshold: int | None,
     dry_run: bool,
     out: Path | None,
-    route: str | None,
+    route: str,
 ) -> None:
     """Send the weekly email of each route to all who lack it, or a copy to one address.
 
@@ -63,7 +62,7 @@ def digest(
     if not (to or dry_run):
         if out or threshold is not None:
             raise click.UsageError("--out and --threshold belong to --to or --dry-run")
-        for_each_route(context, lambda one: click.echo(job(one, week).reason), route or "")
+        for_each_route(context, lambda one: click.echo(job(one, week).reason), route)
         return
 
     def copy(one: Context) -> None:
@@ -84,7 +83,7 @@ def digest(
         if sent:
             click.echo(f"sent a copy: {renderer.subject}")
 
-    _show(context, copy, route)
+    for_each_route(context, copy, route)
 
 
 def _copy(
@@ -102,7 +101,7 @@ def _copy(
         settings = _to_look_at(settings)
     with context.database.reading() as connection:
         subscriber = store.find(connection, to, route=context.route.name) if to else None
-    default = declared_threshold(context)
+    default = context.route.lead.day_threshold
     if subscriber:
         default, token = subscriber.threshold, subscriber.token
     threshold = default if threshold is None else threshold
@@ -128,9 +127,9 @@ def _write(out: Path, renderer: MailRenderer, reader: Reader, content: bytes) ->
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent, and to whom.")
-@click.option("--route", help="A route; each enabled one unless given.")
+@click.option("--route", default="", help="A route; each enabled one unless given.")
 @pass_settings
-def warn(settings: Settings, dry_run: bool, route: str | None) -> None:
+def warn(settings: Settings, dry_run: bool, route: str) -> None:
     """Decide and send today's early warnings, once a day for each route.
 
     The scheduler does this automatically.
@@ -154,25 +153,10 @@ def warn(settings: Settings, dry_run: bool, route: str | None) -> None:
             click.echo(text.get_content() if text else "")
         click.echo(f"{len(mails)} would be sent")
 
-    context = open_for_command(settings)
-
     def send(context: Context) -> None:
         click.echo(early_warnings.warn(context).reason)
 
-    if dry_run:
-        _show(context, show, route)
-    else:
-        for_each_route(context, send, route or "")
-
-
-def _show(context: Context, work: Callable[[Context], None], route: str | None) -> None:
-    """Do `work` for each route without storing anything."""
-    from service.core.job_runner import JobError
-
-    try:
-        for_each_route(context, work, route or "")
-    except JobError as error:
-        raise click.ClickException(str(error)) from error
+    for_each_route(open_for_command(settings), show if dry_run else send, route)
 
 
 def _to_look_at(settings: Settings) -> Settings:

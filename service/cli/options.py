@@ -10,10 +10,11 @@ __all__ = [
     "form_option",
     "open_for_command",
     "pass_settings",
+    "selected",
 ]
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -98,22 +99,29 @@ def for_each_route(context: Context, work: Callable[[Context], object], name: st
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
 
-    chosen = [route for route in context.routes if name in ("", route.name)]
-    if not chosen:
-        names = ", ".join(route.name for route in context.routes)
-        raise click.UsageError(f"--route: expected {names}, found {name}")
+    chosen = selected(context, (name,) if name else ())
     if len(chosen) == 1:
-        work(context.for_route(chosen[0]))
+        work(chosen[0])
         return
     failed = []
-    for route in chosen:
-        click.echo(f"{route.title}:")
+    for one in chosen:
+        click.echo(f"{one.route.title}:")
         try:
-            work(context.for_route(route))
+            work(one)
         except (JobError, RegistryError) as error:
-            failed.append(f"{route.name}: {error}")
+            failed.append(f"{one.route.name}: {error}")
     if failed:
         raise JobError("; ".join(failed))
+
+
+def selected(context: Context, names: Collection[str]) -> list[Context]:
+    """Return a context for each route in `names`, or for each enabled one."""
+    enabled = {one.route.name: one for one in context.each_route()}
+    if unknown := [name for name in names if name not in enabled]:
+        raise click.UsageError(
+            f"--route: expected a route of {', '.join(enabled)}, found {unknown[0]!r}"
+        )
+    return [enabled[name] for name in dict.fromkeys(names or enabled)]
 
 
 def form_option(*forms: str) -> Callable[[_Command], _Command]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["THRESHOLD", "EmailAddress", "declared_threshold", "subscribers"]
+__all__ = ["THRESHOLD", "EmailAddress", "subscribers"]
 
 import csv
 from collections.abc import Callable, Iterator
@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from service.answers.checks import MOST_THRESHOLD
-from service.cli.options import WholeNumber, form_option, open_for_command, pass_settings
+from service.cli.options import (
+    WholeNumber,
+    form_option,
+    open_for_command,
+    pass_settings,
+    selected,
+)
 from service.cli.output import Group, print_json, print_table
 from service.core import addresses
 from service.core.addresses import AddressError
@@ -39,16 +45,6 @@ class EmailAddress(click.ParamType[str]):
             return addresses.clean(value)
         except AddressError as error:
             self.fail(str(error), param, ctx)
-
-
-def _selected(context: Context, names: tuple[str, ...]) -> list[Context]:
-    """Return a context for each route in `names`, or for each enabled one."""
-    enabled = {one.route.name: one for one in context.each_route()}
-    if unknown := [name for name in names if name not in enabled]:
-        raise click.UsageError(
-            f"--route: expected a route of {', '.join(enabled)}, found {unknown[0]!r}"
-        )
-    return [enabled[name] for name in dict.fromkeys(names or enabled)]
 
 
 def _chosen(command: Callable[..., None]) -> Callable[..., None]:
@@ -96,10 +92,10 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
         context = open_for_command(settings)
         chosen = [
             Preferences(
-                declared_threshold(one) if threshold is None else threshold,
+                one.route.lead.day_threshold if threshold is None else threshold,
                 weekly, warn_at, week_threshold, one.route.name,
             )
-            for one in _selected(context, names or (context.route.name,))
+            for one in selected(context, names or (context.route.name,))
         ]  # fmt: skip
         command(context, chosen, **more)
 
@@ -135,9 +131,9 @@ def add(context: Context, preferences: list[Preferences], address: str) -> None:
     with context.database.writing() as connection:
         new = [store.add(connection, address, one, utc_now()) for one in preferences]
     for one, is_new in zip(preferences, new, strict=True):
-        (of,) = _selected(context, (one.route,))
-        unit = of.route.series[of.route.leading].unit
-        click.echo(f"{'added' if is_new else 'was there'}: {one.in_words(unit)}")
+        (of,) = selected(context, (one.route,))
+        words = one.in_words(of.route.lead.unit)
+        click.echo(f"{'added' if is_new else 'was there'}: {words}")
 
 
 @subscribers.command()
@@ -206,8 +202,10 @@ def import_(context: Context, preferences: list[Preferences], file: TextIO) -> N
         try:
             of = preferences
             if route:
-                (about,) = _selected(context, (route,))
-                declared = replace(preferences[0], route=route, threshold=declared_threshold(about))
+                (about,) = selected(context, (route,))
+                declared = replace(
+                    preferences[0], route=route, threshold=about.route.lead.day_threshold
+                )
                 of = [one for one in preferences if one.route == route] or [declared]
             for one in of:
                 number = THRESHOLD.convert(threshold or one.threshold, None, None)
@@ -242,8 +240,3 @@ def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:
     except (UnicodeDecodeError, csv.Error) as error:
         where = f"{file.name}, after line {reader.line_num}"
         raise click.UsageError(f"{where}: expected a CSV in UTF-8, found {error}") from error
-
-
-def declared_threshold(context: Context) -> int:
-    """Return the default threshold."""
-    return context.route.series[context.route.leading].day_threshold

@@ -201,6 +201,11 @@ class Route(Declared):
         return next(name for name, one in self.series.items() if one.leads)
 
     @property
+    def lead(self) -> Series:
+        """The declaration of the leading series."""
+        return self.series[self.leading]
+
+    @property
     def followers(self) -> tuple[str, ...]:
         """The series that follow the leading one."""
         return tuple(name for name, one in self.series.items() if one.follows)

@@ -141,14 +141,6 @@ class Sealed(BaseSettings):
 
     sealed: ClassVar[tuple[str, ...]] = ()
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _plain_number(cls, value: object, info: ValidationInfo) -> object:
-        is_number = cls.model_fields[str(info.field_name)].annotation in (int, float)
-        if is_number and isinstance(value, str) and "_" in value:
-            raise ValueError("expected a number without _")  # 8_000 would be read as 8000
-        return value
-
     @classmethod
     def settings_customise_sources(
         cls,
@@ -176,12 +168,14 @@ class Sealed(BaseSettings):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _require_a_line_of_text(cls, value: Any) -> Any:
+    def _require_a_line_of_text(cls, value: Any, info: ValidationInfo) -> Any:
         """Accept one line of text; drop the byte-order mark that an editor may have added."""
         if isinstance(value, str):
             value = value.removeprefix("\ufeff")
             if CONTROL_CHARACTERS.search(value):
                 raise ValueError("expected one line of text in UTF-8")
+            if cls.model_fields[str(info.field_name)].annotation in (int, float) and "_" in value:
+                raise ValueError("expected a number without _")  # 8_000 would be read as 8000
         return value
 
     def shown(self, name: str) -> str:
