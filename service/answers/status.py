@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["STATUS_JOBS", "catalogue", "is_ready", "status"]
+__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "status"]
 
 import datetime as dt
 from dataclasses import asdict
@@ -21,7 +21,8 @@ from service.data.daily_weather import ATTRIBUTION
 from service.issues import issue_store
 from service.issues.issue_store import Issue
 
-_SEVERITY = ("fresh", "stale", "degraded")
+SEVERITY = ("fresh", "stale", "degraded")
+"""Each status, the worst last."""
 STATUS_JOBS = tuple("ingest weather refit compare score digest warn prune hindcast".split())
 """Jobs whose last runs are part of the status."""
 
@@ -75,7 +76,7 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             for job in STATUS_JOBS
         ]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
-    worst = max((state.status for state in states), key=_SEVERITY.index)
+    worst = max((state.status for state in states), key=SEVERITY.index)
     # Reasons shared by all series appear once.
     reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
     return {

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 __all__ = ["blueprint", "register_metrics"]
 
-import datetime as dt
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -24,7 +22,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.service_metrics import Vitals, vitals
+from service.answers.service_metrics import Values, service_metrics
 from service.api import queries
 from service.api.request_log import route
 from service.core.database import Unavailable
@@ -33,10 +31,40 @@ blueprint = APIBlueprint("metrics", __name__, enable_openapi=False)
 
 _SHARED = "PROMETHEUS_MULTIPROC_DIR"
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_STATUSES = ("fresh", "stale", "degraded")
 _METHODS = frozenset({"GET", "HEAD", "POST", "OPTIONS"})
 _MEMORY_SECONDS = 5.0
 _STATM = Path("/proc/self/statm")
+# Labels and description of each metric that is read from the database.
+_DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
+    "build_info": (("version",), "The program."),
+    "store_up": ((), "Whether the database answers."),
+    "service_status": (("status",), "1 for the status that holds."),
+    "service_status_reason": (("reason",), "1 for each reason of the status."),
+    "forecast_issued_timestamp_seconds": (("series_id",), "When the newest forecast was issued."),
+    "data_through_timestamp_seconds": (
+        ("series_id",),
+        "The last day of figures that the newest forecast saw, at its 00:00 UTC.",
+    ),
+    "forecast_next_week": (
+        ("series_id", "bound"),
+        "Total of the next seven days: the median, and the bounds of its prediction intervals.",
+    ),
+    "forecast_threshold_probability": (
+        ("series_id", "days", "threshold"),
+        "Chance that within seven days some run of so many days brings more than the threshold.",
+    ),
+    "forecast_scored_issues": (
+        ("series_id",),
+        "Issues of the last 26 weeks that have a score.",
+    ),
+    "forecast_interval_coverage_ratio": (
+        ("series_id", "measure", "level"),
+        "Share of what came that lay within the interval, over the last 26 weeks.",
+    ),
+    "job_last_success_timestamp_seconds": (("route", "job"), "When the job was done last."),
+    "scheduler_running": ((), "Whether a process schedules the jobs: 1 or 0."),
+    "job_runs": (("route", "job", "outcome"), "Runs of the job that ended so."),
+}
 
 
 @blueprint.get("/metrics")
@@ -71,18 +99,13 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
     )
     measured = 0.0
 
-    @cache  # labelling costs more than counting
-    def counted(method: str, where: str, status: int) -> tuple[Counter, Histogram]:
-        return requests.labels(method, where, status), seconds.labels(where, status)
-
     def end(answer: Response) -> Response:
         nonlocal measured
         now = time.perf_counter()
         # Unknown paths and arbitrary methods would create unlimited label values.
         method = request.method if request.method in _METHODS else "other"
-        counter, histogram = counted(method, route(), answer.status_code)
-        counter.inc()
-        histogram.observe(now - g.trail.began)
+        requests.labels(method, route(), answer.status_code).inc()
+        seconds.labels(route(), answer.status_code).observe(now - g.began)
         if now - measured > _MEMORY_SECONDS:
             measured = now
             _measure(memory)
@@ -124,104 +147,22 @@ class _Store(Collector):
         self._loader = loader
 
     def collect(self) -> Iterator[Metric]:
-        version = metadata.version("channel-crossings-forecast")
-        yield _gauge("build_info", "The program.", ("version",), {(version,): 1})
+        values: dict[str, Values] = {
+            "build_info": {(metadata.version("channel-crossings-forecast"),): 1},
+            "store_up": {(): 1},
+        }
         try:
-            read = vitals(self._loader)
+            values |= service_metrics(self._loader)
         except Unavailable:
-            read = None
-        up = float(read is not None)
-        yield _gauge("store_up", "Whether the database answers.", (), {(): up})
-        if read is not None:
-            yield from _families(read)
+            values["store_up"] = {(): 0}
+        for name, of_labels in values.items():
+            labels, text = _DESCRIBED[name]
+            kind = CounterMetricFamily if name == "job_runs" else GaugeMetricFamily
+            family = kind(f"crossings_{name}", text, labels=labels)
+            for label_values, value in of_labels.items():
+                family.add_metric(label_values, value)
+            yield family
 
     def describe(self) -> list[Metric]:
         """Return nothing, so that registration does not query the database."""
         return []
-
-
-def _gauge(
-    name: str, text: str, labels: Sequence[str], values: Mapping[tuple[str, ...], float]
-) -> Metric:
-    family = GaugeMetricFamily(f"crossings_{name}", text, labels=labels)
-    for label_values, value in values.items():
-        family.add_metric(label_values, value)
-    return family
-
-
-def _families(figures: Vitals) -> Iterator[Metric]:
-    series, weeks = ("series_id",), figures.next_week.items()
-    midnight = {
-        name: dt.datetime.combine(day, dt.time(), dt.UTC)
-        for name, day in figures.data_through.items()
-    }
-    yield _gauge(
-        "service_status",
-        "1 for the status that holds.",
-        ("status",),
-        {(name,): float(figures.status == name) for name in _STATUSES},
-    )
-    yield _gauge(
-        "service_status_reason",
-        "1 for each reason of the status.",
-        ("reason",),
-        {(name,): 1 for name in figures.reasons},
-    )
-    yield _gauge(
-        "forecast_issued_timestamp_seconds",
-        "When the newest forecast was issued.",
-        series,
-        {(name,): moment.timestamp() for name, moment in figures.issued_at.items()},
-    )
-    yield _gauge(
-        "data_through_timestamp_seconds",
-        "The last day of figures that the newest forecast saw, at its 00:00 UTC.",
-        series,
-        {(name,): moment.timestamp() for name, moment in midnight.items()},
-    )
-    yield _gauge(
-        "forecast_next_week",
-        "Total of the next seven days: the median, and the bounds of its prediction intervals.",
-        (*series, "bound"),
-        {(name, bound): total for name, week in weeks for bound, total in week.bounds.items()},
-    )
-    yield _gauge(
-        "forecast_threshold_probability",
-        "Chance that within seven days some run of so many days brings more than the threshold.",
-        (*series, "days", "threshold"),
-        {
-            (name, str(days), str(threshold)): chance
-            for name, week in weeks
-            for days, threshold, chance in week.chances
-        },
-    )
-    yield _gauge(
-        "forecast_scored_issues",
-        "Issues of the last 26 weeks that have a score.",
-        series,
-        {(name,): number for name, number in figures.scored.items()},
-    )
-    yield _gauge(
-        "forecast_interval_coverage_ratio",
-        "Share of what came that lay within the interval, over the last 26 weeks.",
-        (*series, "measure", "level"),
-        {(one.series_id, one.measure, str(one.level)): one.ratio for one in figures.coverage},
-    )
-    yield _gauge(
-        "job_last_success_timestamp_seconds",
-        "When the job was done last.",
-        ("route", "job"),
-        {labels: moment.timestamp() for labels, moment in figures.last_done.items()},
-    )
-    yield _gauge(
-        "scheduler_running",
-        "Whether a process schedules the jobs: 1 or 0.",
-        (),
-        {(): float(figures.has_scheduler)},
-    )
-    ended = CounterMetricFamily(
-        "crossings_job_runs", "Runs of the job that ended so.", labels=["route", "job", "outcome"]
-    )
-    for labels, number in figures.runs_ended.items():
-        ended.add_metric(labels, number)
-    yield ended

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-__all__ = ["Trail", "register_trail", "route"]
+__all__ = ["register_trail", "route"]
 
 import logging
 import re
 import secrets
 import time
-from dataclasses import dataclass
 
 from flask import Flask, Response, g, request
 
@@ -21,14 +20,6 @@ _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,63}")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Trail:
-    """Start time and id of a request."""
-
-    request_id: str
-    began: float
-
-
 def register_trail(app: Flask, settings: Settings) -> None:
     """Give each request its id before anything else; log failed requests, or all.
 
@@ -38,16 +29,21 @@ def register_trail(app: Flask, settings: Settings) -> None:
 
     def begin() -> None:
         given = request.headers.get(HEADER, "")
-        own = given if _SANE.fullmatch(given) else secrets.token_hex(8)
-        request_id.set(own)
-        g.trail = Trail(own, time.perf_counter())
+        request_id.set(given if _SANE.fullmatch(given) else secrets.token_hex(8))
+        g.began = time.perf_counter()
 
     def end(answer: Response) -> Response:
-        trail: Trail = g.trail
-        answer.headers[HEADER] = trail.request_id
+        answer.headers[HEADER] = request_id.get()
         failed = answer.status_code >= 500
         if failed or logs_all:
-            _tell(answer.status_code, trail, logging.WARNING if failed else logging.INFO)
+            fields = {
+                "method": request.method[:16],
+                "route": route(),
+                "status": answer.status_code,
+                "milliseconds": round((time.perf_counter() - g.began) * 1000, 1),
+            }
+            level = logging.WARNING if failed else logging.INFO
+            _log.log(level, "%s %s: %d in %.1f ms", *fields.values(), extra={"fields": fields})
         return answer
 
     def leave(error: BaseException | None) -> None:  # noqa: ARG001
@@ -61,11 +57,3 @@ def register_trail(app: Flask, settings: Settings) -> None:
 def route() -> str:
     """Return the route of this request, or one name for unmatched paths."""
     return request.url_rule.rule if request.url_rule else "none"
-
-
-def _tell(status: int, trail: Trail, level: int) -> None:
-    milliseconds = round((time.perf_counter() - trail.began) * 1000, 1)
-    method, where = request.method[:16], route()
-    said = {"method": method, "route": where, "status": status, "milliseconds": milliseconds}
-    text = "%s %s: %d in %.1f ms"
-    _log.log(level, text, method, where, status, milliseconds, extra={"fields": said})

@@ -13,13 +13,15 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, request
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.flask import FlaskInstrumentor
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import Span, Status
+
+from service.core.logs import request_id
 
 _KEPT = (
     "http.request.method",
@@ -47,7 +49,7 @@ def instrument(app: Flask) -> None:
 
 
 def _describe(span: Span, environ: dict[str, Any]) -> None:  # noqa: ARG001
-    span.set_attribute("crossings.request_id", g.trail.request_id)
+    span.set_attribute("crossings.request_id", request_id.get())
     if request.url_rule is None:
         span.update_name("no route")  # instead of the path
 

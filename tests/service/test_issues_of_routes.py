@@ -17,7 +17,7 @@ from flask.testing import FlaskClient
 
 from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
-from service.answers.service_metrics import vitals
+from service.answers.service_metrics import service_metrics
 from service.answers.status import status
 from service.answers.track_record import track_record
 from service.app import create_app
@@ -134,13 +134,15 @@ def test_the_status_and_the_metrics_are_of_both(both: Context, client: FlaskClie
     routes = status(IssueLoader(replace(both, settings=reading)))["routes"]
     weather = {row["route"]: row["weather"]["status"] for row in routes}
     assert weather == {"channel": "missing", "italy": "off"}
-    found = vitals(IssueLoader(both))
-    assert set(found.issued_at) == {"people", "boats", "italy_people"}
-    assert set(found.data_through) == {"people", "boats"}, "Italy's source has ended: no alert"
+    found = service_metrics(IssueLoader(both))
+    issued = {("people",), ("boats",), ("italy_people",)}
+    assert set(found["forecast_issued_timestamp_seconds"]) == issued
+    followed = {("people",), ("boats",)}  # Italy's source has ended: no alert
+    assert set(found["data_through_timestamp_seconds"]) == followed
     said = [one["detail"] for one in body["reasons"] if "2024-12-31" in one["detail"]]
     assert len(said) == 1 and said[0].endswith(" days ago: the source has ended")
-    assert found.runs_ended["italy", "refit", "done"] == 1
-    assert found.runs_ended["italy", "refit", "failed"] == 0
+    assert found["job_runs"]["italy", "refit", "done"] == 1
+    assert found["job_runs"]["italy", "refit", "failed"] == 0
     assert 'crossings_job_runs_total{job="refit",outcome="done",route="italy"} 1.0' in (
         client.get("/metrics").text
     )
@@ -183,9 +185,10 @@ def test_what_is_taken_away_says_whose_it_is(client: FlaskClient) -> None:
 
 
 def test_a_route_that_is_served_no_more_is_not_late(both: Context) -> None:
-    assert ("italy", "ingest") in vitals(IssueLoader(both)).last_done
+    name = "job_last_success_timestamp_seconds"
+    assert ("italy", "ingest") in service_metrics(IssueLoader(both))[name]
     alone = replace(both, routes=both.routes[:1])
-    assert {route for route, _ in vitals(IssueLoader(alone)).last_done} == {"channel"}
+    assert {route for route, _ in service_metrics(IssueLoader(alone))[name]} == {"channel"}
 
 
 def test_the_dashboard_offers_the_series_of_every_route(client: FlaskClient) -> None:
