@@ -24,8 +24,8 @@ QUANTILE_LEVELS = (0.01, 0.025, *(n / 100 for n in range(5, 100, 5)), 0.975, 0.9
 SAMPLES = 100
 
 
-def hubverse(view: IssueView, horizon: int, location: str) -> list[dict[str, Any]]:
-    """Return rows of 23 quantiles a day and of 100 sample paths, at `location`.
+def hubverse(view: IssueView, horizon: int) -> list[dict[str, Any]]:
+    """Return rows of 23 quantiles a day and of 100 sample paths, at the location of the route.
 
     A sample has the same ``output_type_id`` on all its days: it is one joint path.
     """
@@ -42,7 +42,7 @@ def hubverse(view: IssueView, horizon: int, location: str) -> list[dict[str, Any
             "target": f"daily {view.issue.series_id} arriving",
             "horizon": at + 1,
             "target_end_date": str(day),
-            "location": location,
+            "location": view.route.location,
         }
         by_level = zip(QUANTILE_LEVELS, quantiles, strict=True)
         outputs = [("quantile", level, values[at]) for level, values in by_level]

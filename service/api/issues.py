@@ -25,6 +25,7 @@ from service.api.responses import (
     loader,
     of_series,
     question,
+    question_of_issue,
 )
 
 blueprint = APIBlueprint(
@@ -36,19 +37,19 @@ blueprint = APIBlueprint(
 
 
 @question(blueprint, "issues", queries.IssuesQuery, schemas.Issues)
-def issues(series_id: str, query_data: queries.IssuesQuery) -> Response:
+def issues(series_id: str, asked: queries.IssuesQuery) -> Response:
     """List the published forecasts of a series, newest first, one page at a time."""
-    rows, after = issue_answers.listing(loader(), series_id, query_data.limit, query_data.after)
+    rows, after = issue_answers.listing(loader(), series_id, asked.limit, asked.after)
     body = of_series(series_id) | attribution() | {"next": after, "rows": rows}
     answer = represent(body, columns=issue_answers.COLUMNS)
     if after:
-        asked = request.args.to_dict() | {"after": after}
-        answer.headers["Link"] = f'<{request.path}?{urlencode(asked)}>; rel="next"'
+        following = urlencode(request.args.to_dict() | {"after": after})
+        answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
     return answer
 
 
 @question(blueprint, "issues/<issue_id>", queries.NoQuery, schemas.IssueDetails)
-def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
+def issue(series_id: str, issue_id: str, asked: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get one published forecast, without its paths (immutable)."""
     kind = chosen(table=False)
     body = issue_answers.one(loader(), series_id, issue_id) | attribution()
@@ -56,31 +57,25 @@ def issue(series_id: str, issue_id: str, query_data: queries.NoQuery) -> Respons
 
 
 @question(blueprint, "panel", queries.PanelQuery, answer_schemas.Panel)
-def panel(series_id: str, query_data: queries.PanelQuery) -> Response:
+def panel(series_id: str, asked: queries.PanelQuery) -> Response:
     """Return past figures and forecast days in one table, for charts."""
-    q = query_data
 
     def answer(view: IssueView) -> dict[str, Any]:
-        return {"rows": panels.panel(loader(), view, q.first, q.last, q.as_of)}
+        return {"rows": panels.panel(loader(), view, asked.first, asked.last, asked.as_of)}
 
     version = loader().figures_version()
-    return about(series_id, q, answer, columns=panels.COLUMNS, beside=version)
+    return about(series_id, asked, answer, columns=panels.COLUMNS, beside=version)
 
 
-@question(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
-def chance(series_id: str, query_data: queries.ChanceQuery) -> Response:
+@question_of_issue(blueprint, "gauges/chance", queries.ChanceQuery, answer_schemas.Chance)
+def chance(view: IssueView, asked: queries.ChanceQuery) -> dict[str, Any]:
     """Return the chance that a run of days exceeds a total, in one row for alerts."""
-    q = query_data
-
-    def answer(view: IssueView) -> dict[str, Any]:
-        threshold = view.declared.week_threshold if q.threshold is None else q.threshold
-        return {"rows": [gauges.chance(view, threshold, q.window, horizon_of(q, view))]}
-
-    return about(series_id, q, answer)
+    threshold = view.declared.week_threshold if asked.threshold is None else asked.threshold
+    return {"rows": [gauges.chance(view, threshold, asked.window, horizon_of(asked, view))]}
 
 
 @question(blueprint, "gauges/age", queries.TableQuery, answer_schemas.Age)
-def age(series_id: str, query_data: queries.TableQuery) -> Response:  # noqa: ARG001
+def age(series_id: str, asked: queries.TableQuery) -> Response:  # noqa: ARG001
     """Return the age of the latest forecast and figures, in one row for alerts."""
     view = loader().view(series_id)
     address = loader().context.settings.address

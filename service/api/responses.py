@@ -10,12 +10,13 @@ __all__ = [
     "loader",
     "of_series",
     "question",
-    "view_of",
+    "question_of_issue",
 ]
 
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from functools import wraps
 from typing import Any
 
 from apiflask import APIBlueprint
@@ -56,21 +57,37 @@ def of_series(series_id: str) -> dict[str, str]:
 def question(
     blueprint: APIBlueprint, path: str, query: type[NoQuery], answer: type[Open]
 ) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-    """Decorate a function to answer GET for `path` of a series."""
+    """Decorate a function of ``series_id`` and ``asked`` to answer GET for `path` of a series."""
 
     def register(view: Callable[..., Response]) -> Callable[..., Response]:
-        view = blueprint.input(query, location="query")(blueprint.output(answer)(view))
+        view = blueprint.output(answer)(view)
+        view = blueprint.input(query, location="query", arg_name="asked")(view)
         endpoint = view.__name__.removeprefix("get_")
         return blueprint.get(f"/<series_id>/{path}", endpoint=endpoint)(view)
 
     return register
 
 
-def view_of(series_id: str, asked: WhichQuery) -> IssueView:
-    """Return the requested issue, viewed from the requested day."""
-    model = asked.model if isinstance(asked, IssueQuery) else "champion"
-    first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
-    return loader().view(series_id, asked.issue, model, asked.as_of, first)
+def question_of_issue(
+    blueprint: APIBlueprint,
+    path: str,
+    query: type[WhichQuery],
+    answer: type[Open],
+    columns: Sequence[str] = (),
+) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
+    """Decorate a function of a view and the query to answer GET for `path` with its keys.
+
+    The answer may depend on nothing else; `about` adds the head and keeps it.
+    """
+
+    def register(of_view: Callable[[IssueView, Any], dict[str, Any]]) -> Callable[..., Response]:
+        @wraps(of_view)
+        def view(series_id: str, asked: WhichQuery) -> Response:
+            return about(series_id, asked, lambda view: of_view(view, asked), columns)
+
+        return question(blueprint, path, query, answer)(view)
+
+    return register
 
 
 def horizon_of(asked: SpanQuery, view: IssueView) -> int:
@@ -113,7 +130,10 @@ def about(
     beside : hashable
         Whatever else the answer depends on besides query and issue.
     """
-    view, kind = view_of(series_id, asked), chosen(table=True)
+    model = asked.model if isinstance(asked, IssueQuery) else "champion"
+    first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
+    view = loader().view(series_id, asked.issue, model, asked.as_of, first)
+    kind = chosen(table=True)
     days = view.today, view.first
     key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, days, beside)
     kept: _Kept = current_app.extensions.setdefault("kept", _Kept())

@@ -17,7 +17,7 @@ LEVELS = [0.01, 0.025, *(round(0.05 * n, 2) for n in range(1, 20)), 0.975, 0.99]
 
 
 def test_a_row_for_each_day_and_level_and_sample() -> None:
-    rows = hubverse(view(PATHS.values), 3, "GB")
+    rows = hubverse(view(PATHS.values), 3)
     assert len(rows) == 3 * (23 + 100)
     assert all(tuple(row) == COLUMNS for row in rows)
     first = rows[0]
@@ -31,9 +31,7 @@ def test_a_row_for_each_day_and_level_and_sample() -> None:
 
 
 def test_quantiles_are_those_of_the_sorted_paths() -> None:
-    rows = [
-        row for row in hubverse(view(PATHS.values), 5, "GB") if row["output_type"] == "quantile"
-    ]
+    rows = [row for row in hubverse(view(PATHS.values), 5) if row["output_type"] == "quantile"]
     assert [row["output_type_id"] for row in rows[:23]] == LEVELS
     for row in rows:
         day = sorted(PATHS.values[:, row["horizon"] - 1].tolist())
@@ -43,7 +41,7 @@ def test_quantiles_are_those_of_the_sorted_paths() -> None:
 @pytest.mark.parametrize("n_paths", [250, 40])
 def test_a_sample_is_one_path_on_all_its_days(n_paths: int) -> None:
     values = PATHS.values[:n_paths]
-    rows = [row for row in hubverse(view(values), 14, "GB") if row["output_type"] == "sample"]
+    rows = [row for row in hubverse(view(values), 14) if row["output_type"] == "sample"]
     for number in range(1, 101):
         path = [row["value"] for row in rows if row["output_type_id"] == number]
         at = (number - 1) * n_paths // 100
@@ -53,4 +51,4 @@ def test_a_sample_is_one_path_on_all_its_days(n_paths: int) -> None:
 def test_a_horizon_beyond_the_paths_is_refused() -> None:
     for horizon in (0, 15):
         with pytest.raises(BadQuestion, match="horizon"):
-            hubverse(view(PATHS.values), horizon, "GB")
+            hubverse(view(PATHS.values), horizon)
