@@ -14,7 +14,7 @@ from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
-from service.data import document_store, observation_store, raw_documents, rules
+from service.data import document_store, observation_store, rules
 from service.data.collect import Gathered, gather
 from service.data.csv_rows import CsvFile
 from service.data.observation_store import Change, Figure, Stored
@@ -101,7 +101,6 @@ def _ingest(
     context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool
 ) -> Outcome:
     reading = _read(context, source, file, accept_jumps, is_stored=True)
-    raw_documents.prune(context.settings.var_dir, context.settings.raw_keep_days, utc_now())
     name = named(context.route, source)
     counted = reading.counted(name)
     detail = {

@@ -46,7 +46,7 @@ class Before:
     ----------
     issues, figures, paths : dict by series_id
         The issues, the figures they used, and the paths of their champions.
-    declaration : str or None
+    declaration : str
         Hash of the leading issue's champion.
     weather : (Covariates | None, Covariates | None)
         At their origin: the version they used, and the current one.
@@ -55,7 +55,7 @@ class Before:
     issues: dict[str, Issue]
     figures: dict[str, DailySeries]
     paths: dict[str, Paths]
-    declaration: str | None
+    declaration: str
     weather: tuple[Covariates | None, Covariates | None]
 
 

@@ -26,7 +26,6 @@ import sqlalchemy as sa
 
 from forecast.series import DailySeries
 from service.core.tables import issue_notes
-from service.data import observation_store
 from service.issues.issue_store import Issue
 
 EXPLANATION, CHANGES, WEATHER, GROUNDS = "explanation", "changes", "weather", "grounds"
@@ -64,24 +63,18 @@ def save_inputs(
 
 
 def get_figures(connection: sa.Connection, issue: Issue) -> DailySeries:
-    """Return the figures that `issue` used, up to its last day with figures.
-
-    Raises
-    ------
-    LookupError
-        If they were not stored, and there are no figures as of that moment.
-    """
-    note = get_note(connection, issue.issue_id, GROUNDS)
-    if note is not None:
-        values = np.asarray(note["values"], dtype=np.int64)
-        return DailySeries(issue.series_id, note["start"], values)
-    series = observation_store.series(connection, issue.series_id, issue.as_of)
-    if series is None:
-        raise LookupError(f"no figures of {issue.series_id} are known as of {issue.as_of}")
-    return series.upto(issue.data_through)
+    """Return the figures that `issue` used, up to its last day with figures."""
+    inputs = _inputs(connection, issue)
+    values = np.asarray(inputs["values"], dtype=np.int64)
+    return DailySeries(issue.series_id, inputs["start"], values)
 
 
-def get_declaration_hash(connection: sa.Connection, issue: Issue) -> str | None:
-    """Return the hash of the declaration of the champion; None if it was not stored."""
-    note = get_note(connection, issue.issue_id, GROUNDS)
-    return str(note["declaration"]) if note else None
+def get_declaration_hash(connection: sa.Connection, issue: Issue) -> str:
+    """Return the hash of the declaration of the champion."""
+    return str(_inputs(connection, issue)["declaration"])
+
+
+def _inputs(connection: sa.Connection, issue: Issue) -> dict[str, Any]:
+    inputs = get_note(connection, issue.issue_id, GROUNDS)
+    assert inputs is not None  # stored with the issue, in one transaction
+    return inputs

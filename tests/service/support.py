@@ -26,7 +26,8 @@ from service.core.context import Context
 from service.core.database import Database
 from service.core.route_files import enabled_routes
 from service.core.settings import Settings
-from service.issues import issue_store
+from service.data import observation_store
+from service.issues import issue_store, note_store
 from service.issues.declared_models import declared
 from service.issues.issue_store import Entry, Issue
 from tests.support.loopback_guard import with_guard
@@ -148,6 +149,9 @@ def publish(
     rows = [(Entry(m, "v1", "champion", f"The {m}"), p) for m, p in paths.items()]
     with database.writing() as connection:
         issue_store.insert_issue(connection, issue, rows)
+        figures = observation_store.series(connection, series_id, issued_at)
+        if figures is not None:
+            note_store.save_inputs(connection, issue, figures.upto(origin), "0" * 64)
     return issue
 
 
