@@ -82,9 +82,15 @@ def state_of(
     old, broken = [], [Reason("no_issue", "nothing is published yet")]
     if issue:
         newest, day = facts.newest or issue, route.day(now)
-        old = _old(issue, newest, day, settings, route)
-        late, fallen = _late(newest, now, day, settings, route), _fallen(issue)
-        broken = [*late, *fallen, *_weather(facts, now, settings, route)]
+        late = _late_source(newest, day, settings, route)
+        if late is None or issue.data_through != newest.data_through:  # else it is said once
+            old = _old(issue, day, settings, route)
+        broken = [*([late] if late else []), *_late_issue(newest, now, settings)]
+        if issue.champion != issue.wanted:
+            why = issue.failures.get(issue.wanted, "no reason was recorded")
+            detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
+            broken.append(Reason("champion_failed", detail))
+        broken += _weather(facts, now, settings, route)
     broken += [
         Reason(f"{job}_failed", f"the last {job} job failed: {run.reason}")
         for job in _NEEDED
@@ -101,55 +107,34 @@ def issue_limit(settings: Settings) -> dt.timedelta:
     return dt.timedelta(hours=max(_ISSUE_HOURS, 1.5 * settings.refit_hours))
 
 
-def _old(
-    issue: Issue, newest: Issue, day: dt.date, settings: Settings, route: Route
-) -> list[Reason]:
-    """Check for old figures, unless `_late` reports a late source."""
+def _old(issue: Issue, day: dt.date, settings: Settings, route: Route) -> list[Reason]:
     age = (day - issue.data_through).days
-    source = _late_source(newest, day, settings, route)
-    is_said = issue.data_through == newest.data_through and source
-    if age <= settings.stale_after_days or is_said:
+    if age <= settings.stale_after_days:
         return []
-    detail = f"the latest figures are for {issue.data_through}, {age} days ago"
-    if route.is_closed:
-        detail += ": the source has ended"
+    ended = ": the source has ended" if route.is_closed else ""
+    detail = f"the latest figures are for {issue.data_through}, {age} days ago{ended}"
     return [Reason("figures_old", detail)]
 
 
-def _late(
-    newest: Issue, now: dt.datetime, day: dt.date, settings: Settings, route: Route
-) -> list[Reason]:
-    reasons = []
-    if source := _late_source(newest, day, settings, route):
-        age = (day - newest.data_through).days
-        detail = (
-            f"{source} figures are late: the latest are for {newest.data_through}, {age} days ago"
-        )
-        reasons.append(Reason("source_late", detail))
+def _late_source(newest: Issue, day: dt.date, settings: Settings, route: Route) -> Reason | None:
+    """Check whether a source that is still read has overdue figures."""
+    age = (day - newest.data_through).days
+    source = route.source if settings.source == "declared" and route.is_followed else None
+    if source is None or age <= settings.stale_after_days:
+        return None
+    detail = f"the latest are for {newest.data_through}, {age} days ago"
+    return Reason("source_late", f"{source.title} figures are late: {detail}")
+
+
+def _late_issue(newest: Issue, now: dt.datetime, settings: Settings) -> list[Reason]:
     limit = issue_limit(settings)
-    if now - newest.issued_at > limit:
-        hours = f"{limit.total_seconds() / 3600:g}"
-        detail = (
-            f"no forecast has been published for {hours} hours, since {instant(newest.issued_at)}: "
-            "the scheduler may not be running"
-        )
-        reasons.append(Reason("scheduler_down", detail))
-    return reasons
-
-
-def _late_source(newest: Issue, day: dt.date, settings: Settings, route: Route) -> str | None:
-    """Return the name of a live source with overdue figures, if any."""
-    is_late = (day - newest.data_through).days > settings.stale_after_days
-    is_asked = settings.source == "declared" and route.is_followed
-    return route.source.title if is_late and is_asked and route.source else None
-
-
-def _fallen(issue: Issue) -> list[Reason]:
-    if issue.champion == issue.wanted:
+    if now - newest.issued_at <= limit:
         return []
-    why = issue.failures.get(issue.wanted, "no reason was recorded")
-    detail = f"{issue.wanted} could not be fitted ({why}), so {issue.champion} is used"
-    return [Reason("champion_failed", detail)]
+    detail = (
+        f"no forecast has been published for {limit.total_seconds() / 3600:g} hours, since "
+        f"{instant(newest.issued_at)}: the scheduler may not be running"
+    )
+    return [Reason("scheduler_down", detail)]
 
 
 def _weather(facts: Facts, now: dt.datetime, settings: Settings, route: Route) -> list[Reason]:
