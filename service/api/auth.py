@@ -53,7 +53,7 @@ def register_auth(app: Flask) -> None:
     settings: Settings = app.extensions["loader"].context.settings
 
     def note() -> None:
-        g.key, g.refused = None, ""
+        g.key = None
         g.presented = None if _is_for_all() else _presented()
         is_presented = g.presented is not None
         g.key_hash = key_store.hashed(g.presented) if is_presented else ""

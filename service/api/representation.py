@@ -83,16 +83,12 @@ def render(
         text = _json(body[rows])
     content_type = f"{CSV}; charset=utf-8" if kind == CSV else kind
     content = text.encode()
-    # The ETag covers the content, which includes issue, figures, status and reasons. For rows alone
-    # the status is in headers, so these are added.
-    digest = hashlib.sha256(content)
-    headers = []
-    for name, header in STATE_HEADERS.items():
-        if body.get(name):
-            headers.append((header, str(body[name])))
-            digest.update(str(body[name]).encode())
-    digest.update(json.dumps(body.get("reasons", [])).encode())
-    return Rendered(content, content_type, digest.hexdigest()[:32], tuple(headers))
+    headers = tuple(
+        (header, str(body[name])) for name, header in STATE_HEADERS.items() if body.get(name)
+    )
+    # Rows alone do not show status and reasons, which the ETag must cover.
+    etag = tag(content + repr((headers, body.get("reasons"))).encode())
+    return Rendered(content, content_type, etag, headers)
 
 
 def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False) -> Response:
