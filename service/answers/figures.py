@@ -1,8 +1,8 @@
-"""The published figures."""
+"""The published figures and their revisions."""
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "a_year_earlier", "figures", "last_of"]
+__all__ = ["COLUMNS", "REVISIONS", "a_year_earlier", "figures", "last_of", "revisions"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -15,6 +15,10 @@ from service.data import observation_store
 from service.data.observation_store import AsOf
 
 COLUMNS = ("time", "date", "value", "source", "known_at")
+REVISIONS = (
+    *("time", "date", "value_before", "value", "source_before", "source"),
+    *("known_at", "marked_revised", "ruled"),
+)
 
 
 def figures(
@@ -39,6 +43,31 @@ def figures(
         }
         for row in rows
     ]
+
+
+def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
+    """Return every revision of a series in order of publication, and their number.
+
+    ``ruled`` is false if a source of higher rank kept its value; such a row is listed but not
+    counted.
+    """
+    loader.check_series(series_id, is_stored=True)
+    with loader.context.database.reading() as connection:
+        revised = observation_store.revisions(connection, series_id)
+    rows = [
+        {
+            **day_columns(one.date),
+            "value_before": one.value_before,
+            "value": one.value,
+            "source_before": one.source_before,
+            "source": one.source,
+            "known_at": instant(one.known_at),
+            "marked_revised": one.is_marked,
+            "ruled": one.ruled,
+        }
+        for one in revised
+    ]
+    return {"count": sum(one.ruled for one in revised), "rows": rows}
 
 
 def last_of(view: IssueView, days: int) -> list[dict[str, Any]]:

@@ -20,7 +20,6 @@ from service.answers import (
     figures,
     hubverse,
     quiet,
-    revisions,
     status,
     totals,
     track_record,
@@ -68,8 +67,8 @@ def get_observations(series_id: str, asked: queries.ObservationsQuery) -> Respon
 @question(blueprint, "revisions", queries.TableQuery, schemas.Revisions)
 def get_revisions(series_id: str, asked: queries.TableQuery) -> Response:  # noqa: ARG001
     """List revised figures."""
-    found = revisions.revisions(loader(), series_id)
-    return represent(_stored(series_id) | found, columns=revisions.COLUMNS)
+    found = figures.revisions(loader(), series_id)
+    return represent(_stored(series_id) | found, columns=figures.REVISIONS)
 
 
 @question_of_issue(blueprint, "forecast", queries.ForecastQuery, answer_schemas.Forecast)

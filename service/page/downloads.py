@@ -12,9 +12,9 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound
+from service.answers.figures import revisions
 from service.answers.headline import headline
 from service.answers.issues import listing
-from service.answers.revisions import revisions
 from service.page.exhibits import Exhibit, csv_of, metadata_of
 from service.page.page_params import PageParams
 from service.page.pages import (
