@@ -114,7 +114,7 @@ def _copy(
 def _write(out: Path, renderer: MailRenderer, reader: Reader, content: bytes) -> None:
     out.mkdir(parents=True, exist_ok=True)
     week, html = renderer.edition.period, renderer.html(reader)
-    for name, png in (("light", renderer.charts.light), ("dark", renderer.charts.dark)):
+    for name, png in renderer.charts.items():
         file = f"{week}-{name}.png"
         write_out(out / file, png)
         html = html.replace(f"cid:{renderer.cid(name)}", file)

@@ -1,13 +1,12 @@
-"""The chart of the email, drawn once for all readers in a light and a dark version."""
+"""The chart of the email as PNG, drawn once for all readers in a light and a dark version."""
 
 from __future__ import annotations
 
-__all__ = ["Charts", "alt_text", "draw"]
+__all__ = ["alt_text", "draw"]
 
 import datetime as dt
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,34 +17,27 @@ _AHEAD = 14
 _INCHES, _DPI = (4.4, 3.1), 200  # 11 points stay readable on a phone at 288 pixels
 _POINTS = 11
 _COLOURS = 48  # a small palette makes the file a third of the size
-_LIGHT = {
-    "paper": "#ffffff", "ink": "#17212b", "soft": "#53606c", "line": "#e3e4e1",
-    "lo95": "#d6e8ef", "lo80": "#a8cfdf", "lo50": "#6aaac5", "past": "#4a545d",
-    "waiting": "#efe7cf",
+_THEMES = {
+    "light": {
+        "paper": "#ffffff", "ink": "#17212b", "soft": "#53606c", "line": "#e3e4e1",
+        "lo95": "#d6e8ef", "lo80": "#a8cfdf", "lo50": "#6aaac5", "past": "#4a545d",
+        "waiting": "#efe7cf",
+    },
+    "dark": {
+        "paper": "#162028", "ink": "#ffffff", "soft": "#b4bec6", "line": "#2c3842",
+        "lo95": "#22495c", "lo80": "#2f6d88", "lo50": "#4a9dbf", "past": "#b4bec6",
+        "waiting": "#2b2a20",
+    },
 }  # fmt: skip
-_DARK = {
-    "paper": "#162028", "ink": "#ffffff", "soft": "#b4bec6", "line": "#2c3842",
-    "lo95": "#22495c", "lo80": "#2f6d88", "lo50": "#4a9dbf", "past": "#b4bec6",
-    "waiting": "#2b2a20",
-}  # fmt: skip
-_BANDS = ((95, "95% range"), (80, "80% range"), (50, "50% range"))
-
+_LEVELS = (95, 80, 50)
 
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class Charts:
-    """The chart as PNG, light and dark."""
-
-    light: bytes
-    dark: bytes
-
-
-def draw(content: Mapping[str, Any]) -> Charts:
-    """Draw past days as bars and forecast days as nested bands around the median."""
+def draw(content: Mapping[str, Any]) -> dict[str, bytes]:
+    """Draw past days as bars and forecast days as nested bands around the median, by theme."""
     parts = _parts(content)
-    return Charts(_draw(*parts, _LIGHT), _draw(*parts, _DARK))
+    return {theme: _draw(*parts, colours) for theme, colours in _THEMES.items()}
 
 
 def alt_text(content: Mapping[str, Any]) -> str:
@@ -75,7 +67,7 @@ def alt_text(content: Mapping[str, Any]) -> str:
 
 def _parts(content: Mapping[str, Any]) -> tuple[Rows, Rows, Rows]:
     """Return the published, the unpublished and the forecast days."""
-    return content["past"], content.get("waiting", []), content["days"][:_AHEAD]
+    return content["past"], content["waiting"], content["days"][:_AHEAD]
 
 
 def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -> bytes:
@@ -87,38 +79,25 @@ def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -
     axes = figure.add_axes((0.135, 0.105, 0.855, 0.685), facecolor=colours["paper"])
     first, days = len(past), [*waiting, *coming]
     edges = np.arange(first, first + len(days) + 1)
-    for level, label in _BANDS:
+    keys: dict[str, Any] = {}  # in the reverse order of the legend
+    for level in _LEVELS:
         lo, hi = ([row[f"{side}{level}"] for row in days] for side in ("lo", "hi"))
-        axes.stairs(
-            hi, edges, baseline=lo, fill=True, color=colours[f"lo{level}"], label=label, lw=0
-        )
-    if past:
-        axes.bar(
-            np.arange(first) + 0.5,
-            [row["value"] for row in past],
-            width=0.72,
-            color=colours["past"],
-            label="as published",
-        )
+        shade = colours[f"lo{level}"]
+        keys[f"{level}% range"] = axes.stairs(hi, edges, baseline=lo, fill=True, color=shade, lw=0)
+    middle, ink = [row["median"] for row in days], colours["ink"]
+    keys["median"] = axes.stairs(middle, edges, baseline=None, color=ink, lw=2.2, zorder=3)
     if waiting:
-        axes.axvspan(
-            first, first + len(waiting), color=colours["waiting"], lw=0, label="not yet published",
-            zorder=0,
-        )  # fmt: skip
-    middle = [row["median"] for row in days]
-    axes.stairs(
-        middle, edges, baseline=None, color=colours["ink"], lw=2.2, label="median", zorder=3
-    )
+        end, shade = first + len(waiting), colours["waiting"]
+        keys["not yet published"] = axes.axvspan(first, end, color=shade, lw=0, zorder=0)
+    if past:
+        places, counts = np.arange(first) + 0.5, [row["value"] for row in past]
+        keys["as published"] = axes.bar(places, counts, width=0.72, color=colours["past"])
     axes.axvline(first + len(waiting), color=colours["soft"], lw=0.8, ls=(0, (3, 3)))
     axes.set_xlim(0, first + len(days))
     axes.set_ylim(0, 1.06 * max(axes.get_ylim()[1], 4))
     _label(axes, [row["date"] for row in (*past, *days)], colours)
-    handles, labels = axes.get_legend_handles_labels()
-    named = ("as published", "not yet published", "median", "50% range", "80% range", _BANDS[0][1])
-    order = [labels.index(name) for name in named if name in labels]
     axes.legend(
-        [handles[at] for at in order],
-        [labels[at] for at in order],
+        [*keys.values()][::-1], [*keys][::-1],
         loc="lower left", bbox_to_anchor=(-0.16, 0.985), ncols=3, frameon=False,
         fontsize=_POINTS,
         labelcolor=colours["soft"], handlelength=1.1, handletextpad=0.4, columnspacing=0.9,

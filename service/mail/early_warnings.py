@@ -62,7 +62,7 @@ def warn(context: Context, clock: Clock = utc_now) -> Outcome:
     """Decide today's early warnings, unless already done, and send them."""
 
     def work() -> Outcome:
-        edition = _decided(IssueLoader(context, clock))
+        edition, _ = _decided(context, clock)
         return send(context, edition, partial(_message, context.settings, edition), clock)
 
     return run_alone(context, "warn", work)
@@ -70,39 +70,29 @@ def warn(context: Context, clock: Clock = utc_now) -> Outcome:
 
 def preview(context: Context, clock: Clock = utc_now) -> list[EmailMessage]:
     """Return the emails that `warn` would send now, without sending or storing anything."""
-    loader, now = IssueLoader(context, clock), clock()
-    with context.database.reading() as connection:
-        edition = delivery_store.edition(connection, str(loader.today()), loader.route.name)
-        due = delivery_store.due(connection, edition, now) if edition else []
-    if edition is None:
-        view = loader.view(loader.route.leading)
-        edition = _draft(loader, view)
-        with context.database.reading() as connection:
-            readers = _readers(connection, loader.route.name)
-            mails = _changes(connection, view, loader.route.name)
-        due = [
-            Due(one.subscriber_id, one.address, one.threshold, one.token, 0, now, content)
-            for one in readers
-            if (content := mails.get(one.subscriber_id))
-        ]
+    edition, due = _decided(context, clock, is_stored=False)
     return [_message(context.settings, edition, one) for one in due]
 
 
-def _decided(loader: IssueLoader) -> Edition:
-    """Return today's edition; if missing, decide all its emails now."""
-    database, day = loader.context.database, loader.today()
+def _decided(context: Context, clock: Clock, is_stored: bool = True) -> tuple[Edition, list[Due]]:
+    """Return today's edition and its due emails; if missing, decide them all now."""
+    loader, database, route = IssueLoader(context, clock), context.database, context.route.name
+    day = loader.today()
     with database.reading() as connection:
-        edition = delivery_store.edition(connection, str(day), loader.route.name)
-    if edition:
-        return edition
-    view = loader.view(loader.route.leading)
+        edition = delivery_store.edition(connection, str(day), route)
+        if edition:
+            return edition, delivery_store.due(connection, edition, clock())
+    view = loader.view(context.route.leading)
     edition = _draft(loader, view)
     with database.writing() as connection:
-        mails = _changes(connection, view, edition.route)
+        mails = _changes(connection, view, route)
         delivery_store.freeze(connection, edition)
         delivery_store.plan(connection, edition, mails)
-        early_warning_store.insert_warnings(connection, _given(edition.route, day, mails.values()))
-    return edition
+        early_warning_store.insert_warnings(connection, _given(route, day, mails.values()))
+        due = delivery_store.due(connection, edition, clock())
+        if not is_stored:
+            connection.rollback()
+    return edition, due
 
 
 def _draft(loader: IssueLoader, view: IssueView) -> Edition:

@@ -45,7 +45,6 @@ from service.core import addresses
 from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
-from service.mail.chart import Charts
 from service.mail.delivery_store import Due, Edition
 from service.mail.preferences import Preferences
 from service.mail.subscriber_store import CONFIRM_HOURS
@@ -89,13 +88,13 @@ class MailRenderer:
         self._chances = cache(self._above)
 
     @cached_property
-    def charts(self) -> Charts:
-        """The chart, rendered on first use."""
+    def charts(self) -> dict[str, bytes]:
+        """The chart by theme, rendered on first use."""
         return chart.draw(self.edition.content)
 
     def html(self, reader: Reader | Due) -> str:
         """Return the email as HTML with inline styles."""
-        cids = {name: self.cid(name) for name in ("light", "dark")}
+        cids = {name: self.cid(name) for name in self.charts}
         alt = chart.alt_text(self.edition.content)
         return rendered(
             "digest.html", self._context(reader), cids=cids, alt=alt, subject=self.subject
@@ -113,7 +112,7 @@ class MailRenderer:
         message.set_content(self.text(reader), cte="quoted-printable")
         message.add_alternative(self.html(reader), subtype="html", cte="quoted-printable")
         _, html = message.iter_parts()
-        for name, png in vars(self.charts).items():
+        for name, png in self.charts.items():
             html.add_related(
                 png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
                 filename=f"chart-{name}.png",

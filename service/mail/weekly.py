@@ -34,22 +34,26 @@ def digest(context: Context, week: str | None = None, clock: Clock = utc_now) ->
         monday(chosen)
     except NoAnswer as error:
         raise JobError(str(error)) from error
-    return run_alone(context, "digest", lambda: _send(context, chosen, clock))
+
+    def work() -> Outcome:
+        loader = IssueLoader(context, clock)
+        edition = _frozen(loader, chosen)
+        return send(context, edition, renderer_of(loader, edition, context.settings).message, clock)
+
+    return run_alone(context, "digest", work)
 
 
 def edition_for(loader: IssueLoader, week: str) -> Edition:
     """Return the edition of `week`: frozen, or as it would have been at its time."""
     moment, leading = _moment(loader.context, monday(week)), loader.route.leading
-    with loader.context.database.reading() as connection:
-        frozen = delivery_store.edition(connection, week, loader.route.name)
-        previous = delivery_store.before(connection, week, loader.route.name)
-        then = issue_store.get_latest_issue(connection, leading, moment)
-        nearest = issue_store.get_first_issue(connection, leading)
+    frozen, previous = _stored(loader, week)
     if frozen:
         return frozen
-    now = loader.clock()
-    if week >= iso_week(loader.route, now):
+    if week >= iso_week(loader.route, loader.clock()):
         return gather(loader, week, previous)
+    with loader.context.database.reading() as connection:
+        then = issue_store.get_latest_issue(connection, leading, moment)
+        nearest = issue_store.get_first_issue(connection, leading)
     if then is None and nearest is not None:
         raise NotFound(
             f"no forecast stood when the mail of {week} was due, {instant(moment)}: the first, "
@@ -96,31 +100,31 @@ def _is_wanted(context: Context, week: str, moment: dt.datetime, now: dt.datetim
         return now - moment < GIVE_UP and bool(delivery_store.due(connection, frozen, now))
 
 
-def _send(context: Context, week: str, clock: Clock) -> Outcome:
-    loader = IssueLoader(context, clock)
-    edition = _frozen(loader, week)
-    press = renderer_of(loader, edition, context.settings)
-    return send(context, edition, press.message, clock)
-
-
 def _frozen(loader: IssueLoader, week: str) -> Edition:
     """Return the edition of `week`, freezing it now if it is the current week's."""
+    frozen, previous = _stored(loader, week)
+    if frozen:
+        return frozen
+    now = loader.clock()
+    this_week = iso_week(loader.route, now)
+    if week not in {this_week, due_week(loader.context, now)[0]}:
+        raise MailError(
+            f"week: expected {this_week}, the current one, found {week}; "
+            "of another week a copy can be had with --to or --dry-run"
+        )
+    edition = gather(loader, week, previous)
+    with loader.context.database.writing() as connection:
+        delivery_store.freeze(connection, edition)
+    return edition
+
+
+def _stored(loader: IssueLoader, week: str) -> tuple[Edition | None, Edition | None]:
+    """Return the frozen edition of `week`, and the one before it."""
     with loader.context.database.reading() as connection:
-        frozen = delivery_store.edition(connection, week, loader.route.name)
-    if frozen is None:
-        now = loader.clock()
-        this_week = iso_week(loader.route, now)
-        if week not in {this_week, due_week(loader.context, now)[0]}:
-            raise MailError(
-                f"week: expected {this_week}, the current one, found {week}; "
-                "of another week a copy can be had with --to or --dry-run"
-            )
-        with loader.context.database.reading() as connection:
-            previous = delivery_store.before(connection, week, loader.route.name)
-        frozen = gather(loader, week, previous)
-        with loader.context.database.writing() as connection:
-            delivery_store.freeze(connection, frozen)
-    return frozen
+        return (
+            delivery_store.edition(connection, week, loader.route.name),
+            delivery_store.before(connection, week, loader.route.name),
+        )
 
 
 def _first_week(context: Context, issued_at: dt.datetime) -> str:

@@ -20,7 +20,7 @@ def run(mailing: Context, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Run a command in this process, with the settings of `mailing`."""
     monkeypatch.setattr("service.core.settings.load", lambda: mailing.settings)
     monkeypatch.setattr("service.core.logs.configure", lambda *_: None)
-    monkeypatch.setattr(chart, "draw", lambda _: chart.Charts(b"light", b"dark"))
+    monkeypatch.setattr(chart, "draw", lambda _: {"light": b"light", "dark": b"dark"})
 
     def call(*arguments: str, stdin: str | None = None) -> Result:
         return CliRunner().invoke(group, arguments, input=stdin)

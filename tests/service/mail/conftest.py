@@ -40,9 +40,9 @@ def plain_chart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A picture that is drawn in no time; counts how often."""
     drawn: list[int] = []
 
-    def draw(content: dict[str, object]) -> chart.Charts:
+    def draw(content: dict[str, object]) -> dict[str, bytes]:
         drawn.append(1)
-        return chart.Charts(b"light", b"dark")
+        return {"light": b"light", "dark": b"dark"}
 
     monkeypatch.setattr(chart, "draw", draw)
     return drawn

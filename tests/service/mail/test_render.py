@@ -29,7 +29,7 @@ from tests.service.support import NOW, Hand
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"
 GATHERED: list[Edition] = []
-DRAWN: list[chart.Charts] = []
+DRAWN: list[dict[str, bytes]] = []
 READER = Reader("reader@example.org", 300, TOKEN)
 HEADER = re.compile(rb"^([A-Za-z-]+): (.*)$")
 
@@ -53,7 +53,7 @@ def _drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The chart is the same in nearly all of these tests, and takes longest."""
     draw = chart.draw
 
-    def once(content: dict[str, Any]) -> chart.Charts:
+    def once(content: dict[str, Any]) -> dict[str, bytes]:
         DRAWN.extend([] if DRAWN else [draw(content)])
         return DRAWN[0]
 

@@ -303,7 +303,7 @@ def test_one_click_leaves_however_often_it_comes(web: FlaskClient, mailing: Cont
 def test_leaving_deletes_all_that_is_about_a_person(
     web: FlaskClient, mailing: Context, hand: Hand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chart, "draw", lambda _: chart.Charts(b"", b""))
+    monkeypatch.setattr(chart, "draw", lambda _: {"light": b"", "dark": b""})
     join(mailing, "a")
     ask(web, "a@reader.example.org")
     digest(mailing, clock=hand)
