@@ -35,6 +35,17 @@ def test_a_constant_share_has_no_uncertainty() -> None:
     assert (found.value, found.lo, found.hi) == pytest.approx((0.9, 0.9, 0.9))
 
 
+def test_an_interval_holds_its_bounds_and_what_is_between() -> None:
+    interval = bootstrap.Interval(0.9, 0.8, 1.1)
+    assert [interval.holds(x) for x in (0.7, 0.8, 1.0, 1.1, 1.2)] == [
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
+
+
 def test_of_several_measures_it_is_the_geometric_mean() -> None:
     theirs = np.random.default_rng(2).gamma(2.0, size=(77, 2))
     found = bootstrap.ratio(theirs * [0.5, 1.28], theirs)

@@ -65,6 +65,18 @@ def test_forecasts_of_days_that_have_not_come_teach_nothing() -> None:
     np.testing.assert_allclose(correct_members(moved), known.future)
 
 
+@pytest.mark.parametrize(("days_before", "teaches"), [(1, True), (2, False)])
+def test_a_forecast_counts_if_the_history_has_its_first_day(
+    days_before: int, teaches: bool
+) -> None:
+    known = made(1, 1.0, 0.5)
+    assert known.archive is not None
+    origins = np.array([START - days_before * ONE_DAY])
+    early = ForecastArchive(known.names, origins, known.archive.values)
+    moved = Covariates(known.names, START, known.history, known.future, early)
+    assert np.array_equal(correct_members(moved), known.future) == (not teaches)
+
+
 @pytest.mark.parametrize(("issues", "members"), [(40, 40), (5, 1)])
 def test_one_member_is_dressed_once_there_are_errors(issues: int, members: int) -> None:
     assert len(correct_members(made(issues, 0.5, 1.0, members=1))) == members

@@ -14,6 +14,7 @@ from forecast.forecasters.base import FitError
 from forecast.forecasters.level_hurdle import FittedLevelHurdle, LevelHurdle
 from forecast.series import ONE_DAY, DailySeries
 from forecast.strata import stratified_uniforms
+from forecast.weather import WeatherTerms
 
 Array = np.ndarray  # type: ignore[type-arg]
 
@@ -254,6 +255,26 @@ def test_weather_moves_the_forecast_the_way_it_moved_the_past(values: Array) -> 
         blind = fitted.mean_without({"weather"}, 3, 2_000, np.random.default_rng(5))
         assert means[name][0] > blind[0] if name == "calm" else means[name][0] < blind[0]
     assert (means["calm"] > 3 * means["rough"]).all()
+
+
+def test_crossability_is_that_of_the_days_on_which_people_arrived(values: Array) -> None:
+    """By a general optimiser, with weights that halve in a year and the ridge of the weather."""
+    known = series(values)
+    waves = (values == 0)[:, None] * 0.8 + np.random.default_rng(4).random((DAYS, 1))
+    weather = Covariates(("wave_m",), known.start, waves, np.zeros((1, 1, 1)))
+    columns = WeatherTerms().fit(weather)[1][FIRST:]
+    x = np.hstack([np.ones((len(columns), 1)), columns])
+    weights = 0.5 ** (np.arange(len(x))[::-1] / 365.0)
+    mean = weights @ x / weights.sum()
+    penalty = HYPER.weather_ridge * (weights @ (x - mean) ** 2) / weights.sum()
+    busy = values[FIRST:] > 0
+
+    def deviance(beta: Array) -> float:
+        eta = x @ beta
+        return float(weights @ (np.logaddexp(0.0, eta) - busy * eta) + 0.5 * penalty @ beta**2)
+
+    fitted = HYPER.fit(known, weather)
+    np.testing.assert_allclose(fitted.crossing, optimum(deviance, x.shape[1]), atol=2e-3)
 
 
 def test_weather_that_ends_on_another_day_or_is_short_is_declined(values: Array) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -12,10 +11,9 @@ from service.answers.ahead import UNPUBLISHED, Ahead, scale_to_share
 from service.answers.capacity import capacity
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
-from service.core import run_store
 from service.core.context import Context
 from service.issues.issue_store import KEPT_DAYS
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
+from tests.service.support import NOW, Hand, random_paths
 
 D = dt.date
 PATHS = random_paths("2026-01-01", 40)  # to 9 February
@@ -48,38 +46,18 @@ def test_a_day_outside_is_refused(first: D) -> None:
         Ahead(PATHS, first, D(2026, 1, 5))
 
 
+@pytest.mark.parametrize(
+    ("last", "horizon"),
+    [(D(2026, 1, 5), 1), (D(2026, 2, 1), 28), (D(2026, 2, 9), 36), (D(2027, 1, 1), 36), (D.min, 1)],
+)
+def test_the_horizon_to_a_day_is_the_nearest_there_is(last: D, horizon: int) -> None:
+    assert Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5)).horizon_to(last) == horizon
+
+
 @pytest.mark.parametrize("horizon", [0, 37, -1])
 def test_a_horizon_beyond_the_last_day_names_it(horizon: int) -> None:
     with pytest.raises(BadQuestion, match="1 to 36, as 2026-02-09 is the last day"):
         Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5)).end(horizon)
-
-
-def test_it_begins_today_and_never_on_a_day_that_has_a_figure(context: Context) -> None:
-    view = IssueLoader(context, Hand(NOW)).view("people")
-    assert view.today == view.first == view.ahead.first == D(2026, 1, 2)
-    early = IssueLoader(context, Hand(utc(2025, 12, 20))).view("people")
-    assert early.today == D(2026, 1, 1)
-
-
-@pytest.mark.parametrize(
-    ("as_of", "day"),
-    [
-        (D(2026, 1, 5), D(2026, 1, 6)),
-        (utc(2026, 6, 5, 22, 59), D(2026, 6, 5)),
-        (utc(2026, 6, 5, 23), D(2026, 6, 6)),
-        (D(2026, 1, 2), D(2026, 1, 4)),
-    ],
-)
-def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
-    filled: Context, as_of: D | dt.datetime, day: D
-) -> None:
-    with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "once", NOW, ROUTE.name)
-    assert claimed is not None
-    paths = random_paths("2026-01-04", 300)  # figures to the 3rd
-    publish(filled.database, {"climatology": paths}, claimed.run_id)
-    loader = IssueLoader(filled, Hand(utc(2026, 6, 10)))
-    assert loader.view("people", as_of=as_of).today == day
 
 
 def test_beyond_its_last_day_there_is_no_answer(context: Context) -> None:
@@ -104,14 +82,6 @@ def test_of_a_model_that_is_not_served_the_first_days_are_kept(context: Context)
     late = loader.view("people", model="seasonal_naive")
     with pytest.raises(NotPossible, match="seasonal_naive of issue .* or the champion, calibrated"):
         _ = late.ahead
-
-
-def test_a_day_that_is_over_makes_it_past(context: Context) -> None:
-    loader = IssueLoader(context, Hand(NOW))
-    latest = loader.view("people")
-    assert not latest.is_past
-    assert loader.view("people", latest.issue.issue_id).is_past
-    assert replace(latest, first=D(2026, 1, 3)).ahead.skipped == 2
 
 
 @pytest.fixture

@@ -238,6 +238,9 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
         "hours": 37.0,
         "limit_hours": 36.0,
     }
+    clock.now = utc(2025, 12, 31, 5, 8)
+    (late,) = alarms(IssueLoader(watched, clock))
+    assert late["numbers"]["hours"] == 38.1  # to a tenth
     live = Context(watched.settings.model_copy(update={"source": "declared"}), watched.database)
     clock.now = utc(2026, 1, 2, 12)
     names = {alarm["name"]: alarm for alarm in alarms(IssueLoader(live, clock))}

@@ -85,6 +85,17 @@ def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
     assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
 
 
+def test_days_beyond_what_is_explained(empty: Context) -> None:
+    """The paths of an issue reach further than its explanation."""
+    issue = issued(empty)
+    longer = replace(issue, paths=view(random_paths("2026-01-01", 20).values).paths)
+    last, beyond = dt.date(2026, 1, 14), dt.date(2026, 1, 15)
+    found = explanation(IssueLoader(empty), replace(longer, today=last, first=last))
+    assert [row["date"] for row in found["rows"]] == [str(last)]
+    with pytest.raises(NotFound, match=f"explains days to {last}, not {beyond}"):
+        explanation(IssueLoader(empty), replace(longer, today=beyond, first=beyond))
+
+
 def test_an_issue_without_a_note_has_no_explanation(empty: Context) -> None:
     laid_out = issued(empty, explained=False)
     with pytest.raises(NotFound, match=f"issue {laid_out.issue.issue_id} has no explanation"):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from tests.service.support import (
     utc,
 )
 from tests.support.waiting import BOUND
+
+D = dt.date
 
 
 @pytest.fixture
@@ -61,6 +64,42 @@ def test_the_champion_of_the_newest_issue(loader: IssueLoader, context: Context)
     assert len(view.observed) == 2922
     assert view.moment == NOW
     assert view.state.status == "fresh"
+
+
+def test_it_begins_today_and_never_on_a_day_that_has_a_figure(context: Context) -> None:
+    view = IssueLoader(context, Hand(NOW)).view("people")
+    assert view.today == view.first == view.ahead.first == D(2026, 1, 2)
+    early = IssueLoader(context, Hand(utc(2025, 12, 20))).view("people")
+    assert early.today == D(2026, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "day"),
+    [
+        (D(2026, 1, 5), D(2026, 1, 6)),
+        (utc(2026, 6, 5, 22, 59), D(2026, 6, 5)),
+        (utc(2026, 6, 5, 23), D(2026, 6, 6)),
+        (D(2026, 1, 2), D(2026, 1, 4)),
+    ],
+)
+def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
+    filled: Context, as_of: D | dt.datetime, day: D
+) -> None:
+    with filled.database.writing() as connection:
+        claimed = run_store.claim(connection, "refit", "once", NOW, ROUTE.name)
+    assert claimed is not None
+    paths = random_paths("2026-01-04", 300)  # figures to the 3rd
+    publish(filled.database, {"climatology": paths}, claimed.run_id)
+    loader = IssueLoader(filled, Hand(utc(2026, 6, 10)))
+    assert loader.view("people", as_of=as_of).today == day
+
+
+def test_a_day_that_is_over_makes_it_past(context: Context) -> None:
+    loader = IssueLoader(context, Hand(NOW))
+    latest = loader.view("people")
+    assert not latest.is_past
+    assert loader.view("people", latest.issue.issue_id).is_past
+    assert replace(latest, first=D(2026, 1, 3)).ahead.skipped == 2
 
 
 def test_people_and_boats_are_of_the_same_futures(loader: IssueLoader) -> None:
@@ -103,6 +142,18 @@ def test_an_issue_is_frozen_whatever_the_figures_become(
     cold = IssueLoader(context, loader.clock).view("people")
     np.testing.assert_array_equal(cold.observed.values, before.observed.values)
     np.testing.assert_array_equal(cold.paths.values, before.paths.values)
+
+
+def test_an_ingest_counts_only_if_it_read_the_configured_source(
+    context: Context, clock: Hand
+) -> None:
+    for source, reasons in (("govuk", []), ("figures", ["ingest_failed"])):
+        with context.database.writing() as connection:
+            claimed = run_store.claim(connection, "ingest", source, NOW, ROUTE.name)
+            assert claimed is not None
+            run_store.finish(connection, claimed, "failed", "down", {"source": source}, NOW)
+        state = IssueLoader(context, clock).view("people").state
+        assert [reason.name for reason in state.reasons] == reasons
 
 
 def test_a_warm_loader_reads_no_paths(loader: IssueLoader, context: Context) -> None:

@@ -62,6 +62,14 @@ def test_a_span_is_clipped_to_what_there_is(
     assert (rows[0]["date"], rows[-1]["date"], len(rows)) == shown
 
 
+@pytest.mark.parametrize(("last", "days"), [(FIRST, 1), (FIRST - dt.timedelta(days=1), 0)])
+def test_a_span_that_ends_as_the_forecast_begins(
+    filled: Context, laid_out: IssueView, last: dt.date, days: int
+) -> None:
+    rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, dt.date(2025, 12, 20), last)
+    assert [row["date"] for row in rows if row["median"] is not None] == [str(FIRST)] * days
+
+
 def test_figures_up_to_a_day(filled: Context, laid_out: IssueView) -> None:
     rows = panel(IssueLoader(filled, Hand(NOW)), laid_out, as_of=dt.date(2025, 12, 20))
     known = [row["date"] for row in rows if row["actual"] is not None]

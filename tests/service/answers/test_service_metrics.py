@@ -48,6 +48,10 @@ def test_of_a_published_service(context: Context, clock: Hand) -> None:
     assert taken["forecast_issued_timestamp_seconds"] == {
         (s,): loader.view(s).issue.issued_at.timestamp() for s in ("people", "boats")
     }
+    bounds = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
+    assert set(taken["forecast_next_week"]) == {
+        (s, name) for s in ("people", "boats") for name in bounds
+    }
     runs = taken["job_runs"]
     assert runs[ROUTE.name, "refit", "done"] == runs[ROUTE.name, "ingest", "done"] == 1
     assert runs[ROUTE.name, "refit", "failed"] == 0

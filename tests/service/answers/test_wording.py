@@ -10,6 +10,7 @@ from service.answers.wording import (
     FILTERS,
     NO_BREAK,
     approximate,
+    likelihoods,
     per_cent,
     sentence,
     short_day,
@@ -99,6 +100,7 @@ def test_signs_and_weeks() -> None:
         (1_148, 0, 1_148, "1,150"),
         (12, 7, 15, "12"),
         (0, 0, 0, "0"),
+        (3, 1, 7, "3"),
         (36_412, 31_087, 44_915, "36,500"),
     ],
 )
@@ -106,6 +108,13 @@ def test_a_number_is_rounded_to_what_its_range_allows(
     number: int, lo: int, hi: int, words: str
 ) -> None:
     assert approximate(number, lo, hi) == words
+
+
+def test_the_limits_of_the_words_for_likelihood_are_those_declared() -> None:
+    declared = ROUTE.series["people"]
+    limits = {"likely_above": 0.6, "unlikely_below": 0.35}
+    text = likelihoods(declared.model_copy(update=limits))
+    assert "is over 60%, unlikely when it is under 35%, and possible in between" in text
 
 
 def test_every_status_has_a_name() -> None:
