@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ def covariates(history: Any = None, future: Any = None) -> Covariates:
         np.zeros((10, 2)) if history is None else history,
         np.zeros((3, 5, 2)) if future is None else future,
     )
+
+
+@pytest.mark.parametrize("names", [NAMES[::-1], (NAMES[0], "other"), (NAMES[0], "a")])
+def test_forecasts_are_of_the_drivers_in_their_order(names: tuple[str, str]) -> None:
+    archive = ForecastArchive(names, ORIGINS, ISSUED)
+    with pytest.raises(CovariatesError, match=f"expected forecasts of {', '.join(NAMES)}"):
+        replace(covariates(), archive=archive)
 
 
 def test_the_start_is_a_day() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from forecast.crossability import (
     RECENT_DAYS,
@@ -22,6 +23,11 @@ def test_columns_are_those_of_a_slow_loop() -> None:
             before = [chance[path, day - back] for back in range(1, RECENT_DAYS + 1) if day >= back]
             expected = [chance[path, day], before[0] if before else 0.0, sum(before) / RECENT_DAYS]
             np.testing.assert_allclose(columns[path, day], expected)
+
+
+def test_the_recent_mean_is_over_five_days() -> None:
+    chance = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.9])
+    assert crossability_columns(chance)[6].tolist() == pytest.approx([0.9, 0.6, 0.4])
 
 
 def test_it_learns_when_the_sea_can_be_crossed() -> None:

@@ -86,6 +86,8 @@ def test_what_cannot_be_told_is_declined() -> None:
     people, boats = growing(0.0, days=60)
     with pytest.raises(FitError, match="same days"):
         PeoplePerBoat.fit(people, boats.upto(boats.data_through - ONE_DAY))
+    with pytest.raises(FitError, match="same days"):
+        PeoplePerBoat.fit(people.upto(people.data_through - ONE_DAY), boats)
     with pytest.raises(FitError, match="a day with arrivals of both"):
         PeoplePerBoat.fit(*both(np.array([5, 0, 5, 5, 5]), np.array([0, 1, 0, 0, 0])))
     assert PeoplePerBoat.fit(*both(np.array([0, 6, 5]), np.array([1, 2, 0]))).ratio.tolist() == [3]

@@ -133,27 +133,29 @@ def test_what_is_explained_is_what_is_forecast_where_the_weather_leads(people: D
     np.testing.assert_allclose(told[:7], drawn[:7], rtol=0.15)
 
 
+@dataclass
+class Guide(Says):
+    covered_days: int = 3
+
+    def with_weather(self, seas: Mapping[int, str]) -> Guide:
+        return self
+
+
+@dataclass
+class Follower(Says):
+    def simulate_after(
+        self,
+        lead: np.ndarray,
+        horizon: int,
+        rng: np.random.Generator,  # type: ignore[type-arg]
+    ) -> Paths:
+        values = np.full((len(lead), horizon), self.value)
+        values[:, : lead.shape[1]] = lead
+        return Paths(self.origin + ONE_DAY, values)
+
+
 def test_members_without_weather_follow_the_guides_as_far_as_these_see() -> None:
     """A guide that says 7 for three days; the other goes on from there with its own 2."""
-
-    @dataclass
-    class Guide(Says):
-        covered_days: int = 3
-
-        def with_weather(self, seas: Mapping[int, str]) -> Guide:
-            return self
-
-    @dataclass
-    class Follower(Says):
-        def simulate_after(
-            self,
-            lead: np.ndarray,
-            horizon: int,
-            rng: np.random.Generator,  # type: ignore[type-arg]
-        ) -> Paths:
-            values = np.full((len(lead), horizon), self.value)
-            values[:, : lead.shape[1]] = lead
-            return Paths(self.origin + ONE_DAY, values)
 
     pool = FittedLinearPool({"g": Guide(7), "f": Follower(2)}, np.array([0.5, 0.5]))
     assert pool.covered_days == 3
@@ -171,6 +173,17 @@ def test_members_without_weather_follow_the_guides_as_far_as_these_see() -> None
         ({1: "calm", 10: "calm", 40: "calm"}, [7, 7, 7, 2, 2, 2, 2, 2, 2, 2]),
     ):
         assert followers(pool.with_weather(assumed)) == row
+
+
+def test_guides_lead_as_many_paths_each() -> None:
+    members = {"a": Guide(7), "b": Guide(9), "f": Follower(2)}
+    values = (
+        FittedLinearPool(members, np.array([0.1, 0.4, 0.5]))
+        .simulate(5, 40, np.random.default_rng(1))
+        .values
+    )
+    lead, times = np.unique(values[values[:, -1] == 2][:, 0], return_counts=True)
+    assert (lead.tolist(), times.tolist()) == ([7, 9], [10, 10])
 
 
 def test_a_member_without_a_weight_has_no_share() -> None:

@@ -21,7 +21,7 @@ PATHS = random_paths("2026-01-01", 40)  # to 9 February
 
 def test_it_begins_on_its_first_day_and_counts_from_there() -> None:
     ahead = Ahead(PATHS, D(2026, 1, 5), D(2026, 1, 5))
-    assert (ahead.skipped, ahead.most, ahead.end(7)) == (4, 36, 11)
+    assert (ahead.skipped, ahead.most, ahead.end(1), ahead.end(7)) == (4, 36, 5, 11)
     near = ahead.upto(7)
     assert (str(near.start), near.horizon) == ("2026-01-05", 7)
     assert near.values.tolist() == PATHS.values[:, 4:11].tolist()

@@ -221,6 +221,19 @@ def test_a_week_beyond_its_band_is_an_alarm_until_the_next_week(watched: Context
     assert record_alarms(sunday) == [], "the week is not over; the one before had no forecast"
 
 
+def test_the_last_whole_week_is_judged_while_the_next_one_lacks_days(watched: Context) -> None:
+    issue(watched, dt.date(2025, 12, 12), np.full((300, 35), 1))
+    figures = [
+        Figure(name, dt.date(2025, 12, day), 50, "test")
+        for name in ("people", "boats")
+        for day in (29, 30)
+    ]
+    with watched.database.writing() as connection:
+        observation_store.record(connection, ROUTE, figures, utc(2025, 12, 31, 12))
+    (alarm,) = record_alarms(IssueLoader(watched, Hand(utc(2026, 1, 6, 12))))
+    assert (alarm["numbers"]["from"], alarm["numbers"]["to"]) == ("2025-12-22", "2025-12-28")
+
+
 def test_an_issue_made_during_the_week_does_not_judge_it(watched: Context) -> None:
     issue(watched, dt.date(2025, 12, 22), np.full((300, 35), 1))
     assert record_alarms(IssueLoader(watched, Hand(utc(2025, 12, 29, 12)))) == []

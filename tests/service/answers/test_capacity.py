@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from forecast.paths import Paths
-from forecast.series import DailySeries
+from forecast.series import ONE_DAY, DailySeries
 from service.answers.ahead import Ahead
 from service.answers.capacity import capacity
 from service.answers.errors import BadQuestion
@@ -34,5 +34,6 @@ def test_days_before_the_first_are_no_part_of_the_answer() -> None:
 
 
 def test_a_stay_that_began_before_the_figures_is_refused() -> None:
-    with pytest.raises(BadQuestion, match=r"stay_days.*1 to 31.*90"):
-        capacity(KNOWN, Ahead.of(PATHS), 90, 0.9, 14, (80,))
+    for known, most in ((KNOWN, 31), (KNOWN.upto(KNOWN.data_through - ONE_DAY), 30)):
+        with pytest.raises(BadQuestion, match=rf"stay_days.*1 to {most}.*{most + 1}"):
+            capacity(known, Ahead.of(PATHS), most + 1, 0.9, 14, (80,))

@@ -85,6 +85,16 @@ def test_totals_are_sums_of_the_first_days(empty: Context) -> None:
     assert later["rows"][0]["season"] == later["totals"][0]["season"] == 12.0
 
 
+def test_the_weather_is_listed_first(empty: Context) -> None:
+    issue = issued(empty, explained=False)
+    factors = {"season": [1.0] * 14, "weather": [2.0] * 14, "yesterday": [3.0] * 14}
+    note = {"method": "Shapley", "yearly_mean": 94.0, "mean": [100.0] * 14, "factors": factors}
+    with empty.database.writing() as connection:
+        note_store.save_note(connection, issue.issue.issue_id, note_store.EXPLANATION, note)
+    found = explanation(IssueLoader(empty), issue)
+    assert found["factors"] == ["weather", "season", "yesterday"]
+
+
 def test_days_beyond_what_is_explained(empty: Context) -> None:
     """The paths of an issue reach further than its explanation."""
     issue = issued(empty)

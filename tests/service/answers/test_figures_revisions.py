@@ -86,8 +86,3 @@ def test_the_status_says_what_was_read(context: Context) -> None:
     found = status(IssueLoader(context))
     assert [row["source"] for row in found["documents"]] == ["figures", "workbook"]
     assert found["documents"][1]["published_at"] == "2025-12-31T11:00:00Z"
-    assert found["weather"]["status"] == "off"
-    assert "forecasts do without" in found["weather"]["detail"]
-    settings = context.settings.model_copy(update={"weather": "openmeteo"})
-    found = status(IssueLoader(Context(settings, context.database)))
-    assert found["weather"]["status"] == "missing"

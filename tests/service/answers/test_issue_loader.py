@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +14,12 @@ from service.answers.errors import NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core import run_store
 from service.core.context import Context
+from service.core.settings import Settings
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
+from tests.service.answers.conftest import NOON, copied
 from tests.service.support import (
     CHAMPION,
     DECLARED,
@@ -154,6 +158,15 @@ def test_an_ingest_counts_only_if_it_read_the_configured_source(
             run_store.finish(connection, claimed, "failed", "down", {"source": source}, NOW)
         state = IssueLoader(context, clock).view("people").state
         assert [reason.name for reason in state.reasons] == reasons
+
+
+def test_weather_that_the_issue_used_is_no_reason(
+    windy: Settings, clock: Hand, tmp_path: Path
+) -> None:
+    with contextlib.closing(copied(windy, tmp_path).database) as database:
+        clock.now = NOON
+        state = IssueLoader(Context(windy, database), clock).view("people").state
+    assert [reason.name for reason in state.reasons] == []
 
 
 def test_a_warm_loader_reads_no_paths(loader: IssueLoader, context: Context) -> None:

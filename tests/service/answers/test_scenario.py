@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from forecast.scenarios import people_per_boat
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
 from service.answers.scenario import Scenario, scenario
@@ -74,6 +75,16 @@ def test_weather_and_level_together(loader: IssueLoader) -> None:
     ratio = more["totals"][0]["mean"] / plain["totals"][0]["mean"]
     assert ratio == pytest.approx(1.5, rel=0.02)
     assert more == scenario(loader, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+
+
+def test_fuller_boats_bring_more_people_in_as_many_boats(loader: IssueLoader) -> None:
+    load = people_per_boat(*(loader.view(name).paths for name in ("people", "boats")))
+    ratios = {}
+    for series_id in ("people", "boats"):
+        assumed = Scenario(people_per_boat=2 * load)
+        found = scenario(loader, loader.view(series_id), assumed, 28, (80,))
+        ratios[series_id] = found["totals"][0]["mean"] / found["forecast"]["totals"][0]["mean"]
+    assert ratios == {"people": pytest.approx(2, rel=0.02), "boats": 1}
 
 
 def test_only_days_of_the_horizon(loader: IssueLoader) -> None:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
+from pathlib import Path
+from typing import Any
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, is_ready, status
 from service.app import create_app
 from service.core import run_store
 from service.core.context import Context
+from service.core.settings import Settings
+from tests.service.answers.conftest import copied
 from tests.service.support import (
     CHAMPION,
     DECLARED,
@@ -103,6 +108,24 @@ def test_each_series_is_heard_and_what_they_share_is_said_once(
     with create_app(context, clock).test_client() as client:
         lines = client.get("/metrics").text.splitlines()
     assert lines.count('crossings_service_status_reason{reason="champion_failed"} 1.0') == 1
+
+
+def test_the_weather_is_off_missing_or_read(
+    context: Context, clock: Hand, windy: Settings, tmp_path: Path
+) -> None:
+    def weather(of: Context) -> dict[str, Any]:
+        found: dict[str, Any] = status(IssueLoader(of, clock))["weather"]
+        return found
+
+    assert weather(context)["status"] == "off"
+    assert "forecasts do without" in weather(context)["detail"]
+    settings = context.settings.model_copy(update={"weather": "openmeteo"})
+    missing = weather(Context(settings, context.database))
+    assert (missing["status"], missing["read_at"], missing["through"]) == ("missing", None, None)
+    with contextlib.closing(copied(windy, tmp_path / "windy").database) as database:
+        read = weather(Context(windy, database))
+    assert read["status"] == "read"
+    assert read["read_at"] < read["through"]
 
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:
