@@ -12,6 +12,7 @@ import click
 
 from service.cli.options import (
     WholeNumber,
+    count_models,
     csv_options,
     fit_each_route,
     for_each_route,
@@ -147,8 +148,6 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
       crossings refit --as-of 2025-12-19
       CROSSINGS_DASK=tcp://scheduler:8786 CROSSINGS_WORKERS=8 crossings refit
     """
-    from forecast.specs import published
-    from service.issues.declared_models import declared
     from service.issues.refit import refit as job
     from service.issues.reproduce import repeat
 
@@ -157,8 +156,7 @@ def refit(settings: Settings, force: bool, as_of: str | None) -> None:
 
     def work(context: Context) -> str:
         moment = _moment(as_of, context) if as_of else None
-        specs = declared(settings.models_dir, context.route.models)
-        with fitting(len(published(specs))) as progress:
+        with fitting(count_models(context)) as progress:
             outcome = repeat(context, moment, progress) if moment else job(context, force, progress)
         return outcome.reason
 
@@ -190,13 +188,10 @@ def compare(settings: Settings) -> None:
     Example:
       crossings compare
     """
-    from forecast.specs import published
     from service.issues.compare import compare as job
-    from service.issues.declared_models import declared
 
     def work(context: Context) -> str:
-        specs = declared(settings.models_dir, context.route.models)
-        total = len(published(specs)) * settings.champion_origins
+        total = count_models(context) * settings.champion_origins
         with counting("models x origins", total) as progress:
             outcome = job(context, progress)
         ratios = sorted(outcome.detail["ratios"].items(), key=lambda item: item[1])

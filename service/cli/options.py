@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "WholeNumber",
+    "count_models",
     "csv_options",
     "fit_each_route",
     "for_each_route",
@@ -122,6 +123,14 @@ def selected(context: Context, names: Collection[str]) -> list[Context]:
             f"--route: expected a route of {', '.join(enabled)}, found {unknown[0]!r}"
         )
     return [enabled[name] for name in dict.fromkeys(names or enabled)]
+
+
+def count_models(context: Context) -> int:
+    """Return the number of declared models that are fitted for the route."""
+    from forecast.specs import published
+    from service.issues.declared_models import declared
+
+    return len(published(declared(context.settings.models_dir, context.route.models)))
 
 
 def form_option(*forms: str) -> Callable[[_Command], _Command]:

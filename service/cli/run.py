@@ -7,7 +7,6 @@ __all__ = ["CHILD", "end_with_input", "run", "scheduler", "serve"]
 import contextlib
 import datetime as dt
 import errno
-import http.client
 import os
 import signal
 import socket
@@ -17,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from http.client import HTTPConnection, HTTPException
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from service.cli.options import open_for_command, pass_settings
+from service.cli.options import count_models, open_for_command, pass_settings
 from service.cli.output import fitting
 from service.core.context import Context
 
@@ -196,11 +196,9 @@ def _weather(context: Context) -> None:
 
 
 def _refit(context: Context) -> None:
-    from forecast.specs import published
-    from service.issues.declared_models import declared
     from service.issues.refit import refit
 
-    with fitting(len(published(declared(context.settings.models_dir)))) as progress:
+    with fitting(count_models(context)) as progress:
         _say(f"forecast  {refit(context, progress=progress).reason}")
 
 
@@ -281,15 +279,11 @@ def _wait_until_ready(settings: Settings, server: subprocess.Popen[bytes]) -> No
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
         # Directly: a configured proxy cannot reach this machine's ports.
-        connection = http.client.HTTPConnection(host, settings.port, timeout=5)
-        try:
+        connection = HTTPConnection(host, settings.port, timeout=5)
+        with contextlib.closing(connection), contextlib.suppress(HTTPException, OSError):
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
                 return
-        except (http.client.HTTPException, OSError):
-            pass
-        finally:
-            connection.close()
         time.sleep(0.05)
     raise click.ClickException("the web server did not become ready")
 

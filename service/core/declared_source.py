@@ -56,10 +56,6 @@ class GovUk(Declared):
         """Its name in a sentence."""
         return "GOV.UK"
 
-    def faults(self, folder: Path, series: Collection[str]) -> Iterator[str]:  # noqa: ARG002
-        """Yield one line for each fault in combination with `series`."""
-        yield from ()
-
 
 class Table(Declared):
     """A CSV or JSON table with a row for each report of a day.

@@ -115,7 +115,7 @@ def _contradictions(route: Route) -> Iterator[str]:
         yield f"figures: expected a file beside it, found no {route.figures}"
     if bool(route.weather_points) != bool(route.weather_place):
         yield f"weather_place: expected with weather_points alone, found {route.weather_place!r}"
-    if route.source is not None:
+    if isinstance(route.source, Table):
         yield from route.source.faults(route.folder, route.series)
     leading = [name for name, one in route.series.items() if one.leads]
     if len(leading) != 1:

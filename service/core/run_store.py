@@ -185,14 +185,12 @@ def dead(connection: sa.Connection) -> list[Run]:
 
 def running(connection: sa.Connection) -> list[Run]:
     """Return the unfinished runs."""
-    rows = connection.execute(sa.select(runs).where(runs.c.outcome == "running"))
-    return [Run(**row._mapping) for row in rows]
+    return _read(connection, sa.select(runs).where(runs.c.outcome == "running"))
 
 
 def find(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
     """Return the run of `job` for `period` and `route`."""
-    row = connection.execute(sa.select(runs).where(_is(job, period, route))).first()
-    return Run(**row._mapping) if row else None
+    return next(iter(_read(connection, sa.select(runs).where(_is(job, period, route)))), None)
 
 
 def latest(
@@ -202,8 +200,7 @@ def latest(
     query = _newest(job, route).limit(1)
     if outcome:
         query = query.where(runs.c.outcome == outcome)
-    row = connection.execute(query).first()
-    return Run(**row._mapping) if row else None
+    return next(iter(_read(connection, query)), None)
 
 
 def prune(connection: sa.Connection, before: dt.datetime) -> int:
@@ -218,8 +215,11 @@ def prune(connection: sa.Connection, before: dt.datetime) -> int:
 
 def recent(connection: sa.Connection, job: str, route: str | None = None) -> list[Run]:
     """Return up to twenty runs of `job`, of `route` or of all routes, newest first."""
-    rows = connection.execute(_newest(job, route).limit(_RECENT))
-    return [Run(**row._mapping) for row in rows]
+    return _read(connection, _newest(job, route).limit(_RECENT))
+
+
+def _read(connection: sa.Connection, query: sa.Select[Any]) -> list[Run]:
+    return [Run(**row._mapping) for row in connection.execute(query)]
 
 
 def _newest(job: str, route: str | None) -> sa.Select[Any]:

@@ -20,11 +20,7 @@ LIGHT = ("ingest",)
 """Requested jobs that take seconds."""
 FITTING = tuple(job for job in request_store.JOBS if job not in LIGHT)
 """Requested jobs that fit models, which takes minutes."""
-_WORK: dict[str, Callable[[Context, str], Outcome]] = {
-    "ingest": lambda context, period: ingest(context, period=period),
-    "refit": lambda context, period: refit(context, period=period),
-    "compare": lambda context, period: compare(context, period=period),
-}
+_WORK: dict[str, Callable[..., Outcome]] = {"ingest": ingest, "refit": refit, "compare": compare}
 _log = logging.getLogger(__name__)
 
 
@@ -43,7 +39,7 @@ def take(context: Context, jobs: Sequence[str]) -> None:
     try:
         if request.route not in names:
             raise JobError(f"expected a route of {', '.join(names)}, found {request.route!r}")
-        done = _WORK[request.job](about, request_store.period(request.request_id))
+        done = _WORK[request.job](about, period=request_store.period(request.request_id))
         outcome, reason = done.outcome, done.reason
     except JobError as error:
         outcome, reason = "failed", str(error)
