@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect"]
+__all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect", "insert"]
 
 import logging
 import threading
@@ -17,6 +17,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from service.core import sqlite
 from service.core.locks import ProcessLock
@@ -251,6 +253,12 @@ class Database:
                 self._watching.close()
                 self._watching = None
         self.engine.dispose()
+
+
+def insert(connection: Connection, table: sa.Table) -> postgresql.Insert | sqlite_dialect.Insert:
+    """Return an insert that can say what to do if the row is there already."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    return sqlite_dialect.insert(table) if is_sqlite else postgresql.insert(table)
 
 
 def connect(url: str) -> Database:

@@ -15,20 +15,18 @@ __all__ = [
     "prune",
 ]
 
-import contextlib
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from service.core.database import Unavailable
+from service.core.database import insert
 from service.core.tables import job_requests, runs
 
 JOBS = ("ingest", "refit", "compare")
 """The jobs that can be requested."""
 _PERIOD = "request "
-_TRIES = 5
 _WITHOUT_RUN = dt.timedelta(minutes=1)
 
 
@@ -51,16 +49,14 @@ def leave(
     connection: sa.Connection, job: str, asked_by: str, now: dt.datetime, route: str = ""
 ) -> JobRequest:
     """Request `job` for `route`; return the pending request if there already is one."""
-    c = job_requests.c
     row = {"route": route, "job": job, "asked_by": asked_by, "asked_at": now, "outcome": "waiting"}
-    query = sa.select(job_requests).where(c.job == job, c.route == route, c.outcome == "waiting")
-    for _ in range(_TRIES):
-        with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-            connection.execute(job_requests.insert().values(**row))
-        waiting = connection.execute(query).first()
-        if waiting:  # else the scheduler has just claimed it
-            return JobRequest(**waiting._mapping)
-    raise Unavailable(f"database: requests for {job} come and go too fast; ask again")
+    query = insert(connection, job_requests).values(row)
+    query = query.on_conflict_do_update(
+        index_elements=["route", "job"],
+        index_where=sa.text("outcome = 'waiting'"),
+        set_={"outcome": "waiting"},  # changes nothing, but returns the row
+    )
+    return JobRequest(**connection.execute(query.returning(job_requests)).one()._mapping)
 
 
 def find(connection: sa.Connection, request_id: int) -> JobRequest | None:
@@ -101,20 +97,14 @@ def claim(
         .where(c.outcome == "running", c.request_id.in_(_left_alone(now - _WITHOUT_RUN)))
         .values(outcome="waiting", claimed_at=None)
     )
-    oldest = connection.execute(
-        sa.select(job_requests)
-        .where(c.outcome == "waiting", c.job.in_(jobs))
-        .order_by(c.request_id)
-        .limit(1)
-    ).first()
-    if oldest is None:
-        return None
+    oldest = sa.select(sa.func.min(c.request_id)).where(c.outcome == "waiting", c.job.in_(jobs))
     taken = connection.execute(
         job_requests.update()
-        .where(c.request_id == oldest.request_id, c.outcome == "waiting")
+        .where(c.request_id == oldest.scalar_subquery(), c.outcome == "waiting")
         .values(outcome="running", claimed_at=now)
-    )
-    return find(connection, oldest.request_id) if taken.rowcount else None
+        .returning(job_requests)
+    ).first()
+    return JobRequest(**taken._mapping) if taken else None
 
 
 def period(request_id: int) -> str:

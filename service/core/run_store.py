@@ -27,6 +27,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.core import locks, service_metrics_store
+from service.core.database import insert
 from service.core.tables import issues, runs
 
 MOST_ATTEMPTS = 3
@@ -82,50 +83,17 @@ def claim(
     connection: sa.Connection, job: str, period: str, now: dt.datetime, route: str = ""
 ) -> Claim | None:
     """Claim the run of `job` for `period` and `route`; None if already claimed or finished."""
-    try:
-        with connection.begin_nested():
-            result = connection.execute(
-                runs.insert().values(
-                    route=route,
-                    job=job,
-                    period=period,
-                    started_at=now,
-                    outcome="running",
-                    detail={},
-                    attempt=1,
-                )
-            )
-    except sa.exc.IntegrityError:
-        return _claim_again(connection, _is(job, period, route), now)
-    key = result.inserted_primary_key
-    assert key is not None  # an inserted row has a key
-    return Claim(int(key[0]), 1)
-
-
-def _is(job: str, period: str, route: str) -> sa.ColumnElement[bool]:
     c = runs.c
-    return sa.and_(c.job == job, c.period == period, c.route == route)
-
-
-def _claim_again(
-    connection: sa.Connection, this: sa.ColumnElement[bool], now: dt.datetime
-) -> Claim | None:
-    c = runs.c
-    taken = connection.execute(
-        runs.update()
-        .where(this, c.outcome == "stopped", c.attempt < MOST_ATTEMPTS)
-        .values(
-            started_at=now,
-            finished_at=None,
-            outcome="running",
-            reason=None,
-            attempt=c.attempt + 1,
-        )
+    begun = {"started_at": now, "finished_at": None, "outcome": "running", "reason": None}
+    new = {"route": route, "job": job, "period": period, "detail": {}, "attempt": 1}
+    query = insert(connection, runs).values(new | begun)
+    query = query.on_conflict_do_update(
+        index_elements=[c.route, c.job, c.period],
+        set_=begun | {"attempt": c.attempt + 1},
+        where=sa.and_(c.outcome == "stopped", c.attempt < MOST_ATTEMPTS),
     )
-    if not taken.rowcount:
-        return None
-    row = connection.execute(sa.select(c.run_id, c.attempt).where(this)).one()
-    return Claim(row.run_id, row.attempt)
+    row = connection.execute(query.returning(c.run_id, c.attempt)).first()
+    return Claim(row.run_id, row.attempt) if row else None
 
 
 def lock_name(run_id: int) -> str:
@@ -190,7 +158,9 @@ def running(connection: sa.Connection) -> list[Run]:
 
 def find(connection: sa.Connection, job: str, period: str, route: str = "") -> Run | None:
     """Return the run of `job` for `period` and `route`."""
-    return next(iter(_read(connection, sa.select(runs).where(_is(job, period, route)))), None)
+    c = runs.c
+    query = sa.select(runs).where(c.job == job, c.period == period, c.route == route)
+    return next(iter(_read(connection, query)), None)
 
 
 def latest(

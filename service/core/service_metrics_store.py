@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from service.core.database import insert
 from service.core.tables import issue_scores, issues, runs, runs_deleted
 
 _PASSING = ("running", "stopped")
@@ -42,13 +43,10 @@ def runs_ended(connection: sa.Connection) -> dict[tuple[str, str, str], int]:
 
 def remember(connection: sa.Connection, old: sa.ColumnElement[bool]) -> None:
     """Add the `old` runs, which are about to be deleted, to the remembered counts."""
-    d = runs_deleted.c
-    for route, job, outcome, number in connection.execute(_counted(old)).all():
-        this = sa.and_(d.route == route, d.job == job, d.outcome == outcome)
-        more = runs_deleted.update().where(this).values(number=d.number + number)
-        if not connection.execute(more).rowcount:
-            row = {"route": route, "job": job, "outcome": outcome, "number": number}
-            connection.execute(runs_deleted.insert().values(row))
+    key = ["route", "job", "outcome"]
+    query = insert(connection, runs_deleted).from_select([*key, "number"], _counted(old))
+    number = runs_deleted.c.number + query.excluded.number
+    connection.execute(query.on_conflict_do_update(index_elements=key, set_={"number": number}))
 
 
 def _counted(which: sa.ColumnElement[bool]) -> sa.Select[Any]:
