@@ -175,15 +175,6 @@ class Route(Declared):
         return known_at.astimezone(dt.UTC)
 
     @property
-    def figures_file(self) -> Path | None:
-        """The local file of figures."""
-        if self.figures:
-            return self.folder / self.figures
-        if isinstance(self.source, Table) and self.source.file:
-            return self.folder / self.source.file
-        return None
-
-    @property
     def is_followed(self) -> bool:
         """Whether its source is read on a schedule; a file is read only on request."""
         if isinstance(self.source, Table):

@@ -5,21 +5,18 @@ from __future__ import annotations
 __all__ = [
     "RegistryError",
     "read_declaration",
-    "read_json",
     "sync_folder",
     "unique",
     "whole",
-    "write_json",
     "write_whole",
 ]
 
-import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 _LARGEST_BYTES = 100_000
 
@@ -85,22 +82,6 @@ def write_whole(file: Path, content: bytes) -> None:
 def unique() -> str:
     """Return part of a file name that no other thread or process uses at the same time."""
     return f"{os.getpid()}-{threading.get_ident()}"
-
-
-def write_json(file: Path, values: Any) -> None:
-    """Write `values` as JSON, completely or not at all."""
-    write_whole(file, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode())
-
-
-def read_json(file: Path) -> dict[str, Any]:
-    """Read a JSON object; raise `RegistryError` if it is none."""
-    try:
-        values = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise RegistryError(f"{file}: expected a readable JSON file, found {error}") from error
-    if not isinstance(values, dict):
-        raise RegistryError(f"{file}: expected a JSON object, found {type(values).__name__}")
-    return values
 
 
 def sync_folder(folder: Path) -> None:

@@ -36,9 +36,8 @@ def declare(folder: Path, old: str = "", new: str = "") -> Path:
     return folder
 
 
-def test_a_file_is_sought_from_the_folder_of_the_declaration(tmp_path: Path) -> None:
+def test_a_file_is_not_followed_and_called_by_its_name(tmp_path: Path) -> None:
     (route,) = enabled_routes(declare(tmp_path))
-    assert route.figures_file == tmp_path / "landings.csv"
     assert not route.is_followed
     assert route.source is not None
     assert route.source.title == "landings.csv"
@@ -48,7 +47,6 @@ def test_an_address_is_followed_and_called_by_its_host(tmp_path: Path) -> None:
     new = 'address = "https://data.example.org/a.csv?key=1"'
     (route,) = enabled_routes(declare(tmp_path, 'file = "landings.csv"', new))
     assert route.is_followed
-    assert route.figures_file is None
     assert route.source is not None
     assert route.source.title == "data.example.org"
     assert not route.is_closed
