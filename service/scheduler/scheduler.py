@@ -75,8 +75,7 @@ def start(context: Context, stop: threading.Event) -> list[threading.Thread]:
         def loop() -> None:
             while not stop.is_set():
                 with turn:
-                    for work in works:
-                        only(work)
+                    only(*works)
                 stop.wait(seconds)  # unlike a time of day, not affected by a clock that is set
 
         threads.append(threading.Thread(target=loop, name=name, daemon=True))
@@ -120,24 +119,27 @@ class _OnlyWithLock:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = database.lock(SCHEDULER)
+        self._guard = threading.Lock()  # several threads meet the same obstacle; one logs it
         self._obstacle = ""
 
-    def __call__(self, work: _Work) -> None:
-        try:
-            obstacle = "" if self._database.hold(self._lock) else _STANDBY
-        except DatabaseError as error:
-            obstacle = f"the scheduler's lock could not be taken: {error}"
-        if obstacle and obstacle != self._obstacle:
-            _log.warning(obstacle)
-        self._obstacle = obstacle
+    def __call__(self, *works: _Work) -> None:
+        with self._guard:
+            try:
+                obstacle = "" if self._database.hold(self._lock) else _STANDBY
+            except DatabaseError as error:
+                obstacle = f"the scheduler's lock could not be taken: {error}"
+            if obstacle and obstacle != self._obstacle:
+                _log.warning(obstacle)
+            self._obstacle = obstacle
         if obstacle:
             return
-        try:
-            work()
-        except DatabaseError as error:
-            _log.debug("%s: %s", threading.current_thread().name, error)
-        except Exception:
-            _log.exception("%s broke", threading.current_thread().name)
+        for work in works:
+            try:
+                work()
+            except DatabaseError as error:
+                _log.debug("%s: %s", threading.current_thread().name, error)
+            except Exception:
+                _log.exception("%s broke", threading.current_thread().name)
 
 
 def close_dead(context: Context) -> None:
