@@ -81,10 +81,14 @@ class Database:
         if self.engine.dialect.name != "sqlite":
             return None
         with _one_line(), self._lock:
-            listener = self._listener()
-            if isinstance(listener, sqlite.StandIn):  # it does not see commits
+            if self._watching is None:
+                self._watching = self._glancing.connect()
+            raw: Any = self._watching.connection.dbapi_connection
+            if isinstance(raw, sqlite.StandIn):  # it sees no commits, and is used once
+                self._watching.close()
+                self._watching = None
                 return None
-            data_version: int = listener.execute("PRAGMA data_version").fetchone()[0]
+            data_version: int = raw.execute("PRAGMA data_version").fetchone()[0]
             return data_version
 
     def not_written(self) -> tuple[str, str] | None:
@@ -101,24 +105,13 @@ class Database:
 
     def _look(self) -> tuple[str, str] | None:
         """Why writes would fail, or None; a busy database is not a failure."""
-        if self.engine.dialect.name == "postgresql":
-            with self.glancing() as connection:
-                setting = sa.func.current_setting("transaction_read_only")
-                is_read_only = connection.scalar(sa.select(setting)) == "on"
-                return sqlite.READ_ONLY if is_read_only else None
-        with _one_line(), self._lock:
-            return sqlite.not_written(self._listener(), self.engine)
-
-    def _listener(self) -> Any:
-        """Return SQLite's raw read connection, kept open unless it is a fallback."""
-        raw = self._watching and self._watching.connection.dbapi_connection
-        if self._watching is not None and isinstance(raw, sqlite.StandIn):
-            self._watching.close()
-            self._watching = None
-        if self._watching is None:
-            self._watching = self._glancing.connect()
-            raw = self._watching.connection.dbapi_connection
-        return raw
+        with self.glancing() as connection:
+            if connection.dialect.name == "sqlite":
+                raw = connection.connection.dbapi_connection
+                return sqlite.not_written(raw, self.engine)
+            setting = sa.func.current_setting("transaction_read_only")
+            is_read_only = connection.scalar(sa.select(setting)) == "on"
+            return sqlite.READ_ONLY if is_read_only else None
 
     @contextmanager
     def writing(self, waits: bool = True) -> Iterator[sa.Connection]:

@@ -97,9 +97,9 @@ def _perform(
         try:
             outcome = work(claimed)
         except Exception as error:
-            is_told = isinstance(error, (JobError, DatabaseError))
-            is_away = is_again and isinstance(error, Unavailable)
-            is_defect = not isinstance(error, (JobError, DatabaseError, RegistryError, OSError))
+            is_named = isinstance(error, (JobError, DatabaseError))
+            is_defect = not (is_named or isinstance(error, (RegistryError, OSError)))
+            is_stopped = is_again and isinstance(error, Unavailable)
             reason = str(error)
             if isinstance(error, OSError) and error.filename is not None:
                 reason = f"{error.filename}: {error.strerror}"
@@ -107,8 +107,8 @@ def _perform(
                 reason = f"{type(error).__name__}: {reason.partition(chr(10))[0][:300]}"
             _log.error("%s failed: %s", job, reason, exc_info=is_defect)
             kept = error.detail if isinstance(error, JobError) else {}
-            finish(Outcome("stopped" if is_away else "failed", mask(reason), kept))
-            if is_told:
+            finish(Outcome("stopped" if is_stopped else "failed", mask(reason), kept))
+            if is_named:
                 raise
             raise JobError(f"{job} failed: {reason}") from error
         except BaseException:  # interrupted: not a failure

@@ -130,9 +130,9 @@ def _is_read_only(connection: Any) -> bool:
 
 
 def _begin(connection: sa.Connection) -> None:
-    if connection.get_execution_options().get("one_statement"):
-        return  # a single statement sees one snapshot anyway
     options = connection.get_execution_options()
+    if options.get("one_statement"):
+        return  # a single statement sees one snapshot anyway
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
     elif options["waits"]:
