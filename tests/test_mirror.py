@@ -10,9 +10,6 @@ ROOT = Path(__file__).resolve().parent.parent
 STRICT = ("forecast", "service/answers")
 """Packages of which each module has a test file of its own."""
 
-WITHOUT = {"service/answers/errors.py"}
-"""Modules that compute nothing: classes of exceptions."""
-
 
 @pytest.mark.parametrize("package", STRICT)
 def test_each_module_has_a_test_file(package: str) -> None:
@@ -21,16 +18,9 @@ def test_each_module_has_a_test_file(package: str) -> None:
     missing = [
         str(module.relative_to(ROOT))
         for module in modules
-        if str(module.relative_to(ROOT)) not in WITHOUT
-        and not (ROOT / "tests" / module.relative_to(ROOT).parent / f"test_{module.name}").exists()
+        if not (ROOT / "tests" / module.relative_to(ROOT).parent / f"test_{module.name}").exists()
     ]
     assert not missing, f"modules without a test file: {sorted(missing)}"
-
-
-def test_each_exception_is_a_module_without_a_test_file() -> None:
-    for module in map(Path, WITHOUT):
-        assert (ROOT / module).is_file(), f"{module} is gone; so is its exception"
-        assert not (ROOT / "tests" / module.parent / f"test_{module.name}").exists()
 
 
 def test_each_test_file_has_its_module() -> None:

@@ -13,7 +13,7 @@ from forecast.paths import Paths, bound_names, quantiles
 from forecast.series import DailySeries
 from service.answers.ahead import Ahead
 from service.answers.bands import check_levels
-from service.answers.checks import MOST_STAY_DAYS, SHARES, check_number, check_whole
+from service.answers.errors import MOST_STAY_DAYS, SHARES, check_number, check_whole
 
 
 def capacity(

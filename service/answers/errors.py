@@ -1,8 +1,25 @@
-"""Errors that the answers raise."""
+"""Errors that the answers raise, and the checks of numbers that raise them."""
 
 from __future__ import annotations
 
-__all__ = ["BadQuestion", "NoAnswer", "NotFound", "NotPossible", "NotReady"]
+__all__ = [
+    "MOST_ISSUES",
+    "MOST_STAY_DAYS",
+    "MOST_THRESHOLD",
+    "SHARES",
+    "BadQuestion",
+    "NoAnswer",
+    "NotFound",
+    "NotPossible",
+    "NotReady",
+    "check_number",
+    "check_whole",
+]
+
+MOST_THRESHOLD = 1_000_000  # largest count in a query or of a subscriber
+MOST_STAY_DAYS = 400
+SHARES = (0.5, 0.999)  # bounds of the probability that the places are enough
+MOST_ISSUES = 500  # per page
 
 
 class NoAnswer(Exception):
@@ -29,3 +46,18 @@ class NotPossible(NoAnswer):
 
 class NotReady(NoAnswer):
     """Nothing is published yet, because the first refit has not finished."""
+
+    def __init__(self, fault: str = "nothing is published yet: the first refit is still to come"):
+        super().__init__(fault)
+
+
+def check_whole(name: str, value: int, least: int, most: int) -> None:
+    """Raise `BadQuestion` unless `value` is from `least` to `most`."""
+    if not least <= value <= most:
+        raise BadQuestion(name, f"a whole number from {least:,} to {most:,}", value)
+
+
+def check_number(name: str, value: float, least: float, most: float) -> None:
+    """Raise `BadQuestion` unless `value` lies from `least` to `most`; NaN does not."""
+    if not least <= value <= most:
+        raise BadQuestion(name, f"a number from {least} to {most}", value)

@@ -8,7 +8,7 @@ import datetime as dt
 from typing import Any
 
 from service.answers.ahead import Ahead
-from service.answers.checks import MOST_THRESHOLD, check_whole
+from service.answers.errors import MOST_THRESHOLD, check_whole
 from service.core.clock import day_columns
 
 

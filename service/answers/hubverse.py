@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from service.answers.checks import check_whole
+from service.answers.errors import check_whole
 from service.answers.issue_loader import IssueView
 
 COLUMNS = (

@@ -279,7 +279,7 @@ class IssueLoader:
         if issue_id == "latest":
             newest = issue_store.get_latest_issue(connection, series_id)
             if newest is None:
-                raise NotReady("nothing is published yet: the first refit is still to come")
+                raise NotReady
             return newest
         issue = issue_store.get_issue(connection, issue_id)
         if issue is None or issue.series_id != series_id:

@@ -7,8 +7,7 @@ __all__ = ["COLUMNS", "first_day", "listing", "of_day", "one"]
 import datetime as dt
 from typing import Any
 
-from service.answers.checks import MOST_ISSUES, check_whole
-from service.answers.errors import BadQuestion, NotFound, NotReady
+from service.answers.errors import MOST_ISSUES, BadQuestion, NotFound, NotReady, check_whole
 from service.answers.issue_loader import IssueLoader
 from service.core.clock import instant
 from service.issues import issue_store, note_store
@@ -54,7 +53,7 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
             connection, series_id, loader.route.end_of_day(day)
         ) or issue_store.get_latest_hindcast(connection, series_id, day)
     if newest is None:
-        raise NotReady("nothing is published yet: the first refit is still to come")
+        raise NotReady
     if issue is None:
         first = first_day(loader, series_id)
         raise NotFound(f"there is no forecast from {day}; the first is from {first}")

@@ -18,8 +18,7 @@ from forecast.paths import Paths
 from forecast.scenarios import people_per_boat, scaled
 from forecast.series import as_day
 from service.answers.bands import bands
-from service.answers.checks import check_number
-from service.answers.errors import BadQuestion, NotPossible
+from service.answers.errors import BadQuestion, NotPossible, check_number
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.issues import note_store

@@ -14,9 +14,8 @@ import numpy as np
 from forecast.evaluation import DAY_LEVELS, TOTALS
 from forecast.scores import held_by_pit, skill
 from service.answers.bands import LIKELIHOODS, Likelihood, likelihood
-from service.answers.checks import check_whole
 from service.answers.early_warnings import warning_record
-from service.answers.errors import BadQuestion, NotFound
+from service.answers.errors import BadQuestion, NotFound, check_whole
 from service.answers.issue_loader import IssueLoader
 from service.core.declared_series import Series
 from service.issues import issue_score_store, issue_store

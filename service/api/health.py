@@ -42,5 +42,5 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Readiness check: database reachable and a forecast exists."""
     if not answers.is_ready(loader()):
-        raise NotReady("nothing is published yet: the first refit is still to come")
+        raise NotReady
     return represent({"status": "ready"}, rows=None, max_age_seconds=0)

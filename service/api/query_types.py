@@ -30,8 +30,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 
 from service.answers.ahead import LEAST_SHARE, MOST_HORIZON
 from service.answers.bands import LEVELS
-from service.answers.checks import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.comparison import MOST_FORECASTS
+from service.answers.errors import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.totals import PERIODS
 from service.data.observation_store import AsOf
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.errors import MOST_THRESHOLD
 from service.cli.options import (
     WholeNumber,
     form_option,

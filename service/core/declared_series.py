@@ -14,7 +14,7 @@ from pydantic import AfterValidator, Field
 
 from service.core.declared_source import Declared, GovUk, Table, Text
 
-_MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.checks`
+_MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
 _LAST_SECOND = dt.time(23, 59, 59)
 _TIMES = r"^([01]\d|2[0-3]):[0-5]\d(,([01]\d|2[0-3]):[0-5]\d)*$|^$"
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
-from service.answers.checks import MOST_THRESHOLD
 from service.answers.early_warnings import DAYS, warning_record
+from service.answers.errors import MOST_THRESHOLD
 from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError

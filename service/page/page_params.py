@@ -12,8 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from service.answers.ahead import LEAST_SHARE
-from service.answers.checks import MOST_THRESHOLD
-from service.answers.errors import BadQuestion
+from service.answers.errors import MOST_THRESHOLD, BadQuestion
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.issues import of_day
 from service.answers.state import CURRENT_STATE_REASONS, Reason

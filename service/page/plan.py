@@ -9,7 +9,7 @@ from typing import Any
 from service.answers.ahead import scale_to_share
 from service.answers.bands import bands
 from service.answers.capacity import capacity
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.errors import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
 from service.answers.quiet import quiet

@@ -7,8 +7,7 @@ import datetime as dt
 import pytest
 
 from service.answers.ahead import Ahead
-from service.answers.checks import MOST_THRESHOLD
-from service.answers.errors import BadQuestion
+from service.answers.errors import MOST_THRESHOLD, BadQuestion
 from service.answers.exceedance import exceedance
 from tests.service.support import random_paths
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.errors import MOST_THRESHOLD
 from service.core.context import open_context
 from service.core.files import RegistryError
 from service.core.route_files import enabled_routes, read_route, read_routes

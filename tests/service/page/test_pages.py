@@ -12,7 +12,7 @@ import pytest
 from service.answers.ahead import scale_to_share
 from service.answers.alarms import record_alarms
 from service.answers.capacity import capacity
-from service.answers.checks import MOST_THRESHOLD
+from service.answers.errors import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.headline import headline
 from service.answers.issue_loader import IssueLoader

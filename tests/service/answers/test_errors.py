@@ -4,8 +4,7 @@ import math
 
 import pytest
 
-from service.answers.checks import check_number, check_whole
-from service.answers.errors import BadQuestion
+from service.answers.errors import BadQuestion, check_number, check_whole
 
 
 def test_both_bounds_can_be_asked() -> None:
