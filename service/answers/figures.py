@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "REVISIONS", "a_year_earlier", "figures", "last_of", "revisions"]
+__all__ = ["a_year_earlier", "figures", "last_of", "revisions"]
 
 import datetime as dt
 from collections.abc import Sequence
@@ -13,12 +13,6 @@ from service.answers.issue_loader import IssueLoader, IssueView
 from service.core.clock import day_columns, instant, span_before
 from service.data import observation_store
 from service.data.observation_store import AsOf
-
-COLUMNS = ("time", "date", "value", "source", "known_at")
-REVISIONS = (
-    *("time", "date", "value_before", "value", "source_before", "source"),
-    *("known_at", "marked_revised", "ruled"),
-)
 
 
 def figures(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COLUMNS", "first_day", "listing", "of_day", "one"]
+__all__ = ["first_day", "listing", "of_day", "one"]
 
 import datetime as dt
 from typing import Any
@@ -12,11 +12,6 @@ from service.answers.issue_loader import IssueLoader
 from service.core.clock import instant
 from service.issues import issue_store, note_store
 from service.issues.issue_store import Issue
-
-COLUMNS = (
-    *("issue_id", "time", "issued_at", "data_through", "origin", "as_of"),
-    *("champion", "n_paths", "horizon_days"),
-)
 
 
 def listing(
@@ -84,8 +79,7 @@ def one(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
     failures = [{"model": name, "reason": why} for name, why in issue.failures.items()]
     frozen = {"kind": issue.kind, "seed": issue.seed, "inputs_hash": issue.inputs_hash}
     frozen |= {"weather": weather} if weather else {}
-    head = {"series_id": series_id, "unit": loader.route.series[series_id].unit}
-    return head | _row(issue) | frozen | {"models": models, "failures": failures}
+    return _row(issue) | frozen | {"models": models, "failures": failures}
 
 
 def _row(issue: Issue) -> dict[str, Any]:

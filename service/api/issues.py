@@ -19,7 +19,6 @@ from service.api.media_types import JSON
 from service.api.representation import chosen, render, reply, represent
 from service.api.responses import (
     about,
-    attribution,
     head,
     horizon_of,
     loader,
@@ -40,8 +39,8 @@ blueprint = APIBlueprint(
 def issues(series_id: str, asked: queries.IssuesQuery) -> Response:
     """List the published forecasts of a series, newest first, one page at a time."""
     rows, after = issue_answers.listing(loader(), series_id, asked.limit, asked.after)
-    body = of_series(series_id) | attribution() | {"next": after, "rows": rows}
-    answer = represent(body, columns=issue_answers.COLUMNS)
+    body = of_series(series_id) | {"next": after, "rows": rows}
+    answer = represent(body, columns=schemas.IssueRow.model_fields)
     if after:
         following = urlencode(request.args.to_dict() | {"after": after})
         answer.headers["Link"] = f'<{request.path}?{following}>; rel="next"'
@@ -52,8 +51,8 @@ def issues(series_id: str, asked: queries.IssuesQuery) -> Response:
 def issue(series_id: str, issue_id: str, asked: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get one published forecast, without its paths (immutable)."""
     kind = chosen(table=False)
-    body = issue_answers.one(loader(), series_id, issue_id) | attribution()
-    return reply(render(body, kind, None), immutable=True)
+    body = of_series(series_id) | issue_answers.one(loader(), series_id, issue_id)
+    return reply(render(body, kind), immutable=True)
 
 
 @question(blueprint, "panel", queries.PanelQuery, answer_schemas.Panel)

@@ -10,7 +10,7 @@ from flask import Response, g, url_for
 from service.answers import job_requests
 from service.api import queries, status_schemas
 from service.api.media_types import JSON
-from service.api.representation import render, reply
+from service.api.representation import render, reply, represent
 from service.api.responses import loader
 
 blueprint = APIBlueprint(
@@ -27,7 +27,7 @@ blueprint = APIBlueprint(
 def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
     found = job_requests.ask(loader(), job, g.key.name, query_data.route)
-    answer = reply(render(found, JSON, None))
+    answer = reply(render(found, JSON))
     answer.status_code = 202
     answer.headers["Location"] = url_for("jobs.state", request_id=found["request_id"])
     answer.headers["Cache-Control"] = "no-store"
@@ -39,4 +39,4 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
 @blueprint.output(status_schemas.JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get the status of a job request: waiting, running, done, skipped or failed."""
-    return reply(render(job_requests.state(loader(), request_id), JSON, None), max_age_seconds=0)
+    return represent(job_requests.state(loader(), request_id), rows=None, max_age_seconds=0)

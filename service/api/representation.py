@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,7 @@ def represent(
     body: dict[str, Any],
     rows: str | None = "rows",
     max_age_seconds: int = 60,
-    columns: Sequence[str] = (),
+    columns: Iterable[str] = (),
 ) -> Response:
     """Return `body` in the preferred format, or 304 if the client already has it.
 
@@ -70,7 +70,7 @@ def chosen(table: bool) -> str:
 
 
 def render(
-    body: dict[str, Any], kind: str, rows: str | None = "rows", columns: Sequence[str] = ()
+    body: dict[str, Any], kind: str, rows: str | None = "rows", columns: Iterable[str] = ()
 ) -> Rendered:
     """Serialise `body` as `kind` and compute its ETag."""
     if rows is None or kind == JSON:
@@ -116,9 +116,9 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
-def _csv(rows: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+def _csv(rows: Sequence[dict[str, Any]], columns: Iterable[str]) -> str:
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]) if rows else columns, lineterminator="\n")
+    writer = csv.DictWriter(text, list(rows[0] if rows else columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()

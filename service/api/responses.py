@@ -4,7 +4,6 @@ from __future__ import annotations
 
 __all__ = [
     "about",
-    "attribution",
     "head",
     "horizon_of",
     "loader",
@@ -15,7 +14,7 @@ __all__ = [
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from functools import wraps
 from typing import Any
 
@@ -44,14 +43,11 @@ def loader() -> IssueLoader:
     return found.for_series((request.view_args or {}).get("series_id", ""))
 
 
-def attribution() -> dict[str, str]:
-    """Return the required attribution of the figures."""
-    return {"attribution": loader().route.attribution}
-
-
 def of_series(series_id: str) -> dict[str, str]:
     """Return the common fields of all answers about a series."""
-    return {"series_id": series_id, "unit": loader().route.series[series_id].unit}
+    route = loader().route
+    unit = route.series[series_id].unit
+    return {"series_id": series_id, "unit": unit, "attribution": route.attribution}
 
 
 def question(
@@ -73,7 +69,7 @@ def question_of_issue(
     path: str,
     query: type[WhichQuery],
     answer: type[Open],
-    columns: Sequence[str] = (),
+    columns: Iterable[str] = (),
 ) -> Callable[[Callable[[IssueView, Any], dict[str, Any]]], Callable[..., Response]]:
     """Decorate a function of a view and the query to answer GET for `path` with its keys.
 
@@ -99,8 +95,7 @@ def head(view: IssueView) -> dict[str, Any]:
     """Return the common fields of all answers about an issue."""
     issue = view.issue
     return {
-        "series_id": issue.series_id,
-        "unit": view.declared.unit,
+        **of_series(issue.series_id),
         "issue_id": issue.issue_id,
         "model": view.entry.model,
         "model_version": view.entry.version,
@@ -110,7 +105,6 @@ def head(view: IssueView) -> dict[str, Any]:
         "as_of": instant(issue.as_of),
         "issued_at": instant(issue.issued_at),
         **view.state.to_dict(),
-        **attribution(),
     }
 
 
@@ -118,7 +112,7 @@ def about(
     series_id: str,
     asked: WhichQuery,
     answer: Callable[[IssueView], dict[str, Any]],
-    columns: Sequence[str] = (),
+    columns: Iterable[str] = (),
     beside: Hashable = None,
 ) -> Response:
     """Return the issue's answer, cached where possible.

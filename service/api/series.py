@@ -31,7 +31,6 @@ from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
 from service.api.representation import represent
 from service.api.responses import (
-    attribution,
     horizon_of,
     loader,
     of_series,
@@ -61,14 +60,16 @@ def list_series(query_data: queries.TableQuery) -> Response:  # noqa: ARG001
 def get_observations(series_id: str, asked: queries.ObservationsQuery) -> Response:
     """Return the published figures."""
     rows = figures.figures(loader(), series_id, asked.first, asked.last, asked.as_of)
-    return represent(_stored(series_id) | {"rows": rows}, columns=figures.COLUMNS)
+    return represent(
+        _stored(series_id) | {"rows": rows}, columns=schemas.ObservationsRow.model_fields
+    )
 
 
 @question(blueprint, "revisions", queries.TableQuery, schemas.Revisions)
 def get_revisions(series_id: str, asked: queries.TableQuery) -> Response:  # noqa: ARG001
     """List revised figures."""
     found = figures.revisions(loader(), series_id)
-    return represent(_stored(series_id) | found, columns=figures.REVISIONS)
+    return represent(_stored(series_id) | found, columns=schemas.RevisionsRow.model_fields)
 
 
 @question_of_issue(blueprint, "forecast", queries.ForecastQuery, answer_schemas.Forecast)
@@ -147,24 +148,23 @@ def get_changes(view: IssueView, asked: queries.ChangesQuery) -> dict[str, Any]:
 def get_track_record(series_id: str, asked: queries.TrackRecordQuery) -> Response:
     """Return the accuracy of past forecasts."""
     answer = track_record.track_record(loader(), series_id, asked.window, asked.model, asked.kind)
-    return represent(answer | attribution())
+    return represent(answer | of_series(series_id))
 
 
 @question(blueprint, "comparison", queries.ComparisonQuery, answer_schemas.Comparison)
 def get_comparison(series_id: str, asked: queries.ComparisonQuery) -> Response:
     """Compare past forecasts with each other and with the outcomes."""
     found = comparison.compare_days(loader(), series_id, asked.days or (), asked.models)
-    return represent(of_series(series_id) | attribution() | found)
+    return represent(of_series(series_id) | found)
 
 
 @question(blueprint, "briefing", queries.BriefingQuery, schemas.Briefing)
 def get_briefing(series_id: str, asked: queries.BriefingQuery) -> Response:
     """Compare the last day, the last 7 days and the year so far with earlier years."""
     answer = briefing.briefing(loader(), series_id, asked.as_of)
-    answer |= loader().standing(series_id).to_dict() | attribution()
-    return represent(answer, rows=None)
+    return represent(answer | _stored(series_id), rows=None)
 
 
 def _stored(series_id: str) -> dict[str, Any]:
-    """Return the common fields of all answers about figures."""
-    return of_series(series_id) | loader().standing(series_id).to_dict() | attribution()
+    """Return the common fields of all answers about figures and whether they are up to date."""
+    return of_series(series_id) | loader().standing(series_id).to_dict()

@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 
 from service.answers.errors import BadQuestion, NotFound
-from service.answers.figures import COLUMNS, a_year_earlier, figures, last_of
+from service.answers.figures import a_year_earlier, figures, last_of
 from service.answers.issue_loader import IssueLoader
+from service.api.schemas import ObservationsRow
 from service.core.context import Context
 from tests.service.support import Hand, sql_counted, utc
 
@@ -24,7 +25,7 @@ def test_every_figure_in_order(loader: IssueLoader) -> None:
     assert sum(row["value"] for row in rows) == 192_610
     assert sum(row["value"] for row in figures(loader, "boats")) == 4_961
     assert [row["date"] for row in rows] == sorted(row["date"] for row in rows)
-    assert tuple(rows[0]) == COLUMNS
+    assert list(rows[0]) == list(ObservationsRow.model_fields)
     assert rows[-1] == {
         "time": "2025-12-31T00:00:00Z",
         "date": "2025-12-31",

@@ -6,9 +6,10 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.answers.errors import NotFound
-from service.answers.figures import REVISIONS, figures, revisions
+from service.answers.figures import figures, revisions
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, status
+from service.api.schemas import RevisionsRow
 from service.core.context import Context
 from service.data import observation_store
 from service.data.observation_store import Figure
@@ -49,7 +50,7 @@ def test_revisions_are_listed_and_counted(context: Context) -> None:
             "ruled": True,
         }
     ]
-    assert tuple(found["rows"][0]) == REVISIONS
+    assert list(found["rows"][0]) == list(RevisionsRow.model_fields)
     with pytest.raises(NotFound, match="expected a series of people, boats, preventions"):
         revisions(loader, "planes")
 
@@ -61,7 +62,7 @@ def test_the_path_of_revisions(context: Context, client: FlaskClient) -> None:
     assert answer.json is not None
     assert (answer.json["count"], answer.json["unit"]) == (1, "people")
     table = client.get("/v1/series/boats/revisions", headers={"Accept": "text/csv"})
-    assert table.text == ",".join(REVISIONS) + "\n"
+    assert table.text == ",".join(RevisionsRow.model_fields) + "\n"
     table = client.get("/v1/series/people/revisions", headers={"Accept": "text/csv"})
     assert table.text.endswith(",false,true\n"), "as JSON has them"
     assert client.get("/v1/series/planes/revisions").status_code == 404

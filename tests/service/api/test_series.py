@@ -39,8 +39,8 @@ def test_every_answer_about_an_issue_has_its_head(shared: FlaskClient) -> None:
     for path in (f"{PEOPLE}/forecast", f"{PEOPLE}/totals"):
         body = get(shared, path)
         assert list(body) == [
-            *("series_id", "unit", "issue_id", "model", "model_version", "origin"),
-            *("data_through", "from", "as_of", "issued_at", "status", "reasons", "attribution"),
+            *("series_id", "unit", "attribution", "issue_id", "model", "model_version", "origin"),
+            *("data_through", "from", "as_of", "issued_at", "status", "reasons"),
             *("levels", "rows"),
         ]
         assert body["series_id"] == body["unit"] == "people"
