@@ -46,19 +46,24 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     for row, earlier in zip(drawn, a_year_earlier(view, [r["date"] for r in drawn]), strict=True):
         row |= earlier
     days = charted[waiting:]
-    came = _came(params, days) if params.is_past else []
+    came = []  # the figures since, possibly with gaps
+    if params.is_past:
+        first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
+        came = figures(params.loader, params.series_id, first, last)
     above = exceedance(ahead, says["threshold"], 1, horizon)
     top = max(row["hi95"] for row in days) or 1
     totals = periods(view.observed, ahead, PERIODS, _LEVELS)
     for row in totals:
         row["name"] = _name(row, view, params.loader.today())
-    for row, passing in zip(days, above["rows"], strict=True):
-        row["p_above"] = passing["p_above"]
-        bounds = [(css, row[lo], row[hi]) for lo, hi, css in BANDS]
-        row["bar"] = inline_bar(bounds, row["median"], top)
     arrived = {row["date"]: row["value"] for row in came}
-    for row in days:
-        row["came"] = arrived.get(row["date"])
+    for row, passing in zip(days, above["rows"], strict=True):
+        bounds = [(css, row[lo], row[hi]) for lo, hi, css in BANDS]
+        row |= {
+            "threshold": says["threshold"],
+            "p_above": passing["p_above"],
+            "bar": inline_bar(bounds, row["median"], top),
+            "came": arrived.get(row["date"]),
+        }
     unit_title, whole = unit.capitalize(), view.route.area_title
     chance = f"Chance of more than {says['threshold']:,} {unit}, by day"
     keys = (
@@ -89,7 +94,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         Exhibit(
             "above-threshold",
             chance,
-            [row | {"threshold": says["threshold"]} for row in days],
+            days,
             ("date", "threshold", "p_above"),
             chance_bars(days, "p_above", chance),
         ),
@@ -110,7 +115,6 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         "chart_data": _chart_data(unit, past, charted, waiting),
         "charted": drawn,
         "days": days,
-        "waiting": waiting,
         "above": above,
         "has_come": bool(came),
         "totals": totals,
@@ -200,12 +204,6 @@ def _name(row: dict[str, Any], view: IssueView, today: dt.date) -> str:
         "year_to_date": f"{last.year}, {to_date}",
         "calendar_year": f"{last.year}, whole year",
     }[row["period"]]
-
-
-def _came(params: PageParams, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the published figures of the forecast days of a past issue, possibly with gaps."""
-    first, last = (dt.date.fromisoformat(days[at]["date"]) for at in (0, -1))
-    return figures(params.loader, params.series_id, first, last)
 
 
 def _chart_data(

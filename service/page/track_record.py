@@ -63,13 +63,14 @@ def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
     if window not in map(str, WINDOWS):
         raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
     records = [
-        track_record(params.loader, params.series_id, int(window), kind=kind) for kind in _KINDS
+        _drawn(track_record(params.loader, params.series_id, int(window), kind=kind))
+        for kind in _KINDS
     ]
-    exhibits = [one for record in records for one in _exhibits(record)]
+    exhibits = [one for record in records if record["judged"] for one in _exhibits(record)]
     return {
         "window": int(window),
         "windows": WINDOWS,
-        "records": [_drawn(record) for record in records],
+        "records": records,
         "exhibits": {one.name: one for one in exhibits},
         "kind_names": _KINDS,
         "measure_names": _MEASURES,
@@ -78,16 +79,12 @@ def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
 
 
 def _drawn(record: dict[str, Any]) -> dict[str, Any]:
-    """Return a record with its charts, if anything is scored."""
-    weeks = record["weeks"]
+    """Return a record with its scored rows and their charts."""
     judged = [row for row in record["rows"] if row["n"]]
-    if not judged:
-        return record | {"judged": []}
     return record | {
         "judged": judged,
-        "first_judged": judged[0],
         "week": next((row for row in judged if row["measure"] == "total_7"), None),
-        "inside": sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in weeks),
+        "inside": sum(week["lo80"] <= week["truth"] <= week["hi80"] for week in record["weeks"]),
         "coverage_charts": [
             (row, _coverage_chart(row, _MEASURES[row["measure"]])) for row in judged
         ],
@@ -97,9 +94,7 @@ def _drawn(record: dict[str, Any]) -> dict[str, Any]:
 def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
     """Return the charts and tables of a record; their names end with its kind."""
     weeks, pit, kind = record["weeks"], record["pit_histogram"], record["kind"]
-    judged = [row for row in record["rows"] if row["n"]]
-    if not judged:
-        return []
+    judged = record["judged"]
     whose = f"{_KINDS[kind].lower()} of the last {record['window_weeks']} weeks"
     held = [f"coverage{level}{end}" for level in _LEVELS for end in ("", "_lo", "_hi")]
     scores = ("skill_climatology", "skill_seasonal_naive", "bias", "crps", "wis")
@@ -109,7 +104,7 @@ def _exhibits(record: dict[str, Any]) -> list[Exhibit]:
             f"How often the ranges were right: {whose}",
             judged,
             ("measure", "n", *held),
-            _coverage_grid([(row, _MEASURES[row["measure"]]) for row in judged]),
+            _coverage_grid(record["coverage_charts"]),
         ),
         Exhibit(f"scores-{kind}", f"Scores: {whose}", judged, ("measure", "n", *scores)),
         Exhibit(
@@ -197,15 +192,15 @@ def _coverage_chart(row: dict[str, Any], name: str) -> Markup:
     return sheet.svg(title, parts, "chart coverage")
 
 
-def _coverage_grid(rows: Sequence[tuple[dict[str, Any], str]]) -> Markup:
-    """Draw the coverage of several measures as one picture, three per row."""
+def _coverage_grid(charts: Sequence[tuple[dict[str, Any], Markup]]) -> Markup:
+    """Arrange the charts of several measures as one picture, three per row."""
     parts = []
-    for at, (row, name) in enumerate(rows):
-        chart = str(_coverage_chart(row, name))
-        chart = chart.replace("<svg", '<svg y="22" width="300" height="96"', 1)
+    for at, (row, drawing) in enumerate(charts):
+        name = _MEASURES[row["measure"]]
+        chart = str(drawing).replace("<svg", '<svg y="22" width="300" height="96"', 1)
         parts.append(
             f'<g transform="translate({at % 3 * 320} {at // 3 * 130})">'
             f'<text class="tick" y="14">{name}, {row["n"]} forecasts</text>{chart}</g>'
         )
-    sheet = Sheet(960, 130 * ((len(rows) + 2) // 3), 0, 1, 1)
+    sheet = Sheet(960, 130 * ((len(charts) + 2) // 3), 0, 1, 1)
     return sheet.svg("How often the ranges were right, by days ahead and for totals", parts)
