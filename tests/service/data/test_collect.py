@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -206,16 +205,6 @@ def test_two_ingests_at_once_make_one_history(reader: Context, sites: Sites) -> 
     forget(reader)
     ingest(reader)
     assert dump(reader, "first_seen_at") == together
-
-
-def test_old_bytes_are_pruned(reader: Context, sites: Sites) -> None:
-    publish(sites, WORKBOOK, the_page())
-    ingest(reader)
-    assert len(kept(reader)) == 3
-    settings = reader.settings.model_copy(update={"raw_keep_days": 0})
-    time.sleep(1.01)  # moments are kept to the second
-    ingest(Context(settings, reader.database), "figures")
-    assert kept(reader) == []
 
 
 @pytest.mark.parametrize("source", ["workbook", "page", "csv"])

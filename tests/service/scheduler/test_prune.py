@@ -9,7 +9,7 @@ import pytest
 from service.core import request_store
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.data import weather_store
+from service.data import raw_documents, weather_store
 from service.data.daily_weather import WeatherReading
 from service.issues import issue_store, model_score_store
 from service.issues.model_score_store import Key
@@ -70,3 +70,15 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
         seen = readings.newest_at("ensemble", read_at)
         assert model_score_store.get_scores(connection, keys).keys() == {keys[1]}
     assert [one and one.read_at for one in seen] == [None, *read_at[1:]]
+
+
+def test_raw_documents_go_after_their_days(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = raw_documents.keep(filled.settings.var_dir, b"1", ".html")
+    prune(filled)
+    assert kept.exists()
+    later = utc_now() + dt.timedelta(days=filled.settings.raw_keep_days + 1)
+    monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: later)
+    prune(filled)
+    assert not kept.exists()
