@@ -7,6 +7,7 @@ __all__ = ["Scheduled", "schedule"]
 import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -66,7 +67,7 @@ class Scheduled:
     fits: bool = False
     until_hour: int | None = None
 
-    @property
+    @cached_property
     def triggers(self) -> list[CronTrigger]:
         """APScheduler triggers for these times."""
         return [CronTrigger.from_crontab(cron, timezone=self.zone) for cron in self.crons]
