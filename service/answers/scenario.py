@@ -5,17 +5,16 @@ Scenarios are computed on request and not stored.
 
 from __future__ import annotations
 
-__all__ = ["LEVEL_PERCENT", "PEOPLE_PER_BOAT", "Scenario", "scenario"]
+__all__ = ["LEVEL_PERCENT", "PEOPLE_PER_BOAT", "scenario"]
 
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from forecast import joint
+from forecast import joint, scenarios
 from forecast.paths import Paths
-from forecast.scenarios import people_per_boat, scaled
 from forecast.series import as_day
 from service.answers.bands import bands
 from service.answers.errors import BadQuestion, NotPossible, check_number
@@ -30,23 +29,21 @@ _PERIODS = ("next_7_days", "next_28_days")
 _LEAST_DAYS = 28
 
 
-@dataclass(frozen=True)
-class Scenario:
-    """The assumptions of a scenario.
-
-    The weather of a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the
-    past days of the season, by waves and wind.
-    """
-
-    level_percent: float = 0.0  # change of the level of arrivals
-    people_per_boat: float | None = None  # None: unchanged
-    weather: Mapping[dt.date, str] = field(default_factory=dict)
-
-
 def scenario(
-    loader: IssueLoader, view: IssueView, assumed: Scenario, horizon: int, levels: Sequence[int]
+    loader: IssueLoader,
+    view: IssueView,
+    horizon: int,
+    levels: Sequence[int],
+    *,
+    level_percent: float = 0.0,
+    people_per_boat: float | None = None,
+    weather: Mapping[dt.date, str] | None = None,
 ) -> dict[str, Any]:
     """Return the scenario together with the unchanged forecast.
+
+    `level_percent` changes the level of arrivals, `people_per_boat` the mean load. The `weather` of
+    a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the past days of the
+    season, by waves and wind.
 
     Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` of the ``forecast``;
     ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
@@ -56,32 +53,32 @@ def scenario(
     NotPossible
         If the model of this issue does not use the assumed factor.
     """
-    per_boat = assumed.people_per_boat
-    check_number("level_percent", assumed.level_percent, *LEVEL_PERCENT)
-    if per_boat is not None:
-        check_number("people_per_boat", per_boat, *PEOPLE_PER_BOAT)
-    if not (assumed.level_percent or per_boat or assumed.weather):
+    weather = weather or {}
+    check_number("level_percent", level_percent, *LEVEL_PERCENT)
+    if people_per_boat is not None:
+        check_number("people_per_boat", people_per_boat, *PEOPLE_PER_BOAT)
+    if not (level_percent or people_per_boat or weather):
         raise BadQuestion("level_percent", "something that is assumed", "nothing")
-    base = _under(loader, view, assumed.weather, horizon) if assumed.weather else view.paths
+    base = _under(loader, view, weather, horizon) if weather else view.paths
     plain = _answered(view, view.paths, horizon, levels)
     load = _load(loader, view)
-    factor = 1 + assumed.level_percent / 100
-    if per_boat is not None and view.issue.series_id == loader.route.leading:
+    factor = 1 + level_percent / 100
+    if people_per_boat is not None and view.issue.series_id == loader.route.leading:
         if not load:
             units = (loader.route.series[name].unit for name in loader.route.followers)
             raise NotPossible(
                 f"people_per_boat: no {next(units, 'others')} are drawn with the "
                 f"{view.declared.unit} of this issue"
             )
-        factor *= per_boat / load
+        factor *= people_per_boat / load
     rng = joint.generator(view.issue.seed, "scenario", view.paths.start)
-    changed = base if math.isclose(factor, 1) else scaled(base, factor, rng)
+    changed = base if math.isclose(factor, 1) else scenarios.scaled(base, factor, rng)
     return {
         "kind": "scenario",
         "assumed": {
-            "level_percent": assumed.level_percent,
-            "people_per_boat": per_boat,
-            "weather": {str(day): sea for day, sea in sorted(assumed.weather.items())},
+            "level_percent": level_percent,
+            "people_per_boat": people_per_boat,
+            "weather": {str(day): sea for day, sea in sorted(weather.items())},
         },
         "people_per_boat_forecast": round(load, 2) if load else None,
         "horizon": horizon,
@@ -128,7 +125,7 @@ def _load(loader: IssueLoader, view: IssueView) -> float | None:
     """Return the mean of the leading series per unit of the following series."""
     both = [_paths(loader, view, name) for name in loader.route.forecast[:2]]
     paths = [one for one in both if one is not None]
-    return people_per_boat(*paths) if len(paths) == 2 else None
+    return scenarios.people_per_boat(*paths) if len(paths) == 2 else None
 
 
 def _paths(loader: IssueLoader, view: IssueView, series_id: str) -> Paths | None:

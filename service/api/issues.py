@@ -90,8 +90,15 @@ def scenarios(series_id: str, json_data: request_bodies.ScenarioBody) -> Respons
     asked = json_data
     chosen(table=False)
     view = loader().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
-    assumed = scenario.Scenario(asked.level_percent, asked.people_per_boat, asked.weather)
-    found = scenario.scenario(loader(), view, assumed, asked.horizon, asked.levels)
+    found = scenario.scenario(
+        loader(),
+        view,
+        asked.horizon,
+        asked.levels,
+        level_percent=asked.level_percent,
+        people_per_boat=asked.people_per_boat,
+        weather=asked.weather,
+    )
     answer = reply(render(head(view) | found, JSON))
     answer.headers["Cache-Control"] = "no-store"
     return answer

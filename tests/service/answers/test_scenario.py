@@ -12,7 +12,7 @@ import pytest
 from forecast.scenarios import people_per_boat
 from service.answers.errors import BadQuestion, NotPossible
 from service.answers.issue_loader import IssueLoader
-from service.answers.scenario import Scenario, scenario
+from service.answers.scenario import scenario
 from service.core.context import Context
 from service.core.settings import Settings
 from service.issues.refit import refit
@@ -34,7 +34,7 @@ def week(
     loader: IssueLoader, seas: dict[dt.date, str], series_id: str = "people"
 ) -> tuple[float, float]:
     """Mean of the next seven days: assumed, and as forecast."""
-    found = scenario(loader, loader.view(series_id), Scenario(weather=seas), 28, (80,))
+    found = scenario(loader, loader.view(series_id), 28, (80,), weather=seas)
     assert found["assumed"]["weather"] == {str(day): sea for day, sea in seas.items()}
     return found["totals"][0]["mean"], found["forecast"]["totals"][0]["mean"]
 
@@ -52,7 +52,7 @@ def test_calm_days_bring_more_than_rough_ones(loader: IssueLoader, series_id: st
 
 def test_a_day_beyond_the_forecast_of_the_weather(loader: IssueLoader) -> None:
     rows = {
-        sea: scenario(loader, loader.view("people"), Scenario(weather={DAYS[20]: sea}), 28, (80,))
+        sea: scenario(loader, loader.view("people"), 28, (80,), weather={DAYS[20]: sea})
         for sea in ("calm", "rough")
     }
     calm, rough = rows["calm"]["rows"], rows["rough"]["rows"]
@@ -61,20 +61,18 @@ def test_a_day_beyond_the_forecast_of_the_weather(loader: IssueLoader) -> None:
 
 
 def test_days_about_which_nothing_is_assumed_stay_as_they_are(loader: IssueLoader) -> None:
-    found = scenario(
-        loader, loader.view("people"), Scenario(weather={DAYS[20]: "rough"}), 28, (80,)
-    )
+    found = scenario(loader, loader.view("people"), 28, (80,), weather={DAYS[20]: "rough"})
     assert found["rows"][:20] == found["forecast"]["rows"][:20]
     assert found["rows"][20] != found["forecast"]["rows"][20]
 
 
 def test_weather_and_level_together(loader: IssueLoader) -> None:
     view, seas = loader.view("people"), dict.fromkeys(DAYS[:7], "calm")
-    plain = scenario(loader, view, Scenario(weather=seas), 28, (80,))
-    more = scenario(loader, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+    plain = scenario(loader, view, 28, (80,), weather=seas)
+    more = scenario(loader, view, 28, (80,), level_percent=50, weather=seas)
     ratio = more["totals"][0]["mean"] / plain["totals"][0]["mean"]
     assert ratio == pytest.approx(1.5, rel=0.02)
-    assert more == scenario(loader, view, Scenario(level_percent=50, weather=seas), 28, (80,))
+    assert more == scenario(loader, view, 28, (80,), level_percent=50, weather=seas)
 
 
 def test_fuller_boats_bring_more_people_in_as_many_boats(loader: IssueLoader) -> None:
@@ -90,13 +88,13 @@ def test_fuller_boats_bring_more_people_in_as_many_boats(loader: IssueLoader) ->
 def test_only_days_of_the_horizon(loader: IssueLoader) -> None:
     for day in (dt.date(2025, 12, 31), dt.date(2026, 1, 15)):
         with pytest.raises(BadQuestion, match=r"days from 2026-01-01 to 2026-01-14, found 20"):
-            scenario(loader, loader.view("people"), Scenario(weather={day: "calm"}), 14, (80,))
+            scenario(loader, loader.view("people"), 14, (80,), weather={day: "calm"})
 
 
 def test_a_model_that_reads_no_weather(loader: IssueLoader) -> None:
     view = loader.view("people", model="climatology")
     with pytest.raises(NotPossible, match="the model climatology of issue .* uses no weather, so"):
-        scenario(loader, view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
+        scenario(loader, view, 14, (80,), weather={DAYS[0]: "calm"})
 
 
 def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
@@ -104,7 +102,7 @@ def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
     refit(context)
     view = IssueLoader(context, Hand(NOON)).view("people")
     with pytest.raises(NotPossible, match=r"no weather \(no forecast of the weather was read yet"):
-        scenario(IssueLoader(context), view, Scenario(weather={DAYS[0]: "calm"}), 14, (80,))
+        scenario(IssueLoader(context), view, 14, (80,), weather={DAYS[0]: "calm"})
 
 
 def test_a_fit_that_is_gone_or_broken(windy: Settings, tmp_path: Path) -> None:
@@ -115,10 +113,10 @@ def test_a_fit_that_is_gone_or_broken(windy: Settings, tmp_path: Path) -> None:
     folder = tmp_path / "fitted" / "people" / "swell"
     (version,) = folder.glob("2*")
     version.write_text("{}")
-    view, asked = loader.view("people"), Scenario(weather={DAYS[0]: "calm"})
+    view, calm = loader.view("people"), {DAYS[0]: "calm"}
     with pytest.raises(NotPossible, match="swell cannot be read again: its file is broken"):
-        scenario(loader, view, asked, 14, (80,))
+        scenario(loader, view, 14, (80,), weather=calm)
     shutil.rmtree(folder)
     with pytest.raises(NotPossible, match=r"version 2.* of swell is no longer kept; ask for the"):
-        scenario(loader, view, asked, 14, (80,))
+        scenario(loader, view, 14, (80,), weather=calm)
     context.database.close()

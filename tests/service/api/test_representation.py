@@ -122,13 +122,6 @@ def test_how_long_an_answer_may_be_kept(shared: FlaskClient) -> None:
     assert kept("/readyz") == "public, max-age=0"
 
 
-def test_head_is_get_without_a_body(shared: FlaskClient) -> None:
-    head, get = shared.head(FORECAST), shared.get(FORECAST)
-    assert (head.status_code, head.data) == (200, b"")
-    assert head.headers["ETag"] == get.headers["ETag"]
-    assert head.headers["Content-Length"] == get.headers["Content-Length"]
-
-
 def test_no_number_is_outside_json(shared: FlaskClient) -> None:
     def refuse(name: str) -> None:
         raise AssertionError(name)
