@@ -100,7 +100,7 @@ def _copy(
     if dry_run:
         settings = _to_look_at(settings)
     with context.database.reading() as connection:
-        subscriber = store.find(connection, to, route=context.route.name) if to else None
+        subscriber = store.find(connection, address=to, route=context.route.name) if to else None
     default = context.route.lead.day_threshold
     if subscriber:
         default, token = subscriber.threshold, subscriber.token

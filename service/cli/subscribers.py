@@ -145,7 +145,7 @@ def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
     from service.mail import subscriber_store as store
 
     with open_for_command(settings).database.writing() as connection:
-        chosen = {one.route: one for one in store.everybody(connection, address)}
+        chosen = {one.route: one for one in store.everybody(connection, address=address)}
         missing = [name for name in names if name not in chosen]
         if missing or not chosen:
             of = f" of {missing[0]}" if missing else ""

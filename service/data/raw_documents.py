@@ -11,8 +11,9 @@ import contextlib
 import datetime as dt
 import hashlib
 import os
-import uuid
 from pathlib import Path
+
+from service.core.files import write_whole
 
 _FOLDER = "raw"
 
@@ -28,13 +29,8 @@ def keep(var_dir: Path, content: bytes, suffix: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         os.utime(path)
-        return path
-    unfinished = path.with_suffix(f".{uuid.uuid4().hex}.part")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    else:
+        write_whole(path, content)
     return path
 
 

@@ -112,11 +112,8 @@ def _draft(loader: IssueLoader, view: IssueView) -> Edition:
 
 
 def _readers(connection: Connection, route: str) -> list[Subscriber]:
-    return [
-        one
-        for one in subscriber_store.everybody(connection)
-        if one.state == "active" and one.route == route and one.warn_level is not None
-    ]
+    active = subscriber_store.everybody(connection, state="active", route=route)
+    return [one for one in active if one.warn_level is not None]
 
 
 def _changes(connection: Connection, view: IssueView, route: str) -> _Mails:

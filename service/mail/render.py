@@ -189,7 +189,7 @@ def confirmation(
     text = rendered(
         "confirm.txt",
         title=route.forecast_title,
-        emails=preferences.in_words(route.series[route.leading].unit),
+        emails=preferences.in_words(route.lead.unit),
         link=f"{settings.address}/subscribe/confirm/{token}",
         hours=CONFIRM_HOURS,
     )

@@ -88,27 +88,18 @@ def add(
     return True
 
 
-def everybody(connection: sa.Connection, address: str | None = None) -> list[Subscriber]:
-    """Return all subscribers, or those with `address`, one per route, in order of joining."""
-    query = sa.select(subscribers).order_by(subscribers.c.subscriber_id)
-    if address is not None:
-        query = query.where(subscribers.c.address == address)
+def everybody(connection: sa.Connection, **values: str) -> list[Subscriber]:
+    """Return all subscribers, or those with these column values, in order of joining.
+
+    An address has one subscriber per route.
+    """
+    query = sa.select(subscribers).filter_by(**values).order_by(subscribers.c.subscriber_id)
     return [Subscriber(**row._mapping) for row in connection.execute(query)]
 
 
-def find(
-    connection: sa.Connection,
-    address: str | None = None,
-    token: str | None = None,
-    route: str | None = None,
-) -> Subscriber | None:
-    """Return the subscriber with that token or address, optionally of `route`."""
-    c = subscribers.c
-    which = c.address == address if token is None else c.token == token
-    if route is not None:
-        which = sa.and_(which, c.route == route)
-    row = connection.execute(sa.select(subscribers).where(which)).first()
-    return Subscriber(**row._mapping) if row else None
+def find(connection: sa.Connection, **values: str) -> Subscriber | None:
+    """Return the first subscriber with these column values, such as a token."""
+    return next(iter(everybody(connection, **values)), None)
 
 
 def remove(connection: sa.Connection, subscriber: Subscriber, now: dt.datetime) -> None:

@@ -21,7 +21,6 @@ from service.answers.issue_loader import IssueLoader
 from service.core import addresses
 from service.core.addresses import AddressError
 from service.core.database import Connection
-from service.core.declared_series import Route, Series
 from service.core.settings import Settings
 from service.mail import subscriber_store as store
 from service.mail.preferences import EMAILS, Preferences
@@ -49,16 +48,11 @@ def _chosen() -> IssueLoader:
     return next((one for one in first.each_route() if one.route.name == name), first)
 
 
-def _leading(route: Route) -> Series:
-    """Return the series whose threshold a subscriber chooses."""
-    return route.series[route.leading]
-
-
 @subscriptions.get("/subscribe")
 def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
     typed, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
-    leading = _leading(chosen.route)
+    leading = chosen.route.lead
     page = render_template(
         "subscribe.html",
         offered=offered,
@@ -122,7 +116,7 @@ def show_confirmation(token: str) -> Response:
         return _no_confirmation(opt_in is not None)
     routes = _loader().context.routes
     # Confirm even if the route is no longer served: its emails start if it is served again.
-    unit = _leading(next((one for one in routes if one.name == opt_in.route), routes[0])).unit
+    unit = next((one for one in routes if one.name == opt_in.route), routes[0]).lead.unit
     return _say(
         200,
         "Confirm your subscription",
@@ -190,7 +184,7 @@ def leave(token: str) -> Response:
 
 def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
     """Return the same reader's subscriptions to other routes."""
-    everything = store.everybody(connection, subscriber.address)
+    everything = store.everybody(connection, address=subscriber.address)
     return [one for one in everything if one.route != subscriber.route]
 
 
@@ -210,7 +204,7 @@ def _preferences() -> Preferences:
     names = [one.name for one in _loader().context.routes]
     if request.form.get("route", route.name) not in names:
         raise ValueError(f"Choose a route of {', '.join(names)}.")
-    unit, declared = _leading(route).unit, _leading(route).day_threshold
+    unit, declared = route.lead.unit, route.lead.day_threshold
     emails = request.form.get("emails") or EMAILS[0]
     if emails not in EMAILS:
         raise ValueError("Choose the weekly email, early warnings or both.")
@@ -220,7 +214,7 @@ def _preferences() -> Preferences:
     if emails == "weekly":
         return weekly
     level = _whole("level", "Chance, in %,", _LEVEL, 1, 99)
-    label, example = f"Number of {unit} in a week", _leading(route).week_threshold
+    label, example = f"Number of {unit} in a week", route.lead.week_threshold
     return replace(
         weekly,
         weekly=emails == "both",

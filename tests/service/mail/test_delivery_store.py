@@ -61,7 +61,7 @@ def test_a_mail_is_due_until_it_is_sent(database: Database) -> None:
             assert delivery_store.begin(connection, of.period, each, NOW)
         delivery_store.end(connection, of.period, one, "sent", 250, NOW)
         delivery_store.end(connection, of.period, two, "later", 451, NOW, NOW + HOUR)
-        found = subscriber_store.find(connection, four.address)
+        found = subscriber_store.find(connection, address=four.address)
         assert found
         subscriber_store.remove(connection, found, NOW)
         assert not delivery_store.begin(connection, of.period, four, NOW), "who left meanwhile"
@@ -98,7 +98,7 @@ def test_leaving_deletes_what_became_of_the_mails(database: Database) -> None:
     (one,) = due(database, of)
     with database.writing() as connection:
         delivery_store.begin(connection, of.period, one, NOW)
-        found = subscriber_store.find(connection, one.address)
+        found = subscriber_store.find(connection, address=one.address)
         assert found
         subscriber_store.remove(connection, found, NOW)
         rows = connection.scalar(sa.select(sa.func.count()).select_from(delivery_store.deliveries))

@@ -44,7 +44,7 @@ def test_an_address_is_asked_for_and_added_by_many_at_the_same_moment(database: 
 def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
     with database.writing() as connection:
         subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
-        one = subscriber_store.find(connection, "a@b.org")
+        one = subscriber_store.find(connection, address="a@b.org")
         assert one and subscriber_store.find(connection, token=one.token) == one
         subscriber_store.remove(connection, one, NOW)
         subscriber_store.remove(connection, one, NOW)
@@ -54,7 +54,7 @@ def test_who_left_leaves_a_hash_and_nothing_else(database: Database) -> None:
         (row,) = connection.execute(sa.select(unsubscribed))
         assert one.token not in str(row)
         subscriber_store.add(connection, "a@b.org", Preferences(5), NOW)
-        again = subscriber_store.find(connection, "a@b.org")
+        again = subscriber_store.find(connection, address="a@b.org")
     assert again and again.token != one.token
     assert again.subscriber_id != one.subscriber_id
 

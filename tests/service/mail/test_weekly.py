@@ -151,7 +151,7 @@ def test_who_leaves_in_the_middle_gets_none(mailing: Context, mailbox: Mailbox, 
 
     def leave(address: str) -> None:
         with mailing.database.writing() as connection:
-            found = subscriber_store.find(connection, *to("b"))
+            found = subscriber_store.find(connection, address=to("b")[0])
             if found:
                 subscriber_store.remove(connection, found, hand.now)
 
