@@ -7,7 +7,7 @@ __all__ = ["GIVE_UP", "Clock", "failed_lately", "mail_links", "run_alone", "send
 import datetime as dt
 import logging
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from email.message import EmailMessage
@@ -64,24 +64,40 @@ def failed_lately(connection: Connection, job: str, now: dt.datetime, route: str
 
 
 def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
-    """Send the due emails of an edition; `message` creates the email of one reader."""
+    """Send the due emails of an edition; `message` creates the email of one reader.
+
+    Refusals are held back until the server accepts an email; then they are the recipients' fault.
+    Otherwise they may mean that it rejects our mail in general, and must not count towards a
+    suspension: such emails are retried.
+    """
     with context.database.reading() as connection:
         waiting = delivery_store.due(connection, edition, clock())
     done: Counter[str] = Counter()
 
-    def record(results: Iterable[Result]) -> None:
+    def record(*results: Result) -> None:
         done.update([_record(context, edition.period, one, sent, clock()) for one, sent in results])
 
-    refusals = _Refusals()
+    held: list[Result] = []
+    is_accepting, fault = False, ""
     try:
         with closing(_sent(context, edition.period, message, waiting, clock)) as results:
             for one, sent in results:
-                record(refusals.settle(one, sent))
-                if refusals.is_systematic:
-                    break
+                if sent.state == "bounced" and not is_accepting:
+                    held.append((one, sent))
+                    if len(held) >= _REFUSED_MOST and _is_general(held):
+                        break
+                    continue
+                if sent.state == "sent":
+                    is_accepting = True
+                    record(*held)
+                    held.clear()
+                record((one, sent))
     finally:
-        left, fault = refusals.end()
-        record(left)
+        if held and _is_general(held):
+            code = held[-1][1].code
+            fault = f"the SMTP server refuses the mail itself, of {len(held)} readers ({code})"
+            held = [(one, replace(sent, state="later")) for one, sent in held]
+        record(*held)
     if fault:
         raise MailError(fault)
     summary = ", ".join(f"{number} {state}" for state, number in sorted(done.items()))
@@ -89,6 +105,17 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
         standing = delivery_store.counts(connection, edition.period, edition.route)
     reason = f"{edition.period}: {summary or 'nobody to send to'}"
     return Outcome("done", reason, {"period": edition.period} | standing)
+
+
+def _is_general(refusals: Sequence[Result]) -> bool:
+    """Whether the server rejects our mail in general: its content, or recipients at many domains.
+
+    One domain may be gone.
+    """
+    if all(sent.of_content for _, sent in refusals):
+        return True
+    domains = {addresses.domain(one.address) for one, _ in refusals}
+    return len(refusals) >= _REFUSED_MOST and len(domains) >= _DOMAINS
 
 
 def _sent(
@@ -127,52 +154,6 @@ def _record(context: Context, period: str, one: Due, sent: Sent, now: dt.datetim
     if suspended:
         _log.warning("subscriber %s is suspended: the mail bounces", one.subscriber_id)
     return state
-
-
-class _Refusals:
-    """Holds refusals back until the server accepts an email; then they are the recipients' fault.
-
-    Until then several refusals mean that the server rejects our mail in general, and must not count
-    towards a suspension. Refusals of recipients mean this only if they are at several domains,
-    since one domain may be gone.
-    """
-
-    def __init__(self) -> None:
-        self._held: list[Result] = []
-        self._is_taking = False
-
-    def settle(self, one: Due, sent: Sent) -> list[Result]:
-        """Return the results that can now be recorded."""
-        if sent.state == "bounced" and not self._is_taking:
-            self._held.append((one, sent))
-            return []
-        self._is_taking |= sent.state == "sent"
-        released = self._held if self._is_taking else []
-        self._held = [] if self._is_taking else self._held
-        return [*released, (one, sent)]
-
-    @property
-    def is_systematic(self) -> bool:
-        """Whether to stop: many emails were refused and none was accepted."""
-        return len(self._held) >= _REFUSED_MOST and self._is_ours()
-
-    def end(self) -> tuple[list[Result], str]:
-        """Return the results to record at the end of a run, and what the server refuses.
-
-        Emails refused through no fault of their readers will be retried.
-        """
-        held = self._held
-        if not held or not self._is_ours():
-            return held, ""
-        code = held[-1][1].code
-        what = f"the SMTP server refuses the mail itself, of {len(held)} readers ({code})"
-        return [(one, replace(sent, state="later")) for one, sent in held], what
-
-    def _is_ours(self) -> bool:
-        if all(sent.of_content for _, sent in self._held):
-            return True
-        domains = {addresses.domain(one.address) for one, _ in self._held}
-        return len(self._held) >= _REFUSED_MOST and len(domains) >= _DOMAINS
 
 
 def mail_links(context: Context, clock: Clock = utc_now) -> int:
