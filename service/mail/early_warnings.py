@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from service.answers.early_warnings import chances, warning_record
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.wording import day_span, per_cent, sentence
-from service.core.clock import instant, utc_now
+from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.job_runner import Outcome
@@ -97,16 +97,7 @@ def _decided(context: Context, clock: Clock, is_stored: bool = True) -> tuple[Ed
 
 def _draft(loader: IssueLoader, view: IssueView) -> Edition:
     """Return the common content of today's emails."""
-    content = {
-        "unit": view.declared.unit,
-        "issue_id": view.issue.issue_id,
-        "issued_at": instant(view.issue.issued_at),
-        "data_through": view.issue.data_through.isoformat(),
-        "status": view.state.status,
-        "reasons": [reason.detail for reason in view.state.reasons],
-        "record": warning_record(loader)["sentence"],
-        **shown(loader, view),
-    }
+    content = shown(loader, view) | {"record": warning_record(loader)["sentence"]}
     day, issue, route = str(loader.today()), view.issue.issue_id, loader.route.name
     return Edition(day, issue, loader.clock(), content, "warning", route)
 

@@ -57,7 +57,6 @@ def gather(
     """
     now = loader.clock()
     view = loader.view(loader.route.leading, as_of=as_of)
-    last = view.issue.data_through
     before = view.ahead.since(_PAST_DAYS)
     waiting = view.ahead.skipped - before.skipped
     view.ahead.end(_HORIZON)  # raises with the possible horizon
@@ -65,13 +64,7 @@ def gather(
     content: dict[str, Any] = {
         "week": week,
         "made_at": instant(now),
-        "unit": view.declared.unit,
-        "issue_id": view.issue.issue_id,
-        "issued_at": instant(view.issue.issued_at),
-        "data_through": last.isoformat(),
         "model": view.entry.title,
-        "status": view.state.status,
-        "reasons": [reason.detail for reason in view.state.reasons],
         "alarms": [alarm["detail"] for alarm in record_alarms(loader)],
         "headline": headline(loader, view),
         "followers": _followers(loader, view),
@@ -89,13 +82,19 @@ def gather(
     return Edition(week, view.issue.issue_id, now, content, route=loader.route.name)
 
 
-def shown(loader: IssueLoader, view: IssueView) -> dict[str, str]:
-    """Return the route's forecast title, time zone and attribution."""
-    route = loader.route
+def shown(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
+    """Return what every email shows of the forecast, its state and its route."""
+    route, issue = loader.route, view.issue
     with loader.context.database.reading() as connection:
-        is_read = used(connection, view.issue)["status"] == "used"
+        is_read = used(connection, issue)["status"] == "used"
     credit = route.attribution.rstrip(".") + "."  # more sentences follow
     return {
+        "unit": view.declared.unit,
+        "issue_id": issue.issue_id,
+        "issued_at": instant(issue.issued_at),
+        "data_through": issue.data_through.isoformat(),
+        "status": view.state.status,
+        "reasons": [reason.detail for reason in view.state.reasons],
         "title": route.forecast_title,
         "time_zone": route.time_zone,
         "time_name": route.time_name,
