@@ -79,8 +79,8 @@ def test_fuller_boats_bring_more_people_in_as_many_boats(loader: IssueLoader) ->
     load = people_per_boat(*(loader.view(name).paths for name in ("people", "boats")))
     ratios = {}
     for series_id in ("people", "boats"):
-        assumed = Scenario(people_per_boat=2 * load)
-        found = scenario(loader, loader.view(series_id), assumed, 28, (80,))
+        view = loader.view(series_id)
+        found = scenario(loader, view, 28, (80,), people_per_boat=2 * load)
         ratios[series_id] = found["totals"][0]["mean"] / found["forecast"]["totals"][0]["mean"]
     assert ratios == {"people": pytest.approx(2, rel=0.02), "boats": 1}
 

@@ -281,10 +281,10 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
         assert claimed is not None
         run_store.finish(connection, claimed, "done", None, {}, NOW)
         name = connection.scalar(sa.text("SELECT current_database()"))
-    publish(database, {"climatology": random_paths("2026-01-01", 30)}, claimed.run_id)
     with database.writing() as connection:
         day = Figure("people", dt.date(2025, 12, 31), 1, "test")
         observation_store.record(connection, ROUTE, [day], NOW, assume_known=True)
+    publish(database, {"climatology": random_paths("2026-01-01", 30)}, claimed.run_id)
 
     def lock(setting: str) -> None:
         with database.writing() as connection:
