@@ -83,7 +83,8 @@ def _decided(context: Context, clock: Clock, is_stored: bool = True) -> tuple[Ed
         if edition:
             return edition, delivery_store.due(connection, edition, clock())
     view = loader.view(context.route.leading)
-    edition = _draft(loader, view)
+    content = shown(loader, view) | {"record": warning_record(loader)["sentence"]}
+    edition = Edition(str(day), view.issue.issue_id, clock(), content, "warning", route)
     with database.writing() as connection:
         mails = _changes(connection, view, route)
         delivery_store.freeze(connection, edition)
@@ -93,13 +94,6 @@ def _decided(context: Context, clock: Clock, is_stored: bool = True) -> tuple[Ed
         if not is_stored:
             connection.rollback()
     return edition, due
-
-
-def _draft(loader: IssueLoader, view: IssueView) -> Edition:
-    """Return the common content of today's emails."""
-    content = shown(loader, view) | {"record": warning_record(loader)["sentence"]}
-    day, issue, route = str(loader.today()), view.issue.issue_id, loader.route.name
-    return Edition(day, issue, loader.clock(), content, "warning", route)
 
 
 def _readers(connection: Connection, route: str) -> list[Subscriber]:
@@ -164,9 +158,8 @@ def _message(settings: Settings, edition: Edition, one: Due) -> EmailMessage:
 
 def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, str, list[str]]:
     """Return the subject, the first sentence, and the other paragraphs."""
-    level = content["level"]
+    level, zone = content["level"], ZoneInfo(common["time_zone"])
     if content["state"] == _PAUSED:
-        zone = ZoneInfo(common["time_zone"])
         first, *others = (sentence(reason, zone) for reason in common["reasons"])
         until = (
             "You will get no warning until the forecast is up to date again. Then we will email "
@@ -177,12 +170,11 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     # Thresholds that reached the level come first.
     chances = sorted(content["chances"], key=lambda row: not _reaches(row, level))
     first, *others = [_in_words(row, common["unit"]) for row in chances]
-    more = [f"{_capital(text)}." for text in others] + [
-        f"You asked to be warned when the chance is at least {level}%."
-    ]
+    more = [sentence(text, zone) for text in others]
+    more.append(f"You asked to be warned when the chance is at least {level}%.")
     if content["state"] == _WARNING:
         more.append("We will email you when it falls below that.")
-        return f"Early warning: {first}", f"{_capital(first)}.", more
+        return f"Early warning: {first}", sentence(first, zone), more
     name = "Early warnings resumed" if content["before"] == _PAUSED else "Early warning over"
     return f"{name}: {first}", f"{name}: {first}.", more
 
@@ -192,7 +184,3 @@ def _in_words(chance: Mapping[str, Any], unit: str) -> str:
     what = "on at least one day" if chance["window"] == 1 else "in total"
     text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
     return f"{text}, {day_span(first, last)}"
-
-
-def _capital(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}"

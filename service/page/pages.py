@@ -210,7 +210,7 @@ def tagged(answer: Response) -> Response:
     """Add an ETag, so that browsers revalidate."""
     if answer.status_code == 200:
         answer.headers["Cache-Control"] = "no-cache"
-        answer.set_etag(hashlib.sha256(answer.get_data()).hexdigest()[:32])
+        answer.add_etag()
         answer.make_conditional(request)
     else:
         answer.headers["Cache-Control"] = "no-store"
