@@ -208,7 +208,7 @@ def test_what_one_route_raises_costs_the_others_nothing(empty: Context, workers:
 
 
 def test_whoever_stops_the_work_on_routes_does_not_wait_for_it(empty: Context) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+    begun, go_on, ended = (threading.Event() for _ in range(3))
 
     def long(_: Claim) -> Outcome:
         begun.set()
@@ -218,6 +218,7 @@ def test_whoever_stops_the_work_on_routes_does_not_wait_for_it(empty: Context) -
     def work(one: Context) -> None:
         if one.route.name == "channel":
             perform(one, "test", long)
+            ended.set()
         begun.wait(BOUND)
 
     results = side_by_side(two_routes(empty, workers=2), work)
@@ -226,3 +227,4 @@ def test_whoever_stops_the_work_on_routes_does_not_wait_for_it(empty: Context) -
         results.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
     assert last(empty).outcome == "stopped"
     go_on.set()
+    assert ended.wait(BOUND)  # it uses the database, which is closed next
