@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from service.core.database import insert
 from service.core.tables import keys
 
 SCOPES = ("read", "operate")
@@ -79,14 +80,17 @@ def create(
     assert scope in SCOPES  # the command line offers no other scopes
     prefix = secrets.token_hex(5)
     key = f"crossings_{prefix}_{secrets.token_urlsafe(32)}"
-    values = {"prefix": prefix, "name": name, "scope": scope, "secret_hash": hashed(key)}
-    try:
-        with connection.begin_nested():
-            connection.execute(
-                keys.insert().values(**values, created_at=now, expires_at=expires_at)
-            )
-    except sa.exc.IntegrityError:
-        raise NameTaken(f"a key named {name!r} is there already") from None
+    query = insert(connection, keys).values(
+        prefix=prefix,
+        name=name,
+        scope=scope,
+        secret_hash=hashed(key),
+        created_at=now,
+        expires_at=expires_at,
+    )
+    query = query.on_conflict_do_nothing(index_elements=["name"])
+    if connection.execute(query.returning(keys.c.prefix)).first() is None:
+        raise NameTaken(f"a key named {name!r} is there already")
     return key
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 __all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_score"]
 
-import contextlib
 import datetime as dt
 from collections.abc import Iterable
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from service.core.database import insert
 from service.core.tables import model_scores
 
 
@@ -46,8 +46,7 @@ def save_score(
 ) -> None:
     """Store a score, unless another process has already stored the same."""
     row = key._asdict() | {"scores": scores, "computed_at": now}
-    with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-        connection.execute(model_scores.insert().values(row))
+    connection.execute(insert(connection, model_scores).values(row).on_conflict_do_nothing())
 
 
 def get_newest_origin(connection: sa.Connection) -> dt.date | None:

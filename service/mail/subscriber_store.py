@@ -23,7 +23,6 @@ __all__ = [
     "waiting",
 ]
 
-import contextlib
 import datetime as dt
 import hashlib
 import secrets
@@ -32,6 +31,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from service.core.database import insert
 from service.core.tables import asks, opt_ins, salts, subscribers, unsubscribed
 from service.mail.preferences import Preferences
 
@@ -72,20 +72,11 @@ def add(
 ) -> bool:
     """Subscribe `address` to a route with these preferences; return whether it is new."""
     values = preferences.columns() | {"state": "active", "changed_at": now}
-    c = subscribers.c
-    which = sa.and_(c.address == address, c.route == preferences.route)
-    change = subscribers.update().where(which).values(values)
-    if connection.execute(change).rowcount:
-        return False
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    values |= {"address": address, "token": token, "joined_at": now}
-    try:
-        with connection.begin_nested():
-            connection.execute(subscribers.insert().values(values))
-    except sa.exc.IntegrityError:  # added concurrently
-        connection.execute(change)
-        return False
-    return True
+    new = {"address": address, "token": secrets.token_urlsafe(_TOKEN_BYTES), "joined_at": now}
+    query = insert(connection, subscribers).values(values | new)
+    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=values)
+    token = connection.scalar(query.returning(subscribers.c.token))
+    return bool(token == new["token"])
 
 
 def everybody(connection: sa.Connection, **values: str) -> list[Subscriber]:
@@ -131,8 +122,7 @@ def ask(
     values |= {"asked_at": now, "next_at": now}
     values["expires_at"] = now + dt.timedelta(hours=CONFIRM_HOURS)
     # Of two concurrent requests either will do.
-    with contextlib.suppress(sa.exc.IntegrityError), connection.begin_nested():
-        connection.execute(opt_ins.insert().values(values))
+    connection.execute(insert(connection, opt_ins).values(values).on_conflict_do_nothing())
 
 
 def waiting(connection: sa.Connection, now: dt.datetime, route: str = "") -> list[OptIn]:
