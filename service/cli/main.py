@@ -66,7 +66,7 @@ def main() -> None:
     try:
         try:
             status: Any = group.main(standalone_mode=False)
-        finally:  # here, as a failure at exit cannot be caught; click may have replaced sys.stdout
+        finally:  # at exit a failure could not be caught; click may have replaced sys.stdout
             if sys.__stdout__ is not None:
                 sys.__stdout__.flush()
     except click.exceptions.Abort:
