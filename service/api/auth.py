@@ -40,7 +40,10 @@ OPEN = frozenset(
 OPERATE = frozenset({"jobs.ask", "jobs.state"})
 """Endpoints that need a key of the scope ``operate``."""
 
-_FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip", "Via")
+_FORWARDED = {
+    f"HTTP_{name}"
+    for name in ("FORWARDED", "X_FORWARDED_FOR", "X_FORWARDED_HOST", "X_REAL_IP", "VIA")
+}
 _USED_SECONDS = 60.0
 _BELIEVED_SECONDS = 3600.0
 _MOST_BELIEVED = 1024
@@ -101,7 +104,7 @@ def _is_open(settings: Settings) -> bool:
         and _is_loopback(request.remote_addr or "")
         and not settings.trusted_proxies
         and not settings.public_url
-        and not any(name in request.headers for name in _FORWARDED)
+        and _FORWARDED.isdisjoint(request.environ)
     )
 
 

@@ -7,18 +7,20 @@ __all__ = ["register_limits", "require_store"]
 import logging
 import time
 
-from flask import Flask, Response, g, request
-from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
-from limits.errors import ConfigurationError
+from flask import Flask, g, request
+from limits import RateLimitItem, parse
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 
-from service.api.errors import Problem, answer
+from service.api.errors import Problem
 from service.core.addresses import network
 from service.core.settings import Settings, SettingsError
 
 _UNCOUNTED = frozenset({"health.livez", "health.readyz"})
 _PATIENCE_SECONDS = 0.5
-# Its INFO messages contain addresses.
-logging.getLogger("flask-limiter").setLevel(logging.WARNING)
+_RETRY_SECONDS = 5.0
+_log = logging.getLogger(__name__)
 
 
 def register_limits(app: Flask, settings: Settings) -> None:
@@ -32,46 +34,65 @@ def register_limits(app: Flask, settings: Settings) -> None:
     SettingsError
         If the store of the counts cannot be used.
     """
-    by_address, by_key = settings.rate_per_address, settings.rate_per_key
-    limiter = Limiter(
-        lambda: network(request.remote_addr or ""),
-        application_limits=[
-            ApplicationLimit(by_address, scope="address", exempt_when=lambda: bool(g.key_hash)),
-            ApplicationLimit(by_address, scope="guesses", exempt_when=lambda: not g.is_guess),
-            ApplicationLimit(
-                by_key,
-                lambda: str(g.key_hash),
-                scope="key",
-                exempt_when=lambda: not g.key_hash,
-            ),
-        ],
-        request_identifier=lambda: request.endpoint or "no route",
-        storage_uri=settings.rate_store,
-        storage_options={
-            "socket_timeout": _PATIENCE_SECONDS,  # type: ignore[dict-item]
-            "socket_connect_timeout": _PATIENCE_SECONDS,  # type: ignore[dict-item]
-        },
-        in_memory_fallback_enabled=True,
-    )
-    limiter.request_filter(lambda: request.endpoint in _UNCOUNTED or request.method == "OPTIONS")
-    try:
-        limiter.init_app(app)
-    except (ConfigurationError, ValueError) as error:
-        raise SettingsError(
-            "CROSSINGS_RATE_STORE: expected memory://, or a redis:// URL and the extra `redis` "
-            f"installed, found that {error}"
-        ) from error
+    counts = _Counts(settings)
+    per_address, per_key = map(_limit, (settings.rate_per_address, settings.rate_per_key))
 
-    def refuse(_: RateLimitExceeded) -> Response:
-        broken = limiter.current_limit
-        assert broken is not None
-        seconds = max(1, int(broken.reset_at - time.time()))
-        detail = f"expected at most {broken.limit}; wait {seconds} s"
-        return answer(Problem(429, detail, headers={"Retry-After": str(seconds)}))
+    def count() -> None:
+        if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
+            return
+        address = network(request.remote_addr or "")
+        if g.is_guess:
+            counts.hit(per_address, "guesses", address)
+        if g.key_hash:
+            counts.hit(per_key, "key", g.key_hash)
+        else:
+            counts.hit(per_address, "address", address)
 
-    app.register_error_handler(RateLimitExceeded, refuse)
+    app.before_request(count)
 
 
 def require_store(settings: Settings) -> None:
     """Raise `SettingsError` if the store of the counts cannot be used."""
-    register_limits(Flask(__name__), settings)
+    _Counts(settings)
+
+
+def _limit(text: str) -> RateLimitItem | None:
+    return parse(text) if text else None
+
+
+class _Counts:
+    """Counts in the configured store, or in this process while the store does not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        patience = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _PATIENCE_SECONDS)
+        options = {} if settings.rate_store == "memory://" else patience
+        try:
+            shared = storage_from_string(settings.rate_store, wrap_exceptions=True, **options)
+        except (ConfigurationError, ValueError) as error:
+            raise SettingsError(
+                "CROSSINGS_RATE_STORE: expected memory://, or a redis:// URL and the extra `redis` "
+                f"installed, found that {error}"
+            ) from error
+        self._shared = FixedWindowRateLimiter(shared)
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._retry_at = 0.0
+
+    def hit(self, limit: RateLimitItem | None, *who: str) -> None:
+        """Count a request of `who`; raise `Problem` if it is over the limit."""
+        if limit is None:
+            return
+        if time.monotonic() >= self._retry_at:
+            try:
+                return _hit(self._shared, limit, *who)
+            except StorageError as error:
+                _log.warning("each worker counts requests for itself: %s", error)
+                self._retry_at = time.monotonic() + _RETRY_SECONDS
+        _hit(self._own, limit, *who)
+
+
+def _hit(counter: FixedWindowRateLimiter, limit: RateLimitItem, *who: str) -> None:
+    if not counter.hit(limit, *who):
+        reset = counter.get_window_stats(limit, *who).reset_time
+        seconds = max(1, int(reset - time.time()))
+        detail = f"expected at most {limit}; wait {seconds} s"
+        raise Problem(429, detail, headers={"Retry-After": str(seconds)})

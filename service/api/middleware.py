@@ -53,8 +53,11 @@ def register_doors(app: Flask, settings: Settings) -> None:
         if origins:
             _share(answer, origins)
         is_framed = bool(framing) and request.path.startswith("/embed/")
-        for name, value in (framed if is_framed else _HEADERS).items():
-            answer.headers.setdefault(name, value)
+        headers = framed if is_framed else _HEADERS
+        set_by_view = set(answer.headers.keys(lower=True))
+        answer.headers.extend(
+            [(name, value) for name, value in headers.items() if name.lower() not in set_by_view]
+        )
         return answer
 
     app.after_request(finish)

@@ -103,7 +103,8 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     headers = [*rendered.headers, cache, ("Vary", "Accept")]
     answer = Response(rendered.content, 200, headers, content_type=rendered.content_type)
     answer.set_etag(rendered.etag)
-    answer.make_conditional(request)
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        answer.make_conditional(request)
     return answer
 
 
