@@ -103,32 +103,26 @@ class IssueLoader:
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
         if issue_id == "latest" and as_of is None:
-            moment, day = now, self.today()
-            issue, entry, paths, observed, facts = self._newest(series_id, model)
-            state = self._state_of(issue, facts, now)
-        else:
-            with self.context.database.reading() as connection:
-                if as_of is None:
-                    issue = self._issue(connection, series_id, issue_id)
-                    moment, day = issue.issued_at, issue.data_through
-                else:
-                    end_of_day = self.route.end_of_day
-                    at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
-                    moment = min(at, now)
-                    day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
-                    issue = self._standing(connection, series_id, moment)
-                state = self.state(connection, issue, now)
-                entry, paths = self._entry_and_paths(connection, issue, model)
-                observed = self._observed(connection, issue)
-        today = max(day, issue.data_through + _DAY)
-        first = first or today
-        over = first < self.route.day(now)
-        return IssueView(
-            self.route, issue, entry, paths, observed, state, moment, today, first, over
-        )
+            return self._newest_view(series_id, model, first, now)
+        with self.context.database.reading() as connection:
+            if as_of is None:
+                issue = self._issue(connection, series_id, issue_id)
+                moment, day = issue.issued_at, issue.data_through
+            else:
+                end_of_day = self.route.end_of_day
+                at = as_of if isinstance(as_of, dt.datetime) else end_of_day(as_of)
+                moment = min(at, now)
+                day = self.route.day(moment) + (dt.timedelta() if at is as_of else _DAY)
+                issue = self._standing(connection, series_id, moment)
+            state = self.state(connection, issue, now)
+            entry, paths = self._entry_and_paths(connection, issue, model)
+            observed = self._observed(connection, issue)
+        return self._view(issue, entry, paths, observed, state, moment, day, first)
 
-    def _newest(self, series_id: str, model: str) -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
-        """Return the newest issue and the state of the service, cached until either changes."""
+    def _newest_view(
+        self, series_id: str, model: str, first: dt.date | None, now: dt.datetime
+    ) -> IssueView:
+        """Return a view of the newest issue, cached until the second or the database changes."""
 
         def read() -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
             with self.context.database.reading() as connection:
@@ -137,6 +131,14 @@ class IssueLoader:
                 observed = self._observed(connection, issue)
                 return issue, entry, paths, observed, self._facts(connection, issue)
 
+        def view() -> IssueView:
+            issue, entry, paths, observed, facts = self.once(
+                ("newest", series_id, model), read, token
+            )
+            state = self._state_of(issue, facts, now)
+            day = self.route.day(now)
+            return self._view(issue, entry, paths, observed, state, now, day, first)
+
         # Read the token first: the cached value is at least as new.
         token = self._glance(
             ("token", series_id),
@@ -144,7 +146,28 @@ class IssueLoader:
                 opened, self.route.name, series_id, STATE_JOBS
             ),
         )
-        return self.once(("newest", series_id, model), read, token)
+        if first is not None:  # any of many days, which would drive out other results
+            return view()
+        moment = now, self.context.database.not_written(), _turn()
+        return self.once(("view", series_id, model), view, (token, moment))
+
+    def _view(
+        self,
+        issue: Issue,
+        entry: Entry,
+        paths: Paths,
+        observed: DailySeries,
+        state: State,
+        moment: dt.datetime,
+        day: dt.date,
+        first: dt.date | None,
+    ) -> IssueView:
+        today = max(day, issue.data_through + _DAY)
+        first = first or today
+        over = first < self.today()
+        return IssueView(
+            self.route, issue, entry, paths, observed, state, moment, today, first, over
+        )
 
     def check_series(self, series_id: str, is_stored: bool = False) -> None:
         """Raise `NotFound` unless the series is forecast, or its figures are stored."""
@@ -160,9 +183,9 @@ class IssueLoader:
 
     def _state_of(self, issue: Issue | None, facts: Facts, now: dt.datetime) -> State:
         """Add the current problems, which the database does not record."""
-        not_written, turn = self.context.database.not_written(), time.monotonic() // _LOOK_SECONDS
         key = "model problems", self.route.name
-        problems = self.once(key, lambda: find_problems(self.context), turn)
+        problems = self.once(key, lambda: find_problems(self.context), _turn())
+        not_written = self.context.database.not_written()
         facts = replace(facts, not_written=not_written, model_problems=problems)
         return state_of(issue, facts, now, self.context.settings, self.route)
 
@@ -305,3 +328,8 @@ class IssueLoader:
         return self.once(
             ("known", issue.issue_id), lambda: note_store.get_figures(connection, issue)
         )
+
+
+def _turn() -> float:
+    """Return a number that changes every few seconds."""
+    return time.monotonic() // _LOOK_SECONDS

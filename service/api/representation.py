@@ -100,9 +100,8 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     most = loader.route.seconds_left(loader.clock())
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     cache = ("Cache-Control", f"{age}, immutable" if immutable else age)
-    headers = [*rendered.headers, cache, ("Vary", "Accept")]
+    headers = [*rendered.headers, ("ETag", f'"{rendered.etag}"'), cache, ("Vary", "Accept")]
     answer = Response(rendered.content, 200, headers, content_type=rendered.content_type)
-    answer.set_etag(rendered.etag)
     if "HTTP_IF_NONE_MATCH" in request.environ:
         answer.make_conditional(request)
     return answer
