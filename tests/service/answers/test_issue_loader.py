@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -272,16 +273,21 @@ def test_before_the_first_issue(empty: Context, clock: Hand) -> None:
 
 
 def test_files_of_models_are_looked_at_every_few_seconds(
-    filled: Context, monkeypatch: pytest.MonkeyPatch
+    context: Context, clock: Hand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loader = IssueLoader(filled)
+    models = tmp_path / "models"
+    shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
+    settings = context.settings.model_copy(update={"models_dir": models})
+    loader = IssueLoader(replace(context, settings=settings), clock)
 
     def problems() -> set[str]:
-        return {one.name for one in loader.standing("people").reasons} & set(PROBLEMS)
+        reasons = loader.view("people").state.reasons
+        assert reasons == loader.standing("people").reasons
+        return {one.name for one in reasons} & set(PROBLEMS)
 
     monkeypatch.setattr(module, "_LOOK_SECONDS", 1e9)
     assert problems() == set()
-    (filled.settings.models_dir / "x.toml").write_bytes(b"\xff")
+    (models / "x.toml").write_bytes(b"\xff")
     assert problems() == set(), "not with every answer"
     monkeypatch.setattr(module, "_LOOK_SECONDS", 1e-9)
     assert problems() == {"models_left_out"}

@@ -319,6 +319,7 @@ def test_a_write_that_found_no_room_is_said_until_one_succeeds(
     def limit(connection: sa.Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
 
+    assert loader.view("people").state.status == "fresh"
     for _ in range(2):
         with pytest.raises(Unavailable, match="full"), limited.writing() as connection:
             connection.execute(
