@@ -104,8 +104,9 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
         now = time.perf_counter()
         # Unknown paths and arbitrary methods would create unlimited label values.
         method = request.method if request.method in _METHODS else "other"
-        requests.labels(method, route(), answer.status_code).inc()
-        seconds.labels(route(), answer.status_code).observe(now - g.began)
+        asked, status = route(), str(answer.status_code)
+        requests.labels(method, asked, status).inc()
+        seconds.labels(asked, status).observe(now - g.began)
         if now - measured > _MEMORY_SECONDS:
             measured = now
             _measure(memory)
