@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["register_limits", "require_store"]
 
 import logging
+import threading
 import time
 
 from flask import Flask, g, request
@@ -20,6 +21,7 @@ from service.core.settings import Settings, SettingsError
 _UNCOUNTED = frozenset({"health.livez", "health.readyz"})
 _PATIENCE_SECONDS = 0.5
 _RETRY_SECONDS = 5.0
+_DROP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
@@ -64,29 +66,39 @@ class _Counts:
     """Counts in the configured store, or in this process while the store does not answer."""
 
     def __init__(self, settings: Settings) -> None:
+        self._memory = MemoryStorage()
+        # Its timer would start a thread every 10 ms to drop expired counts; `hit` drops them.
+        self._memory.timer = threading.main_thread()  # type: ignore[assignment]
+        self._drop_at = 0.0
+        self._own = self._shared = FixedWindowRateLimiter(self._memory)
+        self._retry_at = 0.0
+        if settings.rate_store == "memory://":
+            return
         patience = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), _PATIENCE_SECONDS)
-        options = {} if settings.rate_store == "memory://" else patience
         try:
-            shared = storage_from_string(settings.rate_store, wrap_exceptions=True, **options)
+            shared = storage_from_string(settings.rate_store, wrap_exceptions=True, **patience)
         except (ConfigurationError, ValueError) as error:
             raise SettingsError(
                 "CROSSINGS_RATE_STORE: expected memory://, or a redis:// URL and the extra `redis` "
                 f"installed, found that {error}"
             ) from error
         self._shared = FixedWindowRateLimiter(shared)
-        self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._retry_at = 0.0
 
     def hit(self, limit: RateLimitItem | None, *who: str) -> None:
         """Count a request of `who`; raise `Problem` if it is over the limit."""
         if limit is None:
             return
-        if time.monotonic() >= self._retry_at:
+        now = time.monotonic()
+        if now >= self._drop_at:
+            self._drop_at = now + _DROP_SECONDS
+            for key in list(self._memory.expirations):
+                self._memory.get(key)  # drops the count if it has expired
+        if now >= self._retry_at:
             try:
                 return _hit(self._shared, limit, *who)
             except StorageError as error:
                 _log.warning("each worker counts requests for itself: %s", error)
-                self._retry_at = time.monotonic() + _RETRY_SECONDS
+                self._retry_at = now + _RETRY_SECONDS
         _hit(self._own, limit, *who)
 
 

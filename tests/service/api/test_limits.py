@@ -6,14 +6,18 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from limits import parse
+from limits.storage import memory
 
-from service.api import key_store
+from service.api import key_store, limits
 from service.api.limits import require_store
 from service.app import create_app
 from service.core.context import Context
@@ -74,6 +78,23 @@ def test_a_network_of_addresses_is_one_reader(few: FlaskClient) -> None:
         for n in range(4)
     ]
     assert found[-1] == 429
+
+
+def test_expired_counts_are_dropped_without_threads(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = context.settings.model_copy(update={"rate_per_address": "3/second"})
+    counts, limit = limits._Counts(settings), parse("3/second")
+    now = time.time()
+    monkeypatch.setattr(memory.time, "time", lambda: now)
+    monkeypatch.setattr(threading, "Timer", None)  # whoever starts one fails
+    for number in range(20):
+        counts.hit(limit, "address", f"192.0.2.{number}")
+    assert len(counts._memory.expirations) == 20
+    monkeypatch.setattr(memory.time, "time", lambda: now + 2)
+    monkeypatch.setattr(counts, "_drop_at", 0.0)
+    counts.hit(limit, "address", "192.0.2.99")
+    assert len(counts._memory.expirations) == len(counts._memory.storage) == 1
 
 
 class Redis:
