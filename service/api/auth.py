@@ -16,6 +16,7 @@ import threading
 import time
 from functools import lru_cache
 
+from cachetools import TTLCache
 from flask import Flask, g, request
 
 from service.answers.issue_loader import IssueLoader
@@ -46,7 +47,7 @@ _FORWARDED = {
 }
 _USED_SECONDS = 60.0
 _BELIEVED_SECONDS = 3600.0
-_MOST_BELIEVED = 1024
+_MOST_KEYS = 1024
 _log = logging.getLogger(__name__)
 
 
@@ -135,16 +136,14 @@ class _Keys:
 
     def __init__(self, loader: IssueLoader) -> None:
         self._loader = loader
-        self._seen: dict[str, tuple[Key, float]] = {}
-        self._used: dict[int, float] = {}
+        self._seen: TTLCache[str, Key] = TTLCache(_MOST_KEYS, _BELIEVED_SECONDS, time.monotonic)
+        self._used: TTLCache[int, bool] = TTLCache(_MOST_KEYS, _USED_SECONDS, time.monotonic)
         self._lock = threading.Lock()
 
-    def lately(self, presented: str) -> tuple[Key, float] | None:
-        """Return the key and when it was last confirmed, if that was within the hour."""
+    def lately(self, presented: str) -> Key | None:
+        """Return the key if it was confirmed within the hour."""
         with self._lock:
-            remembered = self._seen.get(key_store.hashed(presented))
-        is_recent = remembered and time.monotonic() - remembered[1] < _BELIEVED_SECONDS
-        return remembered if is_recent else None
+            return self._seen.get(key_store.hashed(presented))
 
     def identify(self, presented: str) -> Key:
         """Return the presented key if it is valid.
@@ -156,37 +155,32 @@ class _Keys:
         Unavailable
             If the database does not answer and the key was not recently valid.
         """
-        key: Key | None
-        name, seen = key_store.hashed(presented), time.monotonic()
+        name = key_store.hashed(presented)
         try:
             with self._loader.context.database.glancing() as connection:
                 key = key_store.match(connection, presented)
+            with self._lock:
+                self._seen.pop(name, None)
         except Unavailable:
-            remembered = self.lately(presented)
-            if remembered is None:
+            key = self.lately(presented)
+            if key is None:
                 raise
-            key, seen = remembered  # the hour counts from the last database lookup
         state = key.state(self._loader.clock()) if key else "not known"
-        with self._lock:
-            self._seen.pop(name, None)
-            if key and state == "active":
-                self._seen[name] = key, seen
-            if len(self._seen) > _MOST_BELIEVED:
-                del self._seen[next(iter(self._seen))]  # the least recently confirmed
         if key is None or state != "active":
             shown = _shown(presented)
             _log.warning("refused %s: the key is %s (%s…)", request.endpoint, state, shown)
             raise _unauthorised(f"the key is {state}")
+        with self._lock:
+            self._seen.setdefault(name, key)  # the hour counts from the last database lookup
         self._record_use(key)
         return key
 
     def _record_use(self, key: Key) -> None:
         """Record the use of `key`, at most once a minute to avoid a write per request."""
-        now = time.monotonic()
         with self._lock:
-            if now - self._used.get(key.key_id, -_USED_SECONDS) < _USED_SECONDS:
+            if key.key_id in self._used:
                 return
-            self._used[key.key_id] = now
+            self._used[key.key_id] = True
         try:
             with self._loader.context.database.writing(waits=False) as connection:
                 key_store.touch(connection, key.key_id, self._loader.clock())

@@ -12,13 +12,14 @@ __all__ = [
     "question_of_issue",
 ]
 
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
+from contextlib import suppress
 from functools import wraps
+from threading import Lock
 from typing import Any
 
 from apiflask import APIBlueprint
+from cachetools import LRUCache
 from flask import Response, current_app, request
 
 from service.answers.issue_loader import IssueLoader, IssueView
@@ -130,42 +131,16 @@ def about(
     kind = chosen(table=True)
     days = view.today, view.first
     key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, days, beside)
-    kept: _Kept = current_app.extensions.setdefault("kept", _Kept())
-    rendered = kept.get(key)
+    lock, kept = current_app.extensions.setdefault("kept", (Lock(), _cache()))
+    with lock:
+        rendered = kept.get(key)
     if rendered is None:
-        rendered = kept.put(key, render(head(view) | answer(view), kind, columns=columns))
+        rendered = render(head(view) | answer(view), kind, columns=columns)
+        with lock, suppress(ValueError):  # larger than the cache
+            kept[key] = rendered
     return reply(rendered)
 
 
-class _Kept:
-    """A size-limited cache of the most recently used answers."""
-
-    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
-        self._most = most_bytes
-        self._size = 0
-        self._answers: OrderedDict[Hashable, Rendered] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: Hashable) -> Rendered | None:
-        """Return the answer under `key` and mark it as most recently used."""
-        with self._lock:
-            found = self._answers.get(key)
-            if found is not None:
-                self._answers.move_to_end(key)
-            return found
-
-    def put(self, key: Hashable, rendered: Rendered) -> Rendered:
-        """Store `rendered`, and drop the least recently used answers over the limit."""
-        with self._lock:
-            before = self._answers.pop(key, None)
-            self._size += _weight(rendered) - (_weight(before) if before else 0)
-            self._answers[key] = rendered
-            while self._size > self._most:
-                _, oldest = self._answers.popitem(last=False)
-                self._size -= _weight(oldest)
-        return rendered
-
-
-def _weight(rendered: Rendered) -> int:
-    """Return the approximate bytes of a cached answer with its key."""
-    return len(rendered.content) + 1024
+def _cache() -> LRUCache[Hashable, Rendered]:
+    """Return a cache limited by the bytes of its answers, with about 1 KB for each key."""
+    return LRUCache(_MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024)

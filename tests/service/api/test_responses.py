@@ -42,12 +42,11 @@ def test_an_answer_is_computed_once_and_the_oldest_is_let_go(
     assert client.get(path).data == first
     assert client.get(f"{path}?horizon=28&levels=50,80,95").data == first
     assert client.get(f"{path}?horizon=27").status_code == 500
-    kept = responses._Kept(most_bytes=5000)
+    monkeypatch.setattr(responses, "_MOST_BYTES", 5000)
+    kept = responses._cache()
     for name in "abcdef":
-        kept.put(name, Rendered(b"x" * 1000, "text/plain", name))
-    assert [kept.get(name) is not None for name in "abcdef"] == [False] * 4 + [True] * 2
-    kept.put("f", Rendered(b"y", "text/plain", "f"))
-    assert kept.get("f") == Rendered(b"y", "text/plain", "f")
+        kept[name] = Rendered(b"x" * 1000, "text/plain", name)
+    assert list(kept) == ["e", "f"]
 
 
 def alike(shown: Any, found: Any, where: str) -> None:
