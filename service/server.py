@@ -46,10 +46,7 @@ _LOGGING: dict[str, Any] = {
 def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> None:
     """Serve until stopped by a signal; SIGHUP replaces the workers one by one.
 
-    Parameters
-    ----------
-    make : callable
-        Makes the WSGI application in each worker; default: ours.
+    `make` makes the WSGI application in each worker; default: ours.
     """
     _require_extra(settings)
     require_store(settings)

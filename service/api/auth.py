@@ -146,14 +146,9 @@ class _Keys:
             return self._seen.get(key_store.hashed(presented))
 
     def identify(self, presented: str) -> Key:
-        """Return the presented key if it is valid.
+        """Return the presented key if it is valid, otherwise raise `Problem` 401.
 
-        Raises
-        ------
-        Problem
-            401 if it is not.
-        Unavailable
-            If the database does not answer and the key was not recently valid.
+        Raises `Unavailable` if the database does not answer and the key was not recently valid.
         """
         name = key_store.hashed(presented)
         try:

@@ -29,12 +29,8 @@ def register_limits(app: Flask, settings: Settings) -> None:
     """Count requests and reject those over the limits with 429 and Retry-After.
 
     A key not recently confirmed may be a guess; it also counts for its address, before it is looked
-    up. While Redis is unavailable each worker counts separately.
-
-    Raises
-    ------
-    SettingsError
-        If the store of the counts cannot be used.
+    up. While Redis is unavailable each worker counts separately. Raises `SettingsError` if the
+    store of the counts cannot be used.
     """
     counts = _Counts(settings)
     per_address, per_key = map(_limit, (settings.rate_per_address, settings.rate_per_key))

@@ -116,15 +116,7 @@ def about(
     columns: Iterable[str] = (),
     beside: Hashable = None,
 ) -> Response:
-    """Return the issue's answer, cached where possible.
-
-    Parameters
-    ----------
-    asked
-        The query parameters.
-    beside : hashable
-        Whatever else the answer depends on besides query and issue.
-    """
+    """Return the issue's answer, cached by query, issue and `beside`: all that it depends on."""
     model = asked.model if isinstance(asked, IssueQuery) else "champion"
     first = asked.first if isinstance(asked, AheadQuery | ExplanationQuery) else None
     view = loader().view(series_id, asked.issue, model, asked.as_of, first)
