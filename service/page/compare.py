@@ -18,8 +18,8 @@ from service.answers.comparison import (
 )
 from service.answers.errors import BadQuestion, NotFound, NotPossible
 from service.answers.wording import long_day
+from service.page.charts import ribbon, steps
 from service.page.exhibits import Exhibit
-from service.page.fan_chart import ribbon, steps
 from service.page.page_params import PageParams, read_day
 from service.page.svg_axes import Sheet, ceiling, element, path
 
@@ -57,14 +57,7 @@ def past_beside(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
                 wrong[day_name] = f"forecast {day_name[2:]}: {error}"
             else:
                 wrong[model_name] = f"the model of forecast {day_name[2:]} does not exist"
-    context: dict[str, Any] = {
-        "picks": picks,
-        "models": models,
-        "wrong": wrong,
-        "asked": asked,
-        "exhibits": {},
-        "forecasts": [],
-    }
+    context = {"picks": picks, "models": models, "wrong": wrong, "asked": asked}
     if wrong:
         return context
     found = compare_forecasts(loader, views)
@@ -89,7 +82,7 @@ def _picks(params: PageParams, args: Mapping[str, str]) -> list[dict[str, str]]:
     return picks
 
 
-def _exhibits(params: PageParams, found: dict[str, Any]) -> dict[str, Exhibit]:
+def _exhibits(params: PageParams, found: dict[str, Any]) -> list[Exhibit]:
     unit = params.declared.unit
     days, forecasts = found["days"], found["forecasts"]
     title = f"{unit.capitalize()} per day: {len(forecasts)} forecasts and what arrived"
@@ -105,7 +98,7 @@ def _exhibits(params: PageParams, found: dict[str, Any]) -> dict[str, Exhibit]:
         for total in one["totals"]
     ]
     columns = ("issue_id", "model", "period", "from", "to", *_NAMES, "came", "note")
-    exhibits = [
+    return [
         Exhibit(
             "comparison",
             f"{title}, {params.loader.route.area_title}",
@@ -116,7 +109,6 @@ def _exhibits(params: PageParams, found: dict[str, Any]) -> dict[str, Exhibit]:
         ),
         Exhibit("comparison-totals", f"Totals of {len(forecasts)} forecasts", totals, columns),
     ]
-    return {one.name: one for one in exhibits}
 
 
 def _chart(found: dict[str, Any], title: str) -> Markup:

@@ -1,37 +1,58 @@
-"""Context of the page Now: headline, chart, days and totals of an issue."""
+"""Context of the page Now: headline, chart, days, totals and causes of an issue."""
 
 from __future__ import annotations
 
 __all__ = ["what_is_coming"]
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from service.answers.bands import bands
 from service.answers.briefing import briefing_of
+from service.answers.changes import CAUSE_NAMES, changes
+from service.answers.errors import BadQuestion, NotFound
 from service.answers.exceedance import exceedance
+from service.answers.explanation import explanation
 from service.answers.figures import a_year_earlier, figures, last_of
 from service.answers.headline import headline
-from service.answers.issue_loader import IssueView
+from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import PERIODS, periods
 from service.answers.weather import coming
 from service.answers.wording import FILTERS, long_day
 from service.answers.year_so_far import year_so_far
-from service.page.bar_chart import chance_bars
+from service.page.charts import chance_bars, fan_chart, year_chart
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
-from service.page.fan_chart import fan_chart
 from service.page.page_params import PageParams
 from service.page.svg_axes import BANDS, inline_bar
-from service.page.year_chart import year_chart
 
 _PAST_DAYS, _HORIZON = 90, 28
 _STRONG_WIND_KMH = 40
 _LEVELS = (50, 80, 95)
 _TILES = ("next_7_days", "this_month", "calendar_year")
+_WHY = {
+    "changed": (
+        changes,
+        ("before", "causes", "after"),
+        ("changes", "What changed since the last forecast"),
+    ),
+    "driven": (
+        explanation,
+        ("yearly_mean", "factors", "mean"),
+        ("drivers", "What is driving this forecast"),
+    ),
+}
+"""The answers that say why, with the keys of their first number, parts and last number."""
+_PARTS = CAUSE_NAMES | {
+    "season": "time of year",
+    "recent_level": "level of recent weeks",
+    "yesterday": "last few days",
+    "day_of_week": "day of the week",
+    "other": "other factors",
+}
 
 
-def what_is_coming(params: PageParams) -> dict[str, Any]:
+def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
     """Return the template context of the page Now."""
     view = params.view
     unit = view.declared.unit
@@ -75,6 +96,7 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
     )
     numbers = (*RANGES, "p_zero", "p_above", "came")
     year, sea = _year(params), _sea(params)
+    why = {name: _why(params, *asked) for name, asked in _WHY.items()}
     exhibits = [
         Exhibit(
             "forecast",
@@ -107,11 +129,12 @@ def what_is_coming(params: PageParams) -> dict[str, Any]:
         ),
         *([year["exhibit"]] if year else []),
         *([_sea_table(sea, view)] if sea else []),
+        *(table["exhibit"] for table in why.values() if table),
     ]
-    return {
+    return why | {
         "headline": says,
         "briefing": briefing_of(params.loader, view),
-        "exhibits": {one.name: one for one in exhibits},
+        "exhibits": exhibits,
         "chart_data": _chart_data(unit, past, charted, waiting),
         "charted": drawn,
         "days": days,
@@ -181,6 +204,37 @@ def _draw_year(view: IssueView) -> dict[str, Any] | None:
         "exhibit": Exhibit(
             "year", f"{title}, {view.route.area_title}", year["rows"], columns, drawing, keys
         ),
+    }
+
+
+def _why(
+    params: PageParams,
+    answer: Callable[[IssueLoader, IssueView], dict[str, Any]],
+    keys: tuple[str, str, str],
+    named: tuple[str, str],
+) -> dict[str, Any] | None:
+    """Return a row per part and a column per period; None if not stored for the issue.
+
+    Parts that round to 0 are left out.
+    """
+    try:
+        found = answer(params.loader, params.view)
+    except (NotFound, BadQuestion):
+        return None
+    first, parts, last = keys
+    columns = ("days", first, *found[parts], last)
+    spans = [total for total in found["totals"] if total["days"] > 1]
+    rows = [
+        {"name": _PARTS.get(part, part.replace("_", " ")), "shares": [s[part] for s in spans]}
+        for part in found[parts]
+    ]
+    rows = [row for row in rows if any(round(share) for share in row["shares"])]
+    return found | {
+        "spans": [span["days"] for span in spans],
+        "first": [span[first] for span in spans],
+        "rows": rows,
+        "last": [span[last] for span in spans],
+        "exhibit": Exhibit(*named, found["totals"], columns),
     }
 
 

@@ -13,7 +13,7 @@ __all__ = [
 ]
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,9 @@ from service.answers.wording import FILTERS, status_name
 from service.core.clock import in_words
 from service.page.compare import past_beside
 from service.page.exhibits import Exhibit
-from service.page.explanation import reasons
 from service.page.now import what_is_coming
-from service.page.page_params import FIELDS, PageParams, Plan, read_page_params
-from service.page.plan import answer_plan, has_places
+from service.page.page_params import PageParams, read_page_params
+from service.page.plan import answer_plan
 from service.page.track_record import past_forecasts
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
@@ -50,6 +49,12 @@ VIEWS = {
     "record": "Track record",
     "compare": "Compare",
     "about": "About",
+}
+_CONTEXTS: dict[str, Callable[[PageParams, Mapping[str, str]], dict[str, Any]]] = {
+    "now": what_is_coming,
+    "plan": answer_plan,
+    "record": past_forecasts,
+    "compare": past_beside,
 }
 OF_ONE_FORECAST = ("now", "plan")
 """Views whose numbers all come from the displayed forecast."""
@@ -125,7 +130,7 @@ def page() -> Response:
         view=view,
         issue=view.issue,
         unit=view.declared.unit,
-        has_places=has_places(view),
+        has_places=view.declared.follows is None,
         issued_on=params.issued_on,
         today=loader.today(),
         first_day=first_day(loader, params.series_id),
@@ -148,18 +153,8 @@ def context_of(view: str, params: PageParams) -> dict[str, Any]:
     BadQuestion
         If a parameter is invalid; Plan and Compare return ``wrong`` instead, without exhibits.
     """
-    if view == "now":
-        forecast, why = what_is_coming(params), reasons(params)
-        exhibits = forecast["exhibits"] | why["exhibits"]
-        return forecast | why | {"exhibits": exhibits, "asked": {}, "wrong": {}}
-    if view == "record":
-        window = request.args.get("window", "26")
-        return past_forecasts(params, window) | {"asked": {"window": window}, "wrong": {}}
-    if view == "compare":
-        return past_beside(params, request.args)
-    plan = Plan.read(request.args, params.declared)
-    context = {"fields": FIELDS, "plan": plan, "asked": plan.numbers, "wrong": plan.wrong}
-    return context | ({"exhibits": {}} if plan.wrong else answer_plan(params.view, plan.numbers))
+    context = {"asked": {}, "wrong": {}} | _CONTEXTS[view](params, request.args)
+    return context | {"exhibits": {one.name: one for one in context.get("exhibits", ())}}
 
 
 def links_to(

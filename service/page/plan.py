@@ -2,25 +2,90 @@
 
 from __future__ import annotations
 
-__all__ = ["answer_plan", "has_places"]
+__all__ = ["answer_plan"]
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from service.answers.ahead import scale_to_share
+from service.answers.ahead import LEAST_SHARE, scale_to_share
 from service.answers.bands import bands
 from service.answers.capacity import capacity
 from service.answers.errors import MOST_THRESHOLD
 from service.answers.exceedance import exceedance
 from service.answers.issue_loader import IssueView
 from service.answers.quiet import quiet
-from service.page.bar_chart import chance_bars, count_bars
+from service.core.declared_series import Series
+from service.page.charts import chance_bars, count_bars, fan_chart
 from service.page.exhibits import BAND_KEYS, RANGES, Exhibit
-from service.page.fan_chart import fan_chart
+from service.page.page_params import PageParams
 
 _LEVELS = (50, 80, 95)
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_DECIMAL = re.compile(r"[0-9]{1,3}[.][0-9]{1,2}")
 
 
-def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Field:
+    """An input of the form."""
+
+    name: str
+    label: str
+    hint: str
+    default: int
+    least: float
+    most: int
+    step: float = 1
+
+
+_FIELDS = (
+    _Field("threshold", "Threshold", "{unit} of your share in a day", 0, 0, MOST_THRESHOLD),
+    _Field("window", "Number of days in a row", "1 to 28", 1, 1, 28),
+    _Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
+    _Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),
+    _Field("horizon", "Number of days ahead", "7 to 90", 28, 7, 90),
+    _Field(
+        "our_share", "Our share", "per cent of all arrivals", 100, LEAST_SHARE, 100, LEAST_SHARE
+    ),
+)
+
+
+def answer_plan(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template context; without answers, and with ``wrong``, if an input is invalid."""
+    plan = _read(args, params.declared)
+    numbers, wrong = plan["numbers"], plan["wrong"]
+    context = {"fields": _FIELDS, "plan": plan, "asked": numbers, "wrong": wrong}
+    return context if wrong else context | _answers(params.view, numbers)
+
+
+def _read(args: Mapping[str, str], declared: Series) -> dict[str, dict[str, Any]]:
+    """Return ``texts`` and ``numbers`` of the inputs, and ``wrong``: messages; each by field."""
+    texts, numbers, wrong = {}, {}, {}
+    for field in _FIELDS:
+        usual = declared.day_threshold if field.name == "threshold" else field.default
+        text = args.get(field.name, str(usual)).strip()[:40]
+        plain, number = text.replace(",", ""), None
+        if _WHOLE.fullmatch(plain) or (field.step < 1 and _DECIMAL.fullmatch(plain)):
+            text, number = plain, float(plain) if "." in plain else int(plain)
+        texts[field.name] = text
+        if number is not None and field.least <= number <= field.most:
+            numbers[field.name] = number
+            continue
+        kind = "whole number" if field.step == 1 else "number with at most two decimals"
+        wrong[field.name] = (
+            f"{field.label.lower()} must be a {kind} from {field.least:,} to {field.most:,}, "
+            f"like {usual:,}"
+        )
+    if not wrong and numbers["window"] > numbers["horizon"]:
+        most = numbers["horizon"]
+        wrong["window"] = (
+            f"number of days in a row must be at most {most}, the number of days ahead"
+        )
+    return {"texts": texts, "numbers": numbers, "wrong": wrong}
+
+
+def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     """Return the answers and their charts; places only for the leading series.
 
     Quiet days count all arrivals.
@@ -32,7 +97,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
     others = [exceedance(ours.ahead, one, window, horizon) for one in _other_thresholds(threshold)]
     calm = quiet(view.ahead, horizon)
     places = None
-    if has_places(view):
+    if view.declared.follows is None:
         stay_days = numbers["stay_days"]
         places = capacity(ours.observed, ours.ahead, stay_days, share, horizon, _LEVELS)
     whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of all arrivals"
@@ -79,7 +144,7 @@ def answer_plan(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         "others": others,
         "quiet": calm,
         "places": places,
-        "exhibits": {one.name: one for one in exhibits},
+        "exhibits": exhibits,
     }
 
 
@@ -95,8 +160,3 @@ def _other_thresholds(threshold: int) -> list[int]:
     """Return parts and multiples of `threshold`, up to the allowed maximum."""
     parts = (max((threshold or 100) * part // 4, 1) for part in (1, 2, 3, 4, 6, 8, 12))
     return sorted({0, *(min(one, MOST_THRESHOLD) for one in parts)})
-
-
-def has_places(view: IssueView) -> bool:
-    """Whether places are needed: for people but not for boats."""
-    return view.declared.follows is None

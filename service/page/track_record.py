@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["WINDOWS", "past_forecasts"]
+__all__ = ["past_forecasts"]
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -12,13 +12,13 @@ from markupsafe import Markup
 from service.answers.errors import BadQuestion
 from service.answers.track_record import track_record
 from service.answers.wording import long_day
-from service.page.bar_chart import share_bars
+from service.page.charts import share_bars
 from service.page.exhibits import Exhibit
 from service.page.page_params import PageParams
 from service.page.svg_axes import Sheet, ceiling, element
 
 Rows = Sequence[dict[str, Any]]
-WINDOWS = (13, 26, 52, 104)
+_WINDOWS = ("13", "26", "52", "104")
 _LEVELS = (50, 80, 95)
 _NARROW_WEEKS = 16
 _WEEK = ("median", "lo80", "hi80", "lo95", "hi95")
@@ -52,26 +52,21 @@ _MEASURES = {
 }
 
 
-def past_forecasts(params: PageParams, window: str) -> dict[str, Any]:
-    """Return the template context of the page Track record for the last `window` weeks.
-
-    Raises
-    ------
-    BadQuestion
-        If `window` is not one of `WINDOWS`.
-    """
-    if window not in map(str, WINDOWS):
-        raise BadQuestion("window", f"one of {', '.join(map(str, WINDOWS))} weeks", window[:20])
+def past_forecasts(params: PageParams, args: Mapping[str, str]) -> dict[str, Any]:
+    """Return the template context of the page Track record for the last ``window`` weeks."""
+    window = args.get("window", "26")
+    if window not in _WINDOWS:
+        raise BadQuestion("window", f"one of {', '.join(_WINDOWS)} weeks", window[:20])
     records = [
         _drawn(track_record(params.loader, params.series_id, int(window), kind=kind))
         for kind in _KINDS
     ]
     exhibits = [one for record in records if record["judged"] for one in _exhibits(record)]
     return {
-        "window": int(window),
-        "windows": WINDOWS,
+        "asked": {"window": window},
+        "windows": _WINDOWS,
         "records": records,
-        "exhibits": {one.name: one for one in exhibits},
+        "exhibits": exhibits,
         "kind_names": _KINDS,
         "measure_names": _MEASURES,
         "alarm_names": _ALARMS,

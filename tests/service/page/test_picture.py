@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from service.page.bar_chart import count_bars
+from service.page.charts import count_bars
 from service.page.exhibits import Exhibit
 from service.page.picture import _style, png_of
 

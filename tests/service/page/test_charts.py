@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from service.page.fan_chart import fan_chart
+from service.page.charts import fan_chart
 from service.page.svg_axes import ceiling
 
 

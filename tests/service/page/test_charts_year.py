@@ -4,7 +4,7 @@ import datetime as dt
 import xml.etree.ElementTree as ET
 from typing import Any
 
-from service.page.year_chart import year_chart
+from service.page.charts import year_chart
 
 BOUNDS = ("median", "lo50", "hi50", "lo80", "hi80", "lo95", "hi95")
 

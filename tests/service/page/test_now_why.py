@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from service.issues import note_store
-from service.page.explanation import reasons
+from service.page.now import what_is_coming
 from service.page.page_params import read_page_params
 
 NOTE = {
@@ -24,7 +24,7 @@ def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
     with site.context.database.writing() as connection:
         note = NOTE | {"since": site.earlier}
         note_store.save_note(connection, issue.issue_id, note_store.CHANGES, note)
-    changed = reasons(read_page_params(loader, {}))["changed"]
+    changed = what_is_coming(read_page_params(loader, {}), {})["changed"]
     assert changed["spans"] == [7, 28]
     assert [row["name"] for row in changed["rows"]] == ["revised figures", "new figures"]
     for at in (0, 1):
@@ -37,7 +37,7 @@ def test_what_changed_adds_up_and_is_shown(site: Any) -> None:
 
 def test_what_drives_it_adds_up(site: Any) -> None:
     loader = site.client.application.extensions["loader"]
-    driven = reasons(read_page_params(loader, {}))["driven"]
+    driven = what_is_coming(read_page_params(loader, {}), {})["driven"]
     parts = sum(row["shares"][0] for row in driven["rows"])
     assert abs(driven["first"][0] + parts - driven["last"][0]) < len(driven["rows"]) + 1
     assert "Time of year" in site.client.get("/").get_data(as_text=True)

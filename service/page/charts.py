@@ -1,0 +1,243 @@
+"""Charts as SVG, rendered on the server so that they print and need no script."""
+
+from __future__ import annotations
+
+__all__ = [
+    "chance_bars",
+    "count_bars",
+    "fan_chart",
+    "ribbon",
+    "share_bars",
+    "steps",
+    "year_chart",
+]
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from service.answers.wording import long_day
+from service.page.svg_axes import BANDS, Sheet, ceiling, element, path
+
+_NARROW_PAST = 35
+Rows = Sequence[dict[str, Any]]
+
+
+def fan_chart(
+    past: Rows,
+    days: Rows,
+    title: str,
+    came: Rows = (),
+    limit: tuple[int, str] | None = None,
+    waiting: int = 0,
+) -> Markup:
+    """Draw past days as bars and forecast days as nested bands around the median.
+
+    Drawn twice: wide, and narrow for phones with fewer past days and larger text.
+
+    Parameters
+    ----------
+    past, came : rows with ``date`` and ``value``
+        Figures before the forecast, and outcomes of its own days.
+    days : rows with ``date``, ``median`` and the bounds at 50, 80 and 95 per cent
+    title : str
+        Title without the days, which are added.
+    limit : (int, str)
+        A count at which to draw a labelled line, such as the places needed.
+    waiting : int
+        How many of the first `days` are over but not yet published.
+
+    ``last_year_mean`` in `past` and `days` is drawn as a line.
+    """
+    late = max(waiting - _NARROW_PAST, 0)
+    near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]
+    drawings = (
+        ((960, 360, 58), "wide", past, days, waiting, 0),
+        ((420, 320, 50), "narrow", near, soon, waiting - late, len(past) - len(near) + late),
+    )
+    svgs = []
+    for size, name, before, ahead, unpublished, skipped in drawings:
+        counts = [row["value"] for row in (*before, *came)] + [row["hi95"] for row in ahead]
+        counts += [row.get("last_year_mean") or 0 for row in (*before, *ahead)]
+        top = ceiling(max([*counts, limit[0] if limit else 0, 1]))
+        sheet = Sheet(*size, len(before) + len(ahead), top, name)
+        label = ", ".join(
+            [
+                *([f"{len(before)} days as published"] if before else []),
+                *([f"{unpublished} days not yet published"] if unpublished else []),
+                f"{len(ahead) - unpublished} days of forecast to {long_day(ahead[-1]['date'])}",
+            ]
+        )
+        parts = _draw_fan(sheet, before, ahead, came, limit, unpublished)
+        label = f"{title}: {label}; the numbers are in the table below"
+        svgs.append(sheet.svg(label, parts, skipped=skipped))
+    return Markup("").join(svgs)
+
+
+def _draw_fan(
+    sheet: Sheet,
+    past: Rows,
+    days: Rows,
+    came: Rows,
+    limit: tuple[int, str] | None,
+    waiting: int,
+) -> list[str]:
+    first, all_days = len(past), [*past, *days]
+    floor, above = sheet.y(0), sheet.above
+    parts = [sheet.axis(), sheet.mondays([row["date"] for row in all_days])]
+    if waiting:
+        x, width = sheet.x(first), waiting * sheet.step
+        parts.append(element("rect", "waiting", x=x, y=above, width=width, height=floor - above))
+    parts += [
+        sheet.bar("actual", at, 0, row["value"]) for at, row in enumerate(past) if row["value"]
+    ]
+    for lo, hi, css in BANDS:
+        parts.append(element("path", css, d=ribbon(sheet, first, days, lo, hi)))
+    last_year = [
+        (sheet.x(at + 0.5), sheet.y(row["last_year_mean"]))
+        for at, row in enumerate(all_days)
+        if row.get("last_year_mean") is not None
+    ]
+    if last_year:
+        # Outline in the background colour, to stand out from bars and bands.
+        parts += [element("path", css, d=path(last_year)) for css in ("halo", "then")]
+    parts.append(element("path", "median", d=path(steps(sheet, first, days, "median"))))
+    places = {row["date"]: first + at for at, row in enumerate(days)}
+    parts += [sheet.dot("came", places[row["date"]], row["value"], 3.5) for row in came]
+    if past or waiting:
+        x = sheet.x(first + waiting)
+        parts.append(element("line", "today", x1=x, x2=x, y1=above, y2=floor))
+    if limit:
+        count, words = limit
+        y = sheet.y(count) - 6
+        parts.append(sheet.across("limit", count))
+        parts.append(element("text", "limit-label", words, x=sheet.end, y=y, text_anchor="end"))
+    return parts
+
+
+def ribbon(sheet: Sheet, first: int, days: Rows, lo: str, hi: str) -> str:
+    """Return the stepped outline of a band: counts do not slide from one day to the next."""
+    outline = steps(sheet, first, days, hi) + steps(sheet, first, days, lo)[::-1]
+    return f"{path(outline)}Z"
+
+
+def steps(sheet: Sheet, first: int, days: Rows, column: str) -> list[tuple[float, float]]:
+    """Return the corners of a line that stays level within each day."""
+    return [
+        (sheet.x(first + at + side), sheet.y(row[column]))
+        for at, row in enumerate(days)
+        for side in (0, 1)
+    ]
+
+
+def chance_bars(rows: Sequence[dict[str, Any]], column: str, title: str) -> Markup:
+    """Draw the chance in `column` of each day; rows have ``date``."""
+    days = [row["date"] for row in rows]
+    return _bars([row[column] for row in rows], title, lambda sheet: sheet.mondays(days))
+
+
+def count_bars(chances: Sequence[float], title: str) -> Markup:
+    """Draw the chance of 0, 1, 2 … days."""
+
+    def marks(sheet: Sheet) -> str:
+        every = next(n for n in (1, 2, 5, 10, 20, 50, 100) if n * sheet.step >= 24)
+        places = range(0, len(chances), every)
+        return "".join(sheet.text(sheet.x(at + 0.5), sheet.height - 8, at) for at in places)
+
+    return _bars(chances, title, marks)
+
+
+def share_bars(counts: Sequence[int], title: str) -> Markup:
+    """Draw ten bars from lowest to highest, with a line at the expected height."""
+
+    def marks(sheet: Sheet) -> str:
+        low, high = sheet.x(0), sheet.x(len(counts))
+        return sheet.text(low, sheet.height - 8, "fewer than expected", "start") + sheet.text(
+            high, sheet.height - 8, "more than expected", "end"
+        )
+
+    shares = [count / sum(counts) for count in counts]
+    return _bars(shares, title, marks, lambda sheet: sheet.across("promised", 100 / len(counts)))
+
+
+def _bars(
+    chances: Sequence[float],
+    title: str,
+    below: Callable[[Sheet], str],
+    above: Callable[[Sheet], str] = lambda _: "",
+) -> Markup:
+    """Draw bars, with `below` behind and `above` in front."""
+    highest = 100 * max(chances, default=0)
+    # Scale to the tallest bar in per cent; round so that nearly equal charts match.
+    top = next((top for top in (10, 20, 40, 60, 80) if highest <= top), 100)
+    sheet = Sheet(460, 190, 56, len(chances), top)
+    bars = [sheet.bar("chance", at, 0, 100 * p, gap=1.5) for at, p in enumerate(chances)]
+    return sheet.svg(title, [sheet.axis(2, "%"), below(sheet), *bars, above(sheet)], "chart small")
+
+
+def year_chart(year: dict[str, Any], title: str) -> Markup:
+    """Draw the totals since 1 January as curves, with nested bands for the forecast days."""
+    rows, earlier = year["rows"], year["earlier"]
+    published = [row for row in rows if row["value"] is not None]
+    label = ", ".join(
+        [
+            title,
+            *([f"as published to {long_day(published[-1]['date'])}"] if published else []),
+            *([f"forecast to {long_day(rows[-1]['date'])}"] if len(published) < len(rows) else []),
+            *([f"and each year from {earlier[-1]} to {earlier[0]}"] if earlier else []),
+        ]
+    )
+    names = ("value", "hi95", *(f"year_{one}" for one in earlier))
+    top = ceiling(max((row[name] or 0 for row in rows for name in names), default=1) or 1)
+    sheets = (
+        Sheet(960, 380, 66, len(rows), top, "wide", right=52),
+        Sheet(420, 340, 62, len(rows), top, "narrow", right=52),
+    )
+    parts = f"{label}; the numbers are in the table below"
+    return Markup("").join(sheet.svg(parts, _draw_year(sheet, rows, earlier)) for sheet in sheets)
+
+
+def _draw_year(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
+    parts = [sheet.axis(), _months(sheet, rows)]
+    for lo, hi, css in BANDS:
+        outline = [*_points(sheet, rows, hi), *_points(sheet, rows, lo)[::-1]]
+        parts += [element("path", css, d=f"{path(outline)}Z")] if outline else []
+    curves = [(f"year_{year}", "before") for year in reversed(earlier[1:])]
+    curves += [(f"year_{year}", "then") for year in earlier[:1]]
+    for name, css in (*curves, ("median", "middle"), ("value", "median")):
+        points = _points(sheet, rows, name)
+        parts += [element("path", css, d=path(points))] if points else []
+    return [*parts, *_year_names(sheet, rows, earlier)]
+
+
+def _points(sheet: Sheet, rows: Rows, name: str) -> list[tuple[float, float]]:
+    places = [at for at, row in enumerate(rows) if row[name] is not None]
+    every = 2 if sheet.name == "wide" else 4  # more points would fall within a pixel
+    shown = [*places[:-1:every], *places[-1:]]
+    return [(sheet.x(at + 1), sheet.y(rows[at][name])) for at in shown]
+
+
+def _months(sheet: Sheet, rows: Rows) -> str:
+    every = 1 if sheet.name == "wide" else 3
+    return "".join(
+        sheet.mark(at, f"{dt.date.fromisoformat(row['date']):%b}")
+        for at, row in enumerate(rows)
+        if row["date"].endswith("-01") and (int(row["date"][5:7]) - 1) % every == 0
+    )
+
+
+def _year_names(sheet: Sheet, rows: Rows, earlier: Sequence[int]) -> list[str]:
+    """Label the earlier years at the ends of their curves, spaced to avoid overlap."""
+    apart = 15 if sheet.name == "wide" else 18
+    last = rows[-1]
+    ends = sorted((sheet.y(last[f"year_{y}"]), y) for y in earlier if last[f"year_{y}"] is not None)
+    names, above = [], 0.0
+    for place, (y, year) in enumerate(ends):
+        # Leave space for the labels below.
+        lowest = sheet.y(0) - apart * (len(ends) - 1 - place)
+        above = min(max(y + 4, above + apart if place else y + 4), lowest + 4)
+        css = "tick then-label" if year == earlier[0] else "tick"
+        names.append(element("text", css, year, x=sheet.end + 6, y=above))
+    return names
