@@ -28,7 +28,7 @@ from service.core.context import Context
 
 if TYPE_CHECKING:
     from service.core.settings import Settings
-    from service.mail.preferences import Preferences
+    from service.mail.subscriber_store import Preferences
 
 THRESHOLD = WholeNumber(0, MOST_THRESHOLD)
 
@@ -83,7 +83,7 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
         names: tuple[str, ...],
         **more: Any,
     ) -> None:
-        from service.mail.preferences import Preferences
+        from service.mail.subscriber_store import Preferences
 
         if not weekly and warn_at is None:
             raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")

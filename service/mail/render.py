@@ -46,8 +46,7 @@ from service.core.context import Context
 from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Due, Edition
-from service.mail.preferences import Preferences
-from service.mail.subscriber_store import CONFIRM_HOURS
+from service.mail.subscriber_store import CONFIRM_HOURS, Preferences
 
 _DAYS = 7
 # Otherwise a header over 78 characters, such as List-Unsubscribe, would be written as encoded

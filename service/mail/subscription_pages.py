@@ -23,8 +23,7 @@ from service.core.addresses import AddressError
 from service.core.database import Connection
 from service.core.settings import Settings
 from service.mail import subscriber_store as store
-from service.mail.preferences import EMAILS, Preferences
-from service.mail.subscriber_store import Subscriber
+from service.mail.subscriber_store import EMAILS, Preferences, Subscriber
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 

@@ -28,7 +28,7 @@ from service.core.settings import Settings
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.mail import delivery_store, subscriber_store
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths, utc
 from tests.support.waiting import BOUND
 

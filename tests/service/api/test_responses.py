@@ -23,7 +23,7 @@ from service.app import create_app
 from service.core.context import open_context
 from service.core.settings import Settings
 from service.issues import note_store
-from tests.service.page.test_explanation import NOTE
+from tests.service.page.test_now_why import NOTE
 from tests.service.support import NOW, ROOT, Hand, publish, random_paths, serving, utc
 from tests.support.waiting import PROCESS
 

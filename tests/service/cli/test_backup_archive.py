@@ -24,7 +24,7 @@ from service.core.context import Context, open_context
 from service.core.database import connect
 from service.core.settings import Settings
 from service.mail import subscriber_store
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, ROOT, Hand
 
 HEAD = "backup.json"

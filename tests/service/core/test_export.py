@@ -15,7 +15,7 @@ from service.core.columns import Instant
 from service.core.database import Database, DatabaseError, connect
 from service.core.tables import issue_paths, metadata, runs
 from service.mail import subscriber_store
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, publish, random_paths
 
 KINDS = ("sqlite", "postgresql")

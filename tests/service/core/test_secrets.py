@@ -14,7 +14,7 @@ from service.core import tables
 from service.core.context import open_context
 from service.core.secrets import MASK, Masker, mask_url, passwords_of
 from service.mail import subscriber_store
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from tests.service.mailbox import PASSWORD, Mailbox, free_port, furnish, mail_settings
 from tests.service.support import NOW, ROOT, Crossings, as_environment, command, environment
 from tests.support.sites import Sites

@@ -9,7 +9,7 @@ from service.core import run_store
 from service.core.database import Database
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import BOUNCES, Due, Edition
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
 HOUR, WEEK = dt.timedelta(hours=1), dt.timedelta(weeks=1)

@@ -23,8 +23,8 @@ from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Edition
 from service.mail.edition import gather
-from service.mail.preferences import Preferences
 from service.mail.render import MailRenderer, Reader, confirmation, serialise, subject
+from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, Hand
 
 TOKEN = "AbCdEfGhIjKlMnOpQrStUv"

@@ -10,9 +10,8 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.core.tables import opt_ins
 from service.mail import subscriber_store
-from service.mail.preferences import Preferences
 from service.mail.sending import mail_links
-from service.mail.subscriber_store import OptIn
+from service.mail.subscriber_store import OptIn, Preferences
 from tests.service.mailbox import Mailbox
 from tests.service.support import NOW, Hand
 

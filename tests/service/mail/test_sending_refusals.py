@@ -7,7 +7,7 @@ import pytest
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.mail import subscriber_store
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from service.mail.weekly import digest
 from tests.service.mailbox import FRIDAY, WEEK, Mailbox, counts, join
 from tests.service.support import Hand

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from service.core.database import Database
 from service.core.tables import unsubscribed
 from service.mail import subscriber_store
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, at_once
 
 HOUR = dt.timedelta(hours=1)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from service.mail.preferences import Preferences
+from service.mail.subscriber_store import Preferences
 
 WEEKLY = "one email a week with the chances of more than 500 people"
 WARNING = "an early warning when the chance of more than 500 people in a day in the next 3 days"

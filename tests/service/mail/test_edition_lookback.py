@@ -9,7 +9,7 @@ from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import note_store
-from service.mail import lookback
+from service.mail import edition
 from service.mail.delivery_store import Edition
 from service.mail.edition import gather
 from tests.service.mailbox import issue_anew, issued
@@ -31,8 +31,8 @@ def loader_of(context: Context, moment: dt.datetime | None = None) -> IssueLoade
 
 
 def test_without_an_earlier_mail_it_says_so(mailing: Context) -> None:
-    assert lookback.last_week(loader_of(mailing), None)["rows"] == []
-    assert lookback.changes(loader_of(mailing), loader_of(mailing).view("people"), None) == []
+    assert edition._last_week(loader_of(mailing), None)["rows"] == []
+    assert edition._changes(loader_of(mailing), loader_of(mailing).view("people"), None) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_first_email_looks_back_on_the_last_hindcast(
         return {"unit": "people", "weeks": [earlier | numbers, week | numbers]}
 
     monkeypatch.setattr("service.answers.track_record.track_record", record)
-    found = lookback.last_week(loader_of(mailing), None)
+    found = edition._last_week(loader_of(mailing), None)
     assert found["rows"] == []
     assert found["sentence"] == (
         "This is the first email, so there is no earlier forecast to check. The hindcast for 15 "
@@ -59,7 +59,7 @@ def test_a_first_email_looks_back_on_the_last_hindcast(
 
 
 def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous: Edition) -> None:
-    found = lookback.last_week(loader_of(mailing), previous)
+    found = edition._last_week(loader_of(mailing), previous)
     came = figures(loader_of(mailing), "people", dt.date(2025, 12, 25), LAST)
     assert [row["came"] for row in found["rows"]] == [row["value"] for row in came]
     assert [row["median"] for row in found["rows"]] == [
@@ -75,7 +75,7 @@ def test_last_weeks_forecast_stands_beside_what_came(mailing: Context, previous:
 def test_days_that_are_not_published_are_left_open(mailing: Context, previous: Edition) -> None:
     for day in previous.content["days"]:
         day["date"] = str(dt.date.fromisoformat(day["date"]) + dt.timedelta(days=4))
-    found = lookback.last_week(loader_of(mailing), previous)
+    found = edition._last_week(loader_of(mailing), previous)
     assert [row["came"] is None for row in found["rows"]] == [False] * 3 + [True] * 4
     assert "on the 3 of 7 days with published figures" in found["sentence"]
 
@@ -98,7 +98,7 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
     }
     with mailing.database.writing() as connection:
         note_store.save_note(connection, view.issue.issue_id, note_store.CHANGES, note)
-    figures_said, causes_said = lookback.changes(loader, view, previous)
+    figures_said, causes_said = edition._changes(loader, view, previous)
     assert figures_said == "Figures for 8 more days are available."
     assert causes_said == (
         "For the same 7 days, the mean forecast changed from 70 to 91 people: the model 0, "
@@ -107,22 +107,22 @@ def test_what_changed_is_told_by_its_causes(mailing: Context, previous: Edition)
 
 
 def test_when_nothing_links_the_two_it_says_so(mailing: Context, previous: Edition) -> None:
-    said = lookback.changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
+    said = edition._changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
     assert said == ["Figures for 8 more days are available."]
     previous.content["data_through"] = str(LAST)
-    said = lookback.changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
+    said = edition._changes(loader_of(mailing), loader_of(mailing).view("people"), previous)
     assert said == ["There is no earlier forecast of these days to compare with."]
 
 
 def test_the_same_issue_has_not_changed(mailing: Context) -> None:
     loader = loader_of(mailing)
     same = gather(loader, "2025-W52")
-    (said,) = lookback.changes(loader, loader.view("people"), same)
+    (said,) = edition._changes(loader, loader.view("people"), same)
     assert "no new forecast since the last email" in said
 
 
 def test_a_record_that_does_not_exist_is_not_claimed(mailing: Context) -> None:
-    assert lookback.track_record(loader_of(mailing)) == (
+    assert edition._track_record(loader_of(mailing)) == (
         "No published forecast has been scored yet."
     )
 
@@ -138,7 +138,7 @@ def test_the_record_is_one_line_and_live_and_replayed_are_told_apart(
         return {"rows": [row], "window_weeks": weeks, "to": "2025-12-21"}
 
     monkeypatch.setattr("service.answers.track_record.track_record", record)
-    assert lookback.track_record(loader_of(mailing)) == (
+    assert edition._track_record(loader_of(mailing)) == (
         "No published forecast has been scored yet. Hindcasts, "
         "26 weeks to 21 December 2025: the 80% range of a week was right 75% of the time (95% "
         "confidence interval 53% to 89%); by CRPS 3% worse than climatology."
