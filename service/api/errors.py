@@ -7,6 +7,7 @@ __all__ = ["Problem", "answer", "register_errors"]
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
@@ -25,32 +26,14 @@ _RETRY_SECONDS = 10
 _log = logging.getLogger(__name__)
 
 
+@dataclass(eq=False)
 class Problem(Exception):
-    """An error response.
+    """An error response."""
 
-    Attributes
-    ----------
-    status : int
-    detail : str
-        What was expected and what was found.
-    errors : sequence of dict
-        ``name`` and ``detail`` of each invalid parameter.
-    headers : dict
-        Extra headers.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        detail: str,
-        errors: Sequence[dict[str, str]] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        self.status = status
-        self.detail = detail
-        self.errors = list(errors)
-        self.headers = dict(headers or {})
-        super().__init__(detail)
+    status: int
+    detail: str  # what was expected and what was found
+    errors: Sequence[dict[str, str]] = ()  # name and detail of each invalid parameter
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def register_errors(app: APIFlask) -> None:
@@ -99,7 +82,7 @@ def _problem(error: Exception) -> Problem:
         return Problem(400, str(error), [{"name": error.name, "detail": str(error)}])
     if isinstance(error, NoAnswer):
         status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
-        return Problem(status, str(error), headers=again if status == 503 else None)
+        return Problem(status, str(error), headers=again if status == 503 else {})
     if isinstance(error, Unavailable):
         _log.error("no answer from the %s", error)
         return Problem(503, "the database is not available", headers=again)

@@ -9,15 +9,41 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from flask import Response, jsonify
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
-from service.api import request_bodies
 from service.api.responses import loader
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
 _FIELDS = [name for name in COLUMNS[2:] if name != "likelihood"]  # points must be numbers
+
+
+class SimpodRange(BaseModel):
+    """Time range of a chart."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    first: AwareDatetime = Field(alias="from")
+    last: AwareDatetime = Field(alias="to")
+
+
+class SimpodTarget(BaseModel):
+    """A metric to draw, such as ``people.median``."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    target: str = Field(max_length=64)
+
+
+class SimpodQuery(BaseModel):
+    """A query of the simPod data source; extra keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    range: SimpodRange
+    targets: tuple[SimpodTarget, ...] = Field(max_length=100)
 
 
 @blueprint.get("/", strict_slashes=False)  # a redirect would reveal the inner host
@@ -41,8 +67,8 @@ def nothing() -> Response:
 
 
 @blueprint.post("/query")
-@blueprint.input(request_bodies.SimpodQuery, location="json")
-def query(json_data: request_bodies.SimpodQuery) -> Response:
+@blueprint.input(SimpodQuery, location="json")
+def query(json_data: SimpodQuery) -> Response:
     """Return the points of each target within the range, value first."""
     first, last = _days(json_data)
     tables = {
@@ -59,7 +85,7 @@ def variable() -> Response:
     return jsonify([{"__text": name, "__value": name} for name in _forecast()])
 
 
-def _days(asked: request_bodies.SimpodQuery) -> tuple[dt.date, dt.date]:
+def _days(asked: SimpodQuery) -> tuple[dt.date, dt.date]:
     if asked.range.first > asked.range.last:
         raise BadQuestion("range.to", f"a moment from {asked.range.first} on", asked.range.last)
     return _day("range.from", asked.range.first), _day("range.to", asked.range.last)

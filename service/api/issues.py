@@ -4,18 +4,23 @@ from __future__ import annotations
 
 __all__ = ["blueprint"]
 
-from typing import Any
+import datetime as dt
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from apiflask import APIBlueprint
 from flask import Response, request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.answers import gauges, scenario
 from service.answers import issues as issue_answers
 from service.answers import panel as panels
+from service.answers.ahead import MOST_HORIZON
+from service.answers.bands import Level
 from service.answers.issue_loader import IssueView
-from service.api import answer_schemas, queries, request_bodies, schemas
+from service.api import answer_schemas, queries, schemas
 from service.api.media_types import JSON
+from service.api.query_types import DATE, Day, Moment
 from service.api.representation import chosen, render, reply, represent
 from service.api.responses import (
     about,
@@ -82,12 +87,69 @@ def age(series_id: str, asked: queries.TableQuery) -> Response:  # noqa: ARG001
     return represent(head(view) | {"rows": rows}, max_age_seconds=0)
 
 
+def _by_day(value: Any) -> Any:
+    """Accept JSON keys of the form ``YYYY-MM-DD`` only."""
+    if isinstance(value, dict):
+        wrong = [str(day)[:40] for day in value if not DATE.fullmatch(str(day))]
+        if wrong:
+            raise ValueError(f"expected dates such as 2026-01-05, found {wrong[0]!r}")
+    return value
+
+
+def _integer(value: Any) -> Any:
+    """Accept 28.0, which is an integer in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _number(default: float | None, bounds: tuple[float, float], words: str) -> Any:
+    """Return a field for a finite number within `bounds`, not text."""
+    least, most = bounds
+    return Field(default, strict=True, allow_inf_nan=False, ge=least, le=most, description=words)
+
+
+class ScenarioBody(BaseModel):
+    """Assumptions, at least one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    level_percent: float = _number(
+        0.0, scenario.LEVEL_PERCENT, "Change of the level of arrivals in per cent."
+    )
+    people_per_boat: float | None = _number(
+        None, scenario.PEOPLE_PER_BOAT, "Mean number of people in each boat."
+    )
+    weather: Annotated[
+        dict[dt.date, Literal["calm", "mixed", "rough"]], BeforeValidator(_by_day)
+    ] = Field(
+        default_factory=dict,
+        max_length=MOST_HORIZON,
+        description="Weather by day, where the model of the issue uses weather.",
+    )
+    first: Day | None = Field(
+        None, alias="from", description="First day of the answer, as of the forecast."
+    )
+    horizon: Annotated[int, BeforeValidator(_integer)] = Field(
+        28, strict=True, ge=1, le=MOST_HORIZON, description="Days from `from` on."
+    )
+    levels: tuple[Level, ...] = Field(
+        (50, 80, 95),
+        min_length=1,
+        max_length=5,
+        json_schema_extra={"uniqueItems": True},
+        description="Levels of the central bands in per cent, each once.",
+    )
+    issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
+    as_of: Moment | None = Field(None, description="The issue that stood then.")
+    model: str = Field(
+        "champion", max_length=64, description="A model of the issue, or `champion`."
+    )
+
+
 @blueprint.post("/<series_id>/scenarios")
-@blueprint.input(request_bodies.ScenarioBody, location="json")
+@blueprint.input(ScenarioBody, location="json", arg_name="asked")
 @blueprint.output(answer_schemas.ScenarioAnswer)
-def scenarios(series_id: str, json_data: request_bodies.ScenarioBody) -> Response:
+def scenarios(series_id: str, asked: ScenarioBody) -> Response:
     """Compute a what-if beside the unchanged forecast; nothing is stored."""
-    asked = json_data
     chosen(table=False)
     view = loader().view(series_id, asked.issue, asked.model, asked.as_of, asked.first)
     found = scenario.scenario(

@@ -72,10 +72,7 @@ def create(
 ) -> str:
     """Create a key and return it in full, for the only time.
 
-    Raises
-    ------
-    NameTaken
-        If another key, revoked or not, has the name.
+    Raises `NameTaken` if another key, revoked or not, has the name.
     """
     assert scope in SCOPES  # the command line offers no other scopes
     prefix = secrets.token_hex(5)

@@ -20,11 +20,7 @@ def preferred(*offers: str) -> str | None:
     """Return the offer that the Accept header prefers, the first of equals; None if none fits.
 
     The most specific range that matches an offer counts, and all its parameters must match. A
-    header without a valid range allows everything.
-
-    References
-    ----------
-    RFC 9110, section 12.5.1.
+    header without a valid range allows everything (RFC 9110, section 12.5.1).
     """
     ranges = [(*_parsed(text), quality) for text, quality in request.accept_mimetypes]
     ranges = [one for one in ranges if "/" in one[0]]

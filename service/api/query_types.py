@@ -99,6 +99,10 @@ def _number(least: float, most: float) -> Any:
     return Annotated[float, read, WithJsonSchema(schema)]
 
 
+def _each(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    return lambda text: tuple(map(read, text.split(",")))
+
+
 _DATE = {"type": "string", "format": "date"}
 _DAY_OR_MOMENT = WithJsonSchema(  # named twice, as the viewer reads no type from a choice
     {"type": "string", "anyOf": [_DATE, {"type": "string", "format": "date-time"}]}
@@ -120,7 +124,7 @@ Days = Annotated[
     tuple[dt.date, ...],
     _written(
         "dates such as 2024-10-18,2024-11-15",
-        lambda text: tuple(map(dt.date.fromisoformat, text.split(","))),
+        _each(dt.date.fromisoformat),
         f"{DATE.pattern}(,{DATE.pattern})*",
     ),
     _text("2024-10-18,2024-11-15", rf"{DATE.pattern}(,{DATE.pattern}){{0,{MOST_FORECASTS - 1}}}"),
@@ -134,19 +138,11 @@ Weeks = Annotated[
 ]
 Levels = Annotated[
     tuple[int, ...],
-    _written(
-        "numbers such as 50,80,95",
-        lambda text: tuple(map(int, text.split(","))),
-        r"[0-9]{1,3}(,[0-9]{1,3})*",
-    ),
+    _written("numbers such as 50,80,95", _each(int), r"[0-9]{1,3}(,[0-9]{1,3})*"),
     _list_of(LEVELS, "50,80,95"),
 ]
-_SPLIT = BeforeValidator(lambda value: tuple(value.split(",")) if isinstance(value, str) else value)
+_NAMES = _written("names", _each(str))
 Models = Annotated[
-    tuple[str, ...], _SPLIT, _text("champion,climatology", "[a-z0-9_]+(,[a-z0-9_]+)*")
+    tuple[str, ...], _NAMES, _text("champion,climatology", "[a-z0-9_]+(,[a-z0-9_]+)*")
 ]
-Periods = Annotated[
-    tuple[str, ...],
-    _SPLIT,
-    _list_of(PERIODS, "next_7_days,calendar_year"),
-]
+Periods = Annotated[tuple[str, ...], _NAMES, _list_of(PERIODS, "next_7_days,calendar_year")]

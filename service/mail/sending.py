@@ -40,10 +40,7 @@ Result = tuple[Due, Sent]
 def run_alone(context: Context, job: str, work: Callable[[], Outcome]) -> Outcome:
     """Do `work` as a run of `job`, unless another process is running it.
 
-    Raises
-    ------
-    JobError
-        If mail cannot be sent at present; emails already sent stay sent.
+    Raises `JobError` if mail cannot be sent at present; emails already sent stay sent.
     """
 
     def claimed(_: Claim) -> Outcome:

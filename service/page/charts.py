@@ -37,19 +37,10 @@ def fan_chart(
 
     Drawn twice: wide, and narrow for phones with fewer past days and larger text.
 
-    Parameters
-    ----------
-    past, came : rows with ``date`` and ``value``
-        Figures before the forecast, and outcomes of its own days.
-    days : rows with ``date``, ``median`` and the bounds at 50, 80 and 95 per cent
-    title : str
-        Title without the days, which are added.
-    limit : (int, str)
-        A count at which to draw a labelled line, such as the places needed.
-    waiting : int
-        How many of the first `days` are over but not yet published.
-
-    ``last_year_mean`` in `past` and `days` is drawn as a line.
+    `past` and `came` have ``date`` and ``value``: figures before the forecast, and outcomes of its
+    own days. `days` have ``date``, ``median`` and the bounds at 50, 80 and 95 per cent; the first
+    `waiting` of them are over but not yet published. ``last_year_mean`` in `past` and `days` is
+    drawn as a line, and `limit` as a labelled line at a count, such as the places needed.
     """
     late = max(waiting - _NARROW_PAST, 0)
     near, soon = past[max(len(past) + waiting - _NARROW_PAST, 0) :], days[late:]

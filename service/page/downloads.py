@@ -140,11 +140,8 @@ def _attached(content: str | bytes, kind: str, params: PageParams, file: str) ->
 def _entries(params: PageParams) -> list[dict[str, Any]]:
     """Return the last forecasts and corrections of a series, newest first.
 
-    Returns
-    -------
-    list of dict
-        ``updated``; ``issue_id`` with its ``headline``, None if it is too short to have one; or
-        ``revision``.
+    Each has ``updated``; and ``issue_id`` with its ``headline``, None if it is too short to have
+    one, or ``revision``.
     """
     loader, series_id = params.loader, params.series_id
     rows: list[dict[str, Any]] = []

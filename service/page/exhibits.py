@@ -86,27 +86,15 @@ _CHANGE = ("change of the mean forecast that comes from it", "number", "{unit}")
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A chart or table on a page, with its data.
+    """A chart or table on a page, with its data."""
 
-    Attributes
-    ----------
-    name : str
-        Its name in URLs and file names.
-    columns : sequence of str
-        The columns of `rows` to download, in this order.
-    keys : sequence of (str, str)
-        The legend: class of the style sheet, and words.
-    credit, licence_url : str
-        Attribution and licence, if different from the route's.
-    """
-
-    name: str
+    name: str  # in URLs and file names
     title: str
     rows: Sequence[Mapping[str, Any]]
-    columns: Sequence[str]
+    columns: Sequence[str]  # those of `rows` to download, in this order
     drawing: Markup | None = None
-    keys: Sequence[tuple[str, str]] = ()
-    credit: str = ""
+    keys: Sequence[tuple[str, str]] = ()  # the legend: class of the style sheet, and words
+    credit: str = ""  # attribution and licence, if different from the route's
     licence_url: str = ""
 
 
@@ -122,8 +110,6 @@ def csv_of(exhibit: Exhibit) -> str:
 def metadata_of(exhibit: Exhibit, unit: str, url: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     """Describe the CSV at `url` and its columns.
 
-    References
-    ----------
     W3C, Metadata Vocabulary for Tabular Data (CSVW), 2015; prefixes as in the RDFa initial context.
     """
     return {

@@ -22,17 +22,11 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 @dataclass(frozen=True)
 class PageParams:
-    """The requested series and issue.
-
-    Attributes
-    ----------
-    issue_id : str
-        ``latest``, or the id of an older issue.
-    """
+    """The requested series and issue."""
 
     loader: IssueLoader
     series_id: str
-    issue_id: str
+    issue_id: str  # latest, or the id of an older issue
 
     @cached_property
     def view(self) -> IssueView:

@@ -148,10 +148,7 @@ def page() -> Response:
 def context_of(view: str, params: PageParams) -> dict[str, Any]:
     """Return the template context of a view: ``exhibits``, ``asked`` inputs and ``wrong`` ones.
 
-    Raises
-    ------
-    BadQuestion
-        If a parameter is invalid; Plan and Compare return ``wrong`` instead, without exhibits.
+    Raises `BadQuestion` if a parameter is invalid; Plan and Compare return ``wrong`` instead.
     """
     context = {"asked": {}, "wrong": {}} | _CONTEXTS[view](params, request.args)
     return context | {"exhibits": {one.name: one for one in context.get("exhibits", ())}}

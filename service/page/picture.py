@@ -24,13 +24,7 @@ _VARIABLE = re.compile(r"--(\w+): ([^;]+);")
 
 
 def png_of(exhibit: Exhibit, source: str) -> bytes:
-    """Return the wide drawing of a chart with its title, legend and source.
-
-    Parameters
-    ----------
-    source : str
-        Text below the chart.
-    """
+    """Return the wide drawing of a chart with its title and legend, and `source` below it."""
     import resvg_py  # imported here, so that pages without a picture do not load it
     from matplotlib import get_data_path
 

@@ -31,20 +31,14 @@ def element(name: str, css: str, text: object = "", **attributes: float | str) -
 
 @dataclass(frozen=True)
 class Sheet:
-    """A drawing of `days` columns and counts from 0 to `top`, in units of the drawing.
-
-    Attributes
-    ----------
-    name : str
-        Class of the drawing: the style sheet shows either `wide` or `narrow` ones.
-    """
+    """A drawing of `days` columns and counts from 0 to `top`, in units of the drawing."""
 
     width: int
     height: int
     left: int
     days: int
     top: float
-    name: str = ""
+    name: str = ""  # its class: the style sheet shows either the wide or the narrow ones
     right: int = 6
     above: int = 12
     below: int = 30
