@@ -14,9 +14,7 @@ from service.api.representation import represent
 from service.api.responses import loader
 
 blueprint = APIBlueprint(
-    "health",
-    __name__,
-    tag={"name": "Service", "description": "Health and status."},
+    "health", __name__, tag={"name": "Service", "description": "Health and status."}
 )
 
 

@@ -6,17 +6,7 @@ A key reads ``crossings_<prefix>_<secret>``. The visible prefix identifies its r
 
 from __future__ import annotations
 
-__all__ = [
-    "SCOPES",
-    "Key",
-    "NameTaken",
-    "create",
-    "hashed",
-    "listing",
-    "match",
-    "revoke",
-    "touch",
-]
+__all__ = ["SCOPES", "Key", "NameTaken", "create", "hashed", "listing", "match", "revoke", "touch"]
 
 import datetime as dt
 import hashlib

@@ -23,12 +23,7 @@ from opentelemetry.trace import Span, Status
 
 from service.core.logs import request_id
 
-_KEPT = (
-    "http.request.method",
-    "http.route",
-    "http.response.status_code",
-    "crossings.request_id",
-)
+_KEPT = ("http.request.method", "http.route", "http.response.status_code", "crossings.request_id")
 
 
 def instrument(app: Flask) -> None:

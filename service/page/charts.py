@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "chance_bars",
-    "count_bars",
-    "fan_chart",
-    "ribbon",
-    "share_bars",
-    "steps",
-    "year_chart",
-]
+__all__ = ["chance_bars", "count_bars", "fan_chart", "ribbon", "share_bars", "steps", "year_chart"]
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -68,12 +60,7 @@ def fan_chart(
 
 
 def _draw_fan(
-    sheet: Sheet,
-    past: Rows,
-    days: Rows,
-    came: Rows,
-    limit: tuple[int, str] | None,
-    waiting: int,
+    sheet: Sheet, past: Rows, days: Rows, came: Rows, limit: tuple[int, str] | None, waiting: int
 ) -> list[str]:
     first, all_days = len(past), [*past, *days]
     floor, above = sheet.y(0), sheet.above

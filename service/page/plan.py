@@ -139,13 +139,7 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
             there = places["rows"][at]
             row["present_median"], row["places"] = there["median"], there["places"]
     exhibits.append(Exhibit("plan", f"Plan by day{whose}", table, list(table[0])))
-    return {
-        "above": above,
-        "others": others,
-        "quiet": calm,
-        "places": places,
-        "exhibits": exhibits,
-    }
+    return {"above": above, "others": others, "quiet": calm, "places": places, "exhibits": exhibits}
 
 
 def _places_exhibit(places: dict[str, Any], unit: str, whose: str) -> Exhibit:

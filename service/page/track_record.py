@@ -29,10 +29,7 @@ _WEEK_KEYS = (
     ("band80", "80% range"),
     ("band95", "95% range"),
 )
-_KINDS = {
-    "live": "Published forecasts",
-    "hindcast": "Hindcasts",
-}
+_KINDS = {"live": "Published forecasts", "hindcast": "Hindcasts"}
 _ALARMS = {
     "pit_mean": "Days too low or too high",
     "pit_spread": "Daily ranges too narrow or too wide",
