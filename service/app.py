@@ -13,9 +13,9 @@ from flask_compress import Compress
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.answers.issue_loader import IssueLoader
-from service.api import grafana, health, issues, jobs, metrics, reference, series, status_schemas
+from service.api import grafana, health, issues, jobs, metrics, reference, series
 from service.api.auth import register_auth
-from service.api.errors import register_errors
+from service.api.errors import ProblemDetails, register_errors
 from service.api.limits import register_limits
 from service.api.media_types import NDJSON, RECORDS
 from service.api.metrics import register_metrics
@@ -57,8 +57,8 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     app.config.update(
         VALIDATION_ERROR_STATUS_CODE=400,
         VALIDATION_ERROR_DESCRIPTION="A parameter outside what can be asked",
-        VALIDATION_ERROR_SCHEMA=status_schemas.ProblemDetails.model_json_schema(),
-        HTTP_ERROR_SCHEMA=status_schemas.ProblemDetails.model_json_schema(),
+        VALIDATION_ERROR_SCHEMA=ProblemDetails.model_json_schema(),
+        HTTP_ERROR_SCHEMA=ProblemDetails.model_json_schema(),
         AUTO_SERVERS=False,
         DESCRIPTION=_DESCRIPTION.strip(),
         COMPRESS_MIMETYPES=_COMPRESSED,

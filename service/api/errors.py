@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["Problem", "answer", "register_errors"]
+__all__ = ["Problem", "ProblemDetails", "answer", "register_errors"]
 
 import json
 import logging
@@ -17,6 +17,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from service.answers.errors import BadQuestion, NoAnswer, NotFound, NotPossible, NotReady
 from service.api.media_types import HTML, PROBLEM, preferred
+from service.api.schemas import Open
 from service.core.database import Unavailable
 
 _PAGES = ("page", "downloads", "subscriptions")
@@ -34,6 +35,24 @@ class Problem(Exception):
     detail: str  # what was expected and what was found
     errors: Sequence[dict[str, str]] = ()  # name and detail of each invalid parameter
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class ErrorItem(Open):
+    """An invalid parameter."""
+
+    name: str
+    detail: str
+
+
+class ProblemDetails(Open):
+    """An error as RFC 9457 problem details."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[ErrorItem] = []
 
 
 def register_errors(app: APIFlask) -> None:

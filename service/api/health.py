@@ -4,23 +4,120 @@ from __future__ import annotations
 
 __all__ = ["blueprint"]
 
+import datetime as dt
+from typing import Annotated, Literal
+
 from apiflask import APIBlueprint
 from flask import Response
+from pydantic import Field
 
 from service.answers import status as answers
 from service.answers.errors import NotReady
-from service.api import queries, status_schemas
+from service.api import queries
 from service.api.representation import represent
 from service.api.responses import loader
+from service.api.schemas import Open, Standing, StatusName
 
 blueprint = APIBlueprint(
     "health", __name__, tag={"name": "Service", "description": "Health and status."}
 )
 
 
+class AlarmItem(Open):
+    """A problem that needs attention, with the numbers behind it."""
+
+    name: str
+    series_id: str | None
+    detail: str
+    since: dt.date
+    numbers: dict[str, float | str]
+
+
+class StatusModel(Open):
+    """A model of the latest forecast; a failed one has no role and version."""
+
+    model: str
+    title: str
+    role: str | None
+    version: str | None
+    failure: str | None
+
+
+class StatusSeries(Open):
+    """The latest forecast of a series."""
+
+    route: str
+    series_id: str
+    status: StatusName
+    data_through: dt.date
+    figures_age_days: int
+    issue_id: str
+    issued_at: dt.datetime
+    champion: str
+    models: list[StatusModel]
+
+
+class StatusDocument(Open):
+    """The latest document of a source."""
+
+    route: str
+    source: str
+    data_through: dt.date
+    published_at: dt.datetime | None
+    read_at: dt.datetime
+
+
+class StatusWeather(Open):
+    """Whether weather is read, and up to which day."""
+
+    status: Literal["read", "missing", "off"]
+    detail: str
+    read_at: dt.datetime | None
+    through: dt.date | None
+
+
+class StatusRoute(Open):
+    """A route and its weather."""
+
+    route: str
+    title: str
+    weather: StatusWeather
+
+
+class StatusJob(Open):
+    """The last run of a job."""
+
+    route: str
+    job: str
+    last_started_at: dt.datetime | None
+    last_outcome: str | None
+    last_reason: str | None
+    last_notes: list[str]
+    last_success_at: dt.datetime | None
+
+
+class Status(Standing):
+    """State of the service."""
+
+    alarms: list[AlarmItem]
+    now: dt.datetime
+    series: list[StatusSeries]
+    documents: list[StatusDocument]
+    routes: list[StatusRoute]
+    weather: Annotated[StatusWeather, Field(description="That of the first route.")]
+    scheduler_running: bool
+    jobs: list[StatusJob]
+
+
+class Health(Open):
+    """A passed health check."""
+
+    status: str
+
+
 @blueprint.get("/v1/status")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(status_schemas.Status)
+@blueprint.output(Status)
 def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get data freshness, problems and job status."""
     return represent(answers.status(loader()), rows=None, max_age_seconds=0)
@@ -28,7 +125,7 @@ def status(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/livez")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(status_schemas.Health)
+@blueprint.output(Health)
 def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Liveness check."""
     return represent({"status": "alive"}, rows=None, max_age_seconds=0)
@@ -36,7 +133,7 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 
 @blueprint.get("/readyz")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(status_schemas.Health)
+@blueprint.output(Health)
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Readiness check: database reachable and a forecast exists."""
     if not answers.is_ready(loader()):

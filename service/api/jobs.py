@@ -4,14 +4,18 @@ from __future__ import annotations
 
 __all__ = ["blueprint"]
 
+import datetime as dt
+from typing import Literal
+
 from apiflask import APIBlueprint
 from flask import Response, g, url_for
 
 from service.answers import job_requests
-from service.api import queries, status_schemas
+from service.api import queries
 from service.api.media_types import JSON
 from service.api.representation import render, reply, represent
 from service.api.responses import loader
+from service.api.schemas import Open
 
 blueprint = APIBlueprint(
     "jobs",
@@ -21,9 +25,23 @@ blueprint = APIBlueprint(
 )
 
 
+class JobRequest(Open):
+    """A requested job and its status."""
+
+    request_id: int
+    route: str
+    job: str
+    asked_by: str
+    asked_at: dt.datetime
+    claimed_at: dt.datetime | None
+    finished_at: dt.datetime | None
+    outcome: Literal["waiting", "running", "done", "skipped", "failed"]
+    reason: str | None
+
+
 @blueprint.post("/<job>")
 @blueprint.input(queries.JobQuery, location="query")
-@blueprint.output(status_schemas.JobRequest, status_code=202)
+@blueprint.output(JobRequest, status_code=202)
 def ask(job: str, query_data: queries.JobQuery) -> Response:
     """Request a job; returns the pending request if there is one."""
     found = job_requests.ask(loader(), job, g.key.name, query_data.route)
@@ -36,7 +54,7 @@ def ask(job: str, query_data: queries.JobQuery) -> Response:
 
 @blueprint.get("/requests/<int:request_id>")
 @blueprint.input(queries.NoQuery, location="query")
-@blueprint.output(status_schemas.JobRequest)
+@blueprint.output(JobRequest)
 def state(request_id: int, query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Get the status of a job request: waiting, running, done, skipped or failed."""
     return represent(job_requests.state(loader(), request_id), rows=None, max_age_seconds=0)

@@ -14,10 +14,10 @@ from flask import current_app
 from werkzeug.http import HTTP_STATUS_CODES
 
 from service.api.auth import OPEN, OPERATE
+from service.api.errors import ProblemDetails
 from service.api.media_types import CSV, JSON, NDJSON, PROBLEM, RECORDS
 from service.api.representation import render
 from service.api.responses import loader
-from service.api.status_schemas import ProblemDetails
 from service.core.request_store import JOBS
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
