@@ -70,9 +70,12 @@ def nothing() -> Response:
 @blueprint.input(SimpodQuery, location="json")
 def query(json_data: SimpodQuery) -> Response:
     """Return the points of each target within the range, value first."""
-    first, last = _days(json_data)
+    first, last = json_data.range.first, json_data.range.last
+    if first > last:
+        raise BadQuestion("range.to", f"a moment from {first} on", last)
+    days = _day("range.from", first), _day("range.to", last)
     tables = {
-        series_id: panel(of_series, of_series.view(series_id), first, last)
+        series_id: panel(of_series, of_series.view(series_id), *days)
         for series_id in {_parts(target.target)[0] for target in json_data.targets}
         for of_series in [loader().for_series(series_id)]
     }
@@ -83,12 +86,6 @@ def query(json_data: SimpodQuery) -> Response:
 def variable() -> Response:
     """List the series, for a dashboard variable."""
     return jsonify([{"__text": name, "__value": name} for name in _forecast()])
-
-
-def _days(asked: SimpodQuery) -> tuple[dt.date, dt.date]:
-    if asked.range.first > asked.range.last:
-        raise BadQuestion("range.to", f"a moment from {asked.range.first} on", asked.range.last)
-    return _day("range.from", asked.range.first), _day("range.to", asked.range.last)
 
 
 def _day(name: str, moment: dt.datetime) -> dt.date:

@@ -106,18 +106,14 @@ class Session(contextlib.AbstractContextManager["Session"]):
         if self._smtp is not None and self._mails >= _MAILS_A_CONNECTION:
             self._close()
         if self._smtp is None:
-            self._smtp = self._connect()
-            self._mails = 0
+            try:
+                self._smtp, self._mails = self._connect(), 0
+            except (smtplib.SMTPException, OSError) as error:
+                server = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
+                raise MailError(f"the SMTP server {server} {_fault(error)}") from error
         return self._smtp
 
     def _connect(self) -> smtplib.SMTP:
-        try:
-            return self._greet()
-        except (smtplib.SMTPException, OSError) as error:
-            server = f"{self._settings.smtp_host}:{self._settings.smtp_port}"
-            raise MailError(f"the SMTP server {server} {_fault(error)}") from error
-
-    def _greet(self) -> smtplib.SMTP:
         s = self._settings
         name = addresses.domain(self._sender)  # the default would query DNS
         if s.smtp_security == "tls":

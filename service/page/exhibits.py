@@ -52,11 +52,7 @@ _COLUMNS = {
     "share": ("probability with which places are enough", "number", "probability"),
     "days": ("number of days", "integer", "days"),
     "p_quiet_days": ("probability of this many days with no arrivals", "number", "probability"),
-    "p_longest_run": (
-        "probability that the longest quiet spell is so long",
-        "number",
-        "probability",
-    ),
+    "p_longest_run": ("probability of a longest quiet spell so long", "number", "probability"),
     r"(\w+)_at_least": (r"the same as \1, or more", "number", "probability"),
     "arrived": ("days with arrivals", "integer", "days"),
     "share_arrived": ("share of days with arrivals", "number", "share"),

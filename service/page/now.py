@@ -6,6 +6,7 @@ __all__ = ["what_is_coming"]
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from itertools import compress
 from typing import Any
 
 from service.answers.bands import bands
@@ -95,7 +96,9 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
         *((("came", "arrived"),) if came else ()),
     )
     numbers = (*RANGES, "p_zero", "p_above", "came")
-    year, sea = _year(params), _sea(params)
+    key = ("year", view.issue.issue_id, view.entry.model, view.first)
+    year = params.loader.once(key, lambda: _year(view))
+    sea = _sea(params)
     why = {name: _why(params, *asked) for name, asked in _WHY.items()}
     exhibits = [
         Exhibit(
@@ -106,19 +109,12 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
             fan_chart(past, charted, f"{unit_title} per day", came, waiting=waiting),
             keys,
         ),
-        Exhibit(
-            "no-arrivals",
-            "Chance of no arrivals, by day",
-            days,
-            ("date", "p_zero"),
-            chance_bars(days, "p_zero", "Chance of no arrivals, by day"),
-        ),
-        Exhibit(
-            "above-threshold",
-            chance,
-            days,
-            ("date", "threshold", "p_above"),
-            chance_bars(days, "p_above", chance),
+        *(
+            Exhibit(name, title, days, columns, chance_bars(days, columns[-1], title))
+            for name, title, columns in (
+                ("no-arrivals", "Chance of no arrivals, by day", ("date", "p_zero")),
+                ("above-threshold", chance, ("date", "threshold", "p_above")),
+            )
         ),
         Exhibit("days", f"{unit_title} day by day, {whole}", days, ("date", *numbers)),
         Exhibit(
@@ -127,9 +123,7 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
             totals,
             ("period", "from", "to", *RANGES, "known", "last_year", "note"),
         ),
-        *([year["exhibit"]] if year else []),
-        *([_sea_table(sea, view)] if sea else []),
-        *(table["exhibit"] for table in why.values() if table),
+        *(part["exhibit"] for part in (year, sea, *why.values()) if part),
     ]
     return why | {
         "headline": says,
@@ -156,40 +150,27 @@ def _sea(params: PageParams) -> dict[str, Any] | None:
     for row in weather["rows"]:
         bounds = ("band80", row["wind_lo80"], row["wind_hi80"])
         row["bar"] = inline_bar([bounds], row["wind_median"], top)
-    return weather
-
-
-def _sea_table(sea: dict[str, Any], view: IssueView) -> Exhibit:
     ranges = [f"{what}_{end}" for what in ("wind", "gusts") for end in ("median", "lo80", "hi80")]
-    read_on = long_day(sea["read_at"][:10])
-    return Exhibit(
+    place, read_on = params.view.route.weather_place, long_day(weather["read_at"][:10])
+    exhibit = Exhibit(
         "sea",
-        f"Wind and waves at {view.route.weather_place}, as forecast on {read_on}",
-        sea["rows"],
+        f"Wind and waves at {place}, as forecast on {read_on}",
+        weather["rows"],
         ("date", *ranges, "wind_from", "wave_night_mean_m", "wave_max_m"),
-        credit=sea["attribution"],
+        credit=weather["attribution"],
         licence_url="https://creativecommons.org/licenses/by/4.0/",
     )
+    return weather | {"exhibit": exhibit}
 
 
-def _year(params: PageParams) -> dict[str, Any] | None:
+def _year(view: IssueView) -> dict[str, Any] | None:
     """Return the totals since 1 January, their chart, and the rows of the table."""
-    loader, view = params.loader, params.view
-    key = ("year", view.issue.issue_id, view.entry.model, view.first)
-    return loader.once(key, lambda: _draw_year(view))
-
-
-def _draw_year(view: IssueView) -> dict[str, Any] | None:
     year = year_so_far(view.observed, view.ahead, _LEVELS)
     if not year["rows"]:
         return None
     title = f"{view.declared.unit.capitalize()} since 1 January {year['year']}"
-    following = [row["date"] for row in year["rows"][1:]]
-    ends = [
-        row
-        for row, date in zip(year["rows"], [*following, ""], strict=True)
-        if not date or date.endswith("-01")
-    ]
+    firsts = [row["date"].endswith("-01") for row in year["rows"][1:]]
+    ends = list(compress(year["rows"], [*firsts, True]))
     keys = (
         *((("median", f"{year['year']} as published"),) if ends[0]["value"] is not None else ()),
         ("middle", "median"),
@@ -198,13 +179,9 @@ def _draw_year(view: IssueView) -> dict[str, Any] | None:
         *((("before", "earlier years"),) if year["earlier"][1:] else ()),
     )
     columns = ("date", "value", *RANGES, *(f"year_{one}" for one in year["earlier"]))
-    drawing = year_chart(year, title)
-    return year | {
-        "ends": ends,
-        "exhibit": Exhibit(
-            "year", f"{title}, {view.route.area_title}", year["rows"], columns, drawing, keys
-        ),
-    }
+    name, drawing = f"{title}, {view.route.area_title}", year_chart(year, title)
+    exhibit = Exhibit("year", name, year["rows"], columns, drawing, keys)
+    return year | {"ends": ends, "exhibit": exhibit}
 
 
 def _why(
