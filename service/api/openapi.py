@@ -37,7 +37,6 @@ _ANSWERS = {
     503: "Nothing is published yet, or the database is not available",
 }
 _TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"  # `service.api.middleware` rejects the rest
-_ALWAYS = (400, 405, 413, 429, 500, 503)
 _SCHEMES = {
     "key": {
         "type": "http",
@@ -144,23 +143,21 @@ def _examples() -> dict[str, Any]:
 
 
 def _responses(operation: dict[str, Any], endpoint: str, method: str, path: str) -> None:
-    statuses = {*_ALWAYS, 406}
-    if method == "get":
-        statuses.add(304)
-    if "{" in path:
-        statuses.add(404)
-    if endpoint not in OPEN:
-        statuses.add(401)
-    if endpoint in OPERATE:
-        statuses.add(403)
-    if method == "post":
-        statuses |= {409, 415}
-    if "{series_id}" in path and endpoint not in _STORED:
-        statuses.add(409)  # the model covers fewer days, or the issue has other models
+    # 409 of a series: the model covers fewer days, or the issue has other models.
+    is_of_issue = "{series_id}" in path and endpoint not in _STORED
+    others = {
+        304: method == "get",
+        401: endpoint not in OPEN,
+        403: endpoint in OPERATE,
+        404: "{" in path,
+        409: method == "post" or is_of_issue,
+        415: method == "post",
+    }
     good = {status: one for status, one in operation["responses"].items() if int(status) < 400}
     problems = {
         str(status): {"$ref": f"#/components/responses/{_name(status)}"}
-        for status in sorted(statuses)
+        for status in _ANSWERS
+        if others.get(status, True)
     }
     operation["responses"] = good | problems
 

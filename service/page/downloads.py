@@ -15,10 +15,9 @@ from service.answers.errors import BadQuestion, NoAnswer, NotFound
 from service.answers.figures import revisions
 from service.answers.headline import headline
 from service.answers.issues import listing
-from service.page.exhibits import Exhibit, csv_of, metadata_of
+from service.page.exhibits import Exhibit, csv_of, icon_png, metadata_of, png_of
 from service.page.page_params import PageParams
 from service.page.pages import OF_ONE_FORECAST, citation, context_of, links_to, page_params, tagged
-from service.page.picture import icon_png, png_of
 
 blueprint = Blueprint("downloads", __name__)
 _VIEW = "<any(now, plan, record, compare):view>"

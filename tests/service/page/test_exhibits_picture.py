@@ -6,8 +6,7 @@ import numpy as np
 from PIL import Image
 
 from service.page.charts import count_bars
-from service.page.exhibits import Exhibit
-from service.page.picture import _style, png_of
+from service.page.exhibits import Exhibit, _style, png_of
 
 
 def pixels(chances: list[float], title: str = "Quiet days") -> np.ndarray:  # type: ignore[type-arg]
