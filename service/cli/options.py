@@ -65,10 +65,8 @@ def open_for_command(settings: Settings) -> Context:
 def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
     """Run `work`, which fits models, for all routes in parallel; print its results.
 
-    Raises
-    ------
-    JobError
-        At the end, with the reasons of all failures; at once if the cluster is unavailable.
+    Raises `JobError` at the end, with the reasons of all failures; at once if the cluster is
+    unavailable.
     """
     from service.core.job_runner import side_by_side
     from service.issues.cluster import connect
@@ -92,10 +90,7 @@ def fit_each_route(context: Context, work: Callable[[Context], str]) -> None:
 def for_each_route(context: Context, work: Callable[[Context], object], name: str = "") -> None:
     """Run `work` for each enabled route, or the named one; a failure does not affect the others.
 
-    Raises
-    ------
-    JobError
-        At the end, with the reasons of all failures.
+    Raises `JobError` at the end, with the reasons of all failures.
     """
     from service.core.files import RegistryError
     from service.core.job_runner import JobError

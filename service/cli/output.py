@@ -38,10 +38,7 @@ def write_out(file: Path, content: bytes) -> None:
 
     Anything other than a plain file, such as ``/dev/stdout`` or a link, is not replaced.
 
-    Raises
-    ------
-    OSError
-        With `file` as its `filename`.
+    Raises `OSError` with `file` as its `filename`.
     """
     from service.core.files import write_whole
 
@@ -72,14 +69,9 @@ def print_table(
 ) -> None:
     """Print a table.
 
-    Parameters
-    ----------
-    rows : iterable
-        Rows of cells; None is an empty cell. An empty row is a horizontal line.
-    numbers_from : int | None
-        The first right-aligned column.
-    is_dense : bool
-        Whether to leave out the lines between columns.
+    - `rows`: Rows of cells; None is an empty cell. An empty row is a horizontal line.
+    - `numbers_from`: The first right-aligned column.
+    - `is_dense`: Whether to leave out the lines between columns.
     """
     from rich.table import Table
 

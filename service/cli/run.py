@@ -129,10 +129,8 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
 
     Unless a forecast is already served, call `serve` once a route has one.
 
-    Raises
-    ------
-    DatabaseError | JobError | RegistryError | OSError
-        The first failure, if no route has a forecast to serve.
+    Raises the first failure, if no route has a forecast to serve: `DatabaseError`, `JobError`,
+    `RegistryError` or `OSError`.
     """
     from service.answers.issue_loader import IssueLoader
     from service.answers.status import is_ready

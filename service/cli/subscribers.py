@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from service.answers.errors import MOST_THRESHOLD
-from service.cli.options import (
-    WholeNumber,
-    form_option,
-    open_for_command,
-    pass_settings,
-    selected,
-)
+from service.cli.options import WholeNumber, form_option, open_for_command, pass_settings, selected
 from service.cli.output import Group, print_json, print_table
 from service.core import addresses
 from service.core.addresses import AddressError
@@ -62,9 +56,7 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
         help="Early warnings when a chance is at least so many per cent; none unless given.",
     )
     @click.option(
-        "--week-threshold",
-        type=THRESHOLD,
-        help="Warn of more arrivals than this in 7 days too.",
+        "--week-threshold", type=THRESHOLD, help="Warn of more arrivals than this in 7 days too."
     )
     @click.option(
         "--route",

@@ -14,13 +14,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    CancelledError,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from importlib import import_module
@@ -147,10 +141,7 @@ def _attempt(task: Task) -> Outcome:
 def on_cluster(address: str) -> Mapper:
     """Run the tasks on the Dask cluster whose scheduler is at `address`.
 
-    Raises
-    ------
-    ClusterError
-        If it cannot be reached.
+    Raises `ClusterError` if it cannot be reached.
     """
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "MONTHS",
-    "day_columns",
-    "in_words",
-    "instant",
-    "span_before",
-    "utc_now",
-]
+__all__ = ["MONTHS", "day_columns", "in_words", "instant", "span_before", "utc_now"]
 
 import datetime as dt
 

@@ -53,12 +53,8 @@ class Context:
 def open_context(settings: Settings) -> Context:
     """Open the database that `settings` name and migrate its schema to this version.
 
-    Raises
-    ------
-    DatabaseError
-        If the database cannot be used by this version.
-    RegistryError
-        If the declared routes are invalid.
+    Raises `DatabaseError` if the database cannot be used by this version, `RegistryError` if the
+    declared routes are invalid.
     """
     from service.core.database import connect  # command help loads no database
 

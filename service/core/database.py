@@ -191,10 +191,7 @@ class Database:
     def renewing(self, revision: str) -> Iterator[sa.Connection]:
         """Open a transaction over freshly recreated tables; roll back everything if it fails.
 
-        Raises
-        ------
-        DatabaseError
-            If `revision`, at which the rows were read, is not this version's.
+        Raises `DatabaseError` if `revision`, at which the rows were read, is not this version's.
         """
         head = _script().get_current_head()
         if revision != head:

@@ -41,22 +41,16 @@ _Point = Annotated[
 class Series(Declared):
     """One series of a route.
 
-    Attributes
-    ----------
-    title, unit, unit_one : str
-        What it counts, as a title; its unit in the plural and in the singular.
-    ratio : str
-        Name of the ratio to the leading series, such as "people per boat".
-    frequency : str
-        ``daily`` series are forecast; ``weekly`` series are only stored and served.
-    follows : str | None
-        The series from whose paths this one is drawn; None for the leading series.
-    day_threshold, week_threshold : int
-        Default thresholds for the chance of a higher count.
-    likely_above, unlikely_below : float
-        Chance of any arrivals on a day: likely above the first, unlikely below the second.
-    change_without_note : int
-        Largest change of a published figure that needs no note; or a fifth, if that is more.
+    - `title`, `unit`, `unit_one`: What it counts, as a title; its unit in the plural and in the
+      singular.
+    - `ratio`: Name of the ratio to the leading series, such as "people per boat".
+    - `frequency`: ``daily`` series are forecast; ``weekly`` series are only stored and served.
+    - `follows`: The series from whose paths this one is drawn; None for the leading series.
+    - `day_threshold`, `week_threshold`: Default thresholds for the chance of a higher count.
+    - `likely_above`, `unlikely_below`: Chance of any arrivals on a day: likely above the first,
+      unlikely below the second.
+    - `change_without_note`: Largest change of a published figure that needs no note; or a fifth, if
+      that is more.
     """
 
     title: Text
@@ -80,39 +74,27 @@ class Series(Declared):
 class Route(Declared):
     """A route: its series by `series_id`, and their shared declarations.
 
-    Attributes
-    ----------
-    name : str
-        Name of its file without ``.toml``.
-    folder : Path
-        Folder of its file; other paths are relative to it.
-    enabled : bool
-        Whether it is served unless the settings name other routes.
-    title : str
-        Short title.
-    forecast_title : str
-        Name of the forecast on pages and in emails; default: the title.
-    time_zone, time_name : str
-        Time zone of its days and jobs, and its display name; default: the name of the zone.
-    location : str
-        Its name in a forecast hub; default: `name`.
-    publication_time, publication_lag_days : time, int
-        When a day's figure counts as known if its source does not say: this many days later, at
-        this time.
-    read_times, read_times_weekend : str
-        When its source is read, such as ``13:50,15:50``, on weekdays and at weekends.
-    attribution, licence, licence_url : str
-        Attribution and licence of the figures, required in every answer.
-    arrivals, area, counted : str
-        Words for its pages: the arrivals, the whole area and the unit counted.
-    source : GovUk | Table | None
-        Source of its figures.
-    figures : str
-        A local file of figures: columns `date` and one for each series.
-    weather_points, weather_place : tuple of (latitude, longitude), str
-        Where weather is read, and the name of the place; none: forecasts use no weather.
-    models : tuple of str
-        Declared models to use; none: all of them.
+    - `name`: Name of its file without ``.toml``.
+    - `folder`: Folder of its file; other paths are relative to it.
+    - `enabled`: Whether it is served unless the settings name other routes.
+    - `title`: Short title.
+    - `forecast_title`: Name of the forecast on pages and in emails; default: the title.
+    - `time_zone`, `time_name`: Time zone of its days and jobs, and its display name; default: the
+      name of the zone.
+    - `location`: Its name in a forecast hub; default: `name`.
+    - `publication_time`, `publication_lag_days`: When a day's figure counts as known if its source
+      does not say: this many days later, at this time.
+    - `read_times`, `read_times_weekend`: When its source is read, such as ``13:50,15:50``, on
+      weekdays and at weekends.
+    - `attribution`, `licence`, `licence_url`: Attribution and licence of the figures, required in
+      every answer.
+    - `arrivals`, `area`, `counted`: Words for its pages: the arrivals, the whole area and the unit
+      counted.
+    - `source`: Source of its figures.
+    - `figures`: A local file of figures: columns `date` and one for each series.
+    - `weather_points`, `weather_place`: Where weather is read, (latitude, longitude), and the name
+      of the place; none: forecasts use no weather.
+    - `models`: Declared models to use; none: all of them.
     """
 
     name: str = ""

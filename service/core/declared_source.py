@@ -60,28 +60,16 @@ class GovUk(Declared):
 class Table(Declared):
     """A CSV or JSON table with a row for each report of a day.
 
-    Attributes
-    ----------
-    file, address : str
-        One of the two; the file is relative to the folder of the declaration.
-    rows : str
-        In JSON, the dotted path to the list of rows.
-    date, date_format : str
-        The date column, and its `datetime.strptime` format.
-    columns : mapping of series_id to column
-        The columns of the counts.
-    decimal, thousands : str
-        The decimal and thousands separators; any other is refused.
-    placeholders : tuple of str
-        Texts that stand for a missing number.
-    reports : str
-        Which report of a day counts; ``refuse``: reports of a day must not differ.
-    order : str
-        The column that orders the reports; none: the order of the rows.
-    encoding : str
-        Of a CSV file.
-    closed : bool
-        Whether the source has ended, so that no newer figures are expected.
+    - `file`, `address`: One of the two; the file is relative to the folder of the declaration.
+    - `rows`: In JSON, the dotted path to the list of rows.
+    - `date`, `date_format`: The date column, and its `datetime.strptime` format.
+    - `columns`: The columns of the counts, by series_id.
+    - `decimal`, `thousands`: The decimal and thousands separators; any other is refused.
+    - `placeholders`: Texts that stand for a missing number.
+    - `reports`: Which report of a day counts; ``refuse``: reports of a day must not differ.
+    - `order`: The column that orders the reports; none: the order of the rows.
+    - `encoding`: Of a CSV file.
+    - `closed`: Whether the source has ended, so that no newer figures are expected.
     """
 
     kind: Literal["csv", "json"]

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = [
-    "RegistryError",
-    "read_declaration",
-    "sync_folder",
-    "unique",
-    "whole",
-    "write_whole",
-]
+__all__ = ["RegistryError", "read_declaration", "sync_folder", "unique", "whole", "write_whole"]
 
 import os
 import threading

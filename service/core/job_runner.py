@@ -52,10 +52,7 @@ class Outcome:
 
 
 def perform(
-    context: Context,
-    job: str,
-    work: Callable[[Claim], Outcome],
-    period: str | None = None,
+    context: Context, job: str, work: Callable[[Claim], Outcome], period: str | None = None
 ) -> Outcome:
     """Run `work` with its claim, once for each `period`; None always runs.
 

@@ -23,11 +23,7 @@ SCHEDULER = "scheduler"
 """Name of the scheduler's lock."""
 
 # The server ends the session of a silent client within 50 seconds.
-_KEEPALIVE = {
-    "tcp_keepalives_idle": 20,
-    "tcp_keepalives_interval": 10,
-    "tcp_keepalives_count": 3,
-}
+_KEEPALIVE = {"tcp_keepalives_idle": 20, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 _CLIENT = {"connect_timeout": 5, "keepalives_idle": 20, "keepalives_interval": 10}
 _CLIENT |= {"keepalives_count": 3, "tcp_user_timeout": 20_000}
 

@@ -30,12 +30,8 @@ _LIBRARIES = ("alembic", "cmdstanpy", "httpcore", "httpx", "prophet")
 def configure(level: str, form: str = "auto", secrets: Iterable[str] = ()) -> None:
     """Log to standard error from `level` up; libraries from warnings up.
 
-    Parameters
-    ----------
-    form : str
-        ``json``, ``lines``, or ``auto``: text lines on a terminal, JSON elsewhere.
-    secrets : iterable of str
-        Values to mask in every line.
+    - `form`: ``json``, ``lines``, or ``auto``: text lines on a terminal, JSON elsewhere.
+    - `secrets`: Values to mask in every line.
     """
     stream = sys.stderr
     is_json = form == "json" or (form == "auto" and not stream.isatty())

@@ -124,8 +124,7 @@ def _left_alone(before: dt.datetime) -> sa.Select[tuple[int]]:
         .where(
             c.outcome == "running",
             sa.or_(
-                runs.c.outcome == "stopped",
-                sa.and_(runs.c.run_id.is_(None), c.claimed_at < before),
+                runs.c.outcome == "stopped", sa.and_(runs.c.run_id.is_(None), c.claimed_at < before)
             ),
             ~sa.exists().where(
                 other.c.job == c.job, other.c.route == c.route, other.c.outcome == "waiting"

@@ -25,10 +25,7 @@ _FORECAST_ONLY = ("day_threshold", "week_threshold", "likely_above", "unlikely_b
 def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
     """Return the routes in `names` (comma-separated); if empty, those declared as enabled.
 
-    Raises
-    ------
-    RegistryError
-        If a declaration is invalid, or a name has no declaration.
+    Raises `RegistryError` if a declaration is invalid, or a name has no declaration.
     """
     routes = read_routes(folder)
     chosen = names.split(",") if names else [one.name for one in routes.values() if one.enabled]
@@ -43,10 +40,8 @@ def enabled_routes(folder: Path, names: str = "") -> tuple[Route, ...]:
 def read_routes(folder: Path) -> dict[str, Route]:
     """Read every declaration ``ROUTE.toml`` in `folder`; return routes by name.
 
-    Raises
-    ------
-    RegistryError
-        With one line for each fault: file, key, what was expected and what was found.
+    Raises `RegistryError` with one line for each fault: file, key, what was expected and what was
+    found.
     """
     files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []  # hidden: of editors
     faults: list[str] = []
@@ -75,10 +70,7 @@ def read_routes(folder: Path) -> dict[str, Route]:
 def read_route(file: Path) -> Route:
     """Read the declaration `file`.
 
-    Raises
-    ------
-    RegistryError
-        As `read_routes` does.
+    Raises `RegistryError` as `read_routes` does.
     """
     route, faults = _read(file)
     if route is None or faults:

@@ -41,11 +41,8 @@ _DIED = "its process died before it was done"
 class Claim:
     """A run that a process has claimed.
 
-    Attributes
-    ----------
-    attempt : int
-        Number of claims so far. A process that lost its run to another has a lower number, and can
-        neither publish nor finish.
+    - `attempt`: Number of claims so far. A process that lost its run to another has a lower number,
+      and can neither publish nor finish.
     """
 
     run_id: int
@@ -56,15 +53,9 @@ class Claim:
 class Run:
     """One run of a job.
 
-    Attributes
-    ----------
-    outcome : str
-        ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; a stopped run may be claimed
-        again.
-    attempt : int
-        Number of claims so far.
-    route : str
-        Name of its route.
+    - `outcome`: ``running``, ``done``, ``skipped``, ``failed`` or ``stopped``; a stopped run may be
+      claimed again.
+    - `attempt`: Number of claims so far.
     """
 
     run_id: int
@@ -202,10 +193,7 @@ def ended(
 ) -> list[Run]:
     """Return the recent runs of `job` that ended without being stopped, newest first.
 
-    Parameters
-    ----------
-    source : str | None
-        Only runs that read this source.
+    With `source`, only runs that read it.
     """
     return [
         run

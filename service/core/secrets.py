@@ -131,13 +131,7 @@ class _SecretFiles(SecretsSettingsSource):
 
 
 class Sealed(BaseSettings):
-    """Settings, some of which may hold secrets.
-
-    Attributes
-    ----------
-    sealed : tuple of str
-        The settings that may hold a secret.
-    """
+    """Settings; those named in `sealed` may hold secrets."""
 
     sealed: ClassVar[tuple[str, ...]] = ()
 

@@ -82,8 +82,7 @@ class Settings(Sealed):
         "`redis://` URL, which needs the extra `redis`.",
     )
     cors_origins: Origins = Field(
-        "",
-        description="Origins, with commas between, whose pages may read the API in a browser.",
+        "", description="Origins, with commas between, whose pages may read the API in a browser."
     )
     embed_origins: Origins = Field(
         "",
@@ -244,8 +243,7 @@ class Settings(Sealed):
         "INFO", description="Least severity that is logged."
     )
     log_format: Literal["auto", "json", "lines"] = Field(
-        "auto",
-        description="Form of the log; `auto`: lines to read on a terminal, JSON elsewhere.",
+        "auto", description="Form of the log; `auto`: lines to read on a terminal, JSON elsewhere."
     )
     log_requests: Literal["failed", "all"] = Field(
         "failed", description="Requests that are logged; `failed`: those answered 5xx."

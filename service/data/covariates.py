@@ -41,14 +41,9 @@ _log = logging.getLogger(__name__)
 class Drivers:
     """Weather passed to fits, with the reason for its status.
 
-    Attributes
-    ----------
-    status : str
-        ``used``; ``missing``: expected but unavailable; ``off``: disabled.
-    covariates : Covariates | None
-        None unless used.
-    detail : dict
-        If used: when it was first read, and its last day.
+    - `status`: ``used``; ``missing``: expected but unavailable; ``off``: disabled.
+    - `covariates`: None unless used.
+    - `detail`: If used: when it was first read, and its last day.
     """
 
     status: str

@@ -52,18 +52,12 @@ class Response:
 class Fetcher:
     """HTTP client with limits and retries.
 
-    Parameters
-    ----------
-    contact : str
-        Contact address of the operator, sent to every site; may be empty.
-    hosts : frozenset of str
-        Hosts (with port, if any) that may be requested or redirected to; empty: any.
-    attempt_seconds, all_seconds : float
-        Time limits of one attempt with redirects, and of all attempts with pauses.
-    longest_wait_seconds : float
-        Longest Retry-After to accept; give up if it is longer.
-    passing : frozenset of int
-        Status codes to retry.
+    - `contact`: Contact address of the operator, sent to every site; may be empty.
+    - `hosts`: Hosts (with port, if any) that may be requested or redirected to; empty: any.
+    - `attempt_seconds`, `all_seconds`: Time limits of one attempt with redirects, and of all
+      attempts with pauses.
+    - `longest_wait_seconds`: Longest Retry-After to accept; give up if it is longer.
+    - `passing`: Status codes to retry.
     """
 
     contact: str = ""
@@ -95,14 +89,11 @@ class Fetcher:
     ) -> Response:
         """Fetch `url` with the query `params`, which is never shown; raises `FetchError`.
 
-        Parameters
-        ----------
-        kinds : tuple of str
-            Accepted media types.
-        largest_bytes : int
-            Limit of the body, compressed and uncompressed; redirects and headers are extra.
-        validators : (etag, last_modified)
-            From the last answer, so that the site can answer "not modified".
+        - `kinds`: Accepted media types.
+        - `largest_bytes`: Limit of the body, compressed and uncompressed; redirects and headers are
+          extra.
+        - `validators`: ETag and Last-Modified of the last answer, so that the site can answer
+          "not modified".
         """
         headers = {
             "User-Agent": self.user_agent,

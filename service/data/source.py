@@ -100,22 +100,13 @@ class Rejected(FetchError):
 class Document:
     """Content of one published document that passes the rules for single documents.
 
-    Attributes
-    ----------
-    source : str
-        ``figures``, ``declared``, ``page``, ``workbook`` or ``csv``.
-    name : str
-        A file or a URL.
-    published_at : datetime | None
-        Publication time, or None if missing or implausible.
-    figures : mapping of series_id to counts a day
-        Days that the document does not state are absent.
-    revised : frozenset of (series_id, date)
-        Figures marked "Revised".
-    notes : tuple of str
-        Notes for people: repairs, and unlikely but possible figures.
-    reports : mapping of date to counts by series_id of each row
-        Content of a declared table's rows for each day, in their order.
+    - `source`: ``figures``, ``declared``, ``page``, ``workbook`` or ``csv``.
+    - `name`: A file or a URL.
+    - `published_at`: Publication time, or None if missing or implausible.
+    - `figures`: Counts a day by series_id; days that the document does not state are absent.
+    - `revised`: (series_id, date) of figures marked "Revised".
+    - `notes`: Notes for people: repairs, and unlikely but possible figures.
+    - `reports`: Counts by series_id of each row of a declared table, by date, in their order.
     """
 
     source: str
