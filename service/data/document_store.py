@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from service.core.clock import instant
-from service.core.database import Connection
+from service.core.database import Connection, insert
 from service.core.declared_series import Route
 from service.core.tables import documents, fetches
 from service.data.history import Statement
@@ -107,20 +107,18 @@ def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocumen
 
 def add(connection: Connection, route: Route, document: StoredDocument) -> bool:
     """Store `document` of `route`; False if the same is already stored."""
-    same = documents.c.fingerprint == document.fingerprint
-    if connection.execute(sa.select(documents.c.document_id).where(same)).first():
-        return False
     days = [day for _, day in document.counts]
-    connection.execute(
-        documents.insert().values(
+    query = insert(connection, documents).on_conflict_do_nothing(index_elements=["fingerprint"])
+    stored = connection.execute(
+        query.values(
             **{name: getattr(document, name) for name in _HEAD},
             route=route.name,
             first_date=min(days),
             last_date=max(days),
             content=zlib.compress(_text(document.counts, document.marked).encode(), 6),
-        )
+        ).returning(documents.c.document_id)
     )
-    return True
+    return stored.first() is not None
 
 
 def overlapping(

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import sqlalchemy as sa
 
-from service.core.database import Connection
+from service.core.database import Connection, insert
 from service.core.declared_series import Route
 from service.core.tables import weather
 from service.data.daily_weather import WeatherReading
@@ -73,11 +73,9 @@ def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
     content = np.ascontiguousarray(reading.values, dtype="<f4").tobytes()
     head = f"{route.name} {reading.kind} {reading.names} {reading.first} {reading.values.shape} "
     fingerprint = hashlib.sha256(head.encode() + content).hexdigest()
-    same = sa.select(weather.c.weather_id).where(weather.c.fingerprint == fingerprint)
-    if connection.execute(same).first():
-        return False
-    connection.execute(
-        weather.insert().values(
+    query = insert(connection, weather).on_conflict_do_nothing(index_elements=["fingerprint"])
+    stored = connection.execute(
+        query.values(
             route=route.name,
             kind=reading.kind,
             fingerprint=fingerprint,
@@ -88,9 +86,9 @@ def put(connection: Connection, route: Route, reading: WeatherReading) -> bool:
             names=list(reading.names),
             encoding=_ENCODING,
             content=zlib.compress(content, 6),
-        )
+        ).returning(weather.c.weather_id)
     )
-    return True
+    return stored.first() is not None
 
 
 def last_read(
