@@ -73,7 +73,7 @@ def ingest(
 
     def work(context: Context) -> None:
         if dry_run:
-            reading = jobs.preview(context, source, readable, accept_jumps)
+            reading = jobs.read(context, source, readable, accept_jumps)
             _show_changes(reading, jobs.named(context.route, source or settings.source))
             if reading.refusals:
                 raise reading.refusals[0]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["OTHER", "Reading", "ingest", "named", "preview"]
+__all__ = ["OTHER", "Reading", "ingest", "named", "read"]
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -87,20 +87,10 @@ def ingest(
     return perform(context, job, lambda _: _ingest(context, name, file, accept_jumps), period)
 
 
-def preview(
-    context: Context,
-    source: str | None = None,
-    file: CsvFile | Path | None = None,
-    accept_jumps: bool = False,
-) -> Reading:
-    """Read a source and return its changes without storing anything, not even raw bytes."""
-    return _read(context, source or context.settings.source, file, accept_jumps, is_stored=False)
-
-
 def _ingest(
     context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool
 ) -> Outcome:
-    reading = _read(context, source, file, accept_jumps, is_stored=True)
+    reading = read(context, source, file, accept_jumps, is_stored=True)
     name = named(context.route, source)
     counted = reading.counted(name)
     detail = {
@@ -132,10 +122,15 @@ def _refused(source: str, refusals: Sequence[SourceError]) -> str:
     return f"{source} was not reached, and what was read before is served: {refusals[0]}"
 
 
-def _read(
-    context: Context, source: str, file: CsvFile | Path | None, accept_jumps: bool, is_stored: bool
+def read(
+    context: Context,
+    source: str | None = None,
+    file: CsvFile | Path | None = None,
+    accept_jumps: bool = False,
+    is_stored: bool = False,
 ) -> Reading:
-    route = context.route
+    """Read a source and return its changes; only if `is_stored`, store anything."""
+    route, source = context.route, source or context.settings.source
     with context.database.reading() as connection:
         earlier = document_store.validators(connection)
     today = route.day(utc_now())

@@ -17,7 +17,7 @@ from service.core.context import Context
 from service.core.tables import documents
 from service.data import observation_store
 from service.data.collect import gather
-from service.data.ingest import ingest, preview
+from service.data.ingest import ingest, read
 from service.issues.refit import refit
 from tests.service.stored import dump, failed, forget, kept, known
 from tests.service.support import utc
@@ -148,7 +148,7 @@ def test_a_jump_without_a_note_is_refused(reader: Context, sites: Sites) -> None
     said = failed(reader)
     assert f"{PAGE}, people on 2024-01-28: expected 90 as published before, within 50" in said
     assert dump(reader) == before
-    assert [change.value for change in preview(reader, accept_jumps=True).changes] == [8, 400]
+    assert [change.value for change in read(reader, accept_jumps=True).changes] == [8, 400]
     sites.replies[PAGE] = Answer(the_page(jumped, "Revised", "15:20"))
     assert ingest(reader).detail["revised"] == 2
     assert known(reader)[dt.date(2024, 1, 28)] == (400, "page")
@@ -179,7 +179,7 @@ def test_repairs_are_said_though_another_document_was_refused(
 
 def test_a_preview_stores_nothing(reader: Context, sites: Sites) -> None:
     publish(sites, WORKBOOK, the_page())
-    reading = preview(reader)
+    reading = read(reader)
     assert len(reading.changes) == 59
     assert reading.refusals == []
     assert (known(reader), kept(reader)) == ({}, [])
