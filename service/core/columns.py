@@ -1,8 +1,8 @@
-"""Shared by all tables: the type of moments, and the names of constraints."""
+"""Shared by all tables: the type of moments, the names of constraints, and two shorthands."""
 
 from __future__ import annotations
 
-__all__ = ["Instant", "metadata"]
+__all__ = ["Instant", "metadata", "table", "unique_while"]
 
 import datetime as dt
 from typing import Any
@@ -44,3 +44,14 @@ metadata = sa.MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def table(name: str, *parts: sa.schema.SchemaItem, **options: Any) -> sa.Table:
+    """Declare a table of this service."""
+    return sa.Table(name, metadata, *parts, **options)
+
+
+def unique_while(condition: str, name: str, *columns: str) -> sa.Index:
+    """Declare that `columns` are unique among the rows that meet `condition`."""
+    where = sa.text(condition)
+    return sa.Index(name, *columns, unique=True, sqlite_where=where, postgresql_where=where)

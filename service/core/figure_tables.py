@@ -6,12 +6,11 @@ __all__ = ["documents", "fetches", "observations", "weather"]
 
 import sqlalchemy as sa
 
-from service.core.columns import Instant, metadata
+from service.core.columns import Instant, table, unique_while
 
 # Every accepted source document, complete; `observations` are parsed from them.
-documents = sa.Table(
+documents = table(
     "documents",
-    metadata,
     sa.Column("document_id", sa.Integer, primary_key=True),
     sa.Column("fingerprint", sa.String(64), nullable=False),
     sa.Column("route", sa.String(32), nullable=False),
@@ -29,9 +28,8 @@ documents = sa.Table(
 
 # Every value with two dates: the day it counts, and when it was known. A value that never applied
 # is superseded at the moment it was known.
-observations = sa.Table(
+observations = table(
     "observations",
-    metadata,
     sa.Column("observation_id", sa.Integer, primary_key=True),
     sa.Column("series_id", sa.String(64), nullable=False),
     sa.Column("date", sa.Date, nullable=False),
@@ -44,21 +42,13 @@ observations = sa.Table(
     sa.Column("since", Instant, nullable=False),
     sa.Column("marked_revised", sa.Boolean, nullable=False),
     sa.Column("superseded_at", Instant),
-    sa.Index(
-        "uq_observations_current",
-        "series_id",
-        "date",
-        unique=True,
-        sqlite_where=sa.text("superseded_at IS NULL"),
-        postgresql_where=sa.text("superseded_at IS NULL"),
-    ),
+    unique_while("superseded_at IS NULL", "uq_observations_current", "series_id", "date"),
     sa.Index("ix_observations_series_id_date", "series_id", "date"),
 )
 
 # HTTP validators (ETag, Last-Modified), so that a site can answer "not modified".
-fetches = sa.Table(
+fetches = table(
     "fetches",
-    metadata,
     sa.Column("url", sa.String(500), primary_key=True),
     sa.Column("etag", sa.String(500)),
     sa.Column("last_modified", sa.String(100)),
@@ -66,9 +56,8 @@ fetches = sa.Table(
 )
 
 # Weather readings, never changed: one kind and reading, in daily columns.
-weather = sa.Table(
+weather = table(
     "weather",
-    metadata,
     sa.Column("weather_id", sa.Integer, primary_key=True),
     sa.Column("route", sa.String(32), nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),

@@ -31,13 +31,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from service.core.columns import Instant, metadata
+from service.core.columns import Instant, metadata, table, unique_while
 from service.core.figure_tables import documents, fetches, observations, weather
 
 # One row for each run of a job, claimed before the work.
-runs = sa.Table(
+runs = table(
     "runs",
-    metadata,
     sa.Column("run_id", sa.Integer, primary_key=True),
     sa.Column("route", sa.String(32), nullable=False, server_default=""),
     sa.Column("job", sa.String(32), nullable=False),
@@ -53,9 +52,8 @@ runs = sa.Table(
 )
 
 # Counts of deleted runs, so that the counters never go down.
-runs_deleted = sa.Table(
+runs_deleted = table(
     "runs_deleted",
-    metadata,
     sa.Column("route", sa.String(32), primary_key=True, server_default=""),
     sa.Column("job", sa.String(32), primary_key=True),
     sa.Column("outcome", sa.String(16), primary_key=True),
@@ -63,9 +61,8 @@ runs_deleted = sa.Table(
 )
 
 # An issue: the published paths of one series, from one run. Never changed.
-issues = sa.Table(
+issues = table(
     "issues",
-    metadata,
     sa.Column("issue_id", sa.String(64), primary_key=True),
     sa.Column("series_id", sa.String(64), nullable=False),
     sa.Column("run_id", sa.ForeignKey("runs.run_id"), nullable=False),
@@ -86,9 +83,8 @@ issues = sa.Table(
     sa.Index("ix_issues_origin_kind", "origin", "kind"),
 )
 
-issue_paths = sa.Table(
+issue_paths = table(
     "issue_paths",
-    metadata,
     sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), primary_key=True),
     sa.Column("model", sa.String(64), primary_key=True),
     sa.Column("version", sa.String(64), nullable=False),
@@ -99,18 +95,16 @@ issue_paths = sa.Table(
 )
 
 # Explanation and changes of an issue, stored when it was made. As immutable as the issue.
-issue_notes = sa.Table(
+issue_notes = table(
     "issue_notes",
-    metadata,
     sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), primary_key=True),
     sa.Column("kind", sa.String(32), primary_key=True),
     sa.Column("content", sa.JSON, nullable=False),
 )
 
 # Scores of a declared model at a past origin; computed once for each state of the figures.
-model_scores = sa.Table(
+model_scores = table(
     "model_scores",
-    metadata,
     sa.Column("series_id", sa.String(64), primary_key=True),
     sa.Column("model", sa.String(64), primary_key=True),
     sa.Column("spec_hash", sa.String(64), primary_key=True),
@@ -121,9 +115,8 @@ model_scores = sa.Table(
 )
 
 # Scores of published issues, including those that revised figures made obsolete.
-issue_scores = sa.Table(
+issue_scores = table(
     "issue_scores",
-    metadata,
     sa.Column("score_id", sa.Integer, primary_key=True),
     sa.Column("issue_id", sa.ForeignKey("issues.issue_id"), nullable=False),
     sa.Column("model", sa.String(64), nullable=False),
@@ -132,20 +125,12 @@ issue_scores = sa.Table(
     sa.Column("content", sa.JSON, nullable=False),
     sa.Column("scored_at", Instant, nullable=False),
     sa.Column("superseded_at", Instant),
-    sa.Index(
-        "uq_issue_scores_current",
-        "issue_id",
-        "model",
-        unique=True,
-        sqlite_where=sa.text("superseded_at IS NULL"),
-        postgresql_where=sa.text("superseded_at IS NULL"),
-    ),
+    unique_while("superseded_at IS NULL", "uq_issue_scores_current", "issue_id", "model"),
 )
 
 # API keys, stored only as hashes.
-keys = sa.Table(
+keys = table(
     "keys",
-    metadata,
     sa.Column("key_id", sa.Integer, primary_key=True),
     sa.Column("prefix", sa.String(16), nullable=False, unique=True),
     sa.Column("name", sa.String(64), nullable=False, unique=True),
@@ -158,9 +143,8 @@ keys = sa.Table(
 )
 
 # Jobs requested over HTTP; the scheduler claims them.
-job_requests = sa.Table(
+job_requests = table(
     "job_requests",
-    metadata,
     sa.Column("request_id", sa.Integer, primary_key=True),
     sa.Column("route", sa.String(32), nullable=False, server_default=""),
     sa.Column("job", sa.String(32), nullable=False),
@@ -171,14 +155,7 @@ job_requests = sa.Table(
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("reason", sa.Text),
     # At most one pending request for each route and job; another request returns it.
-    sa.Index(
-        "uq_job_requests_waiting",
-        "route",
-        "job",
-        unique=True,
-        sqlite_where=sa.text("outcome = 'waiting'"),
-        postgresql_where=sa.text("outcome = 'waiting'"),
-    ),
+    unique_while("outcome = 'waiting'", "uq_job_requests_waiting", "route", "job"),
 )
 
 
@@ -194,9 +171,8 @@ def _preferences() -> list[sa.Column[Any]]:
 
 
 # Email subscribers, one row per route. The address is the only personal data.
-subscribers = sa.Table(
+subscribers = table(
     "subscribers",
-    metadata,
     sa.Column("subscriber_id", sa.Integer, primary_key=True),
     sa.Column("address", sa.String(254), nullable=False),
     *_preferences(),
@@ -211,9 +187,8 @@ subscribers = sa.Table(
 )
 
 # Unconfirmed subscriptions; deleted on confirmation or soon after they expire.
-opt_ins = sa.Table(
+opt_ins = table(
     "opt_ins",
-    metadata,
     sa.Column("opt_in_id", sa.Integer, primary_key=True),
     sa.Column("address", sa.String(254), nullable=False),
     *_preferences(),
@@ -229,33 +204,29 @@ opt_ins = sa.Table(
 )
 
 # Hashed tokens of former subscribers, so that their links still confirm that they left.
-unsubscribed = sa.Table(
+unsubscribed = table(
     "unsubscribed",
-    metadata,
     sa.Column("token_hash", sa.String(64), primary_key=True),
     sa.Column("left_at", Instant, nullable=False),
 )
 
 # Hashes of today's subscription requests; their salt is forgotten with the day.
-asks = sa.Table(
+asks = table(
     "asks",
-    metadata,
     sa.Column("ask_id", sa.Integer, primary_key=True),
     sa.Column("who", sa.String(64), nullable=False),
     sa.Index("ix_asks_who", "who"),
 )
-salts = sa.Table(
+salts = table(
     "salts",
-    metadata,
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("salt", sa.String(64), nullable=False),
 )
 
 # Content of a week's email or a day's early warnings of a route: the same for all readers,
 # however long sending takes.
-editions = sa.Table(
+editions = table(
     "editions",
-    metadata,
     sa.Column("route", sa.String(32), primary_key=True, server_default=""),
     sa.Column("period", sa.String(10), primary_key=True),
     sa.Column("kind", sa.String(16), nullable=False),
@@ -265,9 +236,8 @@ editions = sa.Table(
 )
 
 # Delivery status: one row for each edition and subscriber.
-deliveries = sa.Table(
+deliveries = table(
     "deliveries",
-    metadata,
     sa.Column("route", sa.String(32), nullable=False, server_default=""),
     sa.Column("period", sa.String(10), primary_key=True),
     sa.Column(
@@ -292,9 +262,8 @@ deliveries = sa.Table(
 )
 
 # Each early warning once, whoever received it; kept after they leave, so that it can be judged.
-early_warnings = sa.Table(
+early_warnings = table(
     "early_warnings",
-    metadata,
     sa.Column("route", sa.String(32), primary_key=True, server_default=""),
     sa.Column("made_on", sa.Date, primary_key=True),
     sa.Column("window_days", sa.Integer, primary_key=True),
