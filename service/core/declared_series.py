@@ -1,22 +1,117 @@
-"""Declarations of a route and of its series."""
+"""Declarations of a route: its series, and the source of its figures."""
 
 from __future__ import annotations
 
-__all__ = ["Route", "Series"]
+__all__ = ["Declared", "GovUk", "Route", "Series", "Table"]
 
 import datetime as dt
+from collections.abc import Collection, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from service.core.declared_source import Declared, GovUk, Table, Text
-
+_DAY = dt.date(2024, 10, 18)
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_Text = Annotated[str, Field(min_length=1, max_length=500)]
 _MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
 _LAST_SECOND = dt.time(23, 59, 59)
 _TIMES = r"^([01]\d|2[0-3]):[0-5]\d(,([01]\d|2[0-3]):[0-5]\d)*$|^$"
+
+
+def _checked_address(address: str) -> str:
+    parts = urlsplit(address)
+    is_own = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    if address and not (parts.hostname and (parts.scheme == "https" or is_own)):
+        raise ValueError("an address such as https://example.org/figures.csv")
+    return address
+
+
+def _checked_format(date_format: str) -> str:
+    """Check that a date survives formatting and parsing."""
+    written, another_year = _DAY.strftime(date_format), _DAY.replace(year=2023)
+    try:
+        is_whole = (
+            another_year.strftime(date_format) != written  # Python 3.13 warns without a year
+            and dt.datetime.strptime(written, date_format).date() == _DAY
+        )
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("a format with day, month and year such as %d/%m/%Y")
+    return date_format
+
+
+class Declared(BaseModel):
+    """Base of declarations: unknown keys are refused, and types are not coerced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class GovUk(Declared):
+    """The Home Office workbook and page on GOV.UK."""
+
+    kind: Literal["govuk"]
+
+    @property
+    def title(self) -> str:
+        """Its name in a sentence."""
+        return "GOV.UK"
+
+
+class Table(Declared):
+    """A CSV or JSON table with a row for each report of a day.
+
+    - `file`, `address`: One of the two; the file is relative to the folder of the declaration.
+    - `rows`: In JSON, the dotted path to the list of rows.
+    - `date`, `date_format`: The date column, and its `datetime.strptime` format.
+    - `columns`: The columns of the counts, by series_id.
+    - `decimal`, `thousands`: The decimal and thousands separators; any other is refused.
+    - `placeholders`: Texts that stand for a missing number.
+    - `reports`: Which report of a day counts; ``refuse``: reports of a day must not differ.
+    - `order`: The column that orders the reports; none: the order of the rows.
+    - `encoding`: Of a CSV file.
+    - `closed`: Whether the source has ended, so that no newer figures are expected.
+    """
+
+    kind: Literal["csv", "json"]
+    file: str = ""
+    address: Annotated[str, Field(max_length=500), AfterValidator(_checked_address)] = ""
+    rows: str = ""
+    date: _Text = "date"
+    date_format: Annotated[_Text, AfterValidator(_checked_format)] = "%Y-%m-%d"
+    columns: Annotated[dict[str, _Text], Field(min_length=1)]
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ",", ".", " ", "'"] = ""
+    placeholders: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    reports: Literal["refuse", "first", "last", "largest"] = "refuse"
+    order: str = ""
+    encoding: _Text = "utf-8"
+    closed: bool = False
+
+    @property
+    def title(self) -> str:
+        """Its name in a sentence."""
+        return urlsplit(self.address).hostname or Path(self.file).name
+
+    def faults(self, folder: Path, series: Collection[str]) -> Iterator[str]:
+        """Yield one line for each fault in combination with `series`."""
+        if bool(self.file) == bool(self.address):
+            found = "both" if self.file else "none"
+            yield f"source: expected a file or an address, found {found}"
+        if self.file and not (folder / self.file).is_file():
+            yield f"source.file: expected a file beside the declaration, found no {self.file}"
+        if self.decimal == self.thousands:
+            yield f"source.thousands: expected another sign than decimal, found {self.thousands!r}"
+        if self.rows and self.kind == "csv":
+            yield f"source.rows: expected in json alone, found {self.rows!r}"
+        if self.order and self.reports not in ("first", "last"):
+            yield f"source.order: expected with reports first or last, found {self.reports!r}"
+        for name in sorted(self.columns.keys() - series):
+            yield f"source.columns.{name}: expected a series of {', '.join(series)}, found {name!r}"
 
 
 def _checked_zone(name: str) -> str:
@@ -53,10 +148,10 @@ class Series(Declared):
       that is more.
     """
 
-    title: Text
-    unit: Text
-    unit_one: Text
-    ratio: Text = ""
+    title: _Text
+    unit: _Text
+    unit_one: _Text
+    ratio: _Text = ""
     frequency: Literal["daily", "weekly"] = "daily"
     follows: str | None = None
     day_threshold: _Threshold = 0
@@ -100,20 +195,20 @@ class Route(Declared):
     name: str = ""
     folder: Path = Path()
     enabled: bool = True
-    title: Text
-    forecast_title: Text = Field(default_factory=lambda route: route["title"])
+    title: _Text
+    forecast_title: _Text = Field(default_factory=lambda route: route["title"])
     time_zone: _TimeZone
-    time_name: Text = Field(default_factory=lambda route: route["time_zone"])
-    location: Text = Field(default_factory=lambda route: route["name"])
+    time_name: _Text = Field(default_factory=lambda route: route["time_zone"])
+    location: _Text = Field(default_factory=lambda route: route["name"])
     publication_time: dt.time = dt.time(14, 0)
     publication_lag_days: Annotated[int, Field(ge=0, le=60)] = 1
     read_times: _Times = ""
     read_times_weekend: _Times = ""
-    attribution: Text
-    licence: Text
+    attribution: _Text
+    licence: _Text
     licence_url: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = ""
     arrivals: str = ""
-    area: Text = "the whole route"
+    area: _Text = "the whole route"
     counted: str = ""
     source: Annotated[GovUk | Table, Field(discriminator="kind")] | None = None
     figures: str = ""

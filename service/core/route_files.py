@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from service.core.declared_series import Route, Series
-from service.core.declared_source import Declared, GovUk, Table
+from service.core.declared_series import Declared, GovUk, Route, Series, Table
 from service.core.files import RegistryError, read_declaration
 
 _ID = re.compile(r"[a-z][a-z0-9_]{0,31}")  # used in URLs, issue ids and file names

@@ -21,8 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from forecast.series import DailySeries, as_date
-from service.core.declared_series import Route
-from service.core.declared_source import GovUk, Table
+from service.core.declared_series import GovUk, Route, Table
 from service.core.settings import Settings
 from service.data import (
     declared_table,

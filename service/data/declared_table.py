@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from service.core.declared_series import Route
-from service.core.declared_source import Table
+from service.core.declared_series import Route, Table
 from service.data import csv_rows
 from service.data.csv_rows import CsvFile
 from service.data.rules import check_steps, is_possible

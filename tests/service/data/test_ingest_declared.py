@@ -13,7 +13,7 @@ from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data import csv_rows, observation_store
 from service.data.ingest import ingest
-from tests.service.core.test_declared_source import declare
+from tests.service.core.test_declared_series import declare
 from tests.service.support import quick_models
 from tests.support.sites import Answer, Sites, endless
 from tests.support.waiting import BOUND
