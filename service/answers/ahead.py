@@ -109,32 +109,21 @@ class Ahead:
 class IssueView:
     """One issue of one series, as forecast by one of its models.
 
-    Attributes
-    ----------
-    observed : DailySeries
-        The figures known when the issue was made, up to its `data_through`.
-    moment : datetime
-        Now for the latest issue; the time of issue if requested by id; the requested moment if
-        requested by moment.
-    today : date
-        Default first day of an answer: the current day for the latest issue; by id, the day after
-        its figures; by date, the day after it; by instant, its day. Never a day that has a figure.
-    first : date
-        First day of the answer.
-    is_past : bool
-        Whether that day is over, whatever was known when the issue was made.
+    `moment` is now for the latest issue, the time of issue if requested by id, or the requested
+    moment. `today`, the default of `first`, is the current day for the latest issue; by id, the day
+    after its figures; by date, the day after it; by instant, its day. It never has a figure.
     """
 
     route: Route
     issue: Issue
     entry: Entry
     paths: Paths
-    observed: DailySeries
+    observed: DailySeries  # known when the issue was made, up to its `data_through`
     state: State
     moment: dt.datetime
     today: dt.date
-    first: dt.date
-    is_past: bool
+    first: dt.date  # of the answer
+    is_past: bool  # whether that day is over, whatever was known when the issue was made
 
     @property
     def declared(self) -> Series:
@@ -145,12 +134,8 @@ class IssueView:
     def ahead(self) -> Ahead:
         """Paths of the coming days.
 
-        Raises
-        ------
-        BadQuestion
-            If the requested first day is outside the issue.
-        NotPossible
-            If the issue is too old to cover today.
+        Raises `BadQuestion` if the requested first day is outside the issue; `NotPossible` if the
+        issue is too old to cover today.
         """
         if self.first == self.today and as_day(self.first) > self.paths.end:
             is_served = self.entry.model == self.issue.champion

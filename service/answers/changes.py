@@ -35,10 +35,7 @@ def changes(loader: IssueLoader, view: IssueView, since: str | None = None) -> d
     day in both issues: ``time date before … after``, where before and the causes add up to after;
     and ``totals`` of the first 7 and 28 of these days, with the same columns.
 
-    Raises
-    ------
-    NotFound
-        If there is no earlier issue, or the two are not linked by live issues.
+    Raises `NotFound` if there is no earlier issue, or the two are not linked by live issues.
     """
     with loader.context.database.reading() as connection:
         chain = _chain(connection, view, since)

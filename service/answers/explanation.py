@@ -20,10 +20,7 @@ def explanation(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     ``rows``, one a day: ``time date horizon_days yearly_mean … mean note``, where the yearly mean
     and the factors add up to the mean; and ``totals`` of the first 1, 7 and 28 days, likewise.
 
-    Raises
-    ------
-    NotFound
-        If the issue has no stored explanation, or none for these days.
+    Raises `NotFound` if the issue has no stored explanation, or none for these days.
     """
     with loader.context.database.reading() as connection:
         note = note_store.get_note(connection, view.issue.issue_id, note_store.EXPLANATION)

@@ -84,19 +84,10 @@ class IssueLoader:
     ) -> IssueView:
         """Load an issue by its id, or the newest at `as_of` (for a date, at the end of the day).
 
-        Parameters
-        ----------
-        first : date | None
-            First day of the answer; None means `IssueView.today`.
+        `first` is the first day of the answer, by default `IssueView.today`.
 
-        Raises
-        ------
-        BadQuestion
-            If both an issue and `as_of` are given.
-        NotFound
-            If the series, the issue or the model does not exist.
-        NotReady
-            If nothing is published yet.
+        Raises `BadQuestion` if both an issue and `as_of` are given; `NotFound` if the series, the
+        issue or the model does not exist; `NotReady` if nothing is published yet.
         """
         self.check_series(series_id)
         now = self.clock()

@@ -18,10 +18,7 @@ _MOST_IDS = 2**31
 def ask(loader: IssueLoader, job: str, asked_by: str, route: str = "") -> dict[str, Any]:
     """Request a run of `job` for `route`, by default the first, and return the row.
 
-    Raises
-    ------
-    NotFound
-        If there is no such job or route.
+    Raises `NotFound` if there is no such job or route.
     """
     if job not in request_store.JOBS:
         raise NotFound(f"expected a job of {', '.join(request_store.JOBS)}, found {job[:40]!r}")

@@ -33,13 +33,9 @@ def panel(
 ) -> list[dict[str, Any]]:
     """Return one row a day; both bounds of a level are null on the same days.
 
-    Parameters
-    ----------
-    first, last : date | None
-        The span, both ends included, clipped to the available days. None: the last `PAST_DAYS` days
-        of figures, the days since, and four weeks ahead.
-    as_of : date | datetime | None
-        Which figures to show as actuals: up to a date, or as known at a moment; None: current.
+    The span from `first` to `last` is clipped to the available days; the default is the last
+    `PAST_DAYS` days of figures, the days since, and four weeks ahead. The actuals are the figures
+    up to the date `as_of`, or as known at that moment; the current ones by default.
     """
     paths = view.paths
     start, end = as_date(paths.start), as_date(paths.end)

@@ -48,10 +48,7 @@ def scenario(
     Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` of the ``forecast``;
     ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
 
-    Raises
-    ------
-    NotPossible
-        If the model of this issue does not use the assumed factor.
+    Raises `NotPossible` if the model of this issue does not use the assumed factor.
     """
     weather = weather or {}
     check_number("level_percent", level_percent, *LEVEL_PERCENT)

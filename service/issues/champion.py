@@ -29,17 +29,11 @@ Scores = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The new champion, and why.
-
-    Attributes
-    ----------
-    ratios : dict of model to float
-        Geometric mean, over `MEASURES`, of a model's mean score relative to the champion's: below 1
-        is better.
-    """
+    """The new champion, and why."""
 
     champion: str
     reason: str
+    # Geometric mean, over `MEASURES`, of each model's mean score relative to the champion's.
     ratios: dict[str, float]
 
 
@@ -65,12 +59,8 @@ def judge(
 
     A challenger that lacks more than a quarter of the champion's origins, or has fewer than four,
     is not judged: it may have skipped the hard ones.
-
-    Parameters
-    ----------
-    record : mapping of model to origin to measure to CRPS
-    margin : float
-        A challenger must be better by more than this share; baselines never become champion.
+    It must be better by more than the share `margin`; baselines never become champion. `record` has
+    the CRPS by model, origin and measure.
     """
     reference = record.get(now, {})
     shared = {name: sorted(set(record.get(name, {})) & set(reference)) for name in specs}
@@ -98,11 +88,7 @@ def worse_with_weather(scores: Scores, blind: Scores) -> str:
 
     Uses their common origins, at least eight: it is worse if the whole 95% interval (paired block
     bootstrap) of the ratio of scores, over `MEASURES`, is above 1.
-
-    Parameters
-    ----------
-    scores, blind : mapping of origin to measure to CRPS
-        With the weather forecast at the origin, and without weather.
+    `scores` use the weather forecast at the origin, `blind` none: CRPS by origin and measure.
     """
     shared = sorted(set(scores) & set(blind))
     if len(shared) < _FEWEST_WITH_WEATHER:

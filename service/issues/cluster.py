@@ -34,10 +34,7 @@ def connect(address: str) -> Any:
 
     All threads of this process share it until it is closed or its scheduler is gone.
 
-    Raises
-    ------
-    ClusterError
-        If there is no worker, or the package ``distributed`` is not installed.
+    Raises `ClusterError` if there is no worker, or the package ``distributed`` is not installed.
     """
     with _connecting:
         client = _clients.get(address)
@@ -82,12 +79,8 @@ def on_worker(
 
     It runs in a process beside the worker, so that a crash does not affect the worker.
 
-    Raises
-    ------
-    ClusterError
-        If the cluster cannot be reached or has no workers left.
-    LimitError
-        If it took too long, used too much memory or was killed.
+    Raises `ClusterError` if the cluster cannot be reached or has no workers left; `LimitError` if
+    it took too long, used too much memory or was killed.
     """
     client, began = connect(address), time.perf_counter()
     killed = import_module("distributed").KilledWorker

@@ -73,15 +73,7 @@ def compare(
 ) -> Outcome:
     """Score missing origins, then keep or change the champion.
 
-    Parameters
-    ----------
-    progress : callable
-        Called after each model and origin.
-
-    Raises
-    ------
-    JobError
-        If there are no figures.
+    Calls `progress` after each model and origin. Raises `JobError` if there are no figures.
     """
     return perform(context, "compare", lambda _: _compare(context, progress), period)
 

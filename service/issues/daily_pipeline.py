@@ -51,12 +51,8 @@ def _each(parts: Parts) -> Outcome:
 
     A failed part does not stop the next: if a site is down, there is still a forecast.
 
-    Raises
-    ------
-    JobError
-        At the end, if a part has failed.
-    Unavailable
-        Likewise, if the database did not answer a part, which must be run again.
+    Raises `JobError` at the end, if a part has failed; `Unavailable` likewise, if the database did
+    not answer a part, which must be run again.
     """
     reasons, failed, is_away = [], [], False
     for name, work in parts:

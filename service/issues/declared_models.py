@@ -24,16 +24,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Declarations:
-    """The models declared in a folder, exactly one of them as champion.
-
-    Attributes
-    ----------
-    problems : tuple of str
-        One line for each file left out, and for a missing or ambiguous champion.
-    """
+    """The models declared in a folder, exactly one of them as champion."""
 
     specs: dict[str, Spec]
-    problems: tuple[str, ...]
+    problems: tuple[str, ...]  # the files left out, and a missing or ambiguous champion
 
 
 def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
@@ -41,10 +35,7 @@ def declared(folder: Path, only: Sequence[str] = ()) -> dict[str, Spec]:
 
     Problems with others are logged.
 
-    Raises
-    ------
-    RegistryError
-        If none is usable.
+    Raises `RegistryError` if none is usable.
     """
     declarations = read_declarations(folder, only)
     for problem in declarations.problems:
@@ -58,10 +49,7 @@ def read_declarations(folder: Path, only: Sequence[str] = ()) -> Declarations:
     Hidden files, such as editors make, are ignored. A file that declares no model is left out, so
     that it does not affect the others.
 
-    Raises
-    ------
-    RegistryError
-        If none is usable.
+    Raises `RegistryError` if none is usable.
     """
     files = sorted(folder.glob("[!.]*.toml")) if folder.is_dir() else []
     if not files:

@@ -15,28 +15,14 @@ from service.core.tables import early_warnings
 
 @dataclass(frozen=True)
 class EarlyWarning:
-    """A warning that the sum of some days may exceed a threshold.
-
-    Attributes
-    ----------
-    made_on : date
-        Day on which it was given.
-    window_days : int
-        1: any one of the days; more: their total.
-    first_date, last_date : date
-        First and last day that it covers.
-    p : float
-        The stated chance.
-    route : str
-        Name of its route.
-    """
+    """A warning that the sum of some days may exceed a threshold."""
 
     made_on: dt.date
-    window_days: int
+    window_days: int  # 1: any one of the days; more: their total
     threshold: int
     first_date: dt.date
     last_date: dt.date
-    p: float
+    p: float  # the stated chance
     route: str = ""
 
 

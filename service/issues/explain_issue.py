@@ -40,22 +40,13 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Before:
-    """The newest published issues, read in one transaction before the next is published.
-
-    Attributes
-    ----------
-    issues, figures, paths : dict by series_id
-        The issues, the figures they used, and the paths of their champions.
-    declaration : str
-        Hash of the leading issue's champion.
-    weather : (Covariates | None, Covariates | None)
-        At their origin: the version they used, and the current one.
-    """
+    """The newest published issues by series, read together before the next is published."""
 
     issues: dict[str, Issue]
-    figures: dict[str, DailySeries]
-    paths: dict[str, Paths]
-    declaration: str
+    figures: dict[str, DailySeries]  # that they used
+    paths: dict[str, Paths]  # of their champions
+    declaration: str  # hash of the leading issue's champion
+    # At their origin: the version they used, and the current one.
     weather: tuple[Covariates | None, Covariates | None]
 
 
@@ -101,10 +92,7 @@ def explanation(draft: Draft) -> dict[str, dict[str, Any]]:
     Boats are simulated from people, so each factor's contribution to boats is its contribution
     to people, scaled by the ratio of the two means.
 
-    Returns
-    -------
-    dict of series_id to dict
-        ``method yearly_mean mean factors``; `factors` maps each name to a list by day.
+    Returns ``method yearly_mean mean factors`` by series; `factors` has a list by day by name.
     """
     fitted, paths, figures = draft.fit.fitted, draft.fit.paths, draft.inputs.figures
     horizon = min(draft.waiting + EXPLAINED_DAYS, draft.inputs.horizon)
@@ -138,16 +126,10 @@ def changes(before: Before, draft: Draft, settings: Settings) -> dict[str, dict[
     since; the current weather forecast; the new figures. Each cause is credited with the
     difference at its step, so the causes add up to the whole change.
 
-    Parameters
-    ----------
-    before : Before
-        Already read, so that no connection is held while the champion is fitted.
+    `before` is already read, so that no connection is held while the champion is fitted.
 
-    Returns
-    -------
-    dict of series_id to dict
-        ``since since_issued_at champion declaration from before after causes``, `causes`
-        maps each name to a list by day from ``from``. Weather is left out if neither used any.
+    Returns ``since since_issued_at champion declaration from before after causes`` by series;
+    `causes` has a list by day from ``from`` by name. Weather is left out if neither used any.
     """
     inputs, name, paths = draft.inputs, draft.champion, draft.fit.paths
     lead, then = before.issues[inputs.leading], before.figures

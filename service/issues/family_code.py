@@ -49,12 +49,7 @@ def installed_packages() -> dict[str, str]:
 def code_hash(module: str, root: Path = _ROOT) -> str:
     """Return a hash of the sources of `module`, of modules every fit runs, and of their imports.
 
-    Parameters
-    ----------
-    module : str
-        Dotted name, such as ``forecast.forecasters.pool``.
-    root : Path
-        The folder of the package ``forecast``; imports from elsewhere do not count.
+    Imports from outside the package ``forecast``, in the folder `root`, do not count.
     """
     sources: dict[str, bytes] = {}
     waiting = [module, *_ALWAYS]

@@ -50,10 +50,7 @@ class Fitting:
 def carry_out(order: Order) -> Fitting:
     """Fit `order` in this process.
 
-    Raises
-    ------
-    FitError
-        If the model declines.
+    Raises `FitError` if the model declines.
     """
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
@@ -68,10 +65,7 @@ def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -
 
     See `service.issues.resource_limits.limited` and `service.issues.cluster.on_worker`.
 
-    Raises
-    ------
-    LimitError
-        When it takes too long or needs too much memory.
+    Raises `LimitError` when it takes too long or needs too much memory.
     """
     limits = settings.fit_seconds, settings.fit_memory_mb
     if settings.dask:
@@ -84,9 +78,6 @@ def within(settings: Settings, work: Callable[[A], R], argument: A, name: str) -
 def fit_order(order: Order, settings: Settings) -> Fitting:
     """Fit `order` within the limits of `settings`.
 
-    Raises
-    ------
-    FitError
-        If the model declines, takes too long or needs too much memory.
+    Raises `FitError` if the model declines, takes too long or needs too much memory.
     """
     return within(settings, carry_out, order, f"fit {order.name}")

@@ -59,15 +59,8 @@ def version_file(home: Path, version: str) -> Path:
 def save(home: Path, state: State, metadata: Mapping[str, Any]) -> str:
     """Write a version, completely or not at all; return its name.
 
-    Parameters
-    ----------
-    metadata : mapping
-        Its provenance; at least `fitted_at`, `training_hash` and `declaration`.
-
-    Raises
-    ------
-    OSError
-        If it cannot be written, for example on a full disk; nothing is left behind.
+    Its provenance is at least `fitted_at`, `training_hash` and `declaration`.
+    Raises `OSError` if it cannot be written, for example on a full disk; nothing is left behind.
     """
     values, arrays = state
     plain = {name: np.asarray(array) for name, array in arrays.items()}
@@ -88,10 +81,7 @@ def save(home: Path, state: State, metadata: Mapping[str, Any]) -> str:
 def load(file: Path) -> Joint:
     """Rebuild a fitted version; its paths are bit-identical.
 
-    Raises
-    ------
-    RegistryError
-        If it is missing, damaged or of an unknown format.
+    Raises `RegistryError` if it is missing, damaged or of an unknown format.
     """
     state, arrays = _read(file)
     try:
@@ -115,14 +105,9 @@ def newest_metadata(home: Path) -> dict[str, Any]:
 
 
 def examine(root: Path) -> tuple[int, list[str]]:
-    """Read every version without rebuilding it, as that loads the fitting libraries.
+    """Return the number of versions, and the faults of the damaged ones.
 
-    Returns
-    -------
-    number : int
-        Number of versions.
-    unsound : list of str
-        Faults of the damaged ones.
+    They are read but not rebuilt, as that loads the fitting libraries.
     """
     files, unsound = sorted(root.glob("[!.]*/[!.]*/[0-9]*-*.npz")), []
     for file in files:

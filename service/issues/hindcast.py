@@ -49,17 +49,10 @@ def hindcast(
     """Publish an issue of the kind ``hindcast`` for each origin of `days` that has none.
 
     Each uses the figures and the weather available when figures are usually published after the
-    origin. A day whose figure was not available by then is skipped and counted.
+    origin. A day whose figure was not available by then is skipped and counted. Without
+    `models`, the champion and the baselines are fitted.
 
-    Parameters
-    ----------
-    models : sequence of str
-        Declared models; if empty, the champion and the baselines.
-
-    Raises
-    ------
-    JobError
-        If a model is not declared.
+    Raises `JobError` if a model is not declared.
     """
     unknown = sorted(set(models) - set(declared(context.settings.models_dir, context.route.models)))
     if unknown:
@@ -90,13 +83,9 @@ def make(
 ) -> str:
     """Publish the hindcasts of one day.
 
-    Returns ``made``, ``there`` if they already exist, ``unknown`` or ``failed``.
-
-    Parameters
-    ----------
-    assume_known : bool
-        Treat figures that were first read in bulk, long after their day, as available at 14:00 on
-        the following day.
+    Returns ``made``, ``there`` if they already exist, ``unknown`` or ``failed``. With
+    `assume_known`, figures that were first read in bulk, long after their day, count as available
+    at 14:00 on the following day.
     """
     settings, as_of = context.settings, context.route.assumed_known_at(day)
     specs = declared(settings.models_dir, context.route.models)

@@ -20,29 +20,17 @@ from service.issues.model_fits import Fit, Fits, Inputs
 
 @dataclass(frozen=True, eq=False)
 class Draft:
-    """Everything needed to create the issues of a run.
-
-    Attributes
-    ----------
-    kind : str
-        ``live`` or ``hindcast``.
-    champion, preferred : str
-        The model served, and the one that should be.
-    inputs_hash : str
-        Hash of everything that determines the paths.
-    now : datetime
-        Time of issue.
-    """
+    """Everything needed to create the issues of a run."""
 
     run: Claim
     route: Route
-    kind: str
+    kind: str  # ``live`` or ``hindcast``
     inputs: Inputs
     fits: Fits
-    champion: str
-    preferred: str
-    inputs_hash: str
-    now: dt.datetime
+    champion: str  # the model served
+    preferred: str  # the one that should be
+    inputs_hash: str  # of everything that determines the paths
+    now: dt.datetime  # time of issue
 
     @property
     def fit(self) -> Fit:

@@ -36,23 +36,15 @@ MOST_DAYS = 28
 
 @dataclass(frozen=True)
 class Scored:
-    """The current score of one model of an issue.
-
-    Attributes
-    ----------
-    is_champion : bool
-        Whether it was served; for a hindcast, whether it would have been.
-    content : dict
-        ``days`` with lists by day ahead, and ``totals``.
-    """
+    """The current score of one model of an issue."""
 
     issue_id: str
     model: str
     origin: dt.date
     issued_at: dt.datetime
-    is_champion: bool
+    is_champion: bool  # served; for a hindcast, whether it would have been
     days_known: int
-    content: dict[str, Any]
+    content: dict[str, Any]  # ``days`` with lists by day ahead, and ``totals``
 
 
 @dataclass(frozen=True)

@@ -56,37 +56,23 @@ the figures are up to a week late."""
 
 @dataclass(frozen=True)
 class Issue:
-    """The header of an issue.
-
-    Attributes
-    ----------
-    kind : str
-        ``live``, or ``hindcast`` for a replay of the past.
-    champion : str
-        The served model: the wanted one, or the best other model if its fit failed.
-    wanted : str
-        The model that should have been served.
-    inputs_hash : str
-        Hash of the figures, the declarations and the simulation's settings.
-    failures : dict of model to str
-        Reasons for declared models missing from the issue.
-    """
+    """The header of an issue."""
 
     issue_id: str
     series_id: str
     run_id: int
-    kind: str
+    kind: str  # ``live``, or ``hindcast`` for a replay of the past
     origin: dt.date
     data_through: dt.date
     as_of: dt.datetime
     issued_at: dt.datetime
-    champion: str
+    champion: str  # served: the wanted model, or the best other one if its fit failed
     wanted: str
     seed: int
     n_paths: int
     horizon_days: int
-    inputs_hash: str
-    failures: dict[str, str] = field(default_factory=dict)
+    inputs_hash: str  # of the figures, the declarations and the simulation's settings
+    failures: dict[str, str] = field(default_factory=dict)  # why a declared model is missing
 
 
 @dataclass(frozen=True)
@@ -151,13 +137,7 @@ def list_issues(
     limit: int,
     after: tuple[dt.datetime, int] | None = None,
 ) -> list[Issue]:
-    """Return the live issues of a series, newest first.
-
-    Parameters
-    ----------
-    after : (issued_at, run_id) | None
-        Position of the last issue on the previous page.
-    """
+    """Return the live issues of a series, newest first, `after` the (issued_at, run_id) of one."""
     query = _of_kind(series_id, "live").order_by(c.issued_at.desc(), c.run_id.desc())
     if after is not None:
         query = query.where(
@@ -217,14 +197,9 @@ def load_paths(connection: sa.Connection, issue: Issue, model: str) -> Paths | N
 
 
 def prune_issues(connection: sa.Connection, before: dt.datetime) -> int:
-    """Delete issues made before that moment, except the newest live ones.
+    """Delete issues made before that moment, except the newest live ones; return how many.
 
     A hindcast's age counts from when it was made, not from the past it replays.
-
-    Returns
-    -------
-    int
-        Number deleted.
     """
     last = sa.select(c.series_id, sa.func.max(c.issued_at)).where(c.kind == "live")
     is_last = sa.tuple_(c.series_id, c.issued_at).in_(last.group_by(c.series_id))

@@ -50,17 +50,11 @@ def staged(
     """Write `files` beside their places; yield what they would replace, and a function to do so.
 
     An identical existing declaration is not written: the folder may be read-only, as in an image.
-    All existing fitted versions are replaced.
+    All existing fitted versions are replaced. Of `files`, those whose names start with ``models/``
+    or ``fitted/`` are used.
 
-    Parameters
-    ----------
-    files : iterable of (str, stream)
-        Those whose names start with ``models/`` or ``fitted/`` are used.
-
-    Raises
-    ------
-    OSError
-        If a place cannot be written (named in its `filename`); nothing has changed then.
+    Raises `OSError` if a place cannot be written (named in its `filename`); nothing has changed
+    then.
     """
     models, fitted = settings.models_dir, settings.fitted_folder
     stage = fitted / f".restoring.{unique()}"

@@ -32,25 +32,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """Inputs to the paths of an issue.
-
-    Attributes
-    ----------
-    weather : Drivers
-        Weather for the models that use it.
-    horizon : int
-        Days to simulate after the figures.
-    worse : mapping of model to str
-        Models that get no weather, and why.
-    """
+    """Inputs to the paths of an issue."""
 
     specs: Mapping[str, Spec]
     figures: Mapping[str, DailySeries]
-    weather: Drivers
-    horizon: int
+    weather: Drivers  # for the models that use it
+    horizon: int  # days to simulate after the figures
     n_paths: int
     seed: int
-    worse: Mapping[str, str] = field(default_factory=dict)
+    worse: Mapping[str, str] = field(default_factory=dict)  # why a model gets no weather
 
     @property
     def leading(self) -> str:
@@ -74,27 +64,15 @@ class Fit:
 
 @dataclass
 class Fits:
-    """Successful fits, and reasons for failures, by model.
-
-    Attributes
-    ----------
-    with_weather : list of str
-        Models fitted with weather.
-    without_weather : dict of model to str
-        Why a model that can use weather was fitted without, to complete a sentence:
-        ``could not be fitted with it (…)``.
-    unkept : list of str
-        Models whose fit could not be written to disk.
-    remade : dict of model to str
-        Faults of stored fits of models that were fitted again.
-    """
+    """Successful fits, and reasons for failures, by model."""
 
     standing: dict[str, Fit] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     with_weather: list[str] = field(default_factory=list)
+    # Why a model that can use weather does without, to end a sentence: ``could not be fitted …``.
     without_weather: dict[str, str] = field(default_factory=dict)
-    unkept: list[str] = field(default_factory=list)
-    remade: dict[str, str] = field(default_factory=dict)
+    unkept: list[str] = field(default_factory=list)  # could not be written to disk
+    remade: dict[str, str] = field(default_factory=dict)  # fault of the stored fit
 
 
 def fit_all(
@@ -107,11 +85,7 @@ def fit_all(
     """Fit every publishable model, or those in `names`, and simulate.
 
     A model that fails is left out with its reason; if it fails with weather, it is retried without.
-
-    Parameters
-    ----------
-    keeps : bool
-        Whether to load fits from disk and store them; otherwise versions have no name.
+    Unless it `keeps` fits, loading them from disk and storing them, versions have no name.
     """
     fits, weather = Fits(), inputs.weather.covariates
     for name in names or published(inputs.specs):

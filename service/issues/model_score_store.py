@@ -15,19 +15,13 @@ from service.core.tables import model_scores
 
 
 class Key(NamedTuple):
-    """The key of a score; it changes with the declaration and with revised figures.
-
-    Attributes
-    ----------
-    figures_hash : str
-        Hash of the figures used for fitting and for scoring.
-    """
+    """The key of a score; it changes with the declaration and with revised figures."""
 
     series_id: str
     model: str
     spec_hash: str
     origin: dt.date
-    figures_hash: str
+    figures_hash: str  # those used for fitting and for scoring
 
 
 def get_scores(connection: sa.Connection, keys: Iterable[Key]) -> dict[Key, dict[str, float]]:

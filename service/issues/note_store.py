@@ -47,13 +47,7 @@ def get_note(connection: sa.Connection, issue_id: str, kind: str) -> dict[str, A
 def save_inputs(
     connection: sa.Connection, issue: Issue, figures: DailySeries, declaration: str
 ) -> None:
-    """Store the inputs of `issue`, in the transaction that publishes it.
-
-    Parameters
-    ----------
-    declaration : str
-        Hash of the champion's declaration.
-    """
+    """Store the figures of an issue and the hash of its champion's declaration with it."""
     content = {
         "start": str(figures.start),
         "values": figures.values.tolist(),

@@ -15,15 +15,11 @@ _NAME = "huffman"
 def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
     """Compress `values`, shape (n_paths, horizon), whole and non-negative.
 
+    The encoding is named ``huffman:<low bits>:<n_paths>:<horizon>``.
+
     Values are stored day by day. One byte per value holds zero, or the high bits plus one; the low
     bits of non-zero values, which are noise, follow. zlib uses Huffman codes only: repetitions in
     random draws are chance, and references to them take a fifth more space.
-
-    Returns
-    -------
-    encoding : str
-        ``huffman:<low bits>:<n_paths>:<horizon>``
-    content : bytes
     """
     n_paths, horizon = values.shape
     days = values.T.ravel()
@@ -40,10 +36,7 @@ def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
 def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
     """Return the array passed to `encode`.
 
-    Raises
-    ------
-    ValueError
-        If the encoding is unknown, or the bytes do not match its size.
+    Raises `ValueError` if the encoding is unknown, or the bytes do not match its size.
     """
     try:
         name, *sizes = encoding.split(":")

@@ -21,15 +21,7 @@ _log = logging.getLogger(__name__)
 def publish(context: Context, draft: Draft, before: str | None) -> list[str]:
     """Store the issues of `draft`; do nothing if another run has just stored the same.
 
-    Parameters
-    ----------
-    before : str | None
-        The newest issue when the work started.
-
-    Returns
-    -------
-    list of str
-        Their ids, one per series.
+    `before` is the newest issue when the work started. Returns the ids, one per series.
     """
     notes = _notes(context, draft)
     with context.database.writing() as connection:

@@ -54,17 +54,10 @@ def refit(
 ) -> Outcome:
     """Fit, simulate and publish; skipped if the newest issue is current.
 
-    Parameters
-    ----------
-    force : bool
-        Publish a new issue even if nothing changed.
-    progress : callable
-        Called with the name of each model before its fit, and with "" at the end.
+    With `force`, publish even if nothing changed. Calls `progress` with the name of each model
+    before its fit, and with "" at the end.
 
-    Raises
-    ------
-    JobError
-        If there are no figures, or all models fail.
+    Raises `JobError` if there are no figures, or all models fail.
     """
     return perform(context, "refit", lambda run: _refit(context, run, force, progress), period)
 

@@ -30,16 +30,9 @@ def repeat(
 
     Every model of it is fitted again on the figures and any weather known when it was made, and
     simulated with its seed.
+    Calls `progress` with the name of each model before its fit, and with "" at the end.
 
-    Parameters
-    ----------
-    progress : callable
-        Called with the name of each model before its fit, and with "" at the end.
-
-    Raises
-    ------
-    JobError
-        If there was no issue then, or a model's paths differ.
+    Raises `JobError` if there was no issue then, or a model's paths differ.
     """
     return perform(context, "repeat", lambda _: _repeat(context, moment, progress))
 

@@ -38,19 +38,10 @@ class LimitError(FitError):
 def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, megabytes: int) -> R:
     """Run ``work(argument)`` in a child; its exceptions are raised here.
 
-    Parameters
-    ----------
-    work : callable
-        A module-level function; argument and result are pickled.
-    name : str
-        Name of the step under which its seconds are recorded.
-    megabytes : int
-        Memory that the child may use beyond the libraries.
+    `work` is a module-level function; argument and result are pickled. Its seconds are recorded as
+    the step `name`. It may use `megabytes` of memory beyond the libraries.
 
-    Raises
-    ------
-    LimitError
-        If it took too long, used too much memory or was killed.
+    Raises `LimitError` if it took too long, used too much memory or was killed.
     """
     receiver, sender = _FORKS.Pipe(duplex=False)
     child = _FORKS.Process(target=_child, args=(sender, work, argument, megabytes), daemon=True)

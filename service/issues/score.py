@@ -26,13 +26,7 @@ Counts = npt.NDArray[np.int64]
 
 
 def score(context: Context, period: str | None = None, since: dt.date | None = None) -> Outcome:
-    """Score issues with newly available figures, and rescore revised ones.
-
-    Parameters
-    ----------
-    since : date | None
-        Ignore issues of earlier origins; None: score all.
-    """
+    """Score issues of origins from `since` with new figures, and rescore revised ones."""
     return perform(context, "score", lambda _: score_issues(context, since or dt.date.min), period)
 
 

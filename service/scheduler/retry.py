@@ -31,10 +31,7 @@ def pause(failures: int) -> dt.timedelta:
 def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = None) -> None:
     """Run the cycle if the last read failed and its back-off is over, or there was no read.
 
-    Parameters
-    ----------
-    started_at : datetime
-        When this process started; earlier failures cause no back-off.
+    Failures before `started_at`, the start of this process, cause no back-off.
     """
     now = now or utc_now()
     if not any(item.name == _JOB for item in schedule(context.settings, context.route)):

@@ -29,43 +29,22 @@ _SAFE_HOUR = 2
 Work = Callable[[Context, str], Outcome | None]
 
 
-def _always(context: Context, due: dt.datetime) -> bool:  # noqa: ARG001
-    return True
-
-
 @dataclass(frozen=True)
 class Scheduled:
-    """A job and the times at which it runs.
-
-    Attributes
-    ----------
-    zone : ZoneInfo
-        The time zone of the times.
-    crons : tuple of str
-        Five-field cron expressions in local time.
-    work : callable
-        Called with the context and the period.
-    is_needed : callable
-        Called first, with the due time; if False no row is written, and it is called again until
-        the time is too old to catch up.
-    is_recorded : bool
-        Whether each time has its own row and a missed time is caught up; jobs that track their own
-        due work need neither.
-    fits : bool
-        Whether it fits models, which takes minutes: such jobs do not delay the others.
-    until_hour : int
-        Hour of the day, local time, from which a missed time is not caught up.
-    """
+    """A job and the times at which it runs."""
 
     name: str
-    zone: ZoneInfo
-    crons: tuple[str, ...]
-    work: Work
+    zone: ZoneInfo  # of the times
+    crons: tuple[str, ...]  # five-field expressions
+    work: Work  # called with the context and the period
     about: str
-    is_needed: Callable[[Context, dt.datetime], bool] = _always
+    # Called first, with the due time; if False no row is written, and it is called again until the
+    # time is too old to catch up.
+    is_needed: Callable[[Context, dt.datetime], bool] = lambda *_: True
+    # Each time has its own row and a missed time is caught up, unless it tracks its own due work.
     is_recorded: bool = True
-    fits: bool = False
-    until_hour: int | None = None
+    fits: bool = False  # models, which takes minutes: such jobs do not delay the others
+    until_hour: int | None = None  # local hour from which a missed time is not caught up
 
     @cached_property
     def triggers(self) -> list[CronTrigger]:
