@@ -32,7 +32,7 @@ from service.core.settings import PROJECT, Settings
 from service.data import figures_csv
 from service.data.ingest import ingest
 from service.issues.declared_models import declared
-from service.issues.path_encoding import encode
+from service.issues.issue_store import encode
 from service.issues.refit import refit as refit_route
 
 PATHS, HORIZON = 2000, 400

@@ -33,7 +33,7 @@ from service.core.files import RegistryError
 from service.core.run_store import Run
 from service.data import observation_store, weather_store
 from service.data.observation_store import AsOf
-from service.issues import change_token_store, fitted_models, issue_store, note_store
+from service.issues import fitted_models, issue_store, note_store
 from service.issues.declared_models import find_problems
 from service.issues.issue_store import Entry, Issue
 
@@ -133,7 +133,7 @@ class IssueLoader:
         # Read the token first: the cached value is at least as new.
         token = self._glance(
             ("token", series_id),
-            lambda opened: change_token_store.read_change_token(
+            lambda opened: issue_store.read_change_token(
                 opened, self.route.name, series_id, STATE_JOBS
             ),
         )

@@ -12,8 +12,8 @@ from service.core.job_runner import JobError, Outcome
 from service.data.ingest import ingest
 from service.data.ingest_weather import weather
 from service.issues.compare import compare
+from service.issues.hindcast import replay
 from service.issues.refit import refit
-from service.issues.replay import replay
 from service.issues.score import score
 
 Parts = tuple[tuple[str, Callable[[], Outcome]], ...]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 __all__ = [
+    "Entry",
+    "Issue",
     "KEPT_DAYS",
     "KEPT_PATHS",
     "MOST_HORIZON",
-    "Entry",
-    "Issue",
+    "decode",
+    "encode",
     "get_first_issue",
     "get_issue",
     "get_latest_hindcast",
@@ -22,14 +24,19 @@ __all__ = [
     "make_id",
     "oldest_live",
     "prune_issues",
+    "read_change_token",
 ]
 
 import datetime as dt
+import functools
 import hashlib
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import sqlalchemy as sa
 
 from forecast.paths import Paths
@@ -43,7 +50,6 @@ from service.core.tables import (
     issues,
     runs,
 )
-from service.issues.path_encoding import decode, encode
 
 c = issues.c
 MOST_HORIZON = 1600
@@ -218,3 +224,79 @@ def oldest_live(connection: sa.Connection) -> dt.datetime | None:
     """Return the earliest moment as of which a live issue still stored was made."""
     query = sa.select(c.as_of).where(c.kind == "live").order_by(c.as_of).limit(1)
     return connection.scalar(query)
+
+
+def encode(values: npt.NDArray[np.int32]) -> tuple[str, bytes]:
+    """Compress `values`, shape (n_paths, horizon), whole and non-negative.
+
+    The encoding is named ``huffman:<low bits>:<n_paths>:<horizon>``.
+
+    Values are stored day by day. One byte per value holds zero, or the high bits plus one; the low
+    bits of non-zero values, which are noise, follow. zlib uses Huffman codes only: repetitions in
+    random draws are chance, and references to them take a fifth more space.
+    """
+    n_paths, horizon = values.shape
+    days = values.T.ravel()
+    low = (max(int(days.max(initial=0)) - 1, 0) // 255).bit_length()
+    rest = days[days > 0] - 1
+    codes = np.zeros(days.shape, dtype=np.uint8)
+    codes[days > 0] = (rest >> low) + 1
+    noise = np.packbits(rest >> np.arange(low)[:, None] & 1)
+    huffman = zlib.compressobj(strategy=zlib.Z_HUFFMAN_ONLY)
+    content = huffman.compress(codes.tobytes() + noise.tobytes()) + huffman.flush()
+    return f"huffman:{low}:{n_paths}:{horizon}", content
+
+
+def decode(encoding: str, content: bytes) -> npt.NDArray[np.int32]:
+    """Return the array passed to `encode`.
+
+    Raises `ValueError` if the encoding is unknown, or the bytes do not match its size.
+    """
+    try:
+        name, *sizes = encoding.split(":")
+        if name != "huffman":
+            raise ValueError("an encoding other than huffman")
+        low, n_paths, horizon = (int(number) for number in sizes)
+        packed = np.frombuffer(zlib.decompress(content), dtype=np.uint8)
+        days = packed[: n_paths * horizon].astype(np.int32)
+        rest = days[days > 0] - 1 << low
+        noise = np.unpackbits(packed[days.size :])
+        if noise.size != -(-rest.size * low // 8) * 8:
+            raise ValueError(f"{packed.size} bytes in it")
+        for bit, plane in enumerate(noise[: rest.size * low].reshape(low, rest.size)):
+            rest |= plane.astype(np.int32) << bit
+        days[days > 0] = rest + 1
+        return np.ascontiguousarray(days.reshape(horizon, n_paths).T)
+    except (ValueError, TypeError, zlib.error) as error:
+        raise ValueError(f"expected {len(content)} bytes of {encoding!r}, found {error}") from error
+
+
+def read_change_token(
+    connection: sa.Connection, route: str, series_id: str, jobs: Sequence[str]
+) -> tuple[Any, ...]:
+    """Return a token that changes with the newest issue and the last runs of `jobs`.
+
+    It is one short query, which shows whether cached answers are current.
+    """
+    about = {"series_id": series_id, "route": route}
+    return tuple(connection.execute(_token_query(tuple(jobs)), about).one())
+
+
+@functools.cache
+def _token_query(jobs: tuple[str, ...]) -> sa.Select[Any]:
+    newest = (
+        sa.select(issues.c.issue_id)
+        .where(issues.c.series_id == sa.bindparam("series_id"), issues.c.kind == "live")
+        .order_by(issues.c.issued_at.desc(), issues.c.run_id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    is_of = runs.c.route == sa.bindparam("route")
+    columns: list[Any] = [newest]
+    for job in jobs:
+        last = (
+            sa.select(sa.func.max(runs.c.run_id)).where(is_of, runs.c.job == job).scalar_subquery()
+        )
+        outcome = sa.select(runs.c.outcome).where(runs.c.run_id == last).scalar_subquery()
+        columns += [last, outcome]
+    return sa.select(*columns)

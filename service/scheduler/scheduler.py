@@ -26,7 +26,7 @@ from service.core.context import Context
 from service.core.database import Database, DatabaseError
 from service.core.job_runner import JobError, Outcome, abandon, perform
 from service.core.locks import SCHEDULER
-from service.issues.replay import replay
+from service.issues.hindcast import replay
 from service.scheduler import request_worker
 from service.scheduler.retry import refit_again, reread
 from service.scheduler.schedule import Scheduled, schedule

@@ -37,12 +37,12 @@ def work(settings: dict[str, Any], log: str = "", source: str = "", file: str = 
 
 
 def main() -> None:
-    from service.issues import replay
+    from service.issues import hindcast
     from service.scheduler import scheduler
 
     import_module("scoringrules")  # else each fork would load it
 
-    replay.ORIGINS = 2
+    hindcast.ORIGINS = 2
     scheduler._LOOK_SECONDS = 2  # a test waits for the next look after each kill
     say("ready")
     for line in sys.stdin:

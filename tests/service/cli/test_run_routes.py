@@ -23,8 +23,7 @@ from service.core.files import RegistryError
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.settings import Settings
 from service.data.ingest import ingest
-from service.issues import fit_task
-from service.issues import replay as replay_module
+from service.issues import fit_task, hindcast
 from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
@@ -119,14 +118,14 @@ def test_commands_fit_routes_side_by_side(
 
 
 def test_both_are_replayed_and_in_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay_module, "ORIGINS", 2)
+    monkeypatch.setattr(hindcast, "ORIGINS", 2)
     with routes(tmp_path, fit_seconds=0) as context:
         prepare(context, is_served=False)
         for loader in IssueLoader(context).each_route():
-            outcome = replay_module.replay(loader.context)
+            outcome = hindcast.replay(loader.context)
             assert outcome.reason == "2 of 2 weeks before the first start replayed"
             assert track_record(loader, loader.route.leading, kind="hindcast")["issues"] == 2
-            assert replay_module.replay(loader.context).outcome == "skipped"
+            assert hindcast.replay(loader.context).outcome == "skipped"
         chosen = {"champion": "seasonal_naive", "declared": "climatology"}
         perform(context, "compare", lambda _: Outcome("done", "better", chosen))
         back_up(context, tmp_path / "both.tar.gz")

@@ -24,9 +24,8 @@ from service.issues import family_code
 from service.issues import model_fits as module
 from service.issues.compare import compare
 from service.issues.family_code import code_hash
-from service.issues.hindcast import hindcast
+from service.issues.hindcast import hindcast, replay
 from service.issues.refit import refit
-from service.issues.replay import replay
 from tests.service.issued import changed, contents, latest
 from tests.service.support import ROOT, ROUTE, Hand, as_environment, quick_models
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from service.issues.path_encoding import decode, encode
+from service.issues.issue_store import decode, encode
 from tests.service.support import random_paths
 
 

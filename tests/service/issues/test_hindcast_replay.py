@@ -9,7 +9,7 @@ import pytest
 from service.core.context import Context
 from service.data import ingest, observation_store
 from service.data.observation_store import Figure
-from service.issues import hindcast, issue_store, refit, replay
+from service.issues import hindcast, issue_store, refit
 from tests.service.issued import changed
 from tests.service.support import ROUTE
 
@@ -18,7 +18,7 @@ WEEKS = 3
 
 @pytest.fixture
 def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
-    monkeypatch.setattr(replay, "ORIGINS", WEEKS)
+    monkeypatch.setattr(hindcast, "ORIGINS", WEEKS)
     return changed(filled, champion_origins=4)
 
 
@@ -34,10 +34,10 @@ def origins(context: Context) -> list[str]:
 def test_nothing_is_replayed_before_the_source_was_read_and_a_forecast_published(
     quick: Context,
 ) -> None:
-    assert replay.replay(quick).outcome == "skipped"
+    assert hindcast.replay(quick).outcome == "skipped"
     refit.refit(quick, period="first")
     live = changed(quick, source="declared")  # which nobody has read yet
-    assert replay.replay(live).outcome == "skipped"
+    assert hindcast.replay(live).outcome == "skipped"
     assert origins(quick) == []
 
 
@@ -46,7 +46,7 @@ def test_what_was_stopped_goes_on_where_it_was(
 ) -> None:
     ingest.ingest(quick)
     refit.refit(quick, period="first")
-    make, begun = hindcast.make, []
+    make, begun = hindcast._make, []
 
     def stop_at_the_second(*arguments: Any, **more: Any) -> str:
         begun.append(arguments)
@@ -54,13 +54,13 @@ def test_what_was_stopped_goes_on_where_it_was(
             raise SystemExit
         return make(*arguments, **more)
 
-    monkeypatch.setattr(hindcast, "make", stop_at_the_second)
+    monkeypatch.setattr(hindcast, "_make", stop_at_the_second)
     with pytest.raises(SystemExit):
-        replay.replay(quick)
+        hindcast.replay(quick)
     assert origins(quick) == ["2025-12-21"]
-    assert replay.replay(quick).reason == "2 of 2 weeks before the first start replayed"
+    assert hindcast.replay(quick).reason == "2 of 2 weeks before the first start replayed"
     assert origins(quick) == ["2025-12-07", "2025-12-14", "2025-12-21"]
-    assert replay.replay(quick).outcome == "skipped"
+    assert hindcast.replay(quick).outcome == "skipped"
     assert len(begun) == WEEKS + 1
 
 
@@ -68,7 +68,7 @@ def test_figures_first_read_in_bulk_count_as_known_on_the_day_after(
     empty: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A workbook published long after its days would else leave nothing to replay."""
-    monkeypatch.setattr(replay, "ORIGINS", WEEKS)
+    monkeypatch.setattr(hindcast, "ORIGINS", WEEKS)
     ingest.ingest(empty)
     with empty.database.reading() as connection:
         known = observation_store.known_together(
@@ -83,5 +83,5 @@ def test_figures_first_read_in_bulk_count_as_known_on_the_day_after(
     ]
     with empty.database.writing() as connection:
         observation_store.record(connection, ROUTE, bulk, late)
-    assert replay.replay(empty).outcome == "done"
+    assert hindcast.replay(empty).outcome == "done"
     assert origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from service.core import run_store
 from service.core.database import Database
-from service.issues import change_token_store
+from service.issues import issue_store
 from tests.service.support import NOW, ROUTE, publish, random_paths
 
 
 def test_a_mark_changes_with_what_answers_depend_on(database: Database) -> None:
-    def read() -> change_token_store.Mark:
+    def read() -> tuple[object, ...]:
         with database.glancing() as connection:
-            return change_token_store.read_change_token(
+            return issue_store.read_change_token(
                 connection, ROUTE.name, "people", ["ingest", "refit"]
             )
 
