@@ -117,7 +117,9 @@ class IssueLoader:
 
         def read() -> tuple[Issue, Entry, Paths, DailySeries, Facts]:
             with self.context.database.reading() as connection:
-                issue = self._issue(connection, series_id, "latest")
+                issue = issue_store.get_latest_issue(connection, series_id)
+                if issue is None:
+                    raise NotReady
                 entry, paths = self._entry_and_paths(connection, issue, model)
                 observed = self._observed(connection, issue)
                 return issue, entry, paths, observed, self._facts(connection, issue)
@@ -289,12 +291,8 @@ class IssueLoader:
             raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
         return issue
 
-    def _issue(self, connection: Connection, series_id: str, issue_id: str) -> Issue:
-        if issue_id == "latest":
-            newest = issue_store.get_latest_issue(connection, series_id)
-            if newest is None:
-                raise NotReady
-            return newest
+    @staticmethod
+    def _issue(connection: Connection, series_id: str, issue_id: str) -> Issue:
         issue = issue_store.get_issue(connection, issue_id)
         if issue is None or issue.series_id != series_id:
             raise NotFound(f"expected 'latest' or an issue of {series_id}, found {issue_id!r}")

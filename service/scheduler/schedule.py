@@ -151,7 +151,7 @@ def _again(settings: Settings, route: Route, first: tuple[str, ...], days: str) 
 def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
     """Whether the day still needs its forecast, or its source answers.
 
-    On a first start without a network the forecast exists and `service.scheduler.retry` retries
+    On a first start without a network the forecast exists and `service.scheduler.scheduler` retries
     the source: the pipeline would only fail again.
     """
     if context.settings.source == "figures":
@@ -168,7 +168,7 @@ def _is_renewal_needed(context: Context, due: dt.datetime) -> bool:
 def _lacks_day_before(context: Context, due: dt.datetime) -> bool:
     """Whether the source answers but has no figure for the day before yet.
 
-    Sources that do not answer are retried with back-off; see `service.scheduler.retry`.
+    Sources that do not answer are retried with back-off; see `service.scheduler.scheduler`.
     """
     with context.database.reading() as connection:
         span = observation_store.span(connection, context.route.leading)

@@ -3,12 +3,22 @@
 Web processes never schedule. Jobs are declared in code, not stored. One scheduler at a time holds
 the scheduler's lock; another waits and takes over when that process ends. Each time of a job is a
 row claimed before the work, so that missed times are caught up and those of dead processes are
-claimed again.
+claimed again. Failed reads and refits are tried again, with back-off.
 """
 
 from __future__ import annotations
 
-__all__ = ["catch_up", "close_dead", "items", "run", "run_due", "start"]
+__all__ = [
+    "catch_up",
+    "close_dead",
+    "items",
+    "pause",
+    "refit_again",
+    "reread",
+    "run",
+    "run_due",
+    "start",
+]
 
 import datetime as dt
 import logging
@@ -17,8 +27,9 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from itertools import takewhile
 
 from service.core import run_store
 from service.core.clock import instant, utc_now
@@ -26,13 +37,18 @@ from service.core.context import Context
 from service.core.database import Database, DatabaseError
 from service.core.job_runner import JobError, Outcome, abandon, perform
 from service.core.locks import SCHEDULER
+from service.core.run_store import Run
+from service.data.ingest import ingest
+from service.issues.daily_pipeline import renew
 from service.issues.hindcast import replay
+from service.issues.refit import refit
 from service.scheduler import request_worker
-from service.scheduler.retry import refit_again, reread
 from service.scheduler.schedule import Scheduled, schedule
 
 _NICENESS = 10
 _LOOK_SECONDS = 15
+_FIRST_PAUSE, _LONGEST_PAUSE = dt.timedelta(minutes=5), dt.timedelta(hours=3)
+_RETRIED = "renew-again"
 _STANDBY = "another scheduler is at work: this one starts work when that one ends"
 _Work = Callable[[], object]
 _log = logging.getLogger(__name__)
@@ -192,3 +208,52 @@ def run_due(context: Context, item: Scheduled, now: dt.datetime | None = None) -
 
 def _work(context: Context, item: Scheduled, period: str) -> Outcome:
     return item.work(context, f"{item.name} {period}") or Outcome("done", item.about)
+
+
+def pause(failures: int) -> dt.timedelta:
+    """Return the back-off after consecutive failures."""
+    return min(_FIRST_PAUSE * (1 << min(failures - 1, 10)), _LONGEST_PAUSE)
+
+
+def reread(context: Context, started_at: dt.datetime, now: dt.datetime | None = None) -> None:
+    """Run the cycle if the last read failed and its back-off is over, or there was no read.
+
+    Failures before `started_at`, the start of this process, cause no back-off.
+    """
+    now = now or utc_now()
+    if not any(item.name == _RETRIED for item in _items_of(context)):
+        return  # only embedded figures, or read only by hand
+    with suppress(JobError, DatabaseError):  # the reason is logged and stored
+        failed = _failures(context, "ingest", context.settings.source)
+        if failed is None:
+            return
+        if failed and failed[0].started_at >= started_at and _is_too_soon(failed, now):
+            return
+        period = f"{_RETRIED} again {instant(now)}"
+        ingest(context, period=period)  # first and alone, so that a failure is one log line
+        perform(context, _RETRIED, lambda _: renew(context, period), period)
+
+
+def refit_again(context: Context, now: dt.datetime | None = None) -> None:
+    """Refit if the last refits failed and their back-off is over: a file may be repaired."""
+    now = now or utc_now()
+    with suppress(JobError, DatabaseError):  # the reason is logged and stored
+        failed = _failures(context, "refit")
+        if failed and not _is_too_soon(failed, now):
+            refit(context, period=f"refit again {instant(now)}")
+
+
+def _failures(context: Context, job: str, source: str | None = None) -> list[Run] | None:
+    """Return the last runs that failed in a row; None if one is running or the last succeeded."""
+    with context.database.reading() as connection:
+        recent = run_store.recent(connection, job, context.route.name)
+        ended = run_store.ended(connection, job, source, context.route.name)
+    failed = list(takewhile(lambda run: run.outcome == "failed", ended))
+    is_under_way = any(run.outcome == "running" for run in recent[:1])
+    return None if is_under_way or (ended and not failed) else failed
+
+
+def _is_too_soon(failed: list[Run], now: dt.datetime) -> bool:
+    ended = failed[0].finished_at or failed[0].started_at
+    # A run that ended in the future was recorded before the clock was set back.
+    return ended <= now < ended + pause(len(failed))

@@ -9,7 +9,7 @@ from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError
 from service.issues.refit import refit
-from service.scheduler.retry import pause, refit_again, reread
+from service.scheduler.scheduler import pause, refit_again, reread
 from tests.service.support import ROUTE, quick_models
 
 MINUTE = dt.timedelta(minutes=1)
