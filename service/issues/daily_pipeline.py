@@ -16,15 +16,13 @@ from service.issues.hindcast import replay
 from service.issues.refit import refit
 from service.issues.score import score
 
-Parts = tuple[tuple[str, Callable[[], Outcome]], ...]
-
 
 def renew(context: Context, period: str) -> Outcome:
     """Read the figures, refit and publish, score, compare; replay at a first start.
 
     Each part has its own run, once for each `period`. The refit decides whether it is needed.
     """
-    parts: Parts = (
+    return _each(
         ("ingest", lambda: ingest(context, period=period)),
         ("refit", lambda: refit(context, period=period)),
         ("score", lambda: score(context, period=period)),
@@ -34,19 +32,17 @@ def renew(context: Context, period: str) -> Outcome:
         # Publishes again if comparing changed the champion.
         ("refit", lambda: refit(context, period=f"{period} after comparing")),
     )
-    return _each(parts)
 
 
 def follow_weather(context: Context, period: str) -> Outcome:
     """Read the weather, and refit, which publishes if a day's chance changes enough."""
-    parts: Parts = (
+    return _each(
         ("weather", lambda: weather(context, period=period)),
         ("refit", lambda: refit(context, period=f"{period} after the weather")),
     )
-    return _each(parts)
 
 
-def _each(parts: Parts) -> Outcome:
+def _each(*parts: tuple[str, Callable[[], Outcome]]) -> Outcome:
     """Run the parts in order.
 
     A failed part does not stop the next: if a site is down, there is still a forecast.
