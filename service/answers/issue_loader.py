@@ -11,12 +11,13 @@ __all__ = ["IssueLoader", "IssueView"]
 import datetime as dt
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import replace
 from typing import Any, TypeVar
+
+from cachetools import LRUCache
 
 from forecast.joint import Joint
 from forecast.paths import Paths
@@ -51,7 +52,7 @@ class IssueLoader:
         self.context = context
         self.route = context.route
         self.clock = clock
-        self._kept: OrderedDict[object, tuple[object, Future[Any]]] = OrderedDict()
+        self._kept: LRUCache[object, tuple[object, Future[Any]]] = LRUCache(_KEPT)
         self._lock = threading.Lock()
 
     def each_route(self) -> Iterator[IssueLoader]:
@@ -248,9 +249,6 @@ class IssueLoader:
             if future is None:
                 future = Future()
                 self._kept[key] = token, future
-                while len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
         if is_mine:
             try:
                 future.set_result(make())
