@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from alembic.script import ScriptDirectory
 from service.core import database as module
 from service.core.database import Database, DatabaseError, Unavailable, connect
 from service.core.tables import metadata, runs
-from tests.service.support import NOW
+from tests.service.support import NOW, at_once
 from tests.support.waiting import PROCESS
 
 
@@ -54,17 +55,13 @@ def test_readers_see_one_state_while_others_write(database: Database) -> None:
 
 
 def test_writers_wait_for_each_other(database: Database) -> None:
-    def write(name: int) -> None:
+    def write() -> None:
         for at in range(10):
             with database.writing() as connection:
                 connection.execute(sa.select(runs)).all()
-                claim(connection, f"{name} {at}")
+                claim(connection, f"{threading.get_ident()} {at}")
 
-    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, write)
     assert count(database) == 40
 
 
@@ -76,23 +73,11 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
 
 
 def test_many_may_migrate_a_fresh_database_at_once(database_url: str) -> None:
-    failed: list[BaseException] = []
-
     def migrate() -> None:
-        opened = connect(database_url)
-        try:
+        with contextlib.closing(connect(database_url)) as opened:
             opened.migrate()
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            opened.close()
 
-    threads = [threading.Thread(target=migrate) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failed == []
+    at_once(4, migrate)  # raises what one of them raises
 
 
 def test_a_new_database_has_exactly_the_tables_and_the_newest_migration(database: Database) -> None:

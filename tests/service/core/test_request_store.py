@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from service.core import request_store, run_store
 from service.core.database import Database
-from tests.service.support import NOW
+from tests.service.support import NOW, at_once
 from tests.support.waiting import BOUND, wait_until
 
 
@@ -25,11 +25,7 @@ def test_requests_are_taken_once_each_the_oldest_first(database: Database) -> No
         if found:
             taken.append(found.request_id)
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(4, take)
     while len(taken) < 2:  # where two read at once, one goes home empty and comes again
         take()
     assert sorted(taken) == [first.request_id, second.request_id]

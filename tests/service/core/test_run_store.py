@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import threading
 
 from service.core import run_store
 from service.core.database import Connection, Database
-from tests.service.support import NOW
+from tests.service.support import NOW, at_once
 
 
 def test_a_period_is_claimed_once(database: Database) -> None:
@@ -17,19 +16,11 @@ def test_a_period_is_claimed_once(database: Database) -> None:
 
 
 def test_one_of_many_claims_wins(database: Database) -> None:
-    won: list[run_store.Claim | None] = []
-
-    def claim() -> None:
+    def claim() -> run_store.Claim | None:
         with database.writing() as connection:
-            won.append(run_store.claim(connection, "ingest", "monday", NOW))
+            return run_store.claim(connection, "ingest", "monday", NOW)
 
-    threads = [threading.Thread(target=claim) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 6
-    assert len([one for one in won if one is not None]) == 1
+    assert at_once(6, claim).count(None) == 5
 
 
 def test_how_a_run_ended_is_kept(database: Database) -> None:
