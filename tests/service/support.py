@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from forecast.paths import Paths
 from forecast.series import ONE_DAY
 from forecast.specs import champion, published
+from service.core import run_store
 from service.core.context import Context
 from service.core.database import Database
 from service.core.route_files import enabled_routes
@@ -113,6 +114,28 @@ def quick_models(models: Path) -> Path:
     declare(models, "climatology", "climatology", "champion")
     declare(models, "seasonal_naive", "seasonal_naive", "baseline")
     return models
+
+
+def record_run(
+    database: Database,
+    period: str = "first",
+    moment: dt.datetime = NOW,
+    *,
+    job: str = "refit",
+    outcome: str = "running",
+    reason: str | None = None,
+    detail: Mapping[str, Any] | None = None,
+    ended: dt.datetime | None = None,
+) -> int:
+    """Begin a run, and end it unless it is to be running; return its number."""
+    with database.writing() as connection:
+        claimed = run_store.claim(connection, job, period, moment, ROUTE.name)
+        assert claimed is not None
+        if outcome != "running":
+            run_store.finish(
+                connection, claimed, outcome, reason, dict(detail or {}), ended or moment
+            )
+    return claimed.run_id
 
 
 def publish(

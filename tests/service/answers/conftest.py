@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from service.answers.issue_loader import IssueLoader
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import refit as module
@@ -16,6 +17,11 @@ from tests.service.support import Hand, quick_models, utc
 
 SEEN, NOON = utc(2026, 1, 1, 5), utc(2026, 1, 1, 14)
 """When the weather was read, and the issue made."""
+
+
+@pytest.fixture
+def loader(context: Context, clock: Hand) -> IssueLoader:
+    return IssueLoader(context, clock)
 
 
 @pytest.fixture(scope="session")

@@ -84,11 +84,6 @@ def test_of_a_model_that_is_not_served_the_first_days_are_kept(context: Context)
         _ = late.ahead
 
 
-@pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
-    return IssueLoader(context, clock)
-
-
 @pytest.mark.parametrize("share", [3, 0.01, 12.5, 33.33, 99.99])
 def test_each_day_of_each_path_is_multiplied_and_rounded_up(
     loader: IssueLoader, share: float

@@ -11,13 +11,12 @@ from forecast.paths import Paths
 from service.answers import alarms as module
 from service.answers.alarms import WEEKS, alarms, record_alarms
 from service.answers.issue_loader import IssueLoader
-from service.core import run_store
 from service.core.context import Context
 from service.data import observation_store
 from service.data.observation_store import Figure
 from service.issues.issue_score_store import Scored
 from service.issues.score import score
-from tests.service.support import ROUTE, Hand, publish, utc
+from tests.service.support import ROUTE, Hand, publish, record_run, utc
 
 FIRST = dt.date(2025, 1, 5)
 """A Sunday: the origin of the first issue."""
@@ -140,11 +139,9 @@ def watched(empty: Context) -> Context:
 
 def issue(context: Context, origin: dt.date, sample: np.ndarray) -> None:
     moment = dt.datetime.combine(origin + ONE_DAY, dt.time(15), dt.UTC)
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"of {origin}", moment, ROUTE.name)
-    assert claimed is not None
+    run_id = record_run(context.database, f"of {origin}", moment)
     paths = Paths(np.datetime64(origin + ONE_DAY), sample)
-    publish(context.database, {"climatology": paths}, claimed.run_id, moment)
+    publish(context.database, {"climatology": paths}, run_id, moment)
 
 
 def drawn(rng: np.random.Generator, low: float = 0.5, mean: float = 100) -> np.ndarray:

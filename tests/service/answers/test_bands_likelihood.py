@@ -12,10 +12,9 @@ from selectolax.lexbor import LexborHTMLParser
 
 from forecast.paths import Paths
 from service.app import create_app
-from service.core import run_store
 from service.core.context import Context
 from service.issues.score import score
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
+from tests.service.support import Hand, publish, random_paths, record_run, utc
 from tests.service.test_answers import BASE, Faces, weekday, words
 
 
@@ -27,11 +26,8 @@ def test_the_four_faces_give_the_same_class(filled: Context, clock: Hand) -> Non
     values = np.zeros((2000, 60), np.int32)
     for day, many in enumerate(arrivals, 1):  # the first day is over without a figure
         values[:many, day] = 40
-    with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "thresholds", NOW, ROUTE.name)
-    assert claimed is not None
     paths = {"climatology": Paths(np.datetime64("2026-01-01"), values)}
-    publish(filled.database, paths, claimed.run_id)
+    publish(filled.database, paths, record_run(filled.database, "thresholds"))
     client = create_app(filled, clock).test_client()
     faces = Faces(client, filled, clock)
     rows = faces.api("forecast?horizon=8")["rows"]
@@ -60,13 +56,11 @@ def test_the_record_counts_the_classes_that_were_published(
     published: Counter[tuple[str, str]] = Counter()
     for week in range(6):
         made = utc(2025, 9, 3, 15) + dt.timedelta(weeks=week)
-        with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"{made}", made, ROUTE.name)
-        assert claimed is not None
+        run_id = record_run(context.database, f"{made}", made)
         values = random_paths(str(made.date()), 28, 3001, week).values.copy()
         values[:, 0] = np.arange(3001) < 1651
         paths = {"climatology": Paths(np.datetime64(made.date()), values)}
-        issue = publish(context.database, paths, claimed.run_id, made).issue_id
+        issue = publish(context.database, paths, run_id, made).issue_id
         days = client.get(f"{BASE}/forecast?issue={issue}&horizon=7").get_json()["rows"]
         for lead, row in enumerate(days):
             measure = ("day_1", *["days_2_3"] * 2, *["days_4_7"] * 4)[lead]

@@ -16,11 +16,6 @@ from tests.service.support import ROUTE, Hand, utc
 D = dt.date
 
 
-@pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
-    return IssueLoader(context, clock)
-
-
 def against(answer: dict, span: str, year: int) -> dict:  # type: ignore[type-arg]
     (row,) = [row for row in answer[span]["against"] if row["year"] == year]
     return row

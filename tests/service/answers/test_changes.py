@@ -10,11 +10,10 @@ import pytest
 from service.answers.changes import CAUSE_NAMES, changes
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
-from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, ROUTE, Hand, publish, random_paths
+from tests.service.support import NOW, Hand, publish, random_paths, record_run
 
 
 def test_every_cause_has_a_name_for_readers() -> None:
@@ -27,13 +26,9 @@ def chain(context: Context) -> list[Issue]:
     found = [IssueLoader(context, Hand(NOW)).view("people").issue]
     at = NOW + dt.timedelta(days=400)
     for step in range(3):
-        with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"step {step}", at, ROUTE.name)
-        assert claimed is not None
+        run_id = record_run(context.database, f"step {step}", at)
         paths = {"climatology": random_paths("2026-01-01", 30, seed=step)}
-        found.append(
-            publish(context.database, paths, claimed.run_id, at + dt.timedelta(hours=step))
-        )
+        found.append(publish(context.database, paths, run_id, at + dt.timedelta(hours=step)))
     return found
 
 

@@ -11,11 +11,10 @@ import pytest
 from service.answers.errors import NotFound
 from service.answers.explanation import explanation
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
 from tests.service.answers.test_headline import view
-from tests.service.support import NOW, ROUTE, publish, random_paths
+from tests.service.support import publish, random_paths, record_run
 
 FACTORS = {
     "season": np.arange(10.0, 24.0).tolist(),
@@ -28,10 +27,7 @@ MEAN = [100.5 + sum(share[at] for share in FACTORS.values()) for at in range(14)
 def issued(context: Context, explained: bool = True) -> IssueView:
     """An issue of 14 days, with a note beside it."""
     paths = random_paths("2026-01-01", 14)
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
-    assert claimed is not None
-    issue = publish(context.database, {"climatology": paths}, claimed.run_id)
+    issue = publish(context.database, {"climatology": paths}, record_run(context.database, "one"))
     note = {"method": "Shapley", "yearly_mean": 100.5, "mean": MEAN, "factors": FACTORS}
     if explained:
         with context.database.writing() as connection:

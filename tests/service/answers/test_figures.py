@@ -9,14 +9,9 @@ from service.answers.figures import a_year_earlier, figures, last_of
 from service.answers.issue_loader import IssueLoader
 from service.api.schemas import ObservationsRow
 from service.core.context import Context
-from tests.service.support import Hand, sql_counted, utc
+from tests.service.support import sql_counted, utc
 
 D = dt.date
-
-
-@pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
-    return IssueLoader(context, clock)
 
 
 def test_every_figure_in_order(loader: IssueLoader) -> None:

@@ -13,7 +13,6 @@ import pytest
 from service.answers import issue_loader as module
 from service.answers.errors import NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
-from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
 from service.data import observation_store
@@ -21,14 +20,17 @@ from service.data.observation_store import Figure
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
 from tests.service.answers.conftest import NOON, copied
+from tests.service.issued import changed
 from tests.service.support import (
     CHAMPION,
     DECLARED,
     NOW,
     ROUTE,
     Hand,
+    at_once,
     publish,
     random_paths,
+    record_run,
     sql_counted,
     utc,
 )
@@ -37,17 +39,8 @@ from tests.support.waiting import BOUND
 D = dt.date
 
 
-@pytest.fixture
-def loader(context: Context, clock: Hand) -> IssueLoader:
-    return IssueLoader(context, clock)
-
-
 def run(context: Context, period: str) -> int:
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", period, NOW, ROUTE.name)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "done", None, {}, NOW)
-    return claimed.run_id
+    return record_run(context.database, period, outcome="done")
 
 
 def newer(context: Context, hours: int) -> str:
@@ -90,11 +83,8 @@ def test_it_begins_today_and_never_on_a_day_that_has_a_figure(context: Context) 
 def test_as_of_a_date_it_is_the_day_after_and_of_an_instant_its_uk_day(
     filled: Context, as_of: D | dt.datetime, day: D
 ) -> None:
-    with filled.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "once", NOW, ROUTE.name)
-    assert claimed is not None
     paths = random_paths("2026-01-04", 300)  # figures to the 3rd
-    publish(filled.database, {"climatology": paths}, claimed.run_id)
+    publish(filled.database, {"climatology": paths}, record_run(filled.database, "once"))
     loader = IssueLoader(filled, Hand(utc(2026, 6, 10)))
     assert loader.view("people", as_of=as_of).today == day
 
@@ -153,10 +143,14 @@ def test_an_ingest_counts_only_if_it_read_the_configured_source(
     context: Context, clock: Hand
 ) -> None:
     for source, reasons in (("govuk", []), ("figures", ["ingest_failed"])):
-        with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "ingest", source, NOW, ROUTE.name)
-            assert claimed is not None
-            run_store.finish(connection, claimed, "failed", "down", {"source": source}, NOW)
+        record_run(
+            context.database,
+            source,
+            job="ingest",
+            outcome="failed",
+            reason="down",
+            detail={"source": source},
+        )
         state = IssueLoader(context, clock).view("people").state
         assert [reason.name for reason in state.reasons] == reasons
 
@@ -219,16 +213,7 @@ def test_a_failure_is_raised_for_all_who_wait_and_not_kept(loader: IssueLoader) 
 
 
 def test_threads_share_a_loader(loader: IssueLoader) -> None:
-    seen: list[np.ndarray] = []
-    threads = [
-        threading.Thread(target=lambda: seen.append(loader.view("people").paths.values))
-        for _ in range(8)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(seen) == 8
+    seen = at_once(8, lambda: loader.view("people").paths.values)
     assert all((values == seen[0]).all() for values in seen)
 
 
@@ -244,11 +229,7 @@ def test_many_who_ask_at_once_wait_for_one_who_reads(
         return read(*arguments)
 
     monkeypatch.setattr(issue_store, "load_paths", slowly)
-    threads = [threading.Thread(target=loader.view, args=("people",)) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(6, lambda: loader.view("people"))
     assert decoded == [CHAMPION]
 
 
@@ -277,8 +258,7 @@ def test_files_of_models_are_looked_at_every_few_seconds(
 ) -> None:
     models = tmp_path / "models"
     shutil.copytree(context.settings.models_dir, models, ignore=shutil.ignore_patterns("fitted"))
-    settings = context.settings.model_copy(update={"models_dir": models})
-    loader = IssueLoader(replace(context, settings=settings), clock)
+    loader = IssueLoader(changed(context, models_dir=models), clock)
 
     def problems() -> set[str]:
         reasons = loader.view("people").state.reasons

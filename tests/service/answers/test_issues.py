@@ -8,11 +8,10 @@ from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.answers.issues import first_day, listing, of_day, one
 from service.api.schemas import IssueRow
-from service.core import run_store
 from service.core.context import Context
 from service.issues import note_store
 from service.issues.issue_store import Issue
-from tests.service.support import NOW, ROUTE, publish, random_paths, utc
+from tests.service.support import NOW, publish, random_paths, record_run, utc
 
 D = dt.date
 
@@ -62,13 +61,9 @@ def chain(context: Context, count: int) -> list[Issue]:
     made = []
     for hour in range(count):
         at = NOW + dt.timedelta(hours=hour)
-        with context.database.writing() as connection:
-            claimed = run_store.claim(connection, "refit", f"{hour}", at, ROUTE.name)
-        assert claimed is not None
+        run_id = record_run(context.database, f"{hour}", at)
         paths = {"climatology": random_paths("2026-01-01", 14)}
-        made.append(
-            publish(context.database, paths, claimed.run_id, at, failures={"pool": "too slow"})
-        )
+        made.append(publish(context.database, paths, run_id, at, failures={"pool": "too slow"}))
     return made
 
 

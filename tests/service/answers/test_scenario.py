@@ -18,6 +18,7 @@ from service.core.settings import Settings
 from service.issues.refit import refit
 from tests.service import skies
 from tests.service.answers.conftest import NOON, copied
+from tests.service.issued import changed
 from tests.service.support import Hand
 
 DAYS = [dt.date(2026, 1, day) for day in range(1, 29)]
@@ -108,8 +109,7 @@ def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
 def test_a_fit_that_is_gone_or_broken(windy: Settings, tmp_path: Path) -> None:
     context = copied(windy, tmp_path)
     shutil.copytree(windy.fitted_folder, tmp_path / "fitted")
-    own = context.settings.model_copy(update={"fitted_dir": tmp_path / "fitted"})
-    loader = IssueLoader(Context(own, context.database), Hand(NOON))
+    loader = IssueLoader(changed(context, fitted_dir=tmp_path / "fitted"), Hand(NOON))
     folder = tmp_path / "fitted" / "people" / "swell"
     (version,) = folder.glob("2*")
     version.write_text("{}")

@@ -8,20 +8,16 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.service_metrics import JOBS, service_metrics
 from service.answers.status import status
 from service.answers.track_record import track_record
-from service.core import run_store
 from service.core.context import Context
 from service.core.locks import SCHEDULER
 from service.issues.score import score
-from tests.service.support import ROUTE, Hand, publish, random_paths, utc
+from tests.service.support import ROUTE, Hand, publish, random_paths, record_run, utc
 
 
 def run(context: Context, job: str, period: str, at: dt.datetime, outcome: str) -> int:
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, job, period, at, ROUTE.name)
-        assert claimed is not None
-        if outcome != "running":
-            run_store.finish(connection, claimed, outcome, None, {}, at + dt.timedelta(hours=1))
-    return claimed.run_id
+    return record_run(
+        context.database, period, at, job=job, outcome=outcome, ended=at + dt.timedelta(hours=1)
+    )
 
 
 def test_of_a_service_without_issues(empty: Context, clock: Hand) -> None:

@@ -27,6 +27,7 @@ from tests.service.support import (
     Hand,
     publish,
     random_paths,
+    record_run,
     serving,
     utc,
 )
@@ -192,11 +193,9 @@ def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None
 
 
 def ran(context: Context, period: str, outcome: str, **detail: object) -> None:
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "ingest", period, NOW, ROUTE.name)
-        assert claimed is not None
-        if outcome != "running":
-            run_store.finish(connection, claimed, outcome, "the reason", detail, NOW)
+    record_run(
+        context.database, period, job="ingest", outcome=outcome, reason="the reason", detail=detail
+    )
 
 
 def test_a_source_tried_by_hand_says_nothing_of_the_one_that_is_set(

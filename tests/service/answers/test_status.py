@@ -9,19 +9,19 @@ from typing import Any
 from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, is_ready, status
 from service.app import create_app
-from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
 from tests.service.answers.conftest import copied
+from tests.service.issued import changed
 from tests.service.support import (
     CHAMPION,
     DECLARED,
     NOW,
     ROOT,
-    ROUTE,
     Hand,
     publish,
     random_paths,
+    record_run,
     utc,
 )
 
@@ -56,15 +56,12 @@ def test_old_figures(context: Context) -> None:
 
 def differ(context: Context, fallen: dict[str, str]) -> None:
     """A newer issue of each series, whose champion fell for a reason of its own."""
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "done", None, {}, NOW)
+    run_id = record_run(context.database, "later", outcome="done")
     for series_id, why in fallen.items():
         publish(
             context.database,
             {"climatology": random_paths("2026-01-01", 30)},
-            claimed.run_id,
+            run_id,
             NOW + dt.timedelta(days=365),
             series_id,
             failures={"hurdle": why},
@@ -73,14 +70,11 @@ def differ(context: Context, fallen: dict[str, str]) -> None:
 
 
 def test_a_model_that_was_left_out_is_listed_with_the_reason(context: Context, clock: Hand) -> None:
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", "later", NOW, ROUTE.name)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "done", None, {}, NOW)
+    run_id = record_run(context.database, "later", outcome="done")
     publish(
         context.database,
         {"climatology": random_paths("2026-01-01", 30)},
-        claimed.run_id,
+        run_id,
         NOW + dt.timedelta(days=365),
         failures={"hurdle": "did not converge"},
         wanted="hurdle",
@@ -119,8 +113,7 @@ def test_the_weather_is_off_missing_or_read(
 
     assert weather(context)["status"] == "off"
     assert "forecasts do without" in weather(context)["detail"]
-    settings = context.settings.model_copy(update={"weather": "openmeteo"})
-    missing = weather(Context(settings, context.database))
+    missing = weather(changed(context, weather="openmeteo"))
     assert (missing["status"], missing["read_at"], missing["through"]) == ("missing", None, None)
     with contextlib.closing(copied(windy, tmp_path / "windy").database) as database:
         read = weather(Context(windy, database))

@@ -14,11 +14,10 @@ from forecast.series import ONE_DAY
 from service.answers.errors import BadQuestion, NotFound
 from service.answers.issue_loader import IssueLoader
 from service.answers.track_record import track_record
-from service.core import run_store
 from service.core.context import Context, open_context
 from service.core.settings import Settings
 from service.issues import issue_score_store
-from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths
+from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths, record_run
 
 FIRST = dt.date(2025, 6, 1)
 WEEKS = 12
@@ -88,13 +87,11 @@ def stored(recorded: Context) -> Store:
 
 def store(context: Context, origin: dt.date, known: int, scores: dict[str, Any]) -> None:
     """Publish an issue of the models of `scores`, with `known` days of it scored."""
-    with context.database.writing() as connection:
-        claimed = run_store.claim(connection, "refit", f"{origin}", NOW, ROUTE.name)
-    assert claimed is not None
+    run_id = record_run(context.database, f"{origin}")
     start = str(np.datetime64(origin) + ONE_DAY)
     moment = dt.datetime.combine(origin, dt.time(14), dt.UTC)
     paths = {name: random_paths(start, 28) for name in scores}
-    publish(context.database, paths, claimed.run_id, moment, champion="pool")
+    publish(context.database, paths, run_id, moment, champion="pool")
     with context.database.writing() as connection:
         for item in issue_score_store.list_pending_scores(connection, ROUTE, "people", origin):
             issue_score_store.save_score(
