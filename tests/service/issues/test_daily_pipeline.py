@@ -9,7 +9,7 @@ from service.core.context import Context
 from service.core.database import Unavailable
 from service.core.job_runner import JobError
 from service.data import weather_store
-from service.issues import issue_store, replay
+from service.issues import hindcast, issue_store
 from service.issues.daily_pipeline import follow_weather, renew
 from tests.service.issued import changed
 from tests.service.support import ROUTE
@@ -29,7 +29,7 @@ def outcomes(context: Context, period: str) -> list[str | None]:
 
 @pytest.fixture
 def quick(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Context:
-    monkeypatch.setattr(replay, "ORIGINS", 1)
+    monkeypatch.setattr(hindcast, "ORIGINS", 1)
     return changed(filled, champion_origins=4)
 
 
