@@ -109,7 +109,7 @@ class IssueLoader:
             state = self.state(connection, issue, now)
             entry, paths = self._entry_and_paths(connection, issue, model)
             observed = self._observed(connection, issue)
-        return self._view(issue, entry, paths, observed, state, moment, day, first)
+        return self._view(issue, entry, paths, observed, state, moment, day, first, now)
 
     def _newest_view(
         self, series_id: str, model: str, first: dt.date | None, now: dt.datetime
@@ -131,7 +131,7 @@ class IssueLoader:
             )
             state = self._state_of(issue, facts, now)
             day = self.route.day(now)
-            return self._view(issue, entry, paths, observed, state, now, day, first)
+            return self._view(issue, entry, paths, observed, state, now, day, first, now)
 
         # Read the token first: the cached value is at least as new.
         token = self._glance(
@@ -155,10 +155,11 @@ class IssueLoader:
         moment: dt.datetime,
         day: dt.date,
         first: dt.date | None,
+        now: dt.datetime,
     ) -> IssueView:
         today = max(day, issue.data_through + _DAY)
         first = first or today
-        over = first < self.today()
+        over = first < self.route.day(now)
         return IssueView(
             self.route, issue, entry, paths, observed, state, moment, today, first, over
         )

@@ -150,23 +150,24 @@ class _Keys:
 
         Raises `Unavailable` if the database does not answer and the key was not recently valid.
         """
-        name = key_store.hashed(presented)
+        name, is_confirmed = key_store.hashed(presented), True
         try:
             with self._loader.context.database.glancing() as connection:
                 key = key_store.match(connection, presented)
-            with self._lock:
-                self._seen.pop(name, None)
         except Unavailable:
-            key = self.lately(presented)
+            key, is_confirmed = self.lately(presented), False
             if key is None:
                 raise
         state = key.state(self._loader.clock()) if key else "not known"
         if key is None or state != "active":
+            with self._lock:
+                self._seen.pop(name, None)
             shown = _shown(presented)
             _log.warning("refused %s: the key is %s (%s…)", request.endpoint, state, shown)
             raise _unauthorised(f"the key is {state}")
-        with self._lock:
-            self._seen.setdefault(name, key)  # the hour counts from the last database lookup
+        if is_confirmed:  # the hour counts from the last database lookup
+            with self._lock:
+                self._seen[name] = key
         self._record_use(key)
         return key
 

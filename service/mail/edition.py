@@ -202,9 +202,7 @@ def _share(number: float) -> str:
 def _last_hindcast(loader: IssueLoader) -> str:
     """Return the sentence of a first email: how the last hindcast of a week compared."""
     first = "This is the first email, so there is no earlier forecast to check."
-    record_of = track_record.track_record(
-        loader, loader.route.leading, _RECORD_WEEKS, kind="hindcast"
-    )
+    record_of = _scores(loader, "hindcast")
     if not record_of["weeks"]:
         return first
     week = record_of["weeks"][-1]

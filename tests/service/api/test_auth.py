@@ -260,6 +260,21 @@ def test_no_more_keys_are_believed_than_are_kept(
     assert made[2] not in str(vars(keys))
 
 
+def test_a_confirmed_key_is_no_guess_while_it_is_confirmed_again(context: Context) -> None:
+    with context.database.writing() as connection:
+        key = key_store.create(connection, "one", "read", NOW)
+    seen: list[bool] = []
+
+    def clock() -> dt.datetime:  # asked between the look-up and its end
+        seen.append(keys.lately(key) is not None)
+        return NOW
+
+    keys = module._Keys(IssueLoader(context, clock))
+    keys.identify(key)
+    keys.identify(key)
+    assert seen == [False, True, True]  # the first use is recorded after it
+
+
 def test_open_endpoints_look_no_key_up(closed: FlaskClient, context: Context) -> None:
     with sql_counted(context) as statements:
         assert closed.get("/livez", headers=bearer(make(context))).status_code == 200

@@ -10,6 +10,7 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 
 from service.answers.wording import sentence
+from service.api.errors import Problem
 from service.app import create_app
 from service.core.context import Context
 from tests.service.support import ROUTE, Hand
@@ -204,3 +205,9 @@ def test_no_error_names_a_class(shared: FlaskClient) -> None:
         assert "instance" not in found["detail"] and "query" not in {
             one["name"] for one in found["errors"]
         }, found
+
+
+def test_a_problem_in_a_log_is_its_detail() -> None:
+    assert str(Problem(400, "expected a day", [{"name": "from", "detail": "expected a day"}])) == (
+        "expected a day"
+    )
