@@ -54,6 +54,7 @@ class Database:
         self.engine = engine
         self._glancing = engine.execution_options(one_statement=True)
         self._watching: sa.Connection | None = None
+        self._raw: Any = None  # its connection as the driver knows it
         self._lock = threading.Lock()
         self._looked: tuple[float, tuple[str, str] | None] | None = None
         self._failed: tuple[float, str] | None = None
@@ -83,12 +84,12 @@ class Database:
         with _one_line(), self._lock:
             if self._watching is None:
                 self._watching = self._glancing.connect()
-            raw: Any = self._watching.connection.dbapi_connection
-            if isinstance(raw, sqlite.StandIn):  # it sees no commits, and is used once
+                self._raw = self._watching.connection.dbapi_connection
+            if isinstance(self._raw, sqlite.StandIn):  # it sees no commits, and is used once
                 self._watching.close()
                 self._watching = None
                 return None
-            data_version: int = raw.execute("PRAGMA data_version").fetchone()[0]
+            data_version: int = self._raw.execute("PRAGMA data_version").fetchone()[0]
             return data_version
 
     def not_written(self) -> tuple[str, str] | None:
