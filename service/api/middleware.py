@@ -5,7 +5,7 @@ from __future__ import annotations
 __all__ = ["CONTENT_POLICY", "register_doors"]
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import BadRequest
@@ -14,6 +14,9 @@ from service.api.errors import Problem
 from service.api.representation import STATE_HEADERS
 from service.core.secrets import CONTROL_CHARACTERS
 from service.core.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 LARGEST_BODY_BYTES = 64 * 1024
 CONTENT_POLICY = (
@@ -35,13 +38,6 @@ _SHOWN_TO_PAGES = ", ".join(
 def register_doors(app: Flask, settings: Settings) -> None:
     """Reject oversized, repeated or non-text input; add the security headers."""
     origins = {one.strip() for one in settings.cors_origins.split(",") if one.strip()}
-    framing = " ".join(one.strip() for one in settings.embed_origins.split(",") if one.strip())
-    framed = _HEADERS | {
-        "Content-Security-Policy": CONTENT_POLICY.replace(
-            "frame-ancestors 'none'", f"frame-ancestors {framing}"
-        )
-    }
-    del framed["X-Frame-Options"]  # it cannot allow an origin
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     app.url_map.merge_slashes = False  # the redirect would not be a problem document
     app.before_request(_refuse)
@@ -52,15 +48,34 @@ def register_doors(app: Flask, settings: Settings) -> None:
             del answer.headers["Content-Type"]
         if origins:
             _share(answer, origins)
-        is_framed = bool(framing) and request.path.startswith("/embed/")
-        headers = framed if is_framed else _HEADERS
-        set_by_view = set(answer.headers.keys(lower=True))
-        answer.headers.extend(
-            [(name, value) for name, value in headers.items() if name.lower() not in set_by_view]
-        )
         return answer
 
     app.after_request(finish)
+    app.wsgi_app = _secure(app.wsgi_app, settings.embed_origins)  # type: ignore[assignment, method-assign]
+
+
+def _secure(wsgi_app: WSGIApplication, embed_origins: str) -> WSGIApplication:
+    """Add the security headers that a view has not set."""
+    framing = " ".join(one.strip() for one in embed_origins.split(",") if one.strip())
+    framed = _HEADERS | {
+        "Content-Security-Policy": CONTENT_POLICY.replace(
+            "frame-ancestors 'none'", f"frame-ancestors {framing}"
+        )
+    }
+    del framed["X-Frame-Options"]  # it cannot allow an origin
+
+    def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        is_framed = bool(framing) and environ["PATH_INFO"].startswith("/embed/")
+        headers = framed if is_framed else _HEADERS
+
+        def start(status: str, given: list[tuple[str, str]], *exc_info: Any) -> Any:
+            names = {name.lower() for name, _ in given}
+            more = [item for item in headers.items() if item[0].lower() not in names]
+            return start_response(status, [*given, *more], *exc_info)
+
+        return wsgi_app(environ, start)
+
+    return secured
 
 
 def _refuse() -> None:
