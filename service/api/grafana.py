@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
-from service.api.responses import loader
+from service.api.representation import loader
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 

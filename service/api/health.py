@@ -14,8 +14,7 @@ from pydantic import Field
 from service.answers import status as answers
 from service.answers.errors import NotReady
 from service.api import queries
-from service.api.representation import represent
-from service.api.responses import loader
+from service.api.representation import loader, represent
 from service.api.schemas import Open, Standing, StatusName
 
 blueprint = APIBlueprint(

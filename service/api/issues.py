@@ -21,12 +21,11 @@ from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
 from service.api.media_types import JSON
 from service.api.query_types import DATE, Day, Moment
-from service.api.representation import chosen, render, reply, represent
+from service.api.representation import chosen, loader, render, reply, represent
 from service.api.responses import (
     about,
     head,
     horizon_of,
-    loader,
     of_series,
     question,
     question_of_issue,

@@ -13,8 +13,7 @@ from flask import Response, g, url_for
 from service.answers import job_requests
 from service.api import queries
 from service.api.media_types import JSON
-from service.api.representation import render, reply, represent
-from service.api.responses import loader
+from service.api.representation import loader, render, reply, represent
 from service.api.schemas import Open
 
 blueprint = APIBlueprint(

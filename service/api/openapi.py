@@ -16,8 +16,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from service.api.auth import OPEN, OPERATE
 from service.api.errors import ProblemDetails
 from service.api.media_types import CSV, JSON, NDJSON, PROBLEM, RECORDS
-from service.api.representation import render
-from service.api.responses import loader
+from service.api.representation import loader, render
 from service.core.request_store import JOBS
 
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-__all__ = ["STATE_HEADERS", "Rendered", "chosen", "render", "reply", "represent", "tag"]
+__all__ = [
+    "STATE_HEADERS",
+    "Rendered",
+    "chosen",
+    "loader",
+    "render",
+    "reply",
+    "represent",
+    "tag",
+]
 
 import csv
 import hashlib
@@ -15,6 +24,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 
+from service.answers.issue_loader import IssueLoader
 from service.api.errors import Problem
 from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred
 
@@ -38,6 +48,12 @@ class Rendered:
     content_type: str
     etag: str
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def loader() -> IssueLoader:
+    """Return the loader of the requested series' route, or of the first route."""
+    found: IssueLoader = current_app.extensions["loader"]
+    return found.for_series((request.view_args or {}).get("series_id", ""))
 
 
 def represent(
@@ -95,9 +111,9 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     """Send the bytes, or 304 if the client already has them."""
     # Answers read with a key must not enter shared caches.
     scope = "private" if "Authorization" in request.headers else "public"
-    # Answers that start today must expire at midnight.
-    loader = current_app.extensions["loader"]
-    most = loader.route.seconds_left(loader.clock())
+    # Answers that start today must expire at midnight of their route.
+    found = loader()
+    most = found.route.seconds_left(found.clock())
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     cache = ("Cache-Control", f"{age}, immutable" if immutable else age)
     headers = [*rendered.headers, ("ETag", f'"{rendered.etag}"'), cache, ("Vary", "Accept")]

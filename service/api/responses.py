@@ -6,7 +6,6 @@ __all__ = [
     "about",
     "head",
     "horizon_of",
-    "loader",
     "of_series",
     "question",
     "question_of_issue",
@@ -22,7 +21,7 @@ from apiflask import APIBlueprint
 from cachetools import LRUCache
 from flask import Response, current_app, request
 
-from service.answers.issue_loader import IssueLoader, IssueView
+from service.answers.issue_loader import IssueView
 from service.api.queries import (
     AheadQuery,
     ExplanationQuery,
@@ -31,17 +30,11 @@ from service.api.queries import (
     SpanQuery,
     WhichQuery,
 )
-from service.api.representation import Rendered, chosen, render, reply
+from service.api.representation import Rendered, chosen, loader, render, reply
 from service.api.schemas import Open
 from service.core.clock import instant
 
 _MOST_BYTES = 32 * 1024 * 1024
-
-
-def loader() -> IssueLoader:
-    """Return the loader of the requested series' route, or of the first route."""
-    found: IssueLoader = current_app.extensions["loader"]
-    return found.for_series((request.view_args or {}).get("series_id", ""))
 
 
 def of_series(series_id: str) -> dict[str, str]:

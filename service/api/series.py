@@ -29,8 +29,8 @@ from service.answers.ahead import scale_to_share
 from service.answers.errors import BadQuestion
 from service.answers.issue_loader import IssueView
 from service.api import answer_schemas, queries, schemas
-from service.api.representation import represent
-from service.api.responses import horizon_of, loader, of_series, question, question_of_issue
+from service.api.representation import loader, represent
+from service.api.responses import horizon_of, of_series, question, question_of_issue
 
 blueprint = APIBlueprint(
     "series",

@@ -79,6 +79,15 @@ def about(context: Context, name: str) -> Context:
     return next(one for one in context.each_route() if one.route.name == name)
 
 
+def test_no_answer_is_kept_beyond_midnight_of_its_route(both: Context) -> None:
+    # Midnight comes to Rome an hour before it comes to London.
+    last_second = about(both, "italy").route.end_of_day(utc_now().date())
+    client = create_app(both, lambda: last_second - dt.timedelta(seconds=29)).test_client()
+    for series, seconds in (("italy_people", 30), ("people", 60)):
+        answer = client.get(f"/v1/series/{series}/forecast")
+        assert answer.headers["Cache-Control"] == f"public, max-age={seconds}"
+
+
 def test_each_has_its_figures_known_at_its_own_time(both: Context) -> None:
     with both.database.reading() as connection:
         (row,) = observation_store.current(
