@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from service.answers.errors import BadQuestion
 from service.answers.panel import COLUMNS, panel
 from service.api.representation import loader
+from service.core.declared_series import Route
 
 blueprint = APIBlueprint("grafana", __name__, url_prefix="/grafana", enable_openapi=False)
 
@@ -73,12 +74,11 @@ def query(json_data: SimpodQuery) -> Response:
     first, last = json_data.range.first, json_data.range.last
     if first > last:
         raise BadQuestion("range.to", f"a moment from {first} on", last)
-    days = _day("range.from", first), _day("range.to", last)
-    tables = {
-        series_id: panel(of_series, of_series.view(series_id), *days)
-        for series_id in {_parts(target.target)[0] for target in json_data.targets}
-        for of_series in [loader().for_series(series_id)]
-    }
+    tables = {}
+    for series_id in {_parts(target.target)[0] for target in json_data.targets}:
+        found = loader().for_series(series_id)
+        days = _day(found.route, "range.from", first), _day(found.route, "range.to", last)
+        tables[series_id] = panel(found, found.view(series_id), *days)
     return jsonify([_points(target.target, tables) for target in json_data.targets])
 
 
@@ -88,10 +88,10 @@ def variable() -> Response:
     return jsonify([{"__text": name, "__value": name} for name in _forecast()])
 
 
-def _day(name: str, moment: dt.datetime) -> dt.date:
+def _day(route: Route, name: str, moment: dt.datetime) -> dt.date:
     """Return the day of a moment; moments at the ends of the calendar have none."""
     try:
-        return loader().route.day(moment)
+        return route.day(moment)
     except OverflowError:
         raise BadQuestion(name, "a moment such as 2024-10-18T14:00:00Z", moment) from None
 

@@ -25,7 +25,6 @@ import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from flask import current_app, request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from service.answers.ahead import LEAST_SHARE, MOST_HORIZON
@@ -33,6 +32,7 @@ from service.answers.bands import LEVELS
 from service.answers.comparison import MOST_FORECASTS
 from service.answers.errors import MOST_ISSUES, MOST_STAY_DAYS, MOST_THRESHOLD, SHARES
 from service.answers.totals import PERIODS
+from service.api.representation import loader
 from service.data.observation_store import AsOf
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # ISO 8601 allows other forms
@@ -69,12 +69,7 @@ def _read_moment(text: str) -> AsOf:
 def _read_day_of(text: str) -> dt.date:
     """Parse a date, or the day of an instant, which charts send."""
     moment = _read_moment(text)
-    if isinstance(moment, dt.datetime):
-        series_id = (request.view_args or {}).get("series_id", "")
-        route = current_app.extensions["loader"].for_series(series_id).route
-        day: dt.date = route.day(moment)
-        return day
-    return moment
+    return loader().route.day(moment) if isinstance(moment, dt.datetime) else moment
 
 
 def _text(example: str, pattern: str) -> WithJsonSchema:

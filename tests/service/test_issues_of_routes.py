@@ -88,6 +88,18 @@ def test_no_answer_is_kept_beyond_midnight_of_its_route(both: Context) -> None:
         assert answer.headers["Cache-Control"] == f"public, max-age={seconds}"
 
 
+def test_a_moment_asked_for_is_a_day_of_each_route(client: FlaskClient) -> None:
+    # Half past midnight in Rome, half past eleven in London.
+    moments = {"from": "2024-07-01T22:30:00Z", "to": "2024-07-04T12:00:00Z"}
+    for series, first in (("italy_people", D(2024, 7, 2)), ("people", D(2024, 7, 1))):
+        rows = client.get(f"/v1/series/{series}/panel", query_string=moments).get_json()["rows"]
+        asked = {"range": moments, "targets": [{"target": f"{series}.actual"}]}
+        (found,) = client.post("/grafana/query", json=asked).get_json()
+        times = [dt.datetime.fromisoformat(row["time"]) for row in rows]
+        assert times[0].date() == first
+        assert [at for _, at in found["datapoints"]] == [at.timestamp() * 1000 for at in times]
+
+
 def test_each_has_its_figures_known_at_its_own_time(both: Context) -> None:
     with both.database.reading() as connection:
         (row,) = observation_store.current(

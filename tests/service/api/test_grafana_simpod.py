@@ -57,7 +57,7 @@ def test_simpod_refuses_what_it_does_not_know(shared: FlaskClient, body: dict[st
 def test_simpod_names_a_moment_that_is_of_no_day(
     shared: FlaskClient, name: str, moment: str
 ) -> None:
-    body = {"range": {"from": RANGE[0], "to": RANGE[1], name: moment}, "targets": []}
+    body = {"range": ASKED["range"] | {name: moment}, "targets": [{"target": "people.median"}]}
     answer = shared.post("/grafana/query", json=body)
     assert answer.status_code == 400
     assert [error["name"] for error in answer.json["errors"]] == [f"range.{name}"]
