@@ -45,86 +45,93 @@ class Settings(Sealed):
     sealed: ClassVar[tuple[str, ...]] = SECRETS
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
-    host: Host = Field("127.0.0.1", description="Address that the web server binds.")
-    port: int = Field(8000, ge=1, le=65535, description="Port that the web server binds.")
+    host: Host = Field("127.0.0.1", description="Address that the web server listens on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port that the web server listens on.")
     workers: int = Field(
-        1, ge=1, le=64, description="Web worker processes, and routes fitted at once."
+        1,
+        ge=1,
+        le=64,
+        description="Number of web worker processes, and of routes fitted in parallel.",
     )
-    threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
+    threads: int = Field(4, ge=1, le=64, description="Threads per web worker.")
     public_url: OptionalHttpAddress = Field(
-        "", description="Address under which readers reach the service; empty: host and port."
+        "", description="Public address of the service. If empty, host and port."
     )
     trusted_proxies: int = Field(
         0,
         ge=0,
         le=10,
-        description="Proxies before the web server whose forwarded addresses are believed; "
-        "set it whenever there is one.",
+        description="Number of trusted proxies in front of the server. Set it if there is one.",
     )
     anonymous_reading: Literal["local", "yes", "no"] = Field(
         "local",
-        description="Who may read without a key; `local`: who asks from this machine a server "
-        "bound to loopback, with no proxy between.",
+        description="Who may read without a key. `local`: only this machine, and only if the "
+        "server listens on loopback without a proxy.",
     )
     rate_per_key: str = Field(
-        "1200/minute", pattern=_RATE, description="Requests that one key may make; empty: any."
+        "1200/minute", pattern=_RATE, description="Request limit per key. If empty, no limit."
     )
     rate_per_address: str = Field(
         "600/minute",
         pattern=_RATE,
-        description="Requests that one address may make without a key; empty: any.",
+        description="Request limit per address for requests without a key. If empty, no limit.",
     )
     rate_store: str = Field(
         "memory://",
         repr=False,
         pattern=r"^(memory://|rediss?://.+)$",
-        description="Where requests are counted: `memory://`, each worker for itself, or a "
-        "`redis://` URL, which needs the extra `redis`.",
+        description="Where requests are counted: `memory://` (each worker counts separately) or a"
+        " `redis://` URL, which needs the extra `redis`.",
     )
     cors_origins: Origins = Field(
-        "", description="Origins, with commas between, whose pages may read the API in a browser."
+        "", description="Origins whose pages may read the API in a browser, separated by commas."
     )
     embed_origins: Origins = Field(
         "",
-        description="Origins, with commas between, whose pages may frame a chart under `/embed`; "
-        "empty: none.",
+        description="Origins whose pages may embed charts from `/embed`, separated by commas. If "
+        "empty, none.",
     )
     contact: str = Field(
-        "", description="Who runs this copy and how to reach them, as the page says it."
+        "", description="Who runs this service and how to contact them, as shown on the page."
     )
 
     var_dir: Folder = Field(PROJECT / "var", description="Folder for the database and raw files.")
     database_url: str = Field(
         "",
         repr=False,
-        description="URL of SQLite or PostgreSQL; empty: SQLite in the folder `CROSSINGS_VAR_DIR`.",
+        description="SQLite or PostgreSQL URL. If empty, SQLite in the folder `CROSSINGS_VAR_DIR`.",
     )
     models_dir: Folder = Field(
-        PROJECT / "models", description="Folder of the declared models (TOML)."
+        PROJECT / "models", description="Folder of model declarations (TOML)."
     )
     series_dir: Folder = Field(
-        PROJECT / "series", description="Folder of the declared series (TOML)."
+        PROJECT / "series", description="Folder of route declarations (TOML)."
     )
     fitted_dir: Folder | None = Field(
-        None, description="Folder of the fitted versions; empty: `fitted` in the models' folder."
+        None,
+        description="Folder for fitted models. If empty, `fitted` in the folder of model "
+        "declarations.",
     )
     keep_versions: int = Field(
-        10, ge=1, le=1000, description="Fitted versions of each model that are kept on disk."
+        10, ge=1, le=1000, description="Fitted versions of each model to keep on disk."
     )
     champion_origins: int = Field(
-        26, ge=4, le=260, description="Weekly origins on which champion and challengers compare."
+        26,
+        ge=4,
+        le=260,
+        description="Number of weekly origins for comparing the champion with challengers.",
     )
     champion_margin: float = Field(
         0.03,
         ge=0,
         lt=1,
-        description="Share by which a challenger's score must be better to become champion.",
+        description="How much better a challenger's score must be to become champion, as a share.",
     )
     routes: str = Field(
         "",
         pattern=r"^([a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*)?$",
-        description="Names of the declared routes that are served, the first as the default; "
-        "empty: those that are not declared as off.",
+        description="Names of the routes to serve, separated by commas; the first is the default."
+        " If empty, all routes that are enabled in their declarations.",
     )
     source: Annotated[
         Literal["figures", "declared"],
@@ -132,162 +139,161 @@ class Settings(Sealed):
         BeforeValidator(lambda value: "declared" if value == "govuk" else value),
     ] = Field(
         "declared",
-        description="Where new figures come from: `declared`, or `govuk`, the source that each "
-        "route declares; `figures`, nowhere: nobody is asked, and the embedded ones are served.",
+        description="Source of new figures. `declared` (or `govuk`): the source that each route "
+        "declares. `figures`: only the embedded figures, without network access.",
     )
-    govuk_url: HttpAddress = Field("https://www.gov.uk", description="Where GOV.UK is.")
+    govuk_url: HttpAddress = Field("https://www.gov.uk", description="Base URL of GOV.UK.")
     govuk_assets_url: HttpAddress = Field(
         "https://assets.publishing.service.gov.uk",
-        description="Where the files are that GOV.UK links to; no other host is asked.",
+        description="Base URL of the files that GOV.UK links to. Links to other hosts are not "
+        "followed.",
     )
     weather: Literal["auto", "openmeteo", "off"] = Field(
         "auto",
-        description="Where the weather comes from; `openmeteo`: Open-Meteo, free of charge for "
-        "non-commercial use; `auto`: the same where `CROSSINGS_SOURCE` is `declared`, else "
-        "nowhere.",
+        description="Source of the weather. `openmeteo`: Open-Meteo, free for non-commercial use."
+        " `auto`: Open-Meteo if `CROSSINGS_SOURCE` is `declared`, otherwise `off`.",
     )
     weather_url: HttpAddress = Field(
         "https://{service}.open-meteo.com",
-        description="Where Open-Meteo is, with `{service}` for the name of each of its hosts.",
+        description="Base URL of Open-Meteo; `{service}` stands for the name of each of its hosts.",
     )
     weather_key: SecretStr = Field(
-        SecretStr(""), description="Key of a customer of Open-Meteo; empty: the free service."
+        SecretStr(""), description="Open-Meteo API key. If empty, the free service is used."
     )
     agent_contact: str = Field(
         "",
         max_length=200,
         pattern=r"^[\x21-\x7e]*$",
-        description="Address told to the sites that are read; empty: `CROSSINGS_PUBLIC_URL`.",
+        description="Contact address in the user agent sent to sources. If empty, "
+        "`CROSSINGS_PUBLIC_URL`.",
     )
     fetch_attempts: int = Field(
-        4, ge=1, le=10, description="How often a site that does not answer is asked."
+        4, ge=1, le=10, description="Number of attempts if a site does not answer."
     )
     fetch_seconds: float = Field(
-        60, gt=0, le=3600, description="Bound of one attempt to fetch something, in seconds."
+        60, gt=0, le=3600, description="Time limit for each attempt, in seconds."
     )
     fetch_wait_seconds: float = Field(
-        120, ge=0, le=3600, description="Longest pause that a site may ask for, in seconds."
+        120, ge=0, le=3600, description="Longest wait that a site may request, in seconds."
     )
     raw_keep_days: int = Field(
-        90, ge=1, le=3650, description="Days that the bytes of documents are kept as they came."
+        90, ge=1, le=3650, description="Days to keep source documents in their original form."
     )
-    paths: int = Field(2000, ge=100, le=20_000, description="Sample paths of each model.")
-    horizon: int = Field(
-        400, ge=28, le=400, description="Days beyond the day of issue that are simulated."
-    )
-    seed: int = Field(1, ge=0, lt=2**31, description="Seed of the simulations.")
+    paths: int = Field(2000, ge=100, le=20_000, description="Sample paths per model.")
+    horizon: int = Field(400, ge=28, le=400, description="Days to simulate after the day of issue.")
+    seed: int = Field(1, ge=0, lt=2**31, description="Seed for the simulations.")
     stale_after_days: int = Field(
         3,
         ge=1,
         le=3650,
-        description="Age of the newest figure, in days, beyond which answers are stale.",
+        description="Age of the latest figures, in days, after which answers are marked as stale.",
     )
     refit_hours: float = Field(
         24,
         gt=0,
         le=8760,
-        description="Hours between the scheduler's refits when no new figure arrives.",
+        description="Hours between refits when no new figures arrive.",
     )
     fit_seconds: float = Field(
         300,
         ge=0,
         le=86_400,
-        description="Seconds that the fit of one model may take; 0: any, and in the process "
-        "that asks for it.",
+        description="Time limit for fitting one model, in seconds. 0: no limit, and no separate "
+        "process.",
     )
     fit_memory_mb: int = Field(
-        2048, ge=64, le=2**20, description="Memory that the fit of one model may use, in MB."
+        2048, ge=64, le=2**20, description="Memory limit for fitting one model, in MB."
     )
     dask: str = Field(
         "",
         pattern=r"^((tcp|tls)://\S+:\d+)?$",
-        description="Scheduler of a Dask cluster that fits the models, such as "
-        "`tcp://scheduler:8786`; empty: processes of this machine.",
+        description="Scheduler of a Dask cluster for fitting models, such as "
+        "`tcp://scheduler:8786`. If empty, models are fitted on this machine.",
     )
     ingest_times: str = Field(
         "declared",
         pattern=_TIMES_OR_DECLARED,
-        description="Times at which figures are read, in the time zone of each route; `declared`: "
-        "those that it declares.",
+        description="Times to read figures, in the time zone of each route. `declared`: the times"
+        " that each route declares.",
     )
     ingest_times_weekend: str = Field(
         "declared",
         pattern=_TIMES_OR_DECLARED,
-        description="The same at weekends, beside those of every day.",
+        description="Additional times at weekends.",
     )
     ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = Field(
         20,
-        description="Minutes after which the source is asked again while it lacks the day before.",
+        description="Minutes until the next attempt while yesterday's figure is not published.",
     )
     ingest_until_hour: int = Field(
-        21, ge=1, le=24, description="Hour until which it is asked again, local time."
+        21, ge=1, le=24, description="Hour of the last attempt, local time."
     )
     weather_times: str = Field(
         "05:25,11:25,17:25,23:25",
         pattern=_TIMES,
-        description="Times at which the weather is read, local time.",
+        description="Times to read the weather, local time.",
     )
     prune_time: str = Field(
-        "03:40", pattern=_TIME, description="Time at which what is too old is deleted, local time."
+        "03:40", pattern=_TIME, description="Time to delete old records, local time."
     )
     catch_up_hours: float = Field(
-        24, ge=1, le=168, description="Age in hours up to which a missed run is caught up."
+        24, ge=1, le=168, description="How late a missed run may start, in hours."
     )
     keep_issues_days: int = Field(
-        1827, ge=366, le=36_525, description="Days that issues and their scores are kept."
+        1827, ge=366, le=36_525, description="Days to keep issues and their scores."
     )
     keep_runs_days: int = Field(
-        400, ge=30, le=36_525, description="Days that the rows of runs and requests are kept."
+        400, ge=30, le=36_525, description="Days to keep records of runs and job requests."
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severity that is logged."
+        "INFO", description="Minimum severity to log."
     )
     log_format: Literal["auto", "json", "lines"] = Field(
-        "auto", description="Form of the log; `auto`: lines to read on a terminal, JSON elsewhere."
+        "auto", description="Log format. `auto`: plain lines on a terminal, otherwise JSON."
     )
     log_requests: Literal["failed", "all"] = Field(
-        "failed", description="Requests that are logged; `failed`: those answered 5xx."
+        "failed", description="Which requests to log. `failed`: those answered with 5xx."
     )
     tracing: Literal["off", "otlp"] = Field(
         "off",
-        description="`otlp`: spans of requests go to an OpenTelemetry collector, as the standard "
-        "variables `OTEL_*` say.",
+        description="`otlp`: export request spans to an OpenTelemetry collector, configured by "
+        "the standard `OTEL_*` variables.",
     )
-    smtp_host: Host = Field("", description="SMTP server that takes the mail; empty: no mail.")
-    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the SMTP server.")
+    smtp_host: Host = Field("", description="SMTP server. If empty, no email is sent.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="SMTP port.")
     smtp_security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="`starttls`, `tls` or `none`; the first two check certificates."
+        "starttls", description="`starttls`, `tls` or `none`. The first two check certificates."
     )
     smtp_ca_file: File | None = Field(
-        None, description="Certificates (PEM) to check the server's by; empty: the system's."
+        None,
+        description="CA certificates (PEM) for checking the SMTP server. If empty, the system's.",
     )
-    smtp_user: str = Field("", description="User at the SMTP server; empty: no login.")
-    smtp_password: SecretStr = Field(
-        SecretStr(""), description="Password of that user.", repr=False
-    )
+    smtp_user: str = Field("", description="SMTP user name. If empty, no login.")
+    smtp_password: SecretStr = Field(SecretStr(""), description="SMTP password.", repr=False)
     smtp_timeout: float = Field(
-        30, gt=0, le=600, description="Seconds that the SMTP server may take for each answer."
+        30, gt=0, le=600, description="Time limit for each SMTP response, in seconds."
     )
     mail_from: Sender = Field(
         "",
         max_length=320,
-        description="Sender, as `name@example.org` or `Some Name <name@example.org>`.",
+        description="Sender, such as `name@example.org` or `Some Name <name@example.org>`.",
     )
     mail_list_id: str = Field(
         "",
         pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$",
-        description="Name in `List-Id`; empty: `crossings-weekly.` and the sender's domain.",
+        description="Name in the `List-Id` header. If empty, `crossings-weekly.` and the sender's"
+        " domain.",
     )
     mail_per_minute: int = Field(
-        1200, ge=1, le=60_000, description="Most mails that are sent in a minute."
+        1200, ge=1, le=60_000, description="Maximum number of emails per minute."
     )
     digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = Field(
-        "fri", description="Day of the weekly mail."
+        "fri", description="Day of the weekly email."
     )
     digest_time: str = Field(
         "15:30",
         pattern=_TIME,
-        description="Time of the weekly mail, local time, after the day's refit.",
+        description="Time of the weekly email, local time; choose one after the day's refit.",
     )
 
     @property
