@@ -64,7 +64,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     )
     app.config.update(
         VALIDATION_ERROR_STATUS_CODE=400,
-        VALIDATION_ERROR_DESCRIPTION="A parameter outside what can be asked",
+        VALIDATION_ERROR_DESCRIPTION="A parameter is invalid",
         VALIDATION_ERROR_SCHEMA=ProblemDetails.model_json_schema(),
         HTTP_ERROR_SCHEMA=ProblemDetails.model_json_schema(),
         AUTO_SERVERS=False,

@@ -28,7 +28,7 @@ def listing(
         if after is not None:
             last = issue_store.get_issue(connection, after)
             if last is None or last.series_id != series_id:
-                raise BadQuestion("after", "the `next` of a page before", after[:40])
+                raise BadQuestion("after", "the `next` of a previous page", after[:40])
             mark = last.issued_at, last.run_id
         issues = issue_store.list_issues(connection, series_id, limit + 1, mark)
     shown = issues[:limit]

@@ -35,7 +35,7 @@ def state(loader: IssueLoader, request_id: int) -> dict[str, Any]:
     with loader.context.database.reading() as connection:
         request = request_store.find(connection, request_id) if request_id < _MOST_IDS else None
     if request is None:
-        raise NotFound(f"no request {request_id} was left")
+        raise NotFound(f"no request {request_id} exists")
     return _row(request)
 
 

@@ -96,7 +96,7 @@ def _under(
         why = f" ({note['reason']})" if note.get("status") == "missing" else ""
         raise NotPossible(
             f"weather: the model {model} of issue {issue.issue_id} uses no weather{why}, "
-            "so that calm or rough days change nothing in it"
+            "so calm or rough days do not change it"
         )
     end = view.ahead.end(horizon)
     days = view.paths.dates[:end].tolist()

@@ -37,7 +37,7 @@ class Headed(OfSeries, Standing):
     data_through: dt.date
     as_of: dt.datetime
     issued_at: dt.datetime
-    first: dt.date = Field(alias="from", description="First day of what looks ahead.")
+    first: dt.date = Field(alias="from", description="First day of the answer.")
 
 
 class ForecastRow(DatedRow, Bounds):
@@ -111,7 +111,7 @@ class ComparedForecast(Open):
 
     issue_id: str
     kind: Literal["live", "hindcast"]
-    made_on: dt.date = Field(description="Of a hindcast the last day of its figures.")
+    made_on: dt.date = Field(description="For a hindcast, the last day of its figures.")
     model: str
     title: str
     totals: list[ComparedTotal]

@@ -73,7 +73,9 @@ def register_auth(app: Flask) -> None:
             raise _unauthorised("expected a key")
         if must_operate and g.key.scope != "operate":
             _log.warning("refused %s: key %s may only read", request.endpoint, g.key.prefix)
-            raise Problem(403, "expected a key of the scope operate, found one that may read")
+            raise Problem(
+                403, "expected a key with the scope operate, found one that may only read"
+            )
 
     app.extensions["require"] = require
     app.before_request(note)
@@ -121,7 +123,7 @@ def _unauthorised(why: str) -> Problem:
     challenge = 'Bearer realm="crossings"'
     if preferred(PROBLEM, HTML) == HTML:  # else a browser does not prompt
         challenge = 'Basic realm="crossings", charset="UTF-8"'
-    detail = f"{why}: Authorization: Bearer KEY, as `crossings keys create` makes it"
+    detail = f"{why}: Authorization: Bearer KEY, with a key from `crossings keys create`"
     return Problem(401, detail, headers={"WWW-Authenticate": challenge})
 
 

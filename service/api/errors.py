@@ -119,7 +119,7 @@ def _problem(error: Exception) -> Problem:
             if name not in ("Content-Type", "Content-Length")
         }
         is_unknown = error.code == 404 and request.url_rule is None
-        detail = "there is nothing at this address: check its spelling" if is_unknown else ""
+        detail = "there is nothing at this address: check the spelling" if is_unknown else ""
         return Problem(error.code or 500, detail or error.description or "", headers=headers)
     # Log the route rather than the path, which may contain a token.
     route = request.url_rule.rule if request.url_rule else "no route"

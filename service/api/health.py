@@ -103,7 +103,7 @@ class Status(Standing):
     series: list[StatusSeries]
     documents: list[StatusDocument]
     routes: list[StatusRoute]
-    weather: Annotated[StatusWeather, Field(description="That of the first route.")]
+    weather: Annotated[StatusWeather, Field(description="Weather of the first route.")]
     scheduler_running: bool
     jobs: list[StatusJob]
 

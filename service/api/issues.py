@@ -112,7 +112,7 @@ class ScenarioBody(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     level_percent: float = _number(
-        0.0, scenario.LEVEL_PERCENT, "Change of the level of arrivals in per cent."
+        0.0, scenario.LEVEL_PERCENT, "Change in the level of arrivals, in per cent."
     )
     people_per_boat: float | None = _number(
         None, scenario.PEOPLE_PER_BOAT, "Mean number of people in each boat."
@@ -122,25 +122,25 @@ class ScenarioBody(BaseModel):
     ] = Field(
         default_factory=dict,
         max_length=MOST_HORIZON,
-        description="Weather by day, where the model of the issue uses weather.",
+        description="Weather by day, if the model uses weather.",
     )
     first: Day | None = Field(
-        None, alias="from", description="First day of the answer, as of the forecast."
+        None, alias="from", description="First day of the answer, as for the forecast."
     )
     horizon: Annotated[int, BeforeValidator(_integer)] = Field(
-        28, strict=True, ge=1, le=MOST_HORIZON, description="Days from `from` on."
+        28, strict=True, ge=1, le=MOST_HORIZON, description="Number of days from `from` on."
     )
     levels: tuple[Level, ...] = Field(
         (50, 80, 95),
         min_length=1,
         max_length=5,
         json_schema_extra={"uniqueItems": True},
-        description="Levels of the central bands in per cent, each once.",
+        description="Levels of the central ranges in per cent, each once.",
     )
-    issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
-    as_of: Moment | None = Field(None, description="The issue that stood then.")
+    issue: str = Field("latest", max_length=64, description="Id of an issue, or `latest`.")
+    as_of: Moment | None = Field(None, description="The latest forecast at that time.")
     model: str = Field(
-        "champion", max_length=64, description="A model of the issue, or `champion`."
+        "champion", max_length=64, description="A model of the forecast, or `champion`."
     )
 
 

@@ -77,7 +77,7 @@ def create(
     )
     query = query.on_conflict_do_nothing(index_elements=["name"])
     if connection.execute(query.returning(keys.c.prefix)).first() is None:
-        raise NameTaken(f"a key named {name!r} is there already")
+        raise NameTaken(f"a key named {name!r} already exists")
     return key
 
 

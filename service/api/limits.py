@@ -76,7 +76,7 @@ class _Counts:
         except (ConfigurationError, ValueError) as error:
             raise SettingsError(
                 "CROSSINGS_RATE_STORE: expected memory://, or a redis:// URL and the extra `redis` "
-                f"installed, found that {error}"
+                f"installed, but {error}"
             ) from error
         self._shared = FixedWindowRateLimiter(shared)
 

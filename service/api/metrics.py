@@ -38,12 +38,12 @@ _STATM = Path("/proc/self/statm")
 _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
     "build_info": (("version",), "The program."),
     "store_up": ((), "Whether the database answers."),
-    "service_status": (("status",), "1 for the status that holds."),
-    "service_status_reason": (("reason",), "1 for each reason of the status."),
-    "forecast_issued_timestamp_seconds": (("series_id",), "When the newest forecast was issued."),
+    "service_status": (("status",), "1 for the current status."),
+    "service_status_reason": (("reason",), "1 for each reason for the status."),
+    "forecast_issued_timestamp_seconds": (("series_id",), "Time the latest forecast was issued."),
     "data_through_timestamp_seconds": (
         ("series_id",),
-        "The last day of figures that the newest forecast saw, at its 00:00 UTC.",
+        "Last day of the figures in the latest forecast, at 00:00 UTC.",
     ),
     "forecast_next_week": (
         ("series_id", "bound"),
@@ -51,19 +51,22 @@ _DESCRIBED: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "forecast_threshold_probability": (
         ("series_id", "days", "threshold"),
-        "Chance that within seven days some run of so many days brings more than the threshold.",
+        "Chance that arrivals in so many days in a row exceed the threshold within seven days.",
     ),
     "forecast_scored_issues": (
         ("series_id",),
-        "Issues of the last 26 weeks that have a score.",
+        "Number of scored issues in the last 26 weeks.",
     ),
     "forecast_interval_coverage_ratio": (
         ("series_id", "measure", "level"),
-        "Share of what came that lay within the interval, over the last 26 weeks.",
+        "Share of outcomes within the interval over the last 26 weeks.",
     ),
-    "job_last_success_timestamp_seconds": (("route", "job"), "When the job was done last."),
-    "scheduler_running": ((), "Whether a process schedules the jobs: 1 or 0."),
-    "job_runs": (("route", "job", "outcome"), "Runs of the job that ended so."),
+    "job_last_success_timestamp_seconds": (
+        ("route", "job"),
+        "Time of the last success of the job.",
+    ),
+    "scheduler_running": ((), "1 if a scheduler is running, otherwise 0."),
+    "job_runs": (("route", "job", "outcome"), "Number of runs of the job with this outcome."),
 }
 
 
@@ -86,7 +89,7 @@ def register_metrics(app: Flask, loader: IssueLoader) -> None:
     )
     seconds = Histogram(
         "crossings_http_request_duration_seconds",
-        "Time from the reading of a request to its answer.",
+        "Time from reading a request to answering it.",
         ("route", "status"),
         registry=own,
     )

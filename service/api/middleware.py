@@ -104,7 +104,7 @@ def _refuse_other_bodies() -> None:
     try:
         body = request.get_json()  # cached for later readers
     except (BadRequest, RecursionError):
-        raise _wrong_body("expected a body of JSON, found none that can be read") from None
+        raise _wrong_body("expected a body of valid JSON") from None
     if not isinstance(body, dict):
         raise _wrong_body("expected a JSON object")
     _refuse_control_characters("body", _texts(body))

@@ -22,16 +22,16 @@ from service.core.request_store import JOBS
 _PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 _ANSWERS = {
     304: "Not modified (If-None-Match)",
-    400: "A parameter or the body is not valid; `errors` names it",
+    400: "A parameter or the body is invalid; `errors` names it",
     401: "No key, or a key that is unknown, expired or revoked",
-    403: "The key may only read; this path needs one of the scope operate",
+    403: "The key may only read; this path needs the scope operate",
     404: "There is no such series, issue, model, job or page",
-    405: "The method is not allowed; the header Allow lists those that are",
+    405: "The method is not allowed; the Allow header lists those that are",
     406: "Accept allows neither JSON nor, for a table, CSV",
     409: "The question is valid, but this forecast cannot answer it",
     413: "The body is larger than 64 KiB",
     415: "The body is not JSON",
-    429: "Too many requests; the header Retry-After says when to try again",
+    429: "Too many requests; the Retry-After header says when to try again",
     500: "Unexpected error, which is logged",
     503: "Nothing is published yet, or the database is not available",
 }
@@ -40,8 +40,8 @@ _SCHEMES = {
     "key": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A key as `crossings keys create` makes it. Where anonymous reading is "
-        "allowed, a path that only reads answers without one.",
+        "description": "A key made by `crossings keys create`. Where anonymous reading is allowed, "
+        "reading needs no key.",
     }
 }
 _LICENCE = {"name": "Apache License 2.0", "identifier": "Apache-2.0"}
@@ -49,9 +49,9 @@ _STORED = ("series.observations", "series.revisions")
 """Endpoints that also serve series without a forecast."""
 
 _PATH_PARAMETERS: dict[str, dict[str, Any]] = {
-    "issue_id": {"description": "Id of an issue, as the list of issues has it."},
+    "issue_id": {"description": "Id of an issue, from the list of issues."},
     "job": {"description": "The work.", "schema": {"type": "string", "enum": list(JOBS)}},
-    "request_id": {"description": "`request_id` of the answer when the work was asked for."},
+    "request_id": {"description": "`request_id` from the answer to the job request."},
 }
 
 
@@ -65,7 +65,7 @@ def complete(spec: dict[str, Any] | str) -> dict[str, Any] | str:
         | {"url": f"{settings.address}/about"},
     }
     # Relative to the document's own URL, which works behind any proxy.
-    spec["servers"] = [{"url": "/", "description": "The service that this document is of"}]
+    spec["servers"] = [{"url": "/", "description": "This service"}]
     spec["components"] = _components(spec["components"])
     endpoints = {
         (re.sub(r"<(?:int:)?(\w+)>", r"{\1}", rule.rule), method.lower()): rule.endpoint
@@ -214,4 +214,8 @@ def _forms(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 
 def _shown(value: Any) -> dict[str, Any]:
-    return {"examples": {"answer": {"summary": "An answer, its rows shortened", "value": value}}}
+    return {
+        "examples": {
+            "answer": {"summary": "An answer, with some of its rows left out", "value": value}
+        }
+    }

@@ -40,21 +40,26 @@ from service.api.errors import Problem
 
 _LEVELS = Field(
     (50, 80, 95),
-    description=f"Levels of the central bands in per cent, of {', '.join(map(str, LEVELS))}.",
+    description=f"Levels of the central ranges in per cent, from {', '.join(map(str, LEVELS))}.",
     json_schema_extra={"default": "50,80,95"},
 )
-_THRESHOLD = f"More than so many count, 0 to {MOST_THRESHOLD:,}; the declared one unless given."
-_OUR_SHARE = Field(100, description="Per cent of the arrivals to plan for; counts are rounded up.")
-_HORIZON = "Days from `from` on, as far as the issue reaches: 400 on the day on which it is made."
-_AS_OF = Field(None, description="A date: days up to it. An instant: what was known then.")
+_THRESHOLD = f"Arrivals to exceed, 0 to {MOST_THRESHOLD:,}. Default: the declared threshold."
+_OUR_SHARE = Field(
+    100, description="Your share of the arrivals in per cent; counts are rounded up."
+)
+_HORIZON = "Number of days from `from` on, up to the end of the forecast: 400 on the day"
+" it is made."
+_AS_OF = Field(
+    None, description="A date: figures for days up to it. An instant: what was known then."
+)
 _FROM = Field(
     None,
     alias="from",
-    description="First day of the answer: today, with `as_of` the day after a date or the day of "
-    "an instant, in the time zone of the route, and of an `issue` named by its id the day after "
-    "its figures, unless given.",
+    description="First day of the answer. Default: today; with `as_of`, the day after a date "
+    "or the day of an instant in the time zone of the route; with the id of an "
+    "`issue`, the day after its figures.",
 )
-_MODEL = Field("champion", max_length=64, description="A model of the issue, or `champion`.")
+_MODEL = Field("champion", max_length=64, description="A model of the forecast, or `champion`.")
 
 
 class NoQuery(BaseModel):
@@ -79,7 +84,7 @@ class NoQuery(BaseModel):
 class JobQuery(NoQuery):
     """The route of a job request."""
 
-    route: str = Field("", max_length=32, description="An enabled route; empty: the first.")
+    route: str = Field("", max_length=32, description="An enabled route. Default: the first.")
 
 
 class TableQuery(NoQuery):
@@ -87,19 +92,19 @@ class TableQuery(NoQuery):
 
     format: Literal["json", "csv", "records", "ndjson"] | None = Field(
         None,
-        description="`json`; or the rows alone: `csv`, `records` (a list), `ndjson` (a line each). "
-        "Unless given, as the header Accept says.",
+        description="`json`, or only the rows: `csv`, `records` (a list) or `ndjson` (one per "
+        "line). Default: as the Accept header asks.",
     )
 
 
 class WhichQuery(TableQuery):
     """Choice of a published forecast."""
 
-    issue: str = Field("latest", max_length=64, description="An issue's id, or `latest`.")
+    issue: str = Field("latest", max_length=64, description="Id of an issue, or `latest`.")
     as_of: query_types.Moment | None = Field(
         None,
-        description="The issue that stood then: at that instant, or at the end of that day. "
-        "Not beside `issue`.",
+        description="The latest forecast at that instant, or at the end of that day. Not with "
+        "`issue`.",
     )
 
 
@@ -128,9 +133,9 @@ class ForecastQuery(AheadQuery):
     levels: query_types.Levels = _LEVELS
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
-        description="`json`; or the rows alone: `csv`, `records` (a list), `ndjson` (a line each); "
-        "or `hubverse`: 23 quantiles and 100 sample paths of each day as CSV. Unless given, as the "
-        "header Accept says.",
+        description="`json`, or only the rows: `csv`, `records` (a list) or `ndjson` (one per "
+        "line); or `hubverse`: 23 quantiles and 100 sample paths of each day as CSV. "
+        "Default: as the Accept header asks.",
     )
 
 
@@ -145,13 +150,13 @@ class TotalsQuery(AheadQuery):
 
     periods: query_types.Periods | None = Field(
         None,
-        description=f"Periods by name: {', '.join(PERIODS)}. All of them when nothing is given.",
+        description=f"Names of periods: {', '.join(PERIODS)}. Default: all.",
     )
     first: query_types.Day | None = Field(
-        None, alias="from", description="As elsewhere; with `to`, first day of a span of your own."
+        None, alias="from", description="As elsewhere; with `to`, the first day of your own period."
     )
     last: query_types.Day | None = Field(
-        None, alias="to", description="Last day of a span of your own."
+        None, alias="to", description="Last day of your own period."
     )
     levels: query_types.Levels = _LEVELS
 
@@ -168,7 +173,7 @@ class SpanQuery(QuietQuery):
     last: query_types.DayOf | None = Field(
         None,
         alias="to",
-        description="Last day in place of `horizon`, or the nearest that can be answered.",
+        description="Last day, instead of `horizon`. If the forecast ends before it, its last day.",
     )
 
 
@@ -176,7 +181,9 @@ class ExceedanceQuery(SpanQuery):
     """Threshold, window and horizon."""
 
     threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
-    window: query_types.Horizon = Field(1, description="Days that are summed, 1 to the horizon.")
+    window: query_types.Horizon = Field(
+        1, description="Number of days in a row to add up, from 1 to the horizon."
+    )
     our_share: query_types.OurShare = _OUR_SHARE
 
 
@@ -184,10 +191,10 @@ class CapacityQuery(SpanQuery):
     """Length of stay, certainty and horizon."""
 
     stay_days: query_types.StayDays = Field(
-        4, description=f"Days that each person stays, 1 to {MOST_STAY_DAYS}."
+        4, description=f"Days that each person stays, from 1 to {MOST_STAY_DAYS}."
     )
     share: query_types.Share = Field(
-        0.9, description="Probability that the places suffice, {} to {}.".format(*SHARES)
+        0.9, description="Probability that there are enough places, {} to {}.".format(*SHARES)
     )
     our_share: query_types.OurShare = _OUR_SHARE
     levels: query_types.Levels = _LEVELS
@@ -203,7 +210,7 @@ class ChangesQuery(WhichQuery):
     """Later and earlier forecast."""
 
     since: str | None = Field(
-        None, max_length=64, description="An earlier issue; the one before when not given."
+        None, max_length=64, description="Id of an earlier issue. Default: the one before."
     )
 
 
@@ -217,7 +224,7 @@ class ComparisonQuery(TableQuery):
     )
     models: query_types.Models = Field(
         ("champion",),
-        description="A model for all of `days`, or one for each; `champion` is the one published.",
+        description="One model for all `days`, or one for each; `champion` is the published one.",
         json_schema_extra={"default": "champion"},
     )
 
@@ -226,12 +233,15 @@ class TrackRecordQuery(TableQuery):
     """Number of weeks, model, and live or replayed forecasts."""
 
     window: query_types.Weeks = Field(
-        "26w", validate_default=True, description="Weeks back from the newest scored issue, as 26w."
+        "26w",
+        validate_default=True,
+        description="Number of weeks up to the newest scored issue, such as 26w.",
     )
     model: str = _MODEL
     kind: str = Field(
         "live",
-        description="`live`, or `hindcast`: the past replayed as it would have run.",
+        description="`live`, or `hindcast`: past days forecast afterwards from the figures known "
+        "then.",
         json_schema_extra={"enum": ["live", "hindcast"]},
     )
 
@@ -253,18 +263,18 @@ class BriefingQuery(NoQuery):
 class IssuesQuery(TableQuery):
     """Page."""
 
-    limit: query_types.Limit = Field(100, description=f"Issues a page, 1 to {MOST_ISSUES}.")
-    after: str | None = Field(None, max_length=120, description="The `next` of the page before.")
+    limit: query_types.Limit = Field(100, description=f"Issues per page, from 1 to {MOST_ISSUES}.")
+    after: str | None = Field(None, max_length=120, description="`next` of the previous page.")
 
 
 class PanelQuery(IssueQuery):
     """Days; charts may give them as instants."""
 
     first: query_types.DayOf | None = Field(
-        None, alias="from", description="First day; the 60th before the last figure unless given."
+        None, alias="from", description="First day. Default: 60 days before the last figure."
     )
     last: query_types.DayOf | None = Field(
-        None, alias="to", description="Last day; the 28th from today on unless given."
+        None, alias="to", description="Last day. Default: the 28th day from today."
     )
 
 
@@ -272,5 +282,7 @@ class ChanceQuery(SpanQuery):
     """Threshold, window and horizon."""
 
     threshold: query_types.Threshold | None = Field(None, description=_THRESHOLD)
-    window: query_types.Horizon = Field(7, description="Days that are summed, 1 to the horizon.")
+    window: query_types.Horizon = Field(
+        7, description="Number of days in a row to add up, from 1 to the horizon."
+    )
     horizon: query_types.Horizon = Field(7, description=_HORIZON)

@@ -19,7 +19,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 
 @click.command()
 @_FILE
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @pass_settings
 def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """Back up the database and the models to FILE while the service runs.
@@ -38,8 +38,12 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
 
 @click.command()
 @_FILE
-@click.option("--check", "only_check", is_flag=True, help="Only read it, and compare every sum.")
-@click.option("--overwrite", is_flag=True, help="Replace what the database and folders hold.")
+@click.option(
+    "--check", "only_check", is_flag=True, help="Only read FILE and check every checksum."
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Replace the contents of the database and the folders."
+)
 @pass_settings
 def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -> None:
     """Restore the database and the models from FILE, on SQLite or PostgreSQL.

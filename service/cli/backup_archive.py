@@ -41,7 +41,7 @@ class BackupError(click.ClickException):
 def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, Any]:
     """Write a backup to `file`, readable only by us, then verify it; return its header."""
     if file.exists() and not overwrite:
-        raise BackupError(f"{file} is there already; --overwrite replaces it")
+        raise BackupError(f"{file} already exists; use --overwrite to replace it")
     sums: dict[str, str] = {}
     head: dict[str, Any] = {"format": FORMAT, "made_at": instant(utc_now()), "sha256": sums}
     with (
@@ -82,7 +82,7 @@ def check(file: Path) -> dict[str, Any]:
             else:
                 sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
     except (tarfile.TarError, EOFError, zlib.error, TypeError, ValueError) as error:
-        raise BackupError(f"{file}: expected a whole backup, found {error}") from error
+        raise BackupError(f"{file}: expected a complete backup, found {error}") from error
     if head.get("format") != FORMAT:
         raise BackupError(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
     for name in sorted({*sums, *listed}):
@@ -100,14 +100,16 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))
             old = ["the database"] * (target.pending()[0] is not None) + old
             if old and not overwrite:
-                raise BackupError(f"{', '.join(old)} would be overwritten: --overwrite allows it")
+                raise BackupError(
+                    f"{', '.join(old)} would be overwritten; use --overwrite to allow it"
+                )
             folder = stack.enter_context(TemporaryDirectory(prefix=".", dir=settings.fitted_folder))
             for name, stream in _members(file):
                 if name == _DATABASE:
                     with Path(folder, name).open("wb") as written:
                         shutil.copyfileobj(stream, written)
             export.copy(stack.enter_context(export.open_sqlite(f"{folder}/{_DATABASE}")), target)
-            result = "the database is restored, the models are not"
+            result = "the database is restored, but the models are not"
             put_in_place()
         except OSError as error:
             place = f"{error.filename or 'a file'} cannot be written ({error.strerror})"

@@ -55,8 +55,8 @@ def config(settings: Settings, form: str) -> None:
     for name in sorted(os.environ):
         if name.startswith("CROSSINGS_") and name not in names:
             near = difflib.get_close_matches(name, names, 1)
-            meant = f"; {near[0]} is one" if near else ""
-            click.echo(f"warning: {name} is no setting, and has no effect{meant}", err=True)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            click.echo(f"warning: {name} is not a setting and has no effect{meant}", err=True)
 
 
 def _requests(settings: Settings) -> str:
@@ -66,16 +66,16 @@ def _requests(settings: Settings) -> str:
     from service.scheduler.schedule import schedule
 
     if settings.source == "figures":
-        return "No site is asked for figures."
+        return "No site is read for figures."
     times = "; ".join(
         f"{item.name} {', '.join(item.crons)}"
         for item in schedule(settings, enabled_routes(settings.series_dir, settings.routes)[0])
         if item.name.startswith("renew")
     )
     return (
-        f"Figures: {settings.govuk_url} and {settings.govuk_assets_url} are asked.\n"
-        f"Times: at the start, then (cron, local time) {times}; a site that does not answer is "
-        "asked again after 5 minutes, then ever more rarely, at most every 3 hours.\n"
+        f"Figures: read from {settings.govuk_url} and {settings.govuk_assets_url}.\n"
+        f"Times: at the start, then (cron, local time) {times}. A site that does not answer is "
+        "tried again after 5 minutes, then less and less often, up to every 3 hours.\n"
         f"User-Agent: {fetcher(settings).user_agent}"
     )
 

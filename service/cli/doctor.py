@@ -36,7 +36,7 @@ from service.mail.smtp import MailError, check_server
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 _DAMAGED = ("not a database", "malformed", "unsupported file format", "alembic_version")
-_RESTORE = "restore the last whole backup, or move the database away to start anew"
+_RESTORE = "restore the last complete backup, or move the database away to start anew"
 _APART = dt.timedelta(minutes=1)
 _LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may run first
 _OPTIONAL = ("Open-Meteo", "weather")  # not a failure if absent
@@ -75,14 +75,18 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
         ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
         ("models", lambda: _models(settings), "see CROSSINGS_MODELS_DIR"),
-        ("fitted", lambda: _fitted(settings), "delete it: the next refit makes it again"),
+        ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
         ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
         (
             "Open-Meteo",
             lambda: _of_routes(settings, routes, check_weather),
-            "forecasts do without it",
+            "forecasts do not use it",
         ),
-        ("mail", lambda: check_server(settings), "see the settings CROSSINGS_SMTP_*; mail waits"),
+        (
+            "mail",
+            lambda: check_server(settings),
+            "check the settings CROSSINGS_SMTP_*; emails wait",
+        ),
     ):
         for finding in _guarded(name, check, remedy):
             yield finding._replace(said=mask(finding.said))
@@ -107,7 +111,7 @@ def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding
             name, str(error), remedy, WARN if name.partition(" ")[0] in _OPTIONAL else FAIL
         )
     except Exception as error:
-        said = " ".join(f"could not be looked at: {type(error).__name__}: {error}".split())
+        said = " ".join(f"could not be checked: {type(error).__name__}: {error}".split())
         yield Finding(name, said[:300], _ABOVE)
 
 
@@ -115,7 +119,7 @@ def clock(now: dt.datetime) -> Iterator[Finding]:
     """Check that the clock is plausible."""
     said = f"{instant(now)}, crossings {metadata.version('channel-crossings-forecast')}"
     is_past = now.year < 2026  # year of the last embedded figures
-    remedy = "it is in the past: set it; run a time service" if is_past else ""
+    remedy = "set the clock, which is in the past, and run a time service" if is_past else ""
     yield Finding("clock", said, remedy)
 
 
@@ -141,7 +145,7 @@ def space(check: str, free: int) -> Finding:
 def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
     path = sqlite.file_of(settings.database)
     if path and not path.exists():  # opening it would create it
-        yield Finding("database", f"{path} is not there", "`crossings run` makes and fills it")
+        yield Finding("database", f"{path} does not exist", "`crossings run` creates and fills it")
         return
     with contextlib.closing(connect(settings.database)) as opened:
         where, began = mask_url(opened.engine.url.render_as_string()), time.perf_counter()
@@ -154,13 +158,16 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
             return
         took = f"answers in {(time.perf_counter() - began) * 1000:.0f} ms"
         yield from _guarded("database", lambda: _state(opened, f"{where} {took}"))
-        said, remedy, state = f"at {revision}, this version wants {head}", opened.remedy(), FAIL
+        said, remedy, state = f"at {revision}; this version needs {head}", opened.remedy(), FAIL
         if revision is None:
-            said, remedy, state = "no tables yet", "`crossings run` makes and fills them", WARN
+            said, remedy, state = "no tables yet", "`crossings run` creates and fills them", WARN
         elif revision == head:
-            said, remedy = f"at {head}, as this version wants", ""
+            said, remedy = f"at {head}, as this version needs", ""
         elif opened.is_known(revision):
-            state, remedy = WARN, "back it up by the version before; any command migrates it"
+            state, remedy = (
+                WARN,
+                "back it up with the previous version first; any command migrates it",
+            )
         yield Finding("migrations", said, remedy, state)
         with opened.reading() as connection:
             has_tables = service_metrics_store.has_tables(connection)
@@ -188,15 +195,19 @@ def _scheduler(database: Database, now: dt.datetime) -> Iterator[Finding]:
         dead = run_store.dead(connection)
         overdue = request_store.overdue(connection, now - _LONGEST_WAIT)
     if newest is not None and newest - now > _APART:
-        said = f"something is recorded at {instant(newest)}, and it is {instant(now)}"
-        yield Finding("clock", said, "the clock has gone back: set it right")
-    said = "running" if has_scheduler else "no process schedules the jobs"
-    remedy = "" if has_scheduler else "start it: `crossings scheduler`, or `crossings run` for all"
+        said = f"the latest record is of {instant(newest)}, but it is {instant(now)}"
+        yield Finding("clock", said, "the clock has gone back: correct it")
+    said = "running" if has_scheduler else "no scheduler is running"
+    remedy = (
+        ""
+        if has_scheduler
+        else "start it with `crossings scheduler`, or everything with `crossings run`"
+    )
     # A new installation has no scheduler yet.
     yield Finding("scheduler", said, remedy, FAIL if has_run else WARN)
     for run in dead:
-        said = f"its process died; begun at {instant(run.started_at)}"
-        yield Finding(f"job {run.job}", said, "the scheduler takes it up by itself", WARN)
+        said = f"its process died; it began at {instant(run.started_at)}"
+        yield Finding(f"job {run.job}", said, "the scheduler runs it again", WARN)
     for request in overdue:
         said = f"requested at {instant(request.asked_at)} and still waiting"
         yield Finding(f"job {request.job}", said, "start the scheduler again", WARN)
@@ -213,7 +224,7 @@ def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
 
 def _models(settings: Settings) -> Iterator[Finding]:
     declarations = read_declarations(settings.models_dir)
-    remedy = "mend the file or move it away; the next refit takes it up"
+    remedy = "correct the file or move it away; the next refit reads it again"
     yield from (Finding("models", line, remedy, WARN) for line in declarations.problems)
     specs = declarations.specs
     yield Finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
@@ -225,11 +236,11 @@ def _fitted(settings: Settings) -> Iterator[Finding]:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        remedy = f"let user {os.getuid()} write there, or see CROSSINGS_FITTED_DIR"
+        remedy = f"let user {os.getuid()} write there, or change CROSSINGS_FITTED_DIR"
         yield Finding("fitted", f"{folder}: {error.strerror}", remedy)
         return
     number, unsound = examine_versions(folder)
     remedy = "delete that file: `crossings refit --force` fits the model again"
     yield from (Finding("fitted", said, remedy, WARN) for said in unsound)
     if not unsound:
-        yield Finding("fitted", f"{folder} can be written, {number} versions are sound")
+        yield Finding("fitted", f"{folder} is writable; {number} versions are intact")

@@ -30,9 +30,11 @@ def keys() -> None:
 
 
 @keys.command()
-@click.option("--name", required=True, help="Who has it; each name once.")
+@click.option("--name", required=True, help="Name of the key's holder; must be unique.")
 @click.option("--scope", type=click.Choice(["read", "operate"]), default="read", show_default=True)
-@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day it no longer holds.")
+@click.option(
+    "--expires", type=click.DateTime(["%Y-%m-%d"]), help="First day on which it is invalid."
+)
 @pass_settings
 def create(settings: Settings, name: str, scope: str, expires: dt.datetime | None) -> None:
     """Create a key and print it; it is not shown again.
@@ -56,7 +58,7 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
     except store.NameTaken as error:
         raise click.UsageError(f"--name: {error}") from error
     click.echo(key)
-    click.echo("It is not shown again; only its hash is kept.", err=True)
+    click.echo("It will not be shown again; only its hash is kept.", err=True)
 
 
 @keys.command("list")
@@ -99,5 +101,5 @@ def revoke(settings: Settings, name: str) -> None:
 
     with open_for_command(settings).database.writing() as connection:
         if not store.revoke(connection, name, utc_now()):
-            raise click.ClickException(f"no key {name!r} that is not revoked already")
+            raise click.ClickException(f"no key {name!r} that can be revoked")
     click.echo(f"revoked {name}")

@@ -24,16 +24,18 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--week", help="ISO week, such as 2026-W02; the current one unless given.")
-@click.option("--to", type=EmailAddress(), help="Send a single copy there, to nobody else.")
-@click.option("--threshold", type=THRESHOLD, help="Of the copy; else the subscriber's own.")
-@click.option("--dry-run", is_flag=True, help="Send nothing; write the mail to look at.")
+@click.option("--week", help="ISO week, such as 2026-W02. Default: the current one.")
+@click.option("--to", type=EmailAddress(), help="Send one copy to this address only.")
+@click.option(
+    "--threshold", type=THRESHOLD, help="Threshold for the copy. Default: the subscriber's own."
+)
+@click.option("--dry-run", is_flag=True, help="Send nothing; write the email to files.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the .eml, the HTML, the text and the PNG; made when missing.",
+    help="Folder for the .eml, HTML, text and PNG files; created if missing.",
 )
-@click.option("--route", default="", help="A route; each enabled one unless given.")
+@click.option("--route", default="", help="Route. Default: all enabled routes.")
 @pass_settings
 def digest(
     settings: Settings,
@@ -126,8 +128,8 @@ def _write(out: Path, renderer: MailRenderer, reader: Reader, content: bytes) ->
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent, and to whom.")
-@click.option("--route", default="", help="A route; each enabled one unless given.")
+@click.option("--dry-run", is_flag=True, help="Send nothing; show what would be sent and to whom.")
+@click.option("--route", default="", help="Route. Default: all enabled routes.")
 @pass_settings
 def warn(settings: Settings, dry_run: bool, route: str) -> None:
     """Decide and send today's early warnings, once a day for each route.

@@ -47,21 +47,21 @@ def _offline(command: Callable[..., None]) -> Callable[..., None]:
         "--data",
         required=True,
         type=_CSV,
-        help="CSV, or - for standard input: the column date and one for each series.",
+        help="CSV with a column date and one for each series; - for standard input.",
     )
-    @click.option("--series", help="Column to forecast; unless given, the leading series.")
+    @click.option("--series", help="Column to forecast. Default: the leading series.")
     @click.option("--horizon", default=28, show_default=True, type=WholeNumber(1, 400))
     @click.option("--paths", default=1000, show_default=True, type=WholeNumber(10, 100_000))
     @click.option("--seed", default=1, show_default=True, type=WholeNumber(0))
     @click.option(
         "--covariates",
         type=_CSV,
-        help="CSV of drivers: date, numeric columns, member for an ensemble of futures.",
+        help="CSV of covariates: date, numeric columns, and member for an ensemble.",
     )
     @click.option(
         "--covariate-forecasts",
         type=_CSV,
-        help="CSV of their forecasts as issued: origin, member, date, the same columns.",
+        help="CSV of covariate forecasts: origin, member, date and the same columns.",
     )
     @csv_options("data", "covariates", "covariate_forecasts")
     @form_option("table", "json", "csv")
@@ -85,9 +85,7 @@ def _offline(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command()
 @_offline
-@click.option(
-    "--as-of", type=_DAY, help="Last day that is used; the last of the file if not given."
-)
+@click.option("--as-of", type=_DAY, help="Last day to use. Default: the last in the file.")
 @click.option("--model", default="champion", show_default=True, help="A declared model.")
 @click.option(
     "--paths-out",
@@ -159,13 +157,13 @@ def forecast(
 @click.command()
 @_offline
 @click.option("--first", required=True, type=_DAY, help="First origin.")
-@click.option("--last", required=True, type=_DAY, help="No origin is later.")
+@click.option("--last", required=True, type=_DAY, help="Last origin.")
 @click.option("--every", default=14, show_default=True, type=WholeNumber(1), help="Days.")
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
 @click.option(
     "--covariate-days",
     type=WholeNumber(1, 400),
-    help="Days ahead that they are forecast; the whole horizon if not given.",
+    help="Days ahead with covariates. Default: the whole horizon.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="JSON file.")
 @click.option("--workers", default=1, show_default=True, type=WholeNumber(1, 256), help="Local.")

@@ -35,13 +35,13 @@ _MOST_ROWS = 60
 @click.option(
     "--source",
     type=click.Choice(["figures", "declared", "govuk", "workbook", "page", "csv"]),
-    help="Where the figures come from; CROSSINGS_SOURCE unless given.",
+    help="Source of the figures. Default: CROSSINGS_SOURCE.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change; store nothing.")
 @click.option(
-    "--accept-jumps", is_flag=True, help="Take changes that are large and not marked as revised."
+    "--accept-jumps", is_flag=True, help="Accept large changes that are not marked as revised."
 )
-@click.option("--route", default="", help="One of the enabled routes; all of them unless given.")
+@click.option("--route", default="", help="Route. Default: all enabled routes.")
 @csv_options("file")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @pass_settings
@@ -135,8 +135,9 @@ def weather(settings: Settings) -> None:
 @click.option(
     "--as-of",
     metavar="MOMENT",
-    help="Publish nothing; make the issue that stood then again, and say whether it is the same. "
-    "A day, to its end, or an instant such as 2025-12-19T15:00:00Z.",
+    help="Publish nothing; reproduce the issue that was the latest then, and say "
+    "whether it is identical. The end of a day, or an instant such as "
+    "2025-12-19T15:00:00Z.",
 )
 @pass_settings
 def refit(settings: Settings, force: bool, as_of: str | None) -> None:
@@ -217,7 +218,9 @@ def score(settings: Settings) -> None:
 @click.command()
 @click.option("--since", required=True, type=click.DateTime(["%Y-%m-%d"]), help="First origin.")
 @click.option("--every", default=7, show_default=True, type=WholeNumber(1, 365), help="Days.")
-@click.option("--models", default="", help="Declared models; champion and baselines if not given.")
+@click.option(
+    "--models", default="", help="Declared models. Default: the champion and the baselines."
+)
 @click.option("--horizon", default=28, show_default=True, type=WholeNumber(1, 400))
 @click.option("--paths", default=1000, show_default=True, type=WholeNumber(100, 20_000))
 @pass_settings
@@ -256,7 +259,7 @@ def hindcast(
 @click.option(
     "--check",
     is_flag=True,
-    help="For cron: print the reasons and alarms alone, and exit with 1 when degraded or alarmed.",
+    help="For cron: print only reasons and alarms; exit with 1 if degraded or alarmed.",
 )
 @pass_settings
 def status(settings: Settings, form: str, check: bool) -> int:

@@ -139,8 +139,12 @@ def csv_options(*parameters: str) -> Callable[[_Command], _Command]:
     """Add the options of CSV files; each path in `parameters` becomes a `CsvFile`."""
 
     def decorate(command: _Command) -> _Command:
-        @click.option("--encoding", help="Of CSV files: UTF-8 or UTF-16 unless given.")
-        @click.option("--dayfirst", is_flag=True, help="Read 18/10/2024 in CSV files as a day.")
+        @click.option("--encoding", help="Encoding of CSV files. Default: UTF-8 or UTF-16.")
+        @click.option(
+            "--dayfirst",
+            is_flag=True,
+            help="Read dates in CSV files as day, month, year: 18/10/2024.",
+        )
         @wraps(command)
         def call(*arguments: Any, encoding: str | None, dayfirst: bool, **options: Any) -> Any:
             from service.data.csv_rows import CsvFile

@@ -47,22 +47,22 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--threshold",
         type=THRESHOLD,
-        help="Arrivals in a day whose chances are mailed; unless given, the declared number.",
+        help="Arrivals in a day to give the chance of. Default: the declared threshold.",
     )
-    @click.option("--weekly/--no-weekly", default=True, help="The weekly email; on unless refused.")
+    @click.option("--weekly/--no-weekly", default=True, help="Send the weekly email. Default: yes.")
     @click.option(
         "--warn-at",
         type=WholeNumber(1, 99),
-        help="Early warnings when a chance is at least so many per cent; none unless given.",
+        help="Send early warnings when the chance is at least this per cent. Default: none.",
     )
     @click.option(
-        "--week-threshold", type=THRESHOLD, help="Warn of more arrivals than this in 7 days too."
+        "--week-threshold", type=THRESHOLD, help="Also warn of more arrivals than this in 7 days."
     )
     @click.option(
         "--route",
         "names",
         multiple=True,
-        help="The route that the emails are about, the first unless given; may be repeated.",
+        help="Route of the emails; may be repeated. Default: the first.",
     )
     @pass_settings
     @wraps(command)
@@ -125,12 +125,12 @@ def add(context: Context, preferences: list[Preferences], address: str) -> None:
     for one, is_new in zip(preferences, new, strict=True):
         (of,) = selected(context, (one.route,))
         words = one.in_words(of.route.lead.unit)
-        click.echo(f"{'added' if is_new else 'was there'}: {words}")
+        click.echo(f"{'added' if is_new else 'changed'}: {words}")
 
 
 @subscribers.command()
 @click.argument("address", type=EmailAddress())
-@click.option("--route", "names", multiple=True, help="A route; all unless given. May be repeated.")
+@click.option("--route", "names", multiple=True, help="Route; may be repeated. Default: all.")
 @pass_settings
 def remove(settings: Settings, address: str, names: tuple[str, ...]) -> None:
     """Delete ADDRESS from every route or the given routes, with all its records."""
@@ -215,7 +215,7 @@ def import_(context: Context, preferences: list[Preferences], file: TextIO) -> N
         new = sum(
             store.add(connection, address, one, utc_now()) for (address, _), one in chosen.items()
         )
-    click.echo(f"{new} added, {len(chosen) - new} were there")
+    click.echo(f"{new} added, {len(chosen) - new} changed")
 
 
 def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:

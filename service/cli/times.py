@@ -35,7 +35,7 @@ def schedule(settings: Settings, form: str) -> None:
         print_json({"jobs": rows})
         return
     print_table(
-        ("job", "next, local time", "last was due, local time", "outcome", "what it does"),
+        ("job", "next, local time", "last due, local time", "outcome", "what it does"),
         (
             (
                 row["job"] if len(context.routes) == 1 else f"{row['job']} of {row['route']}",
@@ -85,7 +85,7 @@ def _local(context: Context, moment: dt.datetime) -> str:
 
 @click.command()
 @click.option(
-    "--compact", is_flag=True, help="Then make SQLite's file as small as what is left in it."
+    "--compact", is_flag=True, help="Then return the free space in SQLite's file to the disk."
 )
 @pass_settings
 def prune(settings: Settings, compact: bool) -> None:
@@ -106,7 +106,7 @@ def prune(settings: Settings, compact: bool) -> None:
     if compact:
         freed = context.database.compact()
         click.echo(
-            "PostgreSQL sees to its room by itself"
+            "PostgreSQL manages its free space itself"
             if freed is None
-            else f"{freed / 10**6:,.1f} MB given back to the disk"
+            else f"{freed / 10**6:,.1f} MB returned to the disk"
         )

@@ -291,7 +291,7 @@ def _revision(connection: sa.Connection) -> str | None:
     rows = MigrationContext.configure(connection).get_current_heads()
     if len(rows) > 1 or (not rows and sa.inspect(connection).has_table(runs.name)):
         reason = f"expected one row beside the tables, found {len(rows)}"
-        raise DatabaseError(f"alembic_version: {reason}; restore the last whole backup")
+        raise DatabaseError(f"alembic_version: {reason}; restore the last complete backup")
     return rows[0] if rows else None
 
 

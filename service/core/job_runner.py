@@ -22,7 +22,7 @@ from service.core.run_store import Claim
 from service.core.secrets import Masker, without_folders
 from service.core.timings import recorded
 
-_STOPPED = "the process was told to stop before it was done"
+_STOPPED = "the process was stopped before it finished"
 _running: dict[Claim, float] = {}
 T = TypeVar("T")
 _log = logging.getLogger(__name__)

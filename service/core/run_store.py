@@ -34,7 +34,7 @@ MOST_ATTEMPTS = 3
 """Attempts allowed for a run whose process dies or is stopped."""
 
 _RECENT = 20
-_DIED = "its process died before it was done"
+_DIED = "its process died before it finished"
 
 
 @dataclass(frozen=True)

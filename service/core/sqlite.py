@@ -25,7 +25,7 @@ import sqlalchemy as sa
 BUSY_MILLISECONDS = 30_000
 """How long a writer waits for another."""
 
-READ_ONLY = "database_read_only", "the database can be read and not written"
+READ_ONLY = "database_read_only", "the database is read-only"
 """Reason code and message for a read-only database."""
 
 _LEAST_BYTES = 1_000_000

@@ -67,7 +67,7 @@ class Drivers:
         if status == "used" and champion in failures:
             status, reason = "missing", f"{champion} {failures[champion]}"
         elif status == "used" and champion not in models:
-            status, reason = "off", f"the model {champion} makes nothing of it"
+            status, reason = "off", f"the model {champion} does not use it"
         note = {"status": status, "reason": reason}
         if not models:
             return note
@@ -92,7 +92,7 @@ def drivers(
     if not context.reads_weather:
         return Drivers("off", no_weather(context))
     if not any(reads_covariates(name, specs) for name in published(specs)):
-        return Drivers("off", "no declared model makes anything of the weather")
+        return Drivers("off", "no declared model uses the weather")
     return as_known(connection, route, origin, as_of, horizon or settings.horizon, readings)
 
 
@@ -128,9 +128,9 @@ def _known(readings: WeatherReadings, origin: dt.date, as_of: dt.datetime, horiz
     if ensemble is None:
         last = last_read(readings.connection, readings.route, "ensemble", as_of)
         if last is None:
-            return Drivers("missing", "no forecast of the weather was read yet")
+            return Drivers("missing", "no weather forecast has been read yet")
         stale = f"at {instant(last[0])}, over {STALE_HOURS} hours ago"
-        return Drivers("missing", f"the weather forecast was last new {stale}")
+        return Drivers("missing", f"the weather forecast was last updated {stale}")
     first, past, moved = _past(readings, as_of)
     at = (origin - first).days
     if not 0 <= at < len(past) or not np.isfinite(past[at]).all():

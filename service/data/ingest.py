@@ -119,7 +119,7 @@ def _refused(source: str, refusals: Sequence[SourceError]) -> str:
     if not all(isinstance(refusal, NotReached) for refusal in refusals):
         return "; ".join(str(refusal) for refusal in refusals)
     # Independent of which document was requested first.
-    return f"{source} was not reached, and what was read before is served: {refusals[0]}"
+    return f"{source} could not be reached; the figures read before are served: {refusals[0]}"
 
 
 def read(

@@ -114,7 +114,7 @@ def _unfit(error: Exception) -> NotReached:
     """Describe the environment variable that prevents creating a client."""
     if not isinstance(error, OSError):
         hosts = getproxies().get("no", "")
-        return NotReached(_variable("no"), "names of hosts, with commas between", hosts[:200])
+        return NotReached(_variable("no"), "host names separated by commas", hosts[:200])
     reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
     file, folder, key_log = (
         os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")

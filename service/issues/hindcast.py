@@ -161,7 +161,7 @@ def replay(context: Context) -> Outcome:
         days = _days(context, connection)
         left = [day for day in days if _is_open(context, connection, day)]
     if not left:
-        return Outcome("skipped", "no week is to be replayed")
+        return Outcome("skipped", "there are no weeks to replay")
     done = len(days) - len(left)
     replayed = sum(_one(context, day, place) for place, day in enumerate(left, done + 1))
     return Outcome("done", f"{replayed} of {len(left)} weeks before the first start replayed")

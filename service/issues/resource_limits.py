@@ -53,7 +53,7 @@ def limited(work: Callable[[A], R], argument: A, name: str, seconds: float, mega
         # includes its start: a late result is late, even if present now
         left = seconds - (time.perf_counter() - began)
         if left <= 0 or not receiver.poll(left):
-            raise LimitError(f"it was not done within {seconds:g} s, the limit of a fit")
+            raise LimitError(f"it took longer than {seconds:g} s, the limit for a fit")
         try:
             is_done, result = receiver.recv()
         except EOFError:
@@ -90,7 +90,7 @@ def _child(pipe: Connection, work: Callable[[A], R], argument: A, megabytes: int
     try:
         answer = True, work(argument)
     except MemoryError:
-        answer = False, LimitError(f"it needs more than {megabytes:,} MB, the limit of a fit")
+        answer = False, LimitError(f"it needs more than {megabytes:,} MB, the limit for a fit")
     except Exception as error:
         answer = False, error
     try:

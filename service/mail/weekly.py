@@ -110,7 +110,7 @@ def _frozen(loader: IssueLoader, week: str) -> Edition:
     if week not in {this_week, due_week(loader.context, now)[0]}:
         raise MailError(
             f"week: expected {this_week}, the current one, found {week}; "
-            "of another week a copy can be had with --to or --dry-run"
+            "use --to or --dry-run for a copy of another week"
         )
     edition = gather(loader, week, previous)
     with loader.context.database.writing() as connection:

@@ -87,7 +87,7 @@ def test_what_is_no_page_is_refused(empty: Context) -> None:
             listing(IssueLoader(empty), "people", limit)
     (issue,) = chain(empty, 1)
     for series_id, after in (("people", "x"), ("people", ""), ("boats", issue.issue_id)):
-        with pytest.raises(BadQuestion, match="after: expected the `next` of a page before"):
+        with pytest.raises(BadQuestion, match="after: expected the `next` of a previous page"):
             listing(IssueLoader(empty), series_id, 5, after)
 
 

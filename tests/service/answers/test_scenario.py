@@ -102,7 +102,7 @@ def test_an_issue_that_had_no_weather_says_why(filled: Context) -> None:
     context = skies.reading(filled)
     refit(context)
     view = IssueLoader(context, Hand(NOON)).view("people")
-    with pytest.raises(NotPossible, match=r"no weather \(no forecast of the weather was read yet"):
+    with pytest.raises(NotPossible, match=r"no weather \(no weather forecast has been read yet"):
         scenario(IssueLoader(context), view, 14, (80,), weather={DAYS[0]: "calm"})
 
 

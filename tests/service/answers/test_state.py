@@ -181,7 +181,7 @@ def test_degraded_is_worse_than_stale_and_both_are_said() -> None:
 def test_everything_at_once_is_said_and_told_from_what_is_of_the_issue() -> None:
     facts = Facts(
         last_runs={job: run(job, "failed") for job in ("ingest", "refit")},
-        not_written=("database_read_only", "the database can be read and not written"),
+        not_written=("database_read_only", "the database is read-only"),
     )
     settings = Settings(source="declared", weather="openmeteo")
     state = state_of(issue("hurdle", "pool"), facts, NOW + 90 * HOUR, settings, ROUTE)
@@ -261,7 +261,7 @@ def test_a_sqlite_file_that_may_not_be_written_is_served(settings: Settings, kin
         assert (status, found["status"]) == (200, "degraded")
         reason = {
             "name": "database_read_only",
-            "detail": "the database can be read and not written",
+            "detail": "the database is read-only",
         }
         assert reason in found["reasons"]
         assert len(found["rows"]) == 28

@@ -40,6 +40,6 @@ def test_a_key_ends_when_it_expires_or_is_revoked(database: Database) -> None:
 def test_a_name_is_given_once(database: Database) -> None:
     with database.writing() as connection:
         key_store.create(connection, "one", "read", NOW)
-        with pytest.raises(NameTaken, match="'one' is there already"):
+        with pytest.raises(NameTaken, match="'one' already exists"):
             key_store.create(connection, "one", "operate", NOW)
         assert len(key_store.listing(connection)) == 1

@@ -61,7 +61,7 @@ def closed(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 UNDESCRIBED = (
     *("dates such as", "one for all days or"),
     *("the last that can be answered", "the last day that can be answered", "each once"),
-    *("window: expected a whole number from 1 to", "expected the `next` of a page before"),
+    *("window: expected a whole number from 1 to", "expected the `next` of a previous page"),
     *("not both", "expected something that is assumed", "expected a day", "a date such as"),
     *("expected 2024-10-18 or 2024-10-18T14:00:00Z", "none with format=hubverse"),
     "at most two decimals",  # a multiple of 0.01 is none in binary numbers

@@ -154,7 +154,7 @@ def test_nothing_is_overwritten_unasked(
 ) -> None:
     lived, _ = kept
     before = file.read_bytes()
-    with pytest.raises(BackupError, match="is there already; --overwrite replaces it"):
+    with pytest.raises(BackupError, match="already exists; use --overwrite to replace it"):
         back_up(lived, file)
     assert file.read_bytes() == before
     restore(elsewhere, file)
@@ -269,7 +269,7 @@ def refusal(settings: Settings, file: Path) -> str:
 def test_one_that_is_cut_off_is_refused(file: Path, elsewhere: Settings, keep: float) -> None:
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * keep)])
-    assert "expected a whole backup" in refusal(elsewhere, file)
+    assert "expected a complete backup" in refusal(elsewhere, file)
 
 
 def test_one_that_was_changed_is_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
@@ -286,7 +286,7 @@ def test_one_that_was_changed_is_refused(file: Path, elsewhere: Settings, tmp_pa
 def test_sums_that_are_none_are_refused(file: Path, elsewhere: Settings, tmp_path: Path) -> None:
     content, odd = unpack(file), tmp_path / "odd.tar.gz"
     for head in (b"none\n", b"\n", b"\xff", b"[1]", b"7", b'{"sha256": "a"}'):
-        assert "expected a whole backup" in refusal(elsewhere, pack(content, odd, head))
+        assert "expected a complete backup" in refusal(elsewhere, pack(content, odd, head))
     for sums in (b"{}", b'{"a": "b"}', b"[]", b"null"):
         said = refusal(elsewhere, pack(content, odd, b'{"format": 2, "sha256": %s}' % sums))
         assert said.endswith(" is not what was written")
@@ -326,7 +326,7 @@ def test_what_is_no_backup_is_refused(elsewhere: Settings, tmp_path: Path) -> No
     plain.write_bytes(b"date,people\n")
     packed.write_bytes(gzip.compress(b"date,people\n" * 1000))
     for odd in (plain, packed):
-        assert "expected a whole backup" in refusal(elsewhere, odd)
+        assert "expected a complete backup" in refusal(elsewhere, odd)
     later = pack({HEAD: b'{"format": 3}'}, tmp_path / "later.tar.gz")
     assert refusal(elsewhere, later).endswith("expected format 2, found 3")
     with tarfile.open(plain, "w:gz"):  # all that is left is an archive without its end

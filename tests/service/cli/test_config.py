@@ -84,7 +84,7 @@ def test_a_name_that_is_no_setting_is_told(crossings: Crossings) -> None:
     done = crossings("config", prot=8123)
     assert done.returncode == 0
     assert done.stderr == (
-        "warning: CROSSINGS_PROT is no setting, and has no effect; CROSSINGS_PORT is one\n"
+        "warning: CROSSINGS_PROT is not a setting and has no effect; did you mean CROSSINGS_PORT?\n"
     )
 
 
@@ -94,11 +94,9 @@ def test_lines_and_exit_status(crossings: Crossings, settings: Settings) -> None
     assert done.returncode == 0
     assert any(line.startswith("ok   database: sqlite:///") for line in lines)
     at = next(
-        at
-        for at, line in enumerate(lines)
-        if line == "warn scheduler: no process schedules the jobs"
+        at for at, line in enumerate(lines) if line == "warn scheduler: no scheduler is running"
     )
-    assert lines[at + 1].startswith("     -> start it: `crossings scheduler`")
+    assert lines[at + 1].startswith("     -> start it with `crossings scheduler`")
     assert lines[-1].endswith("0 fail")
 
 

@@ -53,7 +53,7 @@ def test_what_is_well(well: Settings) -> None:
     # The embedded figures are old today, and that is all.
     assert faults(findings) == {"forecast": "warn"}
     assert findings["scheduler"].said == "running"
-    assert "7 versions are sound" in findings["fitted"].said
+    assert "7 versions are intact" in findings["fitted"].said
     assert {"clock", "database", "migrations", "models", "mail", "source of channel"} <= set(
         findings
     )
@@ -63,7 +63,7 @@ def test_a_fresh_machine(tmp_path: Path) -> None:
     settings = Settings(var_dir=tmp_path / "var", fitted_dir=tmp_path / "fitted")
     findings = found(settings)
     assert faults(findings) == {"database": "fail"}
-    assert findings["database"].remedy == "`crossings run` makes and fills it"
+    assert findings["database"].remedy == "`crossings run` creates and fills it"
     assert not settings.var_dir.exists(), "to look is not to make"
 
 
@@ -127,7 +127,7 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
 def test_a_clock_that_has_gone_back(well: Settings) -> None:
     findings = found(well, NOW)
     assert findings["clock"].state == "fail"
-    assert "recorded at" in findings["clock"].said
+    assert "latest record is of" in findings["clock"].said
     (only,) = clock(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
     assert only.state == "fail"
 
@@ -146,7 +146,7 @@ def test_without_a_scheduler_and_with_a_run_whose_process_died(settings: Setting
     context.database.close()
     findings = found(settings)
     assert faults(findings)["scheduler"] == "fail"
-    assert findings["scheduler"].said == "no process schedules the jobs"
+    assert findings["scheduler"].said == "no scheduler is running"
     assert faults(findings)["job renew"] == "warn"
     assert "its process died" in findings["job renew"].said
 
@@ -300,7 +300,7 @@ def test_a_broken_header_is_no_matter_of_the_address(well: Settings) -> None:
         file.write_bytes(content[:at] + b"\xff" * 16 + content[at + 16 :])
         finding = found(well)["database"]
         if finding.state == "fail":
-            assert finding.remedy.startswith("restore the last whole backup"), (at, finding)
+            assert finding.remedy.startswith("restore the last complete backup"), (at, finding)
         assert at > 18 or finding.state == "fail"
 
 
@@ -313,4 +313,4 @@ def test_migrations_that_are_not_one_are_no_empty_database(well: Settings, rows:
     opened.close()
     finding = found(well)["database"]
     assert finding.state == "fail" and "alembic_version: expected one row" in finding.said
-    assert finding.remedy.startswith("restore the last whole backup")
+    assert finding.remedy.startswith("restore the last complete backup")

@@ -18,7 +18,7 @@ def test_a_key_is_made_listed_and_revoked(crossings: Crossings, tmp_path: Path) 
     assert "active" in listed.stdout
     assert secret not in listed.stdout
     twice = crossings("keys", "create", "--name", "grafana")
-    assert (twice.returncode, "there already" in twice.stderr) == (2, True)
+    assert (twice.returncode, "already exists" in twice.stderr) == (2, True)
     assert crossings("keys", "revoke", "grafana").returncode == 0
     again = crossings("keys", "revoke", "grafana")
     assert (again.returncode, "no key" in again.stderr) == (1, True)

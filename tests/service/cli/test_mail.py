@@ -37,7 +37,7 @@ def test_subscribers_are_added_listed_and_removed(run: Any) -> None:
     weekly = "one email a week with the chances of more than"
     assert run("subscribers", "add", "A@Example.org").stdout == f"added: {weekly} 500 people\n"
     again = run("subscribers", "add", "a@example.org", "--threshold", "90")
-    assert again.stdout == f"was there: {weekly} 90 people\n"
+    assert again.stdout == f"changed: {weekly} 90 people\n"
     assert listed(run) == [("a@example.org", 90)]
     assert "a@example.org" in run("subscribers", "list").stdout
     assert run("subscribers", "remove", "a@EXAMPLE.org").exit_code == 0
@@ -88,7 +88,7 @@ def test_a_list_is_imported_whole_or_not_at_all(run: Any) -> None:
     rows = ["\ufeffaddress,threshold", "a@example.org,5", "A@example.org,6", "b@example.org,"]
     good = "\n".join(rows)
     result = run("subscribers", "import", "-", "--threshold", "70", stdin=good)
-    assert result.stdout == "2 added, 0 were there\n"
+    assert result.stdout == "2 added, 0 changed\n"
     assert listed(run) == [("a@example.org", 6), ("b@example.org", 70)]
     assert run("subscribers", "import", "-", stdin="name\nx\n").exit_code == 2
 

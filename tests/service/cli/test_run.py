@@ -243,10 +243,10 @@ def test_a_site_that_is_down_does_not_keep_it_from_starting(start: Start) -> Non
     service = start(source="declared", govuk_url="http://127.0.0.1:9", fetch_attempts=1)
     service.wait_for("stop with Ctrl-C")
     assert "figures   5844 new" in "".join(service.said)
-    service.wait_for("GOV.UK was not reached, and what was read before is served")
+    service.wait_for("GOV.UK could not be reached; the figures read before are served")
     # The log says so just before the row of the run does.
     wait_until(lambda: "ingest_failed" in service.get("/v1/status")[1], "the status says so too")
-    assert "".join(service.said).count("was not reached") == 1
+    assert "".join(service.said).count("could not be reached") == 1
     # It is killed, so that no handler of its own can end its children.
     children = service.children()
     assert len(children) >= 3

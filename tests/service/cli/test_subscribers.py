@@ -32,7 +32,7 @@ def listed(run: Any) -> list[tuple[str, str, int]]:
 def test_routes_are_chosen_and_the_first_is_the_default(run: Any) -> None:
     assert run("add", "a@example.org").exit_code == 0
     both = run("add", "a@example.org", "--route", "italy", "--route", "channel")
-    assert [line.partition(":")[0] for line in both.stdout.splitlines()] == ["added", "was there"]
+    assert [line.partition(":")[0] for line in both.stdout.splitlines()] == ["added", "changed"]
     run("add", "b@example.org", "--route", "italy", "--threshold", "90")
     assert listed(run) == [
         ("a@example.org", "channel", 500),
@@ -55,7 +55,7 @@ def test_routes_are_chosen_and_the_first_is_the_default(run: Any) -> None:
 
 def test_a_list_names_routes_or_takes_those_of_the_option(run: Any) -> None:
     rows = "address,threshold,route\na@example.org,5,italy\na@example.org,,\n"
-    assert run("import", "-", stdin=rows).stdout == "2 added, 0 were there\n"
+    assert run("import", "-", stdin=rows).stdout == "2 added, 0 changed\n"
     assert listed(run) == [("a@example.org", "channel", 500), ("a@example.org", "italy", 5)]
     given = run("import", "-", "--route", "italy", stdin="address\nb@example.org\n")
     assert given.exit_code == 0

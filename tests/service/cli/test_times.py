@@ -29,4 +29,4 @@ def test_prune(crossings: Crossings) -> None:
         "deleted\n"
     )
     said = crossings("prune", "--compact").stdout.splitlines()
-    assert len(said) == 2 and said[1].endswith(" MB given back to the disk")
+    assert len(said) == 2 and said[1].endswith(" MB returned to the disk")

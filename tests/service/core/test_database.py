@@ -267,5 +267,5 @@ def test_a_version_that_is_no_one_row_is_one_line(database: Database, rows: list
             connection.execute(sa.text("INSERT INTO alembic_version VALUES (:r)"), {"r": row})
     expected = f"^alembic_version: expected one row beside the tables, found {len(rows)}; "
     for work in (database.migrate, database.pending):
-        with pytest.raises(DatabaseError, match=f"{expected}restore the last whole backup$"):
+        with pytest.raises(DatabaseError, match=f"{expected}restore the last complete backup$"):
             work()

@@ -90,7 +90,7 @@ def test_a_run_without_its_lock_is_closed_and_the_third_time_has_failed(
         assert run_store.claim(connection, "ingest", "monday", NOW) is None
         run = run_store.find(connection, "ingest", "monday")
     assert run is not None
-    assert (run.outcome, run.reason) == ("failed", "its process died before it was done, 3 times")
+    assert (run.outcome, run.reason) == ("failed", "its process died before it finished, 3 times")
 
 
 def test_a_process_that_lost_its_run_can_neither_publish_nor_finish(database: Database) -> None:

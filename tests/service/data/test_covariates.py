@@ -110,10 +110,10 @@ def test_without_weather_all_is_as_it_was(filled: Context, hand: Hand) -> None:
     assert latest(reader).inputs_hash == first.inputs_hash
     np.testing.assert_array_equal(mean(reader), paths)
     assert outcome.detail["weather"] == "missing"
-    assert outcome.reason.endswith("without the weather: no forecast of the weather was read yet")
+    assert outcome.reason.endswith("without the weather: no weather forecast has been read yet")
     assert note(reader) == {
         "status": "missing",
-        "reason": "no forecast of the weather was read yet",
+        "reason": "no weather forecast has been read yet",
     }
     assert len(fitted(reader, "swell")) == 1
 
@@ -125,7 +125,7 @@ def test_without_weather_all_is_as_it_was(filled: Context, hand: Hand) -> None:
         ({"missing": [dt.date(2025, 12, 31)]}, "the weather of 2025-12-31 is not stored"),
         ({"missing": [dt.date(2025, 12, 1)]}, "days of weather up to 2025-12-31 are needed, 30"),
         ({"seen_at": utc(2025, 12, 31, 1)}, "last new at 2025-12-31T01:00:00Z, over 36 hours ago"),
-        ({"seen_at": utc(2026, 1, 1, 15)}, "no forecast of the weather was read yet"),
+        ({"seen_at": utc(2026, 1, 1, 15)}, "no weather forecast has been read yet"),
         ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is foreseen without a gap"),
     ],
 )
@@ -182,11 +182,11 @@ def test_a_champion_that_makes_nothing_of_the_weather(reader: Context) -> None:
     outcome = refit(reader)
     assert outcome.detail["weather"] == "off"
     said = note(reader)
-    assert said["reason"] == "the model climatology makes nothing of it"
+    assert said["reason"] == "the model climatology does not use it"
     assert said["models"] == ["swell"]
     (models / "swell.toml").unlink()
     outcome = refit(reader)
-    assert outcome.detail["weather_reason"] == "no declared model makes anything of the weather"
+    assert outcome.detail["weather_reason"] == "no declared model uses the weather"
 
 
 def test_the_weather_is_taken_as_it_was_known(reader: Context) -> None:

@@ -90,7 +90,7 @@ def test_hosts_without_a_proxy_that_are_none_are_named(
 ) -> None:
     monkeypatch.setenv(name, value)
     message = fault(fetcher, f"{sites.url}/a")
-    assert message.startswith(f"{name}: expected names of hosts, with commas between, found ")
+    assert message.startswith(f"{name}: expected host names separated by commas, found ")
     assert message.endswith(value.replace("\udcff", "\\udcff"))
 
 

@@ -116,7 +116,7 @@ def test_the_sea_is_shown_where_there_is_weather(
     assert "Wind and waves in the coming days" not in client.get("/").text
     skies.tell(context.database, utc(2026, 1, 1, 5), [0.5, 1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     before = client.get("/").text
-    assert "does not use the weather: no forecast of the weather was read yet" in before
+    assert "does not use the weather: no weather forecast has been read yet" in before
     hand.now += dt.timedelta(minutes=1)
     refit(context)
     page = client.get("/").text
