@@ -46,7 +46,7 @@ observations = table(
     sa.Index("ix_observations_series_id_date", "series_id", "date"),
 )
 
-# HTTP validators (ETag, Last-Modified), so that a site can answer "not modified".
+# HTTP validators (ETag, Last-Modified) by route and URL, so that sites can answer "not modified".
 fetches = table(
     "fetches",
     sa.Column("url", sa.String(500), primary_key=True),

@@ -132,7 +132,7 @@ def read(
     """Read a source and return its changes; only if `is_stored`, store anything."""
     route, source = context.route, source or context.settings.source
     with context.database.reading() as connection:
-        earlier = document_store.validators(connection)
+        earlier = document_store.validators(connection, route)
     today = route.day(utc_now())
     gathered = gather(context.settings, route, source, file, today, earlier, is_kept=is_stored)
     with context.database.writing() as connection:
@@ -160,7 +160,7 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
             gathered.refusals.append(error)
     names = [document.name for document, _ in taken]
     kept = {url: stated for url, stated in gathered.validators.items() if url in names}
-    document_store.remember(connection, kept, now)
+    document_store.remember(connection, route, kept, now)
     return Reading(taken, gathered.refusals, gathered.unchanged)
 
 

@@ -80,17 +80,23 @@ def test_the_fingerprint_is_of_what_is_said_and_when() -> None:
     assert len({made(figure) for figure in others}) == 5
 
 
-def test_what_a_site_said_last_is_kept(database: Database) -> None:
+def test_what_a_site_said_last_is_kept_for_each_route(database: Database) -> None:
+    other = ROUTE.model_copy(update={"name": f"{ROUTE.name}_2"})
     with database.writing() as connection:
-        document_store.remember(connection, {"a": ('"1"', None), "b": (None, "Wed")}, SEEN)
-        document_store.remember(connection, {"a": ('"2"', None)}, SEEN)
-        document_store.remember(connection, {}, SEEN)
+        both = {"a": ('"1"', None), "b": (None, "Wed")}
+        document_store.remember(connection, ROUTE, both, SEEN)
+        document_store.remember(connection, ROUTE, {"a": ('"2"', None)}, SEEN)
+        document_store.remember(connection, ROUTE, {}, SEEN)
+        assert document_store.validators(connection, other) == {}
+        document_store.remember(connection, other, {"a": ('"1"', None)}, SEEN)
     with database.reading() as connection:
-        assert document_store.validators(connection) == {"a": ('"2"', None), "b": (None, "Wed")}
+        assert document_store.validators(connection, ROUTE) == both | {"a": ('"2"', None)}
+        assert document_store.validators(connection, other) == {"a": ('"1"', None)}
 
 
 def test_what_is_too_long_is_not_kept(database: Database) -> None:
     with database.writing() as connection:
-        document_store.remember(connection, {"x" * 501: ("e", None), "c": (None, None)}, SEEN)
+        stated = {"x" * 501: ("e", None), "c": (None, None)}
+        document_store.remember(connection, ROUTE, stated, SEEN)
     with database.reading() as connection:
-        assert document_store.validators(connection) == {"c": (None, None)}
+        assert document_store.validators(connection, ROUTE) == {"c": (None, None)}
