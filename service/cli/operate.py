@@ -41,7 +41,7 @@ _MOST_ROWS = 60
 @click.option(
     "--accept-jumps", is_flag=True, help="Accept large changes that are not marked as revised."
 )
-@click.option("--route", default="", help="Route. Default: all enabled routes.")
+@click.option("--route", default="", help="Route. Default: all enabled; needed with a FILE.")
 @csv_options("file")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @pass_settings
@@ -84,7 +84,10 @@ def ingest(
             click.echo(f"note: {note}")
 
     context = open_for_command(settings)
-    for_each_route(context, work, route or (context.route.name if file else ""))
+    if file and not route and len(context.routes) > 1:
+        names = ", ".join(one.name for one in context.routes)
+        raise click.UsageError(f"expected --route with a FILE, one of {names}")
+    for_each_route(context, work, route)
 
 
 def _show_changes(reading: Reading, source: str) -> None:

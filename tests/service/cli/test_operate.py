@@ -48,6 +48,17 @@ def test_from_a_fresh_database_to_a_status(crossings: Crossings, tmp_path: Path)
     assert "climatology" in table.stdout
 
 
+def test_a_file_is_of_one_route(crossings: Crossings, tmp_path: Path) -> None:
+    file = tmp_path / "figures.csv"
+    file.write_text("date,people\n2024-01-01,7\n")
+    asked = ("ingest", "--source", "csv", str(file))
+    refused = crossings(*asked, routes="italy,channel")
+    assert refused.returncode == 2
+    assert "expected --route with a FILE, one of italy, channel" in refused.stderr
+    done = crossings(*asked, "--route", "channel", routes="italy,channel")
+    assert done.stdout.startswith("1 new, 0 revised, 0 unchanged from csv, through 2024-01-01\n")
+
+
 OPENING = ("run", "serve", "scheduler", "status", "ingest", "refit", "backup")
 
 
