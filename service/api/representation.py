@@ -111,9 +111,11 @@ def reply(rendered: Rendered, max_age_seconds: int = 60, immutable: bool = False
     """Send the bytes, or 304 if the client already has them."""
     # Answers read with a key must not enter shared caches.
     scope = "private" if "Authorization" in request.headers else "public"
-    # Answers that start today must expire at midnight of their route.
+    # Answers that depend on today must expire at midnight of their route, or of the first to end.
     found = loader()
-    most = found.route.seconds_left(found.clock())
+    routes = (found.route,) if request.view_args else found.context.routes
+    now = found.clock()
+    most = min(route.seconds_left(now) for route in routes)
     age = f"{scope}, max-age={FOREVER_SECONDS if immutable else min(max_age_seconds, most)}"
     cache = ("Cache-Control", f"{age}, immutable" if immutable else age)
     headers = [*rendered.headers, ("ETag", f'"{rendered.etag}"'), cache, ("Vary", "Accept")]

@@ -83,8 +83,8 @@ def test_no_answer_is_kept_beyond_midnight_of_its_route(both: Context) -> None:
     # Midnight comes to Rome an hour before it comes to London.
     last_second = about(both, "italy").route.end_of_day(utc_now().date())
     client = create_app(both, lambda: last_second - dt.timedelta(seconds=29)).test_client()
-    for series, seconds in (("italy_people", 30), ("people", 60)):
-        answer = client.get(f"/v1/series/{series}/forecast")
+    for path, seconds in (("/italy_people/forecast", 30), ("/people/forecast", 60), ("", 30)):
+        answer = client.get(f"/v1/series{path}")
         assert answer.headers["Cache-Control"] == f"public, max-age={seconds}"
 
 
