@@ -65,7 +65,8 @@ def _secure(wsgi_app: WSGIApplication, embed_origins: str) -> WSGIApplication:
     del framed["X-Frame-Options"]  # it cannot allow an origin
 
     def secured(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        is_framed = bool(framing) and environ["PATH_INFO"].startswith("/embed/")
+        path = environ.get("PATH_INFO", "").lstrip("/")  # as Flask reads it
+        is_framed = bool(framing) and path.startswith("embed/")
         headers = framed if is_framed else _HEADERS
 
         def start(status: str, given: list[tuple[str, str]], *exc_info: Any) -> Any:

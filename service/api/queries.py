@@ -47,8 +47,7 @@ _THRESHOLD = f"Arrivals to exceed, 0 to {MOST_THRESHOLD:,}. Default: the declare
 _OUR_SHARE = Field(
     100, description="Your share of the arrivals in per cent; counts are rounded up."
 )
-_HORIZON = "Number of days from `from` on, up to the end of the forecast: 400 on the day"
-" it is made."
+_HORIZON = "Number of days from `from` on, at most to the end of the forecast: 400 days."
 _AS_OF = Field(
     None, description="A date: figures for days up to it. An instant: what was known then."
 )

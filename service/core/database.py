@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect", "insert"]
 
 import logging
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -283,6 +284,8 @@ def _one_line() -> Iterator[None]:
         if type(error) in plain or getattr(error.orig, "sqlstate", None) in _READ_ONLY:
             raise Unavailable(f"database: {' '.join(str(error.orig).split())}") from error
         raise
+    except sqlite3.Error as error:  # of the driver itself, in `version`
+        raise Unavailable(f"database: {error}") from error
     except sa.exc.TimeoutError as error:
         raise Unavailable("database: every connection is in use") from error
 

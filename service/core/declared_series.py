@@ -18,7 +18,7 @@ _DAY = dt.date(2024, 10, 18)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
 _MOST_THRESHOLD = 1_000_000  # the limit in `service.answers.errors`
-_LAST_SECOND = dt.time(23, 59, 59)
+_LAST_SECOND = dt.time(23, 59, 59, fold=1)  # a clock set back at midnight shows it twice
 _TIMES = r"^([01]\d|2[0-3]):[0-5]\d(,([01]\d|2[0-3]):[0-5]\d)*$|^$"
 
 

@@ -41,6 +41,11 @@ def test_an_interval_holds_its_bounds_and_what_is_between() -> None:
     assert [value for value in values if interval.holds(value)] == [0.8, 1.0, 1.1]
 
 
+def test_an_interval_leaves_out_as_much_on_either_side() -> None:
+    interval = bootstrap._interval(0.0, np.arange(1001.0))
+    assert (interval.lo, interval.hi) == pytest.approx((25, 975))
+
+
 def test_of_several_measures_it_is_the_geometric_mean() -> None:
     theirs = np.random.default_rng(2).gamma(2.0, size=(77, 2))
     found = bootstrap.ratio(theirs * [0.5, 1.28], theirs)

@@ -32,6 +32,7 @@ def test_forecasts_are_of_the_drivers_in_their_order(names: tuple[str, str]) -> 
 
 def test_the_start_is_a_day() -> None:
     assert covariates().start == np.datetime64("2024-02-28", "D")
+    assert covariates().data_through == np.datetime64("2024-03-08", "D")
     assert covariates(future=np.zeros((1, 0, 2))).future.shape == (1, 0, 2)
 
 

@@ -44,6 +44,8 @@ def test_people_and_boats_come_from_one_path(figures: dict[str, DailySeries]) ->
     for name in drawn:
         np.testing.assert_array_equal(drawn[name].values, again[name].values)
         assert str(drawn[name].start) == "2024-02-29"
+        assert joint.drawn_days(401) > 401
+        assert fitted.draw(401, 5, joint.generator(1, "x", ORIGIN))[name].values.shape == (5, 401)
 
 
 def test_the_people_are_the_same_with_and_without_boats(figures: dict[str, DailySeries]) -> None:

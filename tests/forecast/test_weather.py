@@ -42,6 +42,15 @@ def drawn(weather: FittedWeather, horizon: int = 30, seed: int = 3) -> np.ndarra
     return weather.draw(horizon, 400, np.random.default_rng(seed))[:, :, :2]
 
 
+def test_a_driver_that_never_changed_tells_nothing() -> None:
+    known = covariates()
+    stuck = known.history.copy()
+    stuck[:, 1] = 0.1
+    past = WeatherTerms().fit(replace(known, history=stuck))[0].past
+    assert past[:, 1] == pytest.approx(0)
+    assert past[:, 0].std() == pytest.approx(1, abs=0.05)
+
+
 def test_a_covered_day_is_what_is_given_and_the_next_is_of_the_season() -> None:
     weather = fitted(covariates(value=0.5))
     told = (0.5 - weather.mean) / weather.sd

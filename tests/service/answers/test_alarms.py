@@ -87,6 +87,15 @@ def test_a_miscalibrated_record_alarms_by_the_right_name() -> None:
     assert sum("weekly_coverage" in names for names in found) >= 9, "they hold too rarely"
 
 
+@pytest.mark.parametrize(("a", "side"), [(0.4, "narrow"), (3.0, "wide")])
+def test_ranges_that_are_too_narrow_or_too_wide_are_told_apart(a: float, side: str) -> None:
+    record = module._Record(
+        "people", scored(lambda rng, size: rng.beta(a, a, size), np.random.default_rng(12))
+    )
+    (alarm,) = [one for one in module._moments(record) if one["name"] == "pit_spread"]
+    assert f"the ranges are too {side}: " in alarm["detail"]
+
+
 def test_each_day_is_judged_once_by_the_last_issue_before_it() -> None:
     rows = scored(uniform, np.random.default_rng(1), n_days=60, every=3)
     record = module._Record("people", rows)
@@ -229,6 +238,10 @@ def test_the_last_whole_week_is_judged_while_the_next_one_lacks_days(watched: Co
         observation_store.record(connection, ROUTE, figures, utc(2025, 12, 31, 12))
     (alarm,) = record_alarms(IssueLoader(watched, Hand(utc(2026, 1, 6, 12))))
     assert (alarm["numbers"]["from"], alarm["numbers"]["to"]) == ("2025-12-22", "2025-12-28")
+    with watched.database.reading() as connection:
+        counted = observation_store.series(connection, "people")
+    assert counted is not None
+    assert alarm["numbers"]["came"] == counted.values[-9:-2].sum()
 
 
 def test_an_issue_made_during_the_week_does_not_judge_it(watched: Context) -> None:

@@ -4,7 +4,13 @@ import datetime as dt
 
 import pytest
 
-from service.answers.comparison import compare_forecasts, list_models, usual_days, view_of_day
+from service.answers.comparison import (
+    compare_days,
+    compare_forecasts,
+    list_models,
+    usual_days,
+    view_of_day,
+)
 from service.answers.errors import NotFound
 from service.answers.figures import figures
 from service.answers.issue_loader import IssueLoader
@@ -43,6 +49,24 @@ def test_forecasts_stand_on_their_days_beside_what_arrived(loader: IssueLoader) 
     assert (both["median_1"], both["median_2"]) == (late.median()[5], early.median()[19])
     assert days["2025-12-14"]["median_1"] is None
     assert days["2025-12-29"]["hi80_2"] is None
+
+
+def test_rows_are_the_days_of_one_forecast_after_another(loader: IssueLoader) -> None:
+    days = (D(2025, 12, 20), D(2025, 12, 2))
+    found = compare_days(loader, "people", days, ("seasonal_naive",))
+    late, early = found["forecasts"]
+    assert [row["issue_id"] for row in found["rows"]] == (
+        [late["issue_id"]] * 28 + [early["issue_id"]] * 28
+    )
+    assert {row["model"] for row in found["rows"]} == {"seasonal_naive"}
+    view = view_of_day(loader, "people", days[1], "seasonal_naive")
+    median = int(view.paths.median()[0])
+    (came,) = figures(loader, "people", D(2025, 12, 1), D(2025, 12, 1))
+    row = found["rows"][28]
+    assert (row["time"], row["date"]) == ("2025-12-01T00:00:00Z", "2025-12-01")
+    assert (row["median"], row["came"]) == (median, came["value"])
+    each = compare_days(loader, "people", days, ("seasonal_naive", "champion"))["forecasts"]
+    assert [one["model"] for one in each] == ["seasonal_naive", "climatology"]
 
 
 def test_totals_have_what_arrived_once_all_days_are_published(loader: IssueLoader) -> None:

@@ -10,6 +10,7 @@ from service.answers.wording import (
     FILTERS,
     NO_BREAK,
     approximate,
+    day_span,
     likelihoods,
     per_cent,
     sentence,
@@ -31,6 +32,18 @@ def test_text_is_folded_between_words() -> None:
     assert len(lines) > 5
     assert max(map(len, lines)) <= 76
     assert folded.split() == text.split()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        ("2026-01-09", "2026-01-11", "9 to 11 January 2026"),
+        ("2026-01-30", "2026-02-05", "30 January to 5 February 2026"),
+        ("2025-12-30", "2026-01-05", "30 December 2025 to 5 January 2026"),
+    ],
+)
+def test_a_span_repeats_neither_month_nor_year(first: str, last: str, text: str) -> None:
+    assert day_span(dt.date.fromisoformat(first), dt.date.fromisoformat(last)) == text
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,15 @@ def test_a_database_whose_bytes_are_damaged_does_not_answer(tmp_path: Path) -> N
     opened.close()
 
 
+def test_a_version_that_the_driver_cannot_tell_is_one_line(tmp_path: Path) -> None:
+    with contextlib.closing(connect(f"sqlite:///{tmp_path / 'x.sqlite'}")) as opened:
+        opened.migrate()
+        assert opened.version() is not None
+        opened._raw.close()
+        with pytest.raises(Unavailable, match="^database: Cannot operate on a closed database"):
+            opened.version()
+
+
 def test_one_process_at_a_time_has_a_purpose(database: Database) -> None:
     other = connect(database.engine.url.render_as_string(hide_password=False))
     with database.alone("mail") as first, other.alone("mail") as second:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -128,6 +129,14 @@ def test_a_day_ends_at_its_last_second_of_the_route(day: dt.date, end: dt.dateti
     assert CHANNEL.end_of_day(day) == end
     assert CHANNEL.day(end) == day
     assert CHANNEL.day(end + dt.timedelta(seconds=1)) == day + dt.timedelta(days=1)
+
+
+def test_an_hour_repeated_at_midnight_is_of_the_day_that_ends() -> None:
+    chile = CHANNEL.model_copy(update={"zone": ZoneInfo("America/Santiago")})
+    day, end = dt.date(2026, 4, 4), utc(2026, 4, 5, 3, 59, 59)
+    assert chile.end_of_day(day) == end
+    assert chile.day(end) == day
+    assert chile.seconds_left(utc(2026, 4, 5, 3, 30)) == 1800
 
 
 def test_a_figure_counts_as_known_the_day_after_at_14() -> None:

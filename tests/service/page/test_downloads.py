@@ -113,8 +113,10 @@ def test_nobody_frames_a_chart_unless_a_setting_names_them(
         update={"embed_origins": "https://a.example, https://b.example"}
     )
     framed = create_app(Context(settings, context.database), Hand(NOW)).test_client()
-    answer = framed.get("/embed/now/forecast")
-    policy = answer.headers["Content-Security-Policy"]
+    for path in ("//embed/now/forecast", "/embed/now/forecast"):
+        answer = framed.get("/", environ_overrides={"PATH_INFO": path})
+        assert answer.status_code == 200
+        policy = answer.headers["Content-Security-Policy"]
     assert policy.endswith("frame-ancestors https://a.example https://b.example")
     assert "default-src 'none'" in policy
     assert "X-Frame-Options" not in answer.headers
