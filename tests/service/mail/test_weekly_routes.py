@@ -150,6 +150,30 @@ def test_a_reader_confirms_one_route_more(both: Context, mailbox: Mailbox) -> No
     assert unknown.status_code == 400
 
 
+def test_the_pages_of_a_reader_are_of_the_chosen_route(both: Context, mailbox: Mailbox) -> None:
+    client = create_app(both, utc_now).test_client()
+    home = "/?series=italy_people"
+    form = {"address": "new@reader.example.org", "route": "italy"}
+    pages = [client.get("/subscribe?route=italy").text, client.post("/subscribe", data=form).text]
+    assert f'<a href="{home}">Go to the forecast</a>' in pages[-1]
+    mail_links(about(both, "italy"))
+    (message,) = mailbox.messages()
+    link = re.search(r"/subscribe/confirm/\S+", message.get_content())
+    assert link
+    pages += [client.get(link[0]).text, client.post(link[0]).text]
+    assert f"<h1>Confirm your subscription to {ITALY}</h1>" in pages[-2]
+    assert f"<h1>You are subscribed to {ITALY}</h1>" in pages[-1]
+    leaving = f"/u/{on_the_list(both)['italy']}"
+    pages += [client.get(leaving).text, client.post(leaving).text, client.get(home).text]
+    for page in pages:
+        assert f" – {ITALY}</title>" in page
+        assert f'<a href="{home}">{ITALY}</a>' in page
+        assert '<a href="/subscribe?route=italy">Emails</a>' in page
+        assert CHANNEL not in page
+    first = client.get("/subscribe").text
+    assert f'<a href="/">{CHANNEL}</a>' in first and '<a href="/subscribe">Emails</a>' in first
+
+
 def on_the_list(context: Context) -> dict[str, str]:
     """The token of each route of the one reader."""
     with context.database.reading() as connection:
