@@ -41,6 +41,11 @@ class Context:
         """Whether weather is read for this route."""
         return self.settings.reads_weather and bool(self.route.weather_points)
 
+    @property
+    def to_route(self) -> dict[str, str]:
+        """Query parameters of a link to the pages of this route; none for the first."""
+        return {} if self.route is self.routes[0] else {"series": self.route.leading}
+
     def for_route(self, route: Route) -> Context:
         """Return a copy for another route."""
         return replace(self, route=route)

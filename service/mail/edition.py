@@ -11,6 +11,7 @@ import contextlib
 import datetime as dt
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 from service.answers import changes, track_record
 from service.answers.alarms import record_alarms
@@ -93,6 +94,8 @@ def shown(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         is_read = used(connection, issue)["status"] == "used"
     credit = route.attribution.rstrip(".") + "."  # more sentences follow
     return {
+        "series_id": issue.series_id,
+        "query": f"?{urlencode(loader.context.to_route)}".rstrip("?"),
         "unit": view.declared.unit,
         "issue_id": issue.issue_id,
         "issued_at": instant(issue.issued_at),

@@ -105,6 +105,7 @@ class MailRenderer:
 
     def message(self, reader: Reader | Due) -> EmailMessage:
         """Return the complete email; raises `ValueError` if a value would inject a header."""
+        content = self.edition.content
         message = addressed(
             self._settings, self.edition, reader.address, reader.token, self.subject
         )
@@ -116,11 +117,12 @@ class MailRenderer:
                 png, "image", "png", cid=f"<{self.cid(name)}>", disposition="inline",
                 filename=f"chart-{name}.png",
             )  # fmt: skip
+        series = content.get("series_id", content["unit"])  # older editions have no series
         message.add_attachment(
-            _csv(self.edition.content["days"]),
+            _csv(content["days"]),
             subtype="csv",
             cte="quoted-printable",
-            filename=f"{self.edition.content['unit']}-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
+            filename=f"{series}-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
         )
         return message
 

@@ -12,6 +12,7 @@ __all__ = ["subscriptions"]
 
 import calendar
 from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template, request
 
@@ -23,7 +24,7 @@ from service.core.addresses import AddressError
 from service.core.database import Connection
 from service.core.settings import Settings
 from service.mail import subscriber_store as store
-from service.mail.subscriber_store import EMAILS, Preferences, Subscriber
+from service.mail.subscriber_store import EMAILS, OptIn, Preferences, Subscriber
 
 subscriptions = Blueprint("subscriptions", __name__, template_folder="templates")
 
@@ -43,7 +44,12 @@ def _settings() -> Settings:
 
 def _chosen() -> IssueLoader:
     """Return the loader of the route chosen by the form or URL, otherwise the first."""
-    name, first = request.values.get("route"), _loader()
+    return _of_route(request.values.get("route"))
+
+
+def _of_route(name: str | None) -> IssueLoader:
+    """Return the loader of a route, or of the first if it is not served."""
+    first = _loader()
     return next((one for one in first.each_route() if one.route.name == name), first)
 
 
@@ -52,8 +58,10 @@ def form(status: int = 200, problem: str = "") -> Response:
     """Show the form, with the `problem` of an earlier attempt if any."""
     typed, offered, chosen = request.form, bool(_settings().smtp_host), _chosen()
     leading = chosen.route.lead
-    page = render_template(
+    return _answer(
         "subscribe.html",
+        status,
+        chosen,
         offered=offered,
         problem=problem,
         address=typed.get("address", "")[:254],
@@ -62,13 +70,10 @@ def form(status: int = 200, problem: str = "") -> Response:
         level=typed.get("level", "")[:8] or _LEVEL,
         week_threshold=typed.get("week_threshold", "")[:8],
         unit=leading.unit,
-        route=chosen.route,
-        routes=_loader().context.routes,
         largest=MOST_THRESHOLD,
         days=DAYS,
         record=warning_record(chosen)["sentence"] if offered else "",
     )
-    return _answer(page, status)
 
 
 @subscriptions.post("/subscribe")
@@ -95,6 +100,7 @@ def ask() -> Response:
             429,
             "Too many requests",
             "There have been too many requests from your network. Try again tomorrow.",
+            _chosen().route.name,
         )
         late.headers["Retry-After"] = str(_DAY_SECONDS)
         return late
@@ -103,6 +109,7 @@ def ask() -> Response:
         "Check your email",
         f"We are sending a link to this address. The link works for {store.CONFIRM_HOURS} hours. "
         "We will not send you forecasts until you open it and confirm.",
+        _chosen().route.name,
     )
 
 
@@ -112,14 +119,14 @@ def show_confirmation(token: str) -> Response:
     with _loader().context.database.reading() as connection:
         opt_in = store.opt_in_of(connection, token)
     if opt_in is None or opt_in.expires_at <= _loader().clock():
-        return _no_confirmation(opt_in is not None)
-    routes = _loader().context.routes
+        return _no_confirmation(opt_in)
     # Confirm even if the route is no longer served: its emails start if it is served again.
-    unit = next((one for one in routes if one.name == opt_in.route), routes[0]).lead.unit
+    unit = _of_route(opt_in.route).route.lead.unit
     return _say(
         200,
-        "Confirm your subscription",
+        f"Confirm your subscription{_to(opt_in)}",
         f"You will get {opt_in.in_words(unit)}. Every email has an unsubscribe link.",
+        opt_in.route,
         button="Confirm",
     )
 
@@ -132,12 +139,12 @@ def confirm(token: str) -> Response:
         opt_in = store.opt_in_of(connection, token)
         done = opt_in is not None and store.confirm(connection, opt_in, now)
     if not done or opt_in is None:
-        return _no_confirmation(opt_in is not None)
+        return _no_confirmation(opt_in)
     text = "You will get an email when the chance reaches your level."
     if opt_in.weekly:
         names = {name[:3].lower(): name for name in calendar.day_name}
         text = f"You will get the next weekly email on {names[_settings().digest_day]}."
-    return _say(200, "You are subscribed", text)
+    return _say(200, f"You are subscribed{_to(opt_in)}", text, opt_in.route)
 
 
 @subscriptions.get("/u/<token>")
@@ -154,6 +161,7 @@ def show_leaving(token: str) -> Response:
             200,
             f"Unsubscribe from {_title(subscriber)}",
             f"We will delete this subscription immediately. {_still(rest)}",
+            subscriber.route,
             button="Unsubscribe",
             button_for_all="Unsubscribe from all emails",
         )
@@ -161,6 +169,7 @@ def show_leaving(token: str) -> Response:
         200,
         "Unsubscribe from all emails",
         "We will delete your address and everything recorded with it immediately.",
+        subscriber.route,
         button="Unsubscribe",
     )
 
@@ -176,9 +185,10 @@ def leave(token: str) -> Response:
         leaving, rest = (rest, []) if "all" in request.form else ([], rest)
         for one in [subscriber, *leaving]:
             store.remove(connection, one, _loader().clock())
+    text = "We have deleted your address and everything recorded with it."
     if rest:
-        return _left(f"We have deleted this subscription. {_still(rest)}")
-    return _left("We have deleted your address and everything recorded with it.")
+        text = f"We have deleted this subscription. {_still(rest)}"
+    return _left(text, subscriber.route)
 
 
 def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
@@ -187,10 +197,15 @@ def _others(connection: Connection, subscriber: Subscriber) -> list[Subscriber]:
     return [one for one in everything if one.route != subscriber.route]
 
 
-def _title(subscriber: Subscriber) -> str:
+def _title(chosen: Preferences) -> str:
     """Return the title of the emails; for a route no longer served, its name."""
     titles = {one.name: one.forecast_title for one in _loader().context.routes}
-    return titles.get(subscriber.route, subscriber.route)
+    return titles.get(chosen.route, chosen.route)
+
+
+def _to(chosen: Preferences) -> str:
+    """Name the route in a heading if there are several."""
+    return f" to {_title(chosen)}" if len(_loader().context.routes) > 1 else ""
 
 
 def _still(rest: list[Subscriber]) -> str:
@@ -235,12 +250,12 @@ def _whole(name: str, label: str, example: int, least: int, most: int) -> int | 
     return int(text)
 
 
-def _say(status: int, title: str, text: str, **buttons: str) -> Response:
-    return _answer(render_template("message.html", title=title, text=text, **buttons), status)
+def _say(status: int, title: str, text: str, route: str | None = None, **buttons: str) -> Response:
+    return _answer("message.html", status, _of_route(route), title=title, text=text, **buttons)
 
 
-def _left(text: str = "We have deleted this subscription.") -> Response:
-    return _say(200, "You have unsubscribed", text)
+def _left(text: str = "We have deleted this subscription.", route: str | None = None) -> Response:
+    return _say(200, "You have unsubscribed", text, route)
 
 
 def _no_subscriber() -> Response:
@@ -251,9 +266,10 @@ def _no_subscriber() -> Response:
     return _say(404, "This link does not work", text)
 
 
-def _no_confirmation(expired: bool) -> Response:
+def _no_confirmation(expired: OptIn | None) -> Response:
     if expired:
-        return _say(410, "This link has expired", "Subscribe again to get a new link.")
+        text = "Subscribe again to get a new link."
+        return _say(410, "This link has expired", text, expired.route)
     text = (
         "It may have been used or replaced, have expired, or be incomplete. Nothing has changed. "
         "If you have already confirmed, you are subscribed."
@@ -261,8 +277,10 @@ def _no_confirmation(expired: bool) -> Response:
     return _say(404, "This link does not work", text)
 
 
-def _answer(page: str, status: int) -> Response:
-    answer = make_response(page, status)
+def _answer(template: str, status: int, about: IssueLoader, **values: Any) -> Response:
+    route, to_route = about.route, about.context.to_route
+    frame = {"route": route, "zone": route.zone, "to_route": to_route, "kept": to_route}
+    answer = make_response(render_template(template, **frame, **values), status)
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Referrer-Policy"] = "no-referrer"  # the URL contains the token
     answer.headers["X-Robots-Tag"] = "noindex"

@@ -69,21 +69,18 @@ for _name, _filter in FILTERS.items():
 @blueprint.app_context_processor
 def _frame() -> dict[str, Any]:
     """Return the template context that all pages share."""
-    loader = _loader()
-    routes = loader.context.routes
-    route = loader.for_series(request.args.get("series", "")).route
-    to_route = {} if route is routes[0] else {"series": route.leading}
+    context = _loader().for_series(request.args.get("series", "")).context
     return {
         "static_file": _static,
         "views": VIEWS,
         "here": (request.endpoint or "").removeprefix("page."),
-        "kept": to_route,
-        "to_route": to_route,
-        "route": route,
-        "routes": routes,
-        "zone": route.zone,
-        "contact": loader.context.settings.contact,
-        "has_mail": bool(loader.context.settings.smtp_host),
+        "kept": context.to_route,
+        "to_route": context.to_route,
+        "route": context.route,
+        "routes": context.routes,
+        "zone": context.route.zone,
+        "contact": context.settings.contact,
+        "has_mail": bool(context.settings.smtp_host),
     }
 
 
@@ -175,6 +172,7 @@ def links_to(
 def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
     """Return how to cite an exhibit."""
     issue, loader = params.view.issue, params.loader
+    address = f"{loader.context.settings.address}/?{urlencode(loader.context.to_route)}"
     which, warning = f"As on {in_words(loader.today())}", ""
     if view in OF_ONE_FORECAST:
         which = f"Forecast {issue.issue_id}, published {in_words(params.issued_on)}"
@@ -183,7 +181,7 @@ def citation(params: PageParams, view: str, exhibit: Exhibit) -> str:
         warning = f" Status when downloaded: {state}."
     return (
         f"{loader.route.forecast_title}: {exhibit.title}. {which}, from figures to "
-        f"{in_words(issue.data_through)}.{warning} {loader.context.settings.address}. "
+        f"{in_words(issue.data_through)}.{warning} {address.rstrip('/?')}. "
         f"{exhibit.credit or loader.route.credit}"
     )
 

@@ -198,6 +198,10 @@ def test_what_is_taken_away_says_whose_it_is(client: FlaskClient) -> None:
     assert found["dc:title"] == "People per day, whole of Italy"
     assert "ondata" in found["dc:source"]
     assert "Mediterranean crossings forecast: " in found["dc:bibliographicCitation"]
+    assert ":8000/?series=italy_people. Source: " in found["dc:bibliographicCitation"]
+    first = client.get("/now/forecast.metadata.json").json
+    assert first is not None
+    assert ":8000. Contains" in first["dc:bibliographicCitation"]
     for path in (f"/embed/now/forecast{query}", f"/feed.atom{query}"):
         text = client.get(path).text
         assert "ondata" in text

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from service.answers.issue_loader import IssueLoader
 from service.app import create_app
 from service.core.clock import utc_now
 from service.core.context import Context, open_context
@@ -19,9 +20,10 @@ from service.data.ingest import ingest
 from service.issues.refit import refit
 from service.mail import delivery_store, subscriber_store
 from service.mail.early_warnings import warn
-from service.mail.edition import iso_week
+from service.mail.edition import gather, iso_week
+from service.mail.render import Reader
 from service.mail.sending import mail_links
-from service.mail.weekly import digest
+from service.mail.weekly import digest, renderer_of
 from tests.service.mailbox import Mailbox, join, mail_settings
 from tests.service.support import utc
 
@@ -43,6 +45,17 @@ def both(mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
 
 def about(context: Context, name: str) -> Context:
     return next(one for one in context.each_route() if one.route.name == name)
+
+
+ITALY, CHANNEL = "Mediterranean crossings forecast", "Channel crossings forecast"
+
+
+def address_of(message: EmailMessage) -> str:
+    """The address in both parts at which the forecast is seen."""
+    online = re.search(r"See the forecast online: (\S+)", words(message, "plain"))
+    assert online
+    assert f'<a href="{online[1]}"' in words(message, "html")
+    return online[1]
 
 
 def words(message: EmailMessage, kind: str) -> str:
@@ -71,9 +84,14 @@ def test_each_reader_has_the_mail_of_each_chosen_route_once(
     of_italy, _, of_channel = mailbox.messages()
     assert of_italy["To"] == of_channel["To"]
     assert of_italy["Message-ID"] != of_channel["Message-ID"]
+    assert address_of(of_italy) == "https://forecast.example.org/?series=italy_people"
+    assert address_of(of_channel) == "https://forecast.example.org/"
+    for message, series in ((of_italy, "italy_people"), (of_channel, "people")):
+        (attached,) = message.iter_attachments()
+        assert str(attached.get_filename()).startswith(f"{series}-forecast-20")
     for message, title, time, whose, other in (
-        (of_italy, "Mediterranean crossings forecast", "Italian time", "ondata", "Home Office"),
-        (of_channel, "Channel crossings forecast", "UK time", "Home Office", "ondata"),
+        (of_italy, ITALY, "Italian time", "ondata", "Home Office"),
+        (of_channel, CHANNEL, "UK time", "Home Office", "ondata"),
     ):
         assert title in message["From"] and title in message["List-Id"]
         for kind in ("plain", "html"):
@@ -83,6 +101,18 @@ def test_each_reader_has_the_mail_of_each_chosen_route_once(
             assert time in text and whose in text and other not in text
     assert "YOUR THRESHOLD: 700 PEOPLE" in words(of_italy, "plain")
     assert "YOUR THRESHOLD: 300 PEOPLE" in words(of_channel, "plain")
+
+
+def test_an_edition_frozen_without_its_series_is_still_sent(
+    both: Context, plain_chart: list[int]
+) -> None:
+    loader = IssueLoader(about(both, "italy"))
+    edition = gather(loader, iso_week(loader.route, utc_now()))
+    del edition.content["series_id"], edition.content["query"]
+    message = renderer_of(loader, edition, both.settings).message(Reader("a@example.org", 300))
+    assert address_of(message) == "https://forecast.example.org/"
+    (attached,) = message.iter_attachments()
+    assert str(attached.get_filename()).startswith("people-forecast-20")
 
 
 def test_early_warnings_go_to_the_readers_of_their_route(both: Context, mailbox: Mailbox) -> None:
@@ -95,6 +125,8 @@ def test_early_warnings_go_to_the_readers_of_their_route(both: Context, mailbox:
     of_italy, of_channel = mailbox.messages()
     assert "ondata" in words(of_italy, "plain") and "Italian time" in words(of_italy, "html")
     assert "Home Office" in words(of_channel, "plain") and "UK time" in words(of_channel, "html")
+    assert address_of(of_italy) == "https://forecast.example.org/?series=italy_people"
+    assert address_of(of_channel) == "https://forecast.example.org/"
 
 
 def test_a_reader_confirms_one_route_more(both: Context, mailbox: Mailbox) -> None:
@@ -116,6 +148,30 @@ def test_a_reader_confirms_one_route_more(both: Context, mailbox: Mailbox) -> No
     assert {one.route: one.threshold for one in chosen} == {"channel": 300, "italy": 900}
     unknown = client.post("/subscribe", data=form | {"route": "gone"})
     assert unknown.status_code == 400
+
+
+def test_the_pages_of_a_reader_are_of_the_chosen_route(both: Context, mailbox: Mailbox) -> None:
+    client = create_app(both, utc_now).test_client()
+    home = "/?series=italy_people"
+    form = {"address": "new@reader.example.org", "route": "italy"}
+    pages = [client.get("/subscribe?route=italy").text, client.post("/subscribe", data=form).text]
+    assert f'<a href="{home}">Go to the forecast</a>' in pages[-1]
+    mail_links(about(both, "italy"))
+    (message,) = mailbox.messages()
+    link = re.search(r"/subscribe/confirm/\S+", message.get_content())
+    assert link
+    pages += [client.get(link[0]).text, client.post(link[0]).text]
+    assert f"<h1>Confirm your subscription to {ITALY}</h1>" in pages[-2]
+    assert f"<h1>You are subscribed to {ITALY}</h1>" in pages[-1]
+    leaving = f"/u/{on_the_list(both)['italy']}"
+    pages += [client.get(leaving).text, client.post(leaving).text, client.get(home).text]
+    for page in pages:
+        assert f" – {ITALY}</title>" in page
+        assert f'<a href="{home}">{ITALY}</a>' in page
+        assert '<a href="/subscribe?route=italy">Emails</a>' in page
+        assert CHANNEL not in page
+    first = client.get("/subscribe").text
+    assert f'<a href="/">{CHANNEL}</a>' in first and '<a href="/subscribe">Emails</a>' in first
 
 
 def on_the_list(context: Context) -> dict[str, str]:
