@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "status"]
+__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "published_series", "status"]
 
 import datetime as dt
 from dataclasses import asdict
@@ -95,12 +95,14 @@ def status(loader: IssueLoader) -> dict[str, Any]:
 
 def is_ready(loader: IssueLoader) -> bool:
     """Check that the database is readable and an issue exists, of any age."""
+    return published_series(loader) is not None
+
+
+def published_series(loader: IssueLoader) -> str | None:
+    """Return the first series of any enabled route that has an issue, or None."""
     with loader.context.database.reading() as connection:
-        return any(
-            issue_store.get_latest_issue(connection, name)
-            for route in loader.context.routes
-            for name in route.forecast
-        )
+        names = (name for route in loader.context.routes for name in route.forecast)
+        return next((n for n in names if issue_store.get_latest_issue(connection, n)), None)
 
 
 def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:
