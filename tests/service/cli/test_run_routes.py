@@ -32,7 +32,7 @@ from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
 from service.issues.refit import refit
-from tests.service.support import quick_models
+from tests.service.support import Crossings, quick_models
 
 _carry_out = fit_task.carry_out
 
@@ -94,6 +94,21 @@ def test_what_is_ready_is_a_forecast_that_there_is(
     with pytest.raises(click.ClickException, match="process ended"):
         run_module._serve(killed)
     assert "/v1/series/people/forecast\n" in capsys.readouterr().out
+
+
+def test_a_replay_without_figures_stops_no_other_route(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    models, both = quick_models(tmp_path / "models"), "italy,channel"
+    assert crossings("ingest", routes=both).returncode == 0
+    options = ("--since", "2025-12-24", "--models", "climatology", "--paths", "100")
+    done = crossings("hindcast", *options, routes=both, models_dir=models, fit_seconds=0)
+    assert done.returncode == 1
+    assert "italy: --since: expected a day with figures after it" in done.stderr
+    assert "1 hindcasts made" in done.stdout
+    status = crossings("status", routes=both).stdout
+    assert "ingest of italy" in status
+    assert "ingest of channel" in status
 
 
 def test_the_server_starts_with_the_first_route_and_the_rest_follows(tmp_path: Path) -> None:
