@@ -234,9 +234,9 @@ def _late(loader: IssueLoader) -> list[Alarm]:
         newest = issue_store.get_latest_issue(connection, loader.route.leading)
     if newest is None:
         return []
-    details = {
-        r.name: r.detail for r in state_of(newest, Facts(), now, settings, loader.route).reasons
-    }
+    state = state_of(newest, Facts(), now, settings, loader.route)
+    of = f"{loader.route.name}: " if len(loader.context.routes) > 1 else ""
+    details = {r.name: of + r.detail for r in state.reasons}
     raised = []
     if "source_late" in details:
         since = newest.data_through + (settings.stale_after_days + 1) * _DAY

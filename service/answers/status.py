@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "status"]
+__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "published_series", "status"]
 
 import datetime as dt
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from forecast.series import as_date
 from service.answers.alarms import alarms
 from service.answers.issue_loader import IssueLoader
-from service.answers.state import State
+from service.answers.state import Reason, State
 from service.core import locks, run_store
 from service.core.clock import instant
 from service.core.database import Connection
@@ -41,17 +42,18 @@ def status(loader: IssueLoader) -> dict[str, Any]:
     """Return the worst state of any series, alarms, dates and models of each series, and runs."""
     now = loader.clock()
     with loader.context.database.reading() as connection:
-        rows, states = [], []
+        rows, states = [], list[tuple[str, State]]()
         for one in loader.each_route():
             candidates = (
                 issue_store.get_latest_issue(connection, name) for name in one.route.forecast
             )
             issued = [issue for issue in candidates if issue]
             for issue in issued:
-                states.append(one.state(connection, issue, now))
-                rows.append(_issue(one, connection, issue, states[-1], now))
+                state = one.state(connection, issue, now)
+                states.append((one.route.name, state))
+                rows.append(_issue(one, connection, issue, state, now))
             if not issued:
-                states.append(one.state(connection, None, now))
+                states.append((one.route.name, one.state(connection, None, now)))
         documents = [
             {
                 "route": row["route"],
@@ -76,12 +78,9 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             for job in STATUS_JOBS
         ]
         has_scheduler = locks.is_held(connection, locks.SCHEDULER)
-    worst = max((state.status for state in states), key=SEVERITY.index)
-    # Reasons shared by all series appear once.
-    reasons = list(dict.fromkeys(reason for state in states for reason in state.reasons))
     return {
-        "status": worst,
-        "reasons": [asdict(reason) for reason in reasons],
+        "status": max((state.status for _, state in states), key=SEVERITY.index),
+        "reasons": [asdict(reason) for reason in _reasons(states)],
         "alarms": [alarm for one in loader.each_route() for alarm in alarms(one)],
         "now": instant(now),
         "series": rows,
@@ -93,14 +92,28 @@ def status(loader: IssueLoader) -> dict[str, Any]:
     }
 
 
+def _reasons(states: Sequence[tuple[str, State]]) -> Iterator[Reason]:
+    """Yield each reason once; one that not all routes have names those that do."""
+    about: dict[Reason, dict[str, None]] = {}
+    for route, state in states:
+        for reason in state.reasons:
+            about.setdefault(reason, {})[route] = None
+    routes = {route for route, _ in states}
+    for reason, names in about.items():
+        of = "" if routes == names.keys() else f"{', '.join(names)}: "
+        yield replace(reason, detail=of + reason.detail)
+
+
 def is_ready(loader: IssueLoader) -> bool:
     """Check that the database is readable and an issue exists, of any age."""
+    return published_series(loader) is not None
+
+
+def published_series(loader: IssueLoader) -> str | None:
+    """Return the first series of any enabled route that has an issue, or None."""
     with loader.context.database.reading() as connection:
-        return any(
-            issue_store.get_latest_issue(connection, name)
-            for route in loader.context.routes
-            for name in route.forecast
-        )
+        names = (name for route in loader.context.routes for name in route.forecast)
+        return next((n for n in names if issue_store.get_latest_issue(connection, n)), None)
 
 
 def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict[str, Any]:

@@ -74,7 +74,11 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("disk", lambda: _disks(settings), _ABOVE),
         ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
         ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
-        ("models", lambda: _models(settings), "see CROSSINGS_MODELS_DIR"),
+        (
+            "models",
+            lambda: _of_routes(settings, routes, _models, "see CROSSINGS_MODELS_DIR"),
+            _ABOVE,
+        ),
         ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
         ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
         (
@@ -93,12 +97,15 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
 
 
 def _of_routes(
-    settings: Settings, routes: Sequence[Route], check: Callable[[Settings, Route], str]
+    settings: Settings,
+    routes: Sequence[Route],
+    check: Callable[[Settings, Route], Iterator[Finding] | str],
+    remedy: str = "asked again later",
 ) -> Iterator[Finding]:
     """Return the findings of a check for each enabled route."""
     for route in routes:
-        name = f"{check.__name__.removeprefix('check_')} of {route.name}"
-        yield from _guarded(name, partial(check, settings, route), "asked again later")
+        name = f"{check.__name__.rpartition('_')[2]} of {route.name}"
+        yield from _guarded(name, partial(check, settings, route), remedy)
 
 
 def _guarded(name: str, check: _Check, remedy: str = _ABOVE) -> Iterator[Finding]:
@@ -222,12 +229,13 @@ def _forecast(context: Context, now: dt.datetime) -> Iterator[Finding]:
     yield Finding("forecast", said, "" if state == OK else remedy, state)
 
 
-def _models(settings: Settings) -> Iterator[Finding]:
-    declarations = read_declarations(settings.models_dir)
+def _models(settings: Settings, route: Route) -> Iterator[Finding]:
+    name = f"models of {route.name}"
+    declarations = read_declarations(settings.models_dir, route.models)
     remedy = "correct the file or move it away; the next refit reads it again"
-    yield from (Finding("models", line, remedy, WARN) for line in declarations.problems)
+    yield from (Finding(name, line, remedy, WARN) for line in declarations.problems)
     specs = declarations.specs
-    yield Finding("models", f"{len(specs)} declared, {champion(specs)} the champion")
+    yield Finding(name, f"{len(specs)} declared, {champion(specs)} the champion")
 
 
 def _fitted(settings: Settings) -> Iterator[Finding]:

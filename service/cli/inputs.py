@@ -49,9 +49,10 @@ def read(
     covariates: CsvFile | None,
     covariate_forecasts: CsvFile | None,
 ) -> Inputs:
-    """Read the files; `series` defaults to the route's leading series."""
-    route = enabled_routes(settings.series_dir, settings.routes)[0]
-    series = (series or route.leading).casefold()  # column names are read in lower case
+    """Read the files, of the route that has `series`, else the first; default: its leading one."""
+    routes = enabled_routes(settings.series_dir, settings.routes)
+    series = (series or routes[0].leading).casefold()  # column names are read in lower case
+    route = next((one for one in routes if series in one.series), routes[0])
     columns = figures_csv.read(data, (series,), route.forecast)
     is_route = series in route.forecast and route.leading in columns
     used = [name for name in route.forecast if name in columns] if is_route else [series]

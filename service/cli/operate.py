@@ -239,6 +239,7 @@ def hindcast(
     Example:
       crossings hindcast --since 2024-01-01
     """
+    from service.core.job_runner import JobError
     from service.issues.hindcast import hindcast as job
     from service.issues.hindcast import origins
     from service.issues.score import score as scoring
@@ -248,7 +249,7 @@ def hindcast(
     def work(context: Context) -> None:
         days = origins(context, since.date(), every)
         if not days:
-            raise click.UsageError("--since: expected a day with figures after it")
+            raise JobError("--since: expected a day with figures after it")
         with counting("hindcasts", len(days)) as progress:
             outcome = job(context, days, chosen, horizon, paths, progress)
         click.echo(outcome.reason)
@@ -311,7 +312,7 @@ def _show_status(body: dict[str, Any], is_whole: bool) -> None:
         ("job", "last started", "outcome", "last success", "said"),
         (
             (
-                row["job"],
+                row["job"] if len(body["routes"]) == 1 else f"{row['job']} of {row['route']}",
                 row["last_started_at"] or "never",
                 row["last_outcome"],
                 row["last_success_at"] or "never",

@@ -207,7 +207,7 @@ def _serve(context: Context) -> int:
     must not delay readers. The scheduler retries what failed.
     """
     from service.answers.issue_loader import IssueLoader
-    from service.answers.status import is_ready
+    from service.answers.status import is_ready, published_series
 
     settings = context.settings
     children: dict[str, subprocess.Popen[bytes]] = {}
@@ -222,10 +222,11 @@ def _serve(context: Context) -> int:
     def serve() -> None:
         start("serve")
         _wait_until_ready(settings, children["serve"])
+        series = published_series(IssueLoader(context))
         _say(
             f"ready     {settings.address}/                 the page\n"
             f"          {settings.address}/v1/status        how it is\n"
-            f"          {settings.address}/v1/series/{context.route.leading}/forecast"
+            f"          {settings.address}/v1/series/{series}/forecast"
         )
 
     try:

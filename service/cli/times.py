@@ -39,8 +39,9 @@ def schedule(settings: Settings, form: str) -> None:
         (
             (
                 row["job"] if len(context.routes) == 1 else f"{row['job']} of {row['route']}",
-                row["next_uk"],
-                row["last_due_uk"] or ("never" if row["is_recorded"] else "keeps its own record"),
+                row["next_local"],
+                row["last_due_local"]
+                or ("never" if row["is_recorded"] else "keeps its own record"),
                 row["last_outcome"],
                 row["about"],
             )
@@ -69,9 +70,9 @@ def _rows(context: Context) -> list[dict[str, Any]]:
                 "times": list(item.crons),
                 "is_recorded": item.is_recorded,
                 "next_at": instant(due) if due else None,
-                "next_uk": _local(one, due) if due else "never",
+                "next_local": _local(one, due) if due else "never",
                 "last_due_at": was_due,
-                "last_due_uk": _local(one, dt.datetime.fromisoformat(was_due)) if was_due else None,
+                "last_due_local": was_due and _local(one, dt.datetime.fromisoformat(was_due)),
                 "last_outcome": last.outcome if last else None,
                 "last_reason": last.reason if last else None,
             }

@@ -43,9 +43,11 @@ def save_score(
     connection.execute(insert(connection, model_scores).values(row).on_conflict_do_nothing())
 
 
-def get_newest_origin(connection: sa.Connection) -> dt.date | None:
-    """Return the newest scored origin, or None."""
-    newest: dt.date | None = connection.scalar(sa.select(sa.func.max(model_scores.c.origin)))
+def get_newest_origin(connection: sa.Connection, series: Iterable[str]) -> dt.date | None:
+    """Return the newest scored origin of any of `series`, or None."""
+    c = model_scores.c
+    query = sa.select(sa.func.max(c.origin)).where(c.series_id.in_(series))
+    newest: dt.date | None = connection.scalar(query)
     return newest
 
 

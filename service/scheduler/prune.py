@@ -5,11 +5,13 @@ from __future__ import annotations
 __all__ = ["prune"]
 
 import datetime as dt
+from collections.abc import Iterable
 
 from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
+from service.core.declared_series import Route
 from service.core.job_runner import Outcome, perform
 from service.core.settings import Settings
 from service.data import covariates, raw_documents, weather_store
@@ -36,12 +38,10 @@ def _prune(context: Context) -> Outcome:
     ran = now - dt.timedelta(days=settings.keep_runs_days)
     with context.database.writing() as connection:
         detail = {"issues": issue_store.prune_issues(connection, issued)}
-        compared = _compared(connection, settings, issued)
-        foreseen = min(
-            one
-            for one in (issued, compared, issue_store.oldest_live(connection))
-            if one is not None
-        )
+        compared = _compared(connection, settings, context.routes, issued)
+        with_weather = [route for route in context.routes if route.weather_points]
+        foreseen = _compared(connection, settings, with_weather, issued)
+        foreseen = min(foreseen, issue_store.oldest_live(connection) or foreseen)
         detail |= {
             "weather": weather_store.prune(connection, foreseen - covariates.LOOKBACK),
             "scores": model_score_store.prune_scores(connection, compared.date()),
@@ -53,9 +53,15 @@ def _prune(context: Context) -> Outcome:
     return Outcome("done", f"{deleted} deleted", detail)
 
 
-def _compared(connection: Connection, settings: Settings, issued: dt.datetime) -> dt.datetime:
-    """Return a moment before any that a comparison may need; late figures move it back."""
-    newest = model_score_store.get_newest_origin(connection)
+def _compared(
+    connection: Connection, settings: Settings, routes: Iterable[Route], issued: dt.datetime
+) -> dt.datetime:
+    """Return a moment before any that a comparison of `routes` may need.
+
+    It is the earliest of any route: late figures move it back.
+    """
+    found = (model_score_store.get_newest_origin(connection, route.forecast) for route in routes)
+    newest = min((one for one in found if one), default=None)
     if newest is None:
         return issued
     first = newest - (settings.champion_origins + 1) * _WEEK

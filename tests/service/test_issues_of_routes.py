@@ -151,6 +151,8 @@ def test_the_status_and_the_metrics_are_of_both(both: Context, client: FlaskClie
     assert [row["series_id"] for row in body["series"]] == ["people", "boats", "italy_people"]
     assert {row["route"] for row in body["jobs"] if row["last_outcome"]} == {"channel", "italy"}
     assert {row["route"] for row in body["documents"]} == {"channel", "italy"}
+    old = [one["detail"] for one in body["reasons"] if one["name"] == "figures_old"]
+    assert [one.partition(":")[0] for one in old] == ["channel", "italy"]
     reading = both.settings.model_copy(update={"weather": "openmeteo"})
     routes = status(IssueLoader(replace(both, settings=reading)))["routes"]
     weather = {row["route"]: row["weather"]["status"] for row in routes}

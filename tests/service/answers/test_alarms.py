@@ -264,6 +264,9 @@ def test_what_is_late_is_an_alarm_with_its_numbers(watched: Context) -> None:
     clock.now = utc(2025, 12, 31, 5, 8)
     (late,) = alarms(IssueLoader(watched, clock))
     assert late["numbers"]["hours"] == 38.1  # to a tenth
+    two = watched.settings.model_copy(update={"routes": "channel,italy"})
+    (named,) = alarms(IssueLoader(Context(two, watched.database), clock))
+    assert named["detail"] == f"channel: {late['detail']}"
     live = Context(watched.settings.model_copy(update={"source": "declared"}), watched.database)
     clock.now = utc(2026, 1, 2, 12)
     names = {alarm["name"]: alarm for alarm in alarms(IssueLoader(live, clock))}

@@ -21,7 +21,7 @@ from service.core.database import connect
 from service.core.locks import SCHEDULER
 from service.core.settings import Settings
 from tests.service.mailbox import PASSWORD, Mailbox, mail_settings
-from tests.service.support import NOW, ROUTE, quick_models
+from tests.service.support import NOW, ROOT, ROUTE, quick_models
 from tests.support.sites import Answer, Sites
 from tests.support.waiting import BOUND
 
@@ -54,9 +54,14 @@ def test_what_is_well(well: Settings) -> None:
     assert faults(findings) == {"forecast": "warn"}
     assert findings["scheduler"].said == "running"
     assert "7 versions are intact" in findings["fitted"].said
-    assert {"clock", "database", "migrations", "models", "mail", "source of channel"} <= set(
-        findings
-    )
+    assert {
+        "clock",
+        "database",
+        "migrations",
+        "models of channel",
+        "mail",
+        "source of channel",
+    } <= set(findings)
 
 
 def test_a_fresh_machine(tmp_path: Path) -> None:
@@ -99,7 +104,7 @@ def test_a_database_that_does_not_answer(tmp_path: Path) -> None:
         findings = found(Settings(database_url=url, var_dir=tmp_path, fitted_dir=tmp_path / "x"))
     assert findings["database"].state == "fail"
     assert "hush" not in repr(findings)
-    assert findings["models"].state == "ok", "the other checks are made all the same"
+    assert findings["models of channel"].state == "ok", "the other checks are made all the same"
 
 
 def test_a_damaged_file(well: Settings) -> None:
@@ -173,8 +178,8 @@ def test_a_declaration_that_cannot_be_read(well: Settings, tmp_path: Path) -> No
     models.mkdir()
     (models / "odd.toml").write_text("family = ")
     findings = found(well.model_copy(update={"models_dir": models}))
-    assert findings["models"].state == "fail"
-    assert "odd" in findings["models"].said
+    assert findings["models of channel"].state == "fail"
+    assert "odd" in findings["models of channel"].said
 
 
 def test_versions_that_are_not_sound(well: Settings) -> None:
@@ -190,10 +195,21 @@ def test_a_declaration_that_is_left_out_is_named(well: Settings, tmp_path: Path)
     models = quick_models(tmp_path / "declared")
     (models / "hurdle (copy).toml").write_text('family = "hurdle"')
     settings = well.model_copy(update={"models_dir": models})
-    warned, counted = [one for one in examine(settings) if one.check == "models"]
+    warned, counted = [one for one in examine(settings) if one.check == "models of channel"]
     assert (warned.state, counted.state) == ("warn", "ok")
     assert "hurdle (copy).toml: model 'hurdle (copy)': expected a name" in warned.said
     assert counted.said == "2 declared, climatology the champion"
+
+
+def test_the_models_are_those_of_each_route(well: Settings, tmp_path: Path) -> None:
+    text = (well.series_dir / "italy.toml").read_text().replace("../service", f"{ROOT}/service")
+    for name, model in (("a", "climatology"), ("b", "nothere")):
+        mine = text.replace("italy_people", f"{name}_people")
+        (tmp_path / f"{name}.toml").write_text(f'models = ["{model}"]\n{mine}')
+    findings = found(well.model_copy(update={"series_dir": tmp_path, "routes": "a,b"}))
+    assert findings["models of a"].said == "1 declared, climatology the champion"
+    assert findings["models of b"].state == "fail"
+    assert "found nothere" in findings["models of b"].said
 
 
 @pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")

@@ -82,6 +82,16 @@ def test_people_alone_and_another_column(crossings: Crossings, tmp_path: Path) -
     assert body["series_id"] == "lorries"
 
 
+def test_a_series_of_another_route_has_its_likelihoods(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    file = tmp_path / "italy.csv"
+    file.write_text(Path(FIGURES).read_text().replace("people", "italy_people", 1))
+    arguments = ("--data", str(file), "--series", "italy_people", *QUICK, "--format", "json")
+    done = crossings("forecast", *arguments, routes="channel,italy")
+    assert all(row["likelihood"] for row in json.loads(done.stdout)["rows"]), done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -5,15 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import click
 import pytest
 
 from service.answers.issue_loader import IssueLoader
 from service.answers.track_record import track_record
 from service.app import create_app
+from service.cli import run as run_module
 from service.cli.backup_archive import back_up, restore
 from service.cli.options import fit_each_route
 from service.cli.run import _prepare as prepare
@@ -28,7 +32,7 @@ from service.issues.champion import choose_champion, last_comparison
 from service.issues.compare import compare
 from service.issues.declared_models import declared
 from service.issues.refit import refit
-from tests.service.support import quick_models
+from tests.service.support import Crossings, quick_models
 
 _carry_out = fit_task.carry_out
 
@@ -76,6 +80,35 @@ def test_the_first_start_goes_on_without_the_first_route(
     assert client.get("/readyz").status_code == 200
     assert client.get("/v1/series/people/forecast").status_code == 200
     assert client.get("/v1/series/italy_people/forecast").status_code == 503
+
+
+@pytest.mark.parametrize("killed", [2], indirect=True)
+def test_what_is_ready_is_a_forecast_that_there_is(
+    killed: Context, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(killed, is_served=False)
+    ended = SimpleNamespace(poll=lambda: 0, wait=lambda _: 0, returncode=0)
+    monkeypatch.setattr(run_module, "_wait_until_ready", lambda *_: None)
+    monkeypatch.setattr(run_module, "_prepare", lambda *_: None)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: ended)
+    with pytest.raises(click.ClickException, match="process ended"):
+        run_module._serve(killed)
+    assert "/v1/series/people/forecast\n" in capsys.readouterr().out
+
+
+def test_a_replay_without_figures_stops_no_other_route(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    models, both = quick_models(tmp_path / "models"), "italy,channel"
+    assert crossings("ingest", routes=both).returncode == 0
+    options = ("--since", "2025-12-24", "--models", "climatology", "--paths", "100")
+    done = crossings("hindcast", *options, routes=both, models_dir=models, fit_seconds=0)
+    assert done.returncode == 1
+    assert "italy: --since: expected a day with figures after it" in done.stderr
+    assert "1 hindcasts made" in done.stdout
+    status = crossings("status", routes=both).stdout
+    assert "ingest of italy" in status
+    assert "ingest of channel" in status
 
 
 def test_the_server_starts_with_the_first_route_and_the_rest_follows(tmp_path: Path) -> None:

@@ -14,7 +14,14 @@ def test_the_schedule_lists_each_job_with_its_next_run(crossings: Crossings) -> 
     (renew,) = [row for row in found if row["job"] == "renew"]
     assert renew["times"] == ["50 13 * * *", "40 9 * * sat,sun"]
     assert renew["next_at"].endswith("Z")
-    assert renew["last_due_at"] is None
+    assert renew["last_due_at"] is renew["last_due_local"] is None
+
+
+def test_the_times_of_each_route_are_its_own(crossings: Crossings) -> None:
+    done = crossings("schedule", "--format", "json", routes="channel,italy")
+    rows = {r["route"]: r for r in json.loads(done.stdout)["jobs"] if r["job"] == "renew"}
+    assert rows["italy"]["next_local"].endswith(" 15:00")
+    assert rows["channel"]["next_local"].endswith((" 13:50", " 09:40"))
 
 
 def test_a_time_that_comes_twice_a_year_is_refused(crossings: Crossings) -> None:

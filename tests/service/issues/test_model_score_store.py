@@ -23,9 +23,9 @@ def test_what_two_processes_score_at_once_is_kept_once(database: Database) -> No
 def test_scores_at_old_origins_are_deleted(database: Database) -> None:
     keys = [Key("people", "x", "spec", dt.date(2025, 1, day), "figures") for day in (6, 13, 20)]
     with database.writing() as connection:
-        assert model_score_store.get_newest_origin(connection) is None
+        assert model_score_store.get_newest_origin(connection, ["people"]) is None
         for key in keys:
             model_score_store.save_score(connection, key, {"total_7": 1.5}, NOW)
-        assert model_score_store.get_newest_origin(connection) == dt.date(2025, 1, 20)
+        assert model_score_store.get_newest_origin(connection, ["people"]) == dt.date(2025, 1, 20)
         assert model_score_store.prune_scores(connection, dt.date(2025, 1, 13)) == 1
         assert model_score_store.get_scores(connection, keys).keys() == set(keys[1:])

@@ -72,6 +72,22 @@ def test_what_only_issues_and_comparisons_need_goes_with_them(
     assert [one and one.read_at for one in seen] == [None, *read_at[1:]]
 
 
+def test_each_route_keeps_the_scores_that_its_comparison_needs(
+    filled: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = {"italy_people": dt.date(2024, 12, 2), "people": dt.date(2026, 6, 1)}
+    gone = Key("people", "x", "spec", dt.date(2024, 1, 1), "h")
+    kept = [Key(series, "x", "spec", day, "h") for series, day in days.items()]
+    settings = filled.settings.model_copy(update={"routes": "channel,italy"})
+    with filled.database.writing() as connection:
+        for key in (gone, *kept):
+            model_score_store.save_score(connection, key, {"total_7": 1.0}, NOW)
+    monkeypatch.setattr("service.scheduler.prune.utc_now", lambda: utc(2036, 1, 1))
+    prune(Context(settings, filled.database))
+    with filled.database.reading() as connection:
+        assert model_score_store.get_scores(connection, [gone, *kept]).keys() == set(kept)
+
+
 def test_raw_documents_go_after_their_days(
     filled: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
