@@ -172,7 +172,7 @@ class SpanQuery(QuietQuery):
     last: query_types.DayOf | None = Field(
         None,
         alias="to",
-        description="Last day, instead of `horizon`. If the forecast ends before it, its last day.",
+        description="Last day, instead of `horizon`, or the nearest day that can be answered.",
     )
 
 
@@ -218,8 +218,8 @@ class ComparisonQuery(TableQuery):
 
     days: query_types.Days | None = Field(
         None,
-        description=f"Up to {MOST_FORECASTS} days, each for the forecast that was the newest at "
-        "its end, or before the first one a hindcast; days 4 weeks apart unless given.",
+        description=f"Up to {MOST_FORECASTS} days: for each the latest forecast at its end, or a "
+        "hindcast before the first forecast. Default: days 4 weeks apart.",
     )
     models: query_types.Models = Field(
         ("champion",),
@@ -270,7 +270,9 @@ class PanelQuery(IssueQuery):
     """Days; charts may give them as instants."""
 
     first: query_types.DayOf | None = Field(
-        None, alias="from", description="First day. Default: 60 days before the last figure."
+        None,
+        alias="from",
+        description="First day. Default: the first of the last 60 days of figures.",
     )
     last: query_types.DayOf | None = Field(
         None, alias="to", description="Last day. Default: the 28th day from today."

@@ -83,8 +83,8 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
         (
             "Open-Meteo",
-            lambda: _of_routes(settings, routes, check_weather),
-            "forecasts do not use it",
+            lambda: _of_routes(settings, routes, check_weather, "forecasts do not use it"),
+            _ABOVE,
         ),
         (
             "mail",

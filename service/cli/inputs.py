@@ -68,12 +68,15 @@ def read(
     return Inputs(route, data, series, columns, drivers, covariate_forecasts or covariates)
 
 
-def models(settings: Settings, names: list[str]) -> list[tuple[str, Forecaster]]:
-    """Return the declared models of these names, including ``champion`` and ``all``."""
-    declarations = declared(settings.models_dir)
+def models(settings: Settings, route: Route, names: list[str]) -> list[tuple[str, Forecaster]]:
+    """Return the declared models of these names; ``champion`` and ``all`` are of the route."""
+    declarations, of_route = (
+        declared(settings.models_dir),
+        declared(settings.models_dir, route.models),
+    )
     if names == ["all"]:
-        names = list(declarations)
-    chosen = [specs.champion(declarations) if name == "champion" else name for name in names]
+        names = list(of_route)
+    chosen = [specs.champion(of_route) if name == "champion" else name for name in names]
     try:
         return [(name, specs.build(name, declarations)) for name in chosen]
     except specs.SpecError as error:

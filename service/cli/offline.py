@@ -123,7 +123,7 @@ def forecast(
     series, route = inputs.series, inputs.route
     figures = inputs.upto(str(as_of.date())) if as_of else inputs.figures
     history = figures[series]
-    name, forecaster = models(settings, [model])[0]
+    name, forecaster = models(settings, route, [model])[0]
     rng = joint.generator(seed, name, history.data_through)
     try:
         drivers = inputs.drivers.at(history.data_through, horizon) if inputs.drivers else None
@@ -157,7 +157,7 @@ def forecast(
 @click.command()
 @_offline
 @click.option("--first", required=True, type=_DAY, help="First origin.")
-@click.option("--last", required=True, type=_DAY, help="Last origin.")
+@click.option("--last", required=True, type=_DAY, help="No origin is later.")
 @click.option("--every", default=14, show_default=True, type=WholeNumber(1), help="Days.")
 @click.option("--models", default="champion", show_default=True, help="Declared models, or `all`.")
 @click.option(
@@ -204,7 +204,7 @@ def backtest(
     protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )
-    chosen = dict(reading.models(settings, models.split(",")))
+    chosen = dict(reading.models(settings, inputs.route, models.split(",")))
     judged, data = inputs.figures[inputs.series], inputs.data
     requested = (as_day(protocol.last) - as_day(protocol.first)) // ONE_DAY // every + 1
     origins = protocol.origins(judged.data_through)

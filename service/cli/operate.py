@@ -41,7 +41,9 @@ _MOST_ROWS = 60
 @click.option(
     "--accept-jumps", is_flag=True, help="Accept large changes that are not marked as revised."
 )
-@click.option("--route", default="", help="Route. Default: all enabled; needed with a FILE.")
+@click.option(
+    "--route", default="", help="Route. Default: all enabled. Needed with a FILE, if several are."
+)
 @csv_options("file")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @pass_settings

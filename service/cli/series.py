@@ -147,7 +147,7 @@ def _score(settings: Settings, route: Route, figures: Mapping[str, DailySeries])
     ]
     if not baselines:
         raise click.UsageError(f"{settings.models_dir}: expected a baseline, found none")
-    models = dict(inputs.models(settings, [champion, *baselines]))
+    models = dict(inputs.models(settings, route, [champion, *baselines]))
     last = figures[route.leading].data_through - _EVERY * ONE_DAY
     first = last - (_ORIGINS - 1) * _EVERY * ONE_DAY
     protocol = backtest.BacktestConfig(str(first), str(last), _EVERY, series=route.leading)

@@ -226,7 +226,7 @@ class Settings(Sealed):
         description="Minutes until the next attempt while yesterday's figure is not published.",
     )
     ingest_until_hour: int = Field(
-        21, ge=1, le=24, description="Hour of the last attempt, local time."
+        21, ge=1, le=24, description="Hour at which attempts end, local time."
     )
     weather_times: str = Field(
         "05:25,11:25,17:25,23:25",

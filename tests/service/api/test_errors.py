@@ -43,7 +43,7 @@ def test_a_mistyped_page_is_a_page_for_a_browser(shared: FlaskClient, path: str)
     assert answer.status_code == 404
     assert answer.mimetype == "text/html"
     assert "<title>Page not found – Channel crossings forecast</title>" in answer.text
-    assert "There is nothing at this address: check its spelling." in answer.text
+    assert "There is nothing at this address: check the spelling." in answer.text
     assert 'href="/"' in answer.text
     check(shared.get(path), 404, "Not Found")
     check(shared.get(f"/v1{path}", headers=browser), 404, "Not Found")

@@ -70,7 +70,7 @@ def test_a_question_is_tried_in_the_viewer(visit: Any, dark: bool) -> None:  # n
     page.get_by_text("/v1/series/{series_id}/totals").click()
     expect(page.get_by_label("series_id", exact=True)).to_have_value("people")
     expect(page.get_by_text(re.compile("people-20251231-")).first).to_be_visible()  # the example
-    expect(page.get_by_text("Periods by name: next_7_days").first).to_be_visible()
+    expect(page.get_by_text("Names of periods: next_7_days").first).to_be_visible()
     assert page.get_by_text("missing-type-info").count() == 0
     page.get_by_label("periods", exact=True).fill("next_week")
     page.get_by_role("button", name="Try").click()
