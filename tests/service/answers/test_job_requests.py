@@ -47,5 +47,5 @@ def test_what_is_no_job_is_refused(empty: Context) -> None:
 
 @pytest.mark.parametrize("number", [1, 0, 2**31 - 1, 2**31, 10**30])
 def test_a_request_that_nobody_left(empty: Context, number: int) -> None:
-    with pytest.raises(NotFound, match=f"no request {number} was left"):
+    with pytest.raises(NotFound, match=f"no request {number} exists"):
         state(IssueLoader(empty, Hand(NOW)), number)

@@ -179,4 +179,4 @@ def test_a_champion_that_takes_too_long_is_left_out_of_the_next_issue(
     assert refit(other, force=True).outcome == "done"
     issue = latest(filled)
     assert (issue.champion, issue.wanted) == ("seasonal_naive", "climatology")
-    assert "limit of a fit" in issue.failures["climatology"]
+    assert "limit for a fit" in issue.failures["climatology"]
