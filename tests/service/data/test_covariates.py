@@ -124,7 +124,10 @@ def test_without_weather_all_is_as_it_was(filled: Context, hand: Hand) -> None:
         ({"first": dt.date(2025, 3, 1)}, "365 days of weather up to 2025-12-31 are needed, 306"),
         ({"missing": [dt.date(2025, 12, 31)]}, "the weather of 2025-12-31 is not stored"),
         ({"missing": [dt.date(2025, 12, 1)]}, "days of weather up to 2025-12-31 are needed, 30"),
-        ({"seen_at": utc(2025, 12, 31, 1)}, "last updated at 2025-12-31T01:00:00Z, over 36 hours ago"),
+        (
+            {"seen_at": utc(2025, 12, 31, 1)},
+            "last updated at 2025-12-31T01:00:00Z, over 36 hours ago",
+        ),
         ({"seen_at": utc(2026, 1, 1, 15)}, "no weather forecast has been read yet"),
         ({"coming": [np.nan] * 7}, "no day after 2025-12-31 is foreseen without a gap"),
     ],
