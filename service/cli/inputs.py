@@ -70,10 +70,8 @@ def read(
 
 def models(settings: Settings, route: Route, names: list[str]) -> list[tuple[str, Forecaster]]:
     """Return the declared models of these names; ``champion`` and ``all`` are of the route."""
-    declarations, of_route = (
-        declared(settings.models_dir),
-        declared(settings.models_dir, route.models),
-    )
+    declarations = declared(settings.models_dir)
+    of_route = declared(settings.models_dir, route.models)
     if names == ["all"]:
         names = list(of_route)
     chosen = [specs.champion(of_route) if name == "champion" else name for name in names]

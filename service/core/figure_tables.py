@@ -49,6 +49,7 @@ observations = table(
 # HTTP validators (ETag, Last-Modified) by route and URL, so that sites can answer "not modified".
 fetches = table(
     "fetches",
+    sa.Column("route", sa.String(32), primary_key=True),
     sa.Column("url", sa.String(500), primary_key=True),
     sa.Column("etag", sa.String(500)),
     sa.Column("last_modified", sa.String(100)),

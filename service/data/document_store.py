@@ -41,7 +41,7 @@ class Figure:
     is_marked: bool = False
 
 
-_LONGEST_KEY = 500
+_LONGEST_ADDRESS = 500
 _HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint".split()
 """Columns that are stored unchanged as fields of `StoredDocument`."""
 
@@ -174,28 +174,22 @@ def _decode(content: bytes) -> tuple[dict[Key, int], frozenset[Key]]:
 
 def validators(connection: Connection, route: Route) -> dict[str, Validators]:
     """Return the HTTP validators of a route by URL, so that sites can answer "not modified"."""
-    start = _row_key(route, "")
-    rows = connection.execute(
-        sa.select(fetches).where(fetches.c.url.startswith(start, autoescape=True))
-    )
-    return {row.url.removeprefix(start): (row.etag, row.last_modified) for row in rows}
+    rows = connection.execute(sa.select(fetches).where(fetches.c.route == route.name))
+    return {row.url: (row.etag, row.last_modified) for row in rows}
 
 
 def remember(
     connection: Connection, route: Route, stated: Mapping[str, Validators], now: dt.datetime
 ) -> None:
     """Store the validators `stated` of a route, replacing earlier ones for the same URLs."""
+    of = {"route": route.name, "fetched_at": now}
     rows = [
-        {"url": key, "etag": etag, "last_modified": last_modified, "fetched_at": now}
+        of | {"url": url, "etag": etag, "last_modified": last_modified}
         for url, (etag, last_modified) in stated.items()
-        if len(key := _row_key(route, url)) <= _LONGEST_KEY
+        if len(url) <= _LONGEST_ADDRESS
     ]
     if rows:
-        where = fetches.c.url == sa.bindparam("gone")
-        connection.execute(fetches.delete().where(where), [{"gone": row["url"]} for row in rows])
+        c = fetches.c
+        where = c.route == route.name, c.url == sa.bindparam("gone")
+        connection.execute(fetches.delete().where(*where), [{"gone": row["url"]} for row in rows])
         connection.execute(fetches.insert(), rows)
-
-
-def _row_key(route: Route, url: str) -> str:
-    """Return the key of a URL: another route that reads it has seen nothing of it yet."""
-    return f"{route.name} {url}"

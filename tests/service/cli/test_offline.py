@@ -92,6 +92,17 @@ def test_a_series_of_another_route_has_its_likelihoods(
     assert all(row["likelihood"] for row in json.loads(done.stdout)["rows"]), done.stderr
 
 
+def test_the_champion_is_of_the_models_that_the_route_declares(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    declared = (ROOT / "series" / "channel.toml").read_text()
+    declared = declared.replace("../service", f"{ROOT}/service")
+    (tmp_path / "channel.toml").write_text(f'models = ["climatology"]\n{declared}')
+    arguments = ("--data", FIGURES, "--paths", "200", "--format", "json")
+    done = crossings("forecast", *arguments, series_dir=tmp_path)
+    assert json.loads(done.stdout)["model"] == "climatology", done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
