@@ -39,6 +39,8 @@ def connect(address: str) -> Any:
     with _connecting:
         client = _clients.get(address)
         if client is None or client.status != "running":
+            if client is not None:
+                client.close()  # or it keeps looking for its scheduler
             client = _clients[address] = _connected(address)
         return client
 
@@ -95,6 +97,7 @@ def on_worker(
     except killed as error:
         raise LimitError(f"the workers of {address} died of it, one after the other") from error
     except CancelledError as error:
+        client.close()
         raise ClusterError(f"{address}: the Dask scheduler is gone") from error
     note(name, time.perf_counter() - began)
     return result

@@ -37,6 +37,9 @@ def cluster() -> Iterator[Any]:
     """A scheduler and two workers, each a process of its own."""
     with LocalCluster(n_workers=2, threads_per_worker=2, **PLACE) as found:
         yield found
+        client = clusters._clients.pop(str(found.scheduler_address), None)
+        if client is not None:
+            client.close()
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +180,7 @@ def test_a_scheduler_that_ends_is_named_and_its_successor_is_asked(
     with LocalCluster(n_workers=1, **PLACE) as first:
         address = str(first.scheduler_address)
         assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
+        client = clusters.connect(address)
         with ThreadPoolExecutor() as pool:
             folder = str(tmp_path)
             waiting = pool.submit(on_worker, address, wait_for_word, folder, "wait", BOUND, 500)
@@ -186,9 +190,16 @@ def test_a_scheduler_that_ends_is_named_and_its_successor_is_asked(
                 first.close()
                 with pytest.raises(ClusterError, match=f"{address}: .*(gone|found none)"):
                     waiting.result(BOUND)
+                assert client.status == "closed", "nothing looks for a scheduler that is gone"
                 with pytest.raises(ClusterError, match="expected a Dask scheduler, found none"):
                     on_worker(address, abs, -3, "abs", BOUND, 500)
             (tmp_path / "go").touch()  # whoever still waits ends
     port = int(address.rpartition(":")[2])
     with LocalCluster(n_workers=1, scheduler_port=port, **PLACE):
         assert on_worker(address, abs, -3, "abs", BOUND, 500) == 3
+        client = clusters.connect(address)
+    wait_until(lambda: client.status == "connecting", "the idle client has lost its scheduler")
+    with monkeypatch.context() as patch, pytest.raises(ClusterError, match="found none"):
+        patch.setattr(clusters, "_SECONDS_TO_CONNECT", 1)
+        clusters.connect(address)
+    assert client.status == "closed"
