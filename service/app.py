@@ -17,12 +17,13 @@ from service.answers.issue_loader import IssueLoader
 from service.api import grafana, health, issues, jobs, metrics, reference, series
 from service.api.auth import register_auth
 from service.api.errors import ProblemDetails, register_errors
-from service.api.limits import register_limits
+from service.api.limits import Limits
 from service.api.media_types import NDJSON, RECORDS
 from service.api.metrics import register_metrics
 from service.api.middleware import register_doors
 from service.api.openapi import complete
 from service.api.request_log import register_trail
+from service.api.responses import register_answers
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.mail.subscription_pages import subscriptions
@@ -75,6 +76,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.globals["zone"] = context.route.zone
     app.extensions["loader"] = IssueLoader(context, clock)
+    register_answers(app)
     proxies = context.settings.trusted_proxies
     if proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies)  # type: ignore[method-assign]
@@ -86,10 +88,7 @@ def create_app(context: Context, clock: Callable[[], dt.datetime] = utc_now) -> 
     register_metrics(app, app.extensions["loader"])
     register_errors(app)
     register_doors(app, context.settings)
-    # Count the request before its key is looked up.
-    register_auth(app)
-    register_limits(app, context.settings)
-    app.before_request(app.extensions["require"])
+    register_auth(app, Limits(context.settings))
     for room in (series, issues, jobs, health, metrics, reference, grafana, pages, downloads):
         app.register_blueprint(room.blueprint)
     app.register_blueprint(subscriptions)

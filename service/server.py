@@ -23,7 +23,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import MPServer
 
-from service.api.limits import require_store
+from service.api.limits import Limits
 from service.api.middleware import LARGEST_BODY_BYTES
 from service.core.settings import Settings, SettingsError
 
@@ -49,7 +49,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
     `make` makes the WSGI application in each worker; default: ours.
     """
     _require_extra(settings)
-    require_store(settings)
+    Limits(settings)  # raises here, not in the workers
     with _shared_metrics():
         # Load before the fork, so that the workers share memory, but after setting the folder that
         # the metrics library reads on import.

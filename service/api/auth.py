@@ -23,6 +23,7 @@ from service.answers.issue_loader import IssueLoader
 from service.api import key_store
 from service.api.errors import Problem
 from service.api.key_store import Key
+from service.api.limits import Limits
 from service.api.media_types import HTML, PROBLEM, preferred
 from service.core.database import Unavailable
 from service.core.settings import Settings
@@ -51,25 +52,25 @@ _MOST_KEYS = 1024
 _log = logging.getLogger(__name__)
 
 
-def register_auth(app: Flask) -> None:
-    """Note the key of each request; `require` is called after the rate limits."""
+def register_auth(app: Flask, limits: Limits) -> None:
+    """Count each request against the limits, then look up its key, if it needs one."""
     keys = _Keys(app.extensions["loader"])
     settings: Settings = app.extensions["loader"].context.settings
 
-    def note() -> None:
+    def check() -> None:
         g.key = None
-        g.presented = None if _is_for_all() else _presented()
-        is_presented = g.presented is not None
-        g.key_hash = key_store.hashed(g.presented) if is_presented else ""
-        g.is_guess = is_presented and keys.lately(g.presented) is None
-
-    def require() -> None:
-        if _is_for_all():
+        if request.endpoint in OPEN or request.method == "OPTIONS":  # no key, so no database
+            limits.count("", is_guess=False)
             return
+        presented = _presented()
+        if presented is None:
+            limits.count("", is_guess=False)
+        else:
+            is_guess = keys.lately(presented) is None
+            limits.count(key_store.hashed(presented), is_guess)
+            g.key = keys.identify(presented)
         must_operate = request.endpoint in OPERATE
-        if g.presented is not None:
-            g.key = keys.identify(g.presented)
-        elif must_operate or not _is_open(settings):
+        if g.key is None and (must_operate or not _is_open(settings)):
             raise _unauthorised("expected a key")
         if must_operate and g.key.scope != "operate":
             _log.warning("refused %s: key %s may only read", request.endpoint, g.key.prefix)
@@ -77,13 +78,7 @@ def register_auth(app: Flask) -> None:
                 403, "expected a key with the scope operate, found one that may only read"
             )
 
-    app.extensions["require"] = require
-    app.before_request(note)
-
-
-def _is_for_all() -> bool:
-    """Whether no key, and so no database, is needed."""
-    return request.endpoint in OPEN or request.method == "OPTIONS"
+    app.before_request(check)
 
 
 def _presented() -> str | None:

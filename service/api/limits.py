@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-__all__ = ["register_limits", "require_store"]
+__all__ = ["Limits"]
 
 import logging
 import threading
 import time
 
-from flask import Flask, g, request
+from flask import request
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, storage_from_string
@@ -25,45 +25,21 @@ _DROP_SECONDS = 60.0
 _log = logging.getLogger(__name__)
 
 
-def register_limits(app: Flask, settings: Settings) -> None:
-    """Count requests and reject those over the limits with 429 and Retry-After.
-
-    A key not recently confirmed may be a guess; it also counts for its address, before it is looked
-    up. While Redis is unavailable each worker counts separately. Raises `SettingsError` if the
-    store of the counts cannot be used.
-    """
-    counts = _Counts(settings)
-    per_address, per_key = map(_limit, (settings.rate_per_address, settings.rate_per_key))
-
-    def count() -> None:
-        if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
-            return
-        address = network(request.remote_addr or "")
-        if g.is_guess:
-            counts.hit(per_address, "guesses", address)
-        if g.key_hash:
-            counts.hit(per_key, "key", g.key_hash)
-        else:
-            counts.hit(per_address, "address", address)
-
-    app.before_request(count)
-
-
-def require_store(settings: Settings) -> None:
-    """Raise `SettingsError` if the store of the counts cannot be used."""
-    _Counts(settings)
-
-
 def _limit(text: str) -> RateLimitItem | None:
     return parse(text) if text else None
 
 
-class _Counts:
-    """Counts in the configured store, or in this process while the store does not answer."""
+class Limits:
+    """The limits, counted in the configured store, or in this process while it does not answer.
+
+    Raises `SettingsError` if the store cannot be used.
+    """
 
     def __init__(self, settings: Settings) -> None:
+        self._per_address = _limit(settings.rate_per_address)
+        self._per_key = _limit(settings.rate_per_key)
         self._memory = MemoryStorage()
-        # Its timer would start a thread every 10 ms to drop expired counts; `hit` drops them.
+        # Its timer would start a thread every 10 ms to drop expired counts; `_count` drops them.
         self._memory.timer = threading.main_thread()  # type: ignore[assignment]
         self._drop_at = 0.0
         self._own = self._shared = FixedWindowRateLimiter(self._memory)
@@ -80,8 +56,22 @@ class _Counts:
             ) from error
         self._shared = FixedWindowRateLimiter(shared)
 
-    def hit(self, limit: RateLimitItem | None, *who: str) -> None:
-        """Count a request of `who`; raise `Problem` if it is over the limit."""
+    def count(self, key_hash: str, is_guess: bool) -> None:
+        """Count this request; raise `Problem` 429 with Retry-After if it is over a limit.
+
+        A key not recently confirmed may be a guess; it also counts for its address.
+        """
+        if request.endpoint in _UNCOUNTED or request.method == "OPTIONS":
+            return
+        address = network(request.remote_addr or "")
+        if is_guess:
+            self._count(self._per_address, "guesses", address)
+        if key_hash:
+            self._count(self._per_key, "key", key_hash)
+        else:
+            self._count(self._per_address, "address", address)
+
+    def _count(self, limit: RateLimitItem | None, *who: str) -> None:
         if limit is None:
             return
         now = time.monotonic()

@@ -27,6 +27,7 @@ __all__ = [
     "YearQuery",
 ]
 
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -69,15 +70,21 @@ class NoQuery(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown(cls, data: dict[str, Any]) -> dict[str, Any]:
-        own = cls.__annotations__  # own fields first, then inherited ones
-        fields = sorted(cls.model_fields.items(), key=lambda item: item[0] not in own)
-        known = [field.alias or name for name, field in fields]
+        known = _parameters(cls)
         unknown = [name for name in data if name not in known]
         if unknown:
             allowed = ", ".join(known) or "none"
             detail = f"expected query parameters of: {allowed}; found {unknown[0][:40]!r}"
             raise Problem(400, detail, [{"name": unknown[0][:40], "detail": detail}])
         return data
+
+
+@cache
+def _parameters(query: type[NoQuery]) -> list[str]:
+    """Return the names of the parameters, own ones first, then inherited ones."""
+    own = query.__annotations__
+    fields = sorted(query.model_fields.items(), key=lambda item: item[0] not in own)
+    return [field.alias or name for name, field in fields]
 
 
 class JobQuery(NoQuery):

@@ -9,6 +9,7 @@ __all__ = [
     "of_series",
     "question",
     "question_of_issue",
+    "register_answers",
 ]
 
 from collections.abc import Callable, Hashable, Iterable
@@ -19,7 +20,8 @@ from typing import Any
 
 from apiflask import APIBlueprint
 from cachetools import LRUCache
-from flask import Response, current_app, request
+from cachetools.keys import hashkey
+from flask import Flask, Response, current_app, request
 
 from service.answers.issue_loader import IssueView
 from service.api.queries import (
@@ -115,8 +117,9 @@ def about(
     view = loader().view(series_id, asked.issue, model, asked.as_of, first)
     kind = chosen(table=True)
     days = view.today, view.first
-    key = (request.path, asked, kind, view.issue.issue_id, view.entry, view.state, days, beside)
-    lock, kept = current_app.extensions.setdefault("kept", (Lock(), _cache()))
+    issue_id = view.issue.issue_id
+    key = hashkey(request.path, asked, kind, issue_id, view.entry, view.state, days, beside)
+    lock, kept = current_app.extensions["answers"]
     with lock:
         rendered = kept.get(key)
     if rendered is None:
@@ -126,6 +129,9 @@ def about(
     return reply(rendered)
 
 
-def _cache() -> LRUCache[Hashable, Rendered]:
-    """Return a cache limited by the bytes of its answers, with about 1 KB for each key."""
-    return LRUCache(_MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024)
+def register_answers(app: Flask) -> None:
+    """Add a cache limited by the bytes of its answers, with about 1 KB for each key."""
+    kept: LRUCache[Hashable, Rendered] = LRUCache(
+        _MOST_BYTES, getsizeof=lambda rendered: len(rendered.content) + 1024
+    )
+    app.extensions["answers"] = Lock(), kept

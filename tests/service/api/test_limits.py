@@ -17,8 +17,8 @@ from flask.testing import FlaskClient
 from limits import parse
 from limits.storage import memory
 
-from service.api import key_store, limits
-from service.api.limits import require_store
+from service.api import key_store
+from service.api.limits import Limits
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings, SettingsError
@@ -84,7 +84,7 @@ def test_expired_counts_are_dropped_without_threads(
     context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = context.settings.model_copy(update={"rate_per_address": "3/second"})
-    counts, limit = limits._Counts(settings), parse("3/second")
+    counts, limit = Limits(settings), parse("3/second")
     now = time.time()
     monkeypatch.setattr(memory.time, "time", lambda: now)
     for thread in threading.enumerate():
@@ -92,11 +92,11 @@ def test_expired_counts_are_dropped_without_threads(
             thread.join()  # the one with which the storage begins
     monkeypatch.setattr(threading, "Timer", None)  # whoever starts another fails
     for number in range(20):
-        counts.hit(limit, "address", f"192.0.2.{number}")
+        counts._count(limit, "address", f"192.0.2.{number}")
     assert len(counts._memory.expirations) == 20
     monkeypatch.setattr(memory.time, "time", lambda: now + 2)
     monkeypatch.setattr(counts, "_drop_at", 0.0)
-    counts.hit(limit, "address", "192.0.2.99")
+    counts._count(limit, "address", "192.0.2.99")
     assert len(counts._memory.expirations) == len(counts._memory.storage) == 1
 
 
@@ -159,4 +159,4 @@ def test_workers_that_share_a_redis_count_together(
 def test_a_store_without_its_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "redis", None)
     with pytest.raises(SettingsError, match=r"^CROSSINGS_RATE_STORE: expected memory://, or a "):
-        require_store(Settings(rate_store="redis://127.0.0.1:1/0"))
+        Limits(Settings(rate_store="redis://127.0.0.1:1/0"))

@@ -85,7 +85,6 @@ def test_a_defect_is_logged_with_the_route_and_the_id(
     def broken(token: str) -> str:
         raise RuntimeError("a defect")
 
-    app.extensions["require"] = lambda: None
     answer = app.test_client().get("/broken/hush-hush")
     assert answer.status_code == 500
     assert "X-Request-Id" in answer.headers

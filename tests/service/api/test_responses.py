@@ -43,7 +43,9 @@ def test_an_answer_is_computed_once_and_the_oldest_is_let_go(
     assert client.get(f"{path}?horizon=28&levels=50,80,95").data == first
     assert client.get(f"{path}?horizon=27").status_code == 500
     monkeypatch.setattr(responses, "_MOST_BYTES", 5000)
-    kept = responses._cache()
+    app = client.application
+    responses.register_answers(app)
+    _, kept = app.extensions["answers"]
     for name in "abcdef":
         kept[name] = Rendered(b"x" * 1000, "text/plain", name)
     assert list(kept) == ["e", "f"]
