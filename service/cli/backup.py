@@ -38,12 +38,8 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
 
 @click.command()
 @_FILE
-@click.option(
-    "--check", "only_check", is_flag=True, help="Only read FILE and check every checksum."
-)
-@click.option(
-    "--overwrite", is_flag=True, help="Replace the contents of the database and the folders."
-)
+@click.option("--check", "only_check", is_flag=True, help="Only check that FILE is complete.")
+@click.option("--overwrite", is_flag=True, help="Replace the database and the models.")
 @pass_settings
 def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -> None:
     """Restore the database and the models from FILE, on SQLite or PostgreSQL.
@@ -58,11 +54,11 @@ def restore(settings: Settings, file: Path, only_check: bool, overwrite: bool) -
     from service.cli import backup_archive as archive
 
     head = archive.check(file) if only_check else archive.restore(settings, file, overwrite)
-    verb = "whole" if only_check else "restored"
-    click.echo(f"{verb}: {file} of {head['made_at']}: {_describe(head)}")
+    done = "whole" if only_check else "restored"
+    click.echo(f"{done}: {file} of {head['made_at']}: {_describe(head)}")
 
 
 def _describe(head: dict[str, Any]) -> str:
     rows, files = head["rows"], len(head["sha256"]) - 1
-    total, issues = sum(rows.values()), rows["issues"]
-    return f"{total:,} rows in {len(rows)} tables, {issues:,} issues, {files:,} files"
+    total = f"{sum(rows.values()):,} rows in {len(rows)} tables"
+    return f"{total}, {rows['issues']:,} issues, {files:,} files"

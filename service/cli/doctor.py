@@ -42,6 +42,7 @@ _LONGEST_WAIT = dt.timedelta(minutes=30)  # a refit and a comparison may run fir
 _OPTIONAL = ("Open-Meteo", "weather")  # not a failure if absent
 _ABOVE = "see the findings above"
 _Check: TypeAlias = Callable[[], Iterator["Finding"] | str]
+_RouteCheck: TypeAlias = Callable[[Settings, Route], Iterator["Finding"] | str]
 
 
 class Finding(NamedTuple):
@@ -69,38 +70,26 @@ def examine(settings: Settings, now: Callable[[], dt.datetime] = utc_now) -> Ite
         for route in routes:
             yield Finding("routes", f"{route.name}: {', '.join(route.series)}")
 
+    def each(check: _RouteCheck, remedy: str = "asked again later") -> _Check:
+        return lambda: _of_routes(settings, routes, check, remedy)
+
     for name, check, remedy in (
         ("clock", lambda: clock(at), _ABOVE),
         ("disk", lambda: _disks(settings), _ABOVE),
         ("routes", declared, "see CROSSINGS_SERIES_DIR and CROSSINGS_ROUTES"),
         ("database", lambda: _database(settings, at), "see CROSSINGS_DATABASE_URL"),
-        (
-            "models",
-            lambda: _of_routes(settings, routes, _models, "see CROSSINGS_MODELS_DIR"),
-            _ABOVE,
-        ),
+        ("models", each(_models, "see CROSSINGS_MODELS_DIR"), _ABOVE),
         ("fitted", lambda: _fitted(settings), "delete it: the next refit fits it again"),
-        ("source", lambda: _of_routes(settings, routes, check_source), "asked again later"),
-        (
-            "Open-Meteo",
-            lambda: _of_routes(settings, routes, check_weather, "forecasts do not use it"),
-            _ABOVE,
-        ),
-        (
-            "mail",
-            lambda: check_server(settings),
-            "check the settings CROSSINGS_SMTP_*; emails wait",
-        ),
+        ("source", each(check_source), _ABOVE),
+        ("Open-Meteo", each(check_weather, "forecasts do not use it"), _ABOVE),
+        ("mail", lambda: check_server(settings), "check CROSSINGS_SMTP_*; emails wait"),
     ):
         for finding in _guarded(name, check, remedy):
             yield finding._replace(said=mask(finding.said))
 
 
 def _of_routes(
-    settings: Settings,
-    routes: Sequence[Route],
-    check: Callable[[Settings, Route], Iterator[Finding] | str],
-    remedy: str = "asked again later",
+    settings: Settings, routes: Sequence[Route], check: _RouteCheck, remedy: str
 ) -> Iterator[Finding]:
     """Return the findings of a check for each enabled route."""
     for route in routes:

@@ -54,6 +54,5 @@ def _continue_numbers(table: sa.Table, reading: sa.Connection, writing: sa.Conne
         return
     row = {"table": table.name, "column": column.name}
     last = reading.scalar(sa.text(_LAST[reading.dialect.name]), row)
-    last = last or reading.scalar(sa.select(sa.func.max(column)))
-    if last:
+    if last := last or reading.scalar(sa.select(sa.func.max(column))):
         writing.execute(sa.text(_SET[writing.dialect.name]), row | {"last": last})
