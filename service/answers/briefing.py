@@ -25,6 +25,7 @@ def briefing(loader: IssueLoader, series_id: str, as_of: AsOf | None = None) -> 
     series of the last day beside it; and the whole as a ``sentence``.
     """
     loader.check_series(series_id)
+    loader.check_past("as_of", as_of)
     with loader.context.database.reading() as connection:
         series = observation_store.series(connection, series_id, as_of)
         beside = {
@@ -99,15 +100,19 @@ def _as_of(as_of: AsOf | None, last: dt.date) -> str:
 
 
 def _sentence(route: Route, answer: dict[str, Any], last: dt.date, today: dt.date) -> str:
-    unit, day, year = answer["unit"], answer["last_day"], answer["year_to_date"]
-    link = "in" if answer["series_id"] == route.leading else "with"
+    day, year, series_id = answer["last_day"], answer["year_to_date"], answer["series_id"]
+    link = "in" if series_id == route.leading else "with"
     others = "".join(
-        f" {link} {count:,} {route.series[name].unit}" for name, count in day["beside"].items()
+        f" {link} {_counted(route, name, count)}" for name, count in day["beside"].items()
     )
+    begin, new_year = dt.date.fromisoformat(year["from"]), dt.date(last.year, 1, 1)
     span = f"in {last.year} so far" if last.year == today.year else f"in {last.year} to that day"
-    if (last.month, last.day) == (12, 31):
+    if begin > new_year:  # the figures begin in this year
+        span = f"since {in_words(begin)}"
+    elif (last.month, last.day) == (12, 31):
         span = f"in the whole of {last.year}"
-    text = f"{in_words(last)}: {day['value']:,} {unit}{others}; {year['value']:,} {unit} {span}"
+    counts = [_counted(route, series_id, part["value"]) for part in (day, year)]
+    text = f"{in_words(last)}: {counts[0]}{others}; {counts[1]} {span}"
     compared = [
         f"{_beside(row)} by the same day of {row['year']} ({row['value']:,})"
         for row in year["against"][:2]
@@ -116,7 +121,11 @@ def _sentence(route: Route, answer: dict[str, Any], last: dt.date, today: dt.dat
     return f"{text}: {' and '.join(compared)}." if compared else f"{text}."
 
 
+def _counted(route: Route, name: str, count: int) -> str:
+    return f"{count:,} {route.series[name].unit_of(count)}"
+
+
 def _beside(row: dict[str, Any]) -> str:
-    if row["difference"] == 0:
-        return "as many as"
+    if row["per_cent"] == 0:
+        return "as many as" if row["difference"] == 0 else "about as many as"
     return f"{abs(row['per_cent']):.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"

@@ -24,6 +24,7 @@ def figures(
 ) -> list[dict[str, Any]]:
     """Return rows ``time date value source known_at``, from `first` to `last`, as of `as_of`."""
     loader.check_series(series_id, is_stored=True)
+    loader.check_past("as_of", as_of)
     if first and last and first > last:
         raise BadQuestion("to", f"a day from {first} on", last)
     with loader.context.database.reading() as connection:

@@ -25,7 +25,7 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     Returns ``sentence``, which rounds the numbers; ``from to median lo80 hi80 threshold p_above``;
     and ``caution``, a sentence on the effect of old figures, empty while they are up to date.
     """
-    ahead, unit = view.ahead, view.declared.unit
+    ahead = view.ahead
     (week,) = periods(view.observed, ahead, ["next_7_days"], [80])
     if week["note"]:
         raise NotPossible(
@@ -37,7 +37,8 @@ def headline(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
     numbers = {name: week[name] for name in ("from", "to", "median", "lo80", "hi80")}
     first, last = dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"])
     median, lo80, hi80 = approximate_headline(week)
-    about, within = f"about {median} {unit}", f"80% chance of between {lo80} and {hi80}"
+    about = f"about {median} {view.declared.unit_of(median)}"
+    within = f"80% chance of between {lo80} and {hi80}"
     if view.is_past:
         came = figures(loader, view.issue.series_id, first, last)
         forecast = f"We forecast {about} for {day_span(first, last)} ({within})"

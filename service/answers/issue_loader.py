@@ -26,7 +26,7 @@ from service.answers.ahead import IssueView
 from service.answers.errors import BadQuestion, NotFound, NotPossible, NotReady
 from service.answers.state import STATE_JOBS, Facts, State, state_of
 from service.core import run_store
-from service.core.clock import utc_now
+from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import Connection
 from service.core.declared_series import Route
@@ -91,6 +91,7 @@ class IssueLoader:
         issue or the model does not exist; `NotReady` if nothing is published yet.
         """
         self.check_series(series_id)
+        self.check_past("as_of", as_of)
         now = self.clock()
         if as_of is not None and issue_id != "latest":
             raise BadQuestion("as_of", "`issue` or `as_of`, not both", as_of)
@@ -170,6 +171,14 @@ class IssueLoader:
             served = [one.stored if is_stored else one.forecast for one in self.context.routes]
             names = ", ".join(name for of_route in served for name in of_route)
             raise NotFound(f"expected a series of {names}, found {series_id!r}")
+
+    def check_past(self, name: str, moment: AsOf | None) -> None:
+        """Raise `BadQuestion` if `moment` is on a day after today."""
+        if moment is not None:
+            today = self.today()
+            is_instant = isinstance(moment, dt.datetime)
+            if moment > (self.route.end_of_day(today) if is_instant else today):
+                raise BadQuestion(name, f"today, {today}, or before", moment)
 
     def state(self, connection: Connection, issue: Issue | None, now: dt.datetime) -> State:
         """Return the state of `issue`, or of a service without one, at `now`."""
@@ -287,7 +296,7 @@ class IssueLoader:
     def _standing(connection: Connection, series_id: str, moment: dt.datetime) -> Issue:
         issue = issue_store.get_latest_issue(connection, series_id, moment)
         if issue is None:
-            raise NotFound(f"no issue of {series_id} stood at {moment:%Y-%m-%dT%H:%M:%SZ}")
+            raise NotFound(f"no issue of {series_id} stood at {instant(moment)}")
         return issue
 
     @staticmethod

@@ -39,7 +39,7 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
     """Return the id of the newest issue at the end of a day; ``latest`` if it still is the newest.
 
     Before the first issue, use the last hindcast with figures up to that day; raises `NotFound`
-    before the first hindcast.
+    before the first hindcast and after today.
     """
     loader.check_series(series_id)
     with loader.context.database.reading() as connection:
@@ -49,6 +49,9 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
         ) or issue_store.get_latest_hindcast(connection, series_id, day)
     if newest is None:
         raise NotReady
+    today = max(loader.today(), loader.route.day(newest.issued_at))
+    if day > today:
+        raise NotFound(f"there is no forecast from {day} yet; today is {today}")
     if issue is None:
         first = first_day(loader, series_id)
         raise NotFound(f"there is no forecast from {day}; the first is from {first}")

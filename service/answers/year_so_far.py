@@ -35,7 +35,8 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
     if first < min(start, as_date(paths.start)):
         return answer
     whole_from = start.year if start == dt.date(start.year, 1, 1) else start.year + 1
-    earlier = list(range(first.year - 1, whole_from - 1, -1))
+    latest = min(first.year - 1, as_date(observed.data_through).year)
+    earlier = list(range(latest, whole_from - 1, -1))
     names = ("median", *bound_names(levels))
     columns: dict[str, list[int]] = {}
     if simulated_from <= last:

@@ -140,8 +140,8 @@ class ForecastQuery(AheadQuery):
     format: Literal["json", "csv", "records", "ndjson", "hubverse"] | None = Field(  # type: ignore[assignment]
         None,
         description="`json`, or only the rows: `csv`, `records` (a list) or `ndjson` (one per "
-        "line); or `hubverse`: 23 quantiles and 100 sample paths of each day as CSV. "
-        "Default: as the Accept header asks.",
+        "line); or `hubverse`: 23 quantiles and 100 sample paths of each day after the figures as "
+        "CSV. Default: as the Accept header asks.",
     )
 
 

@@ -74,7 +74,7 @@ def get_forecast(view: IssueView, asked: queries.ForecastQuery) -> dict[str, Any
         return {"levels": list(asked.levels), "rows": rows}
     if asked.first:
         raise BadQuestion("from", "none with format=hubverse, which has an origin", asked.first)
-    return {"rows": hubverse.hubverse(view, asked.horizon)}
+    return {"from": str(view.paths.start), "rows": hubverse.hubverse(view, asked.horizon)}
 
 
 @question_of_issue(blueprint, "totals", queries.TotalsQuery, answer_schemas.Totals)

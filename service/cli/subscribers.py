@@ -124,7 +124,7 @@ def add(context: Context, preferences: list[Preferences], address: str) -> None:
         new = [store.add(connection, address, one, utc_now()) for one in preferences]
     for one, is_new in zip(preferences, new, strict=True):
         (of,) = selected(context, (one.route,))
-        words = one.in_words(of.route.lead.unit)
+        words = one.in_words(of.route.lead)
         click.echo(f"{'added' if is_new else 'changed'}: {words}")
 
 

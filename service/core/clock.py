@@ -25,7 +25,7 @@ def in_words(day: dt.date) -> str:
 
 def instant(moment: dt.datetime) -> str:
     """Format `moment` as RFC 3339 in UTC with ``Z``, to the second."""
-    return moment.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(dt.UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def day_columns(day: dt.date) -> dict[str, str]:

@@ -165,6 +165,10 @@ class Series(Declared):
         """Whether it is forecast on its own and follows no other series."""
         return self.frequency == "daily" and self.follows is None
 
+    def unit_of(self, number: float | str) -> str:
+        """Return the unit after `number`: singular after 1."""
+        return self.unit_one if str(number) == "1" else self.unit
+
 
 class Route(Declared):
     """A route: its series by `series_id`, and their shared declarations.

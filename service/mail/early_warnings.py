@@ -169,7 +169,7 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
         return subject, f"Early warnings are paused. {first}", [*others, until]
     # Thresholds that reached the level come first.
     chances = sorted(content["chances"], key=lambda row: not _reaches(row, level))
-    first, *others = [_in_words(row, common["unit"]) for row in chances]
+    first, *others = [_in_words(row, common) for row in chances]
     more = [sentence(text, zone) for text in others]
     more.append(f"You asked to be warned when the chance is at least {level}%.")
     if content["state"] == _WARNING:
@@ -179,7 +179,8 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
     return f"{name}: {first}", f"{name}: {first}.", more
 
 
-def _in_words(chance: Mapping[str, Any], unit: str) -> str:
+def _in_words(chance: Mapping[str, Any], common: Mapping[str, Any]) -> str:
+    unit = common["unit_one" if chance["threshold"] == 1 else "unit"]
     first, last = (dt.date.fromisoformat(chance[name]) for name in ("from", "to"))
     what = "on at least one day" if chance["window"] == 1 else "in total"
     text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"

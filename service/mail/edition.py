@@ -97,6 +97,7 @@ def shown(loader: IssueLoader, view: IssueView) -> dict[str, Any]:
         "series_id": issue.series_id,
         "query": f"?{urlencode(loader.context.to_route)}".rstrip("?"),
         "unit": view.declared.unit,
+        "unit_one": view.declared.unit_one,
         "issue_id": issue.issue_id,
         "issued_at": instant(issue.issued_at),
         "data_through": issue.data_through.isoformat(),
@@ -213,7 +214,7 @@ def _last_hindcast(loader: IssueLoader) -> str:
     return (
         f"{first} The hindcast for {_span(week)} was about "
         f"{median} {record_of['unit']}, with an 80% chance of between {lo80} and {hi80}. "
-        f"{week['truth']:,} arrived, {_place(week['truth'], week)} that range."
+        f"{week['truth']:,} arrived, {_place(week['truth'], lo80, hi80)} that range."
     )
 
 
@@ -221,9 +222,10 @@ def _span(week: dict[str, Any]) -> str:
     return day_span(dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"]))
 
 
-def _place(total: int, numbers: dict[str, Any]) -> str:
-    """Say where `total` lies: above, below or within ``lo80`` to ``hi80``."""
-    return "above" if total > numbers["hi80"] else "below" if total < numbers["lo80"] else "within"
+def _place(total: int, lo80: str, hi80: str) -> str:
+    """Say where `total` lies: above, below or within the range as it is shown."""
+    low, high = (int(bound.replace(",", "")) for bound in (lo80, hi80))
+    return "above" if total > high else "below" if total < low else "within"
 
 
 def _sentence(previous: Edition, came: dict[str, int]) -> str:
@@ -235,5 +237,5 @@ def _sentence(previous: Edition, came: dict[str, int]) -> str:
     )
     arrived = outcome(list(came.values()))
     if len(came) == _WEEK_DAYS:
-        arrived += f", {_place(sum(came.values()), headline)} that range"
+        arrived += f", {_place(sum(came.values()), lo80, hi80)} that range"
     return f"{forecast}. {arrived[0].upper()}{arrived[1:]}."

@@ -190,7 +190,7 @@ def confirmation(
     text = rendered(
         "confirm.txt",
         title=route.forecast_title,
-        emails=preferences.in_words(route.lead.unit),
+        emails=preferences.in_words(route.lead),
         link=f"{settings.address}/subscribe/confirm/{token}",
         hours=CONFIRM_HOURS,
     )

@@ -36,6 +36,7 @@ import sqlalchemy as sa
 
 from service.answers.early_warnings import DAYS, WEEK
 from service.core.database import insert
+from service.core.declared_series import Series
 from service.core.tables import asks, opt_ins, salts, subscribers, unsubscribed
 
 EMAILS = ("weekly", "warnings", "both")
@@ -60,9 +61,9 @@ class Preferences:
         """Return the preferences by column name."""
         return {field.name: getattr(self, field.name) for field in fields(Preferences)}
 
-    def in_words(self, unit: str) -> str:
+    def in_words(self, leading: Series) -> str:
         """Describe the emails, to complete the sentence "you will get"."""
-        emails = []
+        emails, unit = [], leading.unit_of(self.threshold)
         if self.weekly:
             emails.append(
                 f"one email a week with the chances of more than {self.threshold:,} {unit}"

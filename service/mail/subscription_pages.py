@@ -121,11 +121,11 @@ def show_confirmation(token: str) -> Response:
     if opt_in is None or opt_in.expires_at <= _loader().clock():
         return _no_confirmation(opt_in)
     # Confirm even if the route is no longer served: its emails start if it is served again.
-    unit = _of_route(opt_in.route).route.lead.unit
+    leading = _of_route(opt_in.route).route.lead
     return _say(
         200,
         f"Confirm your subscription{_to(opt_in)}",
-        f"You will get {opt_in.in_words(unit)}. Every email has an unsubscribe link.",
+        f"You will get {opt_in.in_words(leading)}. Every email has an unsubscribe link.",
         opt_in.route,
         button="Confirm",
     )

@@ -6,6 +6,7 @@ __all__ = ["blueprint"]
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -147,7 +148,7 @@ def _entries(params: PageParams) -> list[dict[str, Any]]:
 
 
 def _summary(params: PageParams, issue_id: str) -> dict[str, Any] | None:
-    view = params.loader.view(params.series_id, issue_id)
+    view = replace(params, issue_id=issue_id).view
     try:
         numbers = headline(params.loader, view)
     except NoAnswer:

@@ -105,6 +105,7 @@ class Exhibit:
     keys: Sequence[tuple[str, str]] = ()  # the legend: class of the style sheet, and words
     credit: str = ""  # attribution and licence, if different from the route's
     licence_url: str = ""
+    parts: Sequence[str] = ()  # columns that add up to the change of a mean
 
 
 def csv_of(exhibit: Exhibit) -> str:
@@ -126,17 +127,16 @@ def metadata_of(exhibit: Exhibit, unit: str, url: str, facts: Mapping[str, Any])
         "url": url,
         "dc:title": exhibit.title,
         **facts,
-        "tableSchema": {"columns": [_column(name, unit) for name in exhibit.columns]},
+        "tableSchema": {"columns": [_column(exhibit, name, unit) for name in exhibit.columns]},
     }
 
 
-def _column(name: str, unit: str) -> dict[str, Any]:
+def _column(exhibit: Exhibit, name: str, unit: str) -> dict[str, Any]:
     words, datatype, unit_name = _CHANGE
-    for pattern, column in _COLUMNS.items():
-        match = re.fullmatch(pattern, name)
-        if match:
-            words, datatype, unit_name = match.expand(column[0]), *column[1:]
-            break
+    if name not in exhibit.parts:
+        matches = ((re.fullmatch(pattern, name), column) for pattern, column in _COLUMNS.items())
+        match, column = next((match, column) for match, column in matches if match)
+        words, datatype, unit_name = match.expand(column[0]), *column[1:]
     row = {"name": name, "titles": name, "dc:description": words, "datatype": datatype}
     return row | ({"schema:unitText": unit_name.format(unit=unit)} if unit_name else {})
 

@@ -87,7 +87,8 @@ def what_is_coming(params: PageParams, _: Mapping[str, str]) -> dict[str, Any]:
             "came": arrived.get(row["date"]),
         }
     unit_title, whole = unit.capitalize(), view.route.area_title
-    chance = f"Chance of more than {says['threshold']:,} {unit}, by day"
+    of_threshold = view.declared.unit_of(says["threshold"])
+    chance = f"Chance of more than {says['threshold']:,} {of_threshold}, by day"
     keys = (
         *((("actual", "as published"),) if past else ()),
         *((("waiting", "not yet published"),) if waiting else ()),
@@ -211,7 +212,7 @@ def _why(
         "first": [span[first] for span in spans],
         "rows": rows,
         "last": [span[last] for span in spans],
-        "exhibit": Exhibit(*named, found["totals"], columns),
+        "exhibit": Exhibit(*named, found["totals"], columns, parts=found[parts]),
     }
 
 

@@ -27,11 +27,17 @@ class PageParams:
     loader: IssueLoader
     series_id: str
     issue_id: str  # latest, or the id of an older issue
+    first: dt.date | None = None  # first day to show of an older issue
 
     @cached_property
     def view(self) -> IssueView:
         """The requested issue."""
-        return self.loader.view(self.series_id, self.issue_id)
+        view = self.loader.view(self.series_id, self.issue_id, first=self.first)
+        if self.first or not self.is_past or view.issue.kind != "live":
+            return view
+        # Its readers saw it from the day of issue on, not from the day after its figures.
+        first = max(view.first, self.loader.route.day(view.issue.issued_at))
+        return self.loader.view(self.series_id, self.issue_id, first=first)
 
     @property
     def declared(self) -> Series:
@@ -58,21 +64,28 @@ class PageParams:
         """Return the query parameters of a link to the same series and issue."""
         is_usual = self.series_id == self.loader.context.routes[0].leading
         series = {} if is_usual else {"series": self.series_id}
-        return series | ({"issue": self.issue_id} if self.is_past else {}) | more
+        first = {"from": self.first} if self.first else {}
+        return series | ({"issue": self.issue_id} | first if self.is_past else {}) | more
 
 
 def read_page_params(loader: IssueLoader, args: Mapping[str, str]) -> PageParams:
-    """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either."""
+    """Read ``series``, and ``issue`` (an id) or ``on`` (a day); the newest issue without either.
+
+    ``from`` is the first day shown of an issue by id.
+    """
     series_id = args.get("series") or loader.route.leading
     loader = loader.for_series(series_id)
     loader.check_series(series_id)
     issue_id = args.get("issue") or "latest"
-    on = args.get("on", "")
-    if on and issue_id == "latest":
+    on, first = args.get("on", ""), None
+    if issue_id != "latest":
+        newest = loader.view(series_id)
+        first = read_day("from", args["from"]) if args.get("from") else None
+        if newest.issue.issue_id == issue_id and first in (None, newest.first):
+            issue_id, first = "latest", None
+    elif on:
         issue_id = of_day(loader, series_id, read_day("on", on))
-    elif issue_id != "latest" and loader.view(series_id).issue.issue_id == issue_id:
-        issue_id = "latest"
-    return PageParams(loader, series_id, issue_id)
+    return PageParams(loader, series_id, issue_id, first)
 
 
 def read_day(name: str, text: str) -> dt.date:

@@ -14,6 +14,7 @@ __all__ = [
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -158,14 +159,16 @@ def links_to(
 
     All refer to the displayed forecast, except ``embed``, which follows the latest.
     """
-    link = params.link(**asked)
-    pinned = link | ({"issue": params.view.issue.issue_id} if view in OF_ONE_FORECAST else {})
-    query, stem = urlencode(pinned), f"/{view}/{exhibit.name}"
+    latest = replace(params, issue_id="latest").link(**asked)
+    shown = params.link(**asked)
+    if view in OF_ONE_FORECAST:
+        shown = latest | {"issue": params.view.issue.issue_id, "from": params.view.first}
+    query, stem = urlencode(shown), f"/{view}/{exhibit.name}"
     address = params.loader.context.settings.address
     return {
         **{form: f"{stem}.{form}?{query}" for form in ("csv", "png", "metadata.json")},
         "page": f"{url_for(f'page.{view}')}?{query}#{exhibit.name}",
-        "embed": f"{address}/embed{stem}?{urlencode(link)}".rstrip("?"),
+        "embed": f"{address}/embed{stem}?{urlencode(latest)}".rstrip("?"),
     }
 
 

@@ -102,7 +102,9 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         places = capacity(ours.observed, ours.ahead, stay_days, share, horizon, _LEVELS)
     whose = "" if numbers["our_share"] == 100 else f", {numbers['our_share']}% of all arrivals"
     asked = {name: numbers[name] for name in ("our_share", "threshold", "window")}
-    title = f"Chance of more than {threshold:,} {unit}, by first day{whose}"
+    title = (
+        f"Chance of more than {threshold:,} {view.declared.unit_of(threshold)}, by first day{whose}"
+    )
     exhibits = [
         Exhibit(
             "above",
@@ -130,7 +132,7 @@ def _answers(view: IssueView, numbers: dict[str, Any]) -> dict[str, Any]:
         exhibits.append(_places_exhibit(places, unit, whose))
     table = bands(ours.ahead, horizon, _LEVELS, view.declared)
     for at, row in enumerate(table):
-        del row["time"], row["horizon_days"]
+        del row["time"], row["horizon_days"], row["p_any"]
         row |= asked | {"p_above": None}
         if at < len(above["rows"]):
             row["p_above"] = above["rows"][at]["p_above"]

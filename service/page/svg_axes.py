@@ -35,13 +35,18 @@ class Sheet:
 
     width: int
     height: int
-    left: int
+    least_left: int  # the space for the counts of the axis, or more if they are long
     days: int
     top: float
     name: str = ""  # its class: the style sheet shows either the wide or the narrow ones
     right: int = 6
     above: int = 12
     below: int = 30
+
+    @property
+    def left(self) -> int:
+        """Left edge of the first day."""
+        return max(self.least_left, 9 * len(f"{self.top:,.0f}") + 9)
 
     @property
     def step(self) -> float:

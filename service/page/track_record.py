@@ -188,11 +188,11 @@ def _coverage_grid(charts: Sequence[tuple[dict[str, Any], Markup]]) -> Markup:
     """Arrange the charts of several measures as one picture, three per row."""
     parts = []
     for at, (row, drawing) in enumerate(charts):
-        name = _MEASURES[row["measure"]]
+        forecasts = "1 forecast" if row["n"] == 1 else f"{row['n']} forecasts"
         chart = str(drawing).replace("<svg", '<svg y="22" width="300" height="96"', 1)
         parts.append(
             f'<g transform="translate({at % 3 * 320} {at // 3 * 130})">'
-            f'<text class="tick" y="14">{name}, {row["n"]} forecasts</text>{chart}</g>'
+            f'<text class="tick" y="14">{_MEASURES[row["measure"]]}, {forecasts}</text>{chart}</g>'
         )
     sheet = Sheet(960, 130 * ((len(charts) + 2) // 3), 0, 1, 1)
     return sheet.svg("How often the ranges were right, by days ahead and for totals", parts)

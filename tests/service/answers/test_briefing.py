@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import datetime as dt
 
+import numpy as np
 import pytest
 
 from forecast.series import DailySeries
+from service.answers import briefing as module
 from service.answers.briefing import briefing, briefing_of
 from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
@@ -104,9 +106,35 @@ def test_the_first_days_of_all(loader: IssueLoader) -> None:
     assert answer["sentence"] == said
 
 
+@pytest.mark.parametrize(
+    ("counts", "day", "said"),
+    [
+        ([1], D(2024, 9, 1), "1 September 2024: 1 person; 1 person since 1 September 2024."),
+        ([1, 4], D(2024, 9, 2), "2 September 2024: 4 people; 5 people since 1 September 2024."),
+        (
+            [6264, *[0] * 365, 6265],
+            D(2025, 9, 2),
+            "2 September 2025: 6,265 people; 6,265 people in 2025 to that day.",
+        ),
+    ],
+)
+def test_one_is_singular_and_a_year_that_begins_late_says_when(
+    counts: list[int], day: D, said: str
+) -> None:
+    series = DailySeries("people", np.datetime64("2024-09-01"), np.array(counts))
+    assert module._brief(ROUTE, series, {}, None, D(2026, 1, 2))["sentence"] == said
+
+
+def test_a_difference_that_rounds_to_nothing_is_said_as_about_as_many() -> None:
+    row = {"difference": 1, "per_cent": 0.0}
+    assert module._beside(row) == "about as many as"
+    assert module._beside({"difference": 0, "per_cent": 0.0}) == "as many as"
+    assert module._beside({"difference": -4, "per_cent": -0.1}) == "0.1% fewer than"
+
+
 def test_a_date_after_the_figures_is_answered_with_the_last_of_them(loader: IssueLoader) -> None:
-    answer = briefing(loader, "people", D(2026, 6, 1))
-    assert (answer["as_of"], answer["data_through"]) == ("2026-06-01", "2025-12-31")
+    answer = briefing(loader, "people", D(2026, 1, 2))
+    assert (answer["as_of"], answer["data_through"]) == ("2026-01-02", "2025-12-31")
     assert briefing(loader, "people")["as_of"] == "2025-12-31"
 
 
@@ -174,6 +202,7 @@ def test_of_an_issue_it_says_what_the_issue_was_made_of(
     context: Context, loader: IssueLoader, clock: Hand
 ) -> None:
     view = loader.view("people", "latest")
+    clock.now = view.issue.as_of
     before = briefing_of(loader, view)
     assert before == briefing(loader, "people", view.issue.as_of)
     with context.database.writing() as connection:  # read later, and dated before the issue

@@ -23,7 +23,9 @@ def test_the_issue_of_a_day_is_the_newest_at_its_end(context: Context) -> None:
     issue = publish(context.database, {"climatology": random_paths("2025-07-10", 30)}, 1, moment)
     assert of_day(loader, "people", D(2025, 7, 11)) == issue.issue_id
     assert of_day(loader, "people", D(2025, 8, 1)) == issue.issue_id
-    assert of_day(loader, "people", D(9998, 1, 1)) == "latest"
+    assert of_day(loader, "people", loader.today()) == "latest"
+    with pytest.raises(NotFound, match="no forecast from 9998-01-01 yet; today is"):
+        of_day(loader, "people", D(9998, 1, 1))
     assert first_day(loader, "people") == D(2025, 7, 11)
     with pytest.raises(NotFound, match="from 2025-07-10; the first is from 2025-07-11"):
         of_day(loader, "people", D(2025, 7, 10))

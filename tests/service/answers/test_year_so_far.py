@@ -47,6 +47,12 @@ def test_it_ends_where_the_total_of_the_year_does(last: D, first: D | None) -> N
     assert year["earlier"] == list(range(year["year"] - 1, 2022, -1)), "2022 begins in June"
 
 
+def test_a_year_without_figures_is_no_earlier_year() -> None:
+    observed = figures(D(2023, 1, 1), D(2024, 12, 31))
+    year = year_so_far(observed, ahead(D(2024, 12, 31), 760, D(2026, 11, 29)), LEVELS)
+    assert (year["year"], year["earlier"]) == (2026, [2024, 2023])
+
+
 def test_published_days_are_counted_and_others_simulated() -> None:
     observed = figures(D(2024, 1, 1), D(2025, 3, 2))
     year = year_so_far(observed, ahead(D(2025, 3, 2), 28), LEVELS)

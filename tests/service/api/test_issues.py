@@ -204,6 +204,7 @@ def test_hubverse_rows_keep_the_rules_of_its_schema(shared: FlaskClient) -> None
         assert float(row["output_type_id"]) not in ids, "each once"
         ids[float(row["output_type_id"])] = int(row["value"])
     assert len(by_task) == 5
+    assert answer.headers["X-Crossings-From"] == rows[0]["target_end_date"]
     levels = [0.01, 0.025, *(round(0.05 * n, 2) for n in range(1, 20)), 0.975, 0.99]
     for task, types in by_task.items():
         origin, horizon, end = task[0], int(task[2]), task[3]

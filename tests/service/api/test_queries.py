@@ -70,6 +70,9 @@ BAD = [
     ("/briefing?as_of=2017-12-31", "as_of", "a day from 2018-01-01 on"),
     ("/briefing?as_of=0001-01-01T00:00:00Z", "as_of", "a day from 2018-01-01 on"),
     ("/briefing?as_of=", "as_of", "2024-10-18"),
+    ("/briefing?as_of=2026-01-03", "as_of", "today, 2026-01-02, or before"),
+    ("/observations?as_of=2206-01-01", "as_of", "today, 2026-01-02, or before"),
+    ("/forecast?as_of=2026-01-03T12:00:00Z", "as_of", "today, 2026-01-02, or before"),
     ("/briefing?from=2025-01-01", "from", "as_of"),
 ]
 

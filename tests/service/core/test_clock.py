@@ -15,6 +15,10 @@ def test_now_is_utc_to_the_second() -> None:
     assert abs((dt.datetime.now(dt.UTC) - now).total_seconds()) < 5
 
 
+def test_an_instant_of_the_first_years_has_four_digits() -> None:
+    assert instant(dt.datetime(1, 1, 2, tzinfo=dt.UTC)) == "0001-01-02T00:00:00Z"
+
+
 def test_an_instant_is_written_with_z() -> None:
     assert (
         instant(dt.datetime(2025, 7, 1, 14, 0, 5, 999, ZoneInfo("Europe/London")))

@@ -96,6 +96,14 @@ def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 @pytest.fixture
+def two_routes(context: Context) -> Iterator[Site]:
+    """The page of a service of two routes; the second has no forecast."""
+    settings = context.settings.model_copy(update={"routes": "channel,italy"})
+    with _served(open_context(settings), Hand(NOW)) as served:
+        yield served
+
+
+@pytest.fixture
 def mailed(mailing: Context) -> Iterator[Site]:
     """The page of a service that sends mail."""
     with _served(mailing, Hand(NOW)) as served:

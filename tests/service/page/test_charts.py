@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from service.page.charts import fan_chart
-from service.page.svg_axes import ceiling
+from service.page.svg_axes import Sheet, ceiling
 
 
 def rows(first: str, values: list[int]) -> list[dict[str, object]]:
@@ -100,3 +100,8 @@ def test_a_year_earlier_is_a_line_that_leaves_out_days_without_figures() -> None
     (line,) = (e for e in drawing if e.get("class") == "then")
     assert str(line.get("d")).count("L") == 1
     assert [e.get("class") for e in drawing.iter()].count("halo") == 1
+
+
+def test_long_counts_have_room_beside_the_axis() -> None:
+    lefts = [Sheet(420, 340, 50, 10, top).left for top in (40, 1_000, 16_000, 160_000)]
+    assert lefts == [50, 54, 63, 72]

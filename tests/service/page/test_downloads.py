@@ -8,6 +8,7 @@ import html
 import io
 import json
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from service.app import create_app
 from service.core.context import Context
 from service.page import exhibits
 from tests.service.page.test_track_record import weekly
-from tests.service.support import NOW, Hand
+from tests.service.support import NOW, Hand, publish, random_paths
 
 PAGES = ("/", "/plan?threshold=250&our_share=3&horizon=14", "/compare", "/?series=boats")
 
@@ -73,8 +74,56 @@ def test_links_keep_to_the_forecast_and_the_question_that_are_shown(site: Any) -
         assert f"issue={site.earlier}" in path and "threshold=77" in path
     page = site.client.get("/").get_data(as_text=True)
     issue = site.client.get("/v1/series/people/issues").get_json()["rows"][0]["issue_id"]
-    assert f'href="/?issue={issue}#forecast"' in page
+    assert f'href="/?issue={issue}&amp;from=2026-01-02#forecast"' in page
     assert f"Forecast {issue}, published" in page
+
+
+def test_links_show_the_same_days_and_numbers_once_a_newer_forecast_is_there(
+    context: Context, clock: Hand
+) -> None:
+    client = create_app(context, clock).test_client()
+    clock.now = NOW + dt.timedelta(days=3)  # days that are over and not published lie before it
+    shown = links(SimpleNamespace(client=client), "/", "csv")
+    (path,) = [one for one in shown if "/totals.csv" in one]
+    page = client.get(path.replace("now/totals.csv", ""))
+    before, heading = client.get(path).data, page.text.partition("<h1>")[2].partition("</h1>")[0]
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)  # than the first, made just now
+    publish(context.database, {"climatology": random_paths("2026-01-01", 28)}, 1, later)
+    newer = client.get("/").text
+    assert heading not in newer
+    assert client.get(path).data == before
+    past = client.get(path.replace("now/totals.csv", "")).text
+    assert "This is a past forecast" in past and heading in past
+    wrong = client.get(path.replace("from=2026-01-05", "from=tomorrow"))
+    assert (wrong.status_code, "from: expected a day" in wrong.text) == (400, True)
+
+
+def test_a_past_forecast_begins_on_the_day_on_which_it_was_published(
+    context: Context, client: FlaskClient
+) -> None:
+    issued = NOW + dt.timedelta(days=2)
+    paths = {"climatology": random_paths("2026-01-01", 28)}
+    past = publish(context.database, paths, 1, issued).issue_id
+    page = client.get(f"/?issue={past}").text
+    days = re.search(r"<h1>[^<]*for 4 to 10 January 2026", page) or "Next 7 days" in page
+    assert days, page.partition("<h1>")[2][:200]
+    feed = client.get("/feed.atom").text.replace("\xa0", " ")
+    assert "4 January 2026 to 10 January 2026: about" in feed
+
+
+def test_a_chart_of_a_past_forecast_is_embedded_as_the_latest(site: Any) -> None:
+    settings = site.context.settings.model_copy(update={"embed_origins": "https://a.example"})
+    client = create_app(Context(settings, site.context.database), Hand(NOW)).test_client()
+    page = client.get(f"/?issue={site.earlier}").text
+    (address,) = re.findall(r'/embed/now/forecast[^"&]*', page)
+    assert "issue" not in address and "from" not in address
+
+
+def test_links_within_the_pages_lead_to_a_place(site: Any) -> None:
+    for path in ("/", "/plan", "/record", "/compare", "/about"):
+        for href in set(re.findall(r'href="(/[^"]*#[^"]+)"', site.client.get(path).text)):
+            target, _, place = html.unescape(href).partition("#")
+            assert f'id="{place}"' in site.client.get(target).text, href
 
 
 @pytest.mark.parametrize("path", PAGES[:2])

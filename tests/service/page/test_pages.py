@@ -20,6 +20,7 @@ from service.app import create_app
 from service.core.context import Context
 from service.core.database import Unavailable
 from service.page import pages
+from tests.service.support import ROUTE
 
 
 def text(answer: Any) -> str:
@@ -179,8 +180,11 @@ def test_a_past_issue_by_day_and_by_name(site: Any) -> None:
 
 
 def test_the_newest_issue_by_its_day_is_the_newest(site: Any) -> None:
-    today = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)  # it was issued when it was made
-    assert site.client.get(f"/?on={today}").data == site.client.get("/").data
+    newest = site.client.get("/v1/series/people/issues").get_json()["rows"][0]
+    day = ROUTE.day(dt.datetime.fromisoformat(newest["issued_at"]))  # later than the clock says
+    assert site.client.get(f"/?on={day}").data == site.client.get("/").data
+    tomorrow = site.client.get(f"/?on={day + dt.timedelta(days=1)}")
+    assert (tomorrow.status_code, "yet; today is" in tomorrow.text) == (404, True)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +215,7 @@ def test_a_program_gets_problem_details(site: Any) -> None:
 
 
 def test_a_database_that_is_gone_is_said(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(*_: object) -> None:
+    def gone(*_: object, **__: object) -> None:
         raise Unavailable("database: gone")
 
     monkeypatch.setattr(site.client.application.extensions["loader"], "view", gone)

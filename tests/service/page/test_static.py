@@ -36,7 +36,7 @@ def test_the_pointer_reads_a_day(visit: Any) -> None:
     assert re.search(r"people, as published\. A year earlier: \d", reading(page))
     page.set_viewport_size({"width": 400, "height": 800})
     narrow = page.locator("#fan svg.narrow")
-    narrow.hover(position={"x": 46, "y": 100})
+    narrow.hover(position={"x": 50, "y": 100})
     assert reading(page).startswith("Friday 28 November 2025: "), "35 days before the forecast"
 
 

@@ -43,6 +43,14 @@ def look(page: Page, shoot: Callable[..., None], name: str) -> None:
     shoot(page, name)
 
 
+@pytest.mark.parametrize("path", ["/", "/record", "/about"])
+def test_a_choice_of_routes_fits(visit: Any, two_routes: Any, path: str) -> None:
+    for width in (320, 390):
+        page = visit(path, width=width, base=two_routes.url)
+        assert page.get_by_label("Route").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_view_is_accessible_and_fits(visit: Any, shoot: Callable[..., None], view: str) -> None:
     page = visit(VIEWS[view])
