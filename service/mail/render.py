@@ -13,10 +13,8 @@ __all__ = [
     "unsubscribe_link",
 ]
 
-import csv
 import datetime as dt
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -43,6 +41,7 @@ from service.answers.wording import (
 )
 from service.core import addresses
 from service.core.context import Context
+from service.core.files import csv_text
 from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Due, Edition
@@ -119,7 +118,7 @@ class MailRenderer:
             )  # fmt: skip
         series = content.get("series_id", content["unit"])  # older editions have no series
         message.add_attachment(
-            _csv(content["days"]),
+            csv_text(content["days"], [name for name in content["days"][0] if name != "time"]),
             subtype="csv",
             cte="quoted-printable",
             filename=f"{series}-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
@@ -220,15 +219,6 @@ def _begin(
     digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<{kind}.{digest}@{addresses.domain(sender)}>"
     return message
-
-
-def _csv(days: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    columns = [name for name in days[0] if name != "time"]
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(days)
-    return text.getvalue()
 
 
 @cache
