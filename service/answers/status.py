@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "published_series", "status"]
+__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "published_series", "status"]
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -102,11 +102,6 @@ def _reasons(states: Sequence[tuple[str, State]]) -> Iterator[Reason]:
     for reason, names in about.items():
         of = "" if routes == names.keys() else f"{', '.join(names)}: "
         yield replace(reason, detail=of + reason.detail)
-
-
-def is_ready(loader: IssueLoader) -> bool:
-    """Check that the database is readable and an issue exists, of any age."""
-    return published_series(loader) is not None
 
 
 def published_series(loader: IssueLoader) -> str | None:

@@ -56,8 +56,9 @@ def long_day(value: str | dt.date) -> str:
     return in_words(_date(value))
 
 
-def day_span(first: dt.date, last: dt.date) -> str:
+def day_span(first: str | dt.date, last: str | dt.date) -> str:
     """Format a span as ``9 to 11 January 2026``."""
+    first, last = _date(first), _date(last)
     begin = in_words(first)
     if first.year == last.year:
         begin = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"

@@ -180,7 +180,6 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
 
 
 def _in_words(chance: Mapping[str, Any], unit: str) -> str:
-    first, last = (dt.date.fromisoformat(chance[name]) for name in ("from", "to"))
     what = "on at least one day" if chance["window"] == 1 else "in total"
     text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
-    return f"{text}, {day_span(first, last)}"
+    return f"{text}, {day_span(chance['from'], chance['to'])}"

@@ -8,7 +8,6 @@ __all__ = [
     "addressed",
     "confirmation",
     "rendered",
-    "serialise",
     "subject",
     "unsubscribe_link",
 ]
@@ -66,11 +65,10 @@ class Reader:
 def subject(content: Mapping[str, Any]) -> str:
     """Return the subject: state, numbers and days, in ASCII to avoid encoded words."""
     headline = content["headline"]
-    first, last = (dt.date.fromisoformat(headline[name]) for name in ("from", "to"))
     median, lo80, hi80 = approximate_headline(headline)
     return (
         f"{_LISTED[content['status']]}Weekly forecast: about {median} {content['unit']}, "
-        f"{day_span(first, last)} (80% chance of between {lo80} and {hi80})"
+        f"{day_span(headline['from'], headline['to'])} (80% chance of between {lo80} and {hi80})"
     )
 
 
@@ -195,11 +193,6 @@ def confirmation(
     )
     message.set_content(text, cte="quoted-printable")
     return message
-
-
-def serialise(message: EmailMessage) -> bytes:
-    """Return the message as bytes for SMTP."""
-    return message.as_bytes(policy=_POLICY)
 
 
 def _begin(
