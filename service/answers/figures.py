@@ -1,7 +1,5 @@
 """The published figures and their revisions."""
 
-from __future__ import annotations
-
 __all__ = ["a_year_earlier", "figures", "last_of", "revisions"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """The issues of a series, newest first, and single issues."""
 
-from __future__ import annotations
-
 __all__ = ["first_day", "listing", "of_day", "one"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Data freshness, problems and job status."""
 
-from __future__ import annotations
-
 __all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "published_series", "status"]
 
 import datetime as dt

@@ -4,8 +4,6 @@ Functions return ordinary spaces; filters return no-break spaces to keep numbers
 together, which `service.mail.render` replaces, as they hamper searching and copying emails.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "FILTERS",
     "NO_BREAK",

@@ -1,7 +1,5 @@
 """Health and status: liveness, readiness and the state of the service."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import datetime as dt

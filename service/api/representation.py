@@ -1,7 +1,5 @@
 """Answers as JSON or as rows alone, with ETag and cache lifetime."""
 
-from __future__ import annotations
-
 __all__ = [
     "STATE_HEADERS",
     "Rendered",

@@ -1,7 +1,5 @@
 """Calendar days in words, and moments in UTC."""
 
-from __future__ import annotations
-
 __all__ = ["day_columns", "in_words", "instant", "span_before", "utc_now"]
 
 import datetime as dt

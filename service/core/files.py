@@ -1,7 +1,5 @@
 """Files that are written completely or not at all, and rows as CSV."""
 
-from __future__ import annotations
-
 __all__ = [
     "RegistryError",
     "csv_text",

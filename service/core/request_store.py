@@ -1,7 +1,5 @@
 """Job requests: added by the web server, run by the scheduler."""
 
-from __future__ import annotations
-
 __all__ = [
     "JOBS",
     "JobRequest",

@@ -1,7 +1,5 @@
 """Every accepted document, complete; the histories are derived from them."""
 
-from __future__ import annotations
-
 __all__ = ["add", "newest", "overlapping", "remember", "to_store", "validators"]
 
 import datetime as dt

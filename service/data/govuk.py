@@ -1,7 +1,5 @@
 """GOV.UK: the newest workbook, linked from the publication, and the page of the last days."""
 
-from __future__ import annotations
-
 __all__ = ["PUBLICATION", "documents"]
 
 import calendar

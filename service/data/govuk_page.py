@@ -1,7 +1,5 @@
 """The GOV.UK page "Small boat arrivals: last 7 days", a hand-written table."""
 
-from __future__ import annotations
-
 __all__ = ["FORM", "parse_html", "read"]
 
 import calendar

@@ -1,7 +1,5 @@
 """Ingest: read the newest figures and store them."""
 
-from __future__ import annotations
-
 __all__ = ["OTHER", "Reading", "ingest", "named", "read"]
 
 import datetime as dt

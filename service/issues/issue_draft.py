@@ -1,7 +1,5 @@
 """The draft of a run's issues, one per series, and how it is stored."""
 
-from __future__ import annotations
-
 __all__ = ["Draft", "insert_issues"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Issues: the frozen paths of one series, published by one run."""
 
-from __future__ import annotations
-
 __all__ = [
     "Entry",
     "Issue",

@@ -6,8 +6,6 @@ time of the weekly email, so there is at most one email a day. If the forecast i
 then, one email says that warnings are paused.
 """
 
-from __future__ import annotations
-
 __all__ = ["is_due", "preview", "warn"]
 
 import datetime as dt

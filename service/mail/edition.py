@@ -3,8 +3,6 @@
 It also compares the previous email's forecast with the outcome, and names the changes since then.
 """
 
-from __future__ import annotations
-
 __all__ = ["gather", "iso_week", "monday", "shown"]
 
 import contextlib

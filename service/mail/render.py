@@ -1,7 +1,5 @@
 """Render an edition as an email: HTML, text with the same numbers, charts and CSV."""
 
-from __future__ import annotations
-
 __all__ = [
     "MailRenderer",
     "Reader",

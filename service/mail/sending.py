@@ -1,7 +1,5 @@
 """Send editions, each email claimed first, and confirmation links."""
 
-from __future__ import annotations
-
 __all__ = ["GIVE_UP", "Clock", "failed_lately", "mail_links", "run_alone", "send"]
 
 import datetime as dt

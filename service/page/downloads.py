@@ -1,7 +1,5 @@
 """Downloads of charts and tables (CSV, PNG, metadata), embeddable charts, and the feed."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import json

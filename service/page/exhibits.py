@@ -3,8 +3,6 @@
 Pictures are drawn from the same SVG and style sheet as on the page.
 """
 
-from __future__ import annotations
-
 __all__ = ["BAND_KEYS", "RANGES", "Exhibit", "icon_png", "metadata_of", "png_of"]
 
 import re

@@ -1,7 +1,5 @@
 """Run the jobs requested over HTTP one by one, and record their results."""
 
-from __future__ import annotations
-
 __all__ = ["FITTING", "LIGHT", "POLL_SECONDS", "take"]
 
 import logging
