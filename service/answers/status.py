@@ -53,9 +53,8 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             if not issued:
                 states.append((one.route.name, one.state(connection, None, now)))
         documents = [
-            {
-                "route": row["route"],
-                "source": row["source"],
+            row
+            | {
                 "data_through": row["data_through"].isoformat(),
                 "published_at": _instant(row["published_at"]),
                 "read_at": _instant(row["read_at"]),
@@ -134,10 +133,7 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
 def _issue(
     loader: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
-    standing = [
-        {"model": e.model, "title": e.title, "role": e.role, "version": e.version, "failure": None}
-        for e in loader.entries(connection, issue)
-    ]
+    standing = [asdict(e) | {"failure": None} for e in loader.entries(connection, issue)]
     fallen = [
         {"model": name, "title": name, "role": None, "version": None, "failure": reason}
         for name, reason in issue.failures.items()

@@ -262,8 +262,8 @@ def fingerprint(figures: Iterable[DailySeries]) -> str:
 class Revision:
     """A changed value for a day, published or read at `known_at`.
 
-    `is_marked` says whether its source marks it "Revised"; `ruled` is False if a source of higher
-    rank kept the earlier value.
+    `marked_revised` says whether its source marks it "Revised"; `ruled` is False if a source of
+    higher rank kept the earlier value.
     """
 
     date: dt.date
@@ -272,7 +272,7 @@ class Revision:
     source_before: str
     source: str
     known_at: dt.datetime
-    is_marked: bool
+    marked_revised: bool
     ruled: bool
 
 

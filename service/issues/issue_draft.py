@@ -56,7 +56,7 @@ def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
     """Store the issues of `draft` with their inputs; return their ids by series."""
     inputs, specs, declared_as = draft.inputs, draft.inputs.specs, draft.declared_as
     entries = {
-        name: Entry(name, fit.version, specs[name].role, specs[name].title)
+        name: Entry(name, specs[name].title, specs[name].role, fit.version)
         for name, fit in draft.fits.standing.items()
     }
     ids = {}

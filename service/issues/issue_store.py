@@ -84,9 +84,9 @@ class Entry:
     """One model of an issue, without its paths."""
 
     model: str
-    version: str
-    role: str
     title: str
+    role: str
+    version: str
 
 
 def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash: str) -> str:
