@@ -1,7 +1,5 @@
 """The web application."""
 
-from __future__ import annotations
-
 __all__ = ["create_app"]
 
 import datetime as dt

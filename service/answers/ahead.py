@@ -1,13 +1,11 @@
 """An issue viewed with one of its models, at a moment, from a first day onwards."""
 
-from __future__ import annotations
-
 __all__ = ["LEAST_SHARE", "MOST_HORIZON", "UNPUBLISHED", "Ahead", "IssueView", "scale_to_share"]
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +45,7 @@ class Ahead:
             )
 
     @classmethod
-    def of(cls, paths: Paths) -> Ahead:
+    def of(cls, paths: Paths) -> Self:
         """Return all of `paths`, from their first day."""
         first = as_date(paths.start)
         return cls(paths, first, first)
@@ -82,7 +80,7 @@ class Ahead:
         end = self.end(horizon)
         return Paths(as_day(self.first), self.paths.values[:, self.skipped : end])
 
-    def since(self, days: int) -> Ahead:
+    def since(self, days: int) -> Self:
         """Start up to `days` days earlier, but not before the first simulated day."""
         first = max(as_date(self.paths.start), self.first - dt.timedelta(days=days))
         return replace(self, first=first)

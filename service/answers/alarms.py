@@ -4,8 +4,6 @@ An alarm means that someone should investigate; it changes no number and no stat
 computed from the database on request, so all faces and notifications agree.
 """
 
-from __future__ import annotations
-
 __all__ = ["CHANCE", "WEEKS", "alarms", "record_alarms"]
 
 import datetime as dt

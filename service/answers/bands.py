@@ -1,7 +1,5 @@
 """Daily forecasts: median, mean, chance of arrivals and prediction intervals."""
 
-from __future__ import annotations
-
 __all__ = [
     "LEVELS",
     "LIKELIHOODS",

@@ -1,7 +1,5 @@
 """Recent arrivals: the last day, the last seven days and the year to date, against past years."""
 
-from __future__ import annotations
-
 __all__ = ["briefing", "briefing_of"]
 
 import datetime as dt

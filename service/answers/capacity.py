@@ -1,7 +1,5 @@
 """Number of people present if each stays several days, and the number of places needed."""
 
-from __future__ import annotations
-
 __all__ = ["capacity"]
 
 from collections.abc import Sequence

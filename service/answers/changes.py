@@ -1,7 +1,5 @@
 """Causes of the change between two issues, in people."""
 
-from __future__ import annotations
-
 __all__ = ["CAUSE_NAMES", "changes"]
 
 import datetime as dt

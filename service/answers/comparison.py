@@ -1,7 +1,5 @@
 """Past forecasts side by side, with the outcomes."""
 
-from __future__ import annotations
-
 __all__ = [
     "MOST_FORECASTS",
     "compare_days",

@@ -1,7 +1,5 @@
 """Early warnings: their chances, and how often they came true."""
 
-from __future__ import annotations
-
 __all__ = ["DAYS", "WEEK", "chances", "warning_record"]
 
 from typing import Any

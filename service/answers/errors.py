@@ -1,7 +1,5 @@
 """Errors that the answers raise, and the checks of numbers that raise them."""
 
-from __future__ import annotations
-
 __all__ = [
     "MOST_ISSUES",
     "MOST_STAY_DAYS",

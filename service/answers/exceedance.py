@@ -1,7 +1,5 @@
 """Probability that a day, or a run of days, exceeds a threshold."""
 
-from __future__ import annotations
-
 __all__ = ["exceedance"]
 
 import datetime as dt

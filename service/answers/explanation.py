@@ -1,7 +1,5 @@
 """Drivers of a forecast, in people relative to an average day of the last year."""
 
-from __future__ import annotations
-
 __all__ = ["explanation"]
 
 from typing import Any

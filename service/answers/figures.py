@@ -1,7 +1,5 @@
 """The published figures and their revisions."""
 
-from __future__ import annotations
-
 __all__ = ["a_year_earlier", "figures", "last_of", "revisions"]
 
 import datetime as dt
@@ -52,13 +50,8 @@ def revisions(loader: IssueLoader, series_id: str) -> dict[str, Any]:
     rows = [
         {
             **day_columns(one.date),
-            "value_before": one.value_before,
-            "value": one.value,
-            "source_before": one.source_before,
-            "source": one.source,
+            **{name: value for name, value in vars(one).items() if name != "date"},
             "known_at": instant(one.known_at),
-            "marked_revised": one.is_marked,
-            "ruled": one.ruled,
         }
         for one in revised
     ]

@@ -1,7 +1,5 @@
 """Single values for monitoring and alerting."""
 
-from __future__ import annotations
-
 __all__ = ["age", "chance"]
 
 import datetime as dt

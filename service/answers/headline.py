@@ -1,7 +1,5 @@
 """The forecast in one plain sentence."""
 
-from __future__ import annotations
-
 __all__ = ["headline", "outcome"]
 
 import datetime as dt

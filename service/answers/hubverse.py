@@ -5,8 +5,6 @@ References
 Columns and rules of the hubverse model output format, schema version 6 (docs.hubverse.io).
 """
 
-from __future__ import annotations
-
 __all__ = ["COLUMNS", "QUANTILE_LEVELS", "SAMPLES", "hubverse"]
 
 from typing import Any

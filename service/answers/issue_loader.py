@@ -4,8 +4,6 @@ Issues are immutable, so their paths and the figures that they are based on are 
 Each request checks with one short read whether the newest issue or the state has changed.
 """
 
-from __future__ import annotations
-
 __all__ = ["IssueLoader", "IssueView"]
 
 import datetime as dt
@@ -15,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from copy import copy
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from cachetools import LRUCache
 
@@ -55,16 +53,16 @@ class IssueLoader:
         self._kept: LRUCache[object, tuple[object, Future[Any]]] = LRUCache(_KEPT)
         self._lock = threading.Lock()
 
-    def each_route(self) -> Iterator[IssueLoader]:
+    def each_route(self) -> Iterator[Self]:
         """Yield a loader for each enabled route; they share one cache."""
         return map(self._for, self.context.routes)
 
-    def for_series(self, series_id: str) -> IssueLoader:
+    def for_series(self, series_id: str) -> Self:
         """Return the loader for the route of a series; this one if no route has it."""
         owner = (one for one in self.context.routes if series_id in one.series)
         return self._for(next(owner, self.route))
 
-    def _for(self, route: Route) -> IssueLoader:
+    def _for(self, route: Route) -> Self:
         if route is self.route:
             return self
         other = copy(self)

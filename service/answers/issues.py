@@ -1,10 +1,9 @@
 """The issues of a series, newest first, and single issues."""
 
-from __future__ import annotations
-
 __all__ = ["first_day", "listing", "of_day", "one"]
 
 import datetime as dt
+from dataclasses import asdict
 from typing import Any
 
 from service.answers.errors import MOST_ISSUES, BadQuestion, NotFound, NotReady, check_whole
@@ -76,9 +75,7 @@ def one(loader: IssueLoader, series_id: str, issue_id: str) -> dict[str, Any]:
             raise NotFound(f"expected an issue of {series_id}, found {issue_id!r}")
         entries = loader.entries(connection, issue)
         weather = note_store.get_note(connection, issue_id, note_store.WEATHER)
-    models = [
-        {"model": e.model, "title": e.title, "role": e.role, "version": e.version} for e in entries
-    ]
+    models = [asdict(entry) for entry in entries]
     failures = [{"model": name, "reason": why} for name, why in issue.failures.items()]
     frozen = {"kind": issue.kind, "seed": issue.seed, "inputs_hash": issue.inputs_hash}
     frozen |= {"weather": weather} if weather else {}

@@ -1,7 +1,5 @@
 """Requests to run a job, and their status."""
 
-from __future__ import annotations
-
 __all__ = ["ask", "state"]
 
 from typing import Any

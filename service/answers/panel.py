@@ -1,7 +1,5 @@
 """Past figures and forecast days in one table, one row a day, for charts."""
 
-from __future__ import annotations
-
 __all__ = ["COLUMNS", "PAST_DAYS", "panel"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Number of days with no arrivals, and the longest quiet spell."""
 
-from __future__ import annotations
-
 __all__ = ["quiet"]
 
 from typing import Any

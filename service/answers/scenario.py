@@ -3,8 +3,6 @@
 Scenarios are computed on request and not stored.
 """
 
-from __future__ import annotations
-
 __all__ = ["LEVEL_PERCENT", "PEOPLE_PER_BOAT", "scenario"]
 
 import datetime as dt

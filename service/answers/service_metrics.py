@@ -1,7 +1,5 @@
 """Metrics of the service, for monitoring."""
 
-from __future__ import annotations
-
 __all__ = ["JOBS", "Values", "service_metrics"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """The state of the service: freshness and problems."""
 
-from __future__ import annotations
-
 __all__ = [
     "CURRENT_STATE_REASONS",
     "OLD_FIGURES_REASONS",

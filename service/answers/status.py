@@ -1,8 +1,6 @@
 """Data freshness, problems and job status."""
 
-from __future__ import annotations
-
-__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "is_ready", "published_series", "status"]
+__all__ = ["SEVERITY", "STATUS_JOBS", "catalogue", "published_series", "status"]
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -55,9 +53,8 @@ def status(loader: IssueLoader) -> dict[str, Any]:
             if not issued:
                 states.append((one.route.name, one.state(connection, None, now)))
         documents = [
-            {
-                "route": row["route"],
-                "source": row["source"],
+            row
+            | {
                 "data_through": row["data_through"].isoformat(),
                 "published_at": _instant(row["published_at"]),
                 "read_at": _instant(row["read_at"]),
@@ -104,11 +101,6 @@ def _reasons(states: Sequence[tuple[str, State]]) -> Iterator[Reason]:
         yield replace(reason, detail=of + reason.detail)
 
 
-def is_ready(loader: IssueLoader) -> bool:
-    """Check that the database is readable and an issue exists, of any age."""
-    return published_series(loader) is not None
-
-
 def published_series(loader: IssueLoader) -> str | None:
     """Return the first series of any enabled route that has an issue, or None."""
     with loader.context.database.reading() as connection:
@@ -141,10 +133,7 @@ def _series(loader: IssueLoader, connection: Connection, series_id: str) -> dict
 def _issue(
     loader: IssueLoader, connection: Connection, issue: Issue, state: State, now: dt.datetime
 ) -> dict[str, Any]:
-    standing = [
-        {"model": e.model, "title": e.title, "role": e.role, "version": e.version, "failure": None}
-        for e in loader.entries(connection, issue)
-    ]
+    standing = [asdict(e) | {"failure": None} for e in loader.entries(connection, issue)]
     fallen = [
         {"model": name, "title": name, "role": None, "version": None, "failure": reason}
         for name, reason in issue.failures.items()

@@ -1,7 +1,5 @@
 """Totals of periods: days with figures are counted, the others summed along each path."""
 
-from __future__ import annotations
-
 __all__ = ["PERIODS", "between", "periods"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Accuracy of past forecasts."""
 
-from __future__ import annotations
-
 __all__ = ["KINDS", "LEADS", "apart", "track_record"]
 
 import datetime as dt

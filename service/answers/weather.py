@@ -1,7 +1,5 @@
 """Weather used by an issue, and the weather forecast of the coming days."""
 
-from __future__ import annotations
-
 __all__ = ["coming", "used"]
 
 import datetime as dt

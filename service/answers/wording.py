@@ -4,8 +4,6 @@ Functions return ordinary spaces; filters return no-break spaces to keep numbers
 together, which `service.mail.render` replaces, as they hamper searching and copying emails.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "FILTERS",
     "NO_BREAK",
@@ -56,8 +54,9 @@ def long_day(value: str | dt.date) -> str:
     return in_words(_date(value))
 
 
-def day_span(first: dt.date, last: dt.date) -> str:
+def day_span(first: str | dt.date, last: str | dt.date) -> str:
     """Format a span as ``9 to 11 January 2026``."""
+    first, last = _date(first), _date(last)
     begin = in_words(first)
     if first.year == last.year:
         begin = str(first.day) if first.month == last.month else f"{first.day} {first:%B}"

@@ -1,7 +1,5 @@
 """Totals since 1 January by day: published, then simulated, and in earlier years."""
 
-from __future__ import annotations
-
 __all__ = ["year_so_far"]
 
 import datetime as dt

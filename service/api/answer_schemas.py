@@ -1,7 +1,5 @@
 """Schemas of answers computed from a published forecast. New keys may appear; none disappears."""
 
-from __future__ import annotations
-
 __all__ = [
     "Age",
     "Capacity",

@@ -6,8 +6,6 @@ immediate; if the database is unavailable, a key is accepted if this process saw
 hour.
 """
 
-from __future__ import annotations
-
 __all__ = ["OPEN", "OPERATE", "register_auth"]
 
 import ipaddress

@@ -1,7 +1,5 @@
 """All errors as RFC 9457 problem details, or as a page if preferred."""
 
-from __future__ import annotations
-
 __all__ = ["Problem", "ProblemDetails", "answer", "register_errors"]
 
 import json

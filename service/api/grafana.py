@@ -1,7 +1,5 @@
 """``/grafana``: the protocol of the simPod JSON data source over the same answers."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import datetime as dt

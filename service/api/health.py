@@ -1,7 +1,5 @@
 """Health and status: liveness, readiness and the state of the service."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import datetime as dt
@@ -135,6 +133,6 @@ def livez(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
 @blueprint.output(Health)
 def readyz(query_data: queries.NoQuery) -> Response:  # noqa: ARG001
     """Readiness check: database reachable and a forecast exists."""
-    if not answers.is_ready(loader()):
+    if answers.published_series(loader()) is None:
         raise NotReady
     return represent({"status": "ready"}, rows=None, max_age_seconds=0)

@@ -1,7 +1,5 @@
 """``/v1/series``: published forecasts, the chart table, single numbers and scenarios."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """``/v1/jobs``: request jobs, which the scheduler runs."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import datetime as dt

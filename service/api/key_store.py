@@ -4,8 +4,6 @@ A key reads ``crossings_<prefix>_<secret>``. The visible prefix identifies its r
 256 random bits, so one round of SHA-256 is enough.
 """
 
-from __future__ import annotations
-
 __all__ = ["SCOPES", "Key", "NameTaken", "create", "hashed", "listing", "match", "revoke", "touch"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Rate limits: per key, or per address for requests without a key."""
 
-from __future__ import annotations
-
 __all__ = ["Limits"]
 
 import logging

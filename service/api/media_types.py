@@ -1,7 +1,5 @@
 """Content negotiation: the preferred media type."""
 
-from __future__ import annotations
-
 __all__ = ["CSV", "HTML", "JSON", "NDJSON", "PROBLEM", "RECORDS", "preferred"]
 
 from flask import request

@@ -4,8 +4,6 @@ Request counters live in the workers. Everything else is read from the database 
 it does not depend on the worker or on restarts.
 """
 
-from __future__ import annotations
-
 __all__ = ["blueprint", "register_metrics"]
 
 import os

@@ -1,7 +1,5 @@
 """Completes the OpenAPI document that the framework generates."""
 
-from __future__ import annotations
-
 __all__ = ["complete"]
 
 import json

@@ -1,7 +1,5 @@
 """Query parameters of each path; unknown ones are rejected by name."""
 
-from __future__ import annotations
-
 __all__ = [
     "AheadQuery",
     "BriefingQuery",
@@ -28,7 +26,7 @@ __all__ = [
 ]
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -167,7 +165,7 @@ class TotalsQuery(AheadQuery):
     levels: query_types.Levels = _LEVELS
 
     @model_validator(mode="after")
-    def _one_way(self) -> TotalsQuery:
+    def _one_way(self) -> Self:
         if self.last and self.periods is not None:
             raise ValueError("expected `periods` or `to`, not both")
         return self

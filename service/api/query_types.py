@@ -1,7 +1,5 @@
 """Types of query parameters: how they are parsed and documented."""
 
-from __future__ import annotations
-
 __all__ = [
     "DATE",
     "Day",

@@ -3,8 +3,6 @@
 Neither loads anything from other sites.
 """
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 from typing import Any

@@ -1,7 +1,5 @@
 """Answers as JSON or as rows alone, with ETag and cache lifetime."""
 
-from __future__ import annotations
-
 __all__ = [
     "STATE_HEADERS",
     "Rendered",
@@ -13,12 +11,10 @@ __all__ = [
     "tag",
 ]
 
-import csv
 import hashlib
-import io
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +23,7 @@ from flask import Response, current_app, request
 from service.answers.issue_loader import IssueLoader
 from service.api.errors import Problem
 from service.api.media_types import CSV, JSON, NDJSON, RECORDS, preferred
+from service.core.files import csv_text
 
 _FORMATS = {"json": JSON, "csv": CSV, "records": RECORDS, "ndjson": NDJSON, "hubverse": CSV}
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)Z")
@@ -92,7 +89,8 @@ def render(
     if rows is None or kind == JSON:
         text, kind = _json(body), JSON
     elif kind == CSV:
-        text = _csv(body[rows], columns)
+        cells = ({name: _cell(value) for name, value in row.items()} for row in body[rows])
+        text = csv_text(cells, body[rows][0] if body[rows] else columns)
     elif kind == NDJSON:
         text = "".join(f"{_json(row)}\n" for row in body[rows])
     else:
@@ -132,14 +130,6 @@ def tag(content: bytes) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-def _csv(rows: Sequence[dict[str, Any]], columns: Iterable[str]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0] if rows else columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def _cell(value: Any) -> Any:

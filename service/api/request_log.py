@@ -1,7 +1,5 @@
 """Request ids: in the answer, in every log line and in the span."""
 
-from __future__ import annotations
-
 __all__ = ["register_trail", "route"]
 
 import logging

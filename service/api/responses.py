@@ -1,7 +1,5 @@
 """Answers about published forecasts: their common head, and a cache of their bytes."""
 
-from __future__ import annotations
-
 __all__ = [
     "about",
     "head",

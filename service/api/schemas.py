@@ -1,7 +1,5 @@
 """Schemas of answers about figures, published forecasts and accuracy. New keys may appear."""
 
-from __future__ import annotations
-
 __all__ = [
     "Bounds",
     "Briefing",

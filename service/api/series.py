@@ -1,7 +1,5 @@
 """``/v1/series``: figures, forecasts, totals and briefings."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 from typing import Any

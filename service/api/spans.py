@@ -4,8 +4,6 @@ The instrumentation records path, query, client address and user agent. A path m
 token, so only the attributes listed here are exported.
 """
 
-from __future__ import annotations
-
 __all__ = ["instrument"]
 
 import os

@@ -1,7 +1,5 @@
 """The command ``crossings``."""
 
-from __future__ import annotations
-
 import os
 
 # Before numpy loads: with one thread the same seed gives bit-identical paths.

@@ -4,8 +4,6 @@ A compressed, portable tar: ``crossings.sqlite`` (every row, from either databas
 ``fitted/``, and last ``backup.json`` with checksums; a truncated archive lacks it.
 """
 
-from __future__ import annotations
-
 __all__ = ["BackupError", "back_up", "check", "restore"]
 
 import contextlib

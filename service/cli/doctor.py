@@ -1,7 +1,5 @@
 """Check that everything the service needs works, and suggest remedies."""
 
-from __future__ import annotations
-
 __all__ = ["FAIL", "OK", "WARN", "Finding", "clock", "examine", "space"]
 
 import contextlib

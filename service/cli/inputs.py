@@ -1,7 +1,5 @@
 """Inputs of forecast and backtest: figures, covariates and declared models."""
 
-from __future__ import annotations
-
 __all__ = ["Inputs", "models", "read"]
 
 from dataclasses import dataclass, replace

@@ -56,7 +56,6 @@ def digest(
       crossings digest --week 2026-W02 --dry-run --out look
     """
     from service.core.job_runner import JobError
-    from service.mail.render import serialise
     from service.mail.smtp import MailError, Session
     from service.mail.weekly import digest as job
 
@@ -74,7 +73,7 @@ def digest(
         try:
             renderer, reader = _copy(one, week, to, threshold, dry_run)
             with nullcontext() if dry_run else Session(settings) as session:
-                content = serialise(renderer.message(reader))
+                content = renderer.message(reader).as_bytes()
                 if out or dry_run:
                     _write(folder, renderer, reader, content)
                 sent = session and session.send(reader.address, content)

@@ -1,7 +1,5 @@
 """The command group and its exit statuses."""
 
-from __future__ import annotations
-
 __all__ = ["group", "main"]
 
 import codecs

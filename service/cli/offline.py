@@ -4,10 +4,8 @@ from __future__ import annotations
 
 __all__ = ["backtest", "backtest_rows", "forecast", "show_backtest"]
 
-import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -17,6 +15,7 @@ import click
 
 from service.cli.options import WholeNumber, csv_options, form_option, pass_settings
 from service.cli.output import console, counting, print_json, print_table, write_out
+from service.core.files import csv_text
 
 if TYPE_CHECKING:
     from forecast.paths import Paths
@@ -148,7 +147,7 @@ def forecast(
         head: dict[str, Any] = {"series_id": series, "model": name, "origin": origin, "seed": seed}
         print_json(head | {"n_paths": paths, "rows": rows, "totals": totals})
     elif form == "csv":
-        _write_csv(rows)
+        click.echo(csv_text(rows, rows[0]), nl=False)
     else:
         console().print(f"{series} by {name}, from the figures through {origin}")
         _show_forecast(rows, totals)
@@ -228,7 +227,8 @@ def backtest(
     if form == "json":
         print_json(summary)
     elif form == "csv":
-        _write_csv(backtest_rows(summary))
+        rows = backtest_rows(summary)
+        click.echo(csv_text(rows, rows[0]), nl=False)
     else:
         show_backtest(backtest_rows(summary))
     for name, row in summary["models"].items():
@@ -243,12 +243,6 @@ def _write_paths(file: Path, simulated: Paths) -> None:
     np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
     named = file if file.suffix == ".npz" else file.with_name(f"{file.name}.npz")
     write_out(named, stream.getvalue())
-
-
-def _write_csv(rows: list[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
 
 
 def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> None:

@@ -133,7 +133,7 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
     `RegistryError` or `OSError`.
     """
     from service.answers.issue_loader import IssueLoader
-    from service.answers.status import is_ready
+    from service.answers.status import published_series
     from service.core.database import DatabaseError
     from service.core.files import RegistryError
     from service.core.job_runner import JobError, side_by_side
@@ -153,7 +153,7 @@ def _prepare(context: Context, is_served: bool, serve: Callable[[], object] = la
     for _, result in side_by_side(context, prepare):
         if isinstance(result, Exception):
             raise result
-        if not has_forecast and is_ready(IssueLoader(context)):
+        if not has_forecast and published_series(IssueLoader(context)):
             has_forecast = True
             serve()
     if failed and not has_forecast:
@@ -207,7 +207,7 @@ def _serve(context: Context) -> int:
     must not delay readers. The scheduler retries what failed.
     """
     from service.answers.issue_loader import IssueLoader
-    from service.answers.status import is_ready, published_series
+    from service.answers.status import published_series
 
     settings = context.settings
     children: dict[str, subprocess.Popen[bytes]] = {}
@@ -232,7 +232,7 @@ def _serve(context: Context) -> int:
     try:
         url = context.database.engine.url.render_as_string(hide_password=True)
         _say(f"database  {url}")
-        is_served = is_ready(IssueLoader(context))
+        is_served = published_series(IssueLoader(context)) is not None
         if is_served:
             serve()
         _prepare(context, is_served, serve)

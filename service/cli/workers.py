@@ -4,8 +4,6 @@ Each worker receives the shared data once, then one task at a time. If a worker 
 retried; the outcomes are bit-identical.
 """
 
-from __future__ import annotations
-
 __all__ = ["WorkersError", "choose", "on_cluster", "on_processes"]
 
 import multiprocessing

@@ -1,7 +1,5 @@
 """Email addresses that are accepted, and the network that an internet address belongs to."""
 
-from __future__ import annotations
-
 __all__ = ["AddressError", "clean", "domain", "network", "sender"]
 
 import ipaddress

@@ -1,16 +1,8 @@
 """Calendar days in words, and moments in UTC."""
 
-from __future__ import annotations
-
-__all__ = ["MONTHS", "day_columns", "in_words", "instant", "span_before", "utc_now"]
+__all__ = ["day_columns", "in_words", "instant", "span_before", "utc_now"]
 
 import datetime as dt
-
-MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-"""Names of the months, whatever the locale of the machine."""
 
 
 def utc_now() -> dt.datetime:
@@ -20,7 +12,7 @@ def utc_now() -> dt.datetime:
 
 def in_words(day: dt.date) -> str:
     """Format a day as ``9 January 2026``."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    return f"{day.day} {day:%B} {day.year}"
 
 
 def instant(moment: dt.datetime) -> str:

@@ -1,7 +1,5 @@
 """Shared by all tables: the type of moments, the names of constraints, and two shorthands."""
 
-from __future__ import annotations
-
 __all__ = ["Instant", "metadata", "table", "unique_while"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """The connection to the database, and its schema."""
 
-from __future__ import annotations
-
 __all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect", "insert"]
 
 import logging

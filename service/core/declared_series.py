@@ -1,7 +1,5 @@
 """Declarations of a route: its series, and the source of its figures."""
 
-from __future__ import annotations
-
 __all__ = ["Declared", "GovUk", "Route", "Series", "Table"]
 
 import datetime as dt

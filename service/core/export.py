@@ -1,7 +1,5 @@
 """Copy every row of every table from one database to another, SQLite or PostgreSQL."""
 
-from __future__ import annotations
-
 __all__ = ["copy", "open_sqlite"]
 
 from contextlib import closing

@@ -1,7 +1,5 @@
 """The tables of observed figures and weather."""
 
-from __future__ import annotations
-
 __all__ = ["documents", "fetches", "observations", "weather"]
 
 import sqlalchemy as sa

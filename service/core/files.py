@@ -1,15 +1,23 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, and rows as CSV."""
 
-from __future__ import annotations
+__all__ = [
+    "RegistryError",
+    "csv_text",
+    "read_declaration",
+    "sync_folder",
+    "unique",
+    "whole",
+    "write_whole",
+]
 
-__all__ = ["RegistryError", "read_declaration", "sync_folder", "unique", "whole", "write_whole"]
-
+import csv
+import io
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 _LARGEST_BYTES = 100_000
 
@@ -84,3 +92,12 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
+    """Return the `columns` of `rows` as CSV; None is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,7 +1,5 @@
 """Runs of jobs: each has a row, claimed before the work and finished after it."""
 
-from __future__ import annotations
-
 __all__ = ["JobError", "Outcome", "abandon", "perform", "side_by_side"]
 
 import contextlib

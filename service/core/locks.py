@@ -5,8 +5,6 @@ server or operating system releases it however the process ends. Poolers that sh
 between clients, such as PgBouncer in transaction mode, break this.
 """
 
-from __future__ import annotations
-
 __all__ = ["SCHEDULER", "ProcessLock", "is_held"]
 
 import contextlib

@@ -4,8 +4,6 @@ Every line carries its request id and run id. Secrets and addresses are masked i
 including those of libraries, as a last resort: do not log them.
 """
 
-from __future__ import annotations
-
 __all__ = ["configure", "request_id", "run_id", "within_run"]
 
 import contextlib

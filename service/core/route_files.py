@@ -1,7 +1,5 @@
 """Route declarations: one file ``ROUTE.toml`` for each route, read and checked."""
 
-from __future__ import annotations
-
 __all__ = ["enabled_routes", "read_route", "read_routes"]
 
 import difflib

@@ -1,7 +1,5 @@
 """Runs of jobs: claimed before the work, locked while running, ended with an outcome."""
 
-from __future__ import annotations
-
 __all__ = [
     "MOST_ATTEMPTS",
     "Claim",

@@ -1,7 +1,5 @@
 """Secrets: read from secret files, masked in displayed settings and in the log."""
 
-from __future__ import annotations
-
 __all__ = [
     "CONTROL_CHARACTERS",
     "MASK",

@@ -1,7 +1,5 @@
 """Metrics of the service read from the database in few queries."""
 
-from __future__ import annotations
-
 __all__ = [
     "damage",
     "has_tables",

@@ -1,7 +1,5 @@
 """Types of settings that need more than a number or a choice."""
 
-from __future__ import annotations
-
 __all__ = ["File", "Folder", "Host", "HttpAddress", "OptionalHttpAddress", "Origins", "Sender"]
 
 import ipaddress

@@ -1,7 +1,5 @@
 """Settings, read once from the environment."""
 
-from __future__ import annotations
-
 __all__ = ["SECRETS", "Settings", "SettingsError", "load"]
 
 import os

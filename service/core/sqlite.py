@@ -1,7 +1,5 @@
 """SQLite set up for many readers beside one writer, and for secure deletion."""
 
-from __future__ import annotations
-
 __all__ = [
     "BUSY_MILLISECONDS",
     "READ_ONLY",

@@ -1,7 +1,5 @@
 """The tables, except those of figures and weather."""
 
-from __future__ import annotations
-
 __all__ = [
     "asks",
     "deliveries",

@@ -1,7 +1,5 @@
 """Durations of the steps of a run."""
 
-from __future__ import annotations
-
 __all__ = ["Steps", "note", "recorded", "step"]
 
 import contextlib

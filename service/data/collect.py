@@ -1,7 +1,5 @@
 """Read sources: returns valid documents, and rejections with reasons."""
 
-from __future__ import annotations
-
 __all__ = [
     "Gathered",
     "check_source",

@@ -1,7 +1,5 @@
 """A CSV file of covariates: ``date``, numeric columns, and ``member`` for an ensemble."""
 
-from __future__ import annotations
-
 __all__ = ["read", "read_forecasts"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Weather for the models as known at a moment, from the database; or why there is none."""
 
-from __future__ import annotations
-
 __all__ = ["LOOKBACK", "Drivers", "as_known", "drivers", "no_weather"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Read CSV files in common variants, and report what was converted."""
 
-from __future__ import annotations
-
 __all__ = ["LARGEST_BYTES", "CsvFile", "Day", "Table", "names", "read"]
 
 import csv

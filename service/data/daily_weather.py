@@ -4,8 +4,6 @@ History and forecast use the same definitions. Night is 00 to 09 UTC, when boats
 is 15 to 24 UTC of the previous day. Columns are means over the points.
 """
 
-from __future__ import annotations
-
 __all__ = ["ATTRIBUTION", "WAVES", "WIND", "WeatherReading", "daily_waves", "daily_wind"]
 
 import datetime as dt

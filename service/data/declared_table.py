@@ -1,7 +1,5 @@
 """Read a declared CSV or JSON table and check it against the declaration."""
 
-from __future__ import annotations
-
 __all__ = ["form", "read"]
 
 import datetime as dt

@@ -1,8 +1,6 @@
 """Every accepted document, complete; the histories are derived from them."""
 
-from __future__ import annotations
-
-__all__ = ["Figure", "add", "group", "newest", "overlapping", "remember", "validators"]
+__all__ = ["add", "newest", "overlapping", "remember", "to_store", "validators"]
 
 import datetime as dt
 import hashlib
@@ -19,28 +17,9 @@ from service.core.database import Connection, insert
 from service.core.declared_series import Route
 from service.core.tables import documents, fetches
 from service.data.history import Statement
-from service.data.source import Validators
+from service.data.source import Document, Validators
 
 Key = tuple[str, dt.date]
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A count as stated by a source, which may mark it "Revised".
-
-    `published_at` is None if the source does not give it; then `known_at` is used, or if that is
-    None the rule of `observation_store.record`.
-    """
-
-    series_id: str
-    date: dt.date
-    value: int
-    source: str
-    published_at: dt.datetime | None = None
-    known_at: dt.datetime | None = None
-    is_marked: bool = False
-
-
 _LONGEST_ADDRESS = 500
 _HEAD = "source published_at known_at known_at_assumed first_seen_at fingerprint".split()
 """Columns that are stored unchanged as fields of `StoredDocument`."""
@@ -85,24 +64,20 @@ class StoredDocument:
             yield key, Statement(*stated, key in self.marked, tie)
 
 
-def group(figures: Iterable[Figure], seen_at: dt.datetime) -> list[StoredDocument]:
-    """Group `figures` into documents, one per source and moment."""
-    gathered: dict[tuple[str, dt.datetime | None, dt.datetime | None], list[Figure]] = {}
-    for one in figures:
-        gathered.setdefault((one.source, one.published_at, one.known_at), []).append(one)
-    result = []
-    for (source, published_at, known_at), parts in gathered.items():
-        stands = published_at or known_at
-        # A figure cannot be known later than it was seen, whatever the clock says.
-        since = min(stands, seen_at) if stands else None
-        is_assumed = published_at is None and known_at is not None and known_at < seen_at
-        counts = {(f.series_id, f.date): f.value for f in parts}
-        marked = frozenset((f.series_id, f.date) for f in parts if f.is_marked)
-        text = f"{source} {instant(since) if since else ''} {_text(counts, marked)}"
-        fingerprint = hashlib.sha256(text.encode()).hexdigest()
-        head = source, published_at, since, is_assumed, seen_at, fingerprint
-        result.append(StoredDocument(*head, counts, marked))
-    return result
+def to_store(
+    document: Document, counts: dict[Key, int], known_at: dt.datetime | None, seen_at: dt.datetime
+) -> StoredDocument:
+    """Return these `counts` of `document`, known since its publication, or else `known_at`."""
+    published_at = document.published_at
+    stands = published_at or known_at
+    # A figure cannot be known later than it was seen, whatever the clock says.
+    since = min(stands, seen_at) if stands else None
+    is_assumed = published_at is None and known_at is not None and known_at < seen_at
+    marked = document.revised.intersection(counts)
+    text = f"{document.source} {instant(since) if since else ''} {_text(counts, marked)}"
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    head = document.source, published_at, since, is_assumed, seen_at, fingerprint
+    return StoredDocument(*head, counts, marked)
 
 
 def add(connection: Connection, route: Route, document: StoredDocument) -> bool:

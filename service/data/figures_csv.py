@@ -1,7 +1,5 @@
 """Read figures from a CSV file with ``date`` and a column for each series."""
 
-from __future__ import annotations
-
 __all__ = ["read"]
 
 import re

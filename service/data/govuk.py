@@ -1,14 +1,12 @@
 """GOV.UK: the newest workbook, linked from the publication, and the page of the last days."""
 
-from __future__ import annotations
-
 __all__ = ["PUBLICATION", "documents"]
 
+import calendar
 import re
 from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import unquote, urljoin, urlsplit
 
-from service.core.clock import MONTHS
 from service.data import govuk_page, govuk_workbook
 from service.data.fetcher import Fetcher, Response
 from service.data.source import FetchError, Form, SourceError, parse_json
@@ -17,8 +15,8 @@ PUBLICATION = (
     "/government/publications/migrants-detected-crossing-the-english-channel-in-small-boats"
 )
 _PAGE = f"{PUBLICATION}/{PUBLICATION.rpartition('/')[2]}-last-7-days"
-_MONTHS = [month.casefold() for month in MONTHS]
-_DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS) + r") (\d{4})", re.ASCII)
+_MONTHS = [month.casefold() for month in calendar.month_name]
+_DATED = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
 _VERSION = re.compile(r" v(\d{1,3})\b", re.ASCII)
 
 Keep = Callable[[bytes, str], object]
@@ -95,4 +93,4 @@ def _age(name: str) -> tuple[int, int, int, int]:
     number = int(version[1]) if version else 0
     if not dated:
         return 0, 0, 0, number
-    return int(dated[3]), _MONTHS.index(dated[2]) + 1, int(dated[1]), number
+    return int(dated[3]), _MONTHS.index(dated[2]), int(dated[1]), number

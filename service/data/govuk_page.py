@@ -1,9 +1,8 @@
 """The GOV.UK page "Small boat arrivals: last 7 days", a hand-written table."""
 
-from __future__ import annotations
-
 __all__ = ["FORM", "parse_html", "read"]
 
+import calendar
 import datetime as dt
 import re
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from dataclasses import dataclass, replace
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
-from service.core.clock import MONTHS
 from service.data import rules
 from service.data.rules import LARGEST_COUNT, Row
 from service.data.source import Document, Form, SourceError, decode
@@ -26,7 +24,8 @@ _HEADER = (
     "Notes",
 )
 _USUAL_ROWS, _MOST_ROWS = 7, 31
-_DAY = re.compile(r"(\d{1,2}) (" + "|".join(MONTHS) + r") (\d{4})", re.ASCII)
+_MONTHS = list(calendar.month_name)
+_DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
 _WRAPPERS = frozenset({"p", "span", "strong", "b", "em"})
 """Elements that may enclose the whole text of a cell without changing it."""
@@ -172,7 +171,7 @@ def _row(cells: list[_Cell], where: str) -> Row:
 def _day(text: str, where: str) -> dt.date:
     match = _DAY.fullmatch(text)
     try:
-        day = dt.date(int(match[3]), MONTHS.index(match[2]) + 1, int(match[1])) if match else None
+        day = dt.date(int(match[3]), _MONTHS.index(match[2]), int(match[1])) if match else None
     except ValueError:
         day = None
     if day is None or not rules.is_possible(day):

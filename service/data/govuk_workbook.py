@@ -5,8 +5,6 @@ parts are read within limits, counted, and passed on in a new zip file: what was
 read.
 """
 
-from __future__ import annotations
-
 __all__ = ["FORM", "read", "unpack"]
 
 import datetime as dt

@@ -3,8 +3,6 @@
 It depends only on the statements, not on the order in which they were read.
 """
 
-from __future__ import annotations
-
 __all__ = ["RANKS", "Ruling", "Statement", "history"]
 
 import datetime as dt

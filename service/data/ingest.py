@@ -1,11 +1,9 @@
 """Ingest: read the newest figures and store them."""
 
-from __future__ import annotations
-
 __all__ = ["OTHER", "Reading", "ingest", "named", "read"]
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from service.core.job_runner import JobError, Outcome, perform
 from service.data import document_store, observation_store, rules
 from service.data.collect import Gathered, gather
 from service.data.csv_rows import CsvFile
-from service.data.observation_store import Change, Figure, Stored
+from service.data.observation_store import Change, Stored
 from service.data.source import Document, NotReached, SourceError
 
 OTHER = "ingest-other"
@@ -153,8 +151,9 @@ def _take(connection: Connection, route: Route, gathered: Gathered, accept_jumps
                 raise SourceError(document.name, expected, ", ".join(document.figures))
             if document.source not in _TRUSTED and not accept_jumps:
                 _check_changes(connection, route, document, now)
-            figures = _figures(route, document, now)
-            stored = observation_store.record(connection, route, figures, now, assume_known=True)
+            is_dated = document.published_at or document.source in _UNDATED
+            known_at = None if is_dated else _known_at(route, document, now)
+            stored = observation_store.record(connection, route, document, now, known_at)
             taken.append((document, stored))
         except SourceError as error:
             gathered.refusals.append(error)
@@ -183,13 +182,3 @@ def _known_at(route: Route, document: Document, now: dt.datetime) -> dt.datetime
     if document.source in _UNDATED:
         return now
     return document.published_at or route.assumed_known_at(document.data_through)
-
-
-def _figures(route: Route, document: Document, now: dt.datetime) -> Iterator[Figure]:
-    known_at = None
-    if document.published_at is None and document.source not in _UNDATED:
-        known_at = _known_at(route, document, now)
-    head = document.source, document.published_at, known_at
-    for series_id, counts in document.figures.items():
-        for day, value in counts.items():
-            yield Figure(series_id, day, value, *head, (series_id, day) in document.revised)

@@ -1,7 +1,5 @@
 """Store weather: the past and the ensemble forecast."""
 
-from __future__ import annotations
-
 __all__ = ["weather"]
 
 import datetime as dt

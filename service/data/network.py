@@ -1,7 +1,5 @@
 """HTTP with the machine's proxies and certificates, within limits; errors in plain words."""
 
-from __future__ import annotations
-
 __all__ = ["Bound", "TooLarge", "client", "plain"]
 
 import os

@@ -5,7 +5,6 @@ from __future__ import annotations
 __all__ = [
     "AsOf",
     "Change",
-    "Figure",
     "Revision",
     "Stored",
     "current",
@@ -21,7 +20,7 @@ __all__ = [
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,8 +31,9 @@ from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.tables import documents, observations
 from service.data import document_store
-from service.data.document_store import Figure, Key
+from service.data.document_store import Key
 from service.data.history import Statement, history
+from service.data.source import Document
 
 AsOf = dt.date | dt.datetime
 """A date: current figures for days up to it. An instant: figures as known then."""
@@ -68,28 +68,35 @@ class Stored:
 def record(
     connection: Connection,
     route: Route,
-    figures: Iterable[Figure],
+    document: Document,
     seen_at: dt.datetime,
-    assume_known: bool = False,
+    known_at: dt.datetime | None = None,
 ) -> Stored:
-    """Store `figures`; the order of documents does not matter.
+    """Store the figures of `document`; the order of documents does not matter.
 
-    A figure with a publication time is known from then on. One without is known from when it was
-    read, `seen_at`; or, with `assume_known`, from its route's usual publication time, unless its
-    source stated another value before: that is a correction.
+    They are known from its publication on, or from `known_at`. Without either, a figure is known
+    from its route's usual publication time; or from when it was read, `seen_at`, if its source
+    stated another value before: that is a correction.
     """
-    stated = {(f.series_id, f.date): f for f in figures}
+    stated = {
+        (series_id, day): value
+        for series_id, counts in document.figures.items()
+        for day, value in counts.items()
+    }
     if not stated:
         return Stored(0, 0, 0)
     if connection.dialect.name == "postgresql":  # one at a time; SQLite does this anyway
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_RECORDING)))
     before = _ruling(connection, stated)
-    dated = _dated(connection, route, stated, before, seen_at, assume_known)
+    parts = [(stated, known_at)]
+    if document.published_at is None and known_at is None:
+        parts = _undated(connection, route, document.source, stated, before, seen_at)
+    new = [document_store.to_store(document, *part, seen_at) for part in parts]
     touched = frozenset(
         key
-        for document in document_store.group(dated, seen_at)
-        if document_store.add(connection, route, document)
-        for key, one in document.statements(route)
+        for part in new
+        if document_store.add(connection, route, part)
+        for key, one in part.statements(route)
         if _matters(one, before.get(key))
     )
     if not touched:
@@ -101,8 +108,8 @@ def record(
         value = before[key].value if key in before else None
         if now[key].value != value:
             changes.append(Change(*key, value, now[key].value, now[key].source))
-    new = sum(change.before is None for change in changes)
-    return Stored(new, len(changes) - new, len(stated) - len(changes), tuple(changes))
+    added = sum(change.before is None for change in changes)
+    return Stored(added, len(changes) - added, len(stated) - len(changes), tuple(changes))
 
 
 def _ruling(connection: Connection, keys: Iterable[Key]) -> Current:
@@ -117,30 +124,24 @@ def _ruling(connection: Connection, keys: Iterable[Key]) -> Current:
     return {(row.series_id, row.date): row for row in connection.execute(query)}
 
 
-def _dated(
+def _undated(
     connection: Connection,
     route: Route,
-    stated: Mapping[Key, Figure],
+    source: str,
+    stated: Mapping[Key, int],
     current: Current,
     seen_at: dt.datetime,
-    assume_known: bool,
-) -> list[Figure]:
-    """Add a known time to figures without one; drop those that are not new."""
-    embedded: dict[Key, int] = {}
-    if any(f.source == _EMBEDDED for f in stated.values()):
+) -> list[tuple[dict[Key, int], dt.datetime | None]]:
+    """Return the new counts, and the corrected ones with the moment since which they are known."""
+    before = {key: row.value for key, row in current.items()}
+    if source == _EMBEDDED:
         # Embedded figures are older than other stored ones: compare them only with themselves.
+        before = {}
         for document in document_store.overlapping(connection, route, stated, _EMBEDDED):
-            embedded |= document.counts
-    dated = []
-    for key, figure in stated.items():
-        before = current[key].value if key in current else None
-        if figure.source == _EMBEDDED:
-            before = embedded.get(key)
-        if figure.published_at or figure.known_at or (before is None and assume_known):
-            dated.append(figure)
-        elif before != figure.value:
-            dated.append(replace(figure, known_at=seen_at))
-    return dated
+            before |= document.counts
+    new = {key: value for key, value in stated.items() if key not in before}
+    corrected = {key: stated[key] for key in stated.keys() & before if stated[key] != before[key]}
+    return [(counts, since) for counts, since in ((new, None), (corrected, seen_at)) if counts]
 
 
 def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
@@ -261,8 +262,8 @@ def fingerprint(figures: Iterable[DailySeries]) -> str:
 class Revision:
     """A changed value for a day, published or read at `known_at`.
 
-    `is_marked` says whether its source marks it "Revised"; `ruled` is False if a source of higher
-    rank kept the earlier value.
+    `marked_revised` says whether its source marks it "Revised"; `ruled` is False if a source of
+    higher rank kept the earlier value.
     """
 
     date: dt.date
@@ -271,7 +272,7 @@ class Revision:
     source_before: str
     source: str
     known_at: dt.datetime
-    is_marked: bool
+    marked_revised: bool
     ruled: bool
 
 

@@ -3,8 +3,6 @@
 Weather data by Open-Meteo.com, licensed under CC BY 4.0.
 """
 
-from __future__ import annotations
-
 __all__ = ["Service", "archive", "ensemble", "waves"]
 
 import datetime as dt

@@ -3,8 +3,6 @@
 Files are named by the SHA-256 of their content, so that the same bytes are stored once.
 """
 
-from __future__ import annotations
-
 __all__ = ["keep", "prune"]
 
 import contextlib

@@ -3,8 +3,6 @@
 Unlikely but possible figures are accepted: the functions return a note about them.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "LARGEST_COUNT",
     "Row",

@@ -1,7 +1,5 @@
 """Documents and errors, shared by all sources of figures."""
 
-from __future__ import annotations
-
 __all__ = [
     "BOATS",
     "Counts",

@@ -4,8 +4,6 @@ The declared champion is served until a challenger proves better. A model that c
 it until it proves worse with it.
 """
 
-from __future__ import annotations
-
 __all__ = ["Verdict", "choose_champion", "judge", "last_comparison", "worse_with_weather"]
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Run work on a Dask cluster."""
 
-from __future__ import annotations
-
 __all__ = ["ClusterError", "alone", "connect", "on_worker"]
 
 import multiprocessing

@@ -3,8 +3,6 @@
 Models that can use weather are scored with and without it, if a weather forecast is stored.
 """
 
-from __future__ import annotations
-
 __all__ = ["compare"]
 
 import hashlib

@@ -1,7 +1,5 @@
 """Jobs run in sequence: the daily cycle, and the weather with its refit."""
 
-from __future__ import annotations
-
 __all__ = ["follow_weather", "renew"]
 
 from collections.abc import Callable

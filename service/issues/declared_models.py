@@ -1,7 +1,5 @@
 """The declared models on disk."""
 
-from __future__ import annotations
-
 __all__ = ["PROBLEMS", "Declarations", "declared", "find_problems", "read_declarations"]
 
 import logging

@@ -1,7 +1,5 @@
 """Early warnings given, each once, whoever received it."""
 
-from __future__ import annotations
-
 __all__ = ["EarlyWarning", "insert_warnings", "list_warnings"]
 
 import datetime as dt

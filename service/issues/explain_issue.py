@@ -1,7 +1,5 @@
 """Explain an issue: its drivers, and the causes of change since the previous one."""
 
-from __future__ import annotations
-
 __all__ = ["Before", "changes", "explanation", "read_before"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Hashes of what determines a fit besides its data: the model's declaration and code."""
 
-from __future__ import annotations
-
 __all__ = ["code_hash", "declaration_hash", "installed_packages"]
 
 import ast

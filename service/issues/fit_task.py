@@ -1,7 +1,5 @@
 """A fit as a task for another process, and its result."""
 
-from __future__ import annotations
-
 __all__ = ["Fitting", "Order", "carry_out", "fit_order", "within"]
 
 import time

@@ -4,8 +4,6 @@
 ``metadata.json``. SERIES is the leading series, HASH identifies the training data.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "FORMAT",
     "examine",

@@ -3,8 +3,6 @@
 A replay makes those of the weeks before the first start, for an initial track record.
 """
 
-from __future__ import annotations
-
 __all__ = ["ORIGINS", "hindcast", "origins", "replay"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """The draft of a run's issues, one per series, and how it is stored."""
 
-from __future__ import annotations
-
 __all__ = ["Draft", "insert_issues"]
 
 import datetime as dt
@@ -58,7 +56,7 @@ def insert_issues(connection: Connection, draft: Draft) -> dict[str, str]:
     """Store the issues of `draft` with their inputs; return their ids by series."""
     inputs, specs, declared_as = draft.inputs, draft.inputs.specs, draft.declared_as
     entries = {
-        name: Entry(name, fit.version, specs[name].role, specs[name].title)
+        name: Entry(name, specs[name].title, specs[name].role, fit.version)
         for name, fit in draft.fits.standing.items()
     }
     ids = {}

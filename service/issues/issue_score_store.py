@@ -6,8 +6,6 @@ weather of a later day. Hindcasts are made as of the same time; of those of an o
 each model counts.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "MOST_DAYS",
     "Pending",

@@ -1,7 +1,5 @@
 """Issues: the frozen paths of one series, published by one run."""
 
-from __future__ import annotations
-
 __all__ = [
     "Entry",
     "Issue",
@@ -86,9 +84,9 @@ class Entry:
     """One model of an issue, without its paths."""
 
     model: str
-    version: str
-    role: str
     title: str
+    role: str
+    version: str
 
 
 def make_id(series_id: str, origin: dt.date, issued_at: dt.datetime, inputs_hash: str) -> str:

@@ -3,8 +3,6 @@
 All are first written beside their places, then renamed.
 """
 
-from __future__ import annotations
-
 __all__ = ["is_model_file", "read_model_files", "staged"]
 
 import contextlib

@@ -1,7 +1,5 @@
 """Fits for an issue: loaded from disk if stored, otherwise made and stored."""
 
-from __future__ import annotations
-
 __all__ = ["Fit", "Fits", "Inputs", "fit_all"]
 
 import hashlib

@@ -1,7 +1,5 @@
 """Scores of declared models at past origins."""
 
-from __future__ import annotations
-
 __all__ = ["Key", "get_newest_origin", "get_scores", "prune_scores", "save_score"]
 
 import datetime as dt

@@ -4,8 +4,6 @@ Figures read later may be dated before the issue, so what counts as known at its
 the stored inputs cannot.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "CAUSES",
     "CHANGES",

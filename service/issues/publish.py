@@ -1,7 +1,5 @@
 """Publish: one immutable issue per series, with its explanation, in one transaction."""
 
-from __future__ import annotations
-
 __all__ = ["publish"]
 
 import logging

@@ -1,7 +1,5 @@
 """Refit: fit every declared model on the current figures, and publish one immutable issue."""
 
-from __future__ import annotations
-
 __all__ = ["WEATHER_STEP", "reach", "refit"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Repeat a past issue from the data known when it was made, and compare the paths."""
 
-from __future__ import annotations
-
 __all__ = ["repeat"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Run work in a child process with time and memory limits."""
 
-from __future__ import annotations
-
 __all__ = ["LimitError", "limited"]
 
 import contextlib

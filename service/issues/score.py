@@ -1,7 +1,5 @@
 """Score: compare every published issue with the figures since."""
 
-from __future__ import annotations
-
 __all__ = ["score", "score_issues"]
 
 import datetime as dt

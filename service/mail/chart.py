@@ -1,7 +1,5 @@
 """The chart of the email as PNG, drawn once for all readers in a light and a dark version."""
 
-from __future__ import annotations
-
 __all__ = ["alt_text", "draw"]
 
 import datetime as dt

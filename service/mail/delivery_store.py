@@ -1,7 +1,5 @@
 """Editions of the weekly email and early warnings, and the delivery status of each email."""
 
-from __future__ import annotations
-
 __all__ = [
     "BOUNCES",
     "Due",

@@ -6,8 +6,6 @@ time of the weekly email, so there is at most one email a day. If the forecast i
 then, one email says that warnings are paused.
 """
 
-from __future__ import annotations
-
 __all__ = ["is_due", "preview", "warn"]
 
 import datetime as dt
@@ -181,7 +179,6 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
 
 def _in_words(chance: Mapping[str, Any], common: Mapping[str, Any]) -> str:
     unit = common["unit_one" if chance["threshold"] == 1 else "unit"]
-    first, last = (dt.date.fromisoformat(chance[name]) for name in ("from", "to"))
     what = "on at least one day" if chance["window"] == 1 else "in total"
     text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
-    return f"{text}, {day_span(first, last)}"
+    return f"{text}, {day_span(chance['from'], chance['to'])}"

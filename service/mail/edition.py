@@ -3,8 +3,6 @@
 It also compares the previous email's forecast with the outcome, and names the changes since then.
 """
 
-from __future__ import annotations
-
 __all__ = ["gather", "iso_week", "monday", "shown"]
 
 import contextlib
@@ -212,14 +210,10 @@ def _last_hindcast(loader: IssueLoader) -> str:
     week = record_of["weeks"][-1]
     median, lo80, hi80 = approximate_headline(week)
     return (
-        f"{first} The hindcast for {_span(week)} was about "
+        f"{first} The hindcast for {day_span(week['from'], week['to'])} was about "
         f"{median} {record_of['unit']}, with an 80% chance of between {lo80} and {hi80}. "
         f"{week['truth']:,} arrived, {_place(week['truth'], lo80, hi80)} that range."
     )
-
-
-def _span(week: dict[str, Any]) -> str:
-    return day_span(dt.date.fromisoformat(week["from"]), dt.date.fromisoformat(week["to"]))
 
 
 def _place(total: int, lo80: str, hi80: str) -> str:
@@ -231,8 +225,9 @@ def _place(total: int, lo80: str, hi80: str) -> str:
 def _sentence(previous: Edition, came: dict[str, int]) -> str:
     headline = previous.content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
+    span = day_span(headline["from"], headline["to"])
     forecast = (
-        f"The last email forecast about {median} {previous.content['unit']} for {_span(headline)}, "
+        f"The last email forecast about {median} {previous.content['unit']} for {span}, "
         f"with an 80% chance of between {lo80} and {hi80}"
     )
     arrived = outcome(list(came.values()))

@@ -1,22 +1,17 @@
 """Render an edition as an email: HTML, text with the same numbers, charts and CSV."""
 
-from __future__ import annotations
-
 __all__ = [
     "MailRenderer",
     "Reader",
     "addressed",
     "confirmation",
     "rendered",
-    "serialise",
     "subject",
     "unsubscribe_link",
 ]
 
-import csv
 import datetime as dt
 import hashlib
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -43,6 +38,7 @@ from service.answers.wording import (
 )
 from service.core import addresses
 from service.core.context import Context
+from service.core.files import csv_text
 from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Due, Edition
@@ -67,11 +63,10 @@ class Reader:
 def subject(content: Mapping[str, Any]) -> str:
     """Return the subject: state, numbers and days, in ASCII to avoid encoded words."""
     headline = content["headline"]
-    first, last = (dt.date.fromisoformat(headline[name]) for name in ("from", "to"))
     median, lo80, hi80 = approximate_headline(headline)
     return (
         f"{_LISTED[content['status']]}Weekly forecast: about {median} {content['unit']}, "
-        f"{day_span(first, last)} (80% chance of between {lo80} and {hi80})"
+        f"{day_span(headline['from'], headline['to'])} (80% chance of between {lo80} and {hi80})"
     )
 
 
@@ -119,7 +114,7 @@ class MailRenderer:
             )  # fmt: skip
         series = content.get("series_id", content["unit"])  # older editions have no series
         message.add_attachment(
-            _csv(content["days"]),
+            csv_text(content["days"], [name for name in content["days"][0] if name != "time"]),
             subtype="csv",
             cte="quoted-printable",
             filename=f"{series}-forecast-{self.edition.made_at:%Y-%m-%d}.csv",
@@ -198,11 +193,6 @@ def confirmation(
     return message
 
 
-def serialise(message: EmailMessage) -> bytes:
-    """Return the message as bytes for SMTP."""
-    return message.as_bytes(policy=_POLICY)
-
-
 def _begin(
     settings: Settings, title: str, to: str, about: str, date: dt.datetime, kind: str, whole: str
 ) -> EmailMessage:
@@ -220,15 +210,6 @@ def _begin(
     digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
     message["Message-ID"] = f"<{kind}.{digest}@{addresses.domain(sender)}>"
     return message
-
-
-def _csv(days: list[dict[str, Any]]) -> str:
-    text = io.StringIO()
-    columns = [name for name in days[0] if name != "time"]
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(days)
-    return text.getvalue()
 
 
 @cache

@@ -1,7 +1,5 @@
 """Send editions, each email claimed first, and confirmation links."""
 
-from __future__ import annotations
-
 __all__ = ["GIVE_UP", "Clock", "failed_lately", "mail_links", "run_alone", "send"]
 
 import datetime as dt
@@ -21,7 +19,7 @@ from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
 from service.mail import delivery_store, subscriber_store
 from service.mail.delivery_store import Due, Edition
-from service.mail.render import confirmation, serialise
+from service.mail.render import confirmation
 from service.mail.smtp import MailError, Sent, Session, require_settings
 from service.mail.subscriber_store import OptIn
 
@@ -126,7 +124,7 @@ def _sent(
                 if not delivery_store.begin(connection, period, one, clock()):
                     continue
             try:
-                sent = session.send(one.address, serialise(message(one)))
+                sent = session.send(one.address, message(one).as_bytes())
             except MailError:
                 _record(context, period, one, Sent("later", None), clock())
                 raise
@@ -179,7 +177,7 @@ def _mail_link(context: Context, session: Session, one: OptIn, now: dt.datetime)
         return False
     message = confirmation(context, one.address, one, token, now)
     try:
-        sent = session.send(one.address, serialise(message))
+        sent = session.send(one.address, message.as_bytes())
     except MailError:
         _put_off(context, one, Sent("later", None), now)
         raise

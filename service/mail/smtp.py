@@ -1,7 +1,5 @@
 """Mail over SMTP: one transaction per email, over a connection that is checked and reopened."""
 
-from __future__ import annotations
-
 __all__ = ["MailError", "Sent", "Session", "check_server", "require_settings"]
 
 import contextlib

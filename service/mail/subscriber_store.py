@@ -3,8 +3,6 @@
 Addresses are stored only as long as needed: leaving or not confirming in time deletes them.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "CONFIRM_HOURS",
     "EMAILS",

@@ -6,8 +6,6 @@ Unsubscribing takes one (RFC 8058): an idempotent POST without login ends the em
 route. Opening a link changes nothing: mail scanners open every link.
 """
 
-from __future__ import annotations
-
 __all__ = ["subscriptions"]
 
 import calendar

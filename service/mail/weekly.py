@@ -1,7 +1,5 @@
 """Send the weekly email: frozen once, sent once per subscriber, resumed after a crash."""
 
-from __future__ import annotations
-
 __all__ = ["digest", "due_week", "edition_for", "post", "renderer_of"]
 
 import calendar

@@ -1,7 +1,5 @@
 """Charts as SVG, rendered on the server so that they print and need no script."""
 
-from __future__ import annotations
-
 __all__ = ["chance_bars", "count_bars", "fan_chart", "ribbon", "share_bars", "steps", "year_chart"]
 
 import datetime as dt

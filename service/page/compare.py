@@ -1,7 +1,5 @@
 """Context of the page Compare: past forecasts side by side, with the outcomes."""
 
-from __future__ import annotations
-
 __all__ = ["past_beside"]
 
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Downloads of charts and tables (CSV, PNG, metadata), embeddable charts, and the feed."""
 
-from __future__ import annotations
-
 __all__ = ["blueprint"]
 
 import json
@@ -16,7 +14,8 @@ from service.answers.errors import BadQuestion, NoAnswer, NotFound
 from service.answers.figures import revisions
 from service.answers.headline import headline
 from service.answers.issues import listing
-from service.page.exhibits import Exhibit, csv_of, icon_png, metadata_of, png_of
+from service.core.files import csv_text
+from service.page.exhibits import Exhibit, icon_png, metadata_of, png_of
 from service.page.page_params import PageParams
 from service.page.pages import OF_ONE_FORECAST, citation, context_of, links_to, page_params, tagged
 
@@ -30,7 +29,7 @@ def table(view: str, name: str) -> Response:
     """Send the data of a chart or table as CSV."""
     params, exhibit, _ = _exhibit(view, name)
     kind = "text/csv; charset=utf-8; header=present"
-    return _attached(csv_of(exhibit), kind, params, f"{name}.csv")
+    return _attached(csv_text(exhibit.rows, exhibit.columns), kind, params, f"{name}.csv")
 
 
 @blueprint.get(f"/{_VIEW}/<name>.png")

@@ -3,12 +3,8 @@
 Pictures are drawn from the same SVG and style sheet as on the page.
 """
 
-from __future__ import annotations
+__all__ = ["BAND_KEYS", "RANGES", "Exhibit", "icon_png", "metadata_of", "png_of"]
 
-__all__ = ["BAND_KEYS", "RANGES", "Exhibit", "csv_of", "icon_png", "metadata_of", "png_of"]
-
-import csv
-import io
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -106,15 +102,6 @@ class Exhibit:
     credit: str = ""  # attribution and licence, if different from the route's
     licence_url: str = ""
     parts: Sequence[str] = ()  # columns that add up to the change of a mean
-
-
-def csv_of(exhibit: Exhibit) -> str:
-    """Return the rows as CSV; a missing number is an empty cell."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, exhibit.columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(exhibit.rows)
-    return text.getvalue()
 
 
 def metadata_of(exhibit: Exhibit, unit: str, url: str, facts: Mapping[str, Any]) -> dict[str, Any]:

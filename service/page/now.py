@@ -1,7 +1,5 @@
 """Context of the page Now: headline, chart, days, totals and causes of an issue."""
 
-from __future__ import annotations
-
 __all__ = ["what_is_coming"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Query parameters of the pages: series and issue."""
 
-from __future__ import annotations
-
 __all__ = ["PageParams", "read_day", "read_page_params"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """The pages Now, Plan, Track record, Compare and About."""
 
-from __future__ import annotations
-
 __all__ = [
     "OF_ONE_FORECAST",
     "blueprint",

@@ -1,7 +1,5 @@
 """Context of the page Plan: chances above a threshold, places needed and quiet days."""
 
-from __future__ import annotations
-
 __all__ = ["answer_plan"]
 
 import re

@@ -1,7 +1,5 @@
 """The drawing area of charts: scales for days and counts, axes and the SVG frame."""
 
-from __future__ import annotations
-
 __all__ = ["BANDS", "Sheet", "ceiling", "element", "inline_bar", "path"]
 
 import datetime as dt

@@ -1,7 +1,5 @@
 """Context of the page Track record: live forecasts, then hindcasts."""
 
-from __future__ import annotations
-
 __all__ = ["past_forecasts"]
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Prune: delete only what is older than the settings keep."""
 
-from __future__ import annotations
-
 __all__ = ["prune"]
 
 import datetime as dt

@@ -1,13 +1,11 @@
 """Run the jobs requested over HTTP one by one, and record their results."""
 
-from __future__ import annotations
-
 __all__ = ["FITTING", "LIGHT", "POLL_SECONDS", "take"]
 
 import logging
 from collections.abc import Callable, Sequence
 
-from service.core import request_store
+from service.core import request_store, run_store
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.job_runner import JobError, Outcome
@@ -25,23 +23,30 @@ _log = logging.getLogger(__name__)
 
 
 def take(context: Context, jobs: Sequence[str]) -> None:
-    """Run the oldest request for one of `jobs`; log and record a failure."""
+    """Run the oldest request for one of `jobs`; log and record a failure.
+
+    Its run has its own row, so a request taken twice runs once; it ends as its run did.
+    """
     with context.database.glancing() as connection:
-        if not request_store.is_waiting(connection, jobs):
-            return
-    with context.database.writing() as connection:
-        request = request_store.claim(connection, utc_now(), jobs)
+        request = request_store.next_open(connection, jobs)
     if request is None:
         return
+    with context.database.writing() as connection:
+        request_store.begin(connection, request.request_id, utc_now())
     _log.info("%s of %s was asked for by %s", request.job, request.route, request.asked_by)
     names = {route.name: route for route in context.routes}
     about = context.for_route(names.get(request.route, context.route))
+    period = request_store.period(request.request_id)
     try:
         if request.route not in names:
             raise JobError(f"expected a route of {', '.join(names)}, found {request.route!r}")
-        done = _WORK[request.job](about, period=request_store.period(request.request_id))
+        done = _WORK[request.job](about, period=period)
         outcome, reason = done.outcome, done.reason
     except JobError as error:
         outcome, reason = "failed", str(error)
     with context.database.writing() as connection:
-        request_store.finish(connection, request.request_id, outcome, reason, utc_now())
+        run = run_store.find(connection, request.job, period, request.route)
+        if run and outcome == "skipped":  # perhaps it ended before, and nobody recorded it here
+            outcome, reason = run.outcome, run.reason or ""
+        if outcome not in ("running", "stopped"):
+            request_store.finish(connection, request.request_id, outcome, reason, utc_now())

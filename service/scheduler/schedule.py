@@ -1,7 +1,5 @@
 """The schedule: each job with its times in the route's time zone."""
 
-from __future__ import annotations
-
 __all__ = ["Scheduled", "schedule"]
 
 import datetime as dt

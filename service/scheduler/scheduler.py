@@ -6,8 +6,6 @@ row claimed before the work, so that missed times are caught up and those of dea
 claimed again. Failed reads and refits are tried again, with back-off.
 """
 
-from __future__ import annotations
-
 __all__ = [
     "catch_up",
     "close_dead",

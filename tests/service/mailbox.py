@@ -25,10 +25,9 @@ from service.core import run_store
 from service.core.context import Context
 from service.core.database import Database
 from service.core.settings import Settings
-from service.data import observation_store
-from service.data.observation_store import Figure
 from service.mail import delivery_store, subscriber_store
 from service.mail.subscriber_store import Preferences
+from tests.service.stored import Figure, record
 from tests.service.support import NOW, ROUTE, publish, quick_models, random_paths, utc
 from tests.support.waiting import BOUND
 
@@ -192,7 +191,7 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
             for series_id, top in (("people", 600), ("boats", 12))
             for at in range(800)
         ]
-        observation_store.record(connection, ROUTE, figures, issued(last), assume_known=True)
+        record(connection, ROUTE, figures, issued(last), assume_known=True)
     issue_anew(context.database, last, seed)
 
 

@@ -1,22 +1,62 @@
-"""What the tests of ingests look at: every row, and how a run ended."""
+"""What the tests of ingests store and look at: figures, every row, and how a run ended."""
 
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
 
 from service.core import run_store
 from service.core.context import Context
-from service.core.database import Database
+from service.core.database import Connection, Database
+from service.core.declared_series import Route
 from service.core.job_runner import JobError
 from service.core.secrets import without_folders
 from service.core.tables import documents
 from service.core.tables import observations as table
 from service.data import observation_store
 from service.data.ingest import OTHER, ingest
+from service.data.observation_store import Stored
+from service.data.source import Document
+
+
+class Figure(NamedTuple):
+    """A count as stated by a source, which may mark it "Revised"."""
+
+    series_id: str
+    date: dt.date
+    value: int
+    source: str
+    published_at: dt.datetime | None = None
+    is_marked: bool = False
+
+
+def record(
+    connection: Connection,
+    route: Route,
+    figures: Iterable[Figure],
+    seen_at: dt.datetime,
+    assume_known: bool = False,
+) -> Stored:
+    """Store `figures` as documents; undated ones as read now, unless `assume_known`."""
+    documents: dict[tuple[str, dt.datetime | None], list[Figure]] = {}
+    for one in figures:
+        documents.setdefault((one.source, one.published_at), []).append(one)
+    counts = [0, 0, 0]
+    for (source, published_at), stated in documents.items():
+        by_series: dict[str, dict[dt.date, int]] = {}
+        for one in stated:
+            by_series.setdefault(one.series_id, {})[one.date] = one.value
+        marked = frozenset((one.series_id, one.date) for one in stated if one.is_marked)
+        document = Document(source, "a test", published_at, by_series, marked)
+        known_at = None if assume_known or published_at else seen_at
+        stored = observation_store.record(connection, route, document, seen_at, known_at)
+        for at, name in enumerate(("new", "revised", "unchanged")):
+            counts[at] += getattr(stored, name)
+    return Stored(*counts, stored.changes) if documents else Stored(0, 0, 0)
 
 
 def _database(owner: Context | Database) -> Database:

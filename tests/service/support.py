@@ -169,7 +169,7 @@ def publish(
         inputs_hash="0" * 64,
         failures=dict(failures or {}),
     )
-    rows = [(Entry(m, "v1", "champion", f"The {m}"), p) for m, p in paths.items()]
+    rows = [(Entry(m, f"The {m}", "champion", "v1"), p) for m, p in paths.items()]
     with database.writing() as connection:
         issue_store.insert_issue(connection, issue, rows)
         figures = observation_store.series(connection, series_id, issued_at)

@@ -9,11 +9,10 @@ from forecast.series import DailySeries
 from service.core.context import Context
 from service.data import observation_store
 from service.data.ingest import ingest
-from service.data.observation_store import Figure
 from service.issues import issue_store
 from service.issues.hindcast import hindcast
 from service.issues.refit import refit
-from tests.service.stored import dump, failed, forget, known
+from tests.service.stored import Figure, dump, failed, forget, known, record
 from tests.service.support import ROUTE, utc
 from tests.support import shared
 
@@ -93,7 +92,7 @@ def test_a_refit_repeated_as_of_a_past_day_is_the_same(
     revised = Figure("people", origin, 5, "page", utc(2025, 12, 30, 13), is_marked=True)
     other = Figure("people", dt.date(2025, 12, 9), 7, "test", utc(2025, 12, 30, 13))
     with reader.database.writing() as connection:
-        observation_store.record(connection, ROUTE, [revised, other], utc(2025, 12, 30, 13))
+        record(connection, ROUTE, [revised, other], utc(2025, 12, 30, 13))
     models = ["climatology", "seasonal_naive"]
     with reader.database.reading() as connection:
         (then,) = issue_store.list_issues_by_origin(connection, origin, "live")

@@ -13,9 +13,9 @@ from service.answers.alarms import WEEKS, alarms, record_alarms
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.data import observation_store
-from service.data.observation_store import Figure
 from service.issues.issue_score_store import Scored
 from service.issues.score import score
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, Hand, publish, record_run, utc
 
 FIRST = dt.date(2025, 1, 5)
@@ -140,9 +140,7 @@ def watched(empty: Context) -> Context:
         for at, value in enumerate(values)
     ]
     with empty.database.writing() as connection:
-        observation_store.record(
-            connection, ROUTE, figures, utc(2025, 12, 29, 12), assume_known=True
-        )
+        record(connection, ROUTE, figures, utc(2025, 12, 29, 12), assume_known=True)
     return empty
 
 
@@ -235,7 +233,7 @@ def test_the_last_whole_week_is_judged_while_the_next_one_lacks_days(watched: Co
         for day in (29, 30)
     ]
     with watched.database.writing() as connection:
-        observation_store.record(connection, ROUTE, figures, utc(2025, 12, 31, 12))
+        record(connection, ROUTE, figures, utc(2025, 12, 31, 12))
     (alarm,) = record_alarms(IssueLoader(watched, Hand(utc(2026, 1, 6, 12))))
     assert (alarm["numbers"]["from"], alarm["numbers"]["to"]) == ("2025-12-22", "2025-12-28")
     with watched.database.reading() as connection:

@@ -12,7 +12,7 @@ from service.answers.errors import BadQuestion, NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.data import observation_store
-from service.data.observation_store import Figure
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, Hand, utc
 
 D = dt.date
@@ -160,7 +160,7 @@ def test_a_revision_changes_what_a_date_says_and_not_what_an_instant_says(
 ) -> None:
     with context.database.writing() as connection:
         figure = Figure("people", D(2024, 10, 18), 600, "test")
-        observation_store.record(connection, ROUTE, [figure], utc(2026, 1, 1, 9))
+        record(connection, ROUTE, [figure], utc(2026, 1, 1, 9))
     assert briefing(loader, "people", D(2024, 10, 18))["last_day"]["value"] == 600
     assert briefing(loader, "people", utc(2024, 10, 19, 14))["last_day"]["value"] == 647
 
@@ -193,7 +193,7 @@ def test_a_sum_that_is_the_same_as_a_year_before(context: Context, loader: Issue
             Figure("people", D(2025, 1, day), before[D(2024, 1, day)], "test")
             for day in range(1, 15)
         ]
-        observation_store.record(connection, ROUTE, figures, utc(2026, 1, 1, 9))
+        record(connection, ROUTE, figures, utc(2026, 1, 1, 9))
     said = briefing(loader, "people", D(2025, 1, 14))["sentence"]
     assert "in 2025 to that day: as many as by the same day of 2024 (" in said
 
@@ -207,7 +207,7 @@ def test_of_an_issue_it_says_what_the_issue_was_made_of(
     assert before == briefing(loader, "people", view.issue.as_of)
     with context.database.writing() as connection:  # read later, and dated before the issue
         figures = [Figure(name, D(2025, 12, 31), 7, "test") for name in ("people", "boats")]
-        observation_store.record(connection, ROUTE, figures, utc(2026, 1, 1, 15))
+        record(connection, ROUTE, figures, utc(2026, 1, 1, 15))
     loader = IssueLoader(context, clock)
     assert briefing(loader, "people", view.issue.as_of)["last_day"]["value"] == 7
     assert briefing_of(loader, loader.view("people", view.issue.issue_id)) == before

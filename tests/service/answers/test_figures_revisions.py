@@ -11,8 +11,7 @@ from service.answers.issue_loader import IssueLoader
 from service.answers.status import catalogue, status
 from service.api.schemas import RevisionsRow
 from service.core.context import Context
-from service.data import observation_store
-from service.data.observation_store import Figure
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, utc
 
 DAY = dt.date(2025, 12, 13)
@@ -21,14 +20,14 @@ DAY = dt.date(2025, 12, 13)
 def page(context: Context, value: int, published_at: dt.datetime, marked: bool) -> None:
     one = Figure("people", DAY, value, "page", published_at, is_marked=marked)
     with context.database.writing() as connection:
-        observation_store.record(connection, ROUTE, [one], utc(2025, 12, 31))
+        record(connection, ROUTE, [one], utc(2025, 12, 31))
 
 
 def weeks(context: Context) -> None:
     at = utc(2025, 12, 31, 11)
     rows = [Figure("preventions", dt.date(2025, 12, day), day, "workbook", at) for day in (14, 21)]
     with context.database.writing() as connection:
-        observation_store.record(connection, ROUTE, rows, at)
+        record(connection, ROUTE, rows, at)
 
 
 def test_revisions_are_listed_and_counted(context: Context) -> None:

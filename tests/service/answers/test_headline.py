@@ -23,7 +23,7 @@ def view(values: Any, start: str = "2026-01-01", **state: Any) -> IssueView:
         *("i", "people", 1, "live", day, day, NOW, NOW, "pool", "pool", 1, 100, 28, "h"),
     )
     known = DailySeries("people", first - 100 * ONE_DAY, np.ones(100, dtype=int))
-    entry = Entry("pool", "v", "champion", "Pool")
+    entry = Entry("pool", "Pool", "champion", "v")
     today = first.item()
     whole = {"state": State("fresh", ()), "today": today, "first": today, "is_past": False} | state
     paths = Paths(first, np.asarray(values))

@@ -15,12 +15,11 @@ from service.answers.errors import NotFound, NotReady
 from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.core.settings import Settings
-from service.data import observation_store
-from service.data.observation_store import Figure
 from service.issues import issue_store
 from service.issues.declared_models import PROBLEMS
 from tests.service.answers.conftest import NOON, copied
 from tests.service.issued import changed
+from tests.service.stored import Figure, record
 from tests.service.support import (
     CHAMPION,
     DECLARED,
@@ -128,7 +127,7 @@ def test_an_issue_is_frozen_whatever_the_figures_become(
 ) -> None:
     before = loader.view("people")
     with context.database.writing() as connection:
-        observation_store.record(
+        record(
             connection,
             ROUTE,
             [Figure("people", dt.date(2025, 12, 30), 9_999, "test")],

@@ -27,7 +27,7 @@ def test_a_request_from_its_leaving_to_its_end(empty: Context, clock: Hand) -> N
     assert state(loader, row["request_id"]) == row
     assert ask(loader, "refit", "another")["request_id"] == row["request_id"], "one waits"
     with empty.database.writing() as connection:
-        assert request_store.claim(connection, utc(2026, 1, 2, 12, 5)) is not None
+        request_store.begin(connection, row["request_id"], utc(2026, 1, 2, 12, 5))
     claimed = state(loader, row["request_id"])
     assert (claimed["claimed_at"], claimed["outcome"]) == ("2026-01-02T12:05:00Z", "running")
     with empty.database.writing() as connection:

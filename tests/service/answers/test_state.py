@@ -18,9 +18,8 @@ from service.core.context import Context, open_context
 from service.core.database import Database, Unavailable
 from service.core.run_store import Run
 from service.core.settings import Settings
-from service.data import observation_store
-from service.data.observation_store import Figure
 from service.issues.issue_store import Issue
+from tests.service.stored import Figure, record
 from tests.service.support import (
     NOW,
     ROUTE,
@@ -282,7 +281,7 @@ def test_a_server_that_turns_read_only_is_said_and_heals(database: Database, clo
         name = connection.scalar(sa.text("SELECT current_database()"))
     with database.writing() as connection:
         day = Figure("people", dt.date(2025, 12, 31), 1, "test")
-        observation_store.record(connection, ROUTE, [day], NOW, assume_known=True)
+        record(connection, ROUTE, [day], NOW, assume_known=True)
     publish(database, {"climatology": random_paths("2026-01-01", 30)}, claimed.run_id)
 
     def lock(setting: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from service.answers.issue_loader import IssueLoader
-from service.answers.status import catalogue, is_ready, status
+from service.answers.status import catalogue, published_series, status
 from service.app import create_app
 from service.core.context import Context
 from service.core.settings import Settings
@@ -123,7 +123,7 @@ def test_the_weather_is_off_missing_or_read(
 
 def test_nothing_yet(empty: Context, clock: Hand) -> None:
     loader = IssueLoader(empty, clock)
-    assert not is_ready(loader)
+    assert published_series(loader) is None
     found = status(loader)
     assert found["status"] == "degraded"
     assert [reason["name"] for reason in found["reasons"]] == ["no_issue"]
@@ -142,7 +142,7 @@ def test_what_is_wrong_is_said_before_the_first_issue(empty: Context, clock: Han
 
 def test_the_list_of_series(context: Context, clock: Hand) -> None:
     loader = IssueLoader(context, clock)
-    assert is_ready(loader)
+    assert published_series(loader) == "people"
     people, boats, preventions = catalogue(loader)
     assert (people["series_id"], boats["series_id"]) == ("people", "boats")
     assert (people["data_from"], people["data_through"]) == ("2018-01-01", "2025-12-31")

@@ -11,8 +11,7 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from service.data import observation_store
-from service.data.observation_store import Figure
+from tests.service.stored import Figure, record
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 PEOPLE = "/v1/series/people"
@@ -117,9 +116,7 @@ def test_the_panel_takes_instants_and_follows_the_figures(
     before = client.get(path)
     assert [row["actual"] is None for row in before.json["rows"]] == [False, True]
     with context.database.writing() as connection:
-        observation_store.record(
-            connection, ROUTE, [Figure("people", dt.date(2026, 1, 1), 77, "test")], NOW
-        )
+        record(connection, ROUTE, [Figure("people", dt.date(2026, 1, 1), 77, "test")], NOW)
     after = client.get(path)
     assert after.json["rows"][1]["actual"] == 77
     assert after.headers["ETag"] != before.headers["ETag"]

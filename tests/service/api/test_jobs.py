@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from service.api import key_store
 from service.core import request_store
 from service.core.context import Context
-from service.core.job_runner import JobError, Outcome
+from service.core.job_runner import JobError, Outcome, perform
 from service.scheduler import request_worker
 from tests.service.support import NOW
 
@@ -60,6 +60,23 @@ def test_a_failure_is_in_its_row(
     request_worker.take(context, request_store.JOBS)
     state = client.get(place, headers=operate).json
     assert (state["outcome"], state["reason"]) == ("failed", "no figures")
+
+
+def test_a_request_ends_as_its_run_did_though_nobody_lived_to_say_so(
+    client: FlaskClient,
+    context: Context,
+    operate: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def work(context: Context, period: str) -> Outcome:
+        return perform(context, "refit", lambda _: Outcome("done", "published"), period)
+
+    asked = client.post("/v1/jobs/refit", headers=operate)
+    work(context, request_store.period(asked.json["request_id"]))
+    monkeypatch.setitem(request_worker._WORK, "refit", work)
+    request_worker.take(context, request_store.JOBS)
+    state = client.get(asked.headers["Location"], headers=operate).json
+    assert (state["outcome"], state["reason"]) == ("done", "published")
 
 
 def test_every_job_that_can_be_asked_for_can_be_done() -> None:

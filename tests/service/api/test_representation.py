@@ -10,8 +10,7 @@ from flask.testing import FlaskClient
 
 from service.core import run_store
 from service.core.context import Context
-from service.data import observation_store
-from service.data.observation_store import Figure
+from tests.service.stored import Figure, record
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 FORECAST = "/v1/series/people/forecast"
@@ -83,7 +82,7 @@ def test_a_revision_changes_the_tag_of_the_figures(client: FlaskClient, context:
     has = tag(client, path)
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2025, 12, 30), 7, "test")
-        observation_store.record(connection, ROUTE, [figure], NOW)
+        record(connection, ROUTE, [figure], NOW)
     assert client.get(path, headers={"If-None-Match": has}).status_code == 200
 
 

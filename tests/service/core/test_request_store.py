@@ -8,31 +8,30 @@ import sqlalchemy as sa
 
 from service.core import request_store, run_store
 from service.core.database import Database
-from tests.service.support import NOW, at_once
+from tests.service.support import NOW
 from tests.support.waiting import BOUND, wait_until
 
 
-def test_requests_are_taken_once_each_the_oldest_first(database: Database) -> None:
+def open_now(database: Database) -> int | None:
+    with database.glancing() as connection:
+        found = request_store.next_open(connection)
+    return found and found.request_id
+
+
+def test_the_oldest_comes_first_and_one_that_runs_does_not_stand_for_a_new_one(
+    database: Database,
+) -> None:
     with database.writing() as connection:
         first = request_store.leave(connection, "refit", "a", NOW)
         second = request_store.leave(connection, "ingest", "b", NOW)
         assert request_store.leave(connection, "refit", "c", NOW) == first
-    taken: list[int] = []
-
-    def take() -> None:
-        with database.writing() as connection:
-            found = request_store.claim(connection, NOW)
-        if found:
-            taken.append(found.request_id)
-
-    at_once(4, take)
-    while len(taken) < 2:  # where two read at once, one goes home empty and comes again
-        take()
-    assert sorted(taken) == [first.request_id, second.request_id]
+        found = request_store.next_open(connection, ("ingest",))
+        assert found == second
+    assert open_now(database) == first.request_id
     with database.writing() as connection:
-        assert request_store.claim(connection, NOW) is None
+        request_store.begin(connection, first.request_id, NOW)
         another = request_store.leave(connection, "refit", "c", NOW)
-        assert another.request_id not in taken, "one that runs does not stand for a new one"
+    assert another.request_id not in (first.request_id, second.request_id)
 
 
 def test_a_request_that_is_taken_while_another_is_left_is_no_fault(database: Database) -> None:
@@ -53,65 +52,32 @@ def test_a_request_that_is_taken_while_another_is_left_is_no_fault(database: Dat
     with database.writing() as connection:
         first = request_store.leave(connection, "refit", "a", NOW)
     with database.writing() as connection:
-        assert request_store.claim(connection, NOW)
+        request_store.begin(connection, first.request_id, NOW)
         thread = threading.Thread(target=leave)
         thread.start()
-        wait_until(is_held_up, "the other waits for our claim")
+        wait_until(is_held_up, "the other waits for us")
     thread.join(BOUND)
     assert [(one.asked_by, one.outcome) for one in left] == [("c", "waiting")]
     assert left[0].request_id != first.request_id
 
 
-def test_requests_that_a_process_took_and_never_began_wait_again(database: Database) -> None:
-    later = NOW + dt.timedelta(minutes=2)
-    with database.writing() as connection:
-        first = request_store.leave(connection, "refit", "a", NOW)
-        request_store.claim(connection, NOW)
-        second = request_store.leave(connection, "refit", "b", NOW)
-        request_store.claim(connection, NOW)
-        assert request_store.claim(connection, NOW) is None, "whoever has them is about to begin"
-        taken = [request_store.claim(connection, later) for _ in range(3)]
-    found = [request.request_id for request in taken if request]
-    assert found == [first.request_id, second.request_id]
-
-
-def test_a_request_whose_run_was_stopped_waits_again(database: Database) -> None:
+def test_a_request_is_open_unless_its_run_is_under_way(database: Database) -> None:
     with database.writing() as connection:
         asked = request_store.leave(connection, "refit", "a", NOW)
-        assert request_store.claim(connection, NOW)
-        period = request_store.period(asked.request_id)
+        request_store.begin(connection, asked.request_id, NOW)
+    assert open_now(database) == asked.request_id, "a process took it and never began"
+    period = request_store.period(asked.request_id)
+    with database.writing() as connection:
         claimed = run_store.claim(connection, "refit", period, NOW)
         assert claimed is not None
-        assert request_store.claim(connection, NOW) is None, "it is under way"
-        run_store.finish(connection, claimed, "stopped", None, {}, NOW)
-        again = request_store.claim(connection, NOW)
-        assert again is not None
-        assert again.request_id == asked.request_id
-        assert run_store.claim(connection, "refit", period, NOW) == run_store.Claim(
-            claimed.run_id, 2
-        )
-
-
-def test_a_request_ends_as_its_run_did_though_nobody_lived_to_say_so(database: Database) -> None:
+    assert open_now(database) is None, "it is under way"
+    for outcome in ("stopped", "done"):
+        with database.writing() as connection:
+            run_store.finish(connection, claimed, outcome, None, {}, NOW)
+        assert open_now(database) == asked.request_id, "nobody lived to record it"
     with database.writing() as connection:
-        asked = request_store.leave(connection, "refit", "a", NOW)
-        assert request_store.claim(connection, NOW)
-        claimed = run_store.claim(connection, "refit", request_store.period(asked.request_id), NOW)
-        assert claimed is not None
-        run_store.finish(connection, claimed, "done", "published", {}, NOW)
-        assert request_store.claim(connection, NOW) is None
-        found = request_store.find(connection, asked.request_id)
-    assert found is not None
-    assert (found.outcome, found.reason, found.finished_at) == ("done", "published", NOW)
-
-
-def test_a_glance_tells_whether_there_is_anything_to_do(database: Database) -> None:
-    with database.writing() as connection:
-        assert not request_store.is_waiting(connection)
-        asked = request_store.leave(connection, "refit", "a", NOW)
-        assert request_store.is_waiting(connection)
         request_store.finish(connection, asked.request_id, "done", None, NOW)
-        assert not request_store.is_waiting(connection)
+    assert open_now(database) is None
 
 
 def test_what_ended_long_ago_is_deleted_and_no_number_comes_again(database: Database) -> None:

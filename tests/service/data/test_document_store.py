@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 
 from service.core.database import Database
 from service.data import document_store
-from service.data.document_store import Figure
+from service.data.document_store import StoredDocument
+from service.data.source import Document
 from tests.service.support import ROUTE, utc
 
 D = dt.date
 SEEN = utc(2025, 12, 31, 12)
-STATED = [
-    Figure("people", D(2025, 12, 13), 737, "page", utc(2025, 12, 14, 11), is_marked=True),
-    Figure("boats", D(2025, 12, 13), 11, "page", utc(2025, 12, 14, 11)),
-    Figure("people", D(2025, 12, 11), 0, "workbook", utc(2025, 12, 19, 14)),
-]
+DAY = D(2025, 12, 13)
+PAGE = Document(
+    *("page", "a page", utc(2025, 12, 14, 11)),
+    {"people": {DAY: 737}, "boats": {DAY: 11}},
+    frozenset({("people", DAY)}),
+)
+WORKBOOK = Document(
+    *("workbook", "a workbook", utc(2025, 12, 19, 14)), {"people": {D(2025, 12, 11): 0}}
+)
+
+
+def to_store(document: Document, seen: dt.datetime = SEEN) -> StoredDocument:
+    counts = {(name, day): n for name, one in document.figures.items() for day, n in one.items()}
+    return document_store.to_store(document, counts, None, seen)
 
 
 def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
-    page, workbook = document_store.group(STATED, SEEN)
+    page, workbook = to_store(PAGE), to_store(WORKBOOK)
     with database.writing() as connection:
         assert document_store.add(connection, ROUTE, page)
         assert document_store.add(connection, ROUTE, workbook)
@@ -40,8 +51,8 @@ def test_a_document_is_read_as_it_was_stored(database: Database) -> None:
 
 def test_the_newest_of_each_source(database: Database) -> None:
     with database.writing() as connection:
-        for one in document_store.group(STATED, SEEN):
-            document_store.add(connection, ROUTE, one)
+        for one in (PAGE, WORKBOOK):
+            document_store.add(connection, ROUTE, to_store(one))
     with database.reading() as connection:
         rows = document_store.newest(connection)
     assert rows == [
@@ -63,21 +74,19 @@ def test_the_newest_of_each_source(database: Database) -> None:
 
 
 def test_the_fingerprint_is_of_what_is_said_and_when() -> None:
-    def made(*figures: Figure, seen: dt.datetime = SEEN) -> str:
-        return document_store.group(figures, seen)[0].fingerprint
-
-    same = made(STATED[0], STATED[1])
-    assert made(STATED[1], STATED[0]) == same
-    assert made(STATED[0], STATED[1], seen=SEEN + dt.timedelta(days=1)) == same
-    assert made(STATED[0]) != same
+    same = to_store(PAGE).fingerprint
+    turned = replace(PAGE, name="again", figures=dict(reversed(PAGE.figures.items())))
+    assert to_store(turned).fingerprint == same
+    assert to_store(PAGE, SEEN + dt.timedelta(days=1)).fingerprint == same
     others = [
-        Figure("people", D(2025, 12, 13), 738, "page", utc(2025, 12, 14, 11), is_marked=True),
-        Figure("people", D(2025, 12, 13), 737, "page", utc(2025, 12, 14, 12), is_marked=True),
-        Figure("people", D(2025, 12, 13), 737, "page", utc(2025, 12, 14, 11)),
-        Figure("people", D(2025, 12, 13), 737, "workbook", utc(2025, 12, 14, 11), is_marked=True),
-        STATED[0],
+        replace(PAGE, figures={"people": {DAY: 737}}),
+        replace(PAGE, figures={"people": {DAY: 738}, "boats": {DAY: 11}}),
+        replace(PAGE, published_at=utc(2025, 12, 14, 12)),
+        replace(PAGE, revised=frozenset()),
+        replace(PAGE, source="workbook"),
+        PAGE,
     ]
-    assert len({made(figure) for figure in others}) == 5
+    assert len({to_store(one).fingerprint for one in others}) == 6
 
 
 def test_what_a_site_said_last_is_kept_for_each_route(database: Database) -> None:

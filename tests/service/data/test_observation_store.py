@@ -7,7 +7,9 @@ import pytest
 from forecast.series import DailySeries
 from service.core.database import Database
 from service.data import observation_store
-from service.data.observation_store import AsOf, Figure, Revision, Stored, revisions
+from service.data.observation_store import AsOf, Revision, Stored, revisions
+from tests.service import stored
+from tests.service.stored import Figure
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -26,7 +28,7 @@ def record(
     **more: object,
 ) -> Stored:
     with database.writing() as connection:
-        return observation_store.record(connection, ROUTE, figures(values, **more), seen, assume)
+        return stored.record(connection, ROUTE, figures(values, **more), seen, assume)
 
 
 def read(database: Database, as_of: AsOf | None = None) -> dict[int, int]:
@@ -128,7 +130,7 @@ def test_no_two_states_of_the_figures_have_the_same_version(database: Database) 
             for day, count in counts.items()
         ]
         with database.writing() as connection:
-            observation_store.record(connection, ROUTE, there, SEEN)
+            stored.record(connection, ROUTE, there, SEEN)
         with database.reading() as connection:
             versions.append(observation_store.version(connection))
         states.append(read(database))
@@ -141,10 +143,10 @@ def test_any_number_of_revisions_is_taken(database: Database, count: int) -> Non
     days = [D(2018, 1, 1) + dt.timedelta(days=n) for n in range(count)]
     for value in (1, 2):
         with database.writing() as connection:
-            stored = observation_store.record(
+            done = stored.record(
                 connection, ROUTE, [Figure("people", day, value, "test") for day in days], SEEN
             )
-    assert stored == Stored(0, count, 0)
+    assert done == Stored(0, count, 0)
 
 
 def test_the_fingerprint_is_of_the_figures_alone() -> None:
@@ -166,9 +168,7 @@ def put_two_days(
     one = Figure("people", D(2025, 12, 13), value, source, published_at, is_marked=marked)
     same = Figure("people", D(2025, 12, 14), 52, source, published_at)
     with database.writing() as connection:
-        observation_store.record(
-            connection, ROUTE, [one, same], utc(2025, 12, 31), assume_known=True
-        )
+        stored.record(connection, ROUTE, [one, same], utc(2025, 12, 31), assume_known=True)
 
 
 def test_every_other_value_is_listed_in_the_order_of_publication(database: Database) -> None:

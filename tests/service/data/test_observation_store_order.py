@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from service.core.database import Database, connect
 from service.core.tables import documents
 from service.data import observation_store
-from service.data.observation_store import Figure, Stored
-from tests.service.stored import dump, forget
+from service.data.observation_store import Stored
+from tests.service.stored import Figure, dump, forget, record
 from tests.service.support import ROUTE, utc
 
 D = dt.date
@@ -37,7 +37,7 @@ def put(database: Database, document: Document, seen_at: dt.datetime = SEEN) -> 
             Figure("people", D(2025, 12, day), value, source, published_at)
             for day, value in values.items()
         ]
-        return observation_store.record(connection, ROUTE, figures, seen_at, assume_known=True)
+        return record(connection, ROUTE, figures, seen_at, assume_known=True)
 
 
 @cache

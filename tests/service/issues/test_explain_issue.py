@@ -10,11 +10,10 @@ import pytest
 from service.answers.issue_loader import IssueLoader
 from service.answers.totals import between
 from service.core.context import Context
-from service.data import observation_store
-from service.data.observation_store import Figure
 from service.issues import note_store, publish
 from service.issues.refit import refit
 from tests.service.issued import latest
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, Hand, utc
 
 NOON = utc(2026, 1, 1, 14)
@@ -24,7 +23,7 @@ def state(context: Context, day: dt.date, people: int, published: dt.datetime) -
     """A document says how many arrived on a day."""
     figure = Figure("people", day, people, "page", published, is_marked=True)
     with context.database.writing() as connection:
-        observation_store.record(connection, ROUTE, [figure], published)
+        record(connection, ROUTE, [figure], published)
 
 
 def causes(context: Context) -> dict[str, list[float]]:

@@ -9,13 +9,13 @@ from service.core.context import Context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
 from service.data import observation_store
-from service.data.observation_store import Figure
 from service.issues import issue_score_store, issue_store, model_fits
 from service.issues.fit_task import Fitting, Order, fit_order
 from service.issues.hindcast import hindcast, origins
 from service.issues.score import score
 from tests.service import skies
 from tests.service.issued import changed
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, utc
 
 
@@ -89,7 +89,7 @@ def put(
         for n in range(count)
     ]
     with context.database.writing() as connection:
-        observation_store.record(connection, ROUTE, figures, utc(2026, 3, 1), assume_known=True)
+        record(connection, ROUTE, figures, utc(2026, 3, 1), assume_known=True)
 
 
 def test_days_of_which_nothing_was_known_are_passed_over_and_said(empty: Context) -> None:

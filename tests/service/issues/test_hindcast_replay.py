@@ -8,9 +8,9 @@ import pytest
 
 from service.core.context import Context
 from service.data import ingest, observation_store
-from service.data.observation_store import Figure
 from service.issues import hindcast, issue_store, refit
 from tests.service.issued import changed
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE
 
 WEEKS = 3
@@ -82,6 +82,6 @@ def test_figures_first_read_in_bulk_count_as_known_on_the_day_after(
         for n in range(40)
     ]
     with empty.database.writing() as connection:
-        observation_store.record(connection, ROUTE, bulk, late)
+        record(connection, ROUTE, bulk, late)
     assert hindcast.replay(empty).outcome == "done"
     assert origins(empty) == ["2026-01-18", "2026-01-25", "2026-02-01"]

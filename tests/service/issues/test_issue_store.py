@@ -112,7 +112,7 @@ def test_beside_an_issue_is_that_of_its_run_and_origin(database: Database, run_i
 def test_half_an_issue_is_not_published(database: Database, run_id: int) -> None:
     issue = publish(database, {"climatology": random_paths("2026-01-01", 3)}, run_id)
     second = replace(issue, issue_id="second", run_id=begin(database, "second"))
-    twice = (issue_store.Entry("m", "v", "champion", "M"), random_paths("2026-01-01", 3))
+    twice = (issue_store.Entry("m", "M", "champion", "v"), random_paths("2026-01-01", 3))
     with pytest.raises(sa.exc.IntegrityError), database.writing() as connection:
         issue_store.insert_issue(connection, second, [twice, twice])
     with database.reading() as connection:

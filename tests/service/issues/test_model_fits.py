@@ -17,9 +17,7 @@ from service.core.clock import utc_now
 from service.core.context import Context, open_context
 from service.core.job_runner import JobError
 from service.core.settings import Settings
-from service.data import observation_store
 from service.data.ingest import ingest
-from service.data.observation_store import Figure
 from service.issues import family_code
 from service.issues import model_fits as module
 from service.issues.compare import compare
@@ -27,6 +25,7 @@ from service.issues.family_code import code_hash
 from service.issues.hindcast import hindcast, replay
 from service.issues.refit import refit
 from tests.service.issued import changed, contents, latest
+from tests.service.stored import Figure, record
 from tests.service.support import ROOT, ROUTE, Hand, as_environment, quick_models
 
 
@@ -151,7 +150,7 @@ def test_no_transaction_is_open_while_a_model_is_fitted_or_drawn(
     refit(context)
     revised = Figure("people", dt.date(2024, 1, 9), 9_000, "page", utc_now(), is_marked=True)
     with context.database.writing() as connection:
-        observation_store.record(connection, ROUTE, [revised], utc_now())
+        record(connection, ROUTE, [revised], utc_now())
     for name, work in (
         ("refit", lambda: refit(context)),
         ("compare", lambda: compare(context)),

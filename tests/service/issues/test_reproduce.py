@@ -9,15 +9,14 @@ import pytest
 
 from service.core.context import Context
 from service.core.job_runner import JobError
-from service.data import observation_store
 from service.data.ingest import ingest
-from service.data.observation_store import Figure
 from service.issues import issue_store
 from service.issues.refit import refit
 from service.issues.reproduce import repeat
 from tests.service import skies
 from tests.service.issued import changed
 from tests.service.skies import CALM, ROUGH
+from tests.service.stored import Figure, record
 from tests.service.support import ROUTE, Crossings, Hand, declare, utc
 
 NOON = utc(2026, 1, 1, 14)
@@ -27,7 +26,7 @@ def revise(context: Context, at: dt.datetime) -> None:
     """A figure of the past becomes another."""
     figure = Figure("people", dt.date(2025, 12, 20), 5, "page", at, is_marked=True)
     with context.database.writing() as connection:
-        observation_store.record(connection, ROUTE, [figure], at)
+        record(connection, ROUTE, [figure], at)
 
 
 @pytest.mark.parametrize("is_read", [True, False], ids=["weather", "none"])

@@ -23,7 +23,7 @@ from service.core.settings import Settings
 from service.mail import chart
 from service.mail.delivery_store import Edition
 from service.mail.edition import gather
-from service.mail.render import MailRenderer, Reader, confirmation, serialise, subject
+from service.mail.render import MailRenderer, Reader, confirmation, subject
 from service.mail.subscriber_store import Preferences
 from tests.service.support import NOW, Hand
 
@@ -96,7 +96,7 @@ class Tags(HTMLParser):
 
 
 def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
-    content = serialise(press.message(READER))
+    content = press.message(READER).as_bytes()
     found = headers(content)
     message_id = found.pop("Message-ID")
     assert re.fullmatch(r"<2026-W01\.[0-9a-f]{32}@forecast\.example\.org>", message_id)
@@ -131,11 +131,10 @@ def test_every_header_is_one_line_of_ascii(press: MailRenderer) -> None:
 )
 def test_a_name_is_quoted_and_never_an_address(mailing: Context, sender: str, name: str) -> None:
     settings = Settings(mail_from=sender, public_url="https://forecast.example.org")
-    content = serialise(
-        confirmation(
-            replace(mailing, settings=settings), "reader@example.org", Preferences(500), TOKEN, NOW
-        )
+    message = confirmation(
+        replace(mailing, settings=settings), "reader@example.org", Preferences(500), TOKEN, NOW
     )
+    content = message.as_bytes()
     (address,) = email.message_from_bytes(content, policy=email.policy.default)["From"].addresses
     assert (address.display_name, address.addr_spec) == (name, "forecast@example.org")
 
@@ -145,13 +144,13 @@ def test_a_long_address_to_unsubscribe_is_not_encoded(mailing: Context) -> None:
         **(mailing.settings.model_dump() | {"public_url": f"https://{'f' * 60}.example.org/a/b"})
     )
     press = press_of(replace(mailing, settings=long))
-    link = headers(serialise(press.message(READER)))["List-Unsubscribe"]
+    link = headers(press.message(READER).as_bytes())["List-Unsubscribe"]
     assert link == f"<https://{'f' * 60}.example.org/a/b/u/{TOKEN}>"
     assert len(link) > 78
 
 
 def test_lines_are_such_as_every_server_takes(press: MailRenderer) -> None:
-    content = serialise(press.message(READER))
+    content = press.message(READER).as_bytes()
     assert content.replace(b"\r\n", b"").count(b"\n") == 0
     assert max(map(len, content.split(b"\r\n"))) <= 998
     assert all(byte < 128 for byte in content)
@@ -241,7 +240,7 @@ def test_text_and_html_have_all_the_numbers(press: MailRenderer) -> None:
 
 
 def test_the_csv_has_the_same_days(press: MailRenderer) -> None:
-    attached = parts(serialise(press.message(READER)))["text/csv"]
+    attached = parts(press.message(READER).as_bytes())["text/csv"]
     assert attached.get_filename() == "people-forecast-2026-01-02.csv"
     rows = list(csv.DictReader(io.StringIO(attached.get_content())))
     assert len(rows) == 28
@@ -340,7 +339,7 @@ def test_what_is_written_is_not_taken_for_markup(mailing: Context) -> None:
 
 
 def test_the_link_to_confirm_is_whole(mailing: Context) -> None:
-    content = serialise(confirmation(mailing, "new@example.org", Preferences(400), TOKEN, NOW))
+    content = confirmation(mailing, "new@example.org", Preferences(400), TOKEN, NOW).as_bytes()
     found = headers(content)
     assert found["To"] == "new@example.org"
     assert found["Auto-Submitted"] == "auto-generated"

@@ -7,8 +7,7 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.core.context import Context
-from service.data import observation_store
-from service.data.observation_store import Figure
+from tests.service.stored import Figure, record
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -33,7 +32,7 @@ def test_forecasts_and_corrections_stand_newest_first(
     publish(context.database, {"climatology": random_paths("2025-12-26", 3)}, 1, utc(2025, 12, 26))
     with context.database.writing() as connection:
         revised = [Figure("people", dt.date(2025, 12, 3), 4321, "figures")]
-        observation_store.record(connection, ROUTE, revised, NOW)
+        record(connection, ROUTE, revised, NOW)
     feed, entries = read(client)
     moments = [entry["updated"] for entry in entries]
     assert moments == sorted(moments, reverse=True)

@@ -1,13 +1,6 @@
 from __future__ import annotations
 
-from service.page.exhibits import Exhibit, csv_of, metadata_of
-
-
-def test_a_table_has_the_named_columns_and_empty_cells() -> None:
-    rows = [{"date": "2026-01-01", "median": 3, "other": 1}, {"date": "2026-01-02", "median": None}]
-    assert csv_of(Exhibit("x", "X", rows, ("date", "median"))) == (
-        "date,median\n2026-01-01,3\n2026-01-02,\n"
-    )
+from service.page.exhibits import Exhibit, metadata_of
 
 
 def test_each_column_says_what_it_holds_and_in_which_unit() -> None:

@@ -11,11 +11,10 @@ from flask.testing import FlaskClient
 from service.app import create_app
 from service.core import run_store
 from service.core.context import Context
-from service.data import observation_store
-from service.data.observation_store import Figure
 from service.issues import refit as refit_module
 from service.issues.refit import refit
 from tests.service import skies
+from tests.service.stored import Figure, record
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
 
@@ -48,7 +47,7 @@ def test_figures_after_a_gap_are_not_drawn_before_the_forecast(
     before = client.get("/").text
     with context.database.writing() as connection:
         figure = Figure("people", dt.date(2026, 1, 5), 5_000, "test")
-        observation_store.record(connection, ROUTE, [figure], NOW)
+        record(connection, ROUTE, [figure], NOW)
     assert re.findall(r"<svg.*?</svg>", client.get("/").text, re.DOTALL) == re.findall(
         r"<svg.*?</svg>", before, re.DOTALL
     )
@@ -62,7 +61,7 @@ def test_what_came_stands_beside_its_own_day_after_a_gap(
     with context.database.writing() as connection:
         counts = {dt.date(2026, 1, day): 7_000 + day for day in (1, 3)}
         figures = [Figure("people", day, count, "test") for day, count in counts.items()]
-        observation_store.record(connection, ROUTE, figures, NOW + dt.timedelta(days=3))
+        record(connection, ROUTE, figures, NOW + dt.timedelta(days=3))
     page = client.get("/", query_string={"issue": past, "from": "2026-01-01"}).text
     rows = re.findall(r'<time datetime="([\d-]+)">.*<td>([^<]*)</td></tr>', page)
     assert [last for _, last in rows[:4]] == ["7,001", "–", "7,003", "–"]
