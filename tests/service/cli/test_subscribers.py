@@ -106,3 +106,44 @@ def test_a_suspended_subscriber_is_activated_by_name_only(run: Any, tmp_path: Pa
     assert [(one["state"], one["threshold"]) for one in whole(run)] == [("suspended", 7)]
     assert run("add", "a@example.org").stdout.startswith("changed: ")
     assert [(one["state"], one["threshold"]) for one in whole(run)] == [("active", 7)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("address,Route\na@example.org,italy\n", "found 'Route'"),
+        ("address,rout\na@example.org,italy\n", "found 'rout'"),
+        ("a@example.org\nb@example.org\n", "found 'a@example.org'"),
+        ("address;threshold\na@example.org;5\n", "found 'address;threshold'"),
+        ("threshold\n5\n", "found 'threshold'"),
+        ("address,address\na@example.org,b@example.org\n", "found 'address', 'address'"),
+        ("", "found no line"),
+    ],
+)
+def test_a_list_has_its_columns_and_no_others(
+    run: Any, tmp_path: Path, rows: str, said: str
+) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(rows)
+    result = run("import", str(file))
+    assert result.exit_code == 2
+    first = "expected a CSV whose first line is address[,threshold][,route]"
+    assert result.output.endswith(f"Error: {file}: {first}, {said}\n")
+    assert listed(run) == []
+
+
+def test_a_row_longer_than_the_header_is_refused(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("address,threshold\na@example.org,5\nb@example.org,5,italy\n")
+    result = run("import", str(file))
+    assert result.exit_code == 2
+    assert f"Error: {file}, line 3: expected at most 2 fields, found 3\n" in result.output
+    assert listed(run) == []
+
+
+def test_an_address_stands_once_for_a_route(run: Any) -> None:
+    rows = "address,threshold,route\na@example.org,5,\nb@example.org,5,\nA@example.org,6,channel\n"
+    result = run("import", "-", "--route", "italy", "--route", "channel", stdin=rows)
+    assert result.exit_code == 2
+    assert result.output.endswith("nothing is imported:\nline 4: address already on line 2\n")
+    assert listed(run) == []
