@@ -60,15 +60,20 @@ def failed_lately(connection: Connection, job: str, now: dt.datetime, route: str
     return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
 
 
-def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
-    """Send the due emails of an edition; `message` creates the email of one reader.
+def send(
+    context: Context, edition: Edition, message: Message, clock: Clock, at_once: bool = False
+) -> Outcome:
+    """Send the due emails of an edition, with `at_once` also those that wait for their next try.
+
+    `message` creates the email of one reader.
 
     Refusals are held back until the server accepts an email; then they are the recipients' fault.
     Otherwise they may mean that it rejects our mail in general, and must not count towards a
     suspension: such emails are retried.
     """
     with context.database.reading() as connection:
-        waiting = delivery_store.due(connection, edition, clock())
+        until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
+        waiting = delivery_store.due(connection, edition, until)
     done: Counter[str] = Counter()
 
     def record(*results: Result) -> None:

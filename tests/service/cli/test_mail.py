@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import email
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from service.cli.main import group
 from service.core.context import Context
-from service.mail import chart
-from tests.service.mailbox import Mailbox, join
-from tests.service.support import Crossings
+from service.mail import chart, weekly
+from tests.service.mailbox import FRIDAY, Mailbox, join
+from tests.service.support import Crossings, Hand
 
 
 @pytest.fixture
@@ -165,3 +166,18 @@ def test_a_file_that_is_no_csv_is_one_line(
     assert result.exit_code == 2
     assert f"{file}, after line" in result.output and found in result.output
     assert listed(run) == []
+
+
+def test_a_command_does_not_wait_for_the_next_try(
+    run: Any, mailing: Context, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weekly, "digest", partial(weekly.digest, clock=Hand(FRIDAY)))
+    join(mailing, "a")
+    run("subscribers", "add", "a@reader.example.org", "--warn-at", "40")
+    for command in ("digest", "warn"):
+        mailbox.rcpt = lambda _: "451 later"
+        assert run(command).stdout.endswith(": 1 later\n")
+        mailbox.rcpt = lambda _: None
+        assert run(command).stdout.endswith(": 1 sent\n")
+        assert run(command).stdout.endswith(": nobody to send to\n")
+    assert len(mailbox.taken) == 2
