@@ -30,7 +30,7 @@ _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 _LINK_RETRY = dt.timedelta(minutes=2)
 _PAUSE = dt.timedelta(minutes=10)
 _SILENT_MOST = 3  # consecutive emails without an answer from the server
-_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that point to the server
+_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that end a run: the server is at fault
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
 Message = Callable[[Due], EmailMessage]
@@ -86,7 +86,7 @@ def send(
             for one, sent in results:
                 if sent.state == "bounced" and not is_accepting:
                     held.append((one, sent))
-                    if len(held) >= _REFUSED_MOST and _is_general(held):
+                    if len(held) >= _REFUSED_MOST and _is_general(held, _DOMAINS):
                         break
                     continue
                 if sent.state == "sent":
@@ -95,7 +95,7 @@ def send(
                     held.clear()
                 record((one, sent))
     finally:
-        if held and _is_general(held):
+        if held and _is_general(held, 2):  # of the whole run none was accepted
             code = held[-1][1].code
             fault = f"the SMTP server refuses the mail itself, of {len(held)} readers ({code})"
             held = [(one, replace(sent, state="later")) for one, sent in held]
@@ -109,15 +109,14 @@ def send(
     return Outcome("done", reason, {"period": edition.period} | standing)
 
 
-def _is_general(refusals: Sequence[Result]) -> bool:
-    """Whether the server rejects our mail in general: its content, or recipients at many domains.
+def _is_general(refusals: Sequence[Result], least: int) -> bool:
+    """Whether the server rejects our mail in general: its content, or `least` domains.
 
     One domain may be gone.
     """
     if all(sent.of_content for _, sent in refusals):
         return True
-    domains = {addresses.domain(one.address) for one, _ in refusals}
-    return len(refusals) >= _REFUSED_MOST and len(domains) >= _DOMAINS
+    return len({addresses.domain(one.address) for one, _ in refusals}) >= least
 
 
 def _sent(
