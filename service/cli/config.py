@@ -31,7 +31,7 @@ def config(settings: Settings, form: str) -> None:
       crossings config
       crossings config --format env > crossings.env
     """
-    from service.core.secrets import MASK, file_of, variable
+    from service.core.secrets import FOLDER, MASK, file_of, variable
     from service.core.settings import Settings
 
     rows = []
@@ -52,11 +52,15 @@ def config(settings: Settings, form: str) -> None:
         print_table(("setting", "value", "from"), rows)
         click.echo(_requests(settings))
     names = [name for name, _, _ in rows]
-    for name in sorted(os.environ):
-        if name.startswith("CROSSINGS_") and name not in names:
+    files = [name.lower() for name in names]
+    found = [(name, name) for name in os.environ if name not in names]
+    found += [(str(file), file.name.upper()) for file in FOLDER.glob("*") if file.name not in files]
+    for shown, name in sorted(found):
+        if name.startswith("CROSSINGS_"):
             near = difflib.get_close_matches(name, names, 1)
-            meant = f"; did you mean {near[0]}?" if near else ""
-            click.echo(f"warning: {name} is not a setting and has no effect{meant}", err=True)
+            likely = near and (near[0] if shown == name else file_of(near[0][10:]).name)
+            meant = f"; did you mean {likely}?" if likely else ""
+            click.echo(f"warning: {shown} is not a setting and has no effect{meant}", err=True)
 
 
 def _requests(settings: Settings) -> str:

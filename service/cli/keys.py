@@ -54,10 +54,10 @@ def create(settings: Settings, name: str, scope: str, expires: dt.datetime | Non
         raise click.UsageError(f"--expires: expected a day after today, found {ends.date()}")
     try:
         with open_for_command(settings).database.writing() as connection:
-            key = store.create(connection, name, scope, now, ends)
+            # Within the transaction: a key that cannot be shown is not stored.
+            click.echo(store.create(connection, name, scope, now, ends))
     except store.NameTaken as error:
         raise click.UsageError(f"--name: {error}") from error
-    click.echo(key)
     click.echo("It will not be shown again; only its hash is kept.", err=True)
 
 

@@ -63,7 +63,7 @@ def digest(
     if not (to or dry_run):
         if out or threshold is not None:
             raise click.UsageError("--out and --threshold belong to --to or --dry-run")
-        for_each_route(context, lambda one: click.echo(job(one, week).reason), route)
+        for_each_route(context, lambda one: click.echo(job(one, week, at_once=True).reason), route)
         return
 
     def copy(one: Context) -> None:
@@ -155,7 +155,7 @@ def warn(settings: Settings, dry_run: bool, route: str) -> None:
         click.echo(f"{len(mails)} would be sent")
 
     def send(context: Context) -> None:
-        click.echo(early_warnings.warn(context).reason)
+        click.echo(early_warnings.warn(context, at_once=True).reason)
 
     for_each_route(open_for_command(settings), show if dry_run else send, route)
 

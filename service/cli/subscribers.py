@@ -5,8 +5,8 @@ from __future__ import annotations
 __all__ = ["THRESHOLD", "EmailAddress", "subscribers"]
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -21,6 +21,7 @@ from service.core.clock import instant, utc_now
 from service.core.context import Context
 
 if TYPE_CHECKING:
+    from service.core.database import Connection
     from service.core.settings import Settings
     from service.mail.subscriber_store import Preferences
 
@@ -42,18 +43,18 @@ class EmailAddress(click.ParamType[str]):
 
 
 def _chosen(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the email options; `command` gets the `preferences` of each route."""
+    """Add the email options; `command` gets the chosen routes and the preferences named."""
 
     @click.option(
         "--threshold",
         type=THRESHOLD,
         help="Arrivals in a day to give the chance of. Default: the declared threshold.",
     )
-    @click.option("--weekly/--no-weekly", default=True, help="Send the weekly email. Default: yes.")
+    @click.option("--weekly/--no-weekly", default=None, help="Send the weekly email. Default: yes.")
     @click.option(
         "--warn-at",
-        type=WholeNumber(1, 99),
-        help="Send early warnings when the chance is at least this per cent. Default: none.",
+        type=WholeNumber(0, 99),
+        help="Send early warnings when the chance is at least this per cent; 0: none. Default: 0.",
     )
     @click.option(
         "--week-threshold", type=THRESHOLD, help="Also warn of more arrivals than this in 7 days."
@@ -68,30 +69,44 @@ def _chosen(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def with_preferences(
         settings: Settings,
+        names: tuple[str, ...],
         threshold: int | None,
-        weekly: bool,
+        weekly: bool | None,
         warn_at: int | None,
         week_threshold: int | None,
-        names: tuple[str, ...],
         **more: Any,
     ) -> None:
-        from service.mail.subscriber_store import Preferences
-
-        if not weekly and warn_at is None:
-            raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
-        if week_threshold is not None and warn_at is None:
-            raise click.UsageError("--week-threshold belongs to --warn-at")
+        named: dict[str, Any] = {"week_threshold": None, "warn_level": None} if warn_at == 0 else {}
+        given = {"threshold": threshold, "weekly": weekly, "warn_level": warn_at or None}
+        given["week_threshold"] = week_threshold
+        named |= {name: value for name, value in given.items() if value is not None}
         context = open_for_command(settings)
-        chosen = [
-            Preferences(
-                one.route.lead.day_threshold if threshold is None else threshold,
-                weekly, warn_at, week_threshold, one.route.name,
-            )
-            for one in selected(context, names or (context.route.name,))
-        ]  # fmt: skip
-        command(context, chosen, **more)
+        command(context, selected(context, names or (context.route.name,)), named, **more)
 
     return with_preferences
+
+
+def _put(
+    connection: Connection, address: str, of: Context, named: dict[str, Any], state: dict[str, str]
+) -> tuple[str, Preferences, bool]:
+    """Subscribe `address`, or change what is named of a subscriber.
+
+    Return what was done, the preferences, and whether the subscriber stays suspended.
+    """
+    from service.mail import subscriber_store as store
+
+    old = store.find(connection, address=address, route=of.route.name)
+    default = store.Preferences(of.route.lead.day_threshold, route=of.route.name)
+    wanted = store.Preferences(**(old or default).columns() | named)
+    if wanted.warn_level is None and not wanted.weekly:
+        raise click.UsageError("expected --warn-at with --no-weekly: nothing would be sent")
+    if wanted.warn_level is None and wanted.week_threshold is not None:
+        raise click.UsageError("--week-threshold belongs to --warn-at")
+    named = named | state
+    if old and named.items() <= vars(old).items():  # later bounces still count
+        return "unchanged", wanted, old.state != "active"
+    done = "added" if store.add(connection, address, wanted, utc_now(), named) else "changed"
+    return done, wanted, bool(old and old.state != "active" and not state)
 
 
 @click.group(cls=Group)
@@ -116,16 +131,15 @@ def subscribers() -> None:
 @subscribers.command()
 @click.argument("address", type=EmailAddress())
 @_chosen
-def add(context: Context, preferences: list[Preferences], address: str) -> None:
-    """Add ADDRESS to the first route or the given routes, or change its preferences."""
-    from service.mail import subscriber_store as store
+def add(context: Context, routes: list[Context], named: dict[str, Any], address: str) -> None:
+    """Add ADDRESS to the first route or the given routes, or change its preferences.
 
+    Preferences that are not given stay as they are; a suspended subscriber becomes active.
+    """
     with context.database.writing() as connection:
-        new = [store.add(connection, address, one, utc_now()) for one in preferences]
-    for one, is_new in zip(preferences, new, strict=True):
-        (of,) = selected(context, (one.route,))
-        words = one.in_words(of.route.lead)
-        click.echo(f"{'added' if is_new else 'changed'}: {words}")
+        done = [_put(connection, address, one, named, {"state": "active"}) for one in routes]
+    for of, (what, preferences, _) in zip(routes, done, strict=True):
+        click.echo(f"{what}: {preferences.in_words(of.route.lead)}")
 
 
 @subscribers.command()
@@ -181,27 +195,23 @@ def list_(settings: Settings, form: str) -> None:
 @subscribers.command("import")
 @click.argument("file", type=click.File(encoding="utf-8-sig"))
 @_chosen
-def import_(context: Context, preferences: list[Preferences], file: TextIO) -> None:
+def import_(context: Context, routes: list[Context], named: dict[str, Any], file: TextIO) -> None:
     """Add the addresses of FILE, a CSV `address[,threshold][,route]`, all or none.
 
-    A row without a route is added to the given routes, or to the first.
+    A row without a route is added to the given routes, or to the first. Of subscribers only what
+    the row or an option gives changes; the suspended stay suspended.
     """
-    from service.mail import subscriber_store as store
-
-    chosen: dict[tuple[str, str], Preferences] = {}
+    chosen: dict[tuple[str, str], tuple[Context, dict[str, Any]]] = {}
+    lines: dict[tuple[str, str], int] = {}
     wrong = []
     for line, address, threshold, route in _rows(file):
         try:
-            of = preferences
-            if route:
-                (about,) = selected(context, (route,))
-                declared = replace(
-                    preferences[0], route=route, threshold=about.route.lead.day_threshold
-                )
-                of = [one for one in preferences if one.route == route] or [declared]
-            for one in of:
-                number = THRESHOLD.convert(threshold or one.threshold, None, None)
-                chosen[addresses.clean(address), one.route] = replace(one, threshold=number)
+            own = {"threshold": THRESHOLD.convert(threshold, None, None)} if threshold else {}
+            for one in selected(context, (route,)) if route else routes:
+                who = addresses.clean(address), one.route.name
+                if lines.setdefault(who, line) != line:
+                    raise click.UsageError(f"address already on line {lines[who]}")
+                chosen[who] = one, named | own
         except AddressError as error:
             wrong.append(f"line {line}: {error}")
         except click.BadParameter:
@@ -212,22 +222,29 @@ def import_(context: Context, preferences: list[Preferences], file: TextIO) -> N
     if wrong:
         raise click.UsageError("\n".join(["nothing is imported:", *wrong]))
     with context.database.writing() as connection:
-        new = sum(
-            store.add(connection, address, one, utc_now()) for (address, _), one in chosen.items()
-        )
-    click.echo(f"{new} added, {len(chosen) - new} changed")
+        done = [_put(connection, who, *what, {}) for (who, _), what in chosen.items()]
+    counts = Counter(what for what, _, _ in done)
+    text = ", ".join(f"{counts[what]} {what}" for what in ("added", "changed", "unchanged"))
+    suspended = sum(is_suspended for _, _, is_suspended in done)
+    click.echo(text + (f"; {suspended} stay suspended" if suspended else ""))
 
 
 def _rows(file: TextIO) -> Iterator[tuple[int, str, str, str]]:
     """Yield line, address, threshold and route of each row."""
     reader = csv.DictReader(file, strict=True)
+    columns = ("address", "threshold", "route")
     try:
-        if "address" not in (reader.fieldnames or ()):
-            raise click.UsageError("expected a CSV with a column address, and perhaps threshold")
+        names = list(reader.fieldnames or ())
+        unknown = [name for name in names if name not in columns]
+        if unknown or "address" not in names or len(set(names)) < len(names):
+            found = ", ".join(map(repr, unknown or names)) or "no line"
+            expected = "expected a CSV whose first line is address[,threshold][,route]"
+            raise click.UsageError(f"{file.name}: {expected}, found {found:.100}")
         for row in reader:
-            address, threshold, route = (
-                row.get(name) or "" for name in ("address", "threshold", "route")
-            )
+            if more := row.get(None):
+                many = f"at most {len(names)} fields, found {len(names) + len(more)}"
+                raise click.UsageError(f"{file.name}, line {reader.line_num}: expected {many}")
+            address, threshold, route = (row.get(name) or "" for name in columns)
             yield reader.line_num, address, threshold, route
     except (UnicodeDecodeError, csv.Error) as error:
         where = f"{file.name}, after line {reader.line_num}"

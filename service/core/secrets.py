@@ -113,6 +113,8 @@ class _SecretFiles(SecretsSettingsSource):
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
         file = file_of(field_name)
         try:
+            if file.is_symlink():
+                file.stat()  # a link to nothing is no missing file
             with warnings.catch_warnings(action="error"):  # if it is a folder, or a link leads out
                 value, key, is_complex = super().get_field_value(field, field_name)
         except UnicodeDecodeError:
@@ -143,8 +145,10 @@ class Sealed(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment variables take precedence over the files in `FOLDER`."""
-        files = [_SecretFiles(settings_cls, FOLDER)] if FOLDER.is_dir() else []
-        return (init_settings, env_settings, *files)
+        if not FOLDER.is_dir():
+            return (init_settings, env_settings)
+        files = _SecretFiles(settings_cls, FOLDER, case_sensitive=True, env_prefix="crossings_")
+        return (init_settings, env_settings, files)
 
     @model_validator(mode="before")
     @classmethod

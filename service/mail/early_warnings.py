@@ -56,12 +56,13 @@ def is_due(context: Context, now: dt.datetime) -> bool:
     return is_complete and IssueLoader(context, lambda: now).standing(leading).status == "fresh"
 
 
-def warn(context: Context, clock: Clock = utc_now) -> Outcome:
+def warn(context: Context, clock: Clock = utc_now, at_once: bool = False) -> Outcome:
     """Decide today's early warnings, unless already done, and send them."""
 
     def work() -> Outcome:
         edition, _ = _decided(context, clock)
-        return send(context, edition, partial(_message, context.settings, edition), clock)
+        message = partial(_message, context.settings, edition)
+        return send(context, edition, message, clock, at_once)
 
     return run_alone(context, "warn", work)
 

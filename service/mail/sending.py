@@ -28,7 +28,7 @@ _RETRY_FIRST, _RETRY_MOST = dt.timedelta(minutes=5), dt.timedelta(hours=6)
 _LINK_RETRY = dt.timedelta(minutes=2)
 _PAUSE = dt.timedelta(minutes=10)
 _SILENT_MOST = 3  # consecutive emails without an answer from the server
-_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that point to the server
+_REFUSED_MOST, _DOMAINS = 5, 3  # refusals, and domains, that end a run: the server is at fault
 _log = logging.getLogger(__name__)
 Clock = Callable[[], dt.datetime]
 Message = Callable[[Due], EmailMessage]
@@ -58,15 +58,20 @@ def failed_lately(connection: Connection, job: str, now: dt.datetime, route: str
     return bool(last and last.outcome == "failed" and now - last.started_at < _PAUSE)
 
 
-def send(context: Context, edition: Edition, message: Message, clock: Clock) -> Outcome:
-    """Send the due emails of an edition; `message` creates the email of one reader.
+def send(
+    context: Context, edition: Edition, message: Message, clock: Clock, at_once: bool = False
+) -> Outcome:
+    """Send the due emails of an edition, with `at_once` also those that wait for their next try.
+
+    `message` creates the email of one reader.
 
     Refusals are held back until the server accepts an email; then they are the recipients' fault.
     Otherwise they may mean that it rejects our mail in general, and must not count towards a
     suspension: such emails are retried.
     """
     with context.database.reading() as connection:
-        waiting = delivery_store.due(connection, edition, clock())
+        until = clock() + (_RETRY_MOST if at_once else dt.timedelta())
+        waiting = delivery_store.due(connection, edition, until)
     done: Counter[str] = Counter()
 
     def record(*results: Result) -> None:
@@ -79,7 +84,7 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
             for one, sent in results:
                 if sent.state == "bounced" and not is_accepting:
                     held.append((one, sent))
-                    if len(held) >= _REFUSED_MOST and _is_general(held):
+                    if len(held) >= _REFUSED_MOST and _is_general(held, _DOMAINS):
                         break
                     continue
                 if sent.state == "sent":
@@ -88,7 +93,7 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
                     held.clear()
                 record((one, sent))
     finally:
-        if held and _is_general(held):
+        if held and _is_general(held, 2):  # of the whole run none was accepted
             code = held[-1][1].code
             fault = f"the SMTP server refuses the mail itself, of {len(held)} readers ({code})"
             held = [(one, replace(sent, state="later")) for one, sent in held]
@@ -102,15 +107,14 @@ def send(context: Context, edition: Edition, message: Message, clock: Clock) -> 
     return Outcome("done", reason, {"period": edition.period} | standing)
 
 
-def _is_general(refusals: Sequence[Result]) -> bool:
-    """Whether the server rejects our mail in general: its content, or recipients at many domains.
+def _is_general(refusals: Sequence[Result], least: int) -> bool:
+    """Whether the server rejects our mail in general: its content, or `least` domains.
 
     One domain may be gone.
     """
     if all(sent.of_content for _, sent in refusals):
         return True
-    domains = {addresses.domain(one.address) for one, _ in refusals}
-    return len(refusals) >= _REFUSED_MOST and len(domains) >= _DOMAINS
+    return len({addresses.domain(one.address) for one, _ in refusals}) >= least
 
 
 def _sent(

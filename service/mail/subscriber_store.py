@@ -105,13 +105,22 @@ class OptIn(Preferences):
 
 
 def add(
-    connection: sa.Connection, address: str, preferences: Preferences, now: dt.datetime
+    connection: sa.Connection,
+    address: str,
+    preferences: Preferences,
+    now: dt.datetime,
+    named: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Subscribe `address` to a route with these preferences; return whether it is new."""
+    """Subscribe `address` to a route with these preferences; return whether it is new.
+
+    Of a subscriber only the `named` columns change; by default all preferences, and the state to
+    active.
+    """
     values = preferences.columns() | {"state": "active", "changed_at": now}
     new = {"address": address, "token": secrets.token_urlsafe(_TOKEN_BYTES), "joined_at": now}
+    changed = values if named is None else {**named, "changed_at": now}
     query = insert(connection, subscribers).values(values | new)
-    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=values)
+    query = query.on_conflict_do_update(index_elements=["address", "route"], set_=changed)
     token = connection.scalar(query.returning(subscribers.c.token))
     return bool(token == new["token"])
 

@@ -22,7 +22,9 @@ from service.mail.smtp import MailError
 _BEGIN_WITHIN = dt.timedelta(hours=24)  # later, a week's email would be old news
 
 
-def digest(context: Context, week: str | None = None, clock: Clock = utc_now) -> Outcome:
+def digest(
+    context: Context, week: str | None = None, clock: Clock = utc_now, at_once: bool = False
+) -> Outcome:
     """Send the email of an ISO week, by default the current one, to subscribers who lack it.
 
     Other weeks can be resumed but not started.
@@ -36,7 +38,8 @@ def digest(context: Context, week: str | None = None, clock: Clock = utc_now) ->
     def work() -> Outcome:
         loader = IssueLoader(context, clock)
         edition = _frozen(loader, chosen)
-        return send(context, edition, renderer_of(loader, edition, context.settings).message, clock)
+        message = renderer_of(loader, edition, context.settings).message
+        return send(context, edition, message, clock, at_once)
 
     return run_alone(context, "digest", work)
 

@@ -88,6 +88,21 @@ def test_a_name_that_is_no_setting_is_told(crossings: Crossings) -> None:
     )
 
 
+def test_a_file_that_is_no_setting_is_told_and_not_read(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(secrets, "FOLDER", tmp_path)
+    for name in ("CROSSINGS_PORT", "crossings_prot", "crossings_host", "grafana_token"):
+        (tmp_path / name).write_text("127.0.0.9")
+    done = CliRunner().invoke(config, ["--format", "json"])
+    assert json.loads(done.stdout)["CROSSINGS_PORT"] == {"value": "8000", "from": "default"}
+    assert json.loads(done.stdout)["CROSSINGS_HOST"]["value"] == "127.0.0.9"
+    said = "is not a setting and has no effect; did you mean crossings_port?"
+    assert done.stderr.splitlines() == [
+        f"warning: {tmp_path}/{name} {said}" for name in ("CROSSINGS_PORT", "crossings_prot")
+    ]
+
+
 def test_lines_and_exit_status(crossings: Crossings, settings: Settings) -> None:
     done = crossings("doctor")
     lines = done.stdout.splitlines()

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from service.api.key_store import SCOPES
 from service.cli.keys import keys
-from tests.service.support import Crossings
+from tests.service.support import ROOT, Crossings, command, environment
+from tests.support.waiting import PROCESS
 
 
 def test_a_key_is_made_listed_and_revoked(crossings: Crossings, tmp_path: Path) -> None:
@@ -49,3 +53,20 @@ def test_a_name_is_shown_as_it_is(crossings: Crossings) -> None:
 def test_the_scopes_offered_are_those_of_the_store() -> None:
     scope = next(param for param in keys.commands["create"].params if param.name == "scope")
     assert tuple(scope.to_info_dict()["type"]["choices"]) == SCOPES
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_key_that_cannot_be_shown_is_not_stored(crossings: Crossings, tmp_path: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command("keys", "create", "--name", "k1"),
+            env=environment(var_dir=tmp_path / "var"),
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=PROCESS,
+        )
+    assert done.returncode == 1 and "Error: no room to write" in done.stderr
+    assert crossings("keys", "create", "--name", "k1").returncode == 0, "its name is free"

@@ -193,6 +193,15 @@ def test_a_file_without_a_secret_is_named(content: bytes | None, found: str, fol
     assert "hush" not in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_link_to_nothing_is_named(folder: Path) -> None:
+    file = folder / "crossings_smtp_password"
+    file.symlink_to(folder / "gone")
+    with pytest.raises(SettingsError) as caught:
+        load()
+    expected = "expected a file that can be read (No such file or directory)"
+    assert str(caught.value) == f"{file}: {expected}"
+
+
 def test_a_link_that_leads_elsewhere_is_refused(folder: Path) -> None:
     (folder / "crossings_smtp_password").symlink_to("/etc/hostname")
     with pytest.raises(SettingsError, match="it is no file of that folder"):

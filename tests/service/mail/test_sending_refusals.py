@@ -86,6 +86,19 @@ def test_a_server_that_relays_for_nobody_suspends_nobody(
     assert counts(mailing) == {"later": 5}
 
 
+def test_a_server_that_relays_for_nobody_suspends_nobody_of_a_short_list(
+    mailing: Context, mailbox: Mailbox, hand: Hand
+) -> None:
+    join_at(mailing, "a@one.example", "b@two.example", "c@two.example")
+    mailbox.rcpt = lambda _: "554 5.7.1 relay access denied"
+    for _ in range(4):
+        with pytest.raises(JobError, match=r"of 3 readers \(554\)"):
+            digest(mailing, clock=hand)
+        assert counts(mailing) == {"later": 3}
+        hand.now += dt.timedelta(days=7)
+    assert states(mailing) == {"active"}
+
+
 def test_a_domain_that_is_gone_is_its_readers_affair(
     mailing: Context, mailbox: Mailbox, hand: Hand
 ) -> None:
