@@ -6,12 +6,13 @@ A compressed, portable tar: ``crossings.sqlite`` (every row, from either databas
 
 from __future__ import annotations
 
-__all__ = ["BackupError", "back_up", "check", "restore"]
+__all__ = ["BackupError", "WrongFile", "back_up", "check", "restore"]
 
 import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 import zlib
@@ -38,8 +39,17 @@ class BackupError(click.ClickException):
     """A file that cannot be written or restored; the message says why."""
 
 
+class WrongFile(BackupError):
+    """A file that is no backup, or no place for one."""
+
+    exit_code = 2
+
+
 def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, Any]:
     """Write a backup to `file`, readable only by us, then verify it; return its header."""
+    if file.exists() and not file.is_file():  # such as a device, which would be replaced
+        raise WrongFile(f"{file}: expected a regular file, found another kind")
+    file = Path(os.path.realpath(file))  # write to the target of a link
     if file.exists() and not overwrite:
         raise BackupError(f"{file} already exists; use --overwrite to replace it")
     sums: dict[str, str] = {}

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
@@ -23,6 +27,25 @@ def test_a_backup_is_made_checked_and_restored(
     done = crossings("restore", file, **there)
     assert (done.returncode, done.stdout.partition(":")[0]) == (0, "restored")
     assert "people-20251231" in crossings("status", **there).stdout
+
+
+def test_a_link_is_followed_and_what_is_no_file_refused(context: Context, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    link, target, pipe = folder / "link", folder / "there" / "target", folder / "pipe"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for content in (None, b"stale"):
+        if content:
+            target.write_bytes(content)
+        back_up(context, link, overwrite=content is not None)
+        assert link.is_symlink() and check(target)
+    os.mkfifo(pipe)
+    with pytest.raises(WrongFile, match="expected a regular file, found another kind"):
+        back_up(context, pipe, overwrite=True)
+    assert pipe.is_fifo()
+    assert sorted(folder.iterdir()) == [link, pipe, target.parent]
+    assert list(target.parent.iterdir()) == [target]
 
 
 def test_what_cannot_be_done_is_one_line(
