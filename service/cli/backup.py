@@ -32,7 +32,7 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """
     from service.cli import backup_archive as archive
 
-    head = archive.back_up(open_for_command(settings), file, overwrite)
+    head = archive.back_up(open_for_command(settings, "back up"), file, overwrite)
     click.echo(f"wrote {file}: {_describe(head)}, {file.stat().st_size:,} bytes")
 
 

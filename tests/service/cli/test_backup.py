@@ -29,6 +29,21 @@ def test_a_backup_is_made_checked_and_restored(
     assert "people-20251231" in crossings("status", **there).stdout
 
 
+def test_a_good_backup_is_kept_where_there_is_no_database(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    file, wrong = tmp_path / "crossings.tar.gz", tmp_path / "wrong"
+    file.write_bytes(b"the good one")
+    for _ in range(2):  # no folder, then a file without tables
+        done = crossings("backup", str(file), "--overwrite", var_dir=wrong)
+        assert (done.returncode, done.stdout) == (1, "")
+        place = f"sqlite:///{wrong / 'crossings.sqlite'}"
+        assert done.stderr == f"Error: {place}: no database to back up\n"
+        wrong.mkdir(exist_ok=True)
+        (wrong / "crossings.sqlite").touch()
+    assert file.read_bytes() == b"the good one"
+
+
 def test_a_link_is_followed_and_what_is_no_file_refused(context: Context, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     folder.mkdir()
