@@ -23,7 +23,7 @@ from typing import Any
 
 import click
 
-from service.core import export
+from service.core import export, locks
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, connect
@@ -106,6 +106,8 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
+            if not stack.enter_context(target.alone(locks.SCHEDULER)):
+                raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))
             old = ["the database"] * (target.pending()[0] is not None) + old

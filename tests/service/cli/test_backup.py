@@ -83,6 +83,21 @@ def test_what_cannot_be_done_is_one_line(
     assert file.read_bytes() == b"not it"
 
 
+def test_nothing_is_restored_under_a_running_scheduler(
+    crossings: Crossings, context: Context, tmp_path: Path
+) -> None:
+    own = {"var_dir": context.settings.var_dir, "fitted_dir": context.settings.fitted_folder}
+    back_up(context, file := tmp_path / "crossings.tar.gz")
+    with context.database.writing() as connection:
+        run_store.claim(connection, "later", "x", NOW)
+    for is_running in (True, False):
+        with context.database.alone("scheduler" if is_running else "other"):
+            done = crossings("restore", "--overwrite", str(file), **own)
+        assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
+        with context.database.reading() as connection:
+            assert len(run_store.recent(connection, "later")) == is_running
+
+
 def test_declarations_in_a_read_only_folder(
     crossings: Crossings, context: Context, tmp_path: Path
 ) -> None:
