@@ -45,6 +45,10 @@ def test_settings_that_do_not_hold_are_status_2(crossings: Crossings) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("Error: CROSSINGS_PORT: ")
     assert len(done.stderr.splitlines()) == 1
+    done = crossings("status", database_url="sqlite://")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: CROSSINGS_DATABASE_URL: expected the URL of a file for ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 FORECAST = ("forecast", "--data", str(ROOT / "service" / "data" / "figures.csv"), "--paths", "10")
