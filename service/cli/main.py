@@ -62,7 +62,7 @@ for _command in (
 
 def main() -> None:
     """Run the command line; print one clear line for each expected error."""
-    _print_in_any_encoding()
+    _set_up_streams()
     try:
         try:
             status: Any = group.main(standalone_mode=False)
@@ -90,8 +90,11 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _print_in_any_encoding() -> None:
-    """Replace characters that the terminal cannot print by similar ones."""
+def _set_up_streams() -> None:
+    """Open what is closed as nowhere; replace characters that cannot be printed by similar ones."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode))
 
     def replace(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)

@@ -90,6 +90,25 @@ def test_no_room_for_what_is_printed(arguments: tuple[str, ...]) -> None:
     assert done.stderr == "Error: no room to write: No space left on device\n"
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["keys list", "subscribers import -"])
+def test_a_closed_stream_is_as_nowhere(arguments: str, closed: str, tmp_path: Path) -> None:
+    run = f"{' '.join(command())} {arguments} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", run],
+        env=environment(var_dir=tmp_path, log_level="ERROR"),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROCESS,
+    )
+    is_refused = arguments.endswith("-")  # an empty list has no header
+    assert done.returncode == (2 if is_refused else 0), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "near"),
     [(["statsu"], "'status'"), (["keys", "creat"], "'create'"), (["subscribers", "lst"], "'list'")],
