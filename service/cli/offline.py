@@ -241,8 +241,7 @@ def _write_paths(file: Path, simulated: Paths) -> None:
 
     stream = io.BytesIO()
     np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
-    named = file if file.suffix == ".npz" else file.with_name(f"{file.name}.npz")
-    write_out(named, stream.getvalue())
+    write_out(file, stream.getvalue())
 
 
 def _write_csv(rows: list[dict[str, Any]]) -> None:

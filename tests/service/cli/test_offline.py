@@ -22,7 +22,7 @@ def forecast(crossings: Crossings, *arguments: str) -> Any:
 
 
 def test_rows_and_totals_from_a_file(crossings: Crossings, tmp_path: Path) -> None:
-    file = tmp_path / "paths.npz"
+    file = tmp_path / "paths"
     body = forecast(crossings, "--as-of", "2024-10-18", "--paths-out", str(file))
     assert (body["series_id"], body["origin"], body["model"]) == (
         "people",
