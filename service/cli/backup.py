@@ -14,11 +14,9 @@ from service.cli.options import open_for_command, pass_settings
 if TYPE_CHECKING:
     from service.core.settings import Settings
 
-_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-
 
 @click.command()
-@_FILE
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @pass_settings
 def backup(settings: Settings, file: Path, overwrite: bool) -> None:
@@ -37,7 +35,7 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
 
 
 @click.command()
-@_FILE
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--check", "only_check", is_flag=True, help="Only check that FILE is complete.")
 @click.option("--overwrite", is_flag=True, help="Replace the database and the models.")
 @pass_settings

@@ -55,8 +55,8 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
     sums: dict[str, str] = {}
     head: dict[str, Any] = {"format": FORMAT, "made_at": instant(utc_now()), "sha256": sums}
     with (
+        whole(file, 0o600) as stream,  # first: its error names the file
         TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder,
-        whole(file, 0o600) as stream,
         tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive,
     ):
 
@@ -81,7 +81,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
 
 
 def check(file: Path) -> dict[str, Any]:
-    """Read all of `file`, verify checksums and return its header; or raise `BackupError`."""
+    """Read all of `file`, verify checksums and return its header; or raise `WrongFile`."""
     head: dict[str, Any] = {}
     sums, listed = {}, {}
     try:
@@ -92,12 +92,12 @@ def check(file: Path) -> dict[str, Any]:
             else:
                 sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
     except (tarfile.TarError, EOFError, zlib.error, TypeError, ValueError) as error:
-        raise BackupError(f"{file}: expected a complete backup, found {error}") from error
+        raise WrongFile(f"{file}: expected a complete backup, found {error}") from error
     if head.get("format") != FORMAT:
-        raise BackupError(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
+        raise WrongFile(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
     for name in sorted({*sums, *listed}):
         if sums.get(name) != listed.get(name):
-            raise BackupError(f"{file}: {name} is not what was written")
+            raise WrongFile(f"{file}: {name} is not what was written")
     return head
 
 
@@ -136,5 +136,5 @@ def _members(file: Path) -> Iterator[tuple[str, io.BufferedReader]]:
             is_expected = member.name in (_DATABASE, _HEAD) or is_model_file(member.name)
             stream = archive.extractfile(member) if member.isreg() and is_expected else None
             if not isinstance(stream, io.BufferedReader):
-                raise BackupError(f"{file}: expected files of a backup, found {member.name!r}")
+                raise WrongFile(f"{file}: expected files of a backup, found {member.name!r}")
             yield member.name, stream

@@ -120,12 +120,13 @@ def _status_of(error: Exception) -> int | None:
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
     from service.core.settings import SettingsError
-    from service.data.source import SourceError
+    from service.data.source import NotReached, SourceError
 
-    if isinstance(error, (RegistryError, SettingsError, SourceError)):
+    if isinstance(error, (RegistryError, SettingsError)):
         return 2
-    if isinstance(error.__cause__, SourceError):
-        return 2
+    source = error if isinstance(error, SourceError) else error.__cause__
+    if isinstance(source, SourceError):
+        return 1 if isinstance(source, NotReached) else 2
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
     # Without a file name, the output of a command has no space.

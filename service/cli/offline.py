@@ -201,6 +201,9 @@ def backtest(
     from service.cli import inputs as reading
     from service.cli.workers import choose
 
+    if last < first:
+        expected = f"a day not before --first, {first.date()}"
+        raise click.UsageError(f"--last: expected {expected}, found {last.date()}")
     protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )

@@ -71,9 +71,9 @@ def test_what_cannot_be_done_is_one_line(
     file.write_bytes(b"not it")
     for arguments, status, said in (
         (["backup", str(file)], 1, "already exists; use --overwrite to replace it"),
-        (["backup", str(tmp_path / "no" / "file")], 1, "No such file or directory"),
-        (["restore", str(tmp_path / "none")], 1, "No such file or directory"),
-        (["restore", "--check", str(file)], 1, "expected a complete backup"),
+        (["backup", f"{tmp_path}/no/file"], 1, f"Error: {tmp_path}/no/file: No such file or dir"),
+        (["restore", str(tmp_path / "none")], 2, "does not exist"),
+        (["restore", "--check", str(file)], 2, "expected a complete backup"),
         (["restore", str(tmp_path)], 2, "is a directory"),
     ):
         done = crossings(*arguments, **source)

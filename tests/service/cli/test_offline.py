@@ -197,6 +197,12 @@ def test_a_backtest_without_origins(crossings: Crossings) -> None:
     )
     assert done.returncode == 2
     assert "ends on 2025-12-31" in " ".join(done.stderr.split())
+    swapped = ("--first", "2025-12-01", "--last", "2025-01-01")
+    done = crossings("backtest", "--data", FIGURES, *swapped)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: --last: expected a day not before --first, 2025-12-01, found 2025-01-01"
+    )
 
 
 def test_forecasts_of_drivers_are_those_issued_at_the_origin(
