@@ -14,11 +14,9 @@ from service.cli.options import open_for_command, pass_settings
 if TYPE_CHECKING:
     from service.core.settings import Settings
 
-_FILE = click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-
 
 @click.command()
-@_FILE
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @pass_settings
 def backup(settings: Settings, file: Path, overwrite: bool) -> None:
@@ -32,12 +30,12 @@ def backup(settings: Settings, file: Path, overwrite: bool) -> None:
     """
     from service.cli import backup_archive as archive
 
-    head = archive.back_up(open_for_command(settings), file, overwrite)
+    head = archive.back_up(open_for_command(settings, "back up"), file, overwrite)
     click.echo(f"wrote {file}: {_describe(head)}, {file.stat().st_size:,} bytes")
 
 
 @click.command()
-@_FILE
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @click.option("--check", "only_check", is_flag=True, help="Only check that FILE is complete.")
 @click.option("--overwrite", is_flag=True, help="Replace the database and the models.")
 @pass_settings

@@ -4,12 +4,13 @@ A compressed, portable tar: ``crossings.sqlite`` (every row, from either databas
 ``fitted/``, and last ``backup.json`` with checksums; a truncated archive lacks it.
 """
 
-__all__ = ["BackupError", "back_up", "check", "restore"]
+__all__ = ["BackupError", "WrongFile", "back_up", "check", "restore"]
 
 import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
 import zlib
@@ -20,7 +21,7 @@ from typing import Any
 
 import click
 
-from service.core import export
+from service.core import export, locks
 from service.core.clock import instant, utc_now
 from service.core.context import Context
 from service.core.database import DatabaseError, connect
@@ -36,15 +37,24 @@ class BackupError(click.ClickException):
     """A file that cannot be written or restored; the message says why."""
 
 
+class WrongFile(BackupError):
+    """A file that is no backup, or no place for one."""
+
+    exit_code = 2
+
+
 def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, Any]:
     """Write a backup to `file`, readable only by us, then verify it; return its header."""
+    if file.exists() and not file.is_file():  # such as a device, which would be replaced
+        raise WrongFile(f"{file}: expected a regular file, found another kind")
+    file = Path(os.path.realpath(file))  # write to the target of a link
     if file.exists() and not overwrite:
         raise BackupError(f"{file} already exists; use --overwrite to replace it")
     sums: dict[str, str] = {}
     head: dict[str, Any] = {"format": FORMAT, "made_at": instant(utc_now()), "sha256": sums}
     with (
+        whole(file, 0o600) as stream,  # first: its error names the file
         TemporaryDirectory(dir=file.parent, prefix=f".{file.name}.") as folder,
-        whole(file, 0o600) as stream,
         tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive,
     ):
 
@@ -69,7 +79,7 @@ def back_up(context: Context, file: Path, overwrite: bool = False) -> dict[str, 
 
 
 def check(file: Path) -> dict[str, Any]:
-    """Read all of `file`, verify checksums and return its header; or raise `BackupError`."""
+    """Read all of `file`, verify checksums and return its header; or raise `WrongFile`."""
     head: dict[str, Any] = {}
     sums, listed = {}, {}
     try:
@@ -80,12 +90,12 @@ def check(file: Path) -> dict[str, Any]:
             else:
                 sums[name] = hashlib.file_digest(stream, "sha256").hexdigest()
     except (tarfile.TarError, EOFError, zlib.error, TypeError, ValueError) as error:
-        raise BackupError(f"{file}: expected a complete backup, found {error}") from error
+        raise WrongFile(f"{file}: expected a complete backup, found {error}") from error
     if head.get("format") != FORMAT:
-        raise BackupError(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
+        raise WrongFile(f"{file}: expected format {FORMAT}, found {head.get('format')!r}")
     for name in sorted({*sums, *listed}):
         if sums.get(name) != listed.get(name):
-            raise BackupError(f"{file}: {name} is not what was written")
+            raise WrongFile(f"{file}: {name} is not what was written")
     return head
 
 
@@ -94,6 +104,8 @@ def restore(settings: Settings, file: Path, overwrite: bool = False) -> dict[str
     head, result = check(file), "nothing is restored"
     with contextlib.closing(connect(settings.database)) as target, contextlib.ExitStack() as stack:
         try:
+            if not stack.enter_context(target.alone(locks.SCHEDULER)):
+                raise BackupError("a scheduler is running on the database: stop the service first")
             # Check that the models can be restored before touching the database.
             old, put_in_place = stack.enter_context(staged(settings, _members(file)))
             old = ["the database"] * (target.pending()[0] is not None) + old
@@ -122,5 +134,5 @@ def _members(file: Path) -> Iterator[tuple[str, io.BufferedReader]]:
             is_expected = member.name in (_DATABASE, _HEAD) or is_model_file(member.name)
             stream = archive.extractfile(member) if member.isreg() and is_expected else None
             if not isinstance(stream, io.BufferedReader):
-                raise BackupError(f"{file}: expected files of a backup, found {member.name!r}")
+                raise WrongFile(f"{file}: expected files of a backup, found {member.name!r}")
             yield member.name, stream

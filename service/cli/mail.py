@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from service.answers.errors import NoAnswer
+from service.answers.errors import BadQuestion, NoAnswer
 from service.cli.options import for_each_route, open_for_command, pass_settings
 from service.cli.output import write_out
 from service.cli.subscribers import THRESHOLD, EmailAddress
@@ -23,8 +23,21 @@ if TYPE_CHECKING:
     from service.mail.render import MailRenderer, Reader
 
 
+def _week(context: click.Context, option: click.Parameter, week: str | None) -> str | None:  # noqa: ARG001
+    from service.mail.edition import monday
+
+    try:
+        if week:
+            monday(week)
+    except BadQuestion as error:
+        raise click.UsageError(f"--{error}") from error
+    return week
+
+
 @click.command()
-@click.option("--week", help="ISO week, such as 2026-W02. Default: the current one.")
+@click.option(
+    "--week", callback=_week, help="ISO week, such as 2026-W02. Default: the current one."
+)
 @click.option("--to", type=EmailAddress(), help="Send one copy to this address only.")
 @click.option(
     "--threshold", type=THRESHOLD, help="Threshold for the copy. Default: the subscriber's own."

@@ -60,7 +60,7 @@ for _command in (
 
 def main() -> None:
     """Run the command line; print one clear line for each expected error."""
-    _print_in_any_encoding()
+    _set_up_streams()
     try:
         try:
             status: Any = group.main(standalone_mode=False)
@@ -88,8 +88,11 @@ def main() -> None:
     sys.exit(status if isinstance(status, int) else 0)
 
 
-def _print_in_any_encoding() -> None:
-    """Replace characters that the terminal cannot print by similar ones."""
+def _set_up_streams() -> None:
+    """Open what is closed as nowhere; replace characters that cannot be printed by similar ones."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, mode))
 
     def replace(error: UnicodeError) -> tuple[str, int]:
         assert isinstance(error, UnicodeEncodeError)
@@ -115,12 +118,13 @@ def _status_of(error: Exception) -> int | None:
     from service.core.files import RegistryError
     from service.core.job_runner import JobError
     from service.core.settings import SettingsError
-    from service.data.source import SourceError
+    from service.data.source import NotReached, SourceError
 
-    if isinstance(error, (RegistryError, SettingsError, SourceError)):
+    if isinstance(error, (RegistryError, SettingsError)):
         return 2
-    if isinstance(error.__cause__, SourceError):
-        return 2
+    source = error if isinstance(error, SourceError) else error.__cause__
+    if isinstance(source, SourceError):
+        return 1 if isinstance(source, NotReached) else 2
     if isinstance(error, (JobError, FitError, DatabaseError)):
         return 1
     # Without a file name, the output of a command has no space.

@@ -200,6 +200,9 @@ def backtest(
     from service.cli import inputs as reading
     from service.cli.workers import choose
 
+    if last < first:
+        expected = f"a day not before --first, {first.date()}"
+        raise click.UsageError(f"--last: expected {expected}, found {last.date()}")
     protocol = backtests.BacktestConfig(
         str(first.date()), str(last.date()), every, horizon, paths, seed, series=inputs.series
     )
@@ -241,8 +244,7 @@ def _write_paths(file: Path, simulated: Paths) -> None:
 
     stream = io.BytesIO()
     np.savez_compressed(stream, paths=simulated.values, dates=simulated.dates.astype(str))
-    named = file if file.suffix == ".npz" else file.with_name(f"{file.name}.npz")
-    write_out(named, stream.getvalue())
+    write_out(file, stream.getvalue())
 
 
 def _show_forecast(rows: list[dict[str, Any]], totals: list[dict[str, Any]]) -> None:

@@ -242,22 +242,33 @@ def hindcast(
       crossings hindcast --since 2024-01-01
     """
     from service.core.job_runner import JobError
+    from service.issues.declared_models import declared
     from service.issues.hindcast import hindcast as job
     from service.issues.hindcast import origins
     from service.issues.score import score as scoring
 
-    chosen = [name for name in models.split(",") if name]
+    context = open_for_command(settings)
+    chosen = models.split(",") if models else []
+    asked = context.routes if chosen else ()
+    known = {name for one in asked for name in declared(settings.models_dir, one.models)}
+    if unknown := [name for name in chosen if name not in known]:
+        expected = f"declared models of {', '.join(sorted(known))}"
+        raise click.UsageError(f"--models: expected {expected}, found {unknown[0]!r}")
+    days_of = {one.route.name: origins(one, since.date(), every) for one in context.each_route()}
+    no_days = f"--since: expected a day with figures after it, found {since.date()}"
+    if not any(days_of.values()):
+        raise click.UsageError(no_days)
 
     def work(context: Context) -> None:
-        days = origins(context, since.date(), every)
+        days = days_of[context.route.name]
         if not days:
-            raise JobError("--since: expected a day with figures after it")
+            raise JobError(no_days)
         with counting("hindcasts", len(days)) as progress:
             outcome = job(context, days, chosen, horizon, paths, progress)
         click.echo(outcome.reason)
         click.echo(scoring(context).reason)
 
-    for_each_route(open_for_command(settings), work)
+    for_each_route(context, work)
 
 
 @click.command()

@@ -53,10 +53,17 @@ def pass_settings(command: _Command) -> _Command:
     return call
 
 
-def open_for_command(settings: Settings) -> Context:
-    """Open the database of `settings` until the command ends."""
-    from service.core.context import open_context
+def open_for_command(settings: Settings, only_to: str = "") -> Context:
+    """Open the database of `settings` until the command ends; create it unless `only_to` is given.
 
+    `only_to` is what the command does with a database, such as "back up".
+    """
+    from service.core.context import open_context
+    from service.core.database import has_tables
+    from service.core.secrets import mask_url
+
+    if only_to and not has_tables(settings.database):
+        raise click.ClickException(f"{mask_url(settings.database)}: no database to {only_to}")
     context = open_context(settings)
     click.get_current_context().call_on_close(context.database.close)
     return context

@@ -1,13 +1,21 @@
 """The connection to the database, and its schema."""
 
-__all__ = ["Connection", "Database", "DatabaseError", "Unavailable", "connect", "insert"]
+__all__ = [
+    "Connection",
+    "Database",
+    "DatabaseError",
+    "Unavailable",
+    "connect",
+    "has_tables",
+    "insert",
+]
 
 import logging
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -270,6 +278,15 @@ def connect(url: str) -> Database:
         raise DatabaseError(f"CROSSINGS_DATABASE_URL: {error}") from error
     except OSError as error:
         raise DatabaseError(f"{error.filename}: {error.strerror}") from error
+
+
+def has_tables(url: str) -> bool:
+    """Whether the database at `url` exists and has tables; create nothing."""
+    with suppress(sa.exc.ArgumentError):  # `connect` says what is wrong with it
+        if (file := sqlite.file_of(url)) and not file.exists():
+            return False
+    with closing(connect(url)) as opened:
+        return opened.pending()[0] is not None
 
 
 @contextmanager

@@ -1,6 +1,15 @@
 """Types of settings that need more than a number or a choice."""
 
-__all__ = ["File", "Folder", "Host", "HttpAddress", "OptionalHttpAddress", "Origins", "Sender"]
+__all__ = [
+    "DatabaseUrl",
+    "File",
+    "Folder",
+    "Host",
+    "HttpAddress",
+    "OptionalHttpAddress",
+    "Origins",
+    "Sender",
+]
 
 import ipaddress
 import re
@@ -16,6 +25,15 @@ _HOST_NAME = re.compile(r"([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?\.?)+")
 # Must be safe between angle brackets in headers, in JSON and in HTML.
 _IN_ADDRESSES = re.compile(r"[!#-;=?-\[\]_a-z~]+")
 _ADDRESS = "expected an address such as https://forecast.example.org"
+
+
+def _database_url(value: str) -> str:
+    """Refuse SQLite in memory, which would lose what is written, and options, which do nothing."""
+    kind, _, place = value.partition("://")
+    is_sqlite = kind.partition("+")[0] == "sqlite"
+    if is_sqlite and (place.removeprefix("/") in ("", ":memory:") or "?" in place):
+        raise ValueError("expected the URL of a file for SQLite, such as sqlite:////srv/x.sqlite")
+    return value
 
 
 def _host(value: str) -> str:
@@ -77,6 +95,7 @@ def _file(value: Path) -> Path:
     return value
 
 
+DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
 File = Annotated[Path, AfterValidator(_file)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Host = Annotated[str, AfterValidator(_host)]

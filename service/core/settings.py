@@ -12,6 +12,7 @@ from pydantic_settings import SettingsError as SecretsError
 
 from service.core.secrets import Sealed, file_of, variable
 from service.core.setting_types import (
+    DatabaseUrl,
     File,
     Folder,
     Host,
@@ -94,7 +95,7 @@ class Settings(Sealed):
     )
 
     var_dir: Folder = Field(PROJECT / "var", description="Folder for the database and raw files.")
-    database_url: str = Field(
+    database_url: DatabaseUrl = Field(
         "",
         repr=False,
         description="SQLite or PostgreSQL URL. If empty, SQLite in the folder `CROSSINGS_VAR_DIR`.",
@@ -187,10 +188,7 @@ class Settings(Sealed):
         description="Age of the latest figures, in days, after which answers are marked as stale.",
     )
     refit_hours: float = Field(
-        24,
-        gt=0,
-        le=8760,
-        description="Hours between refits when no new figures arrive.",
+        24, gt=0, le=8760, description="Hours between refits when no new figures arrive."
     )
     fit_seconds: float = Field(
         300,

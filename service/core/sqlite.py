@@ -128,15 +128,17 @@ def _is_read_only(connection: Any) -> bool:
 
 
 def _begin(connection: sa.Connection) -> None:
-    options = connection.get_execution_options()
+    options, raw = connection.get_execution_options(), connection.connection.dbapi_connection
     if options.get("one_statement"):
         return  # a single statement sees one snapshot anyway
     if not options.get("begin_immediate"):
         connection.exec_driver_sql("BEGIN")
+    elif isinstance(raw, StandIn) and _is_full(connection.engine.url.database or ":memory:"):
+        raise sqlite3.OperationalError("database or disk is full")  # a stand-in would be read-only
     elif options["waits"]:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     else:
-        with _impatient(connection.connection.dbapi_connection):
+        with _impatient(raw):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
+from service.cli.backup_archive import WrongFile, back_up, check
 from service.core import run_store
 from service.core.context import Context
 from service.core.settings import Settings
@@ -25,6 +29,40 @@ def test_a_backup_is_made_checked_and_restored(
     assert "people-20251231" in crossings("status", **there).stdout
 
 
+def test_a_good_backup_is_kept_where_there_is_no_database(
+    crossings: Crossings, tmp_path: Path
+) -> None:
+    file, wrong = tmp_path / "crossings.tar.gz", tmp_path / "wrong"
+    file.write_bytes(b"the good one")
+    for _ in range(2):  # no folder, then a file without tables
+        done = crossings("backup", str(file), "--overwrite", var_dir=wrong)
+        assert (done.returncode, done.stdout) == (1, "")
+        place = f"sqlite:///{wrong / 'crossings.sqlite'}"
+        assert done.stderr == f"Error: {place}: no database to back up\n"
+        wrong.mkdir(exist_ok=True)
+        (wrong / "crossings.sqlite").touch()
+    assert file.read_bytes() == b"the good one"
+
+
+def test_a_link_is_followed_and_what_is_no_file_refused(context: Context, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    link, target, pipe = folder / "link", folder / "there" / "target", folder / "pipe"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for content in (None, b"stale"):
+        if content:
+            target.write_bytes(content)
+        back_up(context, link, overwrite=content is not None)
+        assert link.is_symlink() and check(target)
+    os.mkfifo(pipe)
+    with pytest.raises(WrongFile, match="expected a regular file, found another kind"):
+        back_up(context, pipe, overwrite=True)
+    assert pipe.is_fifo()
+    assert sorted(folder.iterdir()) == [link, pipe, target.parent]
+    assert list(target.parent.iterdir()) == [target]
+
+
 def test_what_cannot_be_done_is_one_line(
     crossings: Crossings, settings: Settings, tmp_path: Path
 ) -> None:
@@ -33,9 +71,9 @@ def test_what_cannot_be_done_is_one_line(
     file.write_bytes(b"not it")
     for arguments, status, said in (
         (["backup", str(file)], 1, "already exists; use --overwrite to replace it"),
-        (["backup", str(tmp_path / "no" / "file")], 1, "No such file or directory"),
-        (["restore", str(tmp_path / "none")], 1, "No such file or directory"),
-        (["restore", "--check", str(file)], 1, "expected a complete backup"),
+        (["backup", f"{tmp_path}/no/file"], 1, f"Error: {tmp_path}/no/file: No such file or dir"),
+        (["restore", str(tmp_path / "none")], 2, "does not exist"),
+        (["restore", "--check", str(file)], 2, "expected a complete backup"),
         (["restore", str(tmp_path)], 2, "is a directory"),
     ):
         done = crossings(*arguments, **source)
@@ -43,6 +81,21 @@ def test_what_cannot_be_done_is_one_line(
         assert done.stderr.splitlines()[-1].startswith("Error: ")
         assert said in done.stderr
     assert file.read_bytes() == b"not it"
+
+
+def test_nothing_is_restored_under_a_running_scheduler(
+    crossings: Crossings, context: Context, tmp_path: Path
+) -> None:
+    own = {"var_dir": context.settings.var_dir, "fitted_dir": context.settings.fitted_folder}
+    back_up(context, file := tmp_path / "crossings.tar.gz")
+    with context.database.writing() as connection:
+        run_store.claim(connection, "later", "x", NOW)
+    for is_running in (True, False):
+        with context.database.alone("scheduler" if is_running else "other"):
+            done = crossings("restore", "--overwrite", str(file), **own)
+        assert (done.returncode, "a scheduler is running" in done.stderr) == (is_running,) * 2
+        with context.database.reading() as connection:
+            assert len(run_store.recent(connection, "later")) == is_running
 
 
 def test_declarations_in_a_read_only_folder(

@@ -127,7 +127,12 @@ def test_a_copy_goes_to_one_and_counts_for_nothing(
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--week", "2026-W60", "--dry-run"], 1, "expected an ISO week such as 2026-W02"),
+        (["--week", "2026-W60", "--dry-run"], 2, "--week: expected an ISO week such as 2026-W02"),
+        (
+            ["--week", "2026-W54"],
+            2,
+            "--week: expected an ISO week such as 2026-W02, found 2026-W54",
+        ),
         (["--to", "nobody"], 2, "expected one plain e-mail address"),
         (["--out", "x"], 2, "belong to --to or --dry-run"),
     ],

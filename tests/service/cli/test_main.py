@@ -45,6 +45,10 @@ def test_settings_that_do_not_hold_are_status_2(crossings: Crossings) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("Error: CROSSINGS_PORT: ")
     assert len(done.stderr.splitlines()) == 1
+    done = crossings("status", database_url="sqlite://")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: CROSSINGS_DATABASE_URL: expected the URL of a file for ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 FORECAST = ("forecast", "--data", str(ROOT / "service" / "data" / "figures.csv"), "--paths", "10")
@@ -84,6 +88,25 @@ def test_no_room_for_what_is_printed(arguments: tuple[str, ...]) -> None:
         done = printed_to(full, *arguments)
     assert done.returncode == 1
     assert done.stderr == "Error: no room to write: No space left on device\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["keys list", "subscribers import -"])
+def test_a_closed_stream_is_as_nowhere(arguments: str, closed: str, tmp_path: Path) -> None:
+    run = f"{' '.join(command())} {arguments} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", run],
+        env=environment(var_dir=tmp_path, log_level="ERROR"),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PROCESS,
+    )
+    is_refused = arguments.endswith("-")  # an empty list has no header
+    assert done.returncode == (2 if is_refused else 0), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

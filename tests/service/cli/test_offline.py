@@ -22,7 +22,7 @@ def forecast(crossings: Crossings, *arguments: str) -> Any:
 
 
 def test_rows_and_totals_from_a_file(crossings: Crossings, tmp_path: Path) -> None:
-    file = tmp_path / "paths.npz"
+    file = tmp_path / "paths"
     body = forecast(crossings, "--as-of", "2024-10-18", "--paths-out", str(file))
     assert (body["series_id"], body["origin"], body["model"]) == (
         "people",
@@ -197,6 +197,12 @@ def test_a_backtest_without_origins(crossings: Crossings) -> None:
     )
     assert done.returncode == 2
     assert "ends on 2025-12-31" in " ".join(done.stderr.split())
+    swapped = ("--first", "2025-12-01", "--last", "2025-01-01")
+    done = crossings("backtest", "--data", FIGURES, *swapped)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "Error: --last: expected a day not before --first, 2025-12-01, found 2025-01-01"
+    )
 
 
 def test_forecasts_of_drivers_are_those_issued_at_the_origin(

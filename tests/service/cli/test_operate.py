@@ -155,6 +155,32 @@ def test_what_cannot_be_done_is_said(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--since", "2030-01-01"],
+            "--since: expected a day with figures after it, found 2030-01-01",
+        ),
+        (
+            ["--since", "2025-12-01", "--models", "climatology,nope"],
+            "--models: expected declared models of climatology, seasonal_naive, found 'nope'",
+        ),
+        (
+            ["--since", "2025-12-01", "--models", ","],
+            "--models: expected declared models of climatology, seasonal_naive, found ''",
+        ),
+    ],
+)
+def test_a_replay_that_cannot_be_is_status_2(
+    crossings: Crossings, filled: Context, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    models = quick_models(tmp_path / "quick")
+    done = crossings("hindcast", *arguments, models_dir=models, var_dir=filled.settings.var_dir)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1] == f"Error: {said}"
+
+
 def test_models_that_do_not_hold_are_status_2(crossings: Crossings, tmp_path: Path) -> None:
     done = crossings("refit", models_dir=tmp_path / "none")
     assert done.returncode == 2

@@ -51,6 +51,15 @@ def test_a_source_and_a_file_go_together(crossings: Crossings, arguments: list[s
     assert "expected --source workbook, page or csv with a FILE, or neither" in ended.stderr
 
 
+def test_a_site_that_does_not_answer_is_no_bad_input(crossings: Crossings) -> None:
+    where = {"source": "declared", "govuk_url": "http://127.0.0.1:1", "fetch_attempts": 1}
+    for more in ([], ["--dry-run"]):
+        ended = crossings("ingest", *more, **where, routes="channel", log_level="ERROR")
+        assert ended.returncode == 1
+        last = ended.stderr.splitlines()[-1]
+        assert last.startswith("Error: ") and "expected an answer, found Connection" in last
+
+
 def test_a_site_is_read_by_settings(crossings: Crossings) -> None:
     rows = pages.week(dt.date(2024, 1, 15), [(0, 0)])
     with running() as sites:

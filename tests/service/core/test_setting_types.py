@@ -8,6 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from service.core import setting_types
 
 GOOD = {
+    "DatabaseUrl": ["", "sqlite:///x", "sqlite:////x/:memory:", "postgresql://h/d?sslmode=require"],
     "Host": ["", "::", "127.0.0.1", "2001:db8::1", "mail.example.org", "db_1", "localhost."],
     "HttpAddress": ["http://a", "https://{service}.a.org", "http://[::1]:8000/x/", "HTTPS://a/~b"],
     "OptionalHttpAddress": ["", "https://a.org"],
@@ -17,6 +18,12 @@ GOOD = {
     "File": [__file__],
 }
 BAD = {
+    "DatabaseUrl": [
+        "sqlite://",
+        "sqlite:///",
+        "sqlite+pysqlite:///:memory:",
+        "sqlite:///x?mode=ro",
+    ],
     "Host": ["a b", "a/b", "a:1", "[::1]", "-a", "a..b", "é"],
     "HttpAddress": ["", "a", "//a", "ftp://a", "http://", "http://u@a", "http://a?b", "http://{x}"],
     "OptionalHttpAddress": ["javascript:alert(1)", "http://a/<b>", "http://a:0", 'http://a/"'],

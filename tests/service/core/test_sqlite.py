@@ -49,7 +49,7 @@ def test_a_full_disk_is_read_and_heals(small: Path, monkeypatch: pytest.MonkeyPa
             "database_not_written",
             "the disk of the database is full",
         )
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="^database: database or disk is full$"):
         begin(database, "2")
     ballast.unlink()
     begin(database, "2")
