@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from service.api import metrics
 from service.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -89,6 +90,16 @@ def test_every_setting_is_documented() -> None:
             assert default == f"{field.default.name}` beside the code"
         else:
             assert default == ("" if field.default is None else str(field.default))
+
+
+def test_metrics_that_are_shown_have_their_labels() -> None:
+    shown = re.findall(
+        r"^crossings_(\w+)\{(.*)\} ", (ROOT / "docs" / "operations.md").read_text(), re.M
+    )
+    assert shown
+    for name, labels in shown:
+        described = metrics._DESCRIBED[name.removesuffix("_total")][0]
+        assert re.findall(r"(\w+)=", labels) == sorted(described), name
 
 
 def test_decisions_are_numbered_and_of_one_form() -> None:
