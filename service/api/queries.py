@@ -48,7 +48,9 @@ _OUR_SHARE = Field(
 )
 _HORIZON = "Number of days from `from` on, at most to the end of the forecast: 400 days."
 _AS_OF = Field(
-    None, description="A date: figures for days up to it. An instant: what was known then."
+    None,
+    description="A date: figures for days up to it. An instant: what was known then. Not after "
+    "today.",
 )
 _FROM = Field(
     None,
@@ -107,8 +109,8 @@ class WhichQuery(TableQuery):
     issue: str = Field("latest", max_length=64, description="Id of an issue, or `latest`.")
     as_of: query_types.Moment | None = Field(
         None,
-        description="The latest forecast at that instant, or at the end of that day. Not with "
-        "`issue`.",
+        description="The latest forecast at that instant, or at the end of that day; not after "
+        "today. Not with `issue`.",
     )
 
 

@@ -305,12 +305,14 @@ def test_an_issue_that_is_named_or_stood_then_is_asked_from_its_day(
         (f"issue={named}", "2026-01-01"),
         ("as_of=2026-01-05", "2026-01-06"),
         ("as_of=2026-01-05T23:59:59Z", "2026-01-05"),
-        ("as_of=2099-01-05", "2026-01-21"),
+        ("as_of=2026-01-20", "2026-01-21"),
         ("as_of=2026-01-05&from=2026-01-10", "2026-01-10"),
         ("", "2026-01-20"),
     ):
         found = faces.api(f"forecast?horizon=3&{question}")
         assert (found["from"], found["rows"][0]["date"]) == (first, first), question
+    refused = faces.client.get(f"{BASE}/forecast?as_of=2026-01-21")
+    assert "as_of: expected today, 2026-01-20, or before" in refused.get_json()["detail"]
     refused = faces.client.get(f"{BASE}/forecast?from=2025-12-31")
     assert refused.status_code == 400
     assert "from: expected a day from 2026-01-01 to 2027-02-07" in refused.get_json()["detail"]

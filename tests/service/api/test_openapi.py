@@ -64,6 +64,7 @@ UNDESCRIBED = (
     *("window: expected a whole number from 1 to", "expected the `next` of a previous page"),
     *("not both", "expected something that is assumed", "expected a day", "a date such as"),
     *("expected 2024-10-18 or 2024-10-18T14:00:00Z", "none with format=hubverse"),
+    "as_of: expected today, ",
     "at most two decimals",  # a multiple of 0.01 is none in binary numbers
 )
 
