@@ -44,7 +44,7 @@ def look(page: Page, shoot: Callable[..., None], name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/record", "/about"])
-def test_a_choice_of_routes_fits(visit: Any, two_routes: Any, path: str) -> None:
+def test_a_choice_of_routes_fits(two_routes: Any, visit: Any, path: str) -> None:
     for width in (320, 390):
         page = visit(path, width=width, base=two_routes.url)
         assert page.get_by_label("Route").is_visible()
