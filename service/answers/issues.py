@@ -48,7 +48,7 @@ def of_day(loader: IssueLoader, series_id: str, day: dt.date) -> str:
         ) or issue_store.get_latest_hindcast(connection, series_id, day)
     if newest is None:
         raise NotReady
-    today = max(loader.today(), loader.route.day(newest.issued_at))
+    today = max(loader.today(), loader.route.day(newest.issued_at))  # a clock may go back
     if day > today:
         raise NotFound(f"there is no forecast from {day} yet; today is {today}")
     if issue is None:

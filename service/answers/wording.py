@@ -18,6 +18,7 @@ __all__ = [
     "signed",
     "status_name",
     "unbroken",
+    "unit_of",
     "week_name",
 ]
 
@@ -101,6 +102,12 @@ def likelihoods(declared: Series) -> str:
         f"{100 * declared.unlikely_below:g}%, and possible in between. "
         "This does not say whether a crossing is safe."
     )
+
+
+def unit_of(content: Mapping[str, Any], number: float | str) -> str:
+    """Return the unit after `number` in an email: singular after 1."""
+    # An edition that was frozen by an earlier version has no singular.
+    return str(content.get("unit_one" if str(number) == "1" else "unit", content["unit"]))
 
 
 def unbroken(text: str) -> str:

@@ -57,16 +57,16 @@ def register_auth(app: Flask, limits: Limits) -> None:
 
     def check() -> None:
         g.key = None
-        if request.endpoint in OPEN or request.method == "OPTIONS":  # no key, so no database
-            limits.count("", is_guess=False)
-            return
-        presented = _presented()
+        is_for_all = request.endpoint in OPEN or request.method == "OPTIONS"
+        presented = None if is_for_all else _presented()
         if presented is None:
             limits.count("", is_guess=False)
         else:
             is_guess = keys.lately(presented) is None
             limits.count(key_store.hashed(presented), is_guess)
             g.key = keys.identify(presented)
+        if is_for_all:  # no key is needed, and so no database
+            return
         must_operate = request.endpoint in OPERATE
         if g.key is None and (must_operate or not _is_open(settings)):
             raise _unauthorised("expected a key")

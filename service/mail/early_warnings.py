@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from service.answers.early_warnings import chances, warning_record
 from service.answers.issue_loader import IssueLoader, IssueView
-from service.answers.wording import day_span, per_cent, sentence
+from service.answers.wording import day_span, per_cent, sentence, unit_of
 from service.core.clock import utc_now
 from service.core.context import Context
 from service.core.database import Connection
@@ -179,7 +179,7 @@ def _words(common: Mapping[str, Any], content: Mapping[str, Any]) -> tuple[str, 
 
 
 def _in_words(chance: Mapping[str, Any], common: Mapping[str, Any]) -> str:
-    unit = common["unit_one" if chance["threshold"] == 1 else "unit"]
+    unit = unit_of(common, chance["threshold"])
     what = "on at least one day" if chance["window"] == 1 else "in total"
     text = f"{per_cent(chance['p'])} chance of more than {chance['threshold']:,} {unit} {what}"
     return f"{text}, {day_span(chance['from'], chance['to'])}"

@@ -21,7 +21,14 @@ from service.answers.headline import headline, outcome
 from service.answers.issue_loader import IssueLoader, IssueView
 from service.answers.totals import periods
 from service.answers.weather import used
-from service.answers.wording import approximate_headline, day_span, likelihoods, long_day, signed
+from service.answers.wording import (
+    approximate_headline,
+    day_span,
+    likelihoods,
+    long_day,
+    signed,
+    unit_of,
+)
 from service.core.clock import instant
 from service.core.declared_series import Route
 from service.data.daily_weather import ATTRIBUTION
@@ -209,10 +216,11 @@ def _last_hindcast(loader: IssueLoader) -> str:
         return first
     week = record_of["weeks"][-1]
     median, lo80, hi80 = approximate_headline(week)
+    span, unit = day_span(week["from"], week["to"]), loader.route.lead.unit_of(median)
     return (
-        f"{first} The hindcast for {day_span(week['from'], week['to'])} was about "
-        f"{median} {record_of['unit']}, with an 80% chance of between {lo80} and {hi80}. "
-        f"{week['truth']:,} arrived, {_place(week['truth'], lo80, hi80)} that range."
+        f"{first} The hindcast for {span} was about {median} {unit}, with an 80% chance of between "
+        f"{lo80} and {hi80}. {week['truth']:,} arrived, {_place(week['truth'], lo80, hi80)} that "
+        "range."
     )
 
 
@@ -225,9 +233,9 @@ def _place(total: int, lo80: str, hi80: str) -> str:
 def _sentence(previous: Edition, came: dict[str, int]) -> str:
     headline = previous.content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
-    span = day_span(headline["from"], headline["to"])
+    span, unit = day_span(headline["from"], headline["to"]), unit_of(previous.content, median)
     forecast = (
-        f"The last email forecast about {median} {previous.content['unit']} for {span}, "
+        f"The last email forecast about {median} {unit} for {span}, "
         f"with an 80% chance of between {lo80} and {hi80}"
     )
     arrived = outcome(list(came.values()))

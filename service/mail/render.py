@@ -34,6 +34,7 @@ from service.answers.wording import (
     approximate_headline,
     day_span,
     unbroken,
+    unit_of,
     week_name,
 )
 from service.core import addresses
@@ -65,7 +66,7 @@ def subject(content: Mapping[str, Any]) -> str:
     headline = content["headline"]
     median, lo80, hi80 = approximate_headline(headline)
     return (
-        f"{_LISTED[content['status']]}Weekly forecast: about {median} {content['unit']}, "
+        f"{_LISTED[content['status']]}Weekly forecast: about {median} {unit_of(content, median)}, "
         f"{day_span(headline['from'], headline['to'])} (80% chance of between {lo80} and {hi80})"
     )
 
@@ -130,6 +131,7 @@ class MailRenderer:
             "days": content["days"][:_DAYS],
             "week_name": week_name(content["week"], content["made_at"], zone),
             "reader": self._chances(reader.threshold),
+            "unit": unit_of(content, reader.threshold),
             "address": self._settings.address,
             "unsubscribe": unsubscribe_link(self._settings, reader.token),
         }

@@ -31,10 +31,11 @@ class PageParams:
     def view(self) -> IssueView:
         """The requested issue."""
         view = self.loader.view(self.series_id, self.issue_id, first=self.first)
-        if self.first or not self.is_past or view.issue.kind != "live":
+        first = self.loader.route.day(view.issue.issued_at)
+        is_chosen = self.first or not self.is_past or view.issue.kind != "live"
+        if is_chosen or first <= view.first:
             return view
         # Its readers saw it from the day of issue on, not from the day after its figures.
-        first = max(view.first, self.loader.route.day(view.issue.issued_at))
         return self.loader.view(self.series_id, self.issue_id, first=first)
 
     @property

@@ -18,11 +18,20 @@ from service.answers.wording import (
     signed,
     status_name,
     unbroken,
+    unit_of,
     week_name,
 )
 from tests.service.support import ROUTE
 
 TODAY = dt.date(2026, 1, 9)
+
+
+def test_one_is_singular_also_in_editions_without_one() -> None:
+    content = {"unit": "boats", "unit_one": "boat"}
+    assert [unit_of(content, one) for one in (0, 1, "1", 2, "1,000")] == [
+        *("boats", "boat", "boat", "boats", "boats"),
+    ]
+    assert unit_of({"unit": "boats"}, 1) == "boats"
 
 
 def test_text_is_folded_between_words() -> None:

@@ -10,7 +10,7 @@ from service.answers.issue_loader import IssueLoader
 from service.core.context import Context
 from service.issues import issue_store, note_store
 from service.mail.edition import gather, iso_week, monday
-from service.mail.render import MailRenderer, Reader
+from service.mail.render import MailRenderer, Reader, subject
 from tests.service.mailbox import issue_anew
 from tests.service.support import NOW, ROUTE, Hand, publish, random_paths, utc
 
@@ -50,6 +50,12 @@ def test_an_edition_can_be_kept_as_json(mailing: Context) -> None:
     assert [row["date"] for row in edition.content["past"]][-1] == "2025-12-31"
     assert edition.content["days"][0]["date"] == "2026-01-02"
     assert [row["note"] for row in edition.content["waiting"]] == ["not yet published"]
+
+
+def test_a_forecast_of_one_is_singular_in_the_subject(mailing: Context) -> None:
+    content = gather(IssueLoader(mailing, Hand(NOW)), "2026-W01").content
+    week = content["headline"] | {"median": 1, "lo80": 0, "hi80": 3}
+    assert ": about 1 person, " in subject(content | {"headline": week})
 
 
 def test_old_figures_and_an_old_issue_are_said(mailing: Context) -> None:

@@ -305,10 +305,11 @@ def test_an_alarm_stands_on_top_of_both_parts(mailing: Context) -> None:
 
 
 def test_a_single_copy_has_no_link_to_leave(press: MailRenderer) -> None:
-    message = press.message(Reader("copy@example.org", 500))
+    copy = Reader("copy@example.org", 1)
+    message, text, html = press.message(copy), press.text(copy), press.html(copy)
     assert "List-Unsubscribe" not in message
-    assert "Unsubscribe" not in press.text(Reader("copy@example.org", 500))
-    assert "/u/" not in press.html(Reader("copy@example.org", 500))
+    assert "Unsubscribe" not in text and "/u/" not in html
+    assert ": 1 PERSON\n" in text and ": 1 person</p>" in html.replace("&nbsp;", " ")
 
 
 def test_one_click_is_promised_over_https_alone(mailing: Context) -> None:
