@@ -41,15 +41,24 @@ def year_so_far(observed: DailySeries, ahead: Ahead, levels: Sequence[int]) -> d
         begin, end = ((day - as_date(paths.start)).days for day in (simulated_from, last + _DAY))
         sums = paths.values[:, begin:end].cumsum(axis=1) + observed.total(first, last)
         columns = {n: v.tolist() for n, v in summary(sums, levels).items() if n in names}
+    published = {year: _running(observed, year) for year in (first.year, *earlier)}
     for at in range((last - first).days + 1):
         day = first + at * _DAY
         row: dict[str, Any] = {**day_columns(day), "value": None, **dict.fromkeys(names)}
         if day < simulated_from:
-            row["value"] = observed.total(first, day)
+            row["value"] = published[first.year][at]
         else:
             row |= {name: columns[name][(day - simulated_from).days] for name in names}
         for year in earlier:
-            span = span_before(first, day, first.year - year)
-            row[f"year_{year}"] = observed.total(*span) if span[1] in observed else None
+            new_year, date = span_before(first, day, first.year - year)
+            place = (date - new_year).days
+            row[f"year_{year}"] = published[year][place] if place < len(published[year]) else None
         answer["rows"].append(row)
     return answer | {"earlier": earlier}
+
+
+def _running(observed: DailySeries, year: int) -> list[int]:
+    """Return the totals from 1 January to each published day of a year."""
+    begin, end = (observed.index(dt.date(one, 1, 1)) for one in (year, year + 1))
+    totals: list[int] = observed.values[begin:end].cumsum().tolist()
+    return totals

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -113,8 +113,10 @@ class Table(Declared):
 
 
 def _checked_zone(name: str) -> str:
-    if name not in available_timezones():
-        raise ValueError("the name of a time zone such as Europe/London")
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # no name, a path or a folder
+        raise ValueError("the name of a time zone such as Europe/London") from None
     return name
 
 

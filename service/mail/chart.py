@@ -1,6 +1,6 @@
 """The chart of the email as PNG, drawn once for all readers in a light and a dark version."""
 
-__all__ = ["alt_text", "draw"]
+__all__ = ["THEMES", "alt_text", "draw"]
 
 import datetime as dt
 import io
@@ -15,7 +15,7 @@ _AHEAD = 14
 _INCHES, _DPI = (4.4, 3.1), 200  # 11 points stay readable on a phone at 288 pixels
 _POINTS = 11
 _COLOURS = 48  # a small palette makes the file a third of the size
-_THEMES = {
+THEMES = {
     "light": {
         "paper": "#ffffff", "ink": "#17212b", "soft": "#53606c", "line": "#e3e4e1",
         "lo95": "#d6e8ef", "lo80": "#a8cfdf", "lo50": "#6aaac5", "past": "#4a545d",
@@ -35,7 +35,7 @@ Rows: TypeAlias = Sequence[Mapping[str, Any]]
 def draw(content: Mapping[str, Any]) -> dict[str, bytes]:
     """Draw past days as bars and forecast days as nested bands around the median, by theme."""
     parts = _parts(content)
-    return {theme: _draw(*parts, colours) for theme, colours in _THEMES.items()}
+    return {theme: _draw(*parts, colours) for theme, colours in THEMES.items()}
 
 
 def alt_text(content: Mapping[str, Any]) -> str:

@@ -89,7 +89,7 @@ class MailRenderer:
 
     def html(self, reader: Reader | Due) -> str:
         """Return the email as HTML with inline styles."""
-        cids = {name: self.cid(name) for name in self.charts}
+        cids = {name: self.cid(name) for name in chart.THEMES}
         alt = chart.alt_text(self.edition.content)
         return rendered(
             "digest.html", self._context(reader), cids=cids, alt=alt, subject=self.subject

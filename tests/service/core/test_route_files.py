@@ -126,10 +126,13 @@ def test_the_declaration_of_the_project_holds() -> None:
         ('unit_one = "return"', 'unit_one = "return"\nratio = "x"', "returns.ratio: expected in a"),
         ("week_threshold = 30", "weekly = 30", "vessels.weekly: expected one of title, unit,"),
         ('attribution = "Source: the harbour office"', "", "attribution: expected a value"),
-        (
-            "Europe/London",
-            "Mars/Dover",
-            "time_zone: expected the name of a time zone such as Europe/London",
+        *(
+            (
+                "Europe/London",
+                name,
+                "time_zone: expected the name of a time zone such as Europe/London",
+            )
+            for name in ("Mars/Dover", "Europe", "/etc/localtime", "../Dover")
         ),
         ('"weekly"', '"hourly"', "returns.frequency: expected 'daily' or 'weekly', found 'hourly'"),
         (
