@@ -104,15 +104,16 @@ def _sentence(route: Route, answer: dict[str, Any], last: dt.date, today: dt.dat
         f" {link} {_counted(route, name, count)}" for name, count in day["beside"].items()
     )
     begin, new_year = dt.date.fromisoformat(year["from"]), dt.date(last.year, 1, 1)
+    when = "by the same day of"
     span = f"in {last.year} so far" if last.year == today.year else f"in {last.year} to that day"
     if begin > new_year:  # the figures begin in this year
         span = f"since {in_words(begin)}"
     elif (last.month, last.day) == (12, 31):
-        span = f"in the whole of {last.year}"
+        span, when = f"in the whole of {last.year}", "in"
     counts = [_counted(route, series_id, part["value"]) for part in (day, year)]
     text = f"{in_words(last)}: {counts[0]}{others}; {counts[1]} {span}"
     compared = [
-        f"{_beside(row)} by the same day of {row['year']} ({row['value']:,})"
+        f"{_beside(row)} {when} {row['year']} ({row['value']:,})"
         for row in year["against"][:2]
         if row["per_cent"] is not None
     ]
@@ -126,4 +127,4 @@ def _counted(route: Route, name: str, count: int) -> str:
 def _beside(row: dict[str, Any]) -> str:
     if row["per_cent"] == 0:
         return "as many as" if row["difference"] == 0 else "about as many as"
-    return f"{abs(row['per_cent']):.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"
+    return f"{abs(row['per_cent']):,.1f}% {'more' if row['difference'] > 0 else 'fewer'} than"

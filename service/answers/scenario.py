@@ -39,9 +39,9 @@ def scenario(
 ) -> dict[str, Any]:
     """Return the scenario together with the unchanged forecast.
 
-    `level_percent` changes the level of arrivals, `people_per_boat` the mean load. The `weather` of
-    a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the past days of the
-    season, by waves and wind.
+    `level_percent` changes the level of arrivals, `people_per_boat` the mean load of the horizon.
+    The `weather` of a day is ``calm``, ``mixed`` or ``rough``: it is drawn from that third of the
+    past days of the season, by waves and wind.
 
     Returns ``kind``, which is ``scenario``; ``assumed``; ``people_per_boat`` of the ``forecast``;
     ``rows`` and ``totals`` of the scenario; and the same of the ``forecast``.
@@ -56,7 +56,7 @@ def scenario(
         raise BadQuestion("level_percent", "something that is assumed", "nothing")
     base = _under(loader, view, weather, horizon) if weather else view.paths
     plain = _answered(view, view.paths, horizon, levels)
-    load = _load(loader, view)
+    load = _load(loader, view, horizon)
     factor = 1 + level_percent / 100
     if people_per_boat is not None and view.issue.series_id == loader.route.leading:
         if not load:
@@ -116,10 +116,10 @@ def _answered(view: IssueView, paths: Paths, horizon: int, levels: Sequence[int]
     }
 
 
-def _load(loader: IssueLoader, view: IssueView) -> float | None:
-    """Return the mean of the leading series per unit of the following series."""
+def _load(loader: IssueLoader, view: IssueView, horizon: int) -> float | None:
+    """Return the mean of the leading series per unit of the following series on these days."""
     both = [_paths(loader, view, name) for name in loader.route.forecast[:2]]
-    paths = [one for one in both if one is not None]
+    paths = [replace(view.ahead, paths=one).upto(horizon) for one in both if one is not None]
     return scenarios.people_per_boat(*paths) if len(paths) == 2 else None
 
 

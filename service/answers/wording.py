@@ -208,6 +208,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "count": _count,
     "approximate": approximate,
     "day": _day,
+    "day_span": day_span,
     "fold": lambda text: textwrap.fill(
         unbroken(text), _LINE, break_long_words=False, break_on_hyphens=False
     ),

@@ -113,7 +113,7 @@ class ScenarioBody(BaseModel):
         0.0, scenario.LEVEL_PERCENT, "Change in the level of arrivals, in per cent."
     )
     people_per_boat: float | None = _number(
-        None, scenario.PEOPLE_PER_BOAT, "Mean number of people in each boat."
+        None, scenario.PEOPLE_PER_BOAT, "Mean number of people per boat over the horizon."
     )
     weather: Annotated[
         dict[dt.date, Literal["calm", "mixed", "rough"]], BeforeValidator(_by_day)

@@ -38,7 +38,7 @@ class _Field:
 
 
 _FIELDS = (
-    _Field("threshold", "Threshold", "{unit} of your share in a day", 0, 0, MOST_THRESHOLD),
+    _Field("threshold", "Threshold", "{unit} of your share in a day or run", 0, 0, MOST_THRESHOLD),
     _Field("window", "Number of days in a row", "1 to 28", 1, 1, 28),
     _Field("stay_days", "Length of stay", "days that each person stays, 1 to 90", 4, 1, 90),
     _Field("share", "How certain you need to be", "per cent, 50 to 99", 90, 50, 99),

@@ -40,6 +40,19 @@ def test_the_18th_of_october_2024(loader: IssueLoader) -> None:
     )
 
 
+def test_a_whole_year_is_compared_with_years(loader: IssueLoader) -> None:
+    said = briefing(loader, "people", D(2024, 12, 31))["sentence"]
+    assert said.endswith(
+        "36,816 people in the whole of 2024: 25.1% more than in 2023 (29,437) and 19.5% fewer than "
+        "in 2022 (45,755)."
+    )
+
+
+def test_a_change_of_thousands_of_per_cent(loader: IssueLoader) -> None:
+    said = briefing(loader, "people", D(2019, 9, 1))["sentence"]
+    assert said.endswith("3,932.1% more than by the same day of 2018 (28).")
+
+
 @pytest.mark.parametrize(
     ("day", "value", "year"), [("2025-06-20", 437, 17_817), ("2021-11-12", None, 23_622)]
 )

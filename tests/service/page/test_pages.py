@@ -82,6 +82,7 @@ def test_the_page_says_what_the_answers_say(site: Any) -> None:
     assert f"{100 * above:.0f}%" in page or "over" in page
     places = capacity(view.observed, view.ahead, 10, 0.95, 42, [80])["places_peak"]
     assert f"{places:,} places give a 95% chance" in page
+    assert "people of your share in a day or run" in page
 
 
 @pytest.mark.parametrize("threshold", [333_334, MOST_THRESHOLD])

@@ -134,6 +134,11 @@ def test_print_opens_what_is_folded_and_leaves_out_what_is_pressed(
     assert not page.locator(".reader").is_visible()
     assert page.locator("svg.chart.wide").first.is_visible()
     assert len(page.pdf(format="A4")) > 10_000
+    size = "one => parseFloat(getComputedStyle(one).fontSize)"
+    small, usual = (
+        page.locator(f".totals tbody th{of}").first.evaluate(size) for of in (" small", "")
+    )
+    assert small < usual
     shoot(page, "now-print")
     for path in ("/", "/compare"):
         page = visit(path, width=717)  # A4 without its margins

@@ -7,6 +7,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 
 from service.answers.track_record import track_record
+from service.answers.wording import day_span
 from service.core import run_store
 from service.issues.score import score
 from tests.service.support import ROUTE, publish, random_paths, utc
@@ -62,6 +63,8 @@ def test_nothing_scored_is_said_and_then_what_is(
     ranges = live.locator("[aria-label='How often the ranges were right'] tbody tr")
     assert ranges.count() == live.locator("svg.coverage").count()
     assert live.locator("ol.worst li").count() == min(len(weeks), 5)
+    worst = record["worst"][0]
+    assert live.locator("ol.worst a").first.inner_text() == day_span(worst["from"], worst["to"])
     assert live.locator("svg.coverage").count() == len([r for r in record["rows"] if r["n"]])
     assert "There are no scores yet" in page.locator("section.record").nth(1).inner_text()
     found = Axe().run(page, options={"resultTypes": ["violations"]})

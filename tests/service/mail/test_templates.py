@@ -1,0 +1,33 @@
+"""The weekly email in a browser: nothing is cut off."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+
+from playwright.sync_api import Browser
+
+from service.answers.issue_loader import IssueLoader
+from service.core.context import Context
+from service.mail.edition import gather
+from service.mail.render import MailRenderer, Reader
+from tests.service.support import NOW, Hand
+
+BUSY = {"median": 387, "lo50": 137, "hi50": 688, "lo80": 107, "hi80": 937, "lo95": 106, "hi95": 999}
+YEAR = {name: 100 * count for name, count in BUSY.items()} | {"last_year": 41_472}
+
+
+def test_the_weekly_email_fits_a_phone(module_mailing: Context, browser: Browser) -> None:
+    loader = IssueLoader(module_mailing, Hand(NOW))
+    edition = gather(loader, "2026-W01")
+    for rows, numbers in (("days", BUSY), ("totals", YEAR)):
+        edition.content[rows] = [row | numbers for row in edition.content[rows]]
+    renderer = MailRenderer(edition, loader.view("people").paths, module_mailing.settings)
+    content = renderer.message(Reader("reader@example.org", 300, "T" * 22)).as_bytes()
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    (html,) = [part for part in message.walk() if part.get_content_type() == "text/html"]
+    for width in (360, 390, 640):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.set_content(html.get_content())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.close()
