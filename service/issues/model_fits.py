@@ -22,7 +22,7 @@ from service.core.timings import step
 from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
 from service.issues import fitted_models
-from service.issues.family_code import declaration_hash, installed_packages
+from service.issues.declared_models import declaration_hash, installed_packages
 from service.issues.fit_task import Order, fit_order
 
 _log = logging.getLogger(__name__)

@@ -27,8 +27,7 @@ from service.data.covariates import drivers
 from service.data.weather_store import WeatherReadings
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
-from service.issues.declared_models import declared, find_problems
-from service.issues.family_code import declaration_hash
+from service.issues.declared_models import declaration_hash, declared, find_problems
 from service.issues.fitted_models import prune
 from service.issues.issue_draft import Draft
 from service.issues.issue_store import MOST_HORIZON, Issue
