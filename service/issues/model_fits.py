@@ -5,6 +5,7 @@ __all__ = ["Fit", "Fits", "Inputs", "fit_all"]
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
 from forecast import joint
@@ -137,7 +138,8 @@ def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
             return file.stem, fitted_models.load(file)
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
-            fitted_models.set_aside(file)
+            with suppress(OSError):  # on a read-only disk it is refused again
+                file.unlink()
             fits.remade[name] = without_folders(str(error))
     if fitted_models.newest_metadata(home).get("declaration", declaration) != declaration:
         _log.info("the declaration or the code of %s changed: it is fitted anew", name)

@@ -14,7 +14,6 @@ from forecast.forecasters.climatology import Climatology
 from forecast.joint import Joint
 from forecast.series import DailySeries
 from service.core.files import RegistryError
-from service.issues import fitted_models
 from service.issues.fitted_models import (
     examine,
     find,
@@ -135,19 +134,16 @@ def test_the_newest_of_each_model_of_a_series_are_kept(tmp_path: Path, fitted: J
     assert len(names(elsewhere)) == 5
 
 
-def test_what_was_set_aside_or_left_half_written_goes_a_day_later(
+def test_what_was_left_half_written_goes_a_day_later(
     tmp_path: Path, home: Path, fitted: Joint
 ) -> None:
-    broken, whole = (keep(home, fitted, second) for second in range(2))
-    fitted_models.set_aside(broken)
-    hidden, kept = names(home)
-    assert (hidden.startswith(f".{broken.name}.broken."), kept) == (True, whole.name)
+    whole = keep(home, fitted, 0)
     half, restoring = home / f".{whole.name}.1-1", tmp_path / ".restoring.1-1"
     half.write_bytes(b"half")
     restoring.mkdir()
     prune(tmp_path, "people", 5, set())
-    assert half.exists() and restoring.exists() and (home / hidden).exists(), "for a day"
-    for beside in (home / hidden, half, restoring):
+    assert half.exists() and restoring.exists(), "for a day"
+    for beside in (half, restoring):
         os.utime(beside, (0, 0))
     prune(tmp_path, "people", 5, set())
     assert names(home) == [whole.name]
