@@ -1,16 +1,31 @@
 """Settings, read once from the environment."""
 
-__all__ = ["SECRETS", "Settings", "SettingsError", "load"]
+__all__ = ["FOLDER", "SECRETS", "Settings", "SettingsError", "file_of", "load", "variable"]
 
 import os
+import warnings
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as SecretsError
 
-from service.core.secrets import Sealed, file_of, variable
+from service.core.secrets import CONTROL_CHARACTERS, MASK, mask_url, passwords_of
 from service.core.setting_types import (
     DatabaseUrl,
     File,
@@ -30,6 +45,8 @@ _TIMES_OR_DECLARED = rf"^(declared|{_CLOCK}(,{_CLOCK})*)?$"
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
+FOLDER = Path("/run/secrets")
+"""Where containers mount secrets: one file per setting, named ``crossings_<setting>``."""
 SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
 """Settings that may hold a secret: masked when shown; they may be read from a secret file."""
 
@@ -38,13 +55,35 @@ class SettingsError(ValueError):
     """Invalid settings; the message has a line for each."""
 
 
-class Settings(Sealed):
+class _SecretFiles(SecretsSettingsSource):
+    """Settings from the files in `FOLDER`; a file that cannot be read is an error."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        file = file_of(field_name)
+        try:
+            if file.is_symlink():
+                file.stat()  # a link to nothing is no missing file
+            with warnings.catch_warnings(action="error"):  # if it is a folder, or a link leads out
+                value, key, is_complex = super().get_field_value(field, field_name)
+        except UnicodeDecodeError:
+            raise ValueError(f"{file}: expected a file in UTF-8") from None
+        except (OSError, UserWarning) as error:
+            reason = getattr(error, "strerror", None) or "it is no file of that folder"
+            raise ValueError(f"{file}: expected a file that can be read ({reason})") from None
+        if value is not None:
+            value = value.removeprefix("\ufeff").strip()
+            if len(value.splitlines()) != 1:
+                lines = len(value.splitlines()) or "no"
+                raise ValueError(f"{file}: expected one line of text, found {lines} lines")
+        return value, key, is_complex
+
+
+class Settings(BaseSettings):
     """Every setting of the service, read from ``CROSSINGS_<NAME>``.
 
     docs/operations.md says what each means; a test holds that it has them all.
     """
 
-    sealed: ClassVar[tuple[str, ...]] = SECRETS
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
     host: Host = "127.0.0.1"
@@ -119,6 +158,45 @@ class Settings(Sealed):
     digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "fri"
     digest_time: str = Field("15:30", pattern=_TIME)
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment variables take precedence over the files in `FOLDER`."""
+        if not FOLDER.is_dir():
+            return (init_settings, env_settings)
+        files = _SecretFiles(settings_cls, FOLDER, case_sensitive=True, env_prefix="crossings_")
+        return (init_settings, env_settings, files)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Ignore empty paths, which would mean the current folder."""
+        fields = cls.model_fields
+        is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
+        return {
+            name: value
+            for name, value in values.items()
+            if not (is_path.get(name) and isinstance(value, str) and not value.strip())
+        }
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_a_line_of_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Accept one line of text; drop the byte-order mark that an editor may have added."""
+        if isinstance(value, str):
+            value = value.removeprefix("\ufeff")
+            if CONTROL_CHARACTERS.search(value):
+                raise ValueError("expected one line of text in UTF-8")
+            if cls.model_fields[str(info.field_name)].annotation in (int, float) and "_" in value:
+                raise ValueError("expected a number without _")  # 8_000 would be read as 8000
+        return value
+
     @property
     def reads_weather(self) -> bool:
         """Whether weather is read."""
@@ -149,6 +227,22 @@ class Settings(Sealed):
         """Host and port that the web server binds."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    def shown(self, name: str) -> str:
+        """Return the value of a setting with secrets masked."""
+        value = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return MASK if value else ""
+        if name in SECRETS:
+            return mask_url(value)
+        return "" if value is None else str(value)
+
+    def secrets(self) -> set[str]:
+        """Return every secret in these settings; for masking only."""
+        values = [getattr(self, name) for name in SECRETS]
+        secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+        secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
+        return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
+
 
 def load() -> Settings:
     """Read the environment; raise `SettingsError` with one line for each invalid setting."""
@@ -171,3 +265,13 @@ def load() -> Settings:
     if lines:
         raise SettingsError("\n".join(lines)) from None
     return settings
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"CROSSINGS_{name.upper()}"
+
+
+def file_of(name: str) -> Path:
+    """Return the secret file of a setting."""
+    return FOLDER / variable(name).lower()

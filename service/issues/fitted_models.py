@@ -10,7 +10,6 @@ __all__ = [
     "find",
     "home_of",
     "load",
-    "newest_metadata",
     "prune",
     "save",
     "version_file",
@@ -87,15 +86,6 @@ def load(file: Path) -> Joint:
 def find(home: Path, training_hash: str) -> Path | None:
     """Return the newest version fitted to exactly this data, if any."""
     return max(home.glob(f"[0-9]*-{training_hash[:_HASH_LENGTH]}.npz"), default=None)
-
-
-def newest_metadata(home: Path) -> dict[str, Any]:
-    """Return the provenance of the newest version; empty if none can be read."""
-    file = max(home.glob("[0-9]*-*.npz"), default=None)
-    try:
-        return dict(json.loads(_contents(file)[_METADATA])) if file else {}
-    except (RegistryError, KeyError, TypeError, ValueError):
-        return {}
 
 
 def examine(root: Path) -> tuple[int, list[str]]:

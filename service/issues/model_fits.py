@@ -141,8 +141,6 @@ def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
             with suppress(OSError):  # on a read-only disk it is refused again
                 file.unlink()
             fits.remade[name] = without_folders(str(error))
-    if fitted_models.newest_metadata(home).get("declaration", declaration) != declaration:
-        _log.info("the declaration or the code of %s changed: it is fitted anew", name)
     now = instant(utc_now())
     fitting = fit_order(order, settings)
     metadata = {

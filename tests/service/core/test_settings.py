@@ -7,10 +7,10 @@ import pytest
 from pydantic import SecretStr
 
 from service.cli.doctor import examine
-from service.core import secrets, sqlite
+from service.core import settings as module
+from service.core import sqlite
 from service.core.database import connect
-from service.core.secrets import variable
-from service.core.settings import PROJECT, SECRETS, Settings, SettingsError, load
+from service.core.settings import PROJECT, SECRETS, Settings, SettingsError, load, variable
 
 
 def test_the_defaults_need_no_environment() -> None:
@@ -145,7 +145,7 @@ def test_an_address_of_version_6_is_bracketed(host: str) -> None:
 @pytest.fixture
 def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A folder of secrets in place of /run/secrets."""
-    monkeypatch.setattr(secrets, "FOLDER", tmp_path)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
     return tmp_path
 
 
