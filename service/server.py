@@ -6,13 +6,13 @@ __all__ = ["serve"]
 
 import asyncio
 import contextlib
-import fcntl
 import io
 import os
+import platform
+import re
 import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +34,6 @@ _HEADER_MILLISECONDS = 10_000
 _HEADER_BYTES = 64 * 1024
 _BODY_SECONDS = 10.0
 _STOP_SECONDS = 10
-_METRICS, _METRICS_SECONDS = "crossings-metrics-", 60.0
 # Its lines go to the root logger, for a common format.
 _LOGGING: dict[str, Any] = {
     "formatters": {},
@@ -50,7 +49,7 @@ def serve(settings: Settings, make: Callable[[Settings], Any] | None = None) -> 
     """
     _require_extra(settings)
     Limits(settings)  # raises here, not in the workers
-    with _shared_metrics():
+    with _shared_metrics(settings.bind):
         # Load before the fork, so that the workers share memory, but after setting the folder that
         # the metrics library reads on import.
         from service.app import create_app
@@ -190,47 +189,22 @@ def _environ(scope: Any) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _shared_metrics() -> Iterator[None]:
-    """Create a private folder where the workers count requests, so that each can report the sum."""
+def _shared_metrics(bind: str) -> Iterator[None]:
+    """Create a private folder where the workers count requests, so that each can report the sum.
+
+    It is named after the address `bind`, so that the next server removes what a killed one left.
+    """
     parent = os.getpid()
-    _remove_left_metrics()
-    folder = tempfile.mkdtemp(prefix=_METRICS, dir=_metrics_parent())
-    lock = _locked(Path(folder))  # until this process ends
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+    name = re.sub(r"[^\w.]", "-", f"crossings-metrics-{os.getuid()}-{platform.node()}-{bind}")
+    # In memory unless TMPDIR is set: a mapped page on a full disk kills the process.
+    memory = Path("/dev/shm")
+    is_memory = "TMPDIR" not in os.environ and os.access(memory, os.W_OK)
+    folder = (memory if is_memory else Path(tempfile.gettempdir())) / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(0o700)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
     try:
         yield
     finally:
         if os.getpid() == parent:  # workers exit through here too
             shutil.rmtree(folder, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
-
-
-def _metrics_parent() -> Path:
-    """Use memory unless TMPDIR is set: a mapped page on a full disk kills the process."""
-    memory = Path("/dev/shm")
-    is_memory = "TMPDIR" not in os.environ and os.access(memory, os.W_OK)
-    return memory if is_memory else Path(tempfile.gettempdir())
-
-
-def _remove_left_metrics() -> None:
-    """Remove the folders of killed servers, except any younger than a minute."""
-    for folder in _metrics_parent().glob(f"{_METRICS}*"):
-        with contextlib.suppress(OSError):  # another user's, or already gone
-            if time.time() - folder.lstat().st_mtime < _METRICS_SECONDS:
-                continue
-            lock = _locked(folder)
-            if lock is not None:
-                shutil.rmtree(folder, ignore_errors=True)
-                os.close(lock)
-
-
-def _locked(folder: Path) -> int | None:
-    """Lock `folder` until the last process that holds the lock ends."""
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from service.cli.main import group
-from service.core import secrets
+from service.core import settings as module
 from service.core.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,7 +84,7 @@ def test_what_a_service_is_given_holds(tmp_path: Path, monkeypatch: pytest.Monke
     for setting, value in SERVICES["api"]["environment"].items():
         default = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
         monkeypatch.setenv(setting, default)
-    monkeypatch.setattr(secrets, "FOLDER", copy / "secrets")
+    monkeypatch.setattr(module, "FOLDER", copy / "secrets")
     settings = Settings()
     assert settings.database == made["crossings_database_url"]
     assert settings.trusted_proxies == 1

@@ -31,8 +31,8 @@ def config(settings: Settings, form: str) -> None:
       crossings config
       crossings config --format env > crossings.env
     """
-    from service.core.secrets import FOLDER, MASK, file_of, variable
-    from service.core.settings import Settings
+    from service.core.secrets import MASK
+    from service.core.settings import FOLDER, Settings, file_of, variable
 
     rows = []
     for name in Settings.model_fields:

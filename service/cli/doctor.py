@@ -163,9 +163,7 @@ def _database(settings: Settings, now: dt.datetime) -> Iterator[Finding]:
                 "back it up with the previous version first; any command migrates it",
             )
         yield Finding("migrations", said, remedy, state)
-        with opened.reading() as connection:
-            has_tables = service_metrics_store.has_tables(connection)
-        if has_tables:
+        if revision is not None:
             yield from _guarded("scheduler", lambda: _scheduler(opened, now))
             yield from _guarded("forecast", lambda: _forecast(Context(settings, opened), now))
 

@@ -1,7 +1,7 @@
 """Parallel backtests: processes of this machine, or the workers of a Dask cluster.
 
-Each worker receives the shared data once, then one task at a time. If a worker dies its task is
-retried; the outcomes are bit-identical.
+Each worker receives the shared data once, then one task at a time. What a dead worker leaves undone
+is tried again; the outcomes are bit-identical.
 """
 
 __all__ = ["WorkersError", "choose", "on_cluster", "on_processes"]
@@ -10,10 +10,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ProcessPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing.connection import wait as wait_for_end
@@ -44,73 +44,40 @@ def on_processes(count: int) -> Mapper:
     """Run the tasks on `count` processes of this machine."""
 
     def mapper(work: Work, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-        crew = _Crew(work, min(count, len(tasks)))
-        try:
-            yield from crew.attempt(tasks)
-        finally:
-            crew.dismiss()
+        left, in_vain = dict(enumerate(tasks)), 0
+        while left:
+            before = len(left)
+            # After a pool that finished nothing, one process takes the tasks in order: if it dies,
+            # it dies of the first.
+            for place, outcome in _on_pool(1 if in_vain else count, work, dict(left)):
+                del left[place]
+                yield place, outcome
+            in_vain = in_vain + 1 if len(left) == before else 0
+            if in_vain == _MOST_TRIES:
+                raise _deadly(tasks[min(left)])
 
     return mapper
 
 
-class _Crew:
-    """One-process executors, so that a crash affects only one."""
-
-    def __init__(self, work: Work, count: int) -> None:
-        self._work = work
-        self._idle = [self._hire() for _ in range(count)]
-        self._busy: dict[Future[Outcome], tuple[ProcessPoolExecutor, int]] = {}
-
-    def _hire(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            max_workers=1,
-            mp_context=multiprocessing.get_context("spawn"),
-            initializer=_receive,
-            initargs=(self._work,),
-        )
-
-    def attempt(self, tasks: Sequence[Task]) -> Iterator[tuple[int, Outcome]]:
-        waiting = deque(range(len(tasks)))
-        tries = [0] * len(tasks)
-        while waiting or self._busy:
-            while waiting and self._idle:
-                self._hand_out(tasks[waiting[0]], waiting[0])
-                tries[waiting.popleft()] += 1
-            for future in wait(self._busy, return_when=FIRST_COMPLETED).done:
-                worker, place = self._busy.pop(future)
-                try:
-                    outcome = future.result()
-                except BrokenProcessPool:
-                    if tries[place] == _MOST_TRIES:
-                        raise _deadly(tasks[place]) from None
-                    worker.shutdown(wait=False)
-                    self._idle.append(self._hire())
-                    waiting.appendleft(place)
-                else:
-                    self._idle.append(worker)
-                    yield place, outcome
-
-    def _hand_out(self, task: Task, place: int) -> None:
-        worker = self._idle.pop()
-        # Ignore Ctrl-C during the imports of the new process, so that no traceback is printed.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+def _on_pool(count: int, work: Work, tasks: dict[int, Task]) -> Iterator[tuple[int, Outcome]]:
+    """Yield the outcomes until a process dies, which breaks the pool."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(count, len(tasks)), context, _receive, (work,))
+    futures: dict[Future[Outcome], int] = {}
+    try:
+        # Ignore Ctrl-C during the imports of the new processes, so that no traceback is printed.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            try:
-                future = worker.submit(_attempt, task)
-            except BrokenProcessPool:  # it died while idle
-                worker.shutdown(wait=False)
-                worker = self._hire()
-                future = worker.submit(_attempt, task)
+            with suppress(BrokenProcessPool):
+                for place, task in tasks.items():
+                    futures[pool.submit(_attempt, task)] = place
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        self._busy[future] = (worker, place)
-
-    def dismiss(self) -> None:
-        """Stop the workers, including one still busy after an interruption."""
-        for worker in self._idle:
-            worker.shutdown()
-        for worker, _ in self._busy.values():
-            worker.shutdown(wait=False, cancel_futures=True)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for future in as_completed(futures):
+            with suppress(BrokenProcessPool):
+                yield futures[future], future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 _work: Work

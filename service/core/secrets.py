@@ -1,33 +1,21 @@
-"""Secrets: read from secret files, masked in displayed settings and in the log."""
+"""Secrets, masked in displayed settings and in the log."""
 
 __all__ = [
     "CONTROL_CHARACTERS",
     "MASK",
     "Masker",
-    "Sealed",
-    "file_of",
     "mask_url",
     "passwords_of",
-    "variable",
     "without_folders",
 ]
 
 import contextlib
 import ipaddress
 import re
-import warnings
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, ClassVar
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource
-
 MASK = "********"
-FOLDER = Path("/run/secrets")
-"""Where containers mount secrets: one file per setting, named ``crossings_<setting>``."""
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Characters that no line of text holds; PostgreSQL refuses some of them, SQLite none."""
 _SHORTEST = 4  # shorter ones would mask parts of common words
@@ -105,97 +93,3 @@ def _without_internet(run: re.Match[str]) -> str:
             is_here = parsed.is_loopback or parsed.is_unspecified
             return run[0] if is_here else MASK + run[0][len(text) :]
     return run[0]
-
-
-class _SecretFiles(SecretsSettingsSource):
-    """Settings from the files in `FOLDER`; a file that cannot be read is an error."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        file = file_of(field_name)
-        try:
-            if file.is_symlink():
-                file.stat()  # a link to nothing is no missing file
-            with warnings.catch_warnings(action="error"):  # if it is a folder, or a link leads out
-                value, key, is_complex = super().get_field_value(field, field_name)
-        except UnicodeDecodeError:
-            raise ValueError(f"{file}: expected a file in UTF-8") from None
-        except (OSError, UserWarning) as error:
-            reason = getattr(error, "strerror", None) or "it is no file of that folder"
-            raise ValueError(f"{file}: expected a file that can be read ({reason})") from None
-        if value is not None:
-            value = value.removeprefix("\ufeff").strip()
-            if len(value.splitlines()) != 1:
-                lines = len(value.splitlines()) or "no"
-                raise ValueError(f"{file}: expected one line of text, found {lines} lines")
-        return value, key, is_complex
-
-
-class Sealed(BaseSettings):
-    """Settings; those named in `sealed` may hold secrets."""
-
-    sealed: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Environment variables take precedence over the files in `FOLDER`."""
-        if not FOLDER.is_dir():
-            return (init_settings, env_settings)
-        files = _SecretFiles(settings_cls, FOLDER, case_sensitive=True, env_prefix="crossings_")
-        return (init_settings, env_settings, files)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Ignore empty paths, which would mean the current folder."""
-        fields = cls.model_fields
-        is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
-        return {
-            name: value
-            for name, value in values.items()
-            if not (is_path.get(name) and isinstance(value, str) and not value.strip())
-        }
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _require_a_line_of_text(cls, value: Any, info: ValidationInfo) -> Any:
-        """Accept one line of text; drop the byte-order mark that an editor may have added."""
-        if isinstance(value, str):
-            value = value.removeprefix("\ufeff")
-            if CONTROL_CHARACTERS.search(value):
-                raise ValueError("expected one line of text in UTF-8")
-            if cls.model_fields[str(info.field_name)].annotation in (int, float) and "_" in value:
-                raise ValueError("expected a number without _")  # 8_000 would be read as 8000
-        return value
-
-    def shown(self, name: str) -> str:
-        """Return the value of a setting with secrets masked."""
-        value = getattr(self, name)
-        if isinstance(value, SecretStr):
-            return MASK if value else ""
-        if name in self.sealed:
-            return mask_url(value)
-        return "" if value is None else str(value)
-
-    def secrets(self) -> set[str]:
-        """Return every secret in these settings; for masking only."""
-        values = [getattr(self, name) for name in self.sealed]
-        secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
-        secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
-        return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
-
-
-def variable(name: str) -> str:
-    """Return the environment variable of a setting."""
-    return f"CROSSINGS_{name.upper()}"
-
-
-def file_of(name: str) -> Path:
-    """Return the secret file of a setting."""
-    return FOLDER / variable(name).lower()

@@ -2,7 +2,6 @@
 
 __all__ = [
     "damage",
-    "has_tables",
     "last_done",
     "newest_moment",
     "remember",
@@ -73,14 +72,6 @@ def scores_mark(connection: sa.Connection) -> tuple[int, dt.datetime | None]:
     c = issue_scores.c
     row = connection.execute(sa.select(sa.func.count(), sa.func.max(c.scored_at))).one()
     return row[0], row[1]
-
-
-def has_tables(connection: sa.Connection) -> bool:
-    """Whether this version's tables exist."""
-    inspector = sa.inspect(connection)
-    return inspector.has_table(runs.name) and {c.name for c in runs.columns} <= {
-        column["name"] for column in inspector.get_columns(runs.name)
-    }
 
 
 def newest_moment(connection: sa.Connection) -> dt.datetime | None:

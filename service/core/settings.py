@@ -1,16 +1,31 @@
 """Settings, read once from the environment."""
 
-__all__ = ["SECRETS", "Settings", "SettingsError", "load"]
+__all__ = ["FOLDER", "SECRETS", "Settings", "SettingsError", "file_of", "load", "variable"]
 
 import os
+import warnings
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import SettingsConfigDict
+from pydantic import (
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 from pydantic_settings import SettingsError as SecretsError
 
-from service.core.secrets import Sealed, file_of, variable
+from service.core.secrets import CONTROL_CHARACTERS, MASK, mask_url, passwords_of
 from service.core.setting_types import (
     DatabaseUrl,
     File,
@@ -30,6 +45,8 @@ _TIMES_OR_DECLARED = rf"^(declared|{_CLOCK}(,{_CLOCK})*)?$"
 _RATE = r"^([1-9][0-9]{0,8}/(second|minute|hour|day))?$"
 PROJECT = Path(__file__).resolve().parents[2]
 
+FOLDER = Path("/run/secrets")
+"""Where containers mount secrets: one file per setting, named ``crossings_<setting>``."""
 SECRETS = ("rate_store", "database_url", "weather_key", "smtp_password")
 """Settings that may hold a secret: masked when shown; they may be read from a secret file."""
 
@@ -38,259 +55,147 @@ class SettingsError(ValueError):
     """Invalid settings; the message has a line for each."""
 
 
-class Settings(Sealed):
-    """Every setting of the service; each is read from ``CROSSINGS_<NAME>``."""
+class _SecretFiles(SecretsSettingsSource):
+    """Settings from the files in `FOLDER`; a file that cannot be read is an error."""
 
-    sealed: ClassVar[tuple[str, ...]] = SECRETS
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        file = file_of(field_name)
+        try:
+            if file.is_symlink():
+                file.stat()  # a link to nothing is no missing file
+            with warnings.catch_warnings(action="error"):  # if it is a folder, or a link leads out
+                value, key, is_complex = super().get_field_value(field, field_name)
+        except UnicodeDecodeError:
+            raise ValueError(f"{file}: expected a file in UTF-8") from None
+        except (OSError, UserWarning) as error:
+            reason = getattr(error, "strerror", None) or "it is no file of that folder"
+            raise ValueError(f"{file}: expected a file that can be read ({reason})") from None
+        if value is not None:
+            value = value.removeprefix("\ufeff").strip()
+            if len(value.splitlines()) != 1:
+                lines = len(value.splitlines()) or "no"
+                raise ValueError(f"{file}: expected one line of text, found {lines} lines")
+        return value, key, is_complex
+
+
+class Settings(BaseSettings):
+    """Every setting of the service, read from ``CROSSINGS_<NAME>``.
+
+    docs/operations.md says what each means; a test holds that it has them all.
+    """
+
     model_config = SettingsConfigDict(env_prefix="CROSSINGS_", frozen=True, extra="ignore")
 
-    host: Host = Field("127.0.0.1", description="Address that the web server listens on.")
-    port: int = Field(8000, ge=1, le=65535, description="Port that the web server listens on.")
-    workers: int = Field(
-        1,
-        ge=1,
-        le=64,
-        description="Number of web worker processes, and of routes fitted in parallel.",
-    )
-    threads: int = Field(4, ge=1, le=64, description="Threads per web worker.")
-    public_url: OptionalHttpAddress = Field(
-        "", description="Public address of the service. If empty, host and port."
-    )
-    trusted_proxies: int = Field(
-        0,
-        ge=0,
-        le=10,
-        description="Number of trusted proxies in front of the server. Set it if there is one.",
-    )
-    anonymous_reading: Literal["local", "yes", "no"] = Field(
-        "local",
-        description="Who may read without a key. `local`: only this machine, and only if the "
-        "server listens on loopback without a proxy.",
-    )
-    rate_per_key: str = Field(
-        "1200/minute", pattern=_RATE, description="Request limit per key. If empty, no limit."
-    )
-    rate_per_address: str = Field(
-        "600/minute",
-        pattern=_RATE,
-        description="Request limit per address for requests without a key. If empty, no limit.",
-    )
-    rate_store: str = Field(
-        "memory://",
-        repr=False,
-        pattern=r"^(memory://|rediss?://.+)$",
-        description="Where requests are counted: `memory://` (each worker counts separately) or a"
-        " `redis://` URL, which needs the extra `redis`.",
-    )
-    cors_origins: Origins = Field(
-        "", description="Origins whose pages may read the API in a browser, separated by commas."
-    )
-    embed_origins: Origins = Field(
-        "",
-        description="Origins whose pages may embed charts from `/embed`, separated by commas. If "
-        "empty, none.",
-    )
-    contact: str = Field(
-        "", description="Who runs this service and how to contact them, as shown on the page."
-    )
+    host: Host = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    threads: int = Field(4, ge=1, le=64)
+    public_url: OptionalHttpAddress = ""
+    trusted_proxies: int = Field(0, ge=0, le=10)
+    anonymous_reading: Literal["local", "yes", "no"] = "local"
+    rate_per_key: str = Field("1200/minute", pattern=_RATE)
+    rate_per_address: str = Field("600/minute", pattern=_RATE)
+    rate_store: str = Field("memory://", repr=False, pattern=r"^(memory://|rediss?://.+)$")
+    cors_origins: Origins = ""
+    embed_origins: Origins = ""
+    contact: str = ""
 
-    var_dir: Folder = Field(PROJECT / "var", description="Folder for the database and raw files.")
-    database_url: DatabaseUrl = Field(
-        "",
-        repr=False,
-        description="SQLite or PostgreSQL URL. If empty, SQLite in the folder `CROSSINGS_VAR_DIR`.",
-    )
-    models_dir: Folder = Field(
-        PROJECT / "models", description="Folder of model declarations (TOML)."
-    )
-    series_dir: Folder = Field(
-        PROJECT / "series", description="Folder of route declarations (TOML)."
-    )
-    fitted_dir: Folder | None = Field(
-        None,
-        description="Folder for fitted models. If empty, `fitted` in the folder of model "
-        "declarations.",
-    )
-    keep_versions: int = Field(
-        10, ge=1, le=1000, description="Fitted versions of each model to keep on disk."
-    )
-    champion_origins: int = Field(
-        26,
-        ge=4,
-        le=260,
-        description="Number of weekly origins for comparing the champion with challengers.",
-    )
-    champion_margin: float = Field(
-        0.03,
-        ge=0,
-        lt=1,
-        description="How much better a challenger's score must be to become champion, as a share.",
-    )
-    routes: str = Field(
-        "",
-        pattern=r"^([a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*)?$",
-        description="Names of the routes to serve, separated by commas; the first is the default."
-        " If empty, all routes that are enabled in their declarations.",
-    )
+    var_dir: Folder = PROJECT / "var"
+    database_url: DatabaseUrl = Field("", repr=False)
+    models_dir: Folder = PROJECT / "models"
+    series_dir: Folder = PROJECT / "series"
+    fitted_dir: Folder | None = None
+    keep_versions: int = Field(10, ge=1, le=1000)
+    champion_origins: int = Field(26, ge=4, le=260)
+    champion_margin: float = Field(0.03, ge=0, lt=1)
+    routes: str = Field("", pattern=r"^([a-z][a-z0-9_]*(,[a-z][a-z0-9_]*)*)?$")
     source: Annotated[
         Literal["figures", "declared"],
         # The first shipped route declares GOV.UK.
         BeforeValidator(lambda value: "declared" if value == "govuk" else value),
-    ] = Field(
-        "declared",
-        description="Source of new figures. `declared` (or `govuk`): the source that each route "
-        "declares. `figures`: only the embedded figures, without network access.",
-    )
-    govuk_url: HttpAddress = Field("https://www.gov.uk", description="Base URL of GOV.UK.")
-    govuk_assets_url: HttpAddress = Field(
-        "https://assets.publishing.service.gov.uk",
-        description="Base URL of the files that GOV.UK links to. Links to other hosts are not "
-        "followed.",
-    )
-    weather: Literal["auto", "openmeteo", "off"] = Field(
-        "auto",
-        description="Source of the weather. `openmeteo`: Open-Meteo, free for non-commercial use."
-        " `auto`: Open-Meteo if `CROSSINGS_SOURCE` is `declared`, otherwise `off`.",
-    )
-    weather_url: HttpAddress = Field(
-        "https://{service}.open-meteo.com",
-        description="Base URL of Open-Meteo; `{service}` stands for the name of each of its hosts.",
-    )
-    weather_key: SecretStr = Field(
-        SecretStr(""), description="Open-Meteo API key. If empty, the free service is used."
-    )
-    agent_contact: str = Field(
-        "",
-        max_length=200,
-        pattern=r"^[\x21-\x7e]*$",
-        description="Contact address in the user agent sent to sources. If empty, "
-        "`CROSSINGS_PUBLIC_URL`.",
-    )
-    fetch_attempts: int = Field(
-        4, ge=1, le=10, description="Number of attempts if a site does not answer."
-    )
-    fetch_seconds: float = Field(
-        60, gt=0, le=3600, description="Time limit for each attempt, in seconds."
-    )
-    fetch_wait_seconds: float = Field(
-        120, ge=0, le=3600, description="Longest wait that a site may request, in seconds."
-    )
-    raw_keep_days: int = Field(
-        90, ge=1, le=3650, description="Days to keep source documents in their original form."
-    )
-    paths: int = Field(2000, ge=100, le=20_000, description="Sample paths per model.")
-    horizon: int = Field(400, ge=28, le=400, description="Days to simulate after the day of issue.")
-    seed: int = Field(1, ge=0, lt=2**31, description="Seed for the simulations.")
-    stale_after_days: int = Field(
-        3,
-        ge=1,
-        le=3650,
-        description="Age of the latest figures, in days, after which answers are marked as stale.",
-    )
-    refit_hours: float = Field(
-        24, gt=0, le=8760, description="Hours between refits when no new figures arrive."
-    )
-    fit_seconds: float = Field(
-        300,
-        ge=0,
-        le=86_400,
-        description="Time limit for fitting one model, in seconds. 0: no limit, and no separate "
-        "process.",
-    )
-    fit_memory_mb: int = Field(
-        2048, ge=64, le=2**20, description="Memory limit for fitting one model, in MB."
-    )
-    dask: str = Field(
-        "",
-        pattern=r"^((tcp|tls)://\S+:\d+)?$",
-        description="Scheduler of a Dask cluster for fitting models, such as "
-        "`tcp://scheduler:8786`. If empty, models are fitted on this machine.",
-    )
-    ingest_times: str = Field(
-        "declared",
-        pattern=_TIMES_OR_DECLARED,
-        description="Times to read figures, in the time zone of each route. `declared`: the times"
-        " that each route declares.",
-    )
-    ingest_times_weekend: str = Field(
-        "declared",
-        pattern=_TIMES_OR_DECLARED,
-        description="Additional times at weekends.",
-    )
-    ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = Field(
-        20,
-        description="Minutes until the next attempt while yesterday's figure is not published.",
-    )
-    ingest_until_hour: int = Field(
-        21, ge=1, le=24, description="Hour at which attempts end, local time."
-    )
-    weather_times: str = Field(
-        "05:25,11:25,17:25,23:25",
-        pattern=_TIMES,
-        description="Times to read the weather, local time.",
-    )
-    prune_time: str = Field(
-        "03:40", pattern=_TIME, description="Time to delete old records, local time."
-    )
-    catch_up_hours: float = Field(
-        24, ge=1, le=168, description="How late a missed run may start, in hours."
-    )
-    keep_issues_days: int = Field(
-        1827, ge=366, le=36_525, description="Days to keep issues and their scores."
-    )
-    keep_runs_days: int = Field(
-        400, ge=30, le=36_525, description="Days to keep records of runs and job requests."
-    )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Minimum severity to log."
-    )
-    log_format: Literal["auto", "json", "lines"] = Field(
-        "auto", description="Log format. `auto`: plain lines on a terminal, otherwise JSON."
-    )
-    log_requests: Literal["failed", "all"] = Field(
-        "failed", description="Which requests to log. `failed`: those answered with 5xx."
-    )
-    tracing: Literal["off", "otlp"] = Field(
-        "off",
-        description="`otlp`: export request spans to an OpenTelemetry collector, configured by "
-        "the standard `OTEL_*` variables.",
-    )
-    smtp_host: Host = Field("", description="SMTP server. If empty, no email is sent.")
-    smtp_port: int = Field(587, ge=1, le=65535, description="SMTP port.")
-    smtp_security: Literal["starttls", "tls", "none"] = Field(
-        "starttls", description="`starttls`, `tls` or `none`. The first two check certificates."
-    )
-    smtp_ca_file: File | None = Field(
-        None,
-        description="CA certificates (PEM) for checking the SMTP server. If empty, the system's.",
-    )
-    smtp_user: str = Field("", description="SMTP user name. If empty, no login.")
-    smtp_password: SecretStr = Field(SecretStr(""), description="SMTP password.", repr=False)
-    smtp_timeout: float = Field(
-        30, gt=0, le=600, description="Time limit for each SMTP response, in seconds."
-    )
-    mail_from: Sender = Field(
-        "",
-        max_length=320,
-        description="Sender, such as `name@example.org` or `Some Name <name@example.org>`.",
-    )
-    mail_list_id: str = Field(
-        "",
-        pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$",
-        description="Name in the `List-Id` header. If empty, `crossings-weekly.` and the sender's"
-        " domain.",
-    )
-    mail_per_minute: int = Field(
-        1200, ge=1, le=60_000, description="Maximum number of emails per minute."
-    )
-    digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = Field(
-        "fri", description="Day of the weekly email."
-    )
-    digest_time: str = Field(
-        "15:30",
-        pattern=_TIME,
-        description="Time of the weekly email, local time; choose one after the day's refit.",
-    )
+    ] = "declared"
+    govuk_url: HttpAddress = "https://www.gov.uk"
+    govuk_assets_url: HttpAddress = "https://assets.publishing.service.gov.uk"
+    weather: Literal["auto", "openmeteo", "off"] = "auto"
+    weather_url: HttpAddress = "https://{service}.open-meteo.com"
+    weather_key: SecretStr = SecretStr("")
+    agent_contact: str = Field("", max_length=200, pattern=r"^[\x21-\x7e]*$")
+    fetch_attempts: int = Field(4, ge=1, le=10)
+    fetch_seconds: float = Field(60, gt=0, le=3600)
+    fetch_wait_seconds: float = Field(120, ge=0, le=3600)
+    raw_keep_days: int = Field(90, ge=1, le=3650)
+    paths: int = Field(2000, ge=100, le=20_000)
+    horizon: int = Field(400, ge=28, le=400)
+    seed: int = Field(1, ge=0, lt=2**31)
+    stale_after_days: int = Field(3, ge=1, le=3650)
+    refit_hours: float = Field(24, gt=0, le=8760)
+    fit_seconds: float = Field(300, ge=0, le=86_400)
+    fit_memory_mb: int = Field(2048, ge=64, le=2**20)
+    dask: str = Field("", pattern=r"^((tcp|tls)://\S+:\d+)?$")
+    ingest_times: str = Field("declared", pattern=_TIMES_OR_DECLARED)
+    ingest_times_weekend: str = Field("declared", pattern=_TIMES_OR_DECLARED)
+    ingest_again_minutes: Literal[5, 6, 10, 12, 15, 20, 30] = 20
+    ingest_until_hour: int = Field(21, ge=1, le=24)
+    weather_times: str = Field("05:25,11:25,17:25,23:25", pattern=_TIMES)
+    prune_time: str = Field("03:40", pattern=_TIME)
+    catch_up_hours: float = Field(24, ge=1, le=168)
+    keep_issues_days: int = Field(1827, ge=366, le=36_525)
+    keep_runs_days: int = Field(400, ge=30, le=36_525)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "lines"] = "auto"
+    log_requests: Literal["failed", "all"] = "failed"
+    tracing: Literal["off", "otlp"] = "off"
+    smtp_host: Host = ""
+    smtp_port: int = Field(587, ge=1, le=65535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_ca_file: File | None = None
+    smtp_user: str = ""
+    smtp_password: SecretStr = Field(SecretStr(""), repr=False)
+    smtp_timeout: float = Field(30, gt=0, le=600)
+    mail_from: Sender = Field("", max_length=320)
+    mail_list_id: str = Field("", pattern=r"^([A-Za-z0-9-]+\.)*[A-Za-z0-9-]*$")
+    mail_per_minute: int = Field(1200, ge=1, le=60_000)
+    digest_day: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"] = "fri"
+    digest_time: str = Field("15:30", pattern=_TIME)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment variables take precedence over the files in `FOLDER`."""
+        if not FOLDER.is_dir():
+            return (init_settings, env_settings)
+        files = _SecretFiles(settings_cls, FOLDER, case_sensitive=True, env_prefix="crossings_")
+        return (init_settings, env_settings, files)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty_paths(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Ignore empty paths, which would mean the current folder."""
+        fields = cls.model_fields
+        is_path = {name: isinstance(fields[name].default, Path | None) for name in fields}
+        return {
+            name: value
+            for name, value in values.items()
+            if not (is_path.get(name) and isinstance(value, str) and not value.strip())
+        }
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _require_a_line_of_text(cls, value: Any, info: ValidationInfo) -> Any:
+        """Accept one line of text; drop the byte-order mark that an editor may have added."""
+        if isinstance(value, str):
+            value = value.removeprefix("\ufeff")
+            if CONTROL_CHARACTERS.search(value):
+                raise ValueError("expected one line of text in UTF-8")
+            if cls.model_fields[str(info.field_name)].annotation in (int, float) and "_" in value:
+                raise ValueError("expected a number without _")  # 8_000 would be read as 8000
+        return value
 
     @property
     def reads_weather(self) -> bool:
@@ -322,6 +227,22 @@ class Settings(Sealed):
         """Host and port that the web server binds."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    def shown(self, name: str) -> str:
+        """Return the value of a setting with secrets masked."""
+        value = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return MASK if value else ""
+        if name in SECRETS:
+            return mask_url(value)
+        return "" if value is None else str(value)
+
+    def secrets(self) -> set[str]:
+        """Return every secret in these settings; for masking only."""
+        values = [getattr(self, name) for name in SECRETS]
+        secrets = {value.get_secret_value() for value in values if isinstance(value, SecretStr)}
+        secrets |= {value.partition("?")[0] for value in secrets}  # a URL without its query
+        return secrets.union(*(passwords_of(value) for value in values if isinstance(value, str)))
+
 
 def load() -> Settings:
     """Read the environment; raise `SettingsError` with one line for each invalid setting."""
@@ -344,3 +265,13 @@ def load() -> Settings:
     if lines:
         raise SettingsError("\n".join(lines)) from None
     return settings
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"CROSSINGS_{name.upper()}"
+
+
+def file_of(name: str) -> Path:
+    """Return the secret file of a setting."""
+    return FOLDER / variable(name).lower()

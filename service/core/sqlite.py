@@ -39,8 +39,6 @@ class StandIn(sqlite3.Connection):
     next use notices a repaired disk.
     """
 
-    is_used = False
-
 
 def file_of(url: str | sa.URL) -> Path | None:
     """Return the file of a database URL; None if it is not SQLite or in memory."""
@@ -69,12 +67,10 @@ def engine(url: sa.URL) -> sa.Engine:
             return _stand_in(file)
         return connection
 
-    @sa.event.listens_for(opened, "checkout")
-    def _renew(connection: Any, record: Any, proxy: Any) -> None:  # noqa: ARG001
+    @sa.event.listens_for(opened, "checkin")
+    def _drop(connection: Any, record: Any) -> None:
         if isinstance(connection, StandIn):
-            if connection.is_used:
-                raise sa.exc.DisconnectionError
-            connection.is_used = True
+            record.invalidate()
 
     sa.event.listen(opened, "begin", _begin)
     return opened

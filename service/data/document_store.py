@@ -164,7 +164,6 @@ def remember(
         if len(url) <= _LONGEST_ADDRESS
     ]
     if rows:
-        c = fetches.c
-        where = c.route == route.name, c.url == sa.bindparam("gone")
-        connection.execute(fetches.delete().where(*where), [{"gone": row["url"]} for row in rows])
-        connection.execute(fetches.insert(), rows)
+        query, key = insert(connection, fetches), ("route", "url")
+        new = {column.name: query.excluded[column.name] for column in fetches.columns}
+        connection.execute(query.on_conflict_do_update(index_elements=key, set_=new), rows)

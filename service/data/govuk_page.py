@@ -27,8 +27,10 @@ _USUAL_ROWS, _MOST_ROWS = 7, 31
 _MONTHS = list(calendar.month_name)
 _DAY = re.compile(r"(\d{1,2}) (" + "|".join(_MONTHS[1:]) + r") (\d{4})", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}(,\d{3})+|\d{1,6}", re.ASCII)
-_WRAPPERS = frozenset({"p", "span", "strong", "b", "em"})
-"""Elements that may enclose the whole text of a cell without changing it."""
+_PLAIN = re.compile(
+    r"<t[hd]\b[^<>]*>(\s*<(p|span|strong|b|em)\b[^<>]*>)*[^<>]*(</\w+>\s*)*", re.ASCII
+)
+"""A cell with one text, at most with elements around the whole of it that do not change it."""
 _LAYOUT = frozenset({"", "text-align", "vertical-align", "width", "font-weight", "white-space"})
 """Style properties that cannot hide text."""
 _SPANNING = ", ".join(
@@ -47,7 +49,8 @@ class _Cell:
     def markup(self) -> str:
         """The HTML if the text differs from what a reader sees, otherwise empty."""
         is_hidden = any(map(_is_hidden, (*self.node.css("*"), *_ancestors(self.node))))
-        return (self.node.html or "hidden text") if is_hidden or not _is_plain(self.node) else ""
+        html = self.node.html or "hidden text"
+        return html if is_hidden or not _PLAIN.fullmatch(html) else ""
 
 
 def read(content: bytes, name: str, today: dt.date) -> Document:
@@ -114,21 +117,6 @@ def _cells(table: LexborNode) -> list[list[_Cell]]:
         else [_Cell(_plain(cell.text()), cell) for cell in row.css("th, td")]
         for row in table.css("tr")
     ]
-
-
-def _is_plain(node: LexborNode) -> bool:
-    """Whether `node` holds one text, at most with wrappers around the whole of it."""
-    while True:
-        children = [
-            child
-            for child in node.iter(include_text=True)
-            if child.tag != "-text" or child.text().strip()
-        ]
-        if not children or (len(children) == 1 and children[0].tag == "-text"):
-            return True
-        if len(children) > 1 or children[0].tag not in _WRAPPERS:
-            return False
-        node = children[0]
 
 
 def _ancestors(node: LexborNode) -> Iterator[LexborNode]:

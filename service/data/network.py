@@ -3,9 +3,7 @@
 __all__ = ["Bound", "TooLarge", "client", "plain"]
 
 import os
-import re
 import socket
-import ssl
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,8 +14,7 @@ import httpx
 
 from service.data.source import NotReached
 
-_PROXY = "the address of a proxy, such as http://proxy.example.org:3128"
-_SCHEMES = ("http", "https", "all")
+_PROXY = "proxies such as http://proxy.example.org:3128, and hosts separated by commas"
 
 
 class Bound:
@@ -70,17 +67,18 @@ class TooLarge(Exception):
 def client(**options: Any) -> httpx.Client:
     """Return a client that uses the machine's proxies and certificates.
 
-    Raises `NotReached` with the name of an invalid environment variable.
+    Raises `NotReached` with the names of the environment variables that may be invalid.
     """
-    for scheme, value in getproxies().items():
-        # httpx accepts a proxy without a host, but fails at the first request.
-        if scheme in _SCHEMES and not _is_proxy(value):
-            without_user = re.sub(r"^(.*?://)?.*@", r"\1", value)  # and without password
-            raise NotReached(_variable(scheme), _PROXY, without_user)
     try:
         return httpx.Client(trust_env=True, **options)
-    except (OSError, ImportError, ValueError, httpx.InvalidURL) as error:
-        raise _unfit(error) from error
+    except OSError as error:
+        where = _named("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE") or "certifi"
+        reason = error.strerror or str(error)
+        raise NotReached(where, "files that can be used (PEM)", reason) from error
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        where = _named("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+        # Without the value, which may hold a password.
+        raise NotReached(where, _PROXY, "something else") from error
 
 
 def plain(error: Exception, url: str = "") -> str:
@@ -108,41 +106,6 @@ def plain(error: Exception, url: str = "") -> str:
     return f"{reason}, through the proxy that {proxy} names" if proxy else reason
 
 
-def _unfit(error: Exception) -> NotReached:
-    """Describe the environment variable that prevents creating a client."""
-    if not isinstance(error, OSError):
-        hosts = getproxies().get("no", "")
-        return NotReached(_variable("no"), "host names separated by commas", hosts[:200])
-    reason = "no certificate in it" if isinstance(error, ssl.SSLError) else error.strerror
-    file, folder, key_log = (
-        os.environ.get(name, "") for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-    )
-    if file and not _holds_certificates(file):
-        name, expected, found = "SSL_CERT_FILE", "a file of certificates (PEM)", file
-    elif key_log:
-        name, expected, found = "SSLKEYLOGFILE", "a file that can be written", key_log
-    else:
-        name, expected = "SSL_CERT_DIR" if folder else "TLS", "certificates (PEM) that can be read"
-        found = folder or "those of certifi"
-    return NotReached(name, expected, f"{found} ({reason})")
-
-
-def _holds_certificates(path: str) -> bool:
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-        return True
-    except OSError:
-        return False
-
-
-def _is_proxy(value: str) -> bool:
-    try:
-        url = httpx.URL(value if "://" in value else f"http://{value}")
-        return url.scheme in _SCHEMES[:2] and bool(url.host) and (url.port or 1) < 65_536
-    except (httpx.InvalidURL, ValueError):
-        return False
-
-
 def _proxy_of(url: str) -> str | None:
     """Return the variable whose proxy is used for `url`."""
     try:
@@ -151,12 +114,13 @@ def _proxy_of(url: str) -> str | None:
     except ValueError:
         return None
     named = [scheme for scheme in (parts.scheme, "all") if scheme in getproxies()]
-    return _variable(named[0]) if named and not is_bypassed else None
+    return _named(f"{named[0]}_proxy".upper()) if named and not is_bypassed else None
 
 
-def _variable(scheme: str) -> str:
-    small = f"{scheme}_proxy"
-    return small if small in os.environ else small.upper()
+def _named(*variables: str) -> str:
+    """Return those of the variables that are set, in capitals or, as of proxies, small letters."""
+    both = (name for one in variables for name in (one, one.lower()))
+    return ", ".join(name for name in both if name in os.environ)
 
 
 def _is_caused_by(error: BaseException | None, kind: type[BaseException]) -> bool:

@@ -27,8 +27,7 @@ from service.data.covariates import drivers
 from service.data.observation_store import known_together
 from service.data.weather_store import WeatherReadings
 from service.issues import champion, model_score_store
-from service.issues.declared_models import declared
-from service.issues.family_code import declaration_hash
+from service.issues.declared_models import declaration_hash, declared
 from service.issues.fit_task import Order, within
 from service.issues.model_score_store import Key
 

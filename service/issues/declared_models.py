@@ -1,12 +1,25 @@
 """The declared models on disk."""
 
-__all__ = ["PROBLEMS", "Declarations", "declared", "find_problems", "read_declarations"]
+__all__ = [
+    "PROBLEMS",
+    "Declarations",
+    "declaration_hash",
+    "declared",
+    "find_problems",
+    "installed_packages",
+    "read_declarations",
+]
 
+import functools
+import hashlib
+import json
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib import metadata as packages
 from pathlib import Path
 
+import forecast
 from forecast.specs import ROLES, Spec, SpecError, closure, parse, published
 from service.core.context import Context
 from service.core.files import RegistryError, read_declaration
@@ -15,6 +28,7 @@ from service.core.secrets import without_folders
 PROBLEMS = ("models_left_out", "no_models")
 """Names of problems with declarations."""
 
+_PACKAGES = ("numpy", "scipy", "statsmodels", "prophet")
 _MOST_PROBLEMS = 3
 _LONGEST_PROBLEM = 300
 _log = logging.getLogger(__name__)
@@ -83,6 +97,32 @@ def find_problems(context: Context) -> tuple[tuple[str, str], ...]:
         return ()
     more = f"; and {len(lines) - _MOST_PROBLEMS} more" if len(lines) > _MOST_PROBLEMS else ""
     return (("models_left_out", without_folders("; ".join(lines[:_MOST_PROBLEMS]) + more)),)
+
+
+def declaration_hash(name: str, specs: Mapping[str, Spec]) -> str:
+    """Return a hash of a declaration, its members' and their code: equal means the same model."""
+    decides = {
+        "specs": [asdict(spec) for spec in closure(name, specs)],
+        "code": _code_hash(),
+        "packages": list(installed_packages().values()),
+    }
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+@functools.cache
+def installed_packages() -> dict[str, str]:
+    """Return the loaded versions of the packages that affect a fit."""
+    return {package: packages.version(package) for package in _PACKAGES}
+
+
+@functools.cache
+def _code_hash() -> str:
+    """Hash the whole library, any module of which may take part in a fit."""
+    root, digest = Path(forecast.__file__).parent, hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        source = file.read_bytes()
+        digest.update(f"{file.relative_to(root)} {len(source)} ".encode() + source)
+    return digest.hexdigest()
 
 
 def _cut(text: str) -> str:

@@ -10,18 +10,14 @@ __all__ = [
     "find",
     "home_of",
     "load",
-    "newest_metadata",
     "prune",
     "save",
-    "set_aside",
     "version_file",
 ]
 
 import contextlib
 import io
 import json
-import logging
-import os
 import shutil
 import time
 import zipfile
@@ -34,12 +30,11 @@ import numpy as np
 from forecast.forecasters.base import State
 from forecast.joint import Joint
 from forecast.serialize import StateError
-from service.core.files import RegistryError, unique, write_whole
+from service.core.files import RegistryError, write_whole
 
 _ABANDONED_SECONDS = 24 * 3600
 _HASH_LENGTH = 10
 _STATE, _METADATA = "state.json", "metadata.json"
-_log = logging.getLogger(__name__)
 FORMAT = 2
 """Version of the file format; the loader rejects others."""
 
@@ -93,15 +88,6 @@ def find(home: Path, training_hash: str) -> Path | None:
     return max(home.glob(f"[0-9]*-{training_hash[:_HASH_LENGTH]}.npz"), default=None)
 
 
-def newest_metadata(home: Path) -> dict[str, Any]:
-    """Return the provenance of the newest version; empty if none can be read."""
-    file = max(home.glob("[0-9]*-*.npz"), default=None)
-    try:
-        return dict(json.loads(_contents(file)[_METADATA])) if file else {}
-    except (RegistryError, KeyError, TypeError, ValueError):
-        return {}
-
-
 def examine(root: Path) -> tuple[int, list[str]]:
     """Return the number of versions, and the faults of the damaged ones.
 
@@ -119,8 +105,7 @@ def examine(root: Path) -> tuple[int, list[str]]:
 def prune(root: Path, series_id: str, keep: int, spared: Set[str]) -> None:
     """Delete all but the newest `keep` versions of each model for a series, and the `spared`.
 
-    Versions set aside are deleted after a day, as are files left half-written by killed processes,
-    here or by a restore.
+    Files left half-written by killed processes, here or by a restore, are deleted after a day.
     """
     for beside in (*(root / series_id).glob("*/.[0-9]*-*"), *root.glob(".restoring.*")):
         with contextlib.suppress(OSError):  # another process has just moved it
@@ -131,18 +116,6 @@ def prune(root: Path, series_id: str, keep: int, spared: Set[str]) -> None:
             if file.stem not in spared:
                 with contextlib.suppress(OSError):
                     file.unlink()
-
-
-def set_aside(file: Path) -> None:
-    """Hide an unusable version, so that it can be inspected for a day."""
-    hidden = file.with_name(f".{file.name}.broken.{unique()}")
-    try:
-        file.replace(hidden)
-        os.utime(hidden)
-    except OSError as error:  # for example on a read-only disk: it will be rejected again
-        _log.error("%s could not be moved aside: %s", file, error.strerror)
-    else:
-        _log.warning("%s is broken and set aside as %s", file, hidden.name)
 
 
 def _read(file: Path) -> State:

@@ -23,8 +23,7 @@ from service.data import observation_store
 from service.data.covariates import drivers
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
-from service.issues.declared_models import declared
-from service.issues.family_code import declaration_hash
+from service.issues.declared_models import declaration_hash, declared
 from service.issues.issue_draft import Draft, insert_issues
 from service.issues.model_fits import Inputs, fit_all
 from service.issues.score import score_issues

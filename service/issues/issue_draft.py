@@ -11,7 +11,7 @@ from service.core.database import Connection
 from service.core.declared_series import Route
 from service.core.run_store import Claim
 from service.issues import issue_store, note_store
-from service.issues.family_code import declaration_hash
+from service.issues.declared_models import declaration_hash
 from service.issues.issue_store import Entry, Issue
 from service.issues.model_fits import Fit, Fits, Inputs
 

@@ -5,6 +5,7 @@ __all__ = ["Fit", "Fits", "Inputs", "fit_all"]
 import hashlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 
 from forecast import joint
@@ -22,7 +23,7 @@ from service.core.timings import step
 from service.data.covariates import Drivers
 from service.data.observation_store import fingerprint
 from service.issues import fitted_models
-from service.issues.family_code import declaration_hash, installed_packages
+from service.issues.declared_models import declaration_hash, installed_packages
 from service.issues.fit_task import Order, fit_order
 
 _log = logging.getLogger(__name__)
@@ -137,10 +138,9 @@ def _kept(fits: Fits, order: Order, settings: Settings) -> tuple[str, Joint]:
             return file.stem, fitted_models.load(file)
         except RegistryError as error:
             _log.error("a fitted version is refused and made again: %s", error)
-            fitted_models.set_aside(file)
+            with suppress(OSError):  # on a read-only disk it is refused again
+                file.unlink()
             fits.remade[name] = without_folders(str(error))
-    if fitted_models.newest_metadata(home).get("declaration", declaration) != declaration:
-        _log.info("the declaration or the code of %s changed: it is fitted anew", name)
     now = instant(utc_now())
     fitting = fit_order(order, settings)
     metadata = {

@@ -16,8 +16,6 @@ from forecast.series import as_date
 from forecast.specs import ROLES, Spec
 from service.core.clock import utc_now
 from service.core.context import Context
-from service.core.database import Connection
-from service.core.declared_series import Route
 from service.core.job_runner import JobError, Outcome, perform
 from service.core.run_store import Claim
 from service.core.settings import Settings
@@ -27,8 +25,7 @@ from service.data.covariates import drivers
 from service.data.weather_store import WeatherReadings
 from service.issues import issue_store
 from service.issues.champion import choose_champion, last_comparison
-from service.issues.declared_models import declared, find_problems
-from service.issues.family_code import declaration_hash
+from service.issues.declared_models import declaration_hash, declared, find_problems
 from service.issues.fitted_models import prune
 from service.issues.issue_draft import Draft
 from service.issues.issue_store import MOST_HORIZON, Issue
@@ -64,7 +61,7 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
     settings, route = context.settings, context.route
     specs = declared(settings.models_dir, route.models)
     with context.database.reading() as connection:
-        newest = _newest(connection, route)
+        newest = issue_store.get_latest_issue(connection, route.leading)
         now = _moment(newest)
         figures = observation_store.known_together(connection, route.forecast, now)
         if not figures:
@@ -124,14 +121,6 @@ def _refit(context: Context, run: Claim, force: bool, progress: Progress) -> Out
         "weather_reason": draft.weather_note["reason"],
     }
     return Outcome("done", reason, detail)
-
-
-def _newest(connection: Connection, route: Route) -> Issue | None:
-    """Return the newest issue of the leading series."""
-    candidates = (
-        issue_store.get_latest_issue(connection, series_id) for series_id in route.forecast
-    )
-    return next((issue for issue in candidates if issue), None)
 
 
 def reach(data_through: dt.date, today: dt.date, beyond: int) -> int:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import http.client
 import json
 import os
@@ -246,18 +245,11 @@ def test_metrics_of_a_killed_server_are_removed(
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "")  # so that it is put back
-    left, live, young = (tmp_path / f"crossings-metrics-{name}" for name in ("left", "live", "new"))
-    for folder in (left, live, young):
-        folder.mkdir()
-        (folder / "counter_1.db").write_bytes(b"x")
-    for folder in (left, live):
-        os.utime(folder, (0, 0))
-    lock = os.open(live, os.O_RDONLY)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    with server._shared_metrics():
-        own = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
-        assert {*tmp_path.iterdir()} == {live, young, own}
-        os.utime(own, (0, 0))
-        with server._shared_metrics():
-            assert own.is_dir(), "the folder of a server that runs stays"
-    os.close(lock)
+    with server._shared_metrics("[::1]:8000"):
+        left = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+        (left / "counter_1.db").write_bytes(b"x")
+        with server._shared_metrics("127.0.0.1:8000"):
+            assert len({*tmp_path.iterdir()}) == 2, "the folder of a server that runs stays"
+        with server._shared_metrics("[::1]:8000"):
+            assert {*tmp_path.rglob("*")} == {left}
+    assert not left.exists()

@@ -8,9 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.config import config
-from service.core import secrets
-from service.core.secrets import variable
-from service.core.settings import Settings
+from service.core import settings as module
+from service.core.settings import Settings, variable
 from tests.service.support import Crossings
 
 
@@ -36,7 +35,7 @@ def test_every_setting_is_shown_with_where_it_comes_from(crossings: Crossings) -
 def test_a_file_is_named_as_where_a_secret_comes_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(secrets, "FOLDER", tmp_path)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
     (tmp_path / "crossings_smtp_password").write_text("hush-hush")
     done = CliRunner().invoke(config, ["--format", "json"], obj=Settings())
     found = json.loads(done.stdout)
@@ -91,7 +90,7 @@ def test_a_name_that_is_no_setting_is_told(crossings: Crossings) -> None:
 def test_a_file_that_is_no_setting_is_told_and_not_read(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(secrets, "FOLDER", tmp_path)
+    monkeypatch.setattr(module, "FOLDER", tmp_path)
     for name in ("CROSSINGS_PORT", "crossings_prot", "crossings_host", "grafana_token"):
         (tmp_path / name).write_text("127.0.0.9")
     done = CliRunner().invoke(config, ["--format", "json"])

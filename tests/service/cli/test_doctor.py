@@ -273,8 +273,7 @@ def test_a_variable_that_keeps_every_site_away_is_named(
     findings = found(settings)
     for check in ("source of channel", "weather of channel"):
         assert findings[check].state != "ok"
-        assert findings[check].said.startswith(f"{name}: expected ")
-        assert value in findings[check].said
+        assert findings[check].said.startswith(name)
     assert sites.asked == []
 
 

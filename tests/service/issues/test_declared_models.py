@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,14 @@ from service.core.context import Context
 from service.core.database import connect
 from service.core.files import RegistryError
 from service.core.settings import PROJECT, Settings
-from service.issues.declared_models import PROBLEMS, declared, find_problems, read_declarations
+from service.issues import declared_models
+from service.issues.declared_models import (
+    PROBLEMS,
+    declaration_hash,
+    declared,
+    find_problems,
+    read_declarations,
+)
 from service.issues.refit import refit
 from tests.service.support import CHAMPION, DECLARED, declare, quick_models
 
@@ -32,6 +40,25 @@ def test_no_declaration(tmp_path: Path, made: bool) -> None:
         folder.mkdir()
     with pytest.raises(RegistryError, match=r"models: expected model declarations \(\*\.toml\)"):
         declared(folder)
+
+
+def test_a_line_more_in_the_code_makes_another_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = declared(PROJECT / "models")
+    before = declaration_hash("climatology", specs)
+    copy = tmp_path / "forecast"
+    shutil.copytree(PROJECT / "forecast", copy)
+    monkeypatch.setattr(declared_models.forecast, "__file__", str(copy / "__init__.py"))
+    declared_models._code_hash.cache_clear()
+    try:
+        assert declaration_hash("climatology", specs) == before
+        with (copy / "forecasters/climatology.py").open("a") as source:
+            source.write("# changed\n")
+        declared_models._code_hash.cache_clear()
+        assert declaration_hash("climatology", specs) != before
+    finally:
+        declared_models._code_hash.cache_clear()
 
 
 GOOD = b'title = "X"\nfamily = "hurdle"\n'

@@ -14,13 +14,11 @@ from forecast.forecasters.climatology import Climatology
 from forecast.joint import Joint
 from forecast.series import DailySeries
 from service.core.files import RegistryError
-from service.issues import fitted_models
 from service.issues.fitted_models import (
     examine,
     find,
     home_of,
     load,
-    newest_metadata,
     prune,
     save,
     version_file,
@@ -60,12 +58,8 @@ def test_a_version_is_loaded_as_it_was_saved(home: Path, fitted: Joint) -> None:
 
 
 def test_the_newest_of_those_that_match_is_taken(home: Path, fitted: Joint) -> None:
-    assert newest_metadata(home) == {}
-    _, second, last = (keep(home, fitted, at, hash_) for at, hash_ in enumerate("aab"))
+    _, second, _ = (keep(home, fitted, at, hash_) for at, hash_ in enumerate("aab"))
     assert find(home, "a") == second
-    assert newest_metadata(home)["declaration"] == "d2"
-    last.write_bytes(b"half")
-    assert newest_metadata(home) == {}
 
 
 def test_the_same_fit_saved_at_once_by_many(home: Path, fitted: Joint) -> None:
@@ -135,19 +129,16 @@ def test_the_newest_of_each_model_of_a_series_are_kept(tmp_path: Path, fitted: J
     assert len(names(elsewhere)) == 5
 
 
-def test_what_was_set_aside_or_left_half_written_goes_a_day_later(
+def test_what_was_left_half_written_goes_a_day_later(
     tmp_path: Path, home: Path, fitted: Joint
 ) -> None:
-    broken, whole = (keep(home, fitted, second) for second in range(2))
-    fitted_models.set_aside(broken)
-    hidden, kept = names(home)
-    assert (hidden.startswith(f".{broken.name}.broken."), kept) == (True, whole.name)
+    whole = keep(home, fitted, 0)
     half, restoring = home / f".{whole.name}.1-1", tmp_path / ".restoring.1-1"
     half.write_bytes(b"half")
     restoring.mkdir()
     prune(tmp_path, "people", 5, set())
-    assert half.exists() and restoring.exists() and (home / hidden).exists(), "for a day"
-    for beside in (home / hidden, half, restoring):
+    assert half.exists() and restoring.exists(), "for a day"
+    for beside in (half, restoring):
         os.utime(beside, (0, 0))
     prune(tmp_path, "people", 5, set())
     assert names(home) == [whole.name]

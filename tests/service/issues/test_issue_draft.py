@@ -10,8 +10,7 @@ from service.core import run_store
 from service.core.context import Context
 from service.data.covariates import Drivers
 from service.issues import issue_store, note_store
-from service.issues.declared_models import declared
-from service.issues.family_code import declaration_hash
+from service.issues.declared_models import declaration_hash, declared
 from service.issues.issue_draft import Draft, insert_issues
 from service.issues.model_fits import Inputs, fit_all
 from tests.service.support import NOW, ROUTE

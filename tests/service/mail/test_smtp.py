@@ -104,7 +104,7 @@ def test_the_password_may_lie_in_a_file(
     mailbox: Mailbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "crossings_smtp_password").write_text(f"{PASSWORD}\n")
-    monkeypatch.setattr("service.core.secrets.FOLDER", tmp_path)
+    monkeypatch.setattr("service.core.settings.FOLDER", tmp_path)
     with Session(Settings(**settings.model_dump(exclude={"smtp_password"}))) as session:
         assert session.send(TO, MAIL).state == "sent"
 
