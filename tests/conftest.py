@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -19,6 +20,7 @@ from forecast.series import DailySeries
 from tests.support import embedded, loopback_guard
 
 _REFUSED = loopback_guard.install()
+gc.disable()  # until all tests are imported and collected: hardly any of it is ever garbage
 
 # The same examples in every run; `make test-long` looks much further.
 settings.register_profile("short", max_examples=40, deadline=None, derandomize=True)
@@ -30,6 +32,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files of the long tests, or one worker would be alone with them at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    gc.collect()
+    gc.freeze()  # no later collection looks through what was imported
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

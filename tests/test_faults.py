@@ -233,14 +233,14 @@ def test_a_scheduler_that_is_killed_anywhere_many_times(
     kill_often(scheduler, seconds, tmp_path, database_url, 50 * len(KILLED), seed=int(time.time()))
 
 
-def test_two_schedulers_and_four_web_workers_run_each_job_once(
+def test_two_schedulers_and_two_web_workers_run_each_job_once(
     scheduler: Scheduler, tmp_path: Path, database_url: str
 ) -> None:
     """And when the one at work is killed, the other goes on where it was."""
     settings = settings_for(tmp_path, database_url, anonymous_reading="yes")
     context, log = open_context(settings), tmp_path / "log"
     log.touch()
-    with serving(settings, workers=4) as address:
+    with serving(settings, workers=2) as address:
         first = scheduler.begin(settings)
         wait_until(lambda: any(r.job == "refit" for r in all_runs(context)), "a fit begins", 0.02)
         other = scheduler.begin(settings, log)

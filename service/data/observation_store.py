@@ -19,7 +19,7 @@ __all__ = [
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,7 +101,7 @@ def record(
     )
     if not touched:
         return Stored(0, 0, len(stated))
-    _rebuild(connection, route, touched)
+    _rebuild(connection, route, touched, before.keys())
     now = _ruling(connection, stated)
     changes = []
     for key in sorted(now):
@@ -156,8 +156,8 @@ def _matters(one: Statement, ruling: sa.Row[*tuple[Any, ...]] | None) -> bool:
     )
 
 
-def _rebuild(connection: Connection, route: Route, keys: frozenset[Key]) -> None:
-    """Recompute the histories of `keys` from all statements about them."""
+def _rebuild(connection: Connection, route: Route, keys: frozenset[Key], stored: Set[Key]) -> None:
+    """Recompute the histories of `keys`, some of them `stored`, from all statements about them."""
     statements: dict[Key, list[Statement]] = {}
     for document in document_store.overlapping(connection, route, keys):
         for key, one in document.statements(route, keys):
@@ -172,7 +172,8 @@ def _rebuild(connection: Connection, route: Route, keys: frozenset[Key]) -> None
         observations.c.series_id == sa.bindparam("of_series"),
         observations.c.date == sa.bindparam("of_day"),
     )
-    connection.execute(of_key, [{"of_series": name, "of_day": day} for name, day in keys])
+    if old := [{"of_series": name, "of_day": day} for name, day in keys & stored]:
+        connection.execute(of_key, old)
     connection.execute(observations.insert(), rows)
 
 

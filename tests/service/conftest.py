@@ -267,6 +267,7 @@ def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]
             models_dir=quick_models(tmp_path / "models"),
             paths=100,
             horizon=28,
+            fit_seconds=0,
             source="declared",
             govuk_url=sites.url,
             govuk_assets_url=sites.url,

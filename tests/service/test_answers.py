@@ -183,13 +183,14 @@ def weekday(row: dict[str, Any]) -> str:
 @pytest.fixture
 def moved(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Faces]]:
     """The four faces of an issue made on the first of two moments, asked at the second."""
-    filled = Context(filled.settings.model_copy(update={"horizon": 400}), filled.database)
 
-    def ask(made: dt.datetime, asked: dt.datetime) -> Faces:
+    def ask(made: dt.datetime, asked: dt.datetime, horizon: int = 40) -> Faces:
         monkeypatch.setattr(refits, "utc_now", Hand(made))
-        refit(filled)
-        clock = Hand(asked)
-        return Faces(create_app(filled, clock).test_client(), filled, clock, iso_week(ROUTE, asked))
+        settings = filled.settings.model_copy(update={"horizon": horizon})
+        context, clock = Context(settings, filled.database), Hand(asked)
+        refit(context)
+        app = create_app(context, clock)
+        return Faces(app.test_client(), context, clock, iso_week(ROUTE, asked))
 
     yield ask
 
@@ -277,7 +278,7 @@ def test_people_who_came_on_days_not_yet_published_are_counted(moved: Callable[.
 def test_an_issue_reaches_400_days_beyond_its_day_and_says_where_it_ends(
     moved: Callable[..., Faces],
 ) -> None:
-    faces = moved(utc(2026, 2, 1, 12), utc(2026, 2, 1, 13))
+    faces = moved(utc(2026, 2, 1, 12), utc(2026, 2, 1, 13), 400)
     assert len(faces.api("forecast?horizon=401")["rows"]) == 401
     last = "2027-03-08"
     refused = faces.client.get(f"{BASE}/forecast?horizon=402")
@@ -299,7 +300,7 @@ def test_an_issue_reaches_at_most_1600_days_beyond_its_figures() -> None:
 def test_an_issue_that_is_named_or_stood_then_is_asked_from_its_day(
     moved: Callable[..., Faces],
 ) -> None:
-    faces = moved(utc(2026, 1, 3, 12), utc(2026, 1, 20, 12))
+    faces = moved(utc(2026, 1, 3, 12), utc(2026, 1, 20, 12), 400)
     named = faces.api("forecast")["issue_id"]
     for question, first in (
         (f"issue={named}", "2026-01-01"),

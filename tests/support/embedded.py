@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from forecast.series import DailySeries
@@ -10,6 +11,7 @@ from service.data import figures_csv
 FILE = Path(__file__).resolve().parents[2] / "service" / "data" / "figures.csv"
 
 
+@cache
 def read() -> dict[str, DailySeries]:
     """People and boats, every day from 2018-01-01 to 2025-12-31."""
     return figures_csv.read(FILE, ("people", "boats"))

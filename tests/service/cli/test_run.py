@@ -99,6 +99,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         "models_dir": quick_models(tmp_path / "models"),
         "paths": 100,
         "champion_origins": 4,
+        "fit_seconds": 0,  # a process that fits loads the libraries of every family
     }
     started: list[Service] = []
 
@@ -125,7 +126,7 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:3128")  # nobody is to ask it
-    service = start()
+    service = start(fit_seconds=300)
     service.wait_for("stop with Ctrl-C")
     said = "".join(service.said)
     for words in ("database  sqlite", "figures   5844 new", "fitting climatology", "forecast  pub"):
@@ -164,7 +165,7 @@ def test_from_nothing_to_an_answer_and_to_a_clean_end(
 def test_told_to_stop_in_the_middle_of_a_fit(start: Start, tmp_path: Path) -> None:
     models = quick_models(tmp_path / "models")
     (models / "prophet.toml").write_text('family = "prophet"\n')
-    service = start()
+    service = start(fit_seconds=300)
     service.wait_for("fitting prophet")
     # The process that forks, its tracker, and the fit itself.
     wait_until(lambda: len(service.children()) >= 3, "the fit is at work")

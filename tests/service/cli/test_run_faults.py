@@ -41,9 +41,8 @@ def issued(settings: Settings) -> str:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Settings:
-    return Settings(
-        var_dir=tmp_path / "var", models_dir=quick_models(tmp_path / "models"), paths=100
-    )
+    models = quick_models(tmp_path / "models")
+    return Settings(var_dir=tmp_path / "var", models_dir=models, paths=100, fit_seconds=0)
 
 
 def names_of_reasons(service: Service, issue_id: str) -> set[str]:

@@ -34,7 +34,7 @@ def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
         script = script.replace("service/data", shlex.quote(str(ROOT / "service" / "data")))
         done = subprocess.run(
             ["sh", "-ec", script.replace("http://127.0.0.1:8000", base)],
-            env=as_environment(Settings(**folders)) | {"CROSSINGS_SOURCE": "declared"},
+            env=as_environment(Settings(**folders, paths=200)) | {"CROSSINGS_SOURCE": "declared"},
             cwd=tmp_path,
             capture_output=True,
             text=True,

@@ -169,6 +169,7 @@ def test_without_weather_nothing_is_asked(reader: Context, sites: Sites) -> None
     assert sites.asked == []
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_from_the_site_into_the_forecast(
     reader: Context, sites: Sites, monkeypatch: pytest.MonkeyPatch
 ) -> None:
