@@ -103,6 +103,9 @@ def test_no_cell_vanishes_on_a_narrow_page_or_when_enlarged(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert not violations(page)
     assert page.locator("svg.chart:visible").count()
+    for cell in page.locator("table.totals td:nth-child(3)").all():
+        box = cell.bounding_box()
+        assert box and box["x"] + box["width"] <= 320, "the 80% range is scrolled to"
     shoot(page, f"{path.strip('/') or 'now'}-320")
 
 
