@@ -136,6 +136,8 @@ class Fetcher:
         bound = Bound(largest_bytes + _HEADS_BYTES, self.attempt_seconds, self.clock)
         for _ in range(self.most_redirects + 1):
             where, host = _bare(str(request.url)), request.url.netloc.decode("ascii", "replace")
+            if "%" in host:  # of an address such as http://[
+                raise Unfit(where, "an address that can be asked", where)
             if self.hosts and host not in self.hosts:
                 raise Unfit(where, f"a host of {', '.join(sorted(self.hosts))}", host)
             remaining = bound.remaining_seconds()
