@@ -46,7 +46,7 @@ runs = table(
     sa.Column("detail", sa.JSON, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("route", "job", "period", name="uq_runs_route_job_period"),
-    sa.Index("ix_runs_job_started_at", "job", "started_at"),
+    sa.Index("ix_runs_job_route_run_id", "job", "route", "run_id"),
 )
 
 # Counts of deleted runs, so that the counters never go down.

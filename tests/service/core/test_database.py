@@ -82,7 +82,7 @@ def test_many_may_migrate_a_fresh_database_at_once(database_url: str) -> None:
 
 def test_a_new_database_has_exactly_the_tables_and_the_newest_migration(database: Database) -> None:
     now, head = database.pending()
-    assert now == head == "0101"
+    assert now == head == "0102"
     with database.reading() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
@@ -114,9 +114,9 @@ def test_a_database_of_the_version_before_is_brought_to_this_one(
     with database.writing() as connection:
         claim(connection, "kept")
     versions = Path(module.__file__).parent / "migrations" / "versions"
-    (tmp_path / "0102_later.py").write_text(
+    (tmp_path / "0103_later.py").write_text(
         "import sqlalchemy as sa\nfrom alembic import op\n"
-        "revision, down_revision = '0102', '0101'\n"
+        "revision, down_revision = '0103', '0102'\n"
         "def upgrade():\n    op.add_column('runs', sa.Column('host', sa.String(64)))\n"
     )
     config = module._alembic()
@@ -125,10 +125,10 @@ def test_a_database_of_the_version_before_is_brought_to_this_one(
     config.set_main_option("version_locations", places)
     monkeypatch.setattr(module, "_alembic", lambda: config)
     monkeypatch.setattr(module, "_script", lambda: ScriptDirectory.from_config(config))
-    assert database.pending() == ("0101", "0102")
+    assert database.pending() == ("0102", "0103")
     for _ in range(2):
         database.migrate()
-        assert database.pending() == ("0102", "0102")
+        assert database.pending() == ("0103", "0103")
     assert count(database) == 1
     with database.reading() as connection:
         columns = {column["name"] for column in sa.inspect(connection).get_columns("runs")}
@@ -140,6 +140,8 @@ def test_the_first_tables_are_brought_to_the_declared_ones(database: Database) -
         claim(connection, "kept")
         connection.execute(sa.text("DROP TABLE fetches"))
         connection.execute(sa.text("CREATE TABLE fetches (url VARCHAR(500) PRIMARY KEY)"))
+        connection.execute(sa.text("DROP INDEX ix_runs_job_route_run_id"))
+        connection.execute(sa.text("CREATE INDEX ix_runs_job_started_at ON runs (job, started_at)"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0100'"))
     database.migrate()
     assert count(database) == 1

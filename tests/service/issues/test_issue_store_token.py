@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import pytest
+import sqlalchemy as sa
+
 from service.core import run_store
 from service.core.database import Database
 from service.issues import issue_store
@@ -35,3 +38,13 @@ def test_the_version_differs_after_every_change(database: Database) -> None:
     with database.writing() as connection:
         run_store.claim(connection, "refit", "one", NOW, ROUTE.name)
     assert before is None or database.version() != before
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_last_runs_are_found_by_an_index(database: Database) -> None:
+    query = issue_store._token_query(("ingest",)).params(series_id="people", route=ROUTE.name)
+    text = query.compile(database.engine, compile_kwargs={"literal_binds": True})
+    with database.reading() as connection:
+        plan = [row.detail for row in connection.execute(sa.text(f"EXPLAIN QUERY PLAN {text}"))]
+    assert [step for step in plan if "runs" in step and "ix_runs_job_route_run_id" in step]
+    assert not [step for step in plan if step.startswith("SCAN runs")]
