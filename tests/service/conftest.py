@@ -26,6 +26,7 @@ from service.cli import main
 from service.core.context import Context, open_context
 from service.core.database import Database, connect
 from service.core.settings import Settings
+from service.issues import explain_issue
 from tests.service.mailbox import Mailbox, furnish, mail_settings, serving
 from tests.service.support import (
     NOW,
@@ -53,6 +54,13 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
     monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
     monkeypatch.setenv("CROSSINGS_WEATHER", "off")
+
+
+@pytest.fixture(autouse=True)
+def _few_paths_explain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An issue made in a test is explained with fewer paths; that takes longer than its models."""
+    monkeypatch.setattr(explain_issue, "_PATHS", 100)
+    monkeypatch.setattr(explain_issue, "_LEAST_PATHS", 20)
 
 
 @pytest.fixture

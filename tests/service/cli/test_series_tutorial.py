@@ -25,7 +25,8 @@ def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
     declaration = re.search(r"```toml\n([^`]*)```", DOCUMENT)
     assert declaration
     (mine / "strait.toml").write_text(declaration[1])
-    folders = {"series_dir": mine, "var_dir": mine / "var", "fitted_dir": mine / "fitted"}
+    own = {"series_dir": mine, "var_dir": mine / "var", "fitted_dir": mine / "fitted"}
+    settings = Settings(**own, paths=200, fit_seconds=0)
     steps = STEP.findall(DOCUMENT)
     assert len(steps) == DOCUMENT.count("```text") == 5
 
@@ -34,7 +35,7 @@ def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
         script = script.replace("service/data", shlex.quote(str(ROOT / "service" / "data")))
         done = subprocess.run(
             ["sh", "-ec", script.replace("http://127.0.0.1:8000", base)],
-            env=as_environment(Settings(**folders, paths=200)) | {"CROSSINGS_SOURCE": "declared"},
+            env=as_environment(settings) | {"CROSSINGS_SOURCE": "declared"},
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -45,6 +46,6 @@ def test_every_step_prints_what_it_shows(tmp_path: Path) -> None:
 
     for step, shown in steps[:3]:
         do(step, shown)
-    with serving(Settings(**folders)) as base:
+    with serving(settings) as base:
         for step, shown in steps[3:]:
             do(step, shown, base)

@@ -29,9 +29,10 @@ from tests.service.support import Crossings
 from tests.support.waiting import PROCESS, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
-# Enough paths that a task is under way for a while, and can be caught at it.
+# Enough paths that a task is under way for a while, and can be caught at it. At the first origin
+# there is too little to fit a model to.
 SLOW = BacktestConfig(
-    "2024-01-01", "2024-02-15", every=14, horizon=28, paths=10_000, seed=3, series="people"
+    "2018-02-01", "2020-06-01", every=400, horizon=28, paths=10_000, seed=3, series="people"
 )
 MODELS: dict[str, Forecaster] = {"hurdle": Hurdle(), "climatology": Climatology()}
 
@@ -84,21 +85,13 @@ def test_processes_change_nothing(work: Work, here: Any, monkeypatch: pytest.Mon
         children[:] = [child for child in alive if child.name.startswith("Spawn")]
 
     monkeypatch.setattr(Work, "__getstate__", state, raising=False)
-    assert same_runs(run(work, on_processes(3), progress), here)
-    assert len(done) == len(work.tasks()) == 8
-    assert len(sent) == len(children) == 3
+    scores, declined = result = run(work, on_processes(2), progress)
+    assert same_runs(result, here)
+    assert len(scores["climatology"]) == 2
+    assert declined["climatology"] == ["2018-02-01: climatology needs at least 60 days, found 32"]
+    assert len(done) == len(work.tasks()) == 6
+    assert len(sent) == len(children) == 2
     assert not [child for child in children if child.is_alive()]
-
-
-def test_what_a_model_declines_comes_back_as_it_was(figures: dict[str, DailySeries]) -> None:
-    early = BacktestConfig(
-        "2018-02-01", "2018-04-01", every=14, horizon=7, paths=20, series="people"
-    )
-    people = {"people": figures["people"]}
-    scores, declined = run(Work(MODELS, people, early), on_processes(1))
-    assert len(scores["climatology"]) == 3
-    assert declined["climatology"][0] == "2018-02-01: climatology needs at least 60 days, found 32"
-    assert same_runs((scores, declined), backtest.rolling_origin(MODELS, people, early))
 
 
 def test_killed_processes_cost_a_try_and_nothing_else(work: Work, here: Any) -> None:
@@ -139,7 +132,7 @@ def deadly(
 
 def test_a_task_that_kills_every_process_is_named(deadly: Work) -> None:
     with pytest.raises(WorkersError, match="4 workers died.* of deadly at 2024-01-01"):
-        run(deadly, on_processes(2))
+        run(deadly, on_processes(1))
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,8 @@ PLACE = {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0", "processes": T
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A scheduler and two workers, each a process of its own."""
-    with LocalCluster(n_workers=2, threads_per_worker=2, **PLACE) as found:
+    """A scheduler and a worker, each a process of its own."""
+    with LocalCluster(n_workers=1, threads_per_worker=2, **PLACE) as found:
         yield found
         client = clusters._clients.pop(str(found.scheduler_address), None)
         if client is not None:
