@@ -132,7 +132,7 @@ def deadly(
 
 def test_a_task_that_kills_every_process_is_named(deadly: Work) -> None:
     with pytest.raises(WorkersError, match="4 workers died.* of deadly at 2024-01-01"):
-        run(deadly, on_processes(1))
+        run(deadly, on_processes(2))
 
 
 @pytest.fixture(scope="module")
