@@ -96,7 +96,7 @@ def _draw(past: Rows, waiting: Rows, coming: Rows, colours: Mapping[str, str]) -
     _label(axes, [row["date"] for row in (*past, *days)], colours)
     axes.legend(
         [*keys.values()][::-1], [*keys][::-1],
-        loc="lower left", bbox_to_anchor=(-0.16, 0.985), ncols=3, frameon=False,
+        loc="lower left", bbox_to_anchor=(-0.16, 1.02), ncols=3, frameon=False,
         fontsize=_POINTS,
         labelcolor=colours["soft"], handlelength=1.1, handletextpad=0.4, columnspacing=0.9,
         borderpad=0,
