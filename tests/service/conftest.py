@@ -47,13 +47,18 @@ PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the machine's own environment says about the service does not reach the tests."""
+def _no_settings(monkeypatch: pytest.MonkeyPatch, ca_file: Path) -> None:
+    """What the machine's own environment says about the service does not reach the tests.
+
+    One authority is trusted: every client of a site reads all of them, and a machine's are many.
+    """
     for name in list(os.environ):
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
     monkeypatch.setenv("CROSSINGS_WEATHER", "off")
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
 @pytest.fixture(autouse=True)
