@@ -47,17 +47,18 @@ PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings(monkeypatch: pytest.MonkeyPatch, ca_file: Path) -> None:
+def _no_settings(monkeypatch: pytest.MonkeyPatch, strangers_ca: Path) -> None:
     """What the machine's own environment says about the service does not reach the tests.
 
-    One authority is trusted: every client of a site reads all of them, and a machine's are many.
+    A single authority is trusted: each client of a site reads all that a machine trusts, and it
+    trusts many.
     """
     for name in list(os.environ):
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
     monkeypatch.setenv("CROSSINGS_WEATHER", "off")
-    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(strangers_ca))
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
 
 
@@ -201,6 +202,14 @@ def authority() -> trustme.CA:
 def ca_file(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(str(file))
+    return file
+
+
+@pytest.fixture(scope="session")
+def strangers_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of an authority that has signed nothing."""
+    file = tmp_path_factory.mktemp("strangers") / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
     return file
 
 
