@@ -32,7 +32,7 @@ test: lint ## Lint, then run every test but the long ones
 
 .PHONY: test-long
 test-long: install-dev ## Run every test, the long forms of fault tests among them
-	@$(BIN)/python -m pytest -m '' --hypothesis-profile long
+	@$(BIN)/python -m pytest -m '' --hypothesis-profile long --no-loadscope-reorder
 
 .PHONY: test-oldest
 test-oldest: ## Run the tests with the oldest versions that pyproject.toml allows

@@ -11,7 +11,6 @@ os.environ["CROSSINGS_SOURCE"] = "figures"  # for the processes of fixtures too
 os.environ["CROSSINGS_WEATHER"] = "off"
 
 import logging
-from collections import Counter
 from collections.abc import Iterator
 
 import pytest
@@ -30,13 +29,9 @@ settings.load_profile("short")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of the long tests, then with those of few: one of them takes longest.
-
-    Otherwise one worker would be alone with them at the end.
-    """
+    """Begin with the files of the long tests, or one worker would be alone with them at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
-    number = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path not in long, number[item.path]))
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.hookimpl(tryfirst=True)
