@@ -193,16 +193,18 @@ def _shared_metrics(bind: str) -> Iterator[None]:
     """Create a private folder where the workers count requests, so that each can report the sum.
 
     It is named after the address `bind`, so that the next server removes what a killed one left.
+    Its end is random: others may write to the same place, and must not foresee it.
     """
     parent = os.getpid()
-    name = re.sub(r"[^\w.]", "-", f"crossings-metrics-{os.getuid()}-{platform.node()}-{bind}")
+    name = re.sub(r"[^\w.]", "-", f"crossings-metrics-{os.getuid()}-{platform.node()}-{bind}-")
     # In memory unless TMPDIR is set: a mapped page on a full disk kills the process.
     memory = Path("/dev/shm")
     is_memory = "TMPDIR" not in os.environ and os.access(memory, os.W_OK)
-    folder = (memory if is_memory else Path(tempfile.gettempdir())) / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(0o700)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    place = memory if is_memory else Path(tempfile.gettempdir())
+    for left in place.glob(f"{name}????????"):
+        shutil.rmtree(left, ignore_errors=True)
+    folder = tempfile.mkdtemp(prefix=name, dir=place)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     try:
         yield
     finally:
