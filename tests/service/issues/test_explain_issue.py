@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.answers.issue_loader import IssueLoader
@@ -32,6 +33,21 @@ def causes(context: Context) -> dict[str, list[float]]:
     assert note is not None
     found: dict[str, list[float]] = note["causes"]
     return found
+
+
+def test_a_factor_of_boats_is_that_of_people_on_the_scale_of_boats(context: Context) -> None:
+    with context.database.reading() as connection:
+        people, boats = (
+            note_store.get_note(connection, latest(context, name).issue_id, note_store.EXPLANATION)
+            for name in ("people", "boats")
+        )
+    assert people and boats
+    ratio = np.divide(boats["mean"], people["mean"])
+    names = people["factors"].keys() - {"other"}
+    assert "season" in names and max(map(abs, people["factors"]["season"])) > 10
+    for name in names:
+        expected = ratio * people["factors"][name]
+        np.testing.assert_allclose(boats["factors"][name], expected, atol=0.02, err_msg=name)
 
 
 @pytest.mark.parametrize("is_revised", [False, True], ids=["nothing", "a figure too old to matter"])
