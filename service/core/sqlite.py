@@ -12,6 +12,7 @@ __all__ = [
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -150,16 +151,28 @@ def _impatient(connection: Any) -> Iterator[None]:
 
 def _prepare(connection: Any) -> None:
     connection.isolation_level = None  # we begin transactions explicitly
+    connection.execute(f"PRAGMA busy_timeout={BUSY_MILLISECONDS}")
+    _switch_to_wal(connection)
     for pragma in (
-        # First: switching a new file to WAL can already collide with others doing so.
-        f"busy_timeout={BUSY_MILLISECONDS}",
-        "journal_mode=WAL",
         "synchronous=NORMAL",
         "foreign_keys=ON",
         "secure_delete=ON",  # overwrite deleted data, such as addresses
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # opens the WAL
+
+
+def _switch_to_wal(connection: Any) -> None:
+    """Use a WAL, for which SQLite does not wait if others are switching the new file too."""
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _can_stand_in(file: Path, error: sqlite3.Error) -> bool:

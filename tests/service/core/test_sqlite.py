@@ -1,8 +1,11 @@
-"""SQLite on disks that are full."""
+"""SQLite on disks that are full, and in a file that another is making."""
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +118,17 @@ def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path) -> None:
 )
 def test_the_file_of_a_url(url: str, file: Path | None) -> None:
     assert sqlite.file_of(url) == file
+
+
+def test_a_new_file_that_another_writes_is_waited_for(tmp_path: Path) -> None:
+    """SQLite itself does not wait where a file is to be switched to a WAL."""
+    file = tmp_path / "new.sqlite"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    with contextlib.closing(other), contextlib.closing(connect(f"sqlite:///{file}")) as opened:
+        other.execute("CREATE TABLE other (x)")
+        other.execute("BEGIN IMMEDIATE")
+        writer = threading.Timer(0.2, other.execute, ("COMMIT",))
+        writer.start()
+        with opened.reading() as connection:
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        writer.join()
