@@ -1,14 +1,14 @@
 # One image, several roles, named by the first argument: `run` (web server and scheduler in one),
-# `serve`, `scheduler`, and every other command of `crossings`. scripts/image-check builds and asks it.
+# `serve`, `scheduler`, or any other command of `crossings`. Built and tested by scripts/image-check.
 ARG BASE=python:3.13.9-slim-trixie
 
 FROM ${BASE} AS build
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_COMPILE=1
-# The installer stays here: the image itself has neither pip nor setuptools nor a compiler.
+# The installer stays in this stage: the final image has no pip, setuptools or compiler.
 RUN python -m venv /opt/installer && python -m venv --without-pip /opt/crossings
 COPY requirements-image.txt ./
-# A package index of your own: `--secret id=pip,src=pip.conf`; nothing of it stays in a layer.
+# To use another package index: `--secret id=pip,src=pip.conf`; no layer keeps it.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     /opt/installer/bin/pip --python /opt/crossings/bin/python install \
         --only-binary :all: --no-deps --require-hashes --requirement requirements-image.txt \
@@ -20,7 +20,7 @@ COPY series series
 RUN /opt/installer/bin/pip --python /opt/crossings/bin/python install \
         --no-index --no-build-isolation --no-deps . \
     && /opt/installer/bin/pip --python /opt/crossings/bin/python uninstall --yes setuptools \
-    # By the hash of the source, not by its time: the same lock gives the same bytes.
+    # Checked by hash instead of by time, so that the same lock gives the same bytes.
     && /opt/crossings/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
        /opt/crossings/lib
 
@@ -42,7 +42,7 @@ RUN groupadd --system --gid 10001 crossings \
 COPY --from=build /opt/crossings /opt/crossings
 COPY models /srv/crossings/models
 WORKDIR /srv/crossings
-# Only the two volumes and /tmp are written, so the root may be read-only.
+# Only the two volumes and /tmp are written to, so the root can be read-only.
 ENV PATH=/opt/crossings/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

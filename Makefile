@@ -1,9 +1,9 @@
-# `make` alone prints what there is. Needs Python 3.11 to 3.13, make and git; all else it installs
+# `make` alone lists the targets. Needs Python 3.11 to 3.13, make and git; everything else is installed
 # into .venv from the locked requirements.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 BIN := .venv/bin
-# What tests and measures asks nobody.
+# Tests and benchmarks use the embedded figures, not the network.
 test test-long test-oldest bench scale: export CROSSINGS_SOURCE := figures
 
 .PHONY: help
@@ -11,43 +11,43 @@ help: ## Print this help
 	@echo 'make TARGET, where TARGET is one of:'
 	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile \
 		| while IFS='|' read -r name text; do printf '  %-12s %s\n' "$$name" "$$text"; done
-	@echo 'PYTHON=python3.12 make run chooses the interpreter; settings are CROSSINGS_* (docs/operations.md).'
+	@echo 'To choose the interpreter: PYTHON=python3.12 make run. Settings (CROSSINGS_*): docs/operations.md.'
 
 .PHONY: run
-run: install ## Install, fit what is not current, and serve on http://127.0.0.1:8000 (CROSSINGS_PORT)
+run: install ## Install, fit the models if needed, and serve on http://127.0.0.1:8000 (CROSSINGS_PORT)
 	@exec $(BIN)/crossings run
 
 .PHONY: install
-install: ## Make .venv and install what the service needs
+install: ## Create .venv and install the service's dependencies
 	@scripts/prepare run
 
 .PHONY: install-dev
-install-dev: ## The same, and what tests and lint need
+install-dev: ## Install the dependencies of tests and lint too
 	@scripts/prepare dev
 
 .PHONY: test
-test: lint ## Lint, then run every test but the long ones
+test: lint ## Lint, then run all tests except the long ones
 	@scripts/browser
 	@$(BIN)/python -m pytest
 
 .PHONY: test-long
-test-long: install-dev ## Run every test, the long forms of fault tests among them
+test-long: install-dev ## Run all tests, including the long fault tests
 	@$(BIN)/python -m pytest -m '' --hypothesis-profile long --no-loadscope-reorder
 
 .PHONY: test-oldest
-test-oldest: ## Run the tests with the oldest versions that pyproject.toml allows
+test-oldest: ## Run the tests with the oldest dependencies that pyproject.toml allows
 	@scripts/test-oldest
 
 .PHONY: bench
-bench: ## Score our forecasters and the peers on 77 past days (10 minutes; ARGS="--quick")
+bench: ## Score our forecasters and the peers on 77 past dates (10 minutes; ARGS="--quick")
 	@scripts/bench $(ARGS)
 
 .PHONY: scale
-scale: install-dev ## Measure how the cost grows with the series, on Dask (ARGS="--quick")
+scale: install-dev ## Measure how cost grows with the number of series, on Dask (ARGS="--quick")
 	@$(BIN)/python -m bench.scale $(ARGS)
 
 .PHONY: mutate
-mutate: install-dev ## Change the code a place at a time and see whether a test fails (ARGS="--sample 40")
+mutate: install-dev ## Run mutation tests (ARGS="--sample 40")
 	@scripts/mutate $(ARGS)
 
 .PHONY: lint
@@ -58,23 +58,23 @@ lint: install-dev ## Check style, types and the Dockerfile
 	@$(BIN)/hadolint Dockerfile
 
 .PHONY: format
-format: install-dev ## Put the code into its one format
+format: install-dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet
 	@$(BIN)/ruff format
 
 .PHONY: lock
-lock: ## Resolve the dependencies anew into the requirements files
+lock: ## Update the locked requirements files
 	@scripts/lock
 
 .PHONY: sbom
-sbom: ## Write the bill of materials of the image to var/sbom.json
+sbom: ## Write the image's bill of materials to var/sbom.json
 	@scripts/sbom
 
 .PHONY: audit
-audit: ## Look up known vulnerabilities of what the image is made of
+audit: ## Check the image's packages for known vulnerabilities
 	@scripts/audit
 
 .PHONY: clean
-clean: ## Remove all that was built; var/ and models/fitted/ stay
+clean: ## Remove everything built; keep var/ and models/fitted/
 	@rm -rf .venv .venv-* build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find forecast service tests bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
