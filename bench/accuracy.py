@@ -68,8 +68,8 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
     second = given["second"] is not None
     if second and (given["data"] or given["drivers"]):
         raise click.UsageError("--second takes neither --data nor --weather")
-    asked, spans = (given["first"], given["last"]), _SPANS[second]
-    first, last = (str(d.date()) if d else usual for d, usual in zip(asked, spans, strict=True))
+    limits, spans = (given["first"], given["last"]), _SPANS[second]
+    first, last = (str(d.date()) if d else usual for d, usual in zip(limits, spans, strict=True))
     protocol = BacktestConfig(first, last, given["every"], 28, paths, seed, series=_ROUTE.leading)
     if quick:
         print("QUICK: a test of the program; its numbers say nothing about anyone.\n")
@@ -79,31 +79,31 @@ def main(quick: bool, processes: int, paths: int, seed: int, to: Path | None, **
         data = given["second"] or given["data"] or _ROUTE.folder / _ROUTE.figures
         leading, every = (_ROUTE.leading,), _ROUTE.forecast
         columns = figures_csv.read(data, leading, every)
-        known = {name: columns[name] for name in every if name in columns}
+        series = {name: columns[name] for name in every if name in columns}
         entries, peers = _entries(given["models"], given["models_dir"], bool(given["drivers"]))
         option = "--weather"
         sets = [weather.read(*files) for files in given["drivers"]]
     except SourceError as error:
         raise click.UsageError(f"{option}: {error}") from error
-    end = known[protocol.series].data_through
+    end = series[protocol.series].data_through
     if not protocol.origins(end):
         raise click.UsageError(
             f"expected an origin with {protocol.horizon} days of figures after it, found none: "
             f"the figures end on {end}"
         )
-    runs = run_all(entries, known, protocol, processes)
+    runs = run_all(entries, series, protocol, processes)
     result = report.evaluate(protocol, entries, runs, second)
     print(report.as_text(result), flush=True)
     if sets and result.champion is not None:
         judged = weather.protocol_of(sets[0], _ROUTE.leading, paths, seed, given["weather_step"])
         judged = _quick(judged) if quick else judged
         shown = weather.entries(result.champion, peers, sets, judged.horizon)
-        runs = run_all(shown, known, judged, processes)
+        runs = run_all(shown, series, judged, processes)
         ours = [entry.name for entry in shown if entry.kind != "peer"]
-        told, remark = weather.judge({name: runs[name] for name in ours})
-        print("\n" + report.weather_text(result.champion, shown, runs, told, remark))
+        weather_targets, remark = weather.judge({name: runs[name] for name in ours})
+        print("\n" + report.weather_text(result.champion, shown, runs, weather_targets, remark))
         remarks = [*result.remarks, *filter(None, [remark])]
-        result = replace(result, targets=[*result.targets, *told], remarks=remarks)
+        result = replace(result, targets=[*result.targets, *weather_targets], remarks=remarks)
     if to:
         to.parent.mkdir(parents=True, exist_ok=True)
         to.write_text(json.dumps(report.as_json(result), indent=1) + "\n", "utf-8")
@@ -119,34 +119,36 @@ def _quick(protocol: BacktestConfig) -> BacktestConfig:
     return replace(protocol, every=every, paths=min(protocol.paths, 200))
 
 
-def _entries(asked: str, folder: Path, with_weather: bool) -> tuple[list[Entry], list[Entry]]:
+def _entries(names: str, folder: Path, with_weather: bool) -> tuple[list[Entry], list[Entry]]:
     """Return our models (champion first) and the peers; and those with weather."""
     try:
-        there = declared(folder)
-        shown = specs.published(there)
-        best = specs.champion(there)
+        declarations = declared(folder)
+        shown = specs.published(declarations)
+        best = specs.champion(declarations)
     except (RegistryError, specs.SpecError) as error:
         raise click.UsageError(str(error)) from error
     ours = sorted(shown, key=lambda name: name != best)
     peers = PEERS | (weather_peers.PEERS if with_weather else {})
     groups = {"all": [*ours, *peers], "ours": ours, "peers": list(peers), "champion": [best]}
-    wanted = {one for name in asked.split(",") for one in groups.get(name, [name])}
-    unknown = wanted - set(groups["all"]) - set(there)
+    chosen_names = {one for name in names.split(",") for one in groups.get(name, [name])}
+    unknown = chosen_names - set(groups["all"]) - set(declarations)
     if unknown:
-        known = ", ".join([*groups, *groups["all"]])
-        raise click.UsageError(f"--models: expected of {known}; found {', '.join(sorted(unknown))}")
-    lacking = missing(peer for name, peer in peers.items() if name in wanted)
+        valid = ", ".join([*groups, *groups["all"]])
+        raise click.UsageError(f"--models: expected of {valid}; found {', '.join(sorted(unknown))}")
+    lacking = missing(peer for name, peer in peers.items() if name in chosen_names)
     if lacking:
         raise click.UsageError(
             f"not installed: {', '.join(lacking)}; `make bench` installs it beside the project, "
             "and --models ours does without"
         )
-    made: dict[str, Entry] = {}
-    for name, spec in there.items():
+    available: dict[str, Entry] = {}
+    for name, spec in declarations.items():
         kind = "champion" if name == best else "ours"
-        made[name] = Entry(name, spec.title, kind, specs.build(name, there), name)
-    made |= {name: Entry(name, one.title, "peer", one, name) for name, one in peers.items()}
-    chosen = [made[name] for name in dict.fromkeys([*ours, *made]) if name in wanted]
+        available[name] = Entry(name, spec.title, kind, specs.build(name, declarations), name)
+    available |= {name: Entry(name, one.title, "peer", one, name) for name, one in peers.items()}
+    chosen = [
+        available[name] for name in dict.fromkeys([*ours, *available]) if name in chosen_names
+    ]
     given = [entry for entry in chosen if entry.name in weather_peers.PEERS]
     return [entry for entry in chosen if entry not in given], given
 

@@ -60,7 +60,7 @@ def main() -> None:
 def _measure(options: argparse.Namespace, pid: int) -> None:
     base, bare = (f"http://127.0.0.1:{options.port + at}" for at in (0, 1))
     _wrk(base + PATHS[0], 2)
-    before, asked = _memory(pid), 0
+    before, n_requests = _memory(pid), 0
     print(f"{options.workers} workers, {options.threads} threads, {CLIENTS} clients, ", end="")
     print(f"{options.seconds} s each in {ROUNDS} rounds; load before: {os.getloadavg()[0]:.1f}\n")
     print("| asked | bytes | bare, 1/s | ours, 1/s | ratio | p50, ms | p99, ms |\n|" + " --- |" * 7)
@@ -77,23 +77,23 @@ def _measure(options: argparse.Namespace, pid: int) -> None:
         ]
         plain, rate, p50, p99 = map(median, zip(*rounds, strict=True))
         ratio = median(ours / bare_rate for bare_rate, ours, _, _ in rounds)
-        asked += int(sum(ours for _, ours, _, _ in rounds) * each)
+        n_requests += int(sum(ours for _, ours, _, _ in rounds) * each)
         name = path.rpartition("/")[2]
         print(f"| {name} | {size:,} | {plain:,.0f} | {rate:,.0f} | {ratio:.2f} ", end="")
         print(f"| {p50:.1f} | {p99:.1f} |", flush=True)
-    print(f"\nmemory of a worker: {before} MB, after {asked:,} requests {_memory(pid)} MB")
+    print(f"\nmemory of a worker: {before} MB, after {n_requests:,} requests {_memory(pid)} MB")
 
 
 def _wrk(url: str, seconds: int, header: str = "") -> tuple[float, float, float]:
     """Requests per second, and the 50th and 99th percentile in milliseconds."""
     command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", url]
     command += ["-H", header] if header else []
-    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    if rate is None or ("Non-2xx" in said and not header):
-        sys.exit(f"{url} did not answer as it should:\n{said}")
-    found = re.findall(r"(?:50|99)%\s+([\d.]+)([mu]?s)", said)
-    p50, p99 = (float(number) * _MILLISECONDS[unit] for number, unit in found)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    if rate is None or ("Non-2xx" in output and not header):
+        sys.exit(f"{url} did not answer as it should:\n{output}")
+    percentiles = re.findall(r"(?:50|99)%\s+([\d.]+)([mu]?s)", output)
+    p50, p99 = (float(number) * _MILLISECONDS[unit] for number, unit in percentiles)
     return float(rate[1]), p50, p99
 
 
@@ -144,9 +144,11 @@ def _environment(folder: str, options: argparse.Namespace) -> dict[str, str]:
     settings = {name: getattr(options, name.lower()) for name in ("PORT", "WORKERS", "THREADS")}
     settings |= {"SOURCE": "figures", "RATE_PER_ADDRESS": "", "LOG_LEVEL": "WARNING"}
     settings |= {"VAR_DIR": options.var_dir or folder, "FITTED_DIR": f"{folder}/fitted"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("CROSSINGS_")}
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith("CROSSINGS_")
+    }
     given = {f"CROSSINGS_{name}": str(value) for name, value in settings.items()}
-    return kept | {"PYTHONPATH": str(ROOT)} | given
+    return inherited | {"PYTHONPATH": str(ROOT)} | given
 
 
 if __name__ == "__main__":

@@ -107,8 +107,8 @@ def _prophet(series: DailySeries, log: bool = False, **options: Any) -> Draw:
         days = series.data_through + np.arange(1, horizon + 1) * ONE_DAY
         model.uncertainty_samples = n_paths
         np.random.seed(int(rng.integers(2**32)))
-        drawn = model.predictive_samples(pd.DataFrame({"ds": pd.to_datetime(days)}))["yhat"].T
-        return np.asarray(np.expm1(drawn) if log else drawn)
+        samples = model.predictive_samples(pd.DataFrame({"ds": pd.to_datetime(days)}))["yhat"].T
+        return np.asarray(np.expm1(samples) if log else samples)
 
     return draw
 
@@ -165,8 +165,8 @@ def _arima(series: DailySeries) -> Draw:
 
     def draw(horizon: int, n_paths: int, rng: np.random.Generator) -> Array:
         new = special(series.data_through + np.arange(1, horizon + 1) * ONE_DAY)
-        drawn = fitted.simulate(horizon, anchor="end", repetitions=n_paths, exog=new, rng=rng)
-        return np.asarray(drawn).reshape(horizon, n_paths).T
+        samples = fitted.simulate(horizon, anchor="end", repetitions=n_paths, exog=new, rng=rng)
+        return np.asarray(samples).reshape(horizon, n_paths).T
 
     return draw
 
@@ -193,5 +193,5 @@ PEERS = {
 
 def missing(peers: Iterable[Peer]) -> list[str]:
     """Return the packages that `peers` need and that are not installed."""
-    wanted = {package for peer in peers for package in peer.packages}
-    return sorted(package for package in wanted if importlib.util.find_spec(package) is None)
+    packages = {package for peer in peers for package in peer.packages}
+    return sorted(package for package in packages if importlib.util.find_spec(package) is None)

@@ -44,8 +44,8 @@ class Result:
     @property
     def champion(self) -> Entry | None:
         """The champion, if it took part."""
-        there = [e for e in self.entries if e.kind == "champion" and e.name in self.measured]
-        return there[0] if there else None
+        champions = [e for e in self.entries if e.kind == "champion" and e.name in self.measured]
+        return champions[0] if champions else None
 
 
 _HEADS = {
@@ -69,12 +69,12 @@ def evaluate(
     result = Result(protocol, _with_cut(entries, runs), runs, measured)
     if result.champion is None:
         return result
-    own, remarks = measured[result.champion.name], [_HEADS[second]]
+    champion, remarks = measured[result.champion.name], [_HEADS[second]]
     if second:
         peers = [entry.name for entry in result.entries if entry.kind == "peer"]
-        judged = targets.on_a_second_crossing(own, measured, peers)
+        judged = targets.on_a_second_crossing(champion, measured, peers)
     else:
-        judged = [*targets.against_peers(own, measured), *targets.within(own)]
+        judged = [*targets.against_peers(champion, measured), *targets.within(champion)]
     if lacking := [name for name in targets.BEST_OF if name not in measured]:
         remarks.append(f"Not run, so not among the best peers: {', '.join(lacking)}.")
     return replace(result, targets=judged, remarks=remarks)
@@ -85,7 +85,12 @@ def _with_cut(entries: Entries, runs: Runs) -> list[Entry]:
         (entry, replace(entry, name=entry.name + CUT, title="– the same, cut at zero"))
         for entry in entries
     ]
-    return [one for drawn, cut in pairs for one in (drawn, cut) if one is drawn or cut.name in runs]
+    return [
+        one
+        for original, cut in pairs
+        for one in (original, cut)
+        if one is original or cut.name in runs
+    ]
 
 
 def as_text(result: Result) -> str:
@@ -97,11 +102,11 @@ def as_text(result: Result) -> str:
 
 
 def _head(result: Result) -> str:
-    asked, versions = result.protocol, _versions()
+    config, versions = result.protocol, _versions()
     n = max((len(measured.origins) for measured in result.measured.values()), default=0)
     return (
-        f"{n} origins every {asked.every} days from {asked.first} to {asked.last}, "
-        f"{asked.horizon} days ahead, {asked.paths:,} paths. CRPS in people (estimator "
+        f"{n} origins every {config.every} days from {config.first} to {config.last}, "
+        f"{config.horizon} days ahead, {config.paths:,} paths. CRPS in people (estimator "
         f"`{CRPS_ESTIMATOR}`), lower is better.\n"
         "Totals are sums along simulated paths. Peers' paths are as their packages draw them, "
         "below zero too; and again cut at zero.\n"
@@ -137,7 +142,9 @@ def _judged(result: Result, champion: Entry) -> Iterator[str]:
     yield _count(result.targets)
 
 
-def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, remark: str) -> str:
+def weather_text(
+    champion: Entry, entries: Entries, runs: Runs, judged: Targets, remark: str
+) -> str:
     """Compare the champion with and without each weather, and with peers, or say why not."""
     measured = {name: measure(run.scores) for name, run in runs.items() if run.scores}
     ours = [entry for entry in entries if entry.kind != "peer"]
@@ -146,7 +153,7 @@ def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, r
     head = f"Protocol W at {n} origins: {champion.name} without and with the weather. "
     head += "Targets are ratios to none."
     parts = [head, grid(protocol_rows([*ours, *peers], runs, measured))]
-    parts += [remark] if remark else [grid(target_rows(told)), _count(told)]
+    parts += [remark] if remark else [grid(target_rows(judged)), _count(judged)]
     parts += _troubles(peers, runs)
     for entry in ours:
         same = [peer for peer in peers if peer.weather is entry.weather and peer.name in measured]
@@ -156,13 +163,15 @@ def weather_text(champion: Entry, entries: Entries, runs: Runs, told: Targets, r
 
 
 def _count(judged: Targets) -> str:
-    asked = [target for target in judged if not target.stretch]
-    return f"{sum(target.met for target in asked)} of {len(asked)} targets met, stretch apart."
+    required = [target for target in judged if not target.stretch]
+    return (
+        f"{sum(target.met for target in required)} of {len(required)} targets met, stretch apart."
+    )
 
 
 def _versions() -> dict[str, str]:
-    there = [package for package in _PACKAGES if importlib.util.find_spec(package)]
-    return {"python": platform.python_version()} | {one: metadata.version(one) for one in there}
+    installed = [package for package in _PACKAGES if importlib.util.find_spec(package)]
+    return {"python": platform.python_version()} | {one: metadata.version(one) for one in installed}
 
 
 def as_json(result: Result) -> dict[str, Any]:
@@ -221,7 +230,7 @@ def comparison_rows(champion: Entry, entries: Entries, measured: Measures) -> li
         if entry.name != champion.name and entry.name in measured:
             ours, theirs = together(measured[champion.name], measured[entry.name])
             row = [entry.title, *(_compared(ours, theirs, column) for column in _COMPARED)]
-            rows.append([*row, *(_held(theirs, column) for column in _HELD)])
+            rows.append([*row, *(_covered(theirs, column) for column in _HELD)])
     return rows
 
 
@@ -229,11 +238,11 @@ def target_rows(judged: Targets) -> list[list[str]]:
     """Return every target, whether it is met, and whether its interval agrees."""
     rows = [["target", "column", "bound", "found", f"{bootstrap.LEVEL} % interval", "", "surely"]]
     for target in judged:
-        found, number = target.found, _tenths if target.least == 0 and target.most > 2 else _ratio
+        result, number = target.found, _tenths if target.least == 0 and target.most > 2 else _ratio
         bounds = f"{_share(target.least)}-{_share(target.most)}"
         name = target.group + (f" ({target.note})" if target.note else "")
         row = [name, _TITLES[target.column], bounds if target.least else number(target.most)]
-        row += [number(found.value), f"{number(found.lo)}-{number(found.hi)}"]
+        row += [number(result.value), f"{number(result.lo)}-{number(result.hi)}"]
         rows.append([*row, "met" if target.met else "MISSED", "yes" if target.sure else "no"])
     return rows
 
@@ -246,17 +255,17 @@ def _average(measured: Measured, column: str, number: Callable[[float], str]) ->
 def _compared(ours: Measured, theirs: Measured, column: str) -> str:
     if column not in ours.columns or not ours.origins:
         return "–"
-    found = bootstrap.ratio(ours.columns[column], theirs.columns[column])
+    ratio = bootstrap.ratio(ours.columns[column], theirs.columns[column])
     # An interval that contains 1 decides nothing.
-    verdict = "=" if found.holds(1.0) else "<" if found.hi < 1 else ">"
-    return f"{_ratio(found.value)} ({_ratio(found.lo)}-{_ratio(found.hi)}) {verdict}"
+    verdict = "=" if ratio.holds(1.0) else "<" if ratio.hi < 1 else ">"
+    return f"{_ratio(ratio.value)} ({_ratio(ratio.lo)}-{_ratio(ratio.hi)}) {verdict}"
 
 
-def _held(measured: Measured, column: str) -> str:
+def _covered(measured: Measured, column: str) -> str:
     if column not in measured.columns or not measured.origins:
         return "–"
-    found = bootstrap.mean(measured.columns[column])
-    return f"{_share(found.value)} ({_share(found.lo)}-{_share(found.hi)})"
+    coverage = bootstrap.mean(measured.columns[column])
+    return f"{_share(coverage.value)} ({_share(coverage.lo)}-{_share(coverage.hi)})"
 
 
 def _people(value: float) -> str:

@@ -73,19 +73,19 @@ def run_all(
 
     A peer is run once and scored twice: as drawn, and cut at zero with `CUT` added to its name.
     """
-    found: dict[str, Run] = {}
+    runs: dict[str, Run] = {}
     order = sorted(entries, key=lambda entry: entry.name not in _SLOW)
     with ThreadPoolExecutor(processes) as threads:
         waiting = {threads.submit(_alone, one, figures, protocol): one.name for one in order}
         try:
             for future in as_completed(waiting):
-                found |= future.result()
-                run = found[waiting[future]]
+                runs |= future.result()
+                run = runs[waiting[future]]
                 took = f"{sum(score.seconds for score in run.scores):,.0f} s"
                 print(f"{waiting[future]}: {run.failure or took}", file=sys.stderr)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
-    return found
+    return runs
 
 
 def _alone(entry: Entry, figures: Figures, protocol: BacktestConfig) -> dict[str, Run]:

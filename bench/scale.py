@@ -114,7 +114,7 @@ def cluster(workers: int) -> Iterator[Any]:
 
     place = {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1", "processes": True}
     local = LocalCluster(n_workers=workers, threads_per_worker=1, **place)
-    with local as made, Client(made, set_as_default=False) as client:
+    with local as cluster, Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(workers)
         client.run(refit, 0)  # load imports before measuring
         yield client

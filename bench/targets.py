@@ -81,33 +81,33 @@ def best_peers(
 ) -> dict[str, str]:
     """Return the best of `names` in each column among the runs; `ending` is the suffix of names."""
     names = [name + ending for name in names]
-    there = [name for name in names if name in runs and runs[name].origins]
+    finished = [name for name in names if name in runs and runs[name].origins]
     return {
-        column: min(there, key=lambda name: runs[name].columns[column].mean())
+        column: min(finished, key=lambda name: runs[name].columns[column].mean())
         for column in _RATIOS
-        if there and all(column in runs[name].columns for name in there)
+        if finished and all(column in runs[name].columns for name in finished)
     }
 
 
 def against_peers(champion: Measured, runs: Mapping[str, Measured]) -> list[Target]:
     """Ratios of the champion to the best peer of each column, peers as drawn and cut at zero."""
-    found = []
+    judged = []
     for ending, group in _GROUPS.items():
         for column, peer in best_peers(runs, ending).items():
             bounds = {column: (0.0, _RATIOS[column])}
-            found += _ratios(group, champion, runs[peer], bounds, peer.removesuffix(ending))
-    return found
+            judged += _ratios(group, champion, runs[peer], bounds, peer.removesuffix(ending))
+    return judged
 
 
 def on_a_second_crossing(
     champion: Measured, runs: Mapping[str, Measured], peers: Sequence[str]
 ) -> list[Target]:
     """Ratios to the best of all `peers` and of our peer models; and coverage."""
-    group, found = "against the best of all, below", []
+    group, judged = "against the best of all, below", []
     for column, peer in best_peers(runs, names=[*peers, *BEST_OF_OURS]).items():
         if column != "day_1":
-            found += _ratios(group, champion, runs[peer], {column: (0.0, 1.0)}, peer)
-    return found + _means("coverage between", champion, _WITHIN["coverage between"])
+            judged += _ratios(group, champion, runs[peer], {column: (0.0, 1.0)}, peer)
+    return judged + _means("coverage between", champion, _WITHIN["coverage between"])
 
 
 def within(champion: Measured) -> list[Target]:

@@ -86,7 +86,7 @@ def judge(runs: Mapping[str, Run]) -> tuple[list[targets.Target], str]:
     if np.array_equal(without.columns["days_1_7"], others[0].columns["days_1_7"]):
         return [], "The champion takes no covariates: its targets with weather are not judged."
     bounds = (targets.PERFECT, targets.ENSEMBLE, *[targets.OTHER_ENSEMBLE] * len(others))
-    found = targets.without_weather(without)
+    judged = targets.without_weather(without)
     for (name, with_weather), bound in zip(list(measured.items())[1:], bounds, strict=False):
-        found += targets.with_weather(name, with_weather, without, bound)
-    return found, ""
+        judged += targets.with_weather(name, with_weather, without, bound)
+    return judged, ""

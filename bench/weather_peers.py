@@ -81,11 +81,11 @@ def _prophet(series: DailySeries, covariates: Covariates) -> Draw:
         futures = _futures(covariates, horizon, rng)
         coming = series.data_through + np.arange(1, horizon + 1) * ONE_DAY
         np.random.seed(int(rng.integers(2**32)))
-        drawn = []
+        samples = []
         for future, share in zip(futures, _shares(n_paths, len(futures)), strict=True):
             model.uncertainty_samples = share
-            drawn.append(model.predictive_samples(frame(coming, future))["yhat"].T)
-        return np.concatenate(drawn)
+            samples.append(model.predictive_samples(frame(coming, future))["yhat"].T)
+        return np.concatenate(samples)
 
     return draw
 
@@ -156,13 +156,13 @@ def _lightgbm(series: DailySeries, covariates: Covariates) -> Draw:
         ahead = np.arange(1, horizon + 1)
         coming = series.data_through + ahead * ONE_DAY
         now = np.tile(recent(np.array([len(days) - 1])), (horizon, 1))
-        drawn = []
+        predictions = []
         for future, share in zip(futures, _shares(n_paths, len(futures)), strict=True):
             before = np.vstack([weather[-1:], future[:-1]])
             rows = row(coming, np.minimum(ahead, _LEADS), future, before, now)
             bounds = np.sort([model.predict(rows) for model in fitted], axis=0)  # (levels, days)
             uniforms = rng.random((share, horizon))
-            drawn.append(
+            predictions.append(
                 np.column_stack(
                     [np.interp(uniforms[:, d], _LEVELS, bounds[:, d]) for d in range(horizon)]
                 )
@@ -170,7 +170,7 @@ def _lightgbm(series: DailySeries, covariates: Covariates) -> Draw:
         begins = rng.integers(0, len(counts) - horizon, size=n_paths, endpoint=True)
         windows = counts[begins[:, None] + np.arange(horizon)] + rng.random((n_paths, horizon)) / 2
         ranks = windows.argsort(axis=0).argsort(axis=0)
-        return np.take_along_axis(np.sort(np.concatenate(drawn), axis=0), ranks, axis=0)
+        return np.take_along_axis(np.sort(np.concatenate(predictions), axis=0), ranks, axis=0)
 
     return draw
 

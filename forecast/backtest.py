@@ -245,7 +245,7 @@ def against_best(
         "days_1_7": lambda row: float(row.crps[:7].mean()),
         "total_7": lambda row: row.totals["total_7"]["crps"],
     }
-    found = {}
+    ratios = {}
     for key, measure in measures.items():
         crps = {
             name: np.array([measure(by_origin[name][origin]) for origin in shared])
@@ -254,8 +254,8 @@ def against_best(
         best = min(baselines, key=lambda name: float(crps[name].mean()))
         if not crps[best].any():
             return {}
-        found[key] = best, bootstrap.ratio(crps[model], crps[best])
-    return found
+        ratios[key] = best, bootstrap.ratio(crps[model], crps[best])
+    return ratios
 
 
 def _averages(rows: list[OriginScore], horizon: int) -> dict[str, Any]:

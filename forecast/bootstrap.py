@@ -61,9 +61,9 @@ def ratio(ours: Array, theirs: Array) -> Interval:
     """
     if ours.shape != theirs.shape:
         raise ValueError(f"expected as many of both, found {len(ours)} and {len(theirs)}")
-    drawn = _geometric_mean(_means(ours), _means(theirs))
+    resampled = _geometric_mean(_means(ours), _means(theirs))
     value = _geometric_mean(ours.mean(axis=0, keepdims=True), theirs.mean(axis=0, keepdims=True))
-    return _interval(float(value[0]), drawn)
+    return _interval(float(value[0]), resampled)
 
 
 def _geometric_mean(above: Array, below: Array) -> Array:
@@ -79,7 +79,7 @@ def _means(values: Array) -> Array:
     return np.asarray(values[places].mean(axis=1))
 
 
-def _interval(value: float, drawn: Array) -> Interval:
+def _interval(value: float, resampled: Array) -> Interval:
     tail = (100 - LEVEL) / 2
-    lo, hi = np.percentile(drawn, [tail, 100 - tail])
+    lo, hi = np.percentile(resampled, [tail, 100 - tail])
     return Interval(value, float(lo), float(hi))

@@ -118,8 +118,8 @@ class Covariates:
                 f"found {self.future.shape}"
             )
         if self.archive is not None and self.archive.names != self.names:
-            expected, found = ", ".join(self.names), ", ".join(self.archive.names)
-            raise CovariatesError(f"expected forecasts of {expected}, found {found}")
+            expected, archived = ", ".join(self.names), ", ".join(self.archive.names)
+            raise CovariatesError(f"expected forecasts of {expected}, found {archived}")
         if not (np.isfinite(self.history).all() and np.isfinite(self.future).all()):
             raise CovariatesError("expected finite numbers, found a missing or infinite value")
 
@@ -168,8 +168,8 @@ class Covariates:
             issued = self.archive.issued_at(origin)[:, :days_ahead]
             earlier = self.archive.before(origin)
             return Covariates(self.names, self.start, self.history[:length], issued, earlier)
-        came = self.history[None, length : length + days_ahead]
-        return Covariates(self.names, self.start, self.history[:length], came)
+        observed = self.history[None, length : length + days_ahead]
+        return Covariates(self.names, self.start, self.history[:length], observed)
 
     def select(self, names: tuple[str, ...]) -> Covariates:
         """Return the columns `names`, in that order.

@@ -57,8 +57,8 @@ def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) 
     """
     near = paths.upto(len(truth))
     totals = {
-        name: _total(near, truth[:days], own)
-        for (name, days), own in zip(TOTALS.items(), rng.spawn(len(TOTALS)), strict=True)
+        name: _total(near, truth[:days], stream)
+        for (name, days), stream in zip(TOTALS.items(), rng.spawn(len(TOTALS)), strict=True)
         if days <= len(truth)
     }
     return Judged(
@@ -74,18 +74,18 @@ def judge(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) 
 
 
 def _total(paths: Paths, truth: npt.NDArray[np.int64], rng: np.random.Generator) -> dict[str, Any]:
-    drawn = paths.upto(len(truth)).values.sum(axis=1)[:, None]  # (n_paths, 1)
-    came = truth.sum(keepdims=True)
-    found: dict[str, Any] = {
-        "crps": float(crps(drawn, came)[0]),
-        "wis": float(wis(drawn, came)[0]),
-        "pit": float(pit(drawn, came, rng)[0]),
-        "error": float(drawn.mean() - came[0]),
-        "truth": int(came[0]),
-        "median": int(quantiles(drawn, [0.5])[0, 0]),
+    totals = paths.upto(len(truth)).values.sum(axis=1)[:, None]  # (n_paths, 1)
+    actual = truth.sum(keepdims=True)
+    scores: dict[str, Any] = {
+        "crps": float(crps(totals, actual)[0]),
+        "wis": float(wis(totals, actual)[0]),
+        "pit": float(pit(totals, actual, rng)[0]),
+        "error": float(totals.mean() - actual[0]),
+        "truth": int(actual[0]),
+        "median": int(quantiles(totals, [0.5])[0, 0]),
     }
     for level in (*DAY_LEVELS, 99):
-        lo, hi = quantiles(drawn, interval_probabilities(level))[:, 0]
-        found |= {f"lo_{level}": int(lo), f"hi_{level}": int(hi)}
-        found[f"within_{level}"] = float(lo <= came[0] <= hi)
-    return found
+        lo, hi = quantiles(totals, interval_probabilities(level))[:, 0]
+        scores |= {f"lo_{level}": int(lo), f"hi_{level}": int(hi)}
+        scores[f"within_{level}"] = float(lo <= actual[0] <= hi)
+    return scores

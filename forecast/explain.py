@@ -51,11 +51,11 @@ def attribution(
     factors = factors_of(fitted)
     horizon = len(mean)
     value = {
-        frozenset(known): mean_without(
-            fitted, set(factors) - set(known), horizon, n_paths, np.random.default_rng(seed)
+        frozenset(present): mean_without(
+            fitted, set(factors) - set(present), horizon, n_paths, np.random.default_rng(seed)
         )
         for size in range(len(factors) + 1)
-        for known in itertools.combinations(factors, size)
+        for present in itertools.combinations(factors, size)
     }
     n = len(factors)
     shares = {}
@@ -64,8 +64,8 @@ def attribution(
         total = np.zeros(horizon)
         for size in range(n):
             weight = math.factorial(size) * math.factorial(n - size - 1) / math.factorial(n)
-            for known in itertools.combinations(others, size):
-                total += weight * (value[frozenset({*known, factor})] - value[frozenset(known)])
+            for present in itertools.combinations(others, size):
+                total += weight * (value[frozenset({*present, factor})] - value[frozenset(present)])
         shares[factor] = total
     rest = mean - yearly_mean - sum(shares.values(), np.zeros(horizon))
     return shares | {OTHER: rest}

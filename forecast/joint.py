@@ -63,7 +63,7 @@ class Joint:
             paths[name] = ratio.boats(lead, ratio_rng)
         if drawn_days(horizon) == horizon:
             return paths
-        return {series_id: drawn.upto(horizon) for series_id, drawn in paths.items()}
+        return {series_id: values.upto(horizon) for series_id, values in paths.items()}
 
     def to_state(self) -> State:
         """Return JSON values and arrays."""

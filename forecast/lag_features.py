@@ -116,10 +116,10 @@ class MemoryState:
 
     def features(self, low: Array, high: Array) -> Array:
         """Features before the next day, (width, n_paths), with log levels clipped to the bounds."""
-        found, levels = self._features, self._levels
-        found[:levels] = np.clip(np.log1p(self._mean[:levels]), low[:, None], high[:, None])
-        found[levels : self._means] = self._mean[levels:]
-        return found
+        features, levels = self._features, self._levels
+        features[:levels] = np.clip(np.log1p(self._mean[:levels]), low[:, None], high[:, None])
+        features[levels : self._means] = self._mean[levels:]
+        return features
 
     @property
     def busy_yesterday(self) -> Array:
@@ -133,7 +133,7 @@ class MemoryState:
         self._mean *= self._keep
         self._mean[:levels] += (1.0 - self._keep[:levels]) * counts
         self._mean[levels:] += (1.0 - self._keep[levels:]) * busy
-        found = self._features
-        found[means + 1 : means + lags] = found[means : means + lags - 1].copy()
-        found[means + lags + 1 :] = found[means + lags : -1].copy()
-        found[means], found[means + lags] = busy, np.log1p(counts)
+        features = self._features
+        features[means + 1 : means + lags] = features[means : means + lags - 1].copy()
+        features[means + lags + 1 :] = features[means + lags : -1].copy()
+        features[means], features[means + lags] = busy, np.log1p(counts)

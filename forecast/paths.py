@@ -189,10 +189,10 @@ class Paths:
         if stay_days < 1:
             raise PathsError(f"expected a stay of 1 day or more, found {stay_days}")
         lead = np.zeros(stay_days - 1, dtype=np.int64)
-        known = (
+        recent = (
             np.zeros(0, np.int64) if before is None else before[max(len(before) - len(lead), 0) :]
         )
-        lead[len(lead) - len(known) :] = known
+        lead[len(lead) - len(recent) :] = recent
         running = np.zeros((self.n_paths, len(lead) + self.horizon + 1), dtype=np.int64)
         running[:, 1 : len(lead) + 1] = np.cumsum(lead)
         np.cumsum(self.values, axis=1, out=running[:, len(lead) + 1 :])

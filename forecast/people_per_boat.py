@@ -86,8 +86,8 @@ class PeoplePerBoat:
         like = self.ratio[np.clip(rank + offset, 0, len(self.ratio) - 1)]
         growth = rng.normal(self.growth, self.growth_spread, size=(people.n_paths, 1))
         ahead_years = np.arange(1, people.horizon + 1) / MEAN_YEAR
-        drawn = np.rint(counts / (like * np.exp(growth * ahead_years)))
-        return Paths(people.start, np.where(counts > 0, np.clip(drawn, 1, counts), 0).astype(int))
+        boats = np.rint(counts / (like * np.exp(growth * ahead_years)))
+        return Paths(people.start, np.where(counts > 0, np.clip(boats, 1, counts), 0).astype(int))
 
     def to_state(self) -> State:
         """Return JSON values and arrays."""
@@ -112,13 +112,13 @@ def _growth(
     Half the mean change is used: growth continues, but the size of boats is limited.
     """
     years_ago = ((n_days - 1 - busy) / MEAN_YEAR).astype(int)
-    known = [
+    seen_years = [
         year
         for year in range(_MOST_YEARS)
         if np.count_nonzero(years_ago == year) >= _FEWEST_BUSY_DAYS
     ]
-    medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in known]
-    changes = -np.diff(medians) / np.diff(known)  # over two years, if a quiet one is between
+    medians = [float(np.median(np.log(ratio[years_ago == year]))) for year in seen_years]
+    changes = -np.diff(medians) / np.diff(seen_years)  # over two years, if a quiet one is between
     if len(changes) < 2:
         return 0.0, _UNKNOWN_SPREAD
     growth = np.clip(changes.mean() / 2, -_MOST_GROWTH, _MOST_GROWTH)

@@ -38,15 +38,15 @@ def correct_members(covariates: Covariates) -> Array:
         return future
     n_ahead = future.shape[1]
     errors, variances = _pairs(covariates, n_ahead)
-    known = np.isfinite(errors)  # (n_issues, n_ahead, k)
-    count = known.sum(axis=0)
-    bias = np.where(known, errors, 0.0).sum(axis=0) / (count + PRIOR_PAIRS)
+    is_known = np.isfinite(errors)  # (n_issues, n_ahead, k)
+    count = is_known.sum(axis=0)
+    bias = np.where(is_known, errors, 0.0).sum(axis=0) / (count + PRIOR_PAIRS)
     if len(future) == 1:
-        whole = errors[known.all(axis=(1, 2))]
+        whole = errors[is_known.all(axis=(1, 2))]
         return future + (whole if len(whole) >= _FEWEST_ERRORS else bias[None])
-    squares = np.where(known, (errors - bias) ** 2, 0.0).sum(axis=0)
+    squares = np.where(is_known, (errors - bias) ** 2, 0.0).sum(axis=0)
     members = archive.values.shape[1]  # the errors' number of members; today's may differ
-    expected = np.where(known, variances, 0.0).sum(axis=0) * (1.0 + 1.0 / members)
+    expected = np.where(is_known, variances, 0.0).sum(axis=0) * (1.0 + 1.0 / members)
     ratio = np.divide(squares, expected, out=np.ones_like(squares), where=expected > 1e-12)
     factor = np.sqrt((PRIOR_PAIRS + count * ratio) / (PRIOR_PAIRS + count))
     mean = future.mean(axis=0)
@@ -66,7 +66,7 @@ def _pairs(covariates: Covariates, n_ahead: int) -> tuple[Array, Array]:
         first = int((origin - covariates.start).astype(np.int64)) + 1
         days = min(n_ahead - lacking, len(history) - first)
         if first >= 0 and days > 0:
-            came = history[first : first + days]
-            errors[issue, :days] = came - values[issue, :, :days].mean(axis=0)
+            observed = history[first : first + days]
+            errors[issue, :days] = observed - values[issue, :, :days].mean(axis=0)
             variances[issue, :days] = spread[issue, :days]
     return errors, variances

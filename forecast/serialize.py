@@ -39,9 +39,9 @@ def restore(values: dict[str, Any], arrays: dict[str, Any]) -> Fitted:
         family = getattr(importlib.import_module(module), f"Fitted{name}")
         fitted: Fitted = family.from_state(values["values"], arrays)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        found = f"{type(error).__name__}: {error}"
+        description = f"{type(error).__name__}: {error}"
         raise StateError(
-            f"expected the state of a family of {sorted(FAMILIES)}, {found}"
+            f"expected the state of a family of {sorted(FAMILIES)}, {description}"
         ) from error
     return fitted
 

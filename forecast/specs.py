@@ -153,17 +153,17 @@ def build(name: str, specs: Mapping[str, Spec]) -> Forecaster:
 
 def closure(name: str, specs: Mapping[str, Spec]) -> list[Spec]:
     """Return all declarations that affect the model `name`: its own, its members', theirs."""
-    found: dict[str, Spec] = {}
+    needed: dict[str, Spec] = {}
 
     def take(spec: Spec) -> None:
-        if spec.name not in found:  # pools may contain each other, which `build` refuses
-            found[spec.name] = spec
+        if spec.name not in needed:  # pools may contain each other, which `build` refuses
+            needed[spec.name] = spec
             for member in spec.members:
                 if member in specs:
                     take(specs[member])
 
     take(specs[name])
-    return list(found.values())
+    return list(needed.values())
 
 
 def published(specs: Mapping[str, Spec]) -> dict[str, Spec]:
@@ -185,10 +185,10 @@ def champion(specs: Mapping[str, Spec]) -> str:
 
 
 def _table(name: str, outer: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = outer.get(key, {})
-    if not isinstance(found, dict):
-        raise SpecError(f"model {name}: expected a table [{key}], found {found!r}")
-    return found
+    table = outer.get(key, {})
+    if not isinstance(table, dict):
+        raise SpecError(f"model {name}: expected a table [{key}], found {table!r}")
+    return table
 
 
 def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Forecaster:
@@ -201,8 +201,8 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
     family = getattr(importlib.import_module(module), class_name)
     fields = {item.name: item for item in dataclasses.fields(family)}
     composed = spec.family in _COMPOSED
-    known = {n: item.default for n, item in fields.items() if n not in ("members", "weights")}
-    values = _values(spec, known, {n for n, item in fields.items() if "..." in str(item.type)})
+    defaults = {n: item.default for n, item in fields.items() if n not in ("members", "weights")}
+    values = _values(spec, defaults, {n for n, item in fields.items() if "..." in str(item.type)})
     if composed:
         values["members"] = {one: _build(one, specs, (*above, name)) for one in spec.members}
     if spec.family == "pool":
@@ -211,18 +211,18 @@ def _build(name: str, specs: Mapping[str, Spec], above: tuple[str, ...]) -> Fore
     return forecaster
 
 
-def _values(spec: Spec, known: Mapping[str, Any], of_any_length: set[str]) -> dict[str, Any]:
+def _values(spec: Spec, defaults: Mapping[str, Any], of_any_length: set[str]) -> dict[str, Any]:
     """Return the parameters of `spec`, checked against the family's defaults `known`."""
-    unknown = set(spec.parameters) - set(known)
+    unknown = set(spec.parameters) - set(defaults)
     if unknown:
         raise SpecError(
-            f"model {spec.name}: expected parameters of {sorted(known)}, found {sorted(unknown)}"
+            f"model {spec.name}: expected parameters of {sorted(defaults)}, found {sorted(unknown)}"
         )
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in spec.parameters.items()}
     for key, value in values.items():
-        if not _alike(value, known[key], key in of_any_length):
+        if not _alike(value, defaults[key], key in of_any_length):
             raise SpecError(
-                f"model {spec.name}: expected {key} to be like {known[key]!r}, found {value!r}"
+                f"model {spec.name}: expected {key} to be like {defaults[key]!r}, found {value!r}"
             )
     return values
 

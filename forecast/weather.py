@@ -126,11 +126,13 @@ class FittedWeather:
         beyond = _season_runs(self.past, horizon, n_paths, rng, given)
         drivers = np.concatenate([given, beyond], axis=1)
         if self.assumed:
-            (own,) = rng.spawn(1)  # days without assumptions are drawn as usual
+            (assumed_rng,) = rng.spawn(1)  # days without assumptions are drawn as usual
             for day, sea in self.assumed.items():
                 if day < horizon:
                     of_sea = season_days(self.past, day + 1, sea)
-                    drivers[:, day] = self.past[of_sea[own.integers(0, len(of_sea), n_paths)]]
+                    drivers[:, day] = self.past[
+                        of_sea[assumed_rng.integers(0, len(of_sea), n_paths)]
+                    ]
         before = np.broadcast_to(
             self.past[-lead - 1 :], (n_paths, min(lead + 1, len(self.past)), drivers.shape[2])
         )

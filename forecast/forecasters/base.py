@@ -108,8 +108,8 @@ def require_days(series: DailySeries, least: int, family: str) -> None:
         raise FitError(f"{family} needs at least {least} days, found {len(series)}")
     if series.values.max() > MOST_KNOWN:
         day = series.dates[series.values.argmax()]
-        found = f"{series.values.max():,} on {day}"
-        raise FitError(f"{family} takes days of up to {MOST_KNOWN:,}, found {found}")
+        largest = f"{series.values.max():,} on {day}"
+        raise FitError(f"{family} takes days of up to {MOST_KNOWN:,}, found {largest}")
 
 
 def whole_people(values: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.int32]:

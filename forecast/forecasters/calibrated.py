@@ -94,19 +94,22 @@ class Calibrated:
                 break
             try:
                 # Same number of forecast days as today: more would make the errors too small.
-                known = covariates and covariates.as_at(
+                past_covariates = covariates and covariates.as_at(
                     origin, min(self.window_days, covariates.n_ahead)
                 )
-                past = base.fit(series.upto(origin), known)
+                past = base.fit(series.upto(origin), past_covariates)
             except CovariatesError:
                 continue  # no archived weather forecast
             except FitError:
                 break  # too few days so far back; keep the later origins
             rng = np.random.default_rng([_SEED, abs(int(origin.astype(np.int64)))])
-            drawn = past.simulate(self.window_days, self.paths, rng).values
-            came = series.between(origin + ONE_DAY, origin + self.window_days * ONE_DAY).values
+            simulated = past.simulate(self.window_days, self.paths, rng).values
+            actual = series.between(origin + ONE_DAY, origin + self.window_days * ONE_DAY).values
             scores.append(
-                [normal_score(drawn[:, span].sum(axis=1), int(came[span].sum())) for span in spans]
+                [
+                    normal_score(simulated[:, span].sum(axis=1), int(actual[span].sum()))
+                    for span in spans
+                ]
             )
         return scores
 
@@ -149,9 +152,9 @@ class FittedCalibrated:
         like = None
         if self.plain is not None and self.stretch:
             like = self.plain.simulate(horizon, n_paths, copy.deepcopy(rng)).values
-        drawn = self.base.simulate(horizon, n_paths, rng)
-        moved = rescale_spread(drawn.values, self.stretch, self.window_days, like)
-        return Paths(drawn.start, whole_people(moved))
+        simulated = self.base.simulate(horizon, n_paths, rng)
+        moved = rescale_spread(simulated.values, self.stretch, self.window_days, like)
+        return Paths(simulated.start, whole_people(moved))
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator

@@ -86,8 +86,8 @@ class FittedClimatology:
         first_year = np.maximum(np.ceil((lead + half + block - 1) / MEAN_YEAR), 1)
         last_year = np.floor((n - 1 + lead - half) / MEAN_YEAR)
         years = np.clip(last_year - first_year + 1, 1, self.hyper.years)
-        drawn = rng.integers(0, self.hyper.years, size=lead.shape) % years
-        back = np.rint((first_year + drawn) * MEAN_YEAR)
+        years_back = rng.integers(0, self.hyper.years, size=lead.shape) % years
+        back = np.rint((first_year + years_back) * MEAN_YEAR)
         offset = rng.integers(-half, half + 1, size=lead.shape)
         position = n - 1 + lead - back.astype(np.int64) + offset
         # A very short series has no such year: use any run.

@@ -254,8 +254,8 @@ class FittedLevelHurdle:
                 waiting = yesterday[:, day] * (1.0 - recent.busy_yesterday)
                 eta += self.coefficients[:, -1:] * waiting
             busy = stratified_uniforms(n_paths, rng) < logistic(eta[0])
-            drawn = np.searchsorted(steps, stratified_uniforms(n_paths, rng))
-            ratio = self.ratios[np.minimum(drawn, len(steps) - 1)]
+            picks = np.searchsorted(steps, stratified_uniforms(n_paths, rng))
+            ratio = self.ratios[np.minimum(picks, len(steps) - 1)]
             size = np.rint(np.exp(np.minimum(eta[1], _MOST_LOG)) * ratio)
             paths[day] = np.where(busy, np.clip(size, 1.0, self.cap), 0.0)
             recent.step(paths[day])
@@ -319,8 +319,8 @@ class FittedLevelHurdle:
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         if self.weather is not None:
-            values["weather"], own = self.weather.to_state()
-            arrays |= {f"weather/{name}": array for name, array in own.items()}
+            values["weather"], weather_arrays = self.weather.to_state()
+            arrays |= {f"weather/{name}": array for name, array in weather_arrays.items()}
         return values, arrays
 
     @classmethod
@@ -333,8 +333,8 @@ class FittedLevelHurdle:
             arrays = {"crossing": np.zeros(0)} | arrays
         weather = None
         if values["weather"] is not None:
-            own = serialize.under("weather", arrays)
-            weather = FittedWeather.from_state(values["weather"], own)
+            weather_arrays = serialize.under("weather", arrays)
+            weather = FittedWeather.from_state(values["weather"], weather_arrays)
         return cls(
             hyper=LevelHurdle(**hyper),
             origin=np.datetime64(values["origin"], "D"),

@@ -108,15 +108,15 @@ class FittedLinearPool:
         """
         streams = rng.spawn(len(self.members) + 1)
         counts = self._counts(n_paths)
-        drawn = []
+        parts = []
         for name, count, stream in zip(self.members, counts, streams, strict=False):
             if count:
                 try:
-                    drawn.append(self._member(name, horizon, count, stream))
+                    parts.append(self._member(name, horizon, count, stream))
                 except FitError as error:
                     return self._less(name, error).simulate(horizon, n_paths, rng)
-        values = np.concatenate([paths.values for paths in drawn])
-        return Paths(drawn[0].start, values[streams[-1].permutation(n_paths)])
+        values = np.concatenate([paths.values for paths in parts])
+        return Paths(parts[0].start, values[streams[-1].permutation(n_paths)])
 
     def mean_without(
         self, absent: Set[str], horizon: int, n_paths: int, rng: np.random.Generator
@@ -151,13 +151,13 @@ class FittedLinearPool:
             return member.simulate(horizon, n_paths, rng)
         guide = FittedLinearPool(guides, np.full(len(guides), 1.0 / len(guides)))
         lead = guide.simulate(days, n_paths, rng).values
-        drawn = member.simulate_after(lead.astype(np.float64), horizon, rng)
+        paths = member.simulate_after(lead.astype(np.float64), horizon, rng)
         # The guides also set assumed days further ahead, but not those before or between them.
         for first, last in _runs(day for day in self.assumed if days <= day < horizon):
-            lead = drawn.values[:, : last + 1].copy()
+            lead = paths.values[:, : last + 1].copy()
             lead[:, first:] = guide.simulate(last + 1, n_paths, rng).values[:, first:]
-            drawn = member.simulate_after(lead.astype(np.float64), horizon, rng)
-        return drawn
+            paths = member.simulate_after(lead.astype(np.float64), horizon, rng)
+        return paths
 
     def _guides(self, horizon: int) -> tuple[dict[str, Fitted], int]:
         """Return the members with weather, and for how many days of `horizon`."""
@@ -166,8 +166,8 @@ class FittedLinearPool:
 
     def _less(self, name: str, error: FitError) -> FittedLinearPool:
         """Return the pool of the other members; raises `FitError` if none has a share."""
-        kept = np.array([member != name for member in self.members])
-        shares = self.shares[kept]
+        is_kept = np.array([member != name for member in self.members])
+        shares = self.shares[is_kept]
         if not shares.sum() > 0:
             raise FitError(f"no member of the pool stands; {name}: {error}") from error
         others = {member: fitted for member, fitted in self.members.items() if member != name}
@@ -178,9 +178,9 @@ class FittedLinearPool:
         values: list[Any] = []  # the order decides which member draws which paths
         arrays: dict[str, Any] = {"shares": self.shares}
         for name, member in self.members.items():
-            state, own = serialize.dump(member)
+            state, member_arrays = serialize.dump(member)
             values.append([name, state])
-            arrays |= {f"{name}/{key}": array for key, array in own.items()}
+            arrays |= {f"{name}/{key}": array for key, array in member_arrays.items()}
         return {"members": values}, arrays
 
     @classmethod

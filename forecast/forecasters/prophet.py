@@ -99,10 +99,10 @@ class FittedProphet:
             frame["trend"] = self.model.predict_trend(frame)
             self.model.uncertainty_samples = n_paths
             try:
-                drawn = self.model.sample_posterior_predictive(frame, vectorized=True)["yhat"]
+                samples = self.model.sample_posterior_predictive(frame, vectorized=True)["yhat"]
             finally:
                 self.model.uncertainty_samples = 0  # keep only the fit in the state
-        powered = np.clip(np.asarray(drawn).T, 0.0, None)  # (n_paths, horizon)
+        powered = np.clip(np.asarray(samples).T, 0.0, None)  # (n_paths, horizon)
         return Paths(self.origin + ONE_DAY, whole_people(powered ** (1.0 / self.hyper.power)))
 
     def to_state(self) -> State:

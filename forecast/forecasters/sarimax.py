@@ -92,14 +92,14 @@ class FittedSarimax:
         """Simulate from the state at the end of the data, including its uncertainty."""
         results = self.hyper.model(self.counts, self.origin).filter(self.params)
         days = self.origin + np.arange(1, horizon + 1) * ONE_DAY
-        drawn = results.simulate(
+        samples = results.simulate(
             horizon,
             anchor="end",
             repetitions=n_paths,
             exog=self.hyper.regressors(days),
             rng=rng,
         )
-        powered = np.clip(np.asarray(drawn).reshape(horizon, n_paths).T, 0.0, None)
+        powered = np.clip(np.asarray(samples).reshape(horizon, n_paths).T, 0.0, None)
         return Paths(self.origin + ONE_DAY, whole_people(powered ** (1.0 / self.hyper.power)))
 
     def to_state(self) -> State:

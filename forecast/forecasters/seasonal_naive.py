@@ -54,12 +54,12 @@ class FittedSeasonalNaive:
         weeks = -(-horizon // _WEEK)
         rows = len(self.window) // _WEEK
         past = self.window[len(self.window) - rows * _WEEK :].reshape(rows, _WEEK)
-        drawn = np.empty((n_paths, weeks, _WEEK))
+        weekly = np.empty((n_paths, weeks, _WEEK))
         for ahead in range(weeks):
             lag = min(ahead + 1, rows - 1)
             pick = rng.integers(lag, rows, size=n_paths)
-            drawn[:, ahead] = past[-1] + past[pick] - past[pick - lag]
-        days = drawn.reshape(n_paths, weeks * _WEEK)[:, :horizon]
+            weekly[:, ahead] = past[-1] + past[pick] - past[pick - lag]
+        days = weekly.reshape(n_paths, weeks * _WEEK)[:, :horizon]
         return Paths(self.origin + ONE_DAY, whole_people(days))
 
     def to_state(self) -> State:
