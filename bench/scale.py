@@ -55,6 +55,7 @@ def main() -> None:
     parser.add_argument("--routes", type=int, help="declared routes that the service refits")
     options = parser.parse_args()
     if options.routes:
+        logging.disable(logging.WARNING)  # one line per refit about the climatology
         many_routes(options.routes)
         return
     # The cluster is closed at exit, even if the program is terminated.
@@ -122,7 +123,6 @@ def cluster(workers: int) -> Iterator[Any]:
 
 def many_routes(count: int) -> None:
     """Ingest and refit `count` declared routes, then read every forecast; print two tables."""
-    logging.disable(logging.WARNING)  # one line per refit about the climatology
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(
             series_dir=declare_routes(Path(folder) / "series", count),

@@ -1,4 +1,4 @@
-"""What all tests share: the real figures, one BLAS thread, and no site asked."""
+"""Shared by all tests: the embedded figures, one BLAS thread, no network beyond loopback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ["CROSSINGS_SOURCE"] = "figures"  # for the processes of fixtures too
+os.environ["CROSSINGS_SOURCE"] = "figures"  # also for processes that fixtures start
 os.environ["CROSSINGS_WEATHER"] = "off"
 
 import logging
@@ -20,16 +20,16 @@ from forecast.series import DailySeries
 from tests.support import embedded, loopback_guard
 
 _REFUSED = loopback_guard.install()
-gc.disable()  # until all tests are imported and collected: hardly any of it is ever garbage
+gc.disable()  # while importing and collecting tests, which leaves hardly any garbage
 
-# The same examples in every run; `make test-long` looks much further.
+# The same examples in every run; `make test-long` tries many more.
 settings.register_profile("short", max_examples=40, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=2000, deadline=None)
 settings.load_profile("short")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of the long tests, or one worker would be alone with them at the end."""
+    """Start with the files of long tests, so that no worker runs them alone at the end."""
     long = {item.path for item in items if item.get_closest_marker("long")}
     items.sort(key=lambda item: item.path not in long)
 
@@ -37,27 +37,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop() -> None:
     gc.collect()
-    gc.freeze()  # no later collection looks through what was imported
+    gc.freeze()  # later collections skip what was imported
     gc.enable()
 
 
 @pytest.fixture(autouse=True)
 def _loopback_alone() -> Iterator[None]:
-    """Fail a test that left loopback, by itself or by a process that it started."""
+    """Fail a test that connects beyond loopback, itself or in a child process."""
     before = _REFUSED.stat().st_size
     yield
-    said = _REFUSED.read_text()[before:]
-    assert not said, f"tests do not leave loopback:\n{said}"
+    refused = _REFUSED.read_text()[before:]
+    assert not refused, f"tests must not connect beyond loopback:\n{refused}"
 
 
 @pytest.fixture(autouse=True)
 def _logging_restored() -> Iterator[None]:
-    """Undo what a command that ran within a test did to the root logger."""
+    """Restore the root logger, which commands that run in a test configure."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    assert not logging.root.manager.disable, "logging must not stay disabled"
 
 
 def pytest_sessionfinish() -> None:

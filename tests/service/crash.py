@@ -1,4 +1,4 @@
-"""A sending process that is killed at random moments, and what came of its mails."""
+"""Kills a sending process at random moments and checks the emails received."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def crash_again_and_again(
     kills: int,
     seed: int,
 ) -> None:
-    """Kill the sending process at random moments until all is sent; count what came."""
+    """Kill the sending process at random moments until everything is sent; check for duplicates."""
     rng = random.Random(seed)
     names = [f"reader{at}" for at in range(readers)]
     with serving(Mailbox(), authority) as box:
         settings = mail_settings(folder, box.port, ca_file)
         context = open_context(settings)
-        # The process has the real clock, and a forecast must reach beyond it.
+        # The process uses the real clock, so the forecast must extend beyond today.
         furnish(context, ROUTE.day(utc_now()) - dt.timedelta(days=2))
-        # Of a number that is always exceeded, or, on a machine of another day, of old figures.
+        # A threshold that is always exceeded.
         join(context, *names, threshold=0, warn_level=1)
         given = settings.model_dump(exclude_defaults=True) | {"smtp_password": PASSWORD}
         env = environment(**given, log_level="ERROR")
@@ -63,7 +63,9 @@ def crash_again_and_again(
         assert last.returncode == 0
         came = Counter(zip(box.readers(), ids(box), strict=True))
         context.database.close()
-    assert {to for to, _ in came} == {f"{name}@reader.example.org" for name in names}, "none lost"
-    assert len(came) == readers, "nobody's mail has two ids"
-    assert sum(came.values()) - readers <= kills, "twice is only what was in flight at a kill"
+    assert {to for to, _ in came} == {f"{name}@reader.example.org" for name in names}, (
+        "no email is lost"
+    )
+    assert len(came) == readers, "each email has one id"
+    assert sum(came.values()) - readers <= kills, "only emails in flight at a kill are sent twice"
     assert max(came.values()) <= 2

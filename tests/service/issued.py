@@ -1,4 +1,4 @@
-"""What the tests of issues share: runs, other settings, and what was issued last."""
+"""Helpers for tests of issues: runs, other settings, and the latest issue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.service.support import NOW, ROUTE
 
 
 def begin(database: Database, period: str = "first", moment: dt.datetime = NOW) -> int:
-    """Begin a refit; return the number of its run."""
+    """Claim a refit; return the id of its run."""
     with database.writing() as connection:
         claimed = run_store.claim(connection, "refit", period, moment, ROUTE.name)
     assert claimed is not None
@@ -38,7 +38,7 @@ def latest(context: Context, series_id: str = "people") -> Issue:
 
 
 def contents(context: Context) -> dict[tuple[str, str], bytes]:
-    """Every stored set of paths, by series and model, of the newest run."""
+    """Return the stored paths of the newest run by series and model."""
     with context.database.reading() as connection:
         newest = latest(context).run_id
         rows = connection.execute(

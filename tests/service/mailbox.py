@@ -1,4 +1,4 @@
-"""An SMTP server that keeps what it is given, and misbehaves where it is told to."""
+"""An SMTP server that stores emails, and fails on request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FRIDAY, WEEK = utc(2026, 1, 2, 16), "2026-W01"
 
 @dataclass
 class Mailbox:
-    """What came, in order; `rcpt` and `data` answer instead of it when they return something."""
+    """Received emails in order; `sender`, `rcpt` and `data` return a reply to send instead."""
 
     taken: list[tuple[str, bytes]] = field(default_factory=list)
     rcpt: Callable[[str], str | None] = lambda _: None
@@ -65,10 +65,10 @@ class Mailbox:
         return said or "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        (to,) = envelope.rcpt_tos  # one transaction each
+        (to,) = envelope.rcpt_tos  # one transaction per recipient
         said = self.data(to)
         if said == "stall":
-            await asyncio.Event().wait()  # without end
+            await asyncio.Event().wait()  # never answers
         if said == "close":
             server.transport.abort()
             return "451 gone"
@@ -138,7 +138,7 @@ def free_port() -> int:
 
 @contextmanager
 def raw(talk: Callable[[socket.socket], None]) -> Iterator[int]:
-    """A listener that does with each connection what `talk` does; yields its port."""
+    """Pass each connection to `talk`; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def accept() -> None:
@@ -158,7 +158,7 @@ def raw(talk: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: Any) -> Settings:
-    """Settings that send to the server on `port`; over STARTTLS when there is a `ca_file`."""
+    """Settings for the server on `port`, with STARTTLS if there is a `ca_file`."""
     given: dict[str, Any] = {
         "var_dir": folder / "var",
         "models_dir": quick_models(folder / "models"),
@@ -180,7 +180,7 @@ def mail_settings(folder: Path, port: int, ca_file: Path | None = None, **more: 
 
 
 def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int = 0) -> None:
-    """Figures up to `last`, and an issue made of them two days later."""
+    """Store figures up to `last`, and an issue published two days later."""
     rng = random.Random(seed)
     first = last - dt.timedelta(days=799)
     with context.database.writing() as connection:
@@ -196,7 +196,7 @@ def furnish(context: Context, last: dt.date = dt.date(2025, 12, 31), seed: int =
 
 
 def issue_anew(database: Database, last: dt.date, seed: int = 0) -> None:
-    """Publish an issue of people and boats that begins after `last`."""
+    """Publish an issue of people and boats that starts after `last`."""
     with database.writing() as connection:
         claimed = run_store.claim(connection, "refit", f"{last} {seed}", issued(last), ROUTE.name)
     assert claimed is not None

@@ -1,4 +1,4 @@
-"""Weather that goes with the embedded figures: calm where people came, rough where nobody did."""
+"""Synthetic weather for the embedded figures: calm on days with arrivals, rough on others."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _DAY = dt.timedelta(days=1)
 def newest(
     connection: sa.Connection, kind: str, as_of: dt.datetime = dt.datetime.max
 ) -> WeatherReading | None:
-    """The last stored reading of a kind as of `as_of`, however old it is."""
+    """Return the last stored reading of a kind as of `as_of`, whatever its age."""
     first, last = (moment.replace(tzinfo=dt.UTC) for moment in (dt.datetime.min, as_of))
     readings = weather_store.WeatherReadings(connection, ROUTE).between(kind, first, last)
     return readings[-1] if readings else None
 
 
 def used(connection: sa.Connection, origin: Day, as_of: dt.datetime) -> Covariates:
-    """The weather of 28 days from `origin` as known then, which is used."""
+    """Return the weather of 28 days from `origin` as known then."""
     drivers = as_known(connection, ROUTE, origin, as_of, 28)
     assert drivers.covariates is not None, drivers.reason
     return drivers.covariates
@@ -47,16 +47,16 @@ def tell(
     members: int = 1,
     missing: Sequence[dt.date] = (),
 ) -> None:
-    """Store the archive from `first` on, and the coming days from the day of `seen_at` on.
+    """Store the archive from `first`, and a forecast from the day of `seen_at`.
 
     Parameters
     ----------
     coming : sequence of float
-        How rough the coming days are foreseen, about 0 to 3.
+        Roughness of the forecast days, about 0 to 3.
     members : int
-        Of the ensemble; at least one.
+        Members of the ensemble, at least one.
     missing : sequence of date
-        Days that the archive leaves out.
+        Days missing from the archive.
     """
     today = seen_at.date()
     past = roughness(first, (today - first).days)
@@ -77,7 +77,7 @@ def tell(
 
 
 def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """How rough each day was, by the figures; 1 and noise where they have ended."""
+    """Roughness of each day, derived from the figures; random after their end."""
     people = embedded.read()["people"]
     rng = np.random.default_rng([int(np.datetime64(first).astype(int)), 1])
     at = np.arange(days) + (np.datetime64(first) - people.start).astype(int)
@@ -87,14 +87,14 @@ def roughness(first: dt.date, days: int) -> np.ndarray[tuple[int], np.dtype[np.f
 
 
 def _columns(rough: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
-    """The columns `WIND` of days so rough, shape (n_days, 6): 5 m/s at 1, from the south-west."""
+    """Columns `WIND` for this roughness, shape (n_days, 6): 5 m/s at 1, from the south-west."""
     rng = np.random.default_rng(6)
     speeds = np.maximum(rough[:, None] + 0.02 * rng.standard_normal((len(rough), 1)), 0)
     return speeds * np.array([5.0, 5.0, 8.0, 5.0, 3.5, 3.5])
 
 
 def reading(context: Context) -> Context:
-    """The same with weather, and with a champion that reads it."""
+    """Return the context with weather and a champion that uses it."""
     models = context.settings.models_dir
     declare(models, "climatology", "climatology", "baseline")
     declare(models, "swell", "level_hurdle", "champion")

@@ -1,4 +1,4 @@
-"""What the tests of ingests store and look at: figures, every row, and how a run ended."""
+"""Helpers for tests of ingestion: store figures, read rows, and read the result of a run."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _database(owner: Context | Database) -> Database:
 
 
 def dump(owner: Context | Database, *without: str) -> list[tuple[Any, ...]]:
-    """Every row of the figures but its number, in order."""
+    """Return every row of the figures except its id, in order."""
     columns = [c for c in table.columns if c.name not in ("observation_id", *without)]
     order = (table.c.series_id, table.c.date, table.c.known_at, table.c.source)
     with _database(owner).reading() as connection:
@@ -84,7 +84,7 @@ def known(context: Context, series_id: str = "people") -> dict[dt.date, tuple[in
 
 
 def failed(context: Context, *arguments: Any) -> str:
-    """The reason of a failed ingest, in one line, as the run keeps it."""
+    """Return the reason of a failed ingestion, which the run records in one line."""
     with pytest.raises(JobError) as caught:
         ingest(context, *arguments)
     said = str(caught.value)

@@ -1,4 +1,4 @@
-"""What the tests of the service use beside fixtures."""
+"""Helpers for the tests of the service."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from tests.support.waiting import BOUND, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
-"""Two days after the last embedded figure: the forecast is fresh."""
+"""Two days after the last embedded figure, so the forecast is fresh."""
 
 _LIBC = ctypes.CDLL(None)
 _SPECS = declared(ROOT / "models")
 DECLARED = sorted(published(_SPECS))
-"""Names of the project's models that are published by themselves."""
+"""Names of the published models of the project."""
 
 CHAMPION = champion(_SPECS)
 
 ROUTE = enabled_routes(ROOT / "series")[0]
-"""The route that is served."""
+"""The first enabled route."""
 
 Crossings = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -56,9 +56,9 @@ def utc(*parts: int) -> dt.datetime:
 
 
 def environment(**settings: object) -> dict[str, str]:
-    """The environment of a child: ours without any setting, and then `settings`.
+    """Environment of a child process: ours with only these `settings`.
 
-    It reads the embedded figures alone unless they say otherwise.
+    By default the child reads only the embedded figures.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CROSSINGS_")}
     given = {f"CROSSINGS_{name.upper()}": str(value) for name, value in settings.items()}
@@ -67,7 +67,7 @@ def environment(**settings: object) -> dict[str, str]:
     return kept | own | given
 
 
-# How far an issue reaches depends on the day on which it is made: here the day after its figures.
+# The horizon of an issue depends on the day of publication: here the day after the last figure.
 _ON_THE_NEXT_DAY = """
 import datetime, sys
 from service.cli import main
@@ -79,7 +79,7 @@ main()
 
 
 def command_on_the_next_day(*arguments: str) -> list[str]:
-    """A command of the service on the day after the embedded figures."""
+    """Command line of the service, run as on the day after the last embedded figure."""
     return [sys.executable, "-c", _ON_THE_NEXT_DAY, *arguments]
 
 
@@ -88,12 +88,12 @@ def command(*arguments: str) -> list[str]:
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
-    """The environment in which a child has these settings."""
+    """Environment in which a child process has these settings."""
     return environment(**settings.model_dump(exclude_defaults=True))
 
 
 class Hand:
-    """A clock that shows what it is set to."""
+    """A clock that is set by hand."""
 
     def __init__(self, now: dt.datetime) -> None:
         self.now = now
@@ -110,7 +110,7 @@ def declare(models: Path, name: str, family: str, role: str, more: str = "") -> 
 
 
 def quick_models(models: Path) -> Path:
-    """A models folder with two models that need no optimiser."""
+    """Declare two models that need no optimiser."""
     declare(models, "climatology", "climatology", "champion")
     declare(models, "seasonal_naive", "seasonal_naive", "baseline")
     return models
@@ -127,7 +127,7 @@ def record_run(
     detail: Mapping[str, Any] | None = None,
     ended: dt.datetime | None = None,
 ) -> int:
-    """Begin a run, and end it unless it is to be running; return its number."""
+    """Record a run, ended unless `outcome` is ``running``; return its id."""
     with database.writing() as connection:
         claimed = run_store.claim(connection, job, period, moment, ROUTE.name)
         assert claimed is not None
@@ -149,7 +149,7 @@ def publish(
     wanted: str = "",
     kind: str = "live",
 ) -> Issue:
-    """Store an issue made of `paths` by model."""
+    """Store an issue with these `paths` by model."""
     first = next(iter(paths.values()))
     origin = (first.start - ONE_DAY).item()
     issue = Issue(
@@ -179,7 +179,7 @@ def publish(
 
 
 def random_paths(start: str, horizon: int, n_paths: int = 50, seed: int = 0) -> Paths:
-    """Paths with many zeros and a long tail, as arrivals have them."""
+    """Paths with many zeros and a long tail, like arrivals."""
     rng = np.random.default_rng(seed)
     busy = rng.random((n_paths, horizon)) < 0.4
     return Paths(np.datetime64(start), np.where(busy, rng.geometric(0.01, busy.shape), 0))
@@ -187,7 +187,7 @@ def random_paths(start: str, horizon: int, n_paths: int = 50, seed: int = 0) -> 
 
 @contextlib.contextmanager
 def sql_counted(context: Context) -> Iterator[list[str]]:
-    """Collect the statements that are sent to the database."""
+    """Collect the statements sent to the database."""
     seen: list[str] = []
 
     def note(connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -201,7 +201,7 @@ def sql_counted(context: Context) -> Iterator[list[str]]:
 
 
 def at_once(threads: int, work: Callable[[], Any]) -> list[Any]:
-    """What `work` returns in each of so many threads that begin it at the same moment."""
+    """Call `work` in several threads at the same moment; return the results."""
     start = threading.Barrier(threads)
 
     def run(_: int) -> Any:
@@ -213,19 +213,19 @@ def at_once(threads: int, work: Callable[[], Any]) -> list[Any]:
 
 
 def bind() -> None:
-    """Before a program: give up passing over the rights of files, as root may.
+    """Drop root's right to ignore file permissions, before starting a program.
 
     These are CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH.
     """
     for capability in (1, 2):
-        _LIBC.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; of others than root it is refused
+        _LIBC.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP; fails unless root
 
 
 @contextlib.contextmanager
 def serving(settings: Settings, bound: bool = False, **more: object) -> Iterator[str]:
-    """A real server with these settings as long as the block lasts; gives its address.
+    """Run a real server with these settings during the block; yield its address.
 
-    Of one that is `bound` the rights of files are asked even if it runs as root.
+    If `bound`, file permissions apply even if it runs as root.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""A database that goes away, and comes back."""
+"""A PostgreSQL database that can become unreachable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from service.core.database import connect
 
 
 class Away:
-    """A real PostgreSQL whose socket can be taken away, and put back."""
+    """A real PostgreSQL whose socket can be removed and restored."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url = sa.make_url(url)

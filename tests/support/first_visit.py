@@ -1,4 +1,4 @@
-"""What a first visit to the page costs: bytes over the wire and requests."""
+"""Measures a first visit to a page: bytes transferred, and requests."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ FLAGS = [
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one visit with an empty cache.
+    """Cost of one visit with an empty cache.
 
     Attributes
     ----------
     wire_bytes : int
-        Heads and bodies of all answers, as sent.
+        Headers and bodies of all responses, as sent.
     """
 
     wire_bytes: int
     requests: list[str]
 
     def strangers(self, url: str) -> list[str]:
-        """Requests that went elsewhere than to the page's own server."""
+        """Requests to other servers."""
         own = urlsplit(url).netloc
         return [one for one in self.requests if urlsplit(one).netloc not in (own, "")]
 
 
 def measure(browser: Browser, url: str) -> Cost:
-    """Visit `url` as somebody who was never here."""
+    """Visit `url` with an empty cache."""
     context = browser.new_context(viewport={"width": 1200, "height": 900})
     page = context.new_page()
     session = context.new_cdp_session(page)

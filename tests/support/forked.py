@@ -1,4 +1,4 @@
-"""A child with everything loaded, that does each job in a fork of its own."""
+"""A child process with all imports done, which runs each job in a fork."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ROOT = Path(__file__).resolve().parent.parent.parent
 
 
 class Forked:
-    """Starts jobs, each in a process that may be killed."""
+    """Starts jobs in processes that can be killed."""
 
     def __init__(self) -> None:
         self._child = subprocess.Popen(
@@ -50,15 +50,15 @@ class Forked:
         return int(self._line())
 
     def start(self, settings: dict[str, Any], **asked: str) -> int:
-        """Begin a job; see `tests.support.forks`. Gives its process id."""
+        """Start a job (see `tests.support.forks`); return its process id."""
         return self._ask({"settings": settings} | asked)
 
     def wait(self, pid: int) -> int:
-        """The status with which the job ends."""
+        """Wait for the job to end; return its status."""
         return self._ask(pid)
 
     def end(self, pid: int, number: int = signal.SIGKILL) -> int:
-        """Send the job a signal, unless it has ended, and wait for its end."""
+        """Signal the job, unless it has ended, and wait for it."""
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
         return self.wait(pid)
@@ -68,6 +68,6 @@ class Forked:
         assert self._child.stdout is not None
         self._child.stdin.close()
         for job in psutil.Process(self._child.pid).children():
-            job.kill()  # one that a failed test left behind
+            job.kill()  # left behind by a failed test
         self._child.wait(BOUND)
         self._child.stdout.close()

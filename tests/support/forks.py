@@ -1,6 +1,6 @@
-"""Runs as a child process: starts each job that a line asks for in a fork, and waits for its end.
+"""Child process: runs the job of each input line in a fork, and waits for it.
 
-The imports are done once, so that a kill at a random moment falls into the work.
+All imports are done first, so that a kill at a random moment hits the work.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def main() -> None:
     from service.issues import hindcast
     from service.scheduler import scheduler
 
-    import_module("scoringrules")  # else each fork would load it
+    import_module("scoringrules")  # otherwise each fork would import it
 
     hindcast.ORIGINS = 2
-    scheduler._LOOK_SECONDS = 2  # a test waits for the next look after each kill
+    scheduler._LOOK_SECONDS = 2  # tests wait for the next look after each kill
     say("ready")
     for line in sys.stdin:
         asked = json.loads(line)

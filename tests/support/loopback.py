@@ -1,4 +1,4 @@
-"""A web server on loopback, for the tests that play somebody else's."""
+"""A web server on loopback that stands in for external sites."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class QuietHandler(BaseHTTPRequestHandler):
-    """Logs nothing."""
+    """Does not log."""
 
     def log_message(self, *_: object) -> None:
         pass
 
 
 class Loopback(ThreadingHTTPServer):
-    """Serves from its making on; a client that leaves is no error."""
+    """A threaded server; ignores clients that disconnect."""
 
     daemon_threads = True
 

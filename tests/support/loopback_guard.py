@@ -1,4 +1,4 @@
-"""A test that leaves loopback fails, whichever of its processes did it."""
+"""Guards against connections beyond loopback, in tests and their child processes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("guarded")
-"""On the path of every Python that a test starts, for its `sitecustomize`."""
+"""Added to PYTHONPATH of child processes for its `sitecustomize`."""
 
 
 def install() -> Path:
-    """Guard this process and all that it starts; return the file of what was refused."""
+    """Guard this process and its children; return the log file of refused connections."""
     handle, name = tempfile.mkstemp(prefix="loopback-", suffix=".log")
     os.close(handle)
     os.environ["LOOPBACK_GUARD"] = name
@@ -22,5 +22,5 @@ def install() -> Path:
 
 
 def with_guard(path: str) -> str:
-    """The search path `path` of a child, the guard before it."""
+    """Return the search path `path` with the guard in front."""
     return os.pathsep.join(part for part in (str(FOLDER), path) if part)

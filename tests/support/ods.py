@@ -1,4 +1,4 @@
-"""Writes workbooks of the official form: a zip with a little XML in it."""
+"""Writes workbooks in the official format."""
 
 from __future__ import annotations
 

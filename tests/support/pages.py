@@ -1,4 +1,4 @@
-"""Writes pages of the official form."""
+"""Writes GOV.UK pages in the official format."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ def page(body: str, updated: str | None = None, public: str | None = None) -> by
 
 
 def week(last: dt.date, counts: Sequence[tuple[int, int]]) -> list[list[str]]:
-    """Rows for the days that end with `last`."""
+    """Rows for the days up to `last`."""
     first = last - dt.timedelta(days=len(counts) - 1)
     return [cells(first + dt.timedelta(days=at), p, b) for at, (p, b) in enumerate(counts)]

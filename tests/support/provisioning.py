@@ -1,6 +1,6 @@
-"""The files that Grafana reads, and the form of those that it publishes no types of.
+"""Grafana's provisioning files, and strict schemas of those for which it publishes no types.
 
-Strict, unlike Grafana, which passes over a key that it does not know.
+Grafana itself ignores unknown keys.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Strict(BaseModel):
 
 
 class Source(_Strict):
-    """A data source, of the kind Infinity."""
+    """An Infinity data source."""
 
     name: _Text
     uid: _Uid
@@ -47,7 +47,7 @@ class Sources(_Strict):
 
 
 class Provider(_Strict):
-    """Where dashboards are found."""
+    """Location of dashboards."""
 
     name: _Text
     orgId: int = 1
@@ -67,7 +67,7 @@ class Dashboards(_Strict):
 
 
 def rows(body: Any, selector: str) -> list[dict[str, Any]]:
-    """The rows of an answer under `selector`, as the data source reads them."""
+    """Return the rows of an answer under `selector`, as the data source does."""
     for part in selector.split(".") if selector else ():
         body = body[part]
     return body if isinstance(body, list) else [body]

@@ -1,4 +1,4 @@
-"""The real files as published, where they are at hand; they are not part of the project."""
+"""The real published files, if available; they are not part of the project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 
 def folder() -> Path | None:
-    """The nearest ``shared/data`` beside the repository, or beside a folder that holds it."""
+    """Return the nearest ``shared/data`` beside the repository or one of its parents."""
     for parent in Path(__file__).resolve().parents:
         if (parent / "shared" / "data" / "ods").is_dir():
             return parent / "shared" / "data"
@@ -16,7 +16,7 @@ def folder() -> Path | None:
 
 
 DATA = folder()
-needed = pytest.mark.skipif(DATA is None, reason="the real files are not at hand")
+needed = pytest.mark.skipif(DATA is None, reason="the real files are not available")
 
 
 def workbooks() -> list[Path]:

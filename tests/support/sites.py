@@ -1,4 +1,4 @@
-"""A local server that plays GOV.UK and Open-Meteo, and misbehaves on demand."""
+"""A local server that acts as GOV.UK and Open-Meteo, and fails on request."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
 @dataclass
 class Answer:
-    """What to say; `behave` takes over after the headers are sent."""
+    """A response; `behave` takes over after the headers are sent."""
 
     body: bytes = b""
     kind: str = "text/html; charset=utf-8"
@@ -33,14 +33,14 @@ class Answer:
 
 
 def stalled(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
-    """Send a little, then nothing."""
+    """Send the beginning, then nothing."""
     handler.wfile.write(b"<html>")
     handler.wfile.flush()
     stop.wait()
 
 
 def dripping(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
-    """Send a byte now and then, without end."""
+    """Send single bytes at intervals, for ever."""
     with contextlib.suppress(OSError):
         while not stop.wait(0.02):
             handler.wfile.write(b"x")
@@ -48,7 +48,7 @@ def dripping(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
 
 
 def endless(handler: BaseHTTPRequestHandler, stop: threading.Event) -> None:
-    """Send without end, as long as somebody listens."""
+    """Send for ever."""
     block = b"x" * 1_000_000
     with contextlib.suppress(OSError):
         while not stop.is_set():
@@ -60,7 +60,7 @@ Reply = Answer | Callable[["Asked"], Answer]
 
 @dataclass(frozen=True)
 class Asked:
-    """One request that came."""
+    """A received request."""
 
     path: str
     query: dict[str, list[str]]
@@ -68,7 +68,7 @@ class Asked:
 
 
 class Sites:
-    """The server: `replies` by path; a list is worked off, its last answer stays."""
+    """The server: `replies` by path; a list is used in order, and its last reply repeats."""
 
     def __init__(self) -> None:
         self.replies: dict[str, Reply | list[Reply]] = {}
@@ -130,7 +130,7 @@ def running() -> Iterator[Sites]:
 
 
 def tagged(answer: Answer, etag: str) -> Callable[[Asked], Answer]:
-    """Say that nothing changed to those who have it already."""
+    """Answer 304 to requests with this ETag."""
 
     def reply(asked: Asked) -> Answer:
         if asked.headers.get("if-none-match") == etag:
@@ -146,7 +146,7 @@ def publish(
     page: bytes,
     name: str = "31_December_2025_Small_boats_-_time_series.ods",
 ) -> str:
-    """Play GOV.UK with one workbook and one page; return the path of the workbook."""
+    """Act as GOV.UK with one workbook and one page; return the path of the workbook."""
     path = f"/media/6953c8a1c7e2b0a1f2d3e4f5/{name}"
     attachments = [
         {
@@ -193,7 +193,7 @@ def publish(
 
 
 def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members: int = 0) -> bytes:
-    """An answer of Open-Meteo: `value` at every hour but the points and members a little apart."""
+    """An Open-Meteo answer: `value` at every hour, slightly different by point and member."""
     variables = asked.query["hourly"][0].split(",")
     points = len(asked.query["latitude"][0].split(","))
     began = dt.datetime.combine(first, dt.time())
@@ -228,7 +228,7 @@ def hourly(asked: Asked, first: dt.date, days: int, value: float = 1.0, members:
 
 
 def forecast_weather(sites: Sites, today: dt.date) -> None:
-    """Play the three services of Open-Meteo under ``/{service}``."""
+    """Act as the three services of Open-Meteo under ``/{service}``."""
 
     def reply(service: str, members: int = 0) -> Callable[[Asked], Answer]:
         def make(asked: Asked) -> Answer:

@@ -1,4 +1,4 @@
-"""A disk of its own that a test can fill, where the machine lets us mount one."""
+"""A small disk that a test can fill, if the machine allows mounting one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 
 def mount(*arguments: str) -> None:
-    """Mount, or skip the test and say why."""
+    """Mount, or skip the test."""
     if shutil.which("mount") is None or os.getuid() != 0:
         pytest.skip("only root can mount")
     done = subprocess.run(["mount", *arguments], capture_output=True, text=True)
@@ -23,7 +23,7 @@ def mount(*arguments: str) -> None:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk in memory at `folder`, as long as the block lasts."""
+    """Mount a disk in memory at `folder` during the block."""
     folder.mkdir()
     mount("-t", "tmpfs", "-o", "size=60m", "tmpfs", str(folder))
     try:
@@ -33,7 +33,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Leave no room on the disk of `folder`; gives the file to delete."""
+    """Fill the disk of `folder`; return the file to delete."""
     ballast = folder / "ballast"
     with pytest.raises(OSError, match="No space left"), ballast.open("wb", buffering=0) as file:
         while True:

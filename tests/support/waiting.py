@@ -1,6 +1,6 @@
-"""Waiting for what must happen, with the same generous bounds everywhere.
+"""Waiting for events, with the same generous limits everywhere.
 
-A bound only ends a test that hangs. No test passes or fails by how long something took.
+A limit only ends a hanging test. No test depends on how long something takes.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Callable
 from typing import TypeVar
 
 BOUND = 300.0
-"""Seconds within which any awaited event happens, on however busy a machine."""
+"""Seconds to wait for an event, even on a very busy machine."""
 
 PROCESS = 300.0
-"""Seconds within which any child process comes to its end by itself."""
+"""Seconds to wait for a child process to end by itself."""
 
 T = TypeVar("T")
 
 
 def wait_until(event: Callable[[], T], what: str, every: float = 0.05) -> T:
-    """Return what `event` gives as soon as it is true; fail, naming `what`, beyond the bound.
+    """Call `event` `every` so many seconds until it is true; return its value.
 
-    It is looked for `every` so many seconds.
+    Fails with `what` after `BOUND` seconds.
     """
     deadline = time.monotonic() + BOUND
     while not (value := event()):

@@ -1,4 +1,4 @@
-"""The page on a server of its own, and a real browser that complains of whatever goes wrong."""
+"""A served page, and a real browser that reports errors."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from tests.service.support import NOW, ROOT, ROUTE, Hand, publish, random_paths,
 
 ARTEFACTS = ROOT / "tests" / "artefacts" / "page"
 EARLIER = dt.date(2025, 12, 25)
-"""The day of an earlier issue, beside the one of `NOW`."""
+"""Day of an earlier issue."""
 
 Visit = Callable[..., Page]
 
 
 @dataclass
 class Site:
-    """The page, served on an address of this machine."""
+    """The page, served on loopback."""
 
     url: str
     clock: Hand
@@ -46,7 +46,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """With two issues of people and one of boats, and fresh at `NOW`."""
+    """A page with two issues of people and one of boats, fresh at `NOW`."""
     folder = tmp_path_factory.mktemp("site")
     shutil.copy(published / "crossings.sqlite", folder)
     context = open_context(Settings(var_dir=folder, fitted_dir=published / "fitted"))
@@ -63,14 +63,14 @@ def site(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def bare(empty: Context) -> Iterator[Site]:
-    """The page over a database with nothing in it."""
+    """The page of an empty database."""
     with _served(empty, Hand(NOW)) as served:
         yield served
 
 
 @pytest.fixture
 def alarmed(context: Context) -> Iterator[Site]:
-    """The page of a service whose last whole week left its band, and whose last refit failed."""
+    """The page of a service whose last full week left its interval and whose last refit failed."""
     published = {"climatology": Paths(np.datetime64("2025-12-20"), np.ones((200, 60), np.int64))}
     publish(context.database, published, run_id=1, issued_at=utc(2025, 12, 20, 15))
     with context.database.writing() as connection:
@@ -83,7 +83,7 @@ def alarmed(context: Context) -> Iterator[Site]:
 
 @pytest.fixture
 def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """The page of a forecast that is made with the weather."""
+    """The page of a forecast with weather."""
     hand = Hand(utc(2026, 1, 1, 14))
     monkeypatch.setattr(module, "utc_now", hand)
     context = skies.reading(filled)
@@ -97,7 +97,7 @@ def windy(filled: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 @pytest.fixture
 def two_routes(context: Context) -> Iterator[Site]:
-    """The page of a service of two routes; the second has no forecast."""
+    """The page of a service with two routes; the second has no forecast."""
     settings = context.settings.model_copy(update={"routes": "channel,italy"})
     with _served(open_context(settings), Hand(NOW)) as served:
         yield served
@@ -105,7 +105,7 @@ def two_routes(context: Context) -> Iterator[Site]:
 
 @pytest.fixture
 def mailed(mailing: Context) -> Iterator[Site]:
-    """The page of a service that sends mail."""
+    """The page of a service that sends email."""
     with _served(mailing, Hand(NOW)) as served:
         yield served
 
@@ -131,7 +131,7 @@ class _served:
 
 @pytest.fixture
 def visit(browser: Browser, site: Site) -> Iterator[Visit]:
-    """Open a path in a window of its own; complaints of the browser fail the test."""
+    """Open a path in a new window; browser errors fail the test."""
     contexts: list[Any] = []
     complaints: list[str] = []
 
@@ -156,7 +156,7 @@ def visit(browser: Browser, site: Site) -> Iterator[Visit]:
         page = context.new_page()
 
         def is_bad(message: Any) -> bool:
-            """The browser itself says when an answer is not a 200."""
+            """Whether a message is unexpected; the browser reports failed requests itself."""
             planned = outage or expected >= 400
             return message.type in ("error", "warning") and not (
                 planned and "Failed to load resource" in message.text
@@ -182,7 +182,7 @@ def _is_strange(url: str) -> bool:
 
 @pytest.fixture
 def shoot() -> Callable[[Page, str], None]:
-    """Keep a picture of the whole page among the artefacts."""
+    """Save a screenshot of the whole page among the artefacts."""
 
     def picture(page: Page, name: str) -> None:
         ARTEFACTS.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""Loaded by every Python that the tests start: refuses what leaves loopback, and writes it down.
+"""Loaded by every Python that the tests start: refuses and logs connections beyond loopback.
 
-The tests fail by what is written, so that code which catches the refusal cannot hide it.
+Tests fail if the log is not empty, so that code which catches the error cannot hide it.
 """
 
 import ipaddress
@@ -27,11 +27,11 @@ def _refuse(event: str, arguments: tuple) -> None:  # type: ignore[type-arg]
     if event not in _EVENTS:
         return
     target = arguments[1] if event in ("socket.connect", "socket.sendto") else arguments
-    # The address of a Unix socket is a path, of an interface something else again.
+    # Addresses of other socket families are not host and port.
     if not isinstance(target, tuple) or not target or _is_here(target[0]):
         return
     said = f"{event} to {target[0]!r}"
-    # Asked now: a worker of the tests is guarded as a child first, and then has a file of its own.
+    # Read now: an xdist worker is first guarded as a child, and then gets its own file.
     with open(os.environ.get("LOOPBACK_GUARD", _LOG), "a") as file:  # type: ignore[type-var]
         file.write(f"{said} by {' '.join(sys.orig_argv)[:300]}\n")
     raise PermissionError(f"tests do not leave loopback: {said}")
