@@ -46,9 +46,8 @@ def test_boats_match_plain_loop() -> None:
 )
 def test_boats_are_zero_only_on_days_without_people(values: np.ndarray, growth: float) -> None:
     people = Paths(START, values)
-    boats = PeoplePerBoat(PLAIN.people, PLAIN.ratio, 2, growth, 0.1).boats(
-        people, np.random.default_rng(1)
-    )
+    per_boat = PeoplePerBoat(PLAIN.people, PLAIN.ratio, 2, growth, 0.1)
+    boats = per_boat.boats(people, np.random.default_rng(1))
     np.testing.assert_array_equal(boats.values == 0, values == 0)
     assert (boats.values <= values).all()
     assert boats.start == people.start
@@ -90,9 +89,8 @@ def test_mismatched_or_unrelated_series_are_rejected() -> None:
         PeoplePerBoat.fit(people.upto(people.data_through - ONE_DAY), boats)
     with pytest.raises(FitError, match="a day with arrivals of both"):
         PeoplePerBoat.fit(*make_pair(np.array([5, 0, 5, 5, 5]), np.array([0, 1, 0, 0, 0])))
-    assert PeoplePerBoat.fit(
-        *make_pair(np.array([0, 6, 5]), np.array([1, 2, 0]))
-    ).ratio.tolist() == [3]
+    fitted = PeoplePerBoat.fit(*make_pair(np.array([0, 6, 5]), np.array([1, 2, 0])))
+    assert fitted.ratio.tolist() == [3]
 
 
 def test_neighbours_are_drawn_evenly_within_past_days() -> None:
