@@ -34,9 +34,3 @@ def test_harmonics_match_plain_loop() -> None:
             expected += [np.sin(angle), np.cos(angle)]
         np.testing.assert_allclose(terms[i], expected, atol=1e-12)
     assert harmonics(days, 0).shape == (900, 0)
-
-
-def test_harmonics_are_continuous_at_new_year() -> None:
-    waves = harmonics(array("2024-12-31", "2025-01-01", "2025-12-31", "2026-01-01"), 2)
-    assert np.abs(waves[1] - waves[0]).max() < 0.05
-    assert np.abs(waves[3] - waves[2]).max() < 0.05

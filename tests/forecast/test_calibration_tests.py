@@ -62,14 +62,6 @@ def test_calibrated_records_are_rejected_at_nominal_rate(every: int) -> None:
     assert max(rejection_rates(every, p, n)) <= most
 
 
-@pytest.mark.parametrize("every", [1, 7])
-def test_ungrouped_days_would_be_rejected_too_often(every: int) -> None:
-    """Errors within an issue are correlated, which is why days are grouped by issue."""
-    days = simulate_pits(every, 1000, 7).reshape(1000, -1)
-    rejected = stats.ttest_1samp(days, 0.5, axis=1).pvalue < 0.01
-    assert (rejected.mean() > 0.03) == (every == 7)
-
-
 @pytest.mark.parametrize(("every", "n", "least"), [(1, 100, 0.9), (7, 1000, 0.5)])
 def test_miscalibrated_records_are_rejected(every: int, n: int, least: float) -> None:
     """Power with half a year of days; lower for weekly issues, whose days are correlated."""

@@ -115,3 +115,12 @@ def test_covariates_as_at_an_earlier_day() -> None:
     for day in (-1, 10):
         with pytest.raises(CovariatesError, match="expected a history up to"):
             now.as_at(now.start + day * ONE_DAY, 3)
+
+
+def test_covariates_as_at_an_archived_origin_have_members_issued_then() -> None:
+    now = replace(make_covariates(), archive=ForecastArchive(NAMES, ORIGINS, ISSUED))
+    past = now.as_at(ORIGINS[1], 4)
+    np.testing.assert_array_equal(past.future, ISSUED[1, :, :4])
+    assert past.archive is not None
+    assert past.archive.origins.tolist() == ORIGINS[:1].tolist()
+    assert past.data_through == ORIGINS[1]

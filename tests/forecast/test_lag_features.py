@@ -31,12 +31,6 @@ def reference_features(past: list[float]) -> list[float]:
     return row
 
 
-def test_level_is_weighted_mean_of_days_so_far() -> None:
-    for half_life in (1.0, 7.5, 60.0):
-        expected = [reference_level(COUNTS[:n].tolist(), half_life) for n in range(1, 41)]
-        np.testing.assert_allclose(level_of(COUNTS, half_life), expected)
-
-
 def test_features_of_history_match_plain_loop() -> None:
     expected = [reference_features(COUNTS[: n + 1].tolist()) for n in range(len(COUNTS))]
     features = MEMORY.features(MEMORY.states(COUNTS))

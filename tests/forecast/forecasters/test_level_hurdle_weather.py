@@ -123,15 +123,3 @@ def test_restored_state_gives_the_same_paths() -> None:
     fitted = fit(WIND, RNG.gamma(4.0, 2.0, size=(3, 5, 2)))
     values, arrays = fitted.to_state()
     np.testing.assert_array_equal(draw(FittedLevelHurdle.from_state(values, arrays)), draw(fitted))
-
-
-def test_weather_at_past_origin_has_members_issued_then() -> None:
-    issued = RNG.gamma(4.0, 2.0, size=(3, 2, 5, 2))
-    origins = START + np.array([700, 714, 728]) * ONE_DAY
-    archive = ForecastArchive(("a", "b"), origins, issued)
-    weather = Covariates(("a", "b"), START, WIND, WIND[None, :0], archive)
-    past = weather.as_at(origins[1], 4)
-    np.testing.assert_array_equal(past.future, issued[1, :, :4])
-    assert past.archive is not None
-    assert past.archive.origins.tolist() == origins[:1].tolist()
-    assert past.data_through == origins[1]

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.forecasters.base import FitError
 from forecast.forecasters.prophet import Prophet
 from forecast.series import DailySeries
 
@@ -52,8 +51,3 @@ def test_only_the_window_is_fitted(far_from_zero: DailySeries) -> None:
         for series in (far_from_zero, DailySeries("people", START, changed))
     )
     np.testing.assert_array_equal(one.values, two.values)
-
-
-def test_fewer_than_60_days_are_rejected() -> None:
-    with pytest.raises(FitError, match="60 days, found 59"):
-        Prophet().fit(DailySeries("people", START, np.ones(59, int)))

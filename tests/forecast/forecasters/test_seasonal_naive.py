@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from forecast.forecasters.base import FitError
 from forecast.forecasters.seasonal_naive import SeasonalNaive
 from forecast.series import DailySeries
 
@@ -30,8 +28,3 @@ def test_constant_week_is_repeated() -> None:
     series = DailySeries("people", START, np.tile(week, 10))
     paths = SeasonalNaive().fit(series).simulate(400, 5, np.random.default_rng(0))
     np.testing.assert_array_equal(paths.values, np.tile(np.tile(week, 58)[:400], (5, 1)))
-
-
-def test_fewer_than_28_days_are_rejected() -> None:
-    with pytest.raises(FitError, match="28 days, found 27"):
-        SeasonalNaive().fit(DailySeries("people", START, np.ones(27, int)))
