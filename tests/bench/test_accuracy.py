@@ -106,7 +106,7 @@ def test_missing_package_is_named(models: Path) -> None:
     assert "not installed: statsforecast; `make bench`" in result.stderr
 
 
-def test_scores_in_separate_processes_are_the_same_and_failures_are_reported(
+def test_separate_processes_give_the_same_scores_and_report_failures(
     figures: dict[str, DailySeries], capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = BacktestConfig("2024-01-01", "2024-01-31", paths=50, series="people")

@@ -73,7 +73,9 @@ def reference_paths(f: FittedAnalog, lead: Array, horizon: int, rng: np.random.G
         near = [(day, log) for day, log in logs if log > most - 8.0]
         for path in range(n):
             level, share, (before, last) = states[path]
-            weights = [log + likeness(f, day, level, share, before, last) for day, log in near]
+            weights = [
+                log + log_similarity(f, day, level, share, before, last) for day, log in near
+            ]
             shares = np.exp(np.array(weights) - max(weights))
             steps = np.cumsum(shares) / shares.sum()
             pick = next(d for (d, _), s in zip(near, steps, strict=True) if s >= uniforms[path])
@@ -95,7 +97,7 @@ def advance(state: list, count: float, h: Analog) -> list:  # type: ignore[type-
     return [level, share, [last, count]]
 
 
-def likeness(
+def log_similarity(
     f: FittedAnalog, day: int, level: float, share: float, before: float, last: float
 ) -> float:
     h, y = f.hyper, f.counts
